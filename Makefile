@@ -1,0 +1,40 @@
+# Two commands do all their own set-up: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
+
+.PHONY: help setup demo test lint bench requirements clean
+
+help:  ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+
+setup: .venv/ready  ## The virtual environment alone
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup  ## Logs -> training data, without an AWS account (LOGS=folder takes your own)
+	@$(BIN)/python tools/demo.py $(LOGS)
+
+test: setup  ## All tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## Style, types, and that generated files are current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## Ratios against the documented approach (LARGE=1: five million events too)
+	@$(BIN)/python bench/bench.py
+
+requirements: setup  ## Pin requirements/*.in anew
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links --output-file requirements/dev.txt requirements/dev.in
+
+clean:  ## Remove what is generated
+	rm -rf .venv .build build dist

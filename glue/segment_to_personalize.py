@@ -1,0 +1,218 @@
+"""The Glue job: Segment logs -> CSV for Amazon Personalize, on Spark.
+
+Runs unchanged on AWS Glue 5 and on plain PySpark 3.5, with the package `personalize_segment`
+on the Python path (Glue: --extra-py-files). It is thin on purpose: what an event means is
+`rows()`, which files count is `logs`, what is reported is `report`. One pass reads the logs;
+rows and counts travel together as (dataset, key, value), so that a task that Spark runs
+twice counts once, which accumulators would not promise.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from personalize_segment import logs
+from personalize_segment.errors import EmptyError, PersonalizeSegmentError
+from personalize_segment.mapping import Dataset, EventMapping, default_text, parse
+from personalize_segment.report import REPORT_NAME, Report
+from personalize_segment.rows import Row, describe, parse_line, rows, text
+
+# Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
+SEPARATOR = "\x1f"
+COUNTS = "counts"
+#: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
+TASK_BYTES = 16 << 20
+#: Rows of one CSV part, at least.
+PART_ROWS = 250_000
+
+Item = tuple[str, str, str]
+
+
+def main(argv: list[str]) -> None:
+    """Run the job with Glue's arguments, given as `--name value`."""
+    options = _options(argv)
+    mapping = parse(options.event_mapping)
+    window = logs.Window(options.since, options.until, options.overlap)
+    spark = (
+        SparkSession.builder.appName("segment-to-personalize")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.files.maxPartitionBytes", TASK_BYTES)
+        .config("spark.sql.files.openCostInBytes", 1 << 18)
+        # Personalize reads every file of a folder: no _SUCCESS, no checksums beside the parts.
+        .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+        .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
+        .getOrCreate()
+    )
+    with _job(spark, options):
+        report = run(spark, options.S3_JSON_INPUT_PATH, options.S3_CSV_OUTPUT_PATH, mapping, window)
+    print(report.as_json())
+
+
+def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window: logs.Window) -> Report:
+    """Write the rows of the logs in `tree` to `out`, replacing an earlier export there."""
+    listed = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+    found = [
+        logs.LogFile(one.path, one.length, logs.day_of(one.path))
+        for one in listed.load(tree).select("path", "length").collect()
+    ]
+    files = logs.sort_out(found, window, root=tree)
+    old = spark.sparkContext.broadcast(frozenset(one.name for one in files.overlap))
+    names = [one.name for one in files.overlap + files.inside]
+    canonical = mapping.text
+    tasks = sum(one.bytes for one in files.overlap + files.inside) // TASK_BYTES + 1
+    spark.conf.set("spark.sql.shuffle.partitions", max(tasks, spark.sparkContext.defaultParallelism))
+    items = (
+        spark.read.format("binaryFile")
+        .load(names)
+        .select("path", "content")
+        .rdd.mapPartitions(lambda blobs: _read(blobs, parse(canonical), old.value))
+    )
+    table = spark.createDataFrame(items, "dataset string, key string, value string", verifySchema=False)
+    # Interactions keep the least of their copies, users and items the latest row (rule 9).
+    one_of_each = table.groupBy("dataset", "key").agg(
+        F.when(F.col("dataset") == "interactions", F.min("value")).otherwise(F.max("value")).alias("value")
+    )
+    kept = one_of_each.persist(StorageLevel.DISK_ONLY)
+    report = Report.of(mapping)
+    report.files_skipped += files.skipped
+    for one in kept.where(F.col("dataset") == COUNTS).select("value").collect():
+        report.add(json.loads(one.value))
+    # The first character tells a row of the overlap, which only took the place of its repeats.
+    wanted = kept.where((F.col("dataset") != COUNTS) & ~F.col("value").startswith("0"))
+    for name, number in wanted.groupBy("dataset").count().collect():
+        report.datasets[name].rows = number
+        report.datasets[name].deduplicated -= number
+    if not any(count.rows for count in report.datasets.values()):
+        raise EmptyError(tree, "gave no row", f"Its counts: {report.as_json()}")
+    _replace(spark, out, report, {one: wanted.where(F.col("dataset") == one.name) for one in mapping.datasets})
+    return report
+
+
+def _read(blobs: Iterator[Any], mapping: EventMapping, old: frozenset[str]) -> Iterator[Item]:
+    """Yield the rows of some files, and at the end what was counted on the way."""
+    report = Report.of(mapping)
+    latest: dict[tuple[str, str], str] = {}
+    task = ""
+    for path, content in blobs:
+        task = task or path
+        content = bytes(content)
+        kind = logs.compression(content[: logs.HEAD_BYTES])
+        if kind is None:
+            report.files_damaged.append((path, logs.BINARY))
+            continue
+        report.files_read += 1
+        damage: list[str] = []
+        blocks = (content[at : at + logs.CHUNK_BYTES] for at in range(0, len(content), logs.CHUNK_BYTES))
+        for line in logs.lines(logs.unzip(blocks, damage) if kind == "gzip" else blocks):
+            event = parse_line(line)
+            if path in old:
+                report.events_overlap += event is not None
+                if event is not None:
+                    for row in rows(mapping, event)[0]:
+                        if row.dataset.name == "interactions":
+                            yield _interaction(row, "0")
+                continue
+            if event is None:
+                report.lines_malformed += 1
+                continue
+            report.events_read += 1
+            found, reasons = rows(mapping, event)
+            for row in found:
+                report.datasets[row.dataset.name].deduplicated += 1
+                if row.dataset.name == "interactions":
+                    yield _interaction(row, "1")
+                else:
+                    _, key, value = _profile(row)
+                    place = row.dataset.name, key
+                    latest[place] = max(latest.get(place, ""), value)
+            for why in reasons:
+                report.refuse(event, why)
+        report.files_damaged += [(path, one) for one in damage]
+    yield from ((name, key, value) for (name, key), value in latest.items())
+    if task:
+        yield COUNTS, task, json.dumps(report.as_dict())
+
+
+def _interaction(row: Row, flag: str) -> Item:
+    index = "" if row.index is None else str(row.index)
+    value = SEPARATOR.join([flag, *map(text, row.values)])
+    return row.dataset.name, f"{row.message_id}{SEPARATOR}{index}", value
+
+
+def _profile(row: Row) -> Item:
+    # Zero-padded seconds sort as text; without a timestamp a row sorts before all others.
+    seconds, fraction = row.instant or (None, "")
+    when = "" if seconds is None else f"{seconds + 10**12:014}"
+    return row.dataset.name, text(row.values[0]), SEPARATOR.join(["1", when, fraction, *map(text, row.values)])
+
+
+def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset, DataFrame]) -> None:
+    """Write beside the earlier export first, then let the new one take its place."""
+    work = f"{out.rstrip('/')}/.export/{uuid4()}"
+    hadoop = spark._jvm.org.apache.hadoop.fs
+    files = hadoop.Path(out).getFileSystem(spark._jsc.hadoopConfiguration())
+    try:
+        for dataset, table in tables.items():
+            parts = F.split("value", SEPARATOR)
+            # In front of the values stand the flag and, for users and items, seconds and fraction.
+            first = 1 if dataset.name == "interactions" else 3
+            columns = [parts[first + at].alias(one.name) for at, one in enumerate(dataset.columns)]
+            number = report.datasets[dataset.name].rows // PART_ROWS + 1
+            table.select(*columns).coalesce(number).write.csv(
+                f"{work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
+                ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
+            )  # fmt: skip
+        stream = files.create(hadoop.Path(f"{work}/{REPORT_NAME}"), True)
+        stream.write(report.as_json().encode())
+        stream.close()
+        files.delete(hadoop.Path(f"{out}/{REPORT_NAME}"), False)
+        for name in [*(dataset.name for dataset in tables), REPORT_NAME]:
+            target = hadoop.Path(f"{out}/{name}")
+            files.delete(target, True)
+            files.rename(hadoop.Path(f"{work}/{name}"), target)
+    finally:
+        files.delete(hadoop.Path(f"{out.rstrip('/')}/.export"), True)
+
+
+@contextmanager
+def _job(spark: SparkSession, options: argparse.Namespace) -> Iterator[None]:
+    """Let Glue know of the job, where there is a Glue."""
+    try:
+        from awsglue.context import GlueContext
+        from awsglue.job import Job
+    except ImportError:
+        yield
+        return
+    job = Job(GlueContext(spark.sparkContext))
+    job.init(options.JOB_NAME, vars(options))
+    yield
+    job.commit()
+
+
+def _options(argv: list[str]) -> argparse.Namespace:
+    """Read our arguments; Glue adds its own, which are left to it."""
+    parser = argparse.ArgumentParser(prog="segment_to_personalize.py", allow_abbrev=False)
+    parser.add_argument("--JOB_NAME", default="segment-to-personalize")
+    parser.add_argument("--S3_JSON_INPUT_PATH", required=True, help="s3://bucket/segment-logs/")
+    parser.add_argument("--S3_CSV_OUTPUT_PATH", required=True, help="s3://bucket/transformed/")
+    parser.add_argument("--event_mapping", default=default_text(), help="the mapping's JSON text")
+    parser.add_argument("--since", type=date.fromisoformat, help="first received day, YYYY-MM-DD")
+    parser.add_argument("--until", type=date.fromisoformat, help="day after the last")
+    parser.add_argument("--overlap", type=int, default=1, help="days before --since that are read for repeats")
+    return parser.parse_known_args(argv)[0]
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except PersonalizeSegmentError as error:
+        sys.exit(f"segment_to_personalize.py: {error}")

@@ -1,0 +1,3 @@
+"""Segment events into Amazon Personalize: one event mapping, read by every part."""
+
+__version__ = "0.1.0"

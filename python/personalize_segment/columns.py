@@ -1,0 +1,52 @@
+"""What Personalize knows about columns: reserved names, types and limits of a schema.
+
+Sources: "Custom datasets and schemas", "Schema data types" and "Quotas" in the Amazon
+Personalize developer guide. Quotas drift: this is the only place that holds them.
+"""
+
+import re
+from typing import Final
+
+#: The types a mapping may give a column, each with its domain in docs/contract.md.
+TYPES: Final = ("string", "float", "double", "int", "long", "boolean", "timestamp")
+
+#: dataset -> reserved column -> type, in the order of the CSV; other columns follow by name.
+#: "ids" is the domain of IMPRESSION alone: an array of ids, joined with "|" in the CSV.
+RESERVED: Final[dict[str, dict[str, str]]] = {
+    "interactions": {
+        "USER_ID": "string",
+        "ITEM_ID": "string",
+        "TIMESTAMP": "timestamp",
+        "EVENT_TYPE": "string",
+        "EVENT_VALUE": "float",
+        "IMPRESSION": "ids",
+        "RECOMMENDATION_ID": "string",
+        "EVENT_ATTRIBUTION_SOURCE": "string",
+    },
+    "users": {"USER_ID": "string"},
+    "items": {"ITEM_ID": "string", "CREATION_TIMESTAMP": "timestamp"},
+}
+
+#: Columns that every row must have, by dataset.
+REQUIRED: Final[dict[str, tuple[str, ...]]] = {
+    "interactions": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
+    "users": ("USER_ID",),
+    "items": ("ITEM_ID",),
+}
+
+DATASETS: Final = tuple(RESERVED)
+
+#: Upper case because PutEvents, PutUsers and PutItems want its camelCase back.
+NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
+
+#: At most this many columns beside the reserved ones.
+MAX_METADATA: Final = {"interactions": 5, "users": 25, "items": 100}
+
+#: Distinct event types plus EVENT_VALUE plus the columns beside the reserved ones.
+MAX_EVENT_TYPES_AND_COLUMNS: Final = 10
+
+#: Characters of an id or a string, and ids in one impression.
+MAX_STRING: Final = 256
+MAX_IMPRESSION: Final = 25
+
+MAX_SCHEMA_CHARACTERS: Final = 20_000

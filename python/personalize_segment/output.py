@@ -1,0 +1,170 @@
+"""Where an export goes: a folder or an S3 prefix, replaced as a whole or not at all.
+
+Parts are prepared where no reader looks, and only when all of them are whole do they take the
+place of what stood there. A failed run leaves the earlier export as it was; a killed one leaves
+only what the next one clears away (docs/adr/0004-replacing-an-export.md).
+"""
+
+import fcntl
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .columns import DATASETS
+from .errors import OutputError
+from .logs import split_uri
+from .report import REPORT_NAME
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+STAGING = ".export"
+#: DuckDB's and Spark's names for the parts of an export; anything else is somebody else's.
+_PART = re.compile(r"part-[^/]*\.csv")
+_UPLOAD_BYTES = 64 << 20
+
+
+@contextmanager
+def staging(out: str) -> Iterator[Path]:
+    """Yield an empty local folder to prepare an export for `out` in; `publish` moves it there.
+
+    Raises OutputError, before any work is done, when `out` can't be written, holds files that
+    no export wrote, or another export is writing to it.
+    """
+    if out.startswith("s3://"):
+        with _s3_errors(out):
+            _keys(_s3(), out)
+        with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
+            yield Path(folder)
+        return
+    root = Path(out)
+    folder = root / STAGING
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for dataset in DATASETS:
+            if (root / dataset).exists():
+                _only_parts(root / dataset, [one.name for one in (root / dataset).iterdir()])
+        with (folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(out, "another export is writing to it", "Wait for its end") from None
+            work = folder / "work"
+            shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+            work.mkdir()
+            try:
+                yield work
+            finally:
+                shutil.rmtree(folder)
+    except OSError as error:
+        raise OutputError(str(error.filename or out), error.strerror or str(error), _RIGHTS) from error
+
+
+def publish(work: Path, out: str) -> None:
+    """Let the datasets' folders and the report in `work` take their place in `out`."""
+    if out.startswith("s3://"):
+        with _s3_errors(out):
+            _publish_bucket(_s3(), work, out)
+    else:
+        _publish_folder(work, Path(out))
+
+
+def _publish_folder(work: Path, root: Path) -> None:
+    (root / REPORT_NAME).unlink(missing_ok=True)
+    for dataset in DATASETS:
+        if (root / dataset).exists():
+            (root / dataset).rename(work / f"{dataset}.old")
+        if (work / dataset).exists():
+            (work / dataset).rename(root / dataset)
+    (work / REPORT_NAME).rename(root / REPORT_NAME)
+
+
+def _publish_bucket(s3: "S3Client", work: Path, out: str) -> None:
+    """Upload everything invisibly first: an S3 object appears when its upload is completed."""
+    bucket, prefix = _prefix(out)
+    standing = _keys(s3, out)
+    _abort_uploads(s3, bucket, prefix)
+    uploads: dict[str, tuple[str, list[CompletedPartTypeDef]]] = {}
+    try:
+        for path in sorted(work.glob("*/part-*.csv")):
+            key = f"{prefix}{path.relative_to(work).as_posix()}"
+            upload = s3.create_multipart_upload(Bucket=bucket, Key=key, ContentType="text/csv")["UploadId"]
+            uploads[key] = (upload, [])
+            with path.open("rb") as file:
+                for number, block in enumerate(iter(lambda: file.read(_UPLOAD_BYTES), b""), start=1):
+                    answer = s3.upload_part(
+                        Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=block
+                    )
+                    uploads[key][1].append({"PartNumber": number, "ETag": answer["ETag"]})
+    except BaseException:
+        _abort_uploads(s3, bucket, prefix)
+        raise
+    s3.delete_object(Bucket=bucket, Key=prefix + REPORT_NAME)
+    for key in standing:
+        if key not in uploads:
+            s3.delete_object(Bucket=bucket, Key=key)
+    for key, (upload, parts) in uploads.items():
+        s3.complete_multipart_upload(
+            Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
+        )
+    s3.put_object(
+        Bucket=bucket,
+        Key=prefix + REPORT_NAME,
+        Body=(work / REPORT_NAME).read_bytes(),
+        ContentType="application/json",
+    )
+
+
+def _keys(s3: "S3Client", out: str) -> list[str]:
+    """Return the keys of the export that stands in `out`."""
+    bucket, prefix = _prefix(out)
+    s3.head_bucket(Bucket=bucket)
+    found = []
+    for dataset in DATASETS:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}{dataset}/")
+        keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
+        _only_parts(f"s3://{bucket}/{prefix}{dataset}/", [key[len(prefix) + len(dataset) + 1 :] for key in keys])
+        found += keys
+    return found
+
+
+def _abort_uploads(s3: "S3Client", bucket: str, prefix: str) -> None:
+    for dataset in DATASETS:
+        pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=f"{prefix}{dataset}/")
+        for page in pages:
+            for one in page.get("Uploads", []):
+                s3.abort_multipart_upload(Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
+
+
+def _only_parts(place: Path | str, names: list[str]) -> None:
+    for name in names:
+        if name and not _PART.fullmatch(name):
+            raise OutputError(str(place), f"holds {name}, which no export wrote", "Name another output, or move it away")
+
+
+def _prefix(out: str) -> tuple[str, str]:
+    bucket, key = split_uri(out)
+    return bucket, key.rstrip("/") + "/" if key.strip("/") else ""
+
+
+def _s3() -> "S3Client":
+    return boto3.client("s3")
+
+
+@contextmanager
+def _s3_errors(out: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise OutputError(out, str(error), _RIGHTS) from error
+
+
+_RIGHTS = "Name an output that this user may write to, or give the right to do so"

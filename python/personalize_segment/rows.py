@@ -1,0 +1,244 @@
+"""Segment event -> rows for Amazon Personalize, or the reasons why there are none.
+
+This is the reference of docs/contract.md, whose rules are cited by number; `sql.py` says the
+same in SQL. Lambda, the Glue job and `explain` run it as it is.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from .columns import MAX_IMPRESSION, MAX_STRING
+from .mapping import Dataset, EventMapping, Path, Rule, Source
+
+Value = str | int | float | bool | list[str] | None
+
+MISSING = "missing"
+UNMAPPED = "no rule for this event"
+NO_ARRAY = "not an array"
+EMPTY = "an empty array"
+
+#: type -> what the reason says when a value stands there, but outside the type's domain.
+NOT_IN_DOMAIN = {
+    "string": "not a string of 1-256 printable characters, nor an integer",
+    "timestamp": "not an ISO-8601 instant with an offset",
+    "float": "not a finite number",
+    "double": "not a finite number",
+    "int": "not an integer of 32 bits",
+    "long": "not an integer of 64 bits",
+    "boolean": "neither true nor false",
+    "ids": "not an array of ids",
+}
+
+
+class Row(NamedTuple):
+    """One line for one dataset; `values` stand in the order of the dataset's columns.
+
+    `index` is the element's position for a rule with `each`, else None; with `message_id`
+    it identifies an interaction (rule 9). `instant` orders the rows of one user or item:
+    epoch seconds and the fraction's digits, or None where the event has no timestamp.
+    """
+
+    dataset: Dataset
+    values: tuple[Value, ...]
+    message_id: str | None
+    index: int | None
+    instant: tuple[int, str] | None
+
+
+class Reason(NamedTuple):
+    """Why an event or an element gave no row; without a dataset, no rule knows the event."""
+
+    dataset: str | None
+    field: str | None
+    reason: str
+
+
+def parse_line(data: bytes) -> dict[str, Any] | None:
+    """Return the event in one line of a log, or None if the line is malformed (rule 11)."""
+    try:
+        line = data.decode()
+        event = json.loads(line)
+        if "\\ud" in line or "\\uD" in line:
+            # A surrogate without its twin is no character: no other part could write it.
+            json.dumps(event, ensure_ascii=False).encode()
+    except (UnicodeError, RecursionError):
+        return None
+    except ValueError as error:
+        if isinstance(error, json.JSONDecodeError):
+            return None
+        # More digits than Python turns into an int: JSON all the same, and no id.
+        event = json.loads(line, parse_int=lambda digits: int(digits) if len(digits) < 4000 else math.inf)
+    return event if type(event) is dict and type(event.get("type")) is str else None
+
+
+def describe(event: dict[str, Any]) -> tuple[str, str | None]:
+    """Return an event's call and name, as a rule has them (rule 1)."""
+    call = event["type"]
+    name = event.get("event" if call == "track" else "name") if call in ("track", "page", "screen") else None
+    return call, name if type(name) is str else None
+
+
+def rows(mapping: EventMapping, event: dict[str, Any]) -> tuple[list[Row], list[Reason]]:
+    """Return the rows that `event`, which has a string `type`, gives, and why others are left out."""
+    matches = mapping.by_event.get(describe(event))
+    if matches is None:
+        return [], [Reason(None, None, UNMAPPED)]
+    found: list[Row] = []
+    reasons: list[Reason] = []
+    for dataset, rule in matches:
+        if rule.each is None:
+            _row(dataset, rule, event, None, None, found, reasons)
+            continue
+        elements = _walk(event, rule.each)
+        if type(elements) is not list or not elements:
+            why = MISSING if elements is None else EMPTY if elements == [] else NO_ARRAY
+            reasons.append(Reason(dataset.name, str(rule.each), why))
+            continue
+        for index, element in enumerate(elements):
+            _row(dataset, rule, event, element, index, found, reasons)
+    return found, reasons
+
+
+def _row(
+    dataset: Dataset,
+    rule: Rule,
+    event: dict[str, Any],
+    element: Any,
+    index: int | None,
+    found: list[Row],
+    reasons: list[Reason],
+) -> None:
+    values: list[Value] = []
+    for column, source in zip(dataset.columns, rule.sources, strict=True):
+        if not isinstance(source, Source):
+            values.append(source)
+            continue
+        domain = DOMAINS[column.type]
+        value = None
+        present = False
+        for path in source.paths:  # rule 6
+            raw = _walk(element if path.relative else event, path)
+            if raw is not None:
+                present = True
+                value = domain(raw)
+                if value is not None:
+                    break
+        if value is None and source.required:
+            why = NOT_IN_DOMAIN[column.type] if present else MISSING
+            reasons.append(Reason(dataset.name, column.name, why))
+            return
+        values.append(value)
+    raw_id = event.get("messageId")
+    message_id = string(raw_id)
+    if message_id is None and dataset.name == "interactions":  # rule 9 needs it
+        why = MISSING if raw_id is None else NOT_IN_DOMAIN["string"]
+        reasons.append(Reason(dataset.name, "messageId", why))
+        return
+    instant = None if dataset.name == "interactions" else _instant(event.get("timestamp"))
+    found.append(Row(dataset, tuple(values), message_id, index, instant))
+
+
+def _walk(value: Any, path: Path) -> Any:
+    """Rule 2: objects only; None is absent."""
+    for segment in path.segments:
+        if type(value) is not dict:
+            return None
+        value = value.get(segment)
+    return value
+
+
+# Cc is what Unicode calls control; Cs are surrogates, which are no characters.
+_NOT_PRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_INT64 = range(-(2**63), 2**63)
+_INT32 = range(-(2**31), 2**31)
+_INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
+    r"(?:[.,]([0-9]+))?(?:Z|([+-])([01][0-9]|2[0-3]):?([0-5][0-9]))"
+)
+
+
+def string(value: Any) -> str | None:
+    """Rule 3."""
+    if type(value) is str:
+        return value if 0 < len(value) <= MAX_STRING and not _NOT_PRINTABLE.search(value) else None
+    return str(value) if type(value) is int and value in _INT64 else None
+
+
+def _instant(value: Any) -> tuple[int, str] | None:
+    """Rule 4: whole epoch seconds, and the fraction's digits."""
+    match = _INSTANT.fullmatch(value) if type(value) is str else None
+    days = _days(match[1]) if match else None
+    if match is None or days is None:
+        return None
+    _, hour, minute, second, fraction, sign, offset_hour, offset_minute = match.groups()
+    seconds = days * 86_400 + int(hour) * 3600 + int(minute) * 60 + int(second)
+    if sign:
+        offset = int(offset_hour) * 3600 + int(offset_minute) * 60
+        seconds += -offset if sign == "+" else offset
+    return seconds, fraction or ""
+
+
+@lru_cache(maxsize=4096)
+def _days(text: str) -> int | None:
+    try:
+        return date.fromisoformat(text).toordinal() - 719_163
+    except ValueError:
+        return None
+
+
+def _timestamp(value: Any) -> int | None:
+    instant = _instant(value)
+    return None if instant is None else instant[0]
+
+
+def _number(value: Any) -> float | None:
+    """Rule 5."""
+    if type(value) is not float and type(value) is not int:
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _integer(bounds: range) -> Callable[[Any], int | None]:
+    return lambda value: value if type(value) is int and value in bounds else None
+
+
+def _boolean(value: Any) -> bool | None:
+    return value if type(value) is bool else None
+
+
+def _ids(value: Any) -> list[str] | None:
+    """Rule 5: the first ids of an array in which every element is one, without the separator |."""
+    if type(value) is not list or not value:
+        return None
+    ids = [string(element) for element in value]
+    return None if any(one is None or "|" in one for one in ids) else [one for one in ids if one][:MAX_IMPRESSION]
+
+
+DOMAINS: dict[str, Callable[[Any], Value]] = {
+    "string": string,
+    "timestamp": _timestamp,
+    "float": _number,
+    "double": _number,
+    "int": _integer(_INT32),
+    "long": _integer(_INT64),
+    "boolean": _boolean,
+    "ids": _ids,
+}
+
+
+def text(value: Value) -> str:
+    """Return how a value stands in the CSV; null is the empty text (contract, "CSV")."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "|".join(value) if isinstance(value, list) else str(value)
