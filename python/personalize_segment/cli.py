@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -34,7 +34,6 @@ MappingFile = Annotated[
     Path | None,
     typer.Option("--mapping", "-m", help="Event mapping (JSON). Without it: e-commerce and video.", show_default=False),
 ]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], show_default=False)]
 
 
 @app.command()
@@ -88,8 +87,12 @@ def export(
     tree: Annotated[str, typer.Argument(metavar="LOGS", help="Folder, file or s3:// prefix of Segment's logs.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or s3:// prefix for interactions/, users/, items/.")],
     mapping: MappingFile = None,
-    since: Annotated[Day, typer.Option(help="First received day (UTC).")] = None,
-    until: Annotated[Day, typer.Option(help="The day after the last.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First received day (UTC).", show_default=False)
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day after the last.", show_default=False)
+    ] = None,
     overlap: Annotated[int, typer.Option(min=0, help="Days before --since that are read for repeats only.")] = 1,
     memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "384MB",
     report: Annotated[Path | None, typer.Option(help="Also write the report, JSON, to this file.", show_default=False)] = None,
