@@ -40,7 +40,9 @@ def main(form: str, logs: str, out: str) -> None:
     if form == "faithful":
         chosen = spark.createDataFrame(source.rdd.filter(wanted), source.schema)
     else:
-        test = F.udf(lambda anonymous, user, sku, event: bool(anonymous and user and sku and event in SUPPORTED), BooleanType())
+        test = F.udf(
+            lambda anonymous, user, sku, event: bool(anonymous and user and sku and event in SUPPORTED), BooleanType()
+        )
         chosen = source.where(test("anonymousId", "userId", "properties.sku", "event"))
     print("Filtered record count:", chosen.count())
     one = chosen.select(

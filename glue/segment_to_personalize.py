@@ -10,7 +10,7 @@ twice counts once, which accumulators would not promise.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -21,10 +21,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from personalize_segment import logs
+from personalize_segment.columns import DATASETS
 from personalize_segment.errors import EmptyError, PersonalizeSegmentError
 from personalize_segment.mapping import Dataset, EventMapping, default_text, parse
-from personalize_segment.report import REPORT_NAME, Report
-from personalize_segment.rows import Row, describe, parse_line, rows, text
+from personalize_segment.report import REPORT_NAME, Report, only_parts
+from personalize_segment.rows import Row, parse_line, rows, text
 
 # Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
 SEPARATOR = "\x1f"
@@ -97,7 +98,7 @@ def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window:
     return report
 
 
-def _read(blobs: Iterator[Any], mapping: EventMapping, old: frozenset[str]) -> Iterator[Item]:
+def _read(blobs: Iterable[Any], mapping: EventMapping, old: frozenset[str]) -> Iterator[Item]:
     """Yield the rows of some files, and at the end what was counted on the way."""
     report = Report.of(mapping)
     latest: dict[tuple[str, str], str] = {}
@@ -143,9 +144,9 @@ def _read(blobs: Iterator[Any], mapping: EventMapping, old: frozenset[str]) -> I
 
 
 def _interaction(row: Row, flag: str) -> Item:
-    index = "" if row.index is None else str(row.index)
+    element = "" if row.element is None else str(row.element)
     value = SEPARATOR.join([flag, *map(text, row.values)])
-    return row.dataset.name, f"{row.message_id}{SEPARATOR}{index}", value
+    return row.dataset.name, f"{row.message_id}{SEPARATOR}{element}", value
 
 
 def _profile(row: Row) -> Item:
@@ -157,30 +158,38 @@ def _profile(row: Row) -> Item:
 
 def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset, DataFrame]) -> None:
     """Write beside the earlier export first, then let the new one take its place."""
-    work = f"{out.rstrip('/')}/.export/{uuid4()}"
-    hadoop = spark._jvm.org.apache.hadoop.fs
-    files = hadoop.Path(out).getFileSystem(spark._jsc.hadoopConfiguration())
+    out = out.rstrip("/")
+    work = f"{out}/.export-{uuid4()}"
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path
+    files = path(out).getFileSystem(spark._jsc.hadoopConfiguration())
+    for name in DATASETS:
+        if files.exists(path(f"{out}/{name}")):
+            only_parts(f"{out}/{name}", [one.getPath().getName() for one in files.listStatus(path(f"{out}/{name}"))])
     try:
         for dataset, table in tables.items():
+            rows = report.datasets[dataset.name].rows
+            files.mkdirs(path(f"{work}/{dataset.name}"))
+            if not rows:
+                continue  # Spark would write a header for Personalize to stumble over
             parts = F.split("value", SEPARATOR)
             # In front of the values stand the flag and, for users and items, seconds and fraction.
             first = 1 if dataset.name == "interactions" else 3
             columns = [parts[first + at].alias(one.name) for at, one in enumerate(dataset.columns)]
-            number = report.datasets[dataset.name].rows // PART_ROWS + 1
-            table.select(*columns).coalesce(number).write.csv(
+            table.select(*columns).coalesce(rows // PART_ROWS + 1).write.mode("overwrite").csv(
                 f"{work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
                 ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
             )  # fmt: skip
-        stream = files.create(hadoop.Path(f"{work}/{REPORT_NAME}"), True)
+        stream = files.create(path(f"{work}/{REPORT_NAME}"), True)
         stream.write(report.as_json().encode())
         stream.close()
-        files.delete(hadoop.Path(f"{out}/{REPORT_NAME}"), False)
-        for name in [*(dataset.name for dataset in tables), REPORT_NAME]:
-            target = hadoop.Path(f"{out}/{name}")
-            files.delete(target, True)
-            files.rename(hadoop.Path(f"{work}/{name}"), target)
+        files.delete(path(f"{out}/{REPORT_NAME}"), False)
+        for name in [*DATASETS, REPORT_NAME]:
+            files.delete(path(f"{out}/{name}"), True)
+            if files.exists(path(f"{work}/{name}")):
+                files.rename(path(f"{work}/{name}"), path(f"{out}/{name}"))
     finally:
-        files.delete(hadoop.Path(f"{out.rstrip('/')}/.export"), True)
+        files.delete(path(work), True)
 
 
 @contextmanager

@@ -11,12 +11,20 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from . import __version__, avro, logs
 from .columns import DATASETS
-from .errors import PersonalizeSegmentError
+from .errors import MappingError, PersonalizeSegmentError
 from .mapping import EventMapping, default_text, parse
 from .report import Report
 from .rows import parse_line, rows, string
@@ -28,6 +36,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+#: Kinds of reasons in the table on the terminal; report.json has them all.
+SHOWN = 15
 messages = Console(stderr=True, highlight=False)
 
 MappingFile = Annotated[
@@ -44,7 +54,9 @@ def check(mapping: Annotated[Path | None, typer.Argument(show_default="the defau
 
 @app.command()
 def schema(
-    dataset: Annotated[str | None, typer.Argument(help=f"One of {', '.join(DATASETS)}; all of them without it.")] = None,
+    dataset: Annotated[
+        str | None, typer.Argument(help=f"One of {', '.join(DATASETS)}; all of them without it.")
+    ] = None,
     mapping: MappingFile = None,
 ) -> None:
     """Print the Avro schemas for Personalize's CreateSchema."""
@@ -56,7 +68,9 @@ def schema(
 
 @app.command()
 def explain(
-    events: Annotated[Path, typer.Argument(help="File of events, one JSON object a line; - is stdin.", allow_dash=True)] = Path("-"),
+    events: Annotated[
+        Path, typer.Argument(help="File of events, one JSON object a line; - is stdin.", allow_dash=True)
+    ] = Path("-"),
     mapping: MappingFile = None,
 ) -> None:
     """Say for each event which rows it gives, or why it gives none: one JSON line an event."""
@@ -85,7 +99,9 @@ def explain(
 @app.command()
 def export(
     tree: Annotated[str, typer.Argument(metavar="LOGS", help="Folder, file or s3:// prefix of Segment's logs.")],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or s3:// prefix for interactions/, users/, items/.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="Folder or s3:// prefix for interactions/, users/, items/.")
+    ],
     mapping: MappingFile = None,
     since: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First received day (UTC).", show_default=False)
@@ -94,20 +110,24 @@ def export(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day after the last.", show_default=False)
     ] = None,
     overlap: Annotated[int, typer.Option(min=0, help="Days before --since that are read for repeats only.")] = 1,
-    memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "384MB",
-    report: Annotated[Path | None, typer.Option(help="Also write the report, JSON, to this file.", show_default=False)] = None,
+    memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "1GB",
+    report: Annotated[
+        Path | None, typer.Option(help="Also write the report, JSON, to this file.", show_default=False)
+    ] = None,
 ) -> None:
     """Turn Segment's logs into CSV that Amazon Personalize imports, and account for every event."""
     try:
         from .export import export as run
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is missing: install personalize-segment[export]")
+    if report is not None and not report.absolute().parent.is_dir():
+        _fail(f"{report.parent}: no such folder for the report")
     window = logs.Window(since and since.date(), until and until.date(), overlap)
     with _progress("Exporting", DownloadColumn()) as progress:
         result = run(tree, out, _mapping(mapping), window=window, memory=memory, progress=progress)
+    _show(result, out)
     if report is not None:
         report.write_text(result.as_json(), "utf-8")
-    _show(result, out)
 
 
 @app.command()
@@ -137,6 +157,9 @@ def main() -> NoReturn:
         app()
     except PersonalizeSegmentError as error:
         _fail(str(error))
+    except KeyboardInterrupt:
+        messages.print("Interrupted: the output is as it was before.")
+        sys.exit(130)
     except OSError as error:
         _fail(f"{error.filename or 'output'}: {error.strerror}")
     sys.exit(0)
@@ -151,7 +174,10 @@ def _fail(text: str) -> NoReturn:
 
 
 def _mapping(path: Path | None) -> EventMapping:
-    return parse(default_text() if path is None else path.read_text("utf-8"))
+    try:
+        return parse(default_text() if path is None else path.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise MappingError(str(path), "is not UTF-8 text", "Save it as UTF-8") from None
 
 
 @contextmanager
@@ -182,23 +208,29 @@ def _show(report: Report, out: str) -> None:
     """Print the report for people: to stderr, because stdout is for data."""
     events = f"{report.events_read:,} events read from {report.files_read:,} files"
     unmapped = f"{report.events_unmapped:,} without a rule, {report.lines_malformed:,} malformed lines"
-    messages.print(f"{events}: {unmapped}" + (f", {report.events_overlap:,} of the overlap" if report.events_overlap else ""))
-    table = Table("dataset", *(("rows", "deduplicated", "refused")), title=f"Written to {escape(out)}", title_justify="left")
+    messages.print(
+        f"{events}: {unmapped}" + (f", {report.events_overlap:,} of the overlap" if report.events_overlap else "")
+    )
+    table = Table(
+        "dataset", *(("rows", "deduplicated", "refused")), title=f"Written to {escape(out)}", title_justify="left"
+    )
     for name, count in report.datasets.items():
         table.add_row(name, f"{count.rows:,}", f"{count.deduplicated:,}", f"{count.refused:,}")
     for column in table.columns[1:]:
         column.justify = "right"
     messages.print(table)
     kinds = report.sorted_reasons()
-    table = Table("count", "event", "dataset", "field", "reason", "example messageId", title="Left out", title_justify="left")
+    table = Table(
+        "count", "event", "dataset", "field", "reason", "example messageId", title="Left out", title_justify="left"
+    )
     table.columns[0].justify = "right"
-    for (call, event, dataset, field, reason), count, example in kinds[:15]:
+    for (call, event, dataset, field, reason), number, example in kinds[:SHOWN]:
         name = f"{call} {event}" if event is not None else call
-        table.add_row(f"{count:,}", *(escape(one or "") for one in (name, dataset, field, reason, example)))
+        table.add_row(f"{number:,}", *(escape(one or "") for one in (name, dataset, field, reason, example)))
     if kinds:
         messages.print(table)
-    if len(kinds) > 15:
-        messages.print(f"… and {len(kinds) - 15} more kinds of reasons: see report.json in the output")
+    if len(kinds) > SHOWN:
+        messages.print(f"… and {len(kinds) - SHOWN} more kinds of reasons: see report.json in the output")
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
             messages.print(f"{what} {escape(name)}: {escape(why)}", soft_wrap=True)

@@ -7,8 +7,8 @@ midnight of the day an event was *received*, in milliseconds. A tree is a folder
 
 import os
 import zlib
-from contextlib import suppress
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -102,7 +102,9 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
                 (tree.inside if place == "in" else tree.overlap).append(file)
     if not tree.inside:
         held = f"{len(files)} files, none of them a log in the window" if files else "no file"
-        raise LogsError(root, f"holds {held}", f"Point to a folder of {', '.join(ENDINGS)} files, such as segment-logs/")
+        raise LogsError(
+            root, f"holds {held}", f"Point to a folder of {', '.join(ENDINGS)} files, such as segment-logs/"
+        )
     return tree
 
 

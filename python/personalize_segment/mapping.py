@@ -95,9 +95,7 @@ class EventMapping:
 
     text: str
     datasets: tuple[Dataset, ...]
-    by_event: Mapping[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = field(
-        repr=False, compare=False
-    )
+    by_event: Mapping[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = field(repr=False, compare=False)
 
     @property
     def sha256(self) -> str:
@@ -135,12 +133,17 @@ def _dataset(name: str, value: Any) -> Dataset:
     drafts: list[tuple[Call, str | None, Path | None, str | None, dict[str, _Field]]] = []
     if name == "users":
         drafts.append(("identify", None, None, None, shared))
-    for call in NAMED_CALLS:
-        for event, body_of_rule in keys(body.get(call, Object()), f"{at}.{call}").items():
-            where = f"{at}.{call}{member(event)}"
-            drafts.append((call, event, *_rule(name, event, body_of_rule, where, shared)))
+    for named in NAMED_CALLS:
+        for title, rule in keys(body.get(named, Object()), f"{at}.{named}").items():
+            where = f"{at}.{named}{member(title)}"
+            drafts.append((named, title, *_rule(name, title, rule, where, shared)))
     if not drafts:
         refuse(at, "has no rule", 'Name at least one event, such as "track": {"Product Viewed": {}}')
+    for call, event, _, _, fields in drafts:
+        for required in REQUIRED[name]:
+            if required not in fields:
+                where = f"{at}.fields" if event is None else f"{at}.{call}{member(event)}"
+                refuse(where, f"has no {required}", f"Add {required} to it, or to {at}.fields for all rules")
     columns = _columns(name, at, [draft[4] for draft in drafts])
     rules = []
     for call, event, each, event_type, fields in drafts:
@@ -163,14 +166,11 @@ def _rule(
     body = keys(value, at, optional=allowed)
     each = _path(body["each"], f"{at}.each", each=False) if "each" in body else None
     event_type = body.get("event_type", event)
-    if not isinstance(event_type, str) or not 0 < len(event_type) <= MAX_STRING:
+    if dataset == "interactions" and not (isinstance(event_type, str) and 0 < len(event_type) <= MAX_STRING):
         place = f"{at}.event_type" if "event_type" in body else at
         refuse(place, "is no event type", f"Write a string of 1 to {MAX_STRING} characters")
     own = _fields(body.get("fields", Object()), f"{at}.fields", dataset, each=each is not None, shared=shared)
     fields = shared | own
-    for name in REQUIRED[dataset]:
-        if name not in fields:
-            refuse(at, f"has no {name}", f"Add {name} here or to $.{dataset}.fields")
     return each, event_type, fields
 
 
@@ -186,7 +186,7 @@ def _fields(
     value: Any, at: str, dataset: str, *, each: bool, shared: "Mapping[str, _Field] | None" = None
 ) -> "dict[str, _Field]":
     return {
-        name: _field(dataset, name, body, f"{at}.{name}", each=each, base=(shared or {}).get(name))
+        name: _field(dataset, name, body, f"{at}{member(name)}", each=each, base=(shared or {}).get(name))
         for name, body in keys(value, at).items()
     }
 
@@ -202,7 +202,7 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
         refuse(f"{at}.from", "is no list of paths", 'Write at least one, such as ["properties.sku"]')
     paths = tuple(_path(text, f"{at}.from[{i}]", each=each) for i, text in enumerate(body["from"]))
     reserved = RESERVED[dataset].get(name)
-    kind = body.get("type", reserved or (base.type if base else None))
+    kind: Any = body.get("type", reserved or (base.type if base else None))
     if reserved and kind != reserved:
         refuse(f"{at}.type", f"is {kind!r}, Personalize reserves this column", 'Leave "type" out')
     if not reserved and kind not in TYPES:

@@ -6,29 +6,25 @@ only what the next one clears away (docs/adr/0004-replacing-an-export.md).
 """
 
 import fcntl
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .columns import DATASETS
 from .errors import OutputError
 from .logs import split_uri
-from .report import REPORT_NAME
+from .report import REPORT_NAME, only_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 STAGING = ".export"
-#: DuckDB's and Spark's names for the parts of an export; anything else is somebody else's.
-_PART = re.compile(r"part-[^/]*\.csv")
 _UPLOAD_BYTES = 64 << 20
 
 
@@ -42,16 +38,17 @@ def staging(out: str) -> Iterator[Path]:
     if out.startswith("s3://"):
         with _s3_errors(out):
             _keys(_s3(), out)
-        with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
+            yield Path(temporary)
         return
     root = Path(out)
     folder = root / STAGING
+    made = not root.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for dataset in DATASETS:
             if (root / dataset).exists():
-                _only_parts(root / dataset, [one.name for one in (root / dataset).iterdir()])
+                only_parts(str(root / dataset), [one.name for one in (root / dataset).iterdir()])
         with (folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,6 +61,9 @@ def staging(out: str) -> Iterator[Path]:
                 yield work
             finally:
                 shutil.rmtree(folder)
+                if made:
+                    with suppress(OSError):
+                        root.rmdir()  # it stays when the export is in it
     except OSError as error:
         raise OutputError(str(error.filename or out), error.strerror or str(error), _RIGHTS) from error
 
@@ -100,9 +100,7 @@ def _publish_bucket(s3: "S3Client", work: Path, out: str) -> None:
             uploads[key] = (upload, [])
             with path.open("rb") as file:
                 for number, block in enumerate(iter(lambda: file.read(_UPLOAD_BYTES), b""), start=1):
-                    answer = s3.upload_part(
-                        Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=block
-                    )
+                    answer = s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=block)
                     uploads[key][1].append({"PartNumber": number, "ETag": answer["ETag"]})
     except BaseException:
         _abort_uploads(s3, bucket, prefix)
@@ -112,9 +110,7 @@ def _publish_bucket(s3: "S3Client", work: Path, out: str) -> None:
         if key not in uploads:
             s3.delete_object(Bucket=bucket, Key=key)
     for key, (upload, parts) in uploads.items():
-        s3.complete_multipart_upload(
-            Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
-        )
+        s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
     s3.put_object(
         Bucket=bucket,
         Key=prefix + REPORT_NAME,
@@ -131,7 +127,7 @@ def _keys(s3: "S3Client", out: str) -> list[str]:
     for dataset in DATASETS:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}{dataset}/")
         keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
-        _only_parts(f"s3://{bucket}/{prefix}{dataset}/", [key[len(prefix) + len(dataset) + 1 :] for key in keys])
+        only_parts(f"s3://{bucket}/{prefix}{dataset}/", [key[len(prefix) + len(dataset) + 1 :] for key in keys])
         found += keys
     return found
 
@@ -144,18 +140,14 @@ def _abort_uploads(s3: "S3Client", bucket: str, prefix: str) -> None:
                 s3.abort_multipart_upload(Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
 
 
-def _only_parts(place: Path | str, names: list[str]) -> None:
-    for name in names:
-        if name and not _PART.fullmatch(name):
-            raise OutputError(str(place), f"holds {name}, which no export wrote", "Name another output, or move it away")
-
-
 def _prefix(out: str) -> tuple[str, str]:
     bucket, key = split_uri(out)
     return bucket, key.rstrip("/") + "/" if key.strip("/") else ""
 
 
 def _s3() -> "S3Client":
+    import boto3
+
     return boto3.client("s3")
 
 

@@ -4,9 +4,12 @@ Both engines fill the same `Report`; docs/contract.md says what each number coun
 """
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .errors import OutputError
 from .mapping import EventMapping
 from .rows import Reason, describe, string
 
@@ -15,6 +18,9 @@ MAX_KINDS = 1000
 
 #: Where in the output the report stands; written last, so that it says the rest is whole.
 REPORT_NAME = "report.json"
+
+# DuckDB's and Spark's names for the parts of an export.
+_PART = re.compile(r"part-[^/]*\.csv")
 
 #: (call, event name, dataset, field, reason)
 Kind = tuple[str, str | None, str | None, str | None, str]
@@ -85,6 +91,14 @@ class Report:
             self.datasets[why.dataset].refused += 1
         self.reasons.add((*describe(event), *why), 1, string(event.get("messageId")))
 
+    def summary(self) -> str:
+        """Return the counts in one line, for a message about an export that has no rows."""
+        refused = sum(one.refused for one in self.datasets.values())
+        return (
+            f"{self.events_read:,} events read, {self.events_unmapped:,} without a rule,"
+            f" {refused:,} refused, {self.lines_malformed:,} malformed lines"
+        )
+
     def sorted_reasons(self) -> list[tuple[Kind, int, str | None]]:
         """Return the kinds by falling count, with those beyond MAX_KINDS summed up last."""
         kinds = [(kind, count, example) for kind, (count, example) in self.reasons.kinds.items()]
@@ -121,3 +135,10 @@ class Report:
     def as_json(self) -> str:
         """Return the text of `report.json`."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
+
+
+def only_parts(place: str, names: Iterable[str]) -> None:
+    """Raise OutputError if a dataset's folder holds what no export wrote, so that none is lost."""
+    for name in names:
+        if name and not _PART.fullmatch(name):
+            raise OutputError(place, f"holds {name}, which no export wrote", "Name another output, or move it away")

@@ -38,7 +38,7 @@ NOT_IN_DOMAIN = {
 class Row(NamedTuple):
     """One line for one dataset; `values` stand in the order of the dataset's columns.
 
-    `index` is the element's position for a rule with `each`, else None; with `message_id`
+    `element` is its position for a rule with `each`, else None; with `message_id`
     it identifies an interaction (rule 9). `instant` orders the rows of one user or item:
     epoch seconds and the fraction's digits, or None where the event has no timestamp.
     """
@@ -46,7 +46,7 @@ class Row(NamedTuple):
     dataset: Dataset
     values: tuple[Value, ...]
     message_id: str | None
-    index: int | None
+    element: int | None
     instant: tuple[int, str] | None
 
 

@@ -7,7 +7,6 @@ the same bytes. Shoppers keep to a few categories, so that similar users take si
 import gzip
 import json
 import math
-import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -31,7 +30,7 @@ _BRANDS = ["Acme", "Nørdik", "Globex", "Initech", "Hooli", "Umbrella"]
 _GENRES = ["Drama", "Comedy", "Documentary", "Science Fiction"]
 _COUNTRIES = ["CH", "DE", "FR", "US", "JP", "BR"]
 _AGENTS = [
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.3.1 Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.3.1 Safari",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/122.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_3_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
 ]
@@ -71,7 +70,9 @@ def sample(
 
 
 def _write(root: Path, number: int, size: int, *, days: int, seed: int, events: int, files: int) -> int:
-    shop = _Shop(random.Random(f"{seed}/{number}"), seed, users=max(60, events // 40), items=max(40, math.isqrt(events) * 2))
+    shop = _Shop(
+        random.Random(f"{seed}/{number}"), seed, users=max(60, events // 40), items=max(40, math.isqrt(events) * 2)
+    )
     span = timedelta(days=days) / files
     start = datetime.combine(FIRST_DAY, datetime.min.time(), UTC) + number * span
     lines = list(_lines(shop, size, start, span))
@@ -138,7 +139,11 @@ class _Shop:
                     "title": f"{rng.choice(_CATEGORIES)} | Example Shop",
                     "url": f"https://www.example-shop.com{path}",
                 },
-                "userAgentData": {"brands": [{"brand": "Chromium", "version": "122"}, {"brand": "Not(A:Brand", "version": "24"}], "mobile": False, "platform": "macOS"},
+                "userAgentData": {
+                    "brands": [{"brand": "Chromium", "version": "122"}, {"brand": "Not(A:Brand", "version": "24"}],
+                    "mobile": False,
+                    "platform": "macOS",
+                },
             },
             "integrations": {"All": True, "Amplitude": {"session_id": rng.randrange(10**12, 10**13)}},
             "messageId": f"ajs-next-{int(now.timestamp() * 1000)}-{UUID(int=rng.getrandbits(128))}",
@@ -180,17 +185,28 @@ class _Shop:
             yield from self.watch(user)
             return
         for _ in range(rng.randrange(1, 4)):
-            yield {"user": user, "type": "page", "name": "Home", "properties": {"name": "Home", "title": "Home | Example Shop", "category": rng.choice(_CATEGORIES)}}
+            yield {
+                "user": user,
+                "type": "page",
+                "name": "Home",
+                "properties": {"name": "Home", "title": "Home | Example Shop", "category": rng.choice(_CATEGORIES)},
+            }
         if rng.random() < 0.3:
             yield self.identify(user)
         cart = []
         for _ in range(rng.randrange(1, 5)):
             product = self.product(self.choose(user))
             if rng.random() < 0.4:
-                yield _track(user, "Product Clicked", product | {"position": rng.randrange(1, 30), "list_id": "todays_deals"})
+                yield _track(
+                    user, "Product Clicked", product | {"position": rng.randrange(1, 30), "list_id": "todays_deals"}
+                )
             yield _track(user, "Product Viewed" if rng.random() < 0.97 else "Viewed Product", product)
             if rng.random() < 0.35:
-                yield _track(user, "Product Added" if rng.random() < 0.97 else "Added Product", product | {"cart_id": f"{rng.getrandbits(64):016x}"})
+                yield _track(
+                    user,
+                    "Product Added" if rng.random() < 0.97 else "Added Product",
+                    product | {"cart_id": f"{rng.getrandbits(64):016x}"},
+                )
                 cart.append(product)
         if cart and rng.random() < 0.1:
             yield _track(user, "Product Removed", cart.pop())
@@ -198,8 +214,12 @@ class _Shop:
             yield _track(user, "Checkout Started", {"order_id": f"{rng.getrandbits(48):x}", "products": cart})
             yield self.order(user, cart)
         if rng.random() < 0.5:
-            name = rng.choice(["Products Searched", "Button Clicked", "Experiment Viewed", "Cart Viewed", "Product List Viewed"])
-            yield _track(user, name, {"query": '{"looks": "like JSON"}', "value": rng.randrange(100), "nested": {"a": 1}})
+            name = rng.choice(
+                ["Products Searched", "Button Clicked", "Experiment Viewed", "Cart Viewed", "Product List Viewed"]
+            )
+            yield _track(
+                user, name, {"query": '{"looks": "like JSON"}', "value": rng.randrange(100), "nested": {"a": 1}}
+            )
         if rng.random() < 0.02:
             yield {"user": user, "type": "group", "groupId": "g1", "traits": {"plan": "enterprise"}}
         if rng.random() < 0.01:
@@ -211,7 +231,12 @@ class _Shop:
         session = {"session_id": f"{rng.getrandbits(40):x}", "video_player": "html5", "total_length": 3600}
         yield _track(user, "Video Playback Started", session | {"content_asset_ids": assets, "ad_asset_id": ["ad-1"]})
         for asset in assets:
-            content = {"asset_id": asset, "title": f"Film {asset[-4:]}", "genre": _GENRES[int(asset[-4:]) % 4], "channel": "main"}
+            content = {
+                "asset_id": asset,
+                "title": f"Film {asset[-4:]}",
+                "genre": _GENRES[int(asset[-4:]) % 4],
+                "channel": "main",
+            }
             yield _track(user, "Video Ad Started", session | {"asset_id": "ad-1", "type": "pre-roll"})
             yield _track(user, "Video Content Started", session | content | {"position": 0})
             yield _track(user, "Video Content Playing", session | content | {"position": 600})
@@ -232,9 +257,17 @@ class _Shop:
         products: Any = [line | {"quantity": self.rng.randrange(1, 4)} for line in cart]
         if dice < 0.01:
             products = self.rng.choice([[], None, json.dumps(products), [None, "junk", 7, *products]])
-        name = "Order Completed" if dice < 0.97 else self.rng.choice(["Completed Order", "Order Refunded", "Order Cancelled"])
+        name = (
+            "Order Completed"
+            if dice < 0.97
+            else self.rng.choice(["Completed Order", "Order Refunded", "Order Cancelled"])
+        )
         total = sum(line["price"] for line in cart if isinstance(line.get("price"), float))
-        return _track(user, name, {"order_id": f"{self.rng.getrandbits(48):x}", "total": total, "currency": "CHF", "products": products})
+        return _track(
+            user,
+            name,
+            {"order_id": f"{self.rng.getrandbits(48):x}", "total": total, "currency": "CHF", "products": products},
+        )
 
     def choose(self, user: int) -> int:
         """Return an item: mostly of one of the user's two categories, and popular ones more often."""

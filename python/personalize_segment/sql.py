@@ -1,274 +1,219 @@
 """The contract in SQL: event mapping -> SELECT, so that an engine does what `rows.py` does.
 
 `docs/contract.md` numbers the rules; both implementations cite them and tests hold them
-equal. DuckDB reads JSON values as their canonical JSON text, so a domain here is a macro
-from that text to a value or NULL.
+equal. `duckdb_json.py` has the domains and how a path is walked.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from .columns import MAX_IMPRESSION, MAX_STRING
+from .duckdb_json import MAX_LINE_BYTES, Reader, identifier, json_path, literal
 from .mapping import Column, Dataset, EventMapping, Path, Rule, Source
 from .rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN
 
-#: Column types of DuckDB by type of the mapping.
-SQL_TYPES = {
-    "string": "VARCHAR",
-    "timestamp": "BIGINT",
-    "float": "DOUBLE",
-    "double": "DOUBLE",
-    "int": "INTEGER",
-    "long": "BIGINT",
-    "boolean": "BOOLEAN",
-    "ids": "VARCHAR",
-}
-
-_INSTANT = (
-    r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
-    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.,][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
-)
-
-#: A longer line is malformed; Segment's own limit is 32 KB an event. DuckDB keeps two buffers
-#: of this size a thread.
-MAX_LINE_BYTES = 1 << 22
-
-#: The domains of the contract, from JSON text `x` (DuckDB writes it canonically: strings escape
-#: only quotes, backslashes and control characters). Common forms take a short way: ASCII
-#: without escapes, and Z. Each macro names `x` as seldom as it can, since it is pasted in and
-#: planning a batch costs too. TRY_CAST everywhere: an engine may evaluate a branch that CASE
-#: then doesn't take.
-MACROS = f"""
-CREATE OR REPLACE TEMP MACRO json_integer(x) AS
-    CASE WHEN regexp_full_match(x, '-?[0-9]{{1,19}}') THEN TRY_CAST(x AS BIGINT) END;
-CREATE OR REPLACE TEMP MACRO printable(s) AS
-    CASE WHEN length(s) <= {MAX_STRING} AND regexp_full_match(s, '[^\\x00-\\x1f\\x7f-\\x{{9f}}]+') THEN s END;
-CREATE OR REPLACE TEMP MACRO as_string(x) AS  -- rule 3
-    CASE WHEN starts_with(x, '"') AND strlen(x) = length(x) AND strlen(x) BETWEEN 3 AND {MAX_STRING + 2}
-          AND NOT contains(x, '\\') AND NOT contains(x, chr(127)) THEN substring(x, 2, strlen(x) - 2)
-         WHEN starts_with(x, '"') THEN printable(json_extract_string(x, '$'))
-         ELSE CAST(json_integer(x) AS VARCHAR) END;
-CREATE OR REPLACE TEMP MACRO as_timestamp(x) AS  -- rule 4: without its fraction, an instant is rounded down
-    CASE WHEN NOT regexp_full_match(x, '"{_INSTANT}"') THEN NULL
-         WHEN ends_with(x, 'Z"') THEN epoch_ms(TRY_CAST(substring(x, 2, 19) AS TIMESTAMP)) // 1000
-         ELSE epoch_ms(TRY_CAST(regexp_replace(replace(x, '"', ''), '[.,][0-9]+', '') AS TIMESTAMPTZ)) // 1000 END;
-CREATE OR REPLACE TEMP MACRO as_fraction(x) AS regexp_extract(x, '[.,]([0-9]+)', 1);
-CREATE OR REPLACE TEMP MACRO as_double(x) AS  -- rule 5
-    CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END;
-CREATE OR REPLACE TEMP MACRO as_float(x) AS as_double(x);
-CREATE OR REPLACE TEMP MACRO as_long(x) AS json_integer(x);
-CREATE OR REPLACE TEMP MACRO as_int(x) AS TRY_CAST(json_integer(x) AS INTEGER);
-CREATE OR REPLACE TEMP MACRO as_boolean(x) AS CASE x WHEN 'true' THEN true WHEN 'false' THEN false END;
-CREATE OR REPLACE TEMP MACRO elements(x) AS
-    CASE WHEN starts_with(x, '[') THEN CAST(json_extract(x, '$[*]') AS VARCHAR[]) END;
-CREATE OR REPLACE TEMP MACRO as_ids(x) AS
-    CASE WHEN len(elements(x)) > 0
-          AND list_bool_and(list_transform(elements(x), e -> COALESCE(NOT contains(as_string(e), '|'), false)))
-         THEN array_to_string(list_transform(elements(x)[1:{MAX_IMPRESSION}], e -> as_string(e)), '|') END;
-"""
+#: A type and the paths to look it up at, in order.
+Value = tuple[str, tuple[Path, ...]]
 
 
-def scan(mapping: EventMapping, files: Sequence[str], compression: str) -> str:
-    """Return a SELECT of the events in `files`, one row a line that isn't blank.
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Why a candidate is refused: `field` and `reason` as in `rows.Reason`."""
 
-    Columns: call and name as JSON text (NULL call: the line is malformed, rule 11), mapped,
-    message (the messageId, rule 3) and has_message, stamp (the timestamp's JSON text), and
-    for each path what the rules need of it, by the names of `_Needs`.
-    """
-    needs = _Needs(mapping)
-    roots = sorted({path.segments[0] for path in needs.paths} | {"type", "event", "name", "messageId", "timestamp"})
-    columns = ", ".join(f"{literal(root)}: 'JSON'" for root in roots)
-    root = {name: f"root{position}" for position, name in enumerate(roots)}
-    renamed = ", ".join(f"CAST({identifier(name)} AS VARCHAR) AS {alias}" for name, alias in root.items())
-    # One json_extract with all its paths reads an object once, and only if a rule wants it.
-    deeper: dict[str, list[Path]] = defaultdict(list)
-    for path in needs.paths:
-        if len(path.segments) > 1:
-            deeper[path.segments[0]].append(path)
-    lists, place = "", {}
-    for name, inner in deeper.items():
-        steps = ", ".join(_json_path(path.segments[1:]) for path in inner)
-        lists += f", CASE WHEN mapped THEN CAST(json_extract({root[name]}, [{steps}]) AS VARCHAR[]) END AS {root[name]}_list"
-        place |= {path: f"{root[name]}_list[{position}]" for position, path in enumerate(inner, start=1)}
-    paths = "".join(
-        f", {place.get(path, f'CASE WHEN mapped THEN {root[path.segments[0]]} END')} AS path{position}"
-        for position, path in enumerate(needs.paths)
-    )
-    return f"""
-WITH lines AS (
-    SELECT {renamed} FROM read_json([{", ".join(literal(file) for file in files)}], columns = {{{columns}}},
-        format = 'newline_delimited', ignore_errors = true, compression = {literal(compression)},
-        hive_partitioning = false, maximum_object_size = {MAX_LINE_BYTES})
-), called AS (
-    SELECT *, CASE WHEN starts_with({root["type"]}, '"') THEN {root["type"]} END AS call,
-        CASE {root["type"]} WHEN '"track"' THEN {root["event"]}
-             WHEN '"page"' THEN {root["name"]} WHEN '"screen"' THEN {root["name"]} END AS any_name
-    FROM lines
-), known AS (
-    SELECT *, CASE WHEN starts_with(any_name, '"') THEN any_name END AS name,
-        COALESCE({_matches(mapping.by_event, "any_name")}, false) AS mapped
-    FROM called
-), listed AS (SELECT *{lists} FROM known),
-walked AS (
-    SELECT call, name, mapped, {root["messageId"]} AS id, CASE WHEN mapped THEN {root["timestamp"]} END AS stamp{paths}
-    FROM listed
-)
-SELECT call, name, mapped, as_string(id) AS message, {_present("id")} AS has_message, stamp{needs.columns()}
-FROM walked"""
+    field: str
+    reason: str
 
 
-class _Needs:
-    """What of the paths from the event the rules need, each computed once in `scan`."""
+class Compiler:
+    """Compiles one mapping. `events` are what its rules match; the SQL knows them by number."""
 
     def __init__(self, mapping: EventMapping) -> None:
-        values: set[tuple[str, Path]] = set()
-        present: set[Path] = set()
-        arrays: set[Path] = set()
+        self.datasets = mapping.datasets
+        self.events = list(mapping.by_event)
+        self._number = {event: position for position, event in enumerate(self.events)}
+        # What `scan` computes once for all datasets, and for which events.
+        self._values: dict[Value, set[int]] = defaultdict(set)
+        self._arrays: dict[Path, set[int]] = defaultdict(set)
+        self._required: set[Value] = set()
         for dataset in mapping.datasets:
             for rule in dataset.rules:
-                arrays |= {rule.each} if rule.each else set()
+                event = self._number[rule.call, rule.name]
+                if rule.each:
+                    self._arrays[rule.each].add(event)
                 for column, source in zip(dataset.columns, rule.sources, strict=True):
                     if isinstance(source, Source):
-                        paths = [path for path in source.paths if not path.relative]
-                        values |= {(column.type, path) for path in paths}
-                        present |= set(paths) if source.required else set()
-        self.paths = sorted({path for _, path in values} | arrays, key=str)
-        self._values = sorted(values, key=str)
-        self._present = sorted(present, key=str)
-        self._arrays = sorted(arrays, key=str)
+                        for value in _values(column, source):
+                            self._values[value].add(event)
+                            self._required |= {value} if source.required else set()
 
-    def value(self, kind: str, path: Path) -> str:
-        return f"{kind}{self.paths.index(path)}"
+    def scan(self, files: Sequence[str], compression: str) -> str:
+        """Return a SELECT of the events in `files`, one row a line that isn't blank.
 
-    def has(self, path: Path) -> str:
-        return f"has{self.paths.index(path)}"
+        Columns: event (its number; NULL: no rule), call and name (JSON text, only without a
+        rule; a line with neither is malformed, rule 11), message (the messageId, rule 3),
+        has_message, stamp (the timestamp's JSON text), and what the rules read, in domain.
+        """
+        reader = Reader({path for _, several in self._values for path in several} | set(self._arrays))
+        cases = " ".join(f"WHEN {_matches(event)} THEN {number}" for event, number in self._number.items())
+        values, junk, arrays = "", "", ""
+        for position, (value, events) in enumerate(self._values.items()):
+            kind, paths = value
+            domains = ", ".join(f"as_{kind}({reader.at[path]})" for path in paths)
+            values += f", CASE WHEN {self._among(events)} THEN COALESCE({domains}, NULL) END AS value{position}"
+            if value in self._required:
+                present = " OR ".join(f"{reader.at[path]} IS NOT NULL" for path in paths)
+                junk += f", value{position} IS NULL AND event IS NOT NULL AND ({present}) AS junk{position}"
+        for position, (path, events) in enumerate(self._arrays.items()):
+            arrays += f", CASE WHEN {self._among(events)} THEN {reader.at[path]} END AS array{position}"
+        return f"""
+WITH lines AS (
+    SELECT {reader.renamed} FROM read_json([{", ".join(literal(file) for file in files)}],
+        columns = {{{reader.columns}}}, format = 'newline_delimited', ignore_errors = true,
+        compression = {literal(compression)}, hive_partitioning = false, maximum_object_size = {MAX_LINE_BYTES})
+), called AS (
+    SELECT *, CASE WHEN starts_with({reader.root["type"]}, '"') THEN {reader.root["type"]} END AS call,
+        CASE {reader.root["type"]} WHEN '"track"' THEN {reader.root["event"]}
+             WHEN '"page"' THEN {reader.root["name"]} WHEN '"screen"' THEN {reader.root["name"]} END AS name
+    FROM lines
+), numbered AS (SELECT *, CAST(CASE {cases} END AS SMALLINT) AS event FROM called),
+valued AS (SELECT *{values} FROM numbered)
+SELECT event, CASE WHEN event IS NULL THEN call END AS call,
+    CASE WHEN event IS NULL AND starts_with(name, '"') THEN name END AS name,
+    as_string({reader.root["messageId"]}) AS message, {reader.root["messageId"]} IS NOT NULL AS has_message,
+    CASE WHEN event IS NOT NULL THEN {reader.root["timestamp"]} END AS stamp,
+    COLUMNS('value[0-9]+'){junk}{arrays}
+FROM valued"""
 
-    def array(self, path: Path) -> str:
-        return f"array{self.paths.index(path)}"
+    def candidates(self, dataset: Dataset, source: str) -> tuple[str, list[Blame]]:
+        """Return a SELECT over a table with the columns of `scan`, and what its blames mean.
 
-    def columns(self) -> str:
-        raw = {path: f"path{position}" for position, path in enumerate(self.paths)}
-        parts = [f"as_{kind}({raw[path]}) AS {self.value(kind, path)}" for kind, path in self._values]
-        parts += [f"{_present(raw[path])} AS {self.has(path)}" for path in self._present]
-        parts += [f"{raw[path]} AS {self.array(path)}" for path in self._arrays]
-        return "".join(f", {part}" for part in parts)
+        It has a row for each row or refusal. Columns: c0, c1 … (those of the dataset), message, element
+        (NULL without `each`), event, blame (0, or the place in the list counted from 1), and
+        seconds and fraction, which order the rows of a user or an item.
+        """
+        blames: list[Blame] = []
+        # Rules without `each` share one pass; those with it may read different things of an element.
+        branches: dict[object, list[Rule]] = defaultdict(list)
+        for rule in dataset.rules:
+            branches[rule.each and (rule.each, *(one for one in rule.sources if isinstance(one, Source)))].append(rule)
+        selects = [self._branch(dataset, rules, source, blames) for rules in branches.values()]
+        return "\nUNION ALL\n".join(selects), blames
 
+    def _branch(self, dataset: Dataset, rules: list[Rule], source: str, blames: list[Blame]) -> str:
+        numbers = [self._number[rule.call, rule.name] for rule in rules]
+        each = rules[0].each
+        rows = f"SELECT * FROM {source} WHERE {self._among(set(numbers))}"
+        tests: list[str] = []
 
-def candidates(mapping: EventMapping, dataset: Dataset, source: str) -> str:
-    """Return a SELECT over a table with the columns of `scan`: a row for each row or refusal.
+        def blame(test: str, field: str, *reasons: tuple[str, str]) -> None:
+            """Blame `field` where `test` holds, with the first reason whose condition holds."""
+            first = len(blames) + 1
+            blames.extend(Blame(field, reason) for _, reason in reasons)
+            whens = " ".join(f"WHEN {condition} THEN {first + i}" for i, (condition, _) in enumerate(reasons))
+            tests.append(f"WHEN {test} THEN CASE {whens} END")
 
-    Columns: those of the dataset, message, element (NULL without `each`), field (the first
-    that is to blame, NULL for a good row), reason (as in `rows.Reason`), call, name, and
-    seconds and fraction, which order the rows of a user or an item.
-    """
-    needs = _Needs(mapping)
-    branches: dict[tuple[Path | None, tuple[Source | None, ...]], list[Rule]] = defaultdict(list)
-    for rule in dataset.rules:
-        shape = tuple(one if isinstance(one, Source) else None for one in rule.sources)
-        branches[rule.each, shape].append(rule)
-    return "\nUNION ALL\n".join(
-        _branch(needs, dataset, each, rules, source) for (each, _), rules in branches.items()
-    )
-
-
-def _branch(needs: _Needs, dataset: Dataset, each: Path | None, rules: list[Rule], source: str) -> str:
-    """One SELECT for the rules that differ in nothing but their event and its type."""
-    rows = f"SELECT * FROM {source} WHERE {_matches((rule.call, rule.name) for rule in rules)}"
-    blame: list[tuple[str, str, str]] = []
-    relative: list[Path] = []
-    if each:
-        array = needs.array(each)
-        why = (
-            f"CASE WHEN {array} = '[]' THEN {literal(EMPTY)}"
-            f" WHEN {array} <> 'null' THEN {literal(NO_ARRAY)} ELSE {literal(MISSING)} END"
+        pieces: list[Path] = []
+        if each:
+            array = f"array{list(self._arrays).index(each)}"
+            reasons = [(f"{array} IS NULL", MISSING), (f"{array} = '[]'", EMPTY), ("true", NO_ARRAY)]
+            blame("part IS NULL", str(each), *reasons)
+            sources = [one for one in rules[0].sources if isinstance(one, Source)]
+            pieces = sorted({path for one in sources for path in one.paths if path.relative}, key=str)
+            rows = _elements(rows, array, pieces)
+        made = []
+        for position, column in enumerate(dataset.columns):
+            name = f"c{position}"
+            several = [(number, rule.sources[position]) for number, rule in zip(numbers, rules, strict=True)]
+            made.append(f"{_by_event([(n, self._value(column, one, pieces)) for n, one in several])} AS {name}")
+            needed = [(n, one) for n, one in several if isinstance(one, Source) and one.required]
+            if needed:
+                present = _by_event([(n, self._junk(column, one, pieces)) for n, one in needed])
+                test = f"{name} IS NULL" + ("" if needed == several else f" AND {self._among({n for n, _ in needed})}")
+                blame(test, column.name, (present, NOT_IN_DOMAIN[column.type]), ("true", MISSING))
+        order = ", as_timestamp(stamp) AS seconds, as_fraction(stamp) AS fraction"
+        if dataset.name == "interactions":
+            blame("message IS NULL", "messageId", ("has_message", NOT_IN_DOMAIN["string"]), ("true", MISSING))
+            order = ""
+        names = ", ".join(f"c{position}" for position in range(len(dataset.columns)))
+        return (
+            f"SELECT {names}, message, {'element' if each else 'NULL::BIGINT AS element'}, event,"
+            f" CAST(CASE {' '.join(tests)} ELSE 0 END AS SMALLINT) AS blame{order}\n"
+            f"FROM (SELECT *, {', '.join(made)} FROM ({rows}))"
         )
-        blame.append(("part IS NULL", str(each), why))
-        sources = [one for one in rules[0].sources if isinstance(one, Source)]
-        relative = sorted({path for one in sources for path in one.paths if path.relative}, key=str)
-        steps = ", ".join(_json_path(path.segments) for path in relative)
-        # An array without elements still gives one line, to carry the reason.
-        rows = f"SELECT *, elements({array}) AS parts FROM ({rows})"
-        rows = f"SELECT *, unnest(range(greatest(1, COALESCE(len(parts), 1)))) AS element FROM ({rows})"
-        rows = f"SELECT *, parts[element + 1] AS part FROM ({rows})"
-        rows = f"SELECT *, CAST(json_extract(part, [{steps}]) AS VARCHAR[]) AS pieces FROM ({rows})"
 
-    def value(kind: str, path: Path) -> str:
-        return f"as_{kind}(pieces[{relative.index(path) + 1}])" if path.relative else needs.value(kind, path)
+    def _value(self, column: Column, source: Source | str | None, pieces: list[Path]) -> str:
+        """What a rule has in a column: rule 6, the constant of rule 8, or NULL."""
+        if not isinstance(source, Source):
+            return "NULL" if source is None else literal(source)
+        if not pieces or not any(path.relative for path in source.paths):
+            return f"value{self._place(column.type, source.paths)}"
+        domains = (
+            f"as_{column.type}(pieces[{pieces.index(path) + 1}])"
+            if path.relative
+            else f"value{self._place(column.type, (path,))}"
+            for path in source.paths
+        )
+        return f"COALESCE({', '.join(domains)}, NULL)"
 
-    def has(path: Path) -> str:
-        return _present(f"pieces[{relative.index(path) + 1}]") if path.relative else needs.has(path)
+    def _junk(self, column: Column, source: Source, pieces: list[Path]) -> str:
+        """Whether something stood there, though not in the domain; null is absent (rule 2)."""
+        tests = [
+            f"COALESCE(pieces[{pieces.index(path) + 1}] <> 'null', false)" for path in source.paths if path.relative
+        ]
+        tests += [f"junk{self._place(*value)}" for value in _values(column, source)]
+        return f"({' OR '.join(tests)})"
 
-    made = []
-    for position, column in enumerate(dataset.columns):
-        name, source_ = identifier(column.name), rules[0].sources[position]
-        if not isinstance(source_, Source):
-            made.append(f"{_constant(rules, [rule.sources[position] for rule in rules])} AS {name}")
-            continue
-        made.append(f"COALESCE({', '.join(value(column.type, path) for path in source_.paths)}, NULL) AS {name}")
-        if source_.required:
-            blame.append((f"{name} IS NULL", column.name, _why(column.type, map(has, source_.paths))))
-    if dataset.name == "interactions":
-        blame.append(("message IS NULL", "messageId", _why("string", ["has_message"])))
-    order = "" if dataset.name == "interactions" else ", as_timestamp(stamp) AS seconds, as_fraction(stamp) AS fraction"
-    names = ", ".join(identifier(column.name) for column in dataset.columns)
-    field = "CASE " + " ".join(f"WHEN {test} THEN {literal(name)}" for test, name, _ in blame) + " END"
-    reason = "CASE " + " ".join(f"WHEN {test} THEN {why}" for test, _, why in blame) + " END"
-    return (
-        f"SELECT {names}, message, {'element' if each else 'NULL::BIGINT AS element'}, {field} AS field,"
-        f" {reason} AS reason, call, name{order}\nFROM (SELECT *, {', '.join(made)} FROM ({rows}))"
-    )
+    def _place(self, kind: str, paths: tuple[Path, ...]) -> int:
+        return list(self._values).index((kind, paths))
+
+    def _among(self, events: set[int]) -> str:
+        if len(events) == len(self.events):
+            return "event IS NOT NULL"
+        return f"event IN ({', '.join(map(str, sorted(events)))})"
 
 
-def _present(raw: str) -> str:
-    """Rule 2: null is absent like a missing key."""
-    return f"COALESCE({raw} <> 'null', false)"
+def _values(column: Column, source: Source) -> list[Value]:
+    """Return what `scan` computes for a source: all of it, or its paths that aren't relative."""
+    if any(path.relative for path in source.paths):
+        return [(column.type, (path,)) for path in source.paths if not path.relative]
+    return [(column.type, source.paths)]
 
 
-def _why(kind: str, present: Iterable[str]) -> str:
-    """Rule 6: the reason when no path has a value in the domain."""
-    return f"CASE WHEN {' OR '.join(present)} THEN {literal(NOT_IN_DOMAIN[kind])} ELSE {literal(MISSING)} END"
+def _elements(rows: str, array: str, pieces: list[Path]) -> str:
+    """Rule 7: a line an element; an array without any gives one line too, to carry the reason."""
+    rows = f"SELECT *, elements({array}) AS parts FROM ({rows})"
+    rows = f"SELECT *, unnest(range(greatest(1, COALESCE(len(parts), 1)))) AS element FROM ({rows})"
+    rows = f"SELECT *, parts[element + 1] AS part FROM ({rows})"
+    steps = ", ".join(json_path(path.segments) for path in pieces)
+    return f"SELECT *, CAST(json_extract(part, [{steps}]) AS VARCHAR[]) AS pieces FROM ({rows})"
 
 
-def _constant(rules: list[Rule], values: Sequence[Source | str | None]) -> str:
-    """EVENT_TYPE is the rule's constant (rule 8); a column that no rule here fills is NULL."""
-    if values[0] is None:
-        return "NULL"
-    cases = " ".join(
-        f"WHEN {_matches([(rule.call, rule.name)])} THEN {literal(str(value))}"
-        for rule, value in zip(rules, values, strict=True)
-    )
-    return f"CASE {cases} END"
+def _by_event(values: list[tuple[int, str]]) -> str:
+    """Return one expression for what differs by event."""
+    events: dict[str, list[str]] = defaultdict(list)
+    for number, value in values:
+        events[value].append(str(number))
+    if len(events) == 1:
+        return values[0][1]
+    cases = (f"WHEN event IN ({', '.join(those)}) THEN {value}" for value, those in events.items())
+    return f"CASE {' '.join(cases)} END"
 
 
-def _matches(events: Iterable[tuple[str, str | None]], name: str = "name") -> str:
+def _matches(event: tuple[str, str | None]) -> str:
     """Rule 1: the call's type and name, exactly, as JSON text."""
-    calls: dict[str, list[str]] = defaultdict(list)
-    for call, event in events:
-        calls[call] += [literal(json.dumps(event, ensure_ascii=False))] if event is not None else []
-    tests = [
-        f"(call = {literal(json.dumps(call))}" + (f" AND {name} IN ({', '.join(names)}))" if names else ")")
-        for call, names in calls.items()
-    ]
-    return f"({' OR '.join(tests)})"
+    call, name = event
+    test = f"call = {literal(json.dumps(call))}"
+    return test if name is None else f"{test} AND name = {literal(json.dumps(name, ensure_ascii=False))}"
 
 
-def _json_path(segments: Sequence[str]) -> str:
-    """Rule 2: quoted segments walk objects only, whatever stands in the quotes."""
-    quoted = (segment.replace("\\", "\\\\").replace('"', '\\"') for segment in segments)
-    return literal("$" + "".join(f'."{one}"' for one in quoted))
+def sort_text(dataset: Dataset) -> list[str]:
+    """Return the text of each column as the CSV has it, null lowest: what breaks a tie (rule 9)."""
+    return [f"COALESCE(CAST(c{position} AS VARCHAR), '')" for position in range(len(dataset.columns))]
 
 
-def sort_text(columns: Iterable[Column]) -> list[str]:
-    """The text of each column as the CSV has it, null lowest: what breaks a tie (rule 9)."""
-    return [f"COALESCE(CAST({identifier(column.name)} AS VARCHAR), '')" for column in columns]
-
-
-def identifier(name: str) -> str:
-    """Quote a name."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Quote a text."""
-    return "'" + text.replace("'", "''") + "'"
+def header(dataset: Dataset, value: str) -> str:
+    """Return what a SELECT needs to name the columns as the CSV does; `value` has {} for their number."""
+    return ", ".join(
+        f"{value.format(position)} AS {identifier(column.name)}" for position, column in enumerate(dataset.columns)
+    )

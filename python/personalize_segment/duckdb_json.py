@@ -1,0 +1,123 @@
+"""How DuckDB reads the lines of a log: where paths stand, and the domains of the contract.
+
+DuckDB hands on a JSON value as its canonical JSON text; a domain here is a macro from that
+text to a value or NULL. docs/contract.md numbers the rules.
+"""
+
+from collections.abc import Sequence
+
+from .columns import MAX_IMPRESSION, MAX_STRING
+from .mapping import Path
+
+_INSTANT = (
+    r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.,][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
+)
+
+#: A longer line is malformed; Segment's own limit is 32 KB an event. DuckDB keeps two buffers
+#: of this size a thread.
+MAX_LINE_BYTES = 1 << 22
+
+#: The domains of the contract, from JSON text `x` (DuckDB writes it canonically: strings escape
+#: only quotes, backslashes and control characters). Common forms take a short way: ASCII
+#: without escapes, and Z. Each macro names `x` as seldom as it can, since it is pasted in and
+#: planning a batch costs too. TRY_CAST everywhere: an engine may evaluate a branch that CASE
+#: then doesn't take.
+MACROS = f"""
+CREATE OR REPLACE TEMP MACRO json_integer(x) AS
+    CASE WHEN regexp_full_match(x, '-?[0-9]{{1,19}}') THEN TRY_CAST(x AS BIGINT) END;
+CREATE OR REPLACE TEMP MACRO printable(s) AS
+    CASE WHEN length(s) <= {MAX_STRING} AND regexp_full_match(s, '[^\\x00-\\x1f\\x7f-\\x{{9f}}]+') THEN s END;
+CREATE OR REPLACE TEMP MACRO as_string(x) AS  -- rule 3
+    CASE WHEN starts_with(x, '"') AND strlen(x) = length(x) AND strlen(x) BETWEEN 3 AND {MAX_STRING + 2}
+          AND NOT contains(x, '\\') AND NOT contains(x, chr(127)) THEN substring(x, 2, strlen(x) - 2)
+         WHEN starts_with(x, '"') THEN printable(json_extract_string(x, '$'))
+         ELSE CAST(json_integer(x) AS VARCHAR) END;
+CREATE OR REPLACE TEMP MACRO as_timestamp(x) AS  -- rule 4: without its fraction, an instant is rounded down
+    CASE WHEN NOT regexp_full_match(x, '"{_INSTANT}"') THEN NULL
+         WHEN ends_with(x, 'Z"') THEN epoch_ms(TRY_CAST(substring(x, 2, 19) AS TIMESTAMP)) // 1000
+         ELSE epoch_ms(TRY_CAST(regexp_replace(replace(x, '"', ''), '[.,][0-9]+', '') AS TIMESTAMPTZ)) // 1000 END;
+CREATE OR REPLACE TEMP MACRO as_fraction(x) AS regexp_extract(x, '[.,]([0-9]+)', 1);
+CREATE OR REPLACE TEMP MACRO as_double(x) AS  -- rule 5
+    CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END;
+CREATE OR REPLACE TEMP MACRO as_float(x) AS as_double(x);
+CREATE OR REPLACE TEMP MACRO as_long(x) AS json_integer(x);
+CREATE OR REPLACE TEMP MACRO as_int(x) AS TRY_CAST(json_integer(x) AS INTEGER);
+CREATE OR REPLACE TEMP MACRO as_boolean(x) AS CASE x WHEN 'true' THEN true WHEN 'false' THEN false END;
+CREATE OR REPLACE TEMP MACRO elements(x) AS
+    CASE WHEN starts_with(x, '[') THEN CAST(json_extract(x, '$[*]') AS VARCHAR[]) END;
+CREATE OR REPLACE TEMP MACRO as_ids(x) AS
+    CASE WHEN len(elements(x)) > 0
+          AND list_bool_and(list_transform(elements(x), e -> COALESCE(NOT contains(as_string(e), '|'), false)))
+         THEN array_to_string(list_transform(elements(x)[1:{MAX_IMPRESSION}], e -> as_string(e)), '|') END;
+"""
+
+
+class Reader:
+    """How the lines are read, and where in them each path stands (rule 2).
+
+    An object is read as a STRUCT of just the fields that paths name: DuckDB then leaves NULL
+    whatever is no object, as the rule has it. Where it can't be one (a path ends where another
+    goes on, or names differ only in case, which DuckDB ignores), it is read as JSON.
+    """
+
+    def __init__(self, paths: set[Path]) -> None:
+        fixed = {"type", "event", "name", "messageId", "timestamp"}
+        roots = sorted(fixed | {path.segments[0] for path in paths})
+        self.root = {name: f"root{position}" for position, name in enumerate(roots)}
+        self.at: dict[Path, str] = {}
+        types, renamed = [], []
+        for name, alias in self.root.items():
+            inside = [path for path in paths if path.segments[0] == name]
+            tree = None if name in fixed else _tree([path.segments[1:] for path in inside])
+            types.append(f"{literal(name)}: {literal(_struct(tree) if tree else 'JSON')}")
+            renamed.append(
+                f"{identifier(name)} AS {alias}" if tree else f"CAST({identifier(name)} AS VARCHAR) AS {alias}"
+            )
+            for path in inside:
+                steps = path.segments[1:]
+                if not steps:
+                    self.at[path] = alias
+                elif tree:
+                    self.at[path] = f"CAST({alias}{''.join(f'[{literal(step)}]' for step in steps)} AS VARCHAR)"
+                else:
+                    self.at[path] = f"nullif(CAST(json_extract({alias}, {json_path(steps)}) AS VARCHAR), 'null')"
+        self.columns = ", ".join(types)
+        self.renamed = ", ".join(renamed)
+
+
+_Tree = dict[str, "_Tree"]
+
+
+def _tree(paths: list[tuple[str, ...]]) -> _Tree | None:
+    """Return the fields that `paths` name; None if they are no STRUCT."""
+    if () in paths:
+        return {} if len(paths) == 1 else None
+    tree: _Tree = {}
+    for name in {path[0] for path in paths}:
+        inner = _tree([path[1:] for path in paths if path[0] == name])
+        if inner is None or name.lower() in (other.lower() for other in tree):
+            return None
+        tree[name] = inner
+    return tree
+
+
+def _struct(tree: _Tree) -> str:
+    fields = (f"{identifier(name)} {_struct(inner) if inner else 'JSON'}" for name, inner in sorted(tree.items()))
+    return f"STRUCT({', '.join(fields)})"
+
+
+def json_path(segments: Sequence[str]) -> str:
+    """Rule 2: quoted segments walk objects only, whatever stands in the quotes."""
+    quoted = (segment.replace("\\", "\\\\").replace('"', '\\"') for segment in segments)
+    return literal("$" + "".join(f'."{one}"' for one in quoted))
+
+
+def identifier(name: str) -> str:
+    """Quote a name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text."""
+    return "'" + text.replace("'", "''") + "'"

