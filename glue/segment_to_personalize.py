@@ -9,10 +9,12 @@ twice counts once, which accumulators would not promise.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
@@ -43,6 +45,9 @@ def main(argv: list[str]) -> None:
     options = _options(argv)
     mapping = parse(options.event_mapping)
     window = logs.Window(options.since, options.until, options.overlap)
+    if find_spec("awsglue") is None:
+        # Plain PySpark would start the python3 that comes first on the path, whatever it holds.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     spark = (
         SparkSession.builder.appName("segment-to-personalize")
         .config("spark.sql.session.timeZone", "UTC")
@@ -60,22 +65,24 @@ def main(argv: list[str]) -> None:
 
 def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window: logs.Window) -> Report:
     """Write the rows of the logs in `tree` to `out`, replacing an earlier export there."""
-    listed = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+    # Reading just these two columns opens no file.
     found = [
         logs.LogFile(one.path, one.length, logs.day_of(one.path))
-        for one in listed.load(tree).select("path", "length").collect()
+        for one in _files(spark, [tree]).select("path", "length").collect()
     ]
     files = logs.sort_out(found, window, root=tree)
-    old = spark.sparkContext.broadcast(frozenset(one.name for one in files.overlap))
-    names = [one.name for one in files.overlap + files.inside]
+    old = frozenset(one.name for one in files.overlap)
+    wanted = old | {one.name for one in files.inside}
+    # Folders, not files: Spark would start a job to look at every single path again.
+    folders = sorted({name.rpartition("/")[0] for name in wanted}) if window.bounded else [tree]
+    known = spark.sparkContext.broadcast((wanted, old))
     canonical = mapping.text
     tasks = sum(one.bytes for one in files.overlap + files.inside) // TASK_BYTES + 1
     spark.conf.set("spark.sql.shuffle.partitions", max(tasks, spark.sparkContext.defaultParallelism))
     items = (
-        spark.read.format("binaryFile")
-        .load(names)
+        _files(spark, folders)
         .select("path", "content")
-        .rdd.mapPartitions(lambda blobs: _read(blobs, parse(canonical), old.value))
+        .rdd.mapPartitions(lambda blobs: _read(blobs, parse(canonical), *known.value))
     )
     table = spark.createDataFrame(items, "dataset string, key string, value string", verifySchema=False)
     # Interactions keep the least of their copies, users and items the latest row (rule 9).
@@ -98,14 +105,28 @@ def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window:
     return report
 
 
-def _read(blobs: Iterable[Any], mapping: EventMapping, old: frozenset[str]) -> Iterator[Item]:
+def _files(spark: SparkSession, folders: list[str]) -> DataFrame:
+    names = "*{" + ",".join(logs.ENDINGS) + "}"
+    return (
+        spark.read.format("binaryFile")
+        .option("recursiveFileLookup", "true")
+        .option("pathGlobFilter", names)
+        .load(folders)
+    )
+
+
+def _read(
+    blobs: Iterable[Any], mapping: EventMapping, wanted: frozenset[str], old: frozenset[str]
+) -> Iterator[Item]:
     """Yield the rows of some files, and at the end what was counted on the way."""
     report = Report.of(mapping)
     latest: dict[tuple[str, str], str] = {}
     task = ""
-    for path, content in blobs:
+    for path, data in blobs:
+        if path not in wanted:
+            continue
         task = task or path
-        content = bytes(content)
+        content = bytes(data)
         kind = logs.compression(content[: logs.HEAD_BYTES])
         if kind is None:
             report.files_damaged.append((path, logs.BINARY))

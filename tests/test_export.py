@@ -16,10 +16,9 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from engines import read_csv, write_log
 
+from engines import read_csv, write_log
 from personalize_segment.errors import EmptyError, LogsError, OutputError, PersonalizeSegmentError
 from personalize_segment.export import export
 from personalize_segment.logs import Window
@@ -107,7 +106,11 @@ def test_a_mapping_without_users_removes_the_earlier_users(logs: Path, out: Path
 
 
 def test_a_window_takes_its_days_and_leaves_out_what_the_days_before_hold(tmp_path: Path) -> None:
-    for day, log in {1: [viewed("a"), viewed("old")], 2: [viewed("b"), identified("b", "pro")], 3: [viewed("c")]}.items():
+    for day, log in {
+        1: [viewed("a"), viewed("old")],
+        2: [viewed("b"), identified("b", "pro")],
+        3: [viewed("c")],
+    }.items():
         midnight = int(datetime(2024, 3, day, tzinfo=UTC).timestamp() * 1000)
         # Delivered again a day later, by a sender whose clock has moved.
         again = [viewed("a", timestamp="2023-01-01T00:00:00Z")] if day > 1 else []
@@ -171,7 +174,12 @@ def test_logs_that_do_not_exist_or_have_no_day_are_named(logs: Path, out: Path) 
 def test_what_a_damaged_file_still_gives_is_kept_and_the_file_is_named(logs: Path, tmp_path: Path) -> None:
     flipped = bytearray(CUT)
     flipped[1000] ^= 0xFF
-    for name, data in {"cut": CUT[:2000], "flipped": bytes(flipped), "plain": viewed("plain"), "binary": bytes(9)}.items():
+    for name, data in {
+        "cut": CUT[:2000],
+        "flipped": bytes(flipped),
+        "plain": viewed("plain"),
+        "binary": bytes(9),
+    }.items():
         (logs / f"{name}.gz").write_bytes(data)
     report = export(str(logs), str(tmp_path / "out"), MAPPING)
     assert {Path(name).name for name, _ in report.files_damaged} >= {"cut.gz", "binary.gz"}
@@ -345,17 +353,17 @@ def objects(bucket: str) -> Files:
     return {one["Key"]: s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in found}
 
 
-def fail(monkeypatch: pytest.MonkeyPatch, operation: str, number: int = 1, code: str = "AccessDenied") -> None:
-    """Let the n-th call of one of S3's operations fail, and all after it."""
-    call = BaseClient._make_api_call
+def fail(monkeypatch: pytest.MonkeyPatch, operation: str, number: int = 1) -> None:
+    """Let the n-th call of one of S3's operations be refused, and all after it."""
     calls = iter(range(1, 10**6))
 
-    def failing(self: BaseClient, name: str, arguments: dict[str, Any]) -> Any:
-        if name == operation and next(calls) >= number:
-            raise ClientError({"Error": {"Code": code, "Message": "not today"}}, name)
-        return call(self, name, arguments)
+    def refuse(**_: Any) -> None:
+        if next(calls) >= number:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not today"}}, operation)
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", failing)
+    session = boto3.Session()
+    session.events.register(f"before-call.s3.{operation}", refuse)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
 
 
 @pytest.fixture
@@ -391,9 +399,10 @@ def test_a_failing_upload_leaves_the_earlier_export(
     operation: str, number: int, bucket: str, logs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = objects(bucket)
-    with monkeypatch.context() as patch, pytest.raises(OutputError) as raised:
+    with monkeypatch.context() as patch:
         fail(patch, operation, number)
-        export(str(logs), f"s3://{bucket}/out", MAPPING)
+        with pytest.raises(OutputError) as raised:
+            export(str(logs), f"s3://{bucket}/out", MAPPING)
     assert raised.value.place == f"s3://{bucket}/out"
     assert objects(bucket) == earlier
     assert not boto3.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads")
@@ -403,14 +412,17 @@ def test_a_failing_upload_leaves_the_earlier_export(
 def test_a_failing_completion_leaves_no_report_and_nothing_pending(
     number: int, bucket: str, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(OutputError):
+    with monkeypatch.context() as patch:
         fail(patch, "CompleteMultipartUpload", number)
-        export(str(logs), f"s3://{bucket}/out", MAPPING)
+        with pytest.raises(OutputError):
+            export(str(logs), f"s3://{bucket}/out", MAPPING)
     assert "out/report.json" not in objects(bucket)
     assert not boto3.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads")
     export(str(logs), f"s3://{bucket}/out", MAPPING)
     export(str(logs), str(tmp_path / "local"), MAPPING)
-    assert objects(bucket).items() >= {f"out/{name}": data for name, data in contents(tmp_path / "local").items()}.items()
+    assert (
+        objects(bucket).items() >= {f"out/{name}": data for name, data in contents(tmp_path / "local").items()}.items()
+    )
 
 
 @pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "HeadObject"])
@@ -435,6 +447,7 @@ def test_a_bucket_or_profile_that_does_not_exist_is_named(
     with pytest.raises(OutputError, match="s3://no-such-bucket/x"):
         export(str(logs), "s3://no-such-bucket/x", MAPPING)
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     with pytest.raises(LogsError, match="no-such-profile"):
         export(f"s3://{bucket}/segment-logs", str(out), MAPPING)
     with pytest.raises(OutputError, match="no-such-profile"):

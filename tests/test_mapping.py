@@ -218,7 +218,7 @@ def test_the_canonical_text_is_what_terraform_encodes(tmp_path: Path) -> None:
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.json").write_text(text, "utf-8")
     encoded = 'base64encode(jsonencode(jsondecode(file("${number}.json"))))'
-    console = subprocess.run(  # noqa: S603
+    console = subprocess.run(
         [terraform, "console"],
         input=f'join(",", [for number in range({len(texts)}) : {encoded}])\n',
         env=os.environ | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"},

@@ -13,12 +13,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from engines import Outcome, duckdb_rows, python_rows, spark_rows, write_log
-from golden_cases import golden_cases
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from engines import Outcome, duckdb_rows, python_rows, spark_rows, write_log
+from golden_cases import golden_cases
 from personalize_segment.logs import Window
 from personalize_segment.mapping import EventMapping, default_text, parse
 
@@ -43,7 +43,7 @@ TYPES = {
             "Bought": {"each": "properties.products", "fields": {"ITEM_ID": {"from": [".sku", "."]}}},
         },
         "page": {"Viewed": {"event_type": "View"}},
-        "screen": {"Née \"Q\" \\ it's": {"fields": {"FLAG": {"from": ["properties.flag"], "optional": False}}}},
+        "screen": {'Née "Q" \\ it\'s': {"fields": {"FLAG": {"from": ["properties.flag"], "optional": False}}}},
     },
     "users": {
         "fields": {
@@ -301,7 +301,8 @@ def test_more_kinds_of_reasons_than_are_listed_are_alike(engine: Engine, tmp_pat
 NUMBERS = [
     "0", "-0", "-0.0", "1.0", "1e2", "2.50", "0.1e1", "1e16", "1e-5", "4.35", "5e-324", "1e-400", "1e400", "-1e999",
     "2147483647", "2147483648", "-2147483648", "-2147483649", "9007199254740993", "9223372036854775807",
-    "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" * 309, "7" * 4500,
+    "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" * 309,
+    "7" * 4500,
 ]  # fmt: skip
 INSTANTS = [
     "2024-03-01T00:00:00Z", "2024-03-01T00:00:00.5Z", "2024-03-01T00:00:00,50+00:00", "2024-02-29T23:59:59.999-23:59",
@@ -309,17 +310,20 @@ INSTANTS = [
     "2024-03-01T00:00:00." + "9" * 40 + "Z", "1582-10-10T00:00:00Z", "2023-02-29T00:00:00Z", "0000-01-01T00:00:00Z",
     "2024-03-01T24:00:00Z", "2024-03-01T23:59:60Z", "2024-03-01T00:00:00.Z", "2024-03-01T00:00:00", "20240301T000000Z",
     "2024-03-01t00:00:00Z", "2024-03-01 00:00:00Z", "2024-03-01T00:00:00+05", "2024-03-01T00:00:00+24:00",
-    "10000-01-01T00:00:00Z", "+2024-03-01T00:00:00Z", "\uff12024-03-01T00:00:00Z", "2024-03-01T00:00:00Z\n", "yesterday",
+    "10000-01-01T00:00:00Z", "+2024-03-01T00:00:00Z", "\uff12024-03-01T00:00:00Z", "2024-03-01T00:00:00Z\n",
+    "yesterday",
 ]  # fmt: skip
 STRINGS = [
-    "", " ", " a ", "a,b", 'say "a"', '"', "'", "\\", "\\n", "|", "a|b", "\0", "a\tb", "\r", "\x1f", "\x7f", "\x85", "\xa0",
-    "\u2028", "\ufeff", "\uffff", "\U0010ffff", "😀", "e\u0301", "x" * 256, "x" * 257, "é" * 256, "😀" * 256, "😀" * 257,
-    '{"sku": "a"}', "[1]", "null", "true", "123", "-0", "\\u0041", "#", "=1+1", "$", "\u202e",
+    "", " ", " a ", "a,b", 'say "a"', '"', "'", "\\", "\\n", "|", "a|b", "\0", "a\tb", "\r", "\x1f", "\x7f", "\x85",
+    "\xa0", "\u2028", "\ufeff", "\uffff", "\U0010ffff", "😀", "e\u0301", "x" * 256, "x" * 257, "é" * 256, "😀" * 256,
+    "😀" * 257, '{"sku": "a"}', "[1]", "null", "true", "123", "-0", "\\u0041", "#", "=1+1", "$", "\u202e",
 ]  # fmt: skip
 
 texts = st.one_of(st.sampled_from(["s1", "s2", *STRINGS, *INSTANTS]), st.text(max_size=5))
 strings = st.builds(lambda text, ascii_: json.dumps(text, ensure_ascii=ascii_), texts, st.booleans())
-escapes = st.sampled_from(['"\\u0073\\u0031"', '"\\/"', '"\\ud83d\\ude00"', '"\\u007f"', '"2024\\u002d03-01T00:00:00Z"'])
+escapes = st.sampled_from(
+    ['"\\u0073\\u0031"', '"\\/"', '"\\ud83d\\ude00"', '"\\u007f"', '"2024\\u002d03-01T00:00:00Z"']
+)
 floats = st.floats(allow_nan=False, allow_infinity=False).map(repr)
 numbers = st.one_of(st.sampled_from(NUMBERS), st.integers(-(2**70), 2**70).map(str), floats)
 scalars = st.one_of(strings, numbers, escapes, st.sampled_from(["null", "true", "false", "[]", "{}"]))
@@ -361,14 +365,14 @@ skus = mostly("s1", "s2", "s3")
 products = st.lists(st.one_of(skus, st.fixed_dictionaries({"sku": skus}).map(braces), values), max_size=5).map(brackets)
 objects = st.fixed_dictionaries(
     {},
-    optional={name: values for name in KEYS}
+    optional=dict.fromkeys(KEYS, values)
     | {"sku": skus, "products": products, "nested": st.one_of(st.just('{"sku": ["s1", null, {}]}'), values)},
 ).map(braces)
 events = st.fixed_dictionaries(
     {"type": mostly("track", "track", "track", "page", "screen", "identify")},
     optional={
         "event": mostly("Viewed", "Bought", "Viewed ", "unknown"),
-        "name": mostly("Viewed", "Née \"Q\" \\ it's", "unknown"),
+        "name": mostly("Viewed", 'Née "Q" \\ it\'s', "unknown"),
         "messageId": mostly("m1", "m2", "m3", "m4", "m5"),
         "userId": mostly("u1", "u2", "u3"),
         "timestamp": mostly(*INSTANTS[:4]),
@@ -397,7 +401,7 @@ def test_generated_events_are_alike(mapping: EventMapping, tmp_path_factory: pyt
 def test_generated_events_are_alike_on_spark(mapping: EventMapping, spark: SparkSession, tmp_path: Path) -> None:
     collected: list[list[bytes]] = []
     # Spark takes seconds for what DuckDB does at once: one job for all examples, without shrinking.
-    settings(max_examples=15, phases=[Phase.generate])(given(logs)(lambda log: collected.append(log)))()  # noqa: PLW0108
+    settings(max_examples=15, phases=[Phase.generate])(given(logs)(lambda log: collected.append(log)))()
     for number, log in enumerate(collected):
         write_log(tmp_path / f"{number % 3}" / f"{number}.gz", log)
     alike(lambda *what: spark_rows(spark, *what), tmp_path, mapping)

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from golden_cases import GoldenCase, golden_cases, valid_mappings
-from personalize_segment.mapping import Column, EventMapping, Source, parse
+from personalize_segment.mapping import EventMapping, Source, parse
 from personalize_segment.rows import DOMAINS, Row, Value, parse_line, rows, text
 
 MAPPINGS = {name: parse(document) for name, document in valid_mappings().items()}
@@ -25,7 +25,7 @@ def test_a_golden_case_has_its_rows_and_reasons(case: GoldenCase) -> None:
     if event is None:
         return
     found, reasons = rows(parse(case.mapping_text), event)
-    assert [_typed(_named(row), row.dataset.name, row.index) for row in found] == [
+    assert [_typed(_named(row), row.dataset.name, row.element) for row in found] == [
         _typed(row.values, row.dataset, row.index) for row in case.rows
     ]
     assert [tuple(why) for why in reasons] == [(why.dataset, why.field, why.reason) for why in case.reasons]
@@ -179,7 +179,7 @@ def test_every_value_is_in_the_domain_of_its_column(mapping: EventMapping) -> No
         for dataset, rule in mapping.by_event[event["type"], event.get("event", event.get("name"))]:
             outcomes = [row for row in found if row.dataset is dataset]
             told = [why for why in reasons if why.dataset == dataset.name]
-            assert all((row.index is None) is (rule.each is None) for row in outcomes)
+            assert all((row.element is None) is (rule.each is None) for row in outcomes)
             assert len(outcomes) + len(told) >= 1
             assert rule.each is not None or len(outcomes) + len(told) == 1
 

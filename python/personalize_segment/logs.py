@@ -48,6 +48,11 @@ class Window:
     until: date | None = None
     overlap: int = 1
 
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a first or a last day at all."""
+        return self.since is not None or self.until is not None
+
     def place(self, day: date) -> Literal["in", "overlap", "out"]:
         """Return what becomes of the files of one day."""
         if self.until is not None and day >= self.until:
@@ -88,7 +93,7 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
             tree.skipped.append((file.name, f"not a log: its name ends with none of {', '.join(ENDINGS)}"))
         elif not file.bytes:
             tree.skipped.append((file.name, "empty file"))
-        elif window.since is None and window.until is None:
+        elif not window.bounded:
             tree.inside.append(file)
         elif file.day is None:
             raise LogsError(

@@ -58,12 +58,15 @@ class Reason(NamedTuple):
     reason: str
 
 
+_decode = json.JSONDecoder().decode
+
+
 def parse_line(data: bytes) -> dict[str, Any] | None:
     """Return the event in one line of a log, or None if the line is malformed (rule 11)."""
     try:
         line = data.decode()
-        event = json.loads(line)
-        if "\\ud" in line or "\\uD" in line:
+        event = _decode(line)
+        if "\\u" in line and ("\\ud" in line or "\\uD" in line):
             # A surrogate without its twin is no character: no other part could write it.
             json.dumps(event, ensure_ascii=False).encode()
     except (UnicodeError, RecursionError):
