@@ -95,13 +95,13 @@ def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window:
     for one in kept.where(F.col("dataset") == COUNTS).select("value").collect():
         report.add(json.loads(one.value))
     # The first character tells a row of the overlap, which only took the place of its repeats.
-    wanted = kept.where((F.col("dataset") != COUNTS) & ~F.col("value").startswith("0"))
-    for name, number in wanted.groupBy("dataset").count().collect():
+    result = kept.where((F.col("dataset") != COUNTS) & ~F.col("value").startswith("0"))
+    for name, number in result.groupBy("dataset").count().collect():
         report.datasets[name].rows = number
         report.datasets[name].deduplicated -= number
     if not any(count.rows for count in report.datasets.values()):
         raise EmptyError(tree, "gave no row", f"Its counts: {report.as_json()}")
-    _replace(spark, out, report, {one: wanted.where(F.col("dataset") == one.name) for one in mapping.datasets})
+    _replace(spark, out, report, {one: result.where(F.col("dataset") == one.name) for one in mapping.datasets})
     return report
 
 
@@ -115,9 +115,7 @@ def _files(spark: SparkSession, folders: list[str]) -> DataFrame:
     )
 
 
-def _read(
-    blobs: Iterable[Any], mapping: EventMapping, wanted: frozenset[str], old: frozenset[str]
-) -> Iterator[Item]:
+def _read(blobs: Iterable[Any], mapping: EventMapping, wanted: frozenset[str], old: frozenset[str]) -> Iterator[Item]:
     """Yield the rows of some files, and at the end what was counted on the way."""
     report = Report.of(mapping)
     latest: dict[tuple[str, str], str] = {}

@@ -1,5 +1,6 @@
 """The command line: data on stdout, messages on stderr, exit 0 (done), 1 (failed), 2 (misused)."""
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -153,6 +154,9 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 def main() -> NoReturn:
     """Run the command line; no error that we know of ends in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     try:
         app()
     except PersonalizeSegmentError as error:

@@ -50,3 +50,6 @@ MAX_STRING: Final = 256
 MAX_IMPRESSION: Final = 25
 
 MAX_SCHEMA_CHARACTERS: Final = 20_000
+
+#: The greatest number of Avro's float, which has 32 bits.
+MAX_FLOAT: Final = 3.4028234663852886e38

@@ -6,7 +6,7 @@ text to a value or NULL. docs/contract.md numbers the rules.
 
 from collections.abc import Sequence
 
-from .columns import MAX_IMPRESSION, MAX_STRING
+from .columns import MAX_FLOAT, MAX_IMPRESSION, MAX_STRING
 from .mapping import Path
 
 _INSTANT = (
@@ -40,7 +40,7 @@ CREATE OR REPLACE TEMP MACRO as_timestamp(x) AS  -- rule 4: without its fraction
 CREATE OR REPLACE TEMP MACRO as_fraction(x) AS regexp_extract(x, '[.,]([0-9]+)', 1);
 CREATE OR REPLACE TEMP MACRO as_double(x) AS  -- rule 5
     CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END;
-CREATE OR REPLACE TEMP MACRO as_float(x) AS as_double(x);
+CREATE OR REPLACE TEMP MACRO as_float(x) AS CASE WHEN abs(as_double(x)) <= {MAX_FLOAT} THEN as_double(x) END;
 CREATE OR REPLACE TEMP MACRO as_long(x) AS json_integer(x);
 CREATE OR REPLACE TEMP MACRO as_int(x) AS TRY_CAST(json_integer(x) AS INTEGER);
 CREATE OR REPLACE TEMP MACRO as_boolean(x) AS CASE x WHEN 'true' THEN true WHEN 'false' THEN false END;
@@ -48,8 +48,8 @@ CREATE OR REPLACE TEMP MACRO elements(x) AS
     CASE WHEN starts_with(x, '[') THEN CAST(json_extract(x, '$[*]') AS VARCHAR[]) END;
 CREATE OR REPLACE TEMP MACRO as_ids(x) AS
     CASE WHEN len(elements(x)) > 0
-          AND list_bool_and(list_transform(elements(x), e -> COALESCE(NOT contains(as_string(e), '|'), false)))
-         THEN array_to_string(list_transform(elements(x)[1:{MAX_IMPRESSION}], e -> as_string(e)), '|') END;
+          AND list_bool_and(list_transform(elements(x), lambda e: COALESCE(NOT contains(as_string(e), '|'), false)))
+         THEN array_to_string(list_transform(elements(x)[1:{MAX_IMPRESSION}], lambda e: as_string(e)), '|') END;
 """
 
 

@@ -89,7 +89,9 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
         name = PurePosixPath(file.name).name
         if name == "dummy-object.txt":
             continue  # Segment's own test of its write permission
-        if name.startswith((".", "_")) or not name.endswith(ENDINGS):
+        if name.startswith((".", "_")):
+            tree.skipped.append((file.name, "not a log: its name starts with . or _"))
+        elif not name.endswith(ENDINGS):
             tree.skipped.append((file.name, f"not a log: its name ends with none of {', '.join(ENDINGS)}"))
         elif not file.bytes:
             tree.skipped.append((file.name, "empty file"))

@@ -151,7 +151,7 @@ def _dataset(name: str, value: Any) -> Dataset:
         for column in columns:
             found = fields.get(column.name)
             sources.append(found.source if found else None)
-            if column.name == "EVENT_TYPE":
+            if column.name == "EVENT_TYPE" and name == "interactions":
                 sources[-1] = event_type
         rules.append(Rule(call, event, each, tuple(sources)))
     if name == "interactions":
@@ -193,8 +193,10 @@ def _fields(
 
 def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_Field | None") -> "_Field":
     if not NAME.fullmatch(name):
-        upper = re.sub(r"\W+", "_", name, flags=re.ASCII).upper()
-        refuse(at, "is no name of a column", f"Write upper case letters, digits and _, such as {upper}")
+        better = re.sub(r"\W+", "_", name).strip("_").upper()
+        example = f", such as {better}" if NAME.fullmatch(better) else ""
+        remedy = f"Write 1 to 63 upper case letters, digits and _, first a letter{example}"
+        refuse(at, "is no name of a column", remedy)
     if name == "EVENT_TYPE" and dataset == "interactions":
         refuse(at, "is not read from a path", 'Give each rule an "event_type", or let its name be it')
     body = keys(value, at, required=("from",), optional=("type", "optional", "categorical"))
@@ -225,7 +227,8 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
 def _columns(dataset: str, at: str, rules: "list[dict[str, _Field]]") -> tuple[Column, ...]:
     """Merge the fields of all rules: one type a column, null where a rule doesn't fill it."""
     first: dict[str, _Field] = {}
-    spelled: dict[str, str] = {}
+    # EVENT_TYPE is there without being written.
+    spelled = {"EVENTTYPE": "EVENT_TYPE"} if dataset == "interactions" else {}
     for fields in rules:
         for name, found in fields.items():
             known = first.setdefault(name, found)
@@ -242,7 +245,7 @@ def _columns(dataset: str, at: str, rules: "list[dict[str, _Field]]") -> tuple[C
         refuse(f"{at}.fields", "has no column beside the id", "Add at least one, such as a category")
     columns = []
     for name in [*reserved, *extra]:
-        if name == "EVENT_TYPE":
+        if name == "EVENT_TYPE" and dataset == "interactions":
             columns.append(Column(name, "string", nullable=False))
         elif name in first:
             missing = [fields for fields in rules if name not in fields]

@@ -12,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .columns import MAX_IMPRESSION, MAX_STRING
+from .columns import MAX_FLOAT, MAX_IMPRESSION, MAX_STRING
 from .mapping import Dataset, EventMapping, Path, Rule, Source
 
 Value = str | int | float | bool | list[str] | None
@@ -26,7 +26,7 @@ EMPTY = "an empty array"
 NOT_IN_DOMAIN = {
     "string": "not a string of 1-256 printable characters, nor an integer",
     "timestamp": "not an ISO-8601 instant with an offset",
-    "float": "not a finite number",
+    "float": "not a finite number of 32 bits",
     "double": "not a finite number",
     "int": "not an integer of 32 bits",
     "long": "not an integer of 64 bits",
@@ -59,24 +59,30 @@ class Reason(NamedTuple):
 
 
 _decode = json.JSONDecoder().decode
+_MAX_DIGITS = 4000
 
 
 def parse_line(data: bytes) -> dict[str, Any] | None:
     """Return the event in one line of a log, or None if the line is malformed (rule 11)."""
     try:
         line = data.decode()
-        event = _decode(line)
+        event = _load(line)
         if "\\u" in line and ("\\ud" in line or "\\uD" in line):
             # A surrogate without its twin is no character: no other part could write it.
             json.dumps(event, ensure_ascii=False).encode()
-    except (UnicodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
-    except ValueError as error:
-        if isinstance(error, json.JSONDecodeError):
-            return None
-        # More digits than Python turns into an int: JSON all the same, and no id.
-        event = json.loads(line, parse_int=lambda digits: int(digits) if len(digits) < 4000 else math.inf)
     return event if type(event) is dict and type(event.get("type")) is str else None
+
+
+def _load(line: str) -> Any:
+    try:
+        return _decode(line)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        # More digits than Python turns into an int: JSON all the same, and in no domain.
+        return json.loads(line, parse_int=lambda digits: int(digits) if len(digits) < _MAX_DIGITS else math.inf)
 
 
 def describe(event: dict[str, Any]) -> tuple[str, str | None]:
@@ -199,7 +205,7 @@ def _timestamp(value: Any) -> int | None:
     return None if instant is None else instant[0]
 
 
-def _number(value: Any) -> float | None:
+def _double(value: Any) -> float | None:
     """Rule 5."""
     if type(value) is not float and type(value) is not int:
         return None
@@ -208,6 +214,11 @@ def _number(value: Any) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _float(value: Any) -> float | None:
+    number = _double(value)
+    return None if number is None or abs(number) > MAX_FLOAT else number
 
 
 def _integer(bounds: range) -> Callable[[Any], int | None]:
@@ -229,8 +240,8 @@ def _ids(value: Any) -> list[str] | None:
 DOMAINS: dict[str, Callable[[Any], Value]] = {
     "string": string,
     "timestamp": _timestamp,
-    "float": _number,
-    "double": _number,
+    "float": _float,
+    "double": _double,
     "int": _integer(_INT32),
     "long": _integer(_INT64),
     "boolean": _boolean,
