@@ -24,9 +24,10 @@ from pyspark.sql import functions as F
 
 from personalize_segment import logs
 from personalize_segment.columns import DATASETS
-from personalize_segment.errors import EmptyError, PersonalizeSegmentError
+from personalize_segment.errors import EmptyError, LogsError, PersonalizeSegmentError
+from personalize_segment.logs import REPORT_NAME
 from personalize_segment.mapping import Dataset, EventMapping, default_text, parse
-from personalize_segment.report import REPORT_NAME, Report, only_parts
+from personalize_segment.report import Report, only_parts
 from personalize_segment.rows import Row, parse_line, rows, text
 
 # Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
@@ -65,12 +66,7 @@ def main(argv: list[str]) -> None:
 
 def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window: logs.Window) -> Report:
     """Write the rows of the logs in `tree` to `out`, replacing an earlier export there."""
-    # Reading just these two columns opens no file.
-    found = [
-        logs.LogFile(one.path, one.length, logs.day_of(one.path))
-        for one in _files(spark, [tree]).select("path", "length").collect()
-    ]
-    files = logs.sort_out(found, window, root=tree)
+    files = logs.sort_out(_list(spark, tree), window, root=tree)
     old = frozenset(one.name for one in files.overlap)
     wanted = old | {one.name for one in files.inside}
     # Folders, not files: Spark would start a job to look at every single path again.
@@ -103,6 +99,23 @@ def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window:
         raise EmptyError(tree, "gave no row", f"Its counts: {report.as_json()}")
     _replace(spark, out, report, {one: result.where(F.col("dataset") == one.name) for one in mapping.datasets})
     return report
+
+
+def _list(spark: SparkSession, tree: str) -> list[logs.LogFile]:
+    """Return every file below `tree`; Spark's own listing hides some, and is a job of its own."""
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(tree)
+    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    if not files.exists(path):
+        raise LogsError(tree, "no such file or folder", "Check the path")
+    root = files.makeQualified(path).toString()
+    found, several = [], files.listFiles(path, True)
+    while several.hasNext():
+        one = several.next()
+        name = one.getPath().toString()
+        inner = name.removeprefix(root).strip("/") or name.rpartition("/")[2]
+        found.append(logs.LogFile(name, one.getLen(), logs.day_of(name), inner))
+    return found
 
 
 def _files(spark: SparkSession, folders: list[str]) -> DataFrame:
@@ -159,7 +172,7 @@ def _read(blobs: Iterable[Any], mapping: EventMapping, wanted: frozenset[str], o
         report.files_damaged += [(path, one) for one in damage]
     yield from ((name, key, value) for (name, key), value in latest.items())
     if task:
-        yield COUNTS, task, json.dumps(report.as_dict())
+        yield COUNTS, task, json.dumps(report.as_dict(limit=None))
 
 
 def _interaction(row: Row, flag: str) -> Item:

@@ -139,12 +139,11 @@ def test_a_folder_is_listed_to_its_leaves_and_a_file_is_itself(tmp_path: Path) -
     leaf.parent.mkdir(parents=True)
     leaf.write_bytes(b"12345")
     (tmp_path / "dummy-object.txt").touch()
-    expected = LogFile(str(leaf), 5, DAY)
     assert sorted(list_folder(tmp_path), key=lambda one: -one.bytes) == [
-        expected,
-        LogFile(str(tmp_path / "dummy-object.txt"), 0, None),
+        LogFile(str(leaf), 5, DAY, f"src/{MS}/a.gz"),
+        LogFile(str(tmp_path / "dummy-object.txt"), 0, None, "dummy-object.txt"),
     ]
-    assert list_folder(leaf) == [expected]
+    assert list_folder(leaf) == [LogFile(str(leaf), 5, DAY, "a.gz")]
     with pytest.raises(LogsError, match="no such file or folder"):
         list_folder(tmp_path / "elsewhere")
 

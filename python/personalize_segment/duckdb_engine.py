@@ -61,6 +61,10 @@ class Engine:
         cursor.execute(MACROS)
         return Engine(cursor, self.compiler, self.folder)
 
+    def close(self) -> None:
+        """Let go of the connection and what it holds in memory."""
+        self.connection.close()
+
     def threads(self, number: int) -> None:
         """Let each statement run on `number` threads."""
         self.connection.execute(f"SET threads = {number}")
@@ -212,18 +216,18 @@ class Engine:
 
 
 def _repaired(file: tuple[LogFile, Path, str], folder: Path, report: Report) -> tuple[LogFile, Path, str]:
-    """Return `file`, or a plain copy of what stands before its damage."""
+    """Return a gzip file as a plain copy of what stands before its damage, if it has any.
+
+    DuckDB also refuses sound files, such as those with a comment in the header.
+    """
     source, path, kind = file
     if kind != "gzip":
         return file
     damage: list[str] = []
-    copy = folder / str(len(report.files_damaged))
+    copy = folder / str(uuid4())
     with path.open("rb") as opened, copy.open("wb") as kept:
         kept.writelines(logs.unzip(iter(lambda: opened.read(logs.CHUNK_BYTES), b""), damage))
-    if not damage:
-        copy.unlink()
-        return file
-    report.files_damaged.append((source.name, damage[0]))
+    report.files_damaged += [(source.name, one) for one in damage]
     return source, copy, "none"
 
 

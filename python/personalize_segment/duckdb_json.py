@@ -66,14 +66,13 @@ class Reader:
         roots = sorted(fixed | {path.segments[0] for path in paths})
         self.root = {name: f"root{position}" for position, name in enumerate(roots)}
         self.at: dict[Path, str] = {}
-        types, renamed = [], []
+        self._types: dict[str, str] = {}
+        # Columns have no case either: where roots differ in nothing else, lines are read as JSON.
+        self._whole = len({name.lower() for name in roots}) < len(roots)
         for name, alias in self.root.items():
             inside = [path for path in paths if path.segments[0] == name]
-            tree = None if name in fixed else _tree([path.segments[1:] for path in inside])
-            types.append(f"{literal(name)}: {literal(_struct(tree) if tree else 'JSON')}")
-            renamed.append(
-                f"{identifier(name)} AS {alias}" if tree else f"CAST({identifier(name)} AS VARCHAR) AS {alias}"
-            )
+            tree = None if name in fixed or self._whole else _tree([path.segments[1:] for path in inside])
+            self._types[name] = _struct(tree) if tree else "JSON"
             for path in inside:
                 steps = path.segments[1:]
                 if not steps:
@@ -81,9 +80,33 @@ class Reader:
                 elif tree:
                     self.at[path] = f"CAST({alias}{''.join(f'[{literal(step)}]' for step in steps)} AS VARCHAR)"
                 else:
-                    self.at[path] = f"nullif(CAST(json_extract({alias}, {json_path(steps)}) AS VARCHAR), 'null')"
-        self.columns = ", ".join(types)
-        self.renamed = ", ".join(renamed)
+                    self.at[path] = _extract(alias, steps)
+
+    def lines(self, files: Sequence[str], compression: str) -> str:
+        """Return a SELECT of the roots, a row a line; `files` are names, not patterns."""
+        options = (
+            f"[{', '.join(literal(_no_pattern(file)) for file in files)}], format = 'newline_delimited',"
+            f" ignore_errors = true, compression = {literal(compression)}, maximum_object_size = {MAX_LINE_BYTES}"
+        )
+        if self._whole:
+            values = ", ".join(f"{_extract('json', [name])} AS {alias}" for name, alias in self.root.items())
+            return f"SELECT {values} FROM read_json_objects({options})"
+        values = ", ".join(
+            f"CAST({identifier(name)} AS VARCHAR) AS {alias}"
+            if self._types[name] == "JSON"
+            else f"{identifier(name)} AS {alias}"
+            for name, alias in self.root.items()
+        )
+        columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in self._types.items())
+        return f"SELECT {values} FROM read_json({options}, hive_partitioning = false, columns = {{{columns}}})"
+
+
+def _extract(value: str, steps: Sequence[str]) -> str:
+    return f"nullif(CAST(json_extract({value}, {json_path(steps)}) AS VARCHAR), 'null')"
+
+
+def _no_pattern(file: str) -> str:
+    return "".join(f"[{character}]" if character in "*?[" else character for character in file)
 
 
 _Tree = dict[str, "_Tree"]

@@ -7,7 +7,7 @@ fetched while others are worked on; `output` puts the result in place.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count, islice
 from pathlib import Path
 from queue import Queue
@@ -18,10 +18,10 @@ import duckdb
 from . import logs
 from .duckdb_engine import Engine, Fetched, read_errors
 from .errors import EmptyError, OutputError
-from .logs import LogFile, Window
+from .logs import REPORT_NAME, LogFile, Window
 from .mapping import EventMapping
 from .output import publish, staging
-from .report import REPORT_NAME, Report
+from .report import Report
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,14 +51,13 @@ def export(
     Raises LogsError, OutputError, or EmptyError when not one row came out; nothing is then
     changed in `out`.
     """
-    s3 = _s3() if tree.startswith("s3://") else None
     with read_errors(tree):
+        s3 = _s3() if tree.startswith("s3://") else None
         found = logs.list_bucket(s3, tree) if s3 else logs.list_folder(Path(tree))
     files = logs.sort_out(found, window or Window(), root=tree)
     report = Report.of(mapping)
     report.files_skipped += files.skipped
-    with staging(out) as work, _engine_errors(tree):
-        engine = Engine.start(mapping, work, memory)
+    with staging(out) as work, _engine_errors(out), closing(Engine.start(mapping, work, memory)) as engine:
         _read(engine, mapping, s3, files, report, progress)
         for dataset in mapping.datasets:
             engine.write(dataset, report)
@@ -103,7 +102,7 @@ def _read(
             for file, path in batch:
                 if str(path) != file.name:
                     path.unlink()
-            return counts.as_dict()
+            return counts.as_dict(limit=None)
 
         def submit(old: bool, batch: list[LogFile]) -> "Future[dict[str, Any]]":
             return pool.submit(take, old, [fetch(file) for file in batch])
@@ -120,6 +119,8 @@ def _read(
                     running |= {submit(*one): one for one in islice(waiting, 1)}
         finally:
             pool.shutdown(cancel_futures=True)
+            for worker in list(free.queue):
+                worker.close()
     engine.threads(workers)
 
 
@@ -165,19 +166,25 @@ def _s3() -> "S3Client":
 
 
 @contextmanager
-def _engine_errors(tree: str) -> Iterator[None]:
+def _engine_errors(out: str) -> Iterator[None]:
     """Turn what DuckDB may say for want of memory, disk or sense of a setting into our errors."""
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
-        problem = str(error).splitlines()[0]
-        raise OutputError(
-            tree, f"needs more memory or disk: {problem}", "Raise --memory, or free disk space"
-        ) from error
+        problem = f"needs more memory or disk: {_first_line(error)}"
+        raise OutputError(out, problem, "Raise --memory, or free disk space") from error
     except duckdb.Error as error:
-        raise OutputError(
-            tree, f"DuckDB failed: {str(error).splitlines()[0]}", "Check --memory and the disk"
-        ) from error
+        raise OutputError(out, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
+    except RuntimeError as error:
+        if "interrupted" not in str(error):  # DuckDB's way to say Ctrl-C in the main thread
+            raise
+        raise KeyboardInterrupt from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 _COMPARE = "Compare its events with the event mapping: try `personalize-segment explain`"

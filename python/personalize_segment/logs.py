@@ -23,17 +23,23 @@ DAY_MS = 86_400_000
 ENDINGS = (".gz", ".json", ".ndjson", ".jsonl")
 HEAD_BYTES = 4096
 CHUNK_BYTES = 1 << 16
+#: Where in an output the report stands; written last, so that it says the rest is whole.
+REPORT_NAME = "report.json"
 BINARY = "binary data: nothing was read"
 _BLANK = b" \t\r"
 
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One file of a tree: its path or S3 URI, size in bytes, and the day its folder names."""
+    """One file of a tree: its path or S3 URI, size in bytes, and the day its folder names.
+
+    `inner` is its path below the tree; a name that starts with . or _ there hides it.
+    """
 
     name: str
     bytes: int
     day: date | None
+    inner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,10 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
         name = PurePosixPath(file.name).name
         if name == "dummy-object.txt":
             continue  # Segment's own test of its write permission
-        if name.startswith((".", "_")):
-            tree.skipped.append((file.name, "not a log: its name starts with . or _"))
+        if any(part.startswith((".", "_")) for part in PurePosixPath(file.inner or name).parts):
+            tree.skipped.append((file.name, "not a log: its name or a folder's starts with . or _"))
+        elif name == REPORT_NAME:
+            tree.skipped.append((file.name, "not a log: the report of an export"))
         elif not name.endswith(ENDINGS):
             tree.skipped.append((file.name, f"not a log: its name ends with none of {', '.join(ENDINGS)}"))
         elif not file.bytes:
@@ -118,7 +126,7 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
 def list_folder(root: Path) -> list[LogFile]:
     """Return the files below a folder, or the one file that `root` is."""
     if root.is_file():
-        return [LogFile(str(root), root.stat().st_size, day_of(str(root.absolute())))]
+        return [LogFile(str(root), root.stat().st_size, day_of(str(root.absolute())), root.name)]
     if not root.is_dir():
         raise LogsError(str(root), "no such file or folder", "Check the path")
 
@@ -129,7 +137,8 @@ def list_folder(root: Path) -> list[LogFile]:
     for folder, _, names in os.walk(root, onerror=fail, followlinks=True):
         for name in names:
             path = Path(folder, name)
-            found.append(LogFile(str(path), path.stat().st_size, day_of(str(path.absolute()))))
+            inner = path.relative_to(root).as_posix()
+            found.append(LogFile(str(path), path.stat().st_size, day_of(str(path.absolute())), inner))
     return found
 
 
@@ -145,7 +154,7 @@ def list_bucket(s3: "S3Client", uri: str) -> list[LogFile]:
     prefix = key if not key or key.endswith("/") or key.endswith(ENDINGS) else key + "/"
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [
-        LogFile(f"s3://{bucket}/{one['Key']}", one["Size"], day_of(one["Key"]))
+        LogFile(f"s3://{bucket}/{one['Key']}", one["Size"], day_of(one["Key"]), one["Key"].removeprefix(prefix))
         for page in pages
         for one in page.get("Contents", [])
         if not one["Key"].endswith("/")

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .columns import DATASETS
 from .errors import OutputError
-from .logs import split_uri
-from .report import REPORT_NAME, only_parts
+from .logs import REPORT_NAME, split_uri
+from .report import only_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,27 +45,30 @@ def staging(out: str) -> Iterator[Path]:
     folder = root / STAGING
     made = not root.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for dataset in DATASETS:
             if (root / dataset).exists():
                 only_parts(str(root / dataset), [one.name for one in (root / dataset).iterdir()])
+        folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise OutputError(out, "another export is writing to it", "Wait for its end") from None
-            work = folder / "work"
-            shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
-            work.mkdir()
             try:
+                work = folder / "work"
+                shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+                work.mkdir()
                 yield work
             finally:
-                shutil.rmtree(folder)
-                if made:
-                    with suppress(OSError):
-                        root.rmdir()  # it stays when the export is in it
+                shutil.rmtree(folder)  # while it is still locked
     except OSError as error:
         raise OutputError(str(error.filename or out), error.strerror or str(error), _RIGHTS) from error
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # empty, if we were interrupted before the lock
+        with suppress(OSError):
+            if made:
+                root.rmdir()  # it stays when the export is in it
 
 
 def publish(work: Path, out: str) -> None:
@@ -78,13 +81,20 @@ def publish(work: Path, out: str) -> None:
 
 
 def _publish_folder(work: Path, root: Path) -> None:
-    (root / REPORT_NAME).unlink(missing_ok=True)
-    for dataset in DATASETS:
-        if (root / dataset).exists():
-            (root / dataset).rename(work / f"{dataset}.old")
-        if (work / dataset).exists():
-            (work / dataset).rename(root / dataset)
-    (work / REPORT_NAME).rename(root / REPORT_NAME)
+    moves = [(root / REPORT_NAME, work / f"{REPORT_NAME}.old")]
+    moves += [(root / dataset, work / f"{dataset}.old") for dataset in DATASETS]
+    moves += [(work / dataset, root / dataset) for dataset in DATASETS]
+    moves += [(work / REPORT_NAME, root / REPORT_NAME)]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            if source.exists():
+                source.rename(target)
+                done.append((source, target))
+    except BaseException:
+        for source, target in reversed(done):
+            target.rename(source)
+        raise
 
 
 def _publish_bucket(s3: "S3Client", work: Path, out: str) -> None:
@@ -106,11 +116,15 @@ def _publish_bucket(s3: "S3Client", work: Path, out: str) -> None:
         _abort_uploads(s3, bucket, prefix)
         raise
     s3.delete_object(Bucket=bucket, Key=prefix + REPORT_NAME)
+    try:
+        for key, (upload, parts) in uploads.items():
+            s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+    except BaseException:
+        _abort_uploads(s3, bucket, prefix)
+        raise
     for key in standing:
         if key not in uploads:
             s3.delete_object(Bucket=bucket, Key=key)
-    for key, (upload, parts) in uploads.items():
-        s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
     s3.put_object(
         Bucket=bucket,
         Key=prefix + REPORT_NAME,

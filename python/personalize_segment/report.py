@@ -16,9 +16,6 @@ from .rows import Reason, describe, string
 #: More kinds of reasons than this are summed up in one line: a customer may put ids into names.
 MAX_KINDS = 1000
 
-#: Where in the output the report stands; written last, so that it says the rest is whole.
-REPORT_NAME = "report.json"
-
 # DuckDB's and Spark's names for the parts of an export.
 _PART = re.compile(r"part-[^/]*\.csv")
 
@@ -69,7 +66,7 @@ class Report:
         return cls(mapping.sha256, datasets={one.name: DatasetCount() for one in mapping.datasets})
 
     def add(self, counts: dict[str, Any]) -> None:
-        """Add what a part of the work counted: the `as_dict` of its report."""
+        """Add what a part of the work counted: the `as_dict(limit=None)` of its report."""
         self.files_read += counts["files"]["read"]
         self.files_damaged += [(one["file"], one["reason"]) for one in counts["files"]["damaged"]]
         self.events_read += counts["events"]["read"]
@@ -99,18 +96,18 @@ class Report:
             f" {refused:,} refused, {self.lines_malformed:,} malformed lines"
         )
 
-    def sorted_reasons(self) -> list[tuple[Kind, int, str | None]]:
-        """Return the kinds by falling count, with those beyond MAX_KINDS summed up last."""
+    def sorted_reasons(self, limit: int | None = MAX_KINDS) -> list[tuple[Kind, int, str | None]]:
+        """Return the kinds by falling count, with those beyond `limit` summed up last."""
         kinds = [(kind, count, example) for kind, (count, example) in self.reasons.kinds.items()]
         kinds.sort(key=lambda one: (-one[1], [part or "" for part in one[0]]))
-        rest = kinds[MAX_KINDS:]
+        rest = [] if limit is None else kinds[limit:]
         if rest:
             kind: Kind = ("*", None, None, None, f"{len(rest)} more kinds of reasons")
-            kinds[MAX_KINDS:] = [(kind, sum(count for _, count, _ in rest), rest[0][2])]
+            kinds[limit:] = [(kind, sum(count for _, count, _ in rest), rest[0][2])]
         return kinds
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as it stands in `report.json`."""
+    def as_dict(self, limit: int | None = MAX_KINDS) -> dict[str, Any]:
+        """Return the report as it stands in `report.json`, or for `add` with all its kinds (None)."""
         keys = ("call", "event", "dataset", "field", "reason")
         return {
             "mapping_sha256": self.mapping_sha256,
@@ -128,7 +125,7 @@ class Report:
             "datasets": {name: asdict(count) for name, count in self.datasets.items()},
             "reasons": [
                 dict(zip(keys, kind, strict=True)) | {"count": count, "example": example}
-                for kind, count, example in self.sorted_reasons()
+                for kind, count, example in self.sorted_reasons(limit)
             ],
         }
 

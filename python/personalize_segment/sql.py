@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .duckdb_json import MAX_LINE_BYTES, Reader, identifier, json_path, literal
+from .duckdb_json import Reader, identifier, json_path, literal
 from .mapping import Column, Dataset, EventMapping, Path, Rule, Source
 from .rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN
 
@@ -68,9 +68,7 @@ class Compiler:
             arrays += f", CASE WHEN {self._among(events)} THEN {reader.at[path]} END AS array{position}"
         return f"""
 WITH lines AS (
-    SELECT {reader.renamed} FROM read_json([{", ".join(literal(file) for file in files)}],
-        columns = {{{reader.columns}}}, format = 'newline_delimited', ignore_errors = true,
-        compression = {literal(compression)}, hive_partitioning = false, maximum_object_size = {MAX_LINE_BYTES})
+    {reader.lines(files, compression)}
 ), called AS (
     SELECT *, CASE WHEN starts_with({reader.root["type"]}, '"') THEN {reader.root["type"]} END AS call,
         CASE {reader.root["type"]} WHEN '"track"' THEN {reader.root["event"]}
