@@ -96,7 +96,7 @@ def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window:
         report.datasets[name].rows = number
         report.datasets[name].deduplicated -= number
     if not any(count.rows for count in report.datasets.values()):
-        raise EmptyError(tree, "gave no row", f"Its counts: {report.as_json()}")
+        raise EmptyError(tree, f"gave no row: {report.summary()}", "Compare its events with the event mapping")
     _replace(spark, out, report, {one: result.where(F.col("dataset") == one.name) for one in mapping.datasets})
     return report
 

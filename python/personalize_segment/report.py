@@ -91,9 +91,11 @@ class Report:
     def summary(self) -> str:
         """Return the counts in one line, for a message about an export that has no rows."""
         refused = sum(one.refused for one in self.datasets.values())
+        damaged = [f"{name}: {why}" for name, why in self.files_damaged]
         return (
             f"{self.events_read:,} events read, {self.events_unmapped:,} without a rule,"
             f" {refused:,} refused, {self.lines_malformed:,} malformed lines"
+            + (f", {len(damaged)} damaged files, the first {damaged[0]}" if damaged else "")
         )
 
     def sorted_reasons(self, limit: int | None = MAX_KINDS) -> list[tuple[Kind, int, str | None]]:
