@@ -1,7 +1,7 @@
 """The floor: decompress and parse every line, nothing else, on all cores, start-up included.
 
-DuckDB's reader, because it was the fastest of those tried (zlib, isal or zlib-ng with orjson in
-a process a core took about twice as long).
+DuckDB's reader, because it was the faster of those tried: zlib with orjson, a process a core, took
+about twice as long.
 """
 
 import sys
