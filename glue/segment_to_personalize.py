@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 
 from personalize_segment import logs
 from personalize_segment.columns import DATASETS
-from personalize_segment.errors import EmptyError, LogsError, PersonalizeSegmentError
+from personalize_segment.errors import EmptyError, LogsError, OutputError, PersonalizeSegmentError
 from personalize_segment.logs import REPORT_NAME
 from personalize_segment.mapping import Dataset, EventMapping, default_text, parse
 from personalize_segment.report import Report, only_parts
@@ -218,8 +218,10 @@ def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset
         files.delete(path(f"{out}/{REPORT_NAME}"), False)
         for name in [*DATASETS, REPORT_NAME]:
             files.delete(path(f"{out}/{name}"), True)
-            if files.exists(path(f"{work}/{name}")):
-                files.rename(path(f"{work}/{name}"), path(f"{out}/{name}"))
+            made = path(f"{work}/{name}")
+            # Hadoop says by its answer, not by an exception, that nothing was moved.
+            if files.exists(made) and not files.rename(made, path(f"{out}/{name}")):
+                raise OutputError(f"{out}/{name}", "can't be written", "Check the rights and run the job again")
     finally:
         files.delete(path(work), True)
 

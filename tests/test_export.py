@@ -85,6 +85,13 @@ def test_the_same_logs_give_the_same_bytes(shop: Path, out: Path, tmp_path: Path
         assert contents(out) == contents(tmp_path / "other")
 
 
+@pytest.mark.parametrize("name", ["out[1]", "o?t*", "it's here"])
+def test_an_output_s_name_means_nothing(name: str, logs: Path, tmp_path: Path) -> None:
+    export(str(logs), str(tmp_path / name), MAPPING)
+    export(str(logs), str(tmp_path / "plain"), MAPPING)
+    assert contents(tmp_path / name) == contents(tmp_path / "plain")
+
+
 def test_many_rows_are_split_into_parts(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export(str(shop), str(tmp_path / "whole"), MAPPING)
     monkeypatch.setattr("personalize_segment.duckdb_engine.SLICE_ROWS", 999)

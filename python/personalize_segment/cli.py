@@ -162,7 +162,7 @@ def main() -> NoReturn:
     except PersonalizeSegmentError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        messages.print("Interrupted: the output is as it was before.")
+        messages.print("Interrupted.")
         sys.exit(130)
     except OSError as error:
         _fail(f"{error.filename or 'output'}: {error.strerror}")

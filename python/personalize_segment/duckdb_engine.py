@@ -20,7 +20,7 @@ import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import logs, sql
-from .duckdb_json import MACROS, literal
+from .duckdb_json import MACROS, literal, no_pattern
 from .errors import LogsError
 from .logs import LogFile
 from .mapping import Dataset, EventMapping
@@ -135,7 +135,7 @@ class Engine:
         self.connection.execute(f"COPY ({rows}) TO {literal(str(path))} (FORMAT parquet)")
 
     def _kept(self, dataset: Dataset) -> str:
-        return f"read_parquet({literal(str(self.folder / 'rows' / dataset.name))} || '-*.parquet')"
+        return f"read_parquet({literal(no_pattern(str(self.folder / 'rows' / dataset.name)) + '-*.parquet')})"
 
     def _count(self, dataset: Dataset, blames: list[sql.Blame], candidates: str, report: Report) -> None:
         """Count good and refused candidates, these by their reason."""

@@ -85,7 +85,7 @@ class Reader:
     def lines(self, files: Sequence[str], compression: str) -> str:
         """Return a SELECT of the roots, a row a line; `files` are names, not patterns."""
         options = (
-            f"[{', '.join(literal(_no_pattern(file)) for file in files)}], format = 'newline_delimited',"
+            f"[{', '.join(literal(no_pattern(file)) for file in files)}], format = 'newline_delimited',"
             f" ignore_errors = true, compression = {literal(compression)}, maximum_object_size = {MAX_LINE_BYTES}"
         )
         if self._whole:
@@ -105,7 +105,8 @@ def _extract(value: str, steps: Sequence[str]) -> str:
     return f"nullif(CAST(json_extract({value}, {json_path(steps)}) AS VARCHAR), 'null')"
 
 
-def _no_pattern(file: str) -> str:
+def no_pattern(file: str) -> str:
+    """Return what DuckDB, which takes file names for patterns, reads as just this name."""
     return "".join(f"[{character}]" if character in "*?[" else character for character in file)
 
 

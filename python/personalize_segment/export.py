@@ -20,7 +20,7 @@ from .duckdb_engine import Engine, Fetched, read_errors
 from .errors import EmptyError, OutputError
 from .logs import REPORT_NAME, LogFile, Window
 from .mapping import EventMapping
-from .output import publish, staging
+from .output import publish, s3_client, staging
 from .report import Report
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def export(
     changed in `out`.
     """
     with read_errors(tree):
-        s3 = _s3() if tree.startswith("s3://") else None
+        s3 = s3_client() if tree.startswith("s3://") else None
         found = logs.list_bucket(s3, tree) if s3 else logs.list_folder(Path(tree))
     files = logs.sort_out(found, window or Window(), root=tree)
     report = Report.of(mapping)
@@ -157,12 +157,6 @@ def _fetcher(s3: "S3Client | None", work: Path) -> "Iterator[Callable[[LogFile],
 
         yield lambda file: pool.submit(fetch, file)
         pool.shutdown(cancel_futures=True)
-
-
-def _s3() -> "S3Client":
-    import boto3
-
-    return boto3.client("s3")
 
 
 @contextmanager

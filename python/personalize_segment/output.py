@@ -8,6 +8,7 @@ only what the next one clears away (docs/adr/0004-replacing-an-export.md).
 import fcntl
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,7 +38,7 @@ def staging(out: str) -> Iterator[Path]:
     """
     if out.startswith("s3://"):
         with _s3_errors(out):
-            _keys(_s3(), out)
+            _keys(s3_client(), out)
         with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
             yield Path(temporary)
         return
@@ -56,11 +57,11 @@ def staging(out: str) -> Iterator[Path]:
                 raise OutputError(out, "another export is writing to it", "Wait for its end") from None
             try:
                 work = folder / "work"
-                shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+                _remove(work)  # of a run that was killed
                 work.mkdir()
                 yield work
             finally:
-                shutil.rmtree(folder)  # while it is still locked
+                _remove(folder)  # while it is still locked
     except OSError as error:
         raise OutputError(str(error.filename or out), error.strerror or str(error), _RIGHTS) from error
     finally:
@@ -71,11 +72,23 @@ def staging(out: str) -> Iterator[Path]:
                 root.rmdir()  # it stays when the export is in it
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder in which threads of an interrupted DuckDB may still let go of files.
+
+    What should stay all the same is no export, and the next run removes it.
+    """
+    for _ in range(100):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.02)
+
+
 def publish(work: Path, out: str) -> None:
     """Let the datasets' folders and the report in `work` take their place in `out`."""
     if out.startswith("s3://"):
         with _s3_errors(out):
-            _publish_bucket(_s3(), work, out)
+            _publish_bucket(s3_client(), work, out)
     else:
         _publish_folder(work, Path(out))
 
@@ -159,8 +172,9 @@ def _prefix(out: str) -> tuple[str, str]:
     return bucket, key.rstrip("/") + "/" if key.strip("/") else ""
 
 
-def _s3() -> "S3Client":
-    import boto3
+def s3_client() -> "S3Client":
+    """Return a client with the credentials, region and endpoint that boto3 finds."""
+    import boto3  # a seventh of a second that a local export need not wait
 
     return boto3.client("s3")
 

@@ -116,7 +116,7 @@ class Report:
             "files": {
                 "read": self.files_read,
                 "skipped": [{"file": name, "reason": why} for name, why in self.files_skipped],
-                "damaged": [{"file": name, "reason": why} for name, why in self.files_damaged],
+                "damaged": [{"file": name, "reason": why} for name, why in sorted(self.files_damaged)],
             },
             "events": {
                 "read": self.events_read,
