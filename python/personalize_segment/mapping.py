@@ -164,7 +164,7 @@ def _rule(
 ) -> "tuple[Path | None, str | None, dict[str, _Field]]":
     allowed = ("each", "fields", "event_type") if dataset == "interactions" else ("each", "fields")
     body = keys(value, at, optional=allowed)
-    each = _path(body["each"], f"{at}.each", each=False) if "each" in body else None
+    each = path(body["each"], f"{at}.each") if "each" in body else None
     event_type = body.get("event_type", event)
     if dataset == "interactions" and not (isinstance(event_type, str) and 0 < len(event_type) <= MAX_STRING):
         place = f"{at}.event_type" if "event_type" in body else at
@@ -202,7 +202,7 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
     body = keys(value, at, required=("from",), optional=("type", "optional", "categorical"))
     if not isinstance(body["from"], list) or not body["from"]:
         refuse(f"{at}.from", "is no list of paths", 'Write at least one, such as ["properties.sku"]')
-    paths = tuple(_path(text, f"{at}.from[{i}]", each=each) for i, text in enumerate(body["from"]))
+    paths = tuple(path(text, f"{at}.from[{i}]", each=each) for i, text in enumerate(body["from"]))
     reserved = RESERVED[dataset].get(name)
     kind: Any = body.get("type", reserved or (base.type if base else None))
     if reserved and kind != reserved:
@@ -269,7 +269,8 @@ def _event_types(at: str, columns: tuple[Column, ...], types: set[str | None]) -
         )
 
 
-def _path(value: Any, at: str, *, each: bool) -> Path:
+def path(value: Any, at: str, *, each: bool = False) -> Path:
+    """Return the path that the text `value`, which stands `at`, is; relative ones with `each` only."""
     if not isinstance(value, str) or not value:
         refuse(at, "is no path", 'Write a dotted path, such as "properties.product_id"')
     relative = value.startswith(".")

@@ -19,6 +19,10 @@ Value = str | int | float | bool | list[str] | None
 
 MISSING = "missing"
 UNMAPPED = "no rule for this event"
+#: How the messageId of an identify begins that this project wrote to Segment (rule 1).
+WRITE_BACK_ID = "personalize-segment-"
+#: The name that such an identify has, so that no rule matches it.
+WRITE_BACK = "write-back"
 NO_ARRAY = "not an array"
 EMPTY = "an empty array"
 
@@ -66,7 +70,7 @@ def parse_line(data: bytes) -> dict[str, Any] | None:
     """Return the event in one line of a log, or None if the line is malformed (rule 11)."""
     try:
         line = data.decode()
-        event = _load(line)
+        event = load(line)
         if "\\u" in line and ("\\ud" in line or "\\uD" in line):
             # A surrogate without its twin is no character: no other part could write it.
             json.dumps(event, ensure_ascii=False).encode()
@@ -75,7 +79,8 @@ def parse_line(data: bytes) -> dict[str, Any] | None:
     return event if type(event) is dict and type(event.get("type")) is str else None
 
 
-def _load(line: str) -> Any:
+def load(line: str) -> Any:
+    """Return the JSON in a text, with integers of any length; raises ValueError and RecursionError."""
     try:
         return _decode(line)
     except json.JSONDecodeError:
@@ -88,28 +93,36 @@ def _load(line: str) -> Any:
 def describe(event: dict[str, Any]) -> tuple[str, str | None]:
     """Return an event's call and name, as a rule has them (rule 1)."""
     call = event["type"]
+    if call == "identify":
+        # Our own recommendations are no traits: the row would be the user's latest, without any.
+        return call, WRITE_BACK if (string(event.get("messageId")) or "").startswith(WRITE_BACK_ID) else None
     name = event.get("event" if call == "track" else "name") if call in ("track", "page", "screen") else None
     return call, name if type(name) is str else None
 
 
-def rows(mapping: EventMapping, event: dict[str, Any]) -> tuple[list[Row], list[Reason]]:
-    """Return the rows that `event`, which has a string `type`, gives, and why others are left out."""
+def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = False) -> tuple[list[Row], list[Reason]]:
+    """Return the rows that `event`, which has a string `type`, gives, and why others are left out.
+
+    With `anonymous`, for the live path, an interaction whose USER_ID is missing has None there
+    if the event has an `anonymousId` to name the session.
+    """
     matches = mapping.by_event.get(describe(event))
     if matches is None:
         return [], [Reason(None, None, UNMAPPED)]
+    anonymous = anonymous and string(event.get("anonymousId")) is not None
     found: list[Row] = []
     reasons: list[Reason] = []
     for dataset, rule in matches:
         if rule.each is None:
-            _row(dataset, rule, event, None, None, found, reasons)
+            _row(dataset, rule, event, None, None, found, reasons, anonymous)
             continue
-        elements = _walk(event, rule.each)
+        elements = walk(event, rule.each)
         if type(elements) is not list or not elements:
             why = MISSING if elements is None else EMPTY if elements == [] else NO_ARRAY
             reasons.append(Reason(dataset.name, str(rule.each), why))
             continue
         for index, element in enumerate(elements):
-            _row(dataset, rule, event, element, index, found, reasons)
+            _row(dataset, rule, event, element, index, found, reasons, anonymous)
     return found, reasons
 
 
@@ -121,6 +134,7 @@ def _row(
     index: int | None,
     found: list[Row],
     reasons: list[Reason],
+    anonymous: bool,
 ) -> None:
     values: list[Value] = []
     for column, source in zip(dataset.columns, rule.sources, strict=True):
@@ -131,13 +145,16 @@ def _row(
         value = None
         present = False
         for path in source.paths:  # rule 6
-            raw = _walk(element if path.relative else event, path)
+            raw = walk(element if path.relative else event, path)
             if raw is not None:
                 present = True
                 value = domain(raw)
                 if value is not None:
                     break
         if value is None and source.required:
+            if anonymous and not present and column.name == "USER_ID" and dataset.name == "interactions":
+                values.append(None)
+                continue
             why = NOT_IN_DOMAIN[column.type] if present else MISSING
             reasons.append(Reason(dataset.name, column.name, why))
             return
@@ -152,8 +169,8 @@ def _row(
     found.append(Row(dataset, tuple(values), message_id, index, instant))
 
 
-def _walk(value: Any, path: Path) -> Any:
-    """Rule 2: objects only; None is absent."""
+def walk(value: Any, path: Path) -> Any:
+    """Return what stands at a path: objects only, and None is absent (rule 2)."""
     for segment in path.segments:
         if type(value) is not dict:
             return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .duckdb_json import Reader, identifier, json_path, literal
 from .mapping import Column, Dataset, EventMapping, Path, Rule, Source
-from .rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN
+from .rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK, WRITE_BACK_ID
 
 #: A type and the paths to look it up at, in order.
 Value = tuple[str, tuple[Path, ...]]
@@ -72,7 +72,10 @@ WITH lines AS (
 ), called AS (
     SELECT *, CASE WHEN starts_with({reader.root["type"]}, '"') THEN {reader.root["type"]} END AS call,
         CASE {reader.root["type"]} WHEN '"track"' THEN {reader.root["event"]}
-             WHEN '"page"' THEN {reader.root["name"]} WHEN '"screen"' THEN {reader.root["name"]} END AS name
+             WHEN '"page"' THEN {reader.root["name"]} WHEN '"screen"' THEN {reader.root["name"]}
+             WHEN '"identify"' THEN
+                 CASE WHEN starts_with(as_string({reader.root["messageId"]}), {literal(WRITE_BACK_ID)})
+                 THEN {literal(json.dumps(WRITE_BACK))} END END AS name
     FROM lines
 ), numbered AS (SELECT *, CAST(CASE {cases} END AS SMALLINT) AS event FROM called),
 valued AS (SELECT *{values} FROM numbered)
@@ -202,7 +205,11 @@ def _matches(event: tuple[str, str | None]) -> str:
     """Rule 1: the call's type and name, exactly, as JSON text."""
     call, name = event
     test = f"call = {literal(json.dumps(call))}"
-    return test if name is None else f"{test} AND name = {literal(json.dumps(name, ensure_ascii=False))}"
+    return (
+        f"{test} AND name IS NULL"
+        if name is None
+        else f"{test} AND name = {literal(json.dumps(name, ensure_ascii=False))}"
+    )
 
 
 def sort_text(dataset: Dataset) -> list[str]:
