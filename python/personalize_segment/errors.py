@@ -4,7 +4,13 @@
     ├── MappingError   the event mapping breaks its grammar, or a rule of Personalize
     ├── LogsError      the Segment logs can't be found, listed, placed in a window or read
     ├── OutputError    the output can't be written
-    └── EmptyError     the logs were read, but there is not one row to write
+    ├── EmptyError     the logs were read, but there is not one row to write
+    ├── SettingsError  a setting of the Lambda functions is missing or malformed
+    ├── TransientError an event can't be recorded now, but may be later
+    ├── WriteBackError Segment did not take recommendations
+    ├── RedriveError   rejected events can't be read, or sent again
+    ├── SpecError      the description of the Personalize resources is refused
+    └── ProvisionError Personalize refuses, or fails, what the description asks for
 
 Each one carries where it happened, what was wrong and what to do about it, so that a
 user never needs a traceback.
@@ -42,3 +48,27 @@ class OutputError(PersonalizeSegmentError):
 
 class EmptyError(PersonalizeSegmentError):
     """Not one row came out; nothing was written."""
+
+
+class SettingsError(PersonalizeSegmentError):
+    """A setting is refused; `place` is its name in the environment."""
+
+
+class TransientError(PersonalizeSegmentError):
+    """Raised to whoever invoked the function, who sends the event again; nothing of it is lost."""
+
+
+class WriteBackError(PersonalizeSegmentError):
+    """Segment did not take recommendations; `problem` is a short word for metrics and logs."""
+
+
+class RedriveError(PersonalizeSegmentError):
+    """The queue of rejected events can't be read, or an event in it can't be sent again; it stays there."""
+
+
+class SpecError(PersonalizeSegmentError):
+    """The spec is refused before any call; `place` is a JSON path such as `$.campaigns.home.solution`."""
+
+
+class ProvisionError(PersonalizeSegmentError):
+    """A resource can't be made, changed or deleted; `place` is its kind and name. Try again after the remedy."""
