@@ -23,6 +23,7 @@ from pathlib import Path
 import boto3
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from conftest import java_environment
 from personalize_segment.cli import app
@@ -78,8 +79,11 @@ def _shell(path: Path) -> str:
 
 @pytest.mark.usefixtures("s3_env")
 @pytest.mark.parametrize("document", RUN, ids=_name)
-def test_commands_do_what_the_document_shows(document: Path, tmp_path: Path, shop: Path) -> None:
+def test_commands_do_what_the_document_shows(
+    document: Path, tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _fill_buckets(document, shop)
+    monkeypatch.setenv("REJECTED_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="rejected")["QueueUrl"])
     for name in CHECKOUT:
         (tmp_path / name).symlink_to(ROOT / name)
     out = err = ""
@@ -151,6 +155,11 @@ def test_blocks_are_of_a_kind_that_is_looked_at() -> None:
         assert block.language in ("sh", "json", "text"), block.place
         if block.language == "json":
             json.loads(block.text)
+
+
+def test_the_table_of_settings_is_the_one_that_is_printed() -> None:
+    printed = CliRunner().invoke(app, ["settings"]).stdout
+    assert f"<!-- settings -->\n\n{printed}\n<!-- /settings -->" in (ROOT / "docs/live.md").read_text("utf-8")
 
 
 def test_make_targets_exist() -> None:

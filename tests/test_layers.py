@@ -14,31 +14,47 @@ PACKAGE = "personalize_segment"
 FOLDER = Path(personalize_segment.__file__).parent
 STANDARD_LIBRARY = sys.stdlib_module_names
 
-#: The table of DESIGN section 3: module -> layer, and what it may import beside the standard library.
+#: Module or folder -> layer, and what it may import beside the standard library. A folder is one room.
 LAYERS: dict[str, tuple[int, set[str]]] = {
     "__init__": (0, set()),
     "errors": (0, set()),
     "columns": (0, set()),
+    "deadline": (0, set()),
     "strict_json": (1, set()),
     "mapping": (1, set()),
     "rows": (2, set()),
     "avro": (2, set()),
     "logs": (2, set()),
+    "settings": (2, set()),
+    "envelopes": (2, set()),
     "duckdb_json": (3, set()),
     "sql": (3, set()),
     "report": (3, set()),
+    "payloads": (3, set()),
     "duckdb_engine": (4, {"duckdb", "botocore"}),
     "export": (4, {"duckdb", "boto3", "botocore"}),
     "output": (4, {"boto3", "botocore"}),
     "sample": (4, set()),
+    "trouble": (4, {"botocore"}),
+    "record": (4, set()),
+    "recommend": (4, set()),
+    "writeback": (4, {"requests", "segment"}),
+    "references": (4, {"aws_lambda_powertools", "botocore"}),
+    "clients": (4, {"boto3", "botocore"}),
+    "live": (4, set()),
+    "profiles": (4, set()),
+    "redrive": (4, {"boto3", "botocore"}),
+    "handler": (5, {"aws_lambda_powertools"}),
+    "emulator": (4, {"boto3", "botocore", "moto", "pytest", "werkzeug"}),
     "cli": (5, {"typer", "rich"}),
 }
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[str | None, str]]:
-    """Yield (package, module) of each import: None and a module of ours, or another package and itself.
+def imports(tree: ast.AST, room: str | None = None) -> Iterator[tuple[str | None, str]]:
+    """Yield (package, module) of each import: None and a room of ours, or another package and itself.
 
-    Imports in functions count, those under `if TYPE_CHECKING` don't: they never run.
+    `room` is the folder that the file is in. Imports in functions count, those under
+    `if TYPE_CHECKING` don't: they never run.
     """
     for node in _running(tree):
         if isinstance(node, ast.Import):
@@ -46,10 +62,11 @@ def imports(tree: ast.AST) -> Iterator[tuple[str | None, str]]:
                 yield _sorted_in(alias.name.split("."))
         elif isinstance(node, ast.ImportFrom):
             module = (node.module or "").split(".") if node.module else []
-            start = [PACKAGE, *module] if node.level else module
+            here = [PACKAGE, room] if room and node.level == 1 else [PACKAGE]
+            start = [*here, *module] if node.level else module
             if start == [PACKAGE]:
                 for alias in node.names:
-                    name = alias.name if (FOLDER / f"{alias.name}.py").exists() else "__init__"
+                    name = alias.name if alias.name in LAYERS else "__init__"
                     yield None, name
             else:
                 yield _sorted_in(start)
@@ -71,11 +88,15 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _imports_of(module: str) -> set[tuple[str | None, str]]:
-    return set(imports(ast.parse((FOLDER / f"{module}.py").read_text("utf-8"))))
+    folder = FOLDER / module
+    if not folder.is_dir():
+        return set(imports(ast.parse((FOLDER / f"{module}.py").read_text("utf-8"))))
+    files = (ast.parse(file.read_text("utf-8")) for file in folder.glob("*.py"))
+    return {one for file in files for one in imports(file, module)}
 
 
 def test_every_module_is_in_the_table_and_the_other_way_round() -> None:
-    assert {file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.rglob("*.py")} == set(LAYERS)
+    assert {file.relative_to(FOLDER).with_suffix("").parts[0] for file in FOLDER.rglob("*.py")} == set(LAYERS)
 
 
 @pytest.mark.parametrize("module", list(LAYERS))
@@ -121,10 +142,20 @@ def test_imports_are_found_wherever_they_stand(text: str, found: set[tuple[str |
     assert set(imports(ast.parse(text))) == found
 
 
-def test_what_lambda_and_glue_load_brings_no_other_package_along() -> None:
-    modules = ("rows", "avro", "sql", "logs", "report")
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        pytest.param(
+            ("rows", "avro", "sql", "logs", "report", "payloads", "settings"),
+            {"duckdb", "boto3", "botocore", "typer", "rich", "pyspark", "click", "numpy"},
+            id="the layers of the standard library",
+        ),
+        pytest.param(("handler",), {"duckdb", "typer", "rich", "pyspark", "click", "numpy"}, id="the Lambda functions"),
+    ],
+)
+def test_what_lambda_and_glue_load_brings_no_other_package_along(modules: tuple[str, ...], absent: set[str]) -> None:
     code = f"import {', '.join(f'{PACKAGE}.{one}' for one in modules)}, sys; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert PACKAGE in loaded
-    assert not loaded & {"duckdb", "boto3", "botocore", "typer", "rich", "pyspark", "click", "numpy"}
+    assert not loaded & absent

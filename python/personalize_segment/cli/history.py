@@ -1,56 +1,34 @@
-"""The command line: data on stdout, messages on stderr, exit 0 (done), 1 (failed), 2 (misused)."""
+"""The verbs of history: check a mapping, explain events, export logs, make sample logs."""
 
-import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import DownloadColumn, MofNCompleteColumn
 from rich.table import Table
 
-from . import __version__, avro, logs
-from .columns import DATASETS
-from .errors import MappingError, PersonalizeSegmentError
-from .mapping import EventMapping, default_text, parse
-from .report import Report
-from .rows import parse_line, rows, string
+from .. import avro, logs
+from ..columns import DATASETS
+from ..report import Report
+from ..rows import parse_line, rows, string
+from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
 
-app = typer.Typer(
-    name="personalize-segment",
-    help="Turn Segment events into Amazon Personalize training data.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 #: Kinds of reasons in the table on the terminal; report.json has them all.
 SHOWN = 15
-messages = Console(stderr=True, highlight=False)
 
-MappingFile = Annotated[
-    Path | None,
-    typer.Option("--mapping", "-m", help="Event mapping (JSON). Without it: e-commerce and video.", show_default=False),
-]
+_MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"}
 
 
 @app.command()
 def check(mapping: Annotated[Path | None, typer.Argument(show_default="the default mapping")] = None) -> None:
     """Check an event mapping and print its digest; the parts of a deployment agree if their digests do."""
-    print(_mapping(mapping).sha256)
+    print(read_mapping(mapping).sha256)
 
 
 @app.command()
@@ -61,7 +39,7 @@ def schema(
     mapping: MappingFile = None,
 ) -> None:
     """Print the Avro schemas for Personalize's CreateSchema."""
-    schemas = {one.name: avro.schema(one) for one in _mapping(mapping).datasets}
+    schemas = {one.name: avro.schema(one) for one in read_mapping(mapping).datasets}
     if dataset is not None and dataset not in schemas:
         raise typer.BadParameter(f"the mapping has no {dataset!r}, only {', '.join(schemas)}", param_hint="DATASET")
     print(json.dumps(schemas[dataset] if dataset else schemas, indent=2))
@@ -75,7 +53,7 @@ def explain(
     mapping: MappingFile = None,
 ) -> None:
     """Say for each event which rows it gives, or why it gives none: one JSON line an event."""
-    parsed = _mapping(mapping)
+    parsed = read_mapping(mapping)
     with _opened(events) as blocks:
         for line in logs.lines(blocks):
             event = parse_line(line)
@@ -118,14 +96,14 @@ def export(
 ) -> None:
     """Turn Segment's logs into CSV that Amazon Personalize imports, and account for every event."""
     try:
-        from .export import export as run
+        from ..export import export as run
     except ModuleNotFoundError as error:
-        _fail(f"{error.name} is missing: install personalize-segment[export]")
+        fail(f"{error.name} is missing: install personalize-segment[export]")
     if report is not None and not report.absolute().parent.is_dir():
-        _fail(f"{report.parent}: no such folder for the report")
+        fail(f"{report.parent}: no such folder for the report")
     window = logs.Window(since and since.date(), until and until.date(), overlap)
-    with _progress("Exporting", DownloadColumn()) as progress:
-        result = run(tree, out, _mapping(mapping), window=window, memory=memory, progress=progress)
+    with progress_bar("Exporting", DownloadColumn()) as progress:
+        result = run(tree, out, read_mapping(mapping), window=window, memory=memory, progress=progress)
     _show(result, out)
     if report is not None:
         report.write_text(result.as_json(), "utf-8")
@@ -139,49 +117,10 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
 ) -> None:
     """Generate Segment logs of a shop and a video service, with the quirks of real ones."""
-    from .sample import sample as run
+    from ..sample import sample as run
 
-    with _progress("Generating", MofNCompleteColumn()) as progress:
+    with progress_bar("Generating", MofNCompleteColumn()) as progress:
         print(run(out, events, days=days, seed=seed, progress=progress))
-
-
-@app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        print(__version__)
-        raise typer.Exit
-
-
-def main() -> NoReturn:
-    """Run the command line; no error that we know of ends in a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")
-    try:
-        app()
-    except PersonalizeSegmentError as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        messages.print("Interrupted.")
-        sys.exit(130)
-    except OSError as error:
-        _fail(f"{error.filename or 'output'}: {error.strerror}")
-    sys.exit(0)
-
-
-_MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"}
-
-
-def _fail(text: str) -> NoReturn:
-    messages.print(f"[red]personalize-segment:[/red] {escape(text)}", soft_wrap=True)
-    sys.exit(1)
-
-
-def _mapping(path: Path | None) -> EventMapping:
-    try:
-        return parse(default_text() if path is None else path.read_text("utf-8"))
-    except UnicodeDecodeError:
-        raise MappingError(str(path), "is not UTF-8 text", "Save it as UTF-8") from None
 
 
 @contextmanager
@@ -197,15 +136,6 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
         yield logs.unzip(blocks, damage) if logs.compression(head) == "gzip" else blocks
         if damage:
             messages.print(escape(f"{path}: {damage[0]}"))
-
-
-@contextmanager
-def _progress(title: str, amount: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
-    """Yield what draws a bar on a terminal and nothing elsewhere."""
-    columns = (TextColumn(title), BarColumn(), amount, TimeRemainingColumn())
-    with Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _show(report: Report, out: str) -> None:
@@ -240,7 +170,3 @@ def _show(report: Report, out: str) -> None:
             messages.print(f"{what} {escape(name)}: {escape(why)}", soft_wrap=True)
         if len(files) > 10:
             messages.print(f"… and {len(files) - 10} more {what.lower()} files: see report.json in the output")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""`python -m personalize_segment.cli`."""
+
+from . import main
+
+main()

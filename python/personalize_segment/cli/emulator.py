@@ -1,0 +1,66 @@
+"""The verb that stands in for AWS: Personalize and what moto has, on one port."""
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .terminal import app, fail, messages
+
+if TYPE_CHECKING:
+    from ..emulator.server import Server
+
+#: What stands against the variables that are printed.
+_UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+
+
+@app.command()
+def emulator(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 5555,
+    speed: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How many seconds pass for Personalize in one.")
+    ] = 1000,
+    region: Annotated[str, typer.Option(help="Region that the printed variables name.")] = "us-east-1",
+) -> None:
+    """Stand in for AWS, with Amazon Personalize: until Ctrl-C or SIGTERM, then all is forgotten.
+
+    When it is ready, the variables that lead clients here are on stdout, for the shell.
+    """
+    ready = False
+
+    def announce(server: "Server") -> None:
+        nonlocal ready
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in server.environment().items()]
+        lines += [f"unset {' '.join(_UNSET)}", f"export EMULATOR_PID={os.getpid()}"]
+        ready = True
+        # In one piece: who waits for a file that isn't empty any more finds all of it.
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+        messages.print(f"AWS is at {server.endpoint}, {speed:,} times as fast. Ctrl-C ends it.", soft_wrap=True)
+        _close_stdout()
+
+    _forget_aws()
+
+    try:
+        from ..emulator.server import serve
+
+        serve(port, announce, region=region, speed=speed)
+    except ModuleNotFoundError as error:
+        fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[emulator]")
+    if not ready:
+        raise KeyboardInterrupt
+
+
+def _forget_aws() -> None:
+    """Leave the settings of whoever starts it to them: a profile that isn't there would keep moto from starting."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
+def _close_stdout() -> None:
+    """Let go of the pipe, so that the shell's `$(… &)` has all of it while the server runs on."""
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a file descriptor is wanted
+        os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -1,0 +1,91 @@
+"""The verbs of the live path: its settings, and events that were rejected."""
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import MofNCompleteColumn
+from rich.table import Table
+
+from ..settings import table
+from .terminal import app, fail, messages, progress_bar
+
+if TYPE_CHECKING:
+    from ..redrive import Rejected
+
+
+@app.command()
+def settings(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Print the settings of the Lambda functions: names in the environment, defaults, units and meaning."""
+    lines = table()
+    if as_json:
+        names = ("name", "default", "unit", "meaning")
+        print(json.dumps([{name: getattr(line, name) for name in names} for line in lines], indent=2))
+        return
+    print("| name | default | unit | meaning |\n|---|---|---|---|")
+    for line in lines:
+        default = f"`{line.default}`" if line.default else ""
+        print(f"| `{line.name}` | {default} | {line.unit} | {line.meaning} |")
+
+
+@app.command()
+def redrive(
+    queue: Annotated[str, typer.Argument(metavar="QUEUE_URL", help="The queue of rejected events.")],
+    function: Annotated[
+        str | None, typer.Option("--send-to", help="Lambda function that takes them again.", show_default=False)
+    ] = None,
+    profile_queue: Annotated[
+        str | None, typer.Option(help="Queue that takes rejected users and items again.", show_default=False)
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Only what was refused for a reason that contains this.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Look at this many messages at most.")] = 1000,
+    as_json: Annotated[bool, typer.Option("--json", help="Each message as a JSON line on stdout.")] = False,
+) -> None:
+    """Show why events were rejected; with --send-to send them again, and delete what was taken.
+
+    Without --send-to nothing is changed. Sending twice does no harm: events keep their ids.
+    """
+    try:
+        from .. import redrive as work
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is missing: install personalize-segment[live]")
+    sqs = work.client("sqs")
+    wanted: list[Rejected] = []
+    others: list[Rejected] = []
+    try:
+        for message in work.messages(sqs, queue, limit):
+            meant = reason is None or any(reason in why for *_, why in message.reasons)
+            (wanted if meant else others).append(message)
+        if as_json:
+            for message in wanted:
+                print(json.dumps(message.body, ensure_ascii=False))
+        _show([message.reasons for message in wanted], len(wanted), queue)
+        if function is None:
+            return
+        call = work.invoke(work.client("lambda"), function)
+        with progress_bar("Sending", MofNCompleteColumn()) as progress:
+            done = work.send(sqs, queue, wanted, call, profile_queue, progress)
+        wanted = []
+    finally:
+        work.release(sqs, queue, [message.receipt for message in [*wanted, *others]])
+    messages.print(f"{done.recorded:,} taken, {done.rejected:,} rejected again")
+    for why, number in done.failed.most_common():
+        messages.print(f"{number:,} stay in the queue: {escape(why)}", soft_wrap=True)
+    if done.failed or done.rejected:
+        raise typer.Exit(1)
+
+
+def _show(reasons: "list[list[tuple[str | None, str | None, str]]]", number: int, queue: str) -> None:
+    counted = Counter(one for several in reasons for one in several)
+    table_ = Table("count", "dataset", "field", "reason", title=f"{number:,} messages in {escape(queue)}")
+    table_.title_justify = table_.columns[0].justify = "right"
+    table_.title_justify = "left"
+    for (dataset, field, why), times in counted.most_common():
+        table_.add_row(f"{times:,}", *(escape(one or "") for one in (dataset, field, why)))
+    messages.print(table_)
