@@ -1,9 +1,11 @@
 # Two commands do all their own set-up: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+PIN := $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-index-url \
+	--no-emit-trusted-host --no-emit-find-links
 export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 
-.PHONY: help setup demo test lint bench requirements clean
+.PHONY: help setup demo package test lint bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -20,6 +22,9 @@ setup: .venv/ready  ## The virtual environment alone
 demo: setup  ## Logs -> training data, without an AWS account (LOGS=folder takes your own)
 	@$(BIN)/python tools/demo.py $(LOGS)
 
+package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 adds compiled files)
+	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
+
 test: setup  ## All tests
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -31,10 +36,14 @@ lint: setup  ## Style, types, and that generated files are current
 bench: setup  ## Ratios against the documented approach (LARGE=1: five million events too)
 	@$(BIN)/python bench/bench.py
 
+bench-live: setup  ## Latency of the Lambda function beside the documented one
+	@$(BIN)/python bench/bench_live.py
+
 requirements: setup  ## Pin requirements/*.in anew
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --no-header --no-emit-index-url \
-		--no-emit-trusted-host --no-emit-find-links --output-file requirements/dev.txt requirements/dev.in
+	$(PIN) --unsafe-package cryptography --unsafe-package cffi --unsafe-package pycparser --generate-hashes \
+		--output-file requirements/package.txt requirements/package.in
+	$(PIN) --allow-unsafe --output-file requirements/dev.txt requirements/dev.in
 
 clean:  ## Remove what is generated
 	rm -rf .venv .build build dist

@@ -1,0 +1,239 @@
+"""`make package`: one zip that AWS Lambda and AWS Glue load, the same bytes from the same sources everywhere.
+
+    package.py [--output ZIP] [--compile PYTHON] [--runtime VERSION]
+
+It holds our package and the wheels that requirements/package.txt pins, only such as fit every
+platform. With --compile it also holds what that interpreter, which must be the runtime's version,
+compiled, because Lambda can't keep that itself. docs/adr/0007-one-zip-of-pure-python.md says why.
+
+Prints the path, its bytes, its sha256 and what compiled it. Exits with 1 and changes nothing if
+there is no whole zip. Needs Python 3.11 or newer with pip, and the package index the first time.
+"""
+
+import argparse
+import hashlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "python" / "personalize_segment"
+PINS = ROOT / "requirements" / "package.txt"
+WHEELS = ROOT / ".build" / "wheels"
+OUTPUT = ROOT / "dist" / "personalize-segment.zip"
+
+#: The Python of the Lambda functions.
+RUNTIME = "3.13"
+#: The command line, and what stands in for AWS and Segment on a laptop.
+LEFT_OUT = {"cli", "emulator", "sample"}
+#: Names that our sources have; an editor's copies (`rows.py~`, `.#rows.py`, `rows (1).py`) have others.
+SOURCE = re.compile(r"(\w+/)*(\w+\.(py|json)|py\.typed)", re.ASCII)
+PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?P<hashes>( +--hash=sha256:[0-9a-f]{64})+)", re.ASCII)
+#: What pip writes for the machine it runs on, and what describes it.
+NOT_OF_THE_WHEEL = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+#: Lambda's limit for an upload. It allows 250 MB unpacked, which a zip without compression can't pass unseen.
+MAX_BYTES = 50 << 20
+
+
+class PackageError(Exception):
+    """There is no zip: `place`, what was wrong there, and what to do about it."""
+
+    def __init__(self, place: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{place}: {problem}. {remedy}.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Write the zip that `argv` asks for and print its path, bytes and sha256; raise PackageError if there is none."""
+    parser = argparse.ArgumentParser(prog="package.py", description="Build the zip for AWS Lambda and AWS Glue.")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="the zip to write (default: %(default)s)")
+    parser.add_argument("--compile", metavar="PYTHON", help="add .pyc files that this interpreter compiles")
+    parser.add_argument("--runtime", default=RUNTIME, help="Python version of the functions (default: %(default)s)")
+    options = parser.parse_args(argv)
+    contents = own_files()
+    for wheel in wheels(options.runtime):
+        for name, data in unpacked(wheel).items():
+            if name in contents:
+                raise PackageError(wheel.name, f"{name} is in the zip already", "Pin packages that don't collide")
+            contents[name] = data
+    lines = []
+    if options.compile:
+        lines = [f"compiled {interpreter(options.compile, options.runtime)}"]
+        contents |= compiled(contents, options.compile)
+    data = zipped(contents)
+    if len(data) > MAX_BYTES:
+        problem = f"it would have {len(data)} bytes, and Lambda takes {MAX_BYTES}"
+        raise PackageError(str(options.output), problem, "Take something out of requirements/package.in")
+    _write(options.output, data)
+    digest = hashlib.sha256(data).hexdigest()
+    print(f"path {options.output}", f"bytes {len(data)}", f"sha256 {digest}", *lines, sep="\n")
+
+
+def own_files() -> dict[str, bytes]:
+    """Return our package's files by their name in the zip, the license among them."""
+    found = {f"{PACKAGE.name}/LICENSE": (ROOT / "LICENSE").read_bytes()}
+    for path in PACKAGE.rglob("*"):
+        name = path.relative_to(PACKAGE).as_posix()
+        module = name.partition("/")[0].removesuffix(".py")
+        if SOURCE.fullmatch(name) and path.is_file() and module not in LEFT_OUT:
+            found[f"{PACKAGE.name}/{name}"] = path.read_bytes()
+    return found
+
+
+def wheels(runtime: str) -> list[Path]:
+    """Return a wheel for every platform for each pin, downloaded where .build/wheels doesn't hold it yet."""
+    pins = _pins(PINS.read_text("utf-8"))
+    found = _cached(pins)
+    if len(found) < len(pins):
+        _download(runtime)
+        found = _cached(pins)
+    for pin in pins:
+        if pin not in found:
+            raise PackageError(pin, "pip downloaded no wheel for every platform (py3-none-any)", _PURE)
+    return [found[pin] for pin in pins]
+
+
+def _pins(text: str) -> dict[str, set[str]]:
+    """Return the hashes of each `name==version`."""
+    pins = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        requirement = line.partition("#")[0].strip()
+        match = PIN.fullmatch(re.sub(r"\s+", " ", requirement))
+        if match:
+            pins[f"{match['name']}=={match['version']}"] = set(re.findall("[0-9a-f]{64}", match["hashes"]))
+        elif requirement:
+            raise PackageError(str(PINS), f"{requirement!r} is no pin with hashes", "Run `make requirements`")
+    return pins
+
+
+def _cached(pins: Mapping[str, set[str]]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(WHEELS.glob("*-none-any.whl")):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if "py3" in path.stem.split("-")[-3].split("."):
+            found |= {pin: path for pin, hashes in pins.items() if digest in hashes}
+    return found
+
+
+def _download(runtime: str) -> None:
+    target = ["--only-binary", ":all:", "--implementation", "py", "--abi", "none", "--platform", "any"]
+    target += ["--python-version", runtime, "--no-deps", "--require-hashes"]
+    done = _pip("download", *target, "--requirement", str(PINS), "--dest", str(WHEELS))
+    if done.returncode == 0:
+        return
+    print(done.stderr, file=sys.stderr, end="")
+    missing = re.search(r"No matching distribution found for (([\w.-]+)\S*)", done.stderr)
+    if missing is None:
+        raise PackageError("pip", f"it ended with {done.returncode}", "Mend what it says above")
+    # pip says the same of what it can't have and of what it can't reach.
+    if _pip("index", "versions", missing[2]).returncode == 0:
+        raise PackageError(missing[1], f"it has no wheel for every platform and Python {runtime}", _PURE)
+    remedy = "Connect, tell pip another index with PIP_INDEX_URL, or put the pinned wheels into .build/wheels"
+    raise PackageError(missing[1], "the package index can't be reached, or doesn't have it", remedy)
+
+
+def _pip(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+_PURE = (
+    "Pin a version that has one or, if nothing we call needs it, leave it out with "
+    "--unsafe-package in the Makefile's `requirements`"
+)
+
+
+def unpacked(wheel: Path) -> dict[str, bytes]:
+    """Return what `wheel` puts on the import path, by name: neither scripts nor lists of what was installed."""
+    found = {}
+    with zipfile.ZipFile(wheel) as opened:
+        for name in sorted(opened.namelist()):
+            top, _, rest = name.partition("/")
+            if top.endswith(".data") and not rest.startswith("scripts/"):
+                raise PackageError(wheel.name, f"{name} lies outside of the import path", "Take another version")
+            if top.endswith(".data") or (top.endswith(".dist-info") and rest in NOT_OF_THE_WHEEL) or name[-1] == "/":
+                continue
+            found[name] = opened.read(name)
+    return found
+
+
+def interpreter(python: str, runtime: str) -> str:
+    """Return the name and version of `python`; raise PackageError if it isn't CPython of the version `runtime`."""
+    code = "import platform as p; print(p.python_implementation(), p.python_version())"
+    answer = _run([*shlex.split(python), "-I", "-S", "-c", code]).strip()
+    if not re.fullmatch(rf"CPython {re.escape(runtime)}\.\S+", answer):
+        raise PackageError(python, f"it is {answer}", f"Compile with CPython {runtime}, which runs the functions")
+    return answer
+
+
+def compiled(contents: Mapping[str, bytes], python: str) -> dict[str, bytes]:
+    """Return the `.pyc` files of the sources in `contents`, the same bytes whenever `python` is the same.
+
+    They carry the hash of their source, which Python doesn't check, and no path of this machine.
+    """
+    with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
+        for name, data in contents.items():
+            if name.endswith(".py"):
+                Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+                Path(folder, name).write_bytes(data)
+        # -P: no module of the folder we stand in; -W: third parties' warnings are not our readers' business.
+        command = [*shlex.split(python), "-P", "-s", "-S", "-W", "ignore", "-m", "compileall", "-q"]
+        _run([*command, "--invalidation-mode", "unchecked-hash", "-s", folder, folder])
+        found = Path(folder).rglob("*.pyc")
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def _run(command: list[str]) -> str:
+    # Variables such as PYTHONOPTIMIZE or PYTHONPYCACHEPREFIX would change what is compiled or where it goes;
+    # without a fixed seed the order of a set's elements might.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    remedy = "Name a Python interpreter that works, as COMPILE=python3.13 does"
+    try:
+        done = subprocess.run(command, env=kept | {"PYTHONHASHSEED": "0"}, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise PackageError(command[0], error.strerror or str(error), remedy) from error
+    if done.returncode:
+        raise PackageError(command[0], (done.stderr or done.stdout).strip(), remedy)
+    return done.stdout
+
+
+def zipped(contents: Mapping[str, bytes]) -> bytes:
+    """Return a zip of `contents`: sorted, without times, owners or compression.
+
+    What deflate gives depends on the build of zlib, and so on the machine. Folders have entries of
+    their own, without which Python 3.11 finds no namespace package, such as `segment`, in a zip.
+    """
+    folders = {f"{parent}/" for name in contents for parent in PurePosixPath(name).parents if parent.name}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name in sorted(folders | set(contents)):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, on whatever system this runs
+            # The high half is Unix's mode, the low one MS-DOS's attribute of a directory.
+            entry.external_attr = (0o40755 << 16) | 0x10 if name in folders else 0o100644 << 16
+            target.writestr(entry, contents.get(name, b""))
+    return buffer.getvalue()
+
+
+def _write(output: Path, data: bytes) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(data)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (PackageError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
