@@ -1,0 +1,64 @@
+"""The Lambda of Segment's documentation, re-created for today's libraries: what ours is measured against.
+
+What the sample does, in its order, one call after the other: log the event; make both clients anew;
+PutEvents; GetRecommendations; identify; flush. Its Personalize preview layer is gone, its module
+`analytics` is `segment.analytics` now, and `itemId` replaces `id`, which the API would refuse. Its
+other bugs (lost orders, local time, swallowed errors) are left in; only its time is of interest.
+
+`segment_host` leads to the benchmark's stub. With `sync_mode` the library posts in `identify`
+instead of a thread that waits half a second for more: the charitable form.
+"""
+
+import json
+import logging
+import os
+from typing import Any
+
+import boto3
+import dateutil.parser  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
+from segment import analytics
+
+logger = logging.getLogger()
+logger.setLevel(logging.INFO)
+
+settings = os.environ
+
+analytics.write_key = settings["connections_source_api_key"]
+analytics.host = settings["segment_host"]
+analytics.sync_mode = settings.get("sync_mode") == "true"
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> None:
+    logger.info("Segment event: %s", json.dumps(event))
+    personalize_runtime = boto3.client("personalize-runtime")
+    personalize_events = boto3.client("personalize-events")
+    try:
+        if not ("anonymousId" in event and "userId" in event and "sku" in event.get("properties", {})):
+            logger.warning("The event lacks anonymousId, userId or sku")
+            return
+        seconds = dateutil.parser.parse(event["timestamp"]).strftime("%s")
+        personalize_events.put_events(
+            trackingId=settings["personalize_tracking_id"],
+            userId=event["userId"],
+            sessionId=event["anonymousId"],
+            eventList=[
+                {
+                    "eventId": event["messageId"],
+                    "sentAt": int(seconds),
+                    "eventType": event["event"],
+                    "properties": json.dumps({"itemId": event["properties"]["sku"]}),
+                }
+            ],
+        )
+        answer = personalize_runtime.get_recommendations(
+            campaignArn=settings["personalize_campaign_arn"], userId=event["userId"]
+        )
+        items = [one["itemId"] for one in answer["itemList"]]
+        logger.info("Recommended: %s", items)
+        analytics.identify(event["userId"], {"recommended_products": items})
+        analytics.flush()
+    except KeyError as error:
+        logger.error("Invalid configuration: %s", error)
+    except ClientError as error:
+        logger.error("%s", error)
