@@ -45,8 +45,9 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "profiles": (4, set()),
     "redrive": (4, {"boto3", "botocore"}),
     "handler": (5, {"aws_lambda_powertools"}),
+    "provision": (4, {"botocore"}),
     "emulator": (4, {"boto3", "botocore", "moto", "pytest", "werkzeug"}),
-    "cli": (5, {"typer", "rich"}),
+    "cli": (5, {"boto3", "botocore", "typer", "rich"}),
 }
 
 

@@ -8,10 +8,10 @@ import typer
 
 from .. import __version__
 from ..errors import PersonalizeSegmentError
-from . import emulator, history, live
+from . import emulator, history, live, personalize
 from .terminal import app, fail, messages
 
-__all__ = ["app", "emulator", "history", "live", "main"]
+__all__ = ["app", "emulator", "history", "live", "main", "personalize"]
 
 
 @app.callback(invoke_without_command=True)

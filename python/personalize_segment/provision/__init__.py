@@ -1,0 +1,1 @@
+"""The resources of Personalize that Terraform can't manage: spec, plan, apply, destroy."""
