@@ -292,7 +292,8 @@ def test_a_setting_that_cannot_be_read_costs_the_recommendation_only(service: st
         with function(stub, personalize_campaign_arn=name, time_budget_milliseconds="400") as take:
             [told] = run(take, [track()])
     assert told.in_time
-    assert (told.raised, told.answer["decision"], told.answer["recommendation"]) == ("", "recorded", "failed: settings")
+    assert (told.raised, told.answer["decision"]) == ("", "recorded")
+    assert told.answer["recommendation"].startswith("failed: ")
 
 
 def test_trouble_without_a_queue_for_it_is_still_told() -> None:
