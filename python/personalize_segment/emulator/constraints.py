@@ -1,0 +1,139 @@
+"""Request -> what the service's model forbids in it, in the words that AWS uses.
+
+botocore checks types, required and unknown members and minimums before it sends; lengths, patterns and
+enums it leaves to the service. Here all of them are checked, for clients that aren't botocore too. What
+differs from the service: it ignores unknown members, the emulator refuses them, because such a
+request can't mean what its author thinks.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+
+from .service_errors import ServiceError, invalid
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "structure": ((dict,), "a structure"),
+    "map": ((dict,), "a map"),
+    "list": ((list,), "a list"),
+    "string": ((str,), "a String"),
+    "integer": ((int,), "an Integer"),
+    "boolean": ((bool,), "a Boolean"),
+    "float": ((int, float), "a Float"),
+    "double": ((int, float), "a Double"),
+    "timestamp": ((int, float), "a Timestamp"),
+}
+_FOUND = {dict: "START_OBJECT", list: "START_LIST", str: "STRING_VALUE", bool: "BOOLEAN_VALUE"}
+_INTEGERS = range(-(2**31), 2**31)
+
+
+def check(shape: Shape, request: Any) -> None:
+    """Raise what AWS answers if `request` is not what `shape` allows.
+
+    SerializationException for a value of the wrong JSON type, InvalidInputException with every
+    constraint that is not satisfied otherwise.
+    """
+    _check_types(shape, request, "")
+    found = list(_violations(shape, request, ""))
+    if found:
+        noun = "error" if len(found) == 1 else "errors"
+        raise invalid(f"{len(found)} validation {noun} detected: " + "; ".join(found))
+
+
+def _check_types(shape: Shape, value: Any, place: str) -> None:
+    types, name = _KINDS[shape.type_name]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    wrong = not isinstance(value, types) or (isinstance(value, bool) and shape.type_name != "boolean")
+    if shape.type_name == "integer" and not wrong:
+        wrong = value not in _INTEGERS
+    if number and isinstance(value, float) and not math.isfinite(value):
+        wrong = True
+    if wrong:
+        found = "NUMBER_VALUE" if number else _FOUND.get(type(value), "NULL_VALUE")
+        raise ServiceError("SerializationException", f"{found} can not be converted to {name} at '{place}'")
+    if isinstance(shape, StructureShape):
+        for key, one in value.items():
+            if one is not None and key in shape.members:
+                _check_types(shape.members[key], one, _join(place, key))
+    elif isinstance(shape, ListShape):
+        for number_of, one in enumerate(value, start=1):
+            _check_types(shape.member, one, f"{place}.{number_of}.member")
+    elif isinstance(shape, MapShape):
+        for key, one in value.items():
+            _check_types(shape.value, one, _join(place, key))
+
+
+def _violations(shape: Shape, value: Any, place: str) -> Iterator[str]:
+    if isinstance(shape, StructureShape):
+        for key in value:
+            if key not in shape.members:
+                yield f"Value at '{_join(place, key)}' failed to satisfy constraint: Member must be known to the model"
+        for key, member in shape.members.items():
+            if value.get(key) is not None:
+                yield from _violations(member, value[key], _join(place, key))
+            elif key in shape.required_members:
+                yield f"Value null at '{_join(place, key)}' failed to satisfy constraint: Member must not be null"
+        return
+    for rule in _broken(shape, value):
+        yield f"Value '{_shown(value)}' at '{place}' failed to satisfy constraint: Member must {rule}"
+    if isinstance(shape, ListShape):
+        for number, one in enumerate(value, start=1):
+            yield from _violations(shape.member, one, f"{place}.{number}.member")
+    elif isinstance(shape, MapShape):
+        for key, one in value.items():
+            yield from _violations(shape.key, key, f"{place}.key")
+            yield from _violations(shape.value, one, f"{place}.{key}.member")
+
+
+def _broken(shape: Shape, value: Any) -> Iterator[str]:
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    size, noun = (value, "value") if isinstance(value, int | float) else (_length(value), "length")
+    if shape.type_name in ("boolean", "timestamp"):
+        return
+    if least is not None and size < least:
+        yield f"have {noun} greater than or equal to {least}"
+    if most is not None and size > most:
+        yield f"have {noun} less than or equal to {most}"
+    if isinstance(shape, StringShape):
+        written = shape.metadata.get("pattern")
+        if written and not pattern(written).fullmatch(value):
+            yield f"satisfy regular expression pattern: {written}"
+        if shape.enum and value not in shape.enum:
+            yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
+
+
+def _length(value: Any) -> int:
+    """Return the length as Smithy defines it: of a text, its Unicode scalar values."""
+    return len(value)
+
+
+#: Java's classes in Python. ASCII stands alone in the models, the others inside brackets; letters and
+#: numbers are what str.isalnum knows.
+_CLASSES = {
+    r"\p{ASCII}": r"[\x00-\x7f]",
+    r"\p{L}": r"\w",
+    r"\p{Z}": " \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+    r"\p{N}": r"\w",
+}
+
+
+@cache
+def pattern(written: str) -> re.Pattern[str]:
+    """Return a pattern of the models as Python's. Raises re.error for a class that isn't in the table."""
+    text = written
+    for java, python in _CLASSES.items():
+        text = text.replace(java, python)
+    return re.compile(text, re.DOTALL if text != written else re.DOTALL | re.ASCII)
+
+
+def _join(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,53 @@
+"""HTTP request -> HTTP answer, the one way into the emulator for every transport."""
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+
+from .model import OPERATIONS, Wire, route, status_of
+from .service import Emulator
+from .service_errors import ServiceError
+
+#: What SigV4 says of a request: region and service; the signature itself is not checked.
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+
+
+def scope(authorization: str) -> tuple[str, str] | None:
+    """Return region and service of an Authorization header; None if it has no credential scope."""
+    found = _SCOPE.search(authorization)
+    return (found[1], found[2]) if found else None
+
+
+def handle(
+    emulator: Emulator, method: str, path: str, headers: Mapping[str, str | bytes], body: bytes | str | None
+) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body of the answer to a request.
+
+    The region is that of the credential scope, us-east-1 for a request without one.
+    """
+    plain = {name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in headers.items()}
+    region, _ = scope(plain.get("authorization", "")) or ("us-east-1", "")
+    operation = route(method, path, plain.get("x-amz-target"))
+    answer = {"x-amzn-requestid": str(uuid.uuid4()), "content-type": "application/x-amz-json-1.1"}
+    try:
+        if operation is None:
+            raise ServiceError("UnknownOperationException", f"There is no operation at {method} {path}.", 404)
+        result = emulator.call(operation, _request(body), region)
+    except ServiceError as error:
+        status = error.status or status_of(operation, error.code)
+        text = json.dumps({"__type": error.code, "message": error.message})
+        return status, answer | {"x-amzn-errortype": error.code}, text.encode()
+    if OPERATIONS[operation].output_shape is None:
+        return 200, answer, b""
+    return 200, answer, json.dumps(result, ensure_ascii=False).encode()
+
+
+def _request(body: bytes | str | None) -> Wire:
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        raise ServiceError("SerializationException", "The request is not valid JSON.") from None
+    if not isinstance(found, dict):
+        raise ServiceError("SerializationException", "The request is not a JSON object.")
+    return found

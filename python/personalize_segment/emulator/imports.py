@@ -1,0 +1,147 @@
+"""CSV in S3 -> rows of a dataset, or the reason for which the import job fails.
+
+Sources: "Bulk data format guidelines", "Common error messages" and "Endpoints and quotas" in the Amazon
+Personalize developer guide. Where it names no message, the emulator's own says what is wrong. It is
+stricter in one thing: columns that the schema doesn't know make the job fail.
+"""
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from .records import Row
+from .schemas import Field
+from .world import JobError
+
+GUIDE: Final = "https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html"
+MIN_ROWS: Final = 1000
+#: Bytes of an import by mode.
+MOST_BYTES: Final = {"FULL": 100 * 2**30, "INCREMENTAL": 2**30}
+MAX_IMPRESSION: Final = 25
+MOST_TYPES_AND_COLUMNS: Final = 10
+#: Epoch seconds of the year 5138: what is later was meant in milliseconds.
+_LATEST: Final = 10**11
+_MANDATORY: Final = ("USER_ID", "ITEM_ID", "TIMESTAMP")
+_OWN_MEMBERS: Final = ("EVENT_TYPE", "IMPRESSION", "RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE")
+
+
+def rows(lines: Iterable[str], fields: tuple[Field, ...]) -> Iterator[Row]:
+    """Yield the rows of one CSV file. Raises JobError at the first line that doesn't fit the schema."""
+    reader = csv.reader(_one_record_a_line(lines), doublequote=True, escapechar="\\", strict=True)
+    try:
+        header = next(reader, [])
+        _check_header(header, fields)
+        by_name = {field.name: field for field in fields}
+        columns = [(by_name[name], PARSERS[by_name[name].type]) for name in header]
+        for number, texts in enumerate(reader, start=2):
+            if len(texts) != len(columns):
+                raise JobError(f"Line {number} has {len(texts)} values for {len(columns)} columns.")
+            yield {
+                field.name: _value(field, parser, text, number)
+                for (field, parser), text in zip(columns, texts, strict=True)
+            }
+    except csv.Error as error:
+        raise JobError(f"Line {reader.line_num} is not valid CSV: {error}.") from None
+
+
+def _one_record_a_line(lines: Iterable[str]) -> Iterator[str]:
+    """Pass lines on to the CSV reader; each is a record of its own, so a quote left open is an error."""
+    for number, line in enumerate(lines, start=1):
+        text = line.removeprefix("\ufeff") if number == 1 else line
+        if number == 1 and '"' in text:
+            raise JobError("The column headers are enclosed in quotation marks.")
+        if text.replace("\\\\", "").replace('\\"', "").count('"') % 2:
+            raise JobError(f"Line {number} ends inside quotation marks: each record has to be on a single line.")
+        yield text
+
+
+def _check_header(header: list[str], fields: tuple[Field, ...]) -> None:
+    names = [field.name for field in fields]
+    missing = [name for name in names if name not in header]
+    if missing:
+        raise JobError(f"Input CSV is missing the following columns: [{', '.join(missing)}].")
+    unknown = [name for name in header if name not in names]
+    if unknown:
+        raise JobError(f"Input CSV has columns that are not in the schema: [{', '.join(unknown)}].")
+    if header != names:
+        raise JobError(f"Input CSV has the columns [{', '.join(header)}], the schema [{', '.join(names)}].")
+
+
+def _value(field: Field, parser: Callable[[str], Any], text: str, line: int) -> Any:
+    if text == "":
+        if field.nullable:
+            return None
+        raise JobError(f"Column {field.name} has no value in line {line} and does not allow null.")
+    if field.type == "string" and len(text) > field.most:
+        raise JobError(too_long(field))
+    try:
+        return checked(field, parser(text))
+    except ValueError as error:
+        raise JobError(f"Column {field.name} in line {line}: {error}.") from None
+
+
+def too_long(field: Field) -> str:
+    """Return the documented message for a value that is too long."""
+    return (
+        f"Length cannot be more than {field.most} characters for {field.name}. If no values exceed the character "
+        f"limit, make sure your data follows the formatting guidelines listed in {GUIDE}."
+    )
+
+
+def checked(field: Field, value: Any) -> Any:
+    """Return a value of the field's type if it is in the field's domain. Raises ValueError."""
+    if field.name in ("TIMESTAMP", "CREATION_TIMESTAMP") and not 0 <= value < _LATEST:
+        raise ValueError(f"{value} is not a time in Unix epoch seconds")
+    if field.name == "IMPRESSION" and len(value.split("|")) > MAX_IMPRESSION:
+        raise ValueError(f"an impression has more than {MAX_IMPRESSION} items")
+    return value
+
+
+def _integer(bits: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text) if text.lstrip("+-").isdecimal() and text.isascii() else None
+        if value is None or not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+            raise ValueError(f"{text!r} is not an integer of {bits} bits")
+        return value
+
+    return parse
+
+
+def _real(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or "_" in text:
+        raise ValueError(f"{text!r} is not a number")
+    return value
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+    "string": str,
+    "int": _integer(32),
+    "long": _integer(64),
+    "float": _real,
+    "double": _real,
+    "boolean": _boolean,
+}
+
+
+def check_interactions(found: list[Row], fields: tuple[Field, ...]) -> None:
+    """Raise JobError if an import of interactions is too small or has too many event types and columns."""
+    if len(found) < MIN_ROWS:
+        raise JobError(f"Input CSV has {len(found)} interactions, fewer than {MIN_ROWS}.")
+    types = {row.get("EVENT_TYPE") for row in found} - {None}
+    optional = [field for field in fields if field.name not in (*_MANDATORY, *_OWN_MEMBERS)]
+    if len(types) + len(optional) > MOST_TYPES_AND_COLUMNS:
+        raise JobError(
+            f"{len(types)} event types and {len(optional)} optional columns are more than "
+            f"{MOST_TYPES_AND_COLUMNS} together."
+        )

@@ -1,0 +1,160 @@
+"""The kinds of resources: their ARNs, limits, how long they take, what keeps them from being deleted.
+
+Sources: "Common error messages" and "Endpoints and quotas" in the
+Amazon Personalize developer guide (limits), the descriptions of the delete operations (what blocks
+them). Durations are of the order that the console shows; the service promises none.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+MINUTE: Final = 60.0
+HOUR: Final = 60 * MINUTE
+
+
+class Block(NamedTuple):
+    """A child that keeps its parent from being deleted: always, or only while it is `busy`."""
+
+    kind: str
+    member: str
+    busy: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of resource; `name` is what follows Create, Describe and Delete in the operations.
+
+    Durations are in seconds. `most` is how many may stand in a dataset group, or in a region where
+    `in_group` is False, and `most_busy` how many may be pending or in progress in a region. `words`
+    are its statuses: pending, in progress, done, failed.
+    """
+
+    name: str
+    segment: str
+    name_member: str = "name"
+    blocks: tuple[Block, ...] = ()
+    pending: float = 5.0
+    running: float = 15.0
+    deleting: float = 20.0
+    most: int | None = None
+    in_group: bool = True
+    most_busy: int | None = None
+    words: tuple[str, str, str, str] = ("CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE", "CREATE FAILED")
+
+    @property
+    def member(self) -> str:
+        """The member that holds it in an answer; with "Arn" added, the one that names it in a request."""
+        return self.name[0].lower() + self.name[1:]
+
+    @property
+    def arn_member(self) -> str:
+        """The member that names it by its ARN."""
+        return f"{self.member}Arn"
+
+
+_IN_GROUP = ("EventTracker", "Solution", "Dataset", "Recommender", "Filter", "MetricAttribution")
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="DatasetGroup",
+            segment="dataset-group",
+            blocks=tuple(Block(child, "datasetGroupArn") for child in _IN_GROUP),
+            running=25.0,
+            most=500,
+            in_group=False,
+        ),
+        Kind(
+            name="Schema",
+            segment="schema",
+            blocks=(Block("Dataset", "schemaArn"),),
+            pending=0.0,
+            running=0.0,
+            deleting=0.0,
+            most=500,
+            in_group=False,
+        ),
+        Kind(
+            name="Dataset",
+            segment="dataset",
+            blocks=(
+                Block("DatasetImportJob", "datasetArn", busy=True),
+                Block("DatasetExportJob", "datasetArn", busy=True),
+            ),
+        ),
+        Kind(
+            name="DatasetImportJob",
+            segment="dataset-import-job",
+            name_member="jobName",
+            pending=MINUTE,
+            running=10 * MINUTE,
+            most_busy=5,
+        ),
+        Kind(
+            name="DatasetExportJob",
+            segment="dataset-export-job",
+            name_member="jobName",
+            pending=MINUTE,
+            running=5 * MINUTE,
+            most_busy=5,
+        ),
+        Kind(
+            name="DataDeletionJob",
+            segment="data-deletion-job",
+            name_member="jobName",
+            pending=MINUTE,
+            running=2 * HOUR,
+            most_busy=5,
+            words=("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED"),
+        ),
+        Kind(name="EventTracker", segment="event-tracker", most=1),
+        Kind(name="Filter", segment="filter", running=25.0, most=10),
+        Kind(
+            name="Solution",
+            segment="solution",
+            blocks=(Block("Campaign", "solutionArn"), Block("SolutionVersion", "solutionArn", busy=True)),
+            most=10,
+        ),
+        Kind(
+            name="SolutionVersion",
+            segment="solution",
+            pending=30.0,
+            running=40 * MINUTE,
+            most_busy=20,
+        ),
+        Kind(
+            name="Campaign",
+            segment="campaign",
+            pending=30.0,
+            running=10 * MINUTE,
+            deleting=MINUTE,
+            most=5,
+        ),
+        Kind(
+            name="Recommender",
+            segment="recommender",
+            pending=MINUTE,
+            running=HOUR,
+            deleting=MINUTE,
+            most=15,
+        ),
+        Kind(name="MetricAttribution", segment="metric-attribution", most=1),
+        Kind(
+            name="BatchInferenceJob",
+            segment="batch-inference-job",
+            name_member="jobName",
+            pending=MINUTE,
+            running=20 * MINUTE,
+            most_busy=5,
+        ),
+        Kind(
+            name="BatchSegmentJob",
+            segment="batch-segment-job",
+            name_member="jobName",
+            pending=MINUTE,
+            running=20 * MINUTE,
+            most_busy=5,
+        ),
+    )
+}

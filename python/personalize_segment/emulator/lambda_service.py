@@ -1,0 +1,124 @@
+"""Invocations of moto's Lambda functions, handed to the runner; what they print goes to CloudWatch Logs."""
+
+import base64
+import json
+import time
+import traceback
+import uuid
+from collections.abc import Mapping, MutableMapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from .lambda_runner import Function, Outcome, Runner
+
+#: Lambda answers `LogType=Tail` with this much of the log's end.
+TAIL_BYTES = 4096
+
+
+class LambdaService:
+    """Invokes functions that moto keeps; stands in for moto's own way, which starts containers.
+
+    Its methods take moto's `LambdaBackend`, which is not typed.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        # Asynchronous invocations; Lambda would retry failed ones after minutes, we don't.
+        self._queue = ThreadPoolExecutor(max_workers=10, thread_name_prefix="lambda-event")
+
+    def close(self) -> None:
+        """Wait for asynchronous invocations that have begun, and forget those that have not."""
+        self._queue.shutdown(wait=True, cancel_futures=True)
+
+    def invoke(
+        self,
+        backend: Any,
+        function_name: str,
+        qualifier: str | None,
+        body: Any,
+        headers: Mapping[str, str],
+        response_headers: MutableMapping[str, str],
+    ) -> bytes:
+        """Answer Lambda's `Invoke` as moto's own method does: the payload, and headers into `response_headers`.
+
+        `headers` are those of the HTTP request. moto makes the status.
+        """
+        found = backend.get_function(function_name, qualifier)
+        arn = invoked_arn(found, function_name, qualifier)
+        response_headers["X-Amz-Executed-Version"] = str(found.version)
+        event = body.decode() if isinstance(body, bytes) else body or "{}"
+        client_context = _client_context(headers.get("X-Amz-Client-Context"))
+        match headers.get("X-Amz-Invocation-Type", "RequestResponse"):
+            case "DryRun":
+                payload = ""
+            case "Event":
+                self._queue.submit(self.run, found, arn, event, client_context).add_done_callback(report)
+                payload = ""
+            case _:
+                outcome = self.run(found, arn, event, client_context)
+                payload = outcome.payload
+                if outcome.failed:
+                    response_headers["x-amz-function-error"] = "Unhandled"
+                tail = outcome.log.encode()[-TAIL_BYTES:]
+                response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
+        response_headers["Content-Length"] = str(len(payload.encode()))
+        return payload.encode()
+
+    def run(self, found: Any, arn: str, event: str, client_context: Mapping[str, Any] | None = None) -> Outcome:
+        """Run moto's `LambdaFunction` as the function that `arn` names, and write its log."""
+        request_id = str(uuid.uuid4())
+        version = str(found.version)
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{uuid.uuid4().hex}"
+        function = Function(
+            name=found.function_name,
+            version=version,
+            arn=arn,
+            handler=found.handler or "",
+            runtime=found.run_time or "",
+            timeout_seconds=float(found.timeout),
+            memory_mb=int(found.memory_size),
+            environment={name: str(value) for name, value in found.environment_vars.items()},
+            code=getattr(found, "code_bytes", b""),
+            region=found.region,
+            log_group=found.logs_group_name,
+            log_stream=stream,
+            layers=tuple(_layers(found)),
+        )
+        outcome = self._runner.invoke(function, event, request_id, client_context)
+        _write_log(found.logs_backend, function.log_group, stream, outcome.log)
+        return outcome
+
+
+def report(done: Future[Any]) -> None:
+    """Print what went wrong in a thread that nobody waits for: an error of the server, not of a function."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        traceback.print_exception(error)
+
+
+def invoked_arn(found: Any, function_name: str, qualifier: str | None) -> str:
+    """Return the ARN that was invoked: with the version or alias that the caller named, if any."""
+    name = function_name.split(":")
+    if len(name) in (2, 8):  # NAME:QUALIFIER, or an ARN with one
+        qualifier = name[-1]
+    unqualified = ":".join(str(found.function_arn).split(":")[:7])
+    return f"{unqualified}:{qualifier}" if qualifier else unqualified
+
+
+def _client_context(header: str | None) -> Mapping[str, Any] | None:
+    return json.loads(base64.b64decode(header)) if header else None
+
+
+def _layers(found: Any) -> list[bytes]:
+    from moto.awslambda.models import lambda_backends
+
+    backend = lambda_backends[found.account_id][found.region]
+    versions = [backend.layers_versions_by_arn(layer["Arn"]) for layer in found.layers]
+    return [version.code_bytes for version in versions if version is not None]
+
+
+def _write_log(logs: Any, group: str, stream: str, text: str) -> None:
+    logs.ensure_log_group(group)
+    logs.create_log_stream(group, stream)
+    now = int(time.time() * 1000)
+    logs.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in text.splitlines()])

@@ -1,0 +1,192 @@
+"""What moto answers otherwise than AWS, so that a real `terraform apply` fails, hangs or never settles.
+
+Each function is one correction: its docstring says what AWS does, and it returns the attributes of
+moto to replace. All are additions to moto's own classes, since an answer made in front of moto
+would have to know again the account, region, protocol and errors that moto knows there.
+`tests/emulator/test_moto_patches.py` runs each without its patch, and fails when moto no longer
+needs it. Those for Lambda are in `lambda_patches`, those for state machines in `step_functions`.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+#: The object to change, the name of its attribute, and the new value.
+Replacement = tuple[Any, str, Any]
+Patch = Callable[[], list[Replacement]]
+_ABSENT = object()
+
+
+@contextmanager
+def applied(patches: Iterable[Patch]) -> Iterator[None]:
+    """Correct moto for the time of a `with` block, in the whole process."""
+    done: list[Replacement] = []
+    try:
+        for patch in patches:
+            for owner, name, value in patch():
+                done.append((owner, name, vars(owner).get(name, _ABSENT)))
+                setattr(owner, name, value)
+        yield
+    finally:
+        for owner, name, old in reversed(done):
+            if old is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, old)
+
+
+@contextmanager
+def configured() -> Iterator[None]:
+    """Switch on what moto can do, but does not by default: managed policies and real executions."""
+    from moto.core.config import default_user_config as config
+    from moto.iam.models import iam_backends
+
+    old = {name: config.get(name) for name in ("iam", "stepfunctions")}
+    config["iam"] = {"load_aws_managed_policies": True}
+    config["stepfunctions"] = {"execute_state_machine": True}
+    # A backend that somebody used before has loaded none, and would never do so.
+    for account in list(iam_backends.values()):
+        for backend in list(account.values()):
+            if not backend.aws_managed_policies:
+                backend.aws_managed_policies = backend._init_aws_policies()
+                backend.managed_policies = backend._init_managed_policies() | backend.managed_policies
+    try:
+        yield
+    finally:
+        config.update(old)  # type: ignore[typeddict-item]
+
+
+def tls_only_bucket_policy() -> list[Replacement]:
+    """A Deny on `aws:SecureTransport: false` does not touch a request over TLS.
+
+    moto doesn't know the operator `Bool`, takes the condition as met, and refuses every call for an
+    object. Requests to this server count as encrypted: it stands for an endpoint that is.
+    """
+    from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+
+    original = IAMPolicyStatement.is_action_permitted
+
+    def is_action_permitted(self: Any, *arguments: Any, **named: Any) -> Any:
+        statement = self._statement
+        plain = ((statement.get("Condition") or {}).get("Bool") or {}).get("aws:SecureTransport", "")
+        values = plain if isinstance(plain, list) else [plain]
+        if statement.get("Effect") == "Deny" and [str(value).lower() for value in values] == ["false"]:
+            return PermissionResult.NEUTRAL
+        return original(self, *arguments, **named)
+
+    return [(IAMPolicyStatement, "is_action_permitted", is_action_permitted)]
+
+
+def bucket_notifications_to_eventbridge() -> list[Replacement]:
+    """GetBucketNotificationConfiguration names EventBridgeConfiguration when it is on; moto leaves it out."""
+    from moto.s3.responses import S3Response
+
+    original = S3Response.get_bucket_notification
+
+    def get_bucket_notification(self: Any) -> Any:
+        serialized = self.serialized
+
+        def with_eventbridge(result: Any) -> Any:
+            found = self.backend.get_bucket_notification_configuration(self.bucket_name)
+            if found is not None and found.event_bridge is not None:
+                result.result["EventBridgeConfiguration"] = {}
+            return serialized(result)
+
+        self.serialized = with_eventbridge
+        try:
+            return original(self)
+        finally:
+            del self.serialized
+
+    return [(S3Response, "get_bucket_notification", get_bucket_notification)]
+
+
+def key_rotation_period() -> list[Replacement]:
+    """KMS keeps RotationPeriodInDays, 365 if left out, and GetKeyRotationStatus answers it; moto drops it."""
+    from moto.kms.responses import KmsResponse
+
+    enable, status = KmsResponse.enable_key_rotation, KmsResponse.get_key_rotation_status
+
+    def key(self: Any) -> Any:
+        return self.kms_backend.keys[self.kms_backend.get_key_id(self._get_param("KeyId"))]
+
+    def enable_key_rotation(self: Any) -> str:
+        answer = enable(self)
+        key(self).rotation_period_in_days = self._get_param("RotationPeriodInDays") or 365
+        return answer
+
+    def get_key_rotation_status(self: Any) -> str:
+        answer = json.loads(status(self))
+        if answer["KeyRotationEnabled"]:
+            answer |= {
+                "KeyId": key(self).id,
+                "RotationPeriodInDays": getattr(key(self), "rotation_period_in_days", 365),
+            }
+        return json.dumps(answer)
+
+    return [
+        (KmsResponse, "enable_key_rotation", enable_key_rotation),
+        (KmsResponse, "get_key_rotation_status", get_key_rotation_status),
+    ]
+
+
+def queue_keeps_its_policy() -> list[Replacement]:
+    """SetQueueAttributes leaves alone what it does not name; moto forgets the queue's policy."""
+    from moto.sqs.models import Queue
+
+    original = Queue._set_attributes
+
+    def _set_attributes(self: Any, changed: dict[str, Any], now: float | None = None) -> None:
+        kept = {} if "Policy" in changed or not hasattr(self, "_policy_json") else {"Policy": self.policy}
+        original(self, changed | kept, now)
+
+    return [(Queue, "_set_attributes", _set_attributes)]
+
+
+def redrive_allow_policy() -> list[Replacement]:
+    """SQS has an attribute RedriveAllowPolicy; moto refuses it, and Terraform waits for it in vain."""
+    from moto.sqs.models import Queue
+
+    original, attributes = Queue._set_attributes, Queue.attributes
+
+    def _set_attributes(self: Any, changed: dict[str, Any], now: float | None = None) -> None:
+        rest = dict(changed)
+        self.redrive_allow_policy = rest.pop("RedriveAllowPolicy", self.redrive_allow_policy)
+        original(self, rest, now)
+
+    def answered(self: Any) -> dict[str, Any]:
+        found: dict[str, Any] = attributes.fget(self)  # type: ignore[attr-defined]
+        return {name: value for name, value in found.items() if value or name != "RedriveAllowPolicy"}
+
+    return [
+        (Queue, "redrive_allow_policy", None),
+        (Queue, "BASE_ATTRIBUTES", [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]),
+        (Queue, "_set_attributes", _set_attributes),
+        (Queue, "attributes", property(answered)),
+    ]
+
+
+def redrive_policy_without_blanks() -> list[Replacement]:
+    """SQS answers RedrivePolicy without blanks; moto writes it with blanks, which Terraform takes for a change."""
+    from moto.sqs.models import Queue
+
+    attributes = Queue.attributes
+
+    def answered(self: Any) -> dict[str, Any]:
+        found: dict[str, Any] = attributes.fget(self)  # type: ignore[attr-defined]
+        if self.redrive_policy:
+            found["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
+        return found
+
+    return [(Queue, "attributes", property(answered))]
+
+
+PATCHES: tuple[Patch, ...] = (
+    tls_only_bucket_policy,
+    bucket_notifications_to_eventbridge,
+    key_rotation_period,
+    queue_keeps_its_policy,
+    redrive_allow_policy,
+    redrive_policy_without_blanks,
+)

@@ -1,0 +1,123 @@
+"""The recipes of Amazon Personalize, for custom solutions and for the use cases of the two domains."""
+
+from typing import Final, NamedTuple
+
+from .lifecycle import operation, page
+from .model import Wire
+from .service_errors import not_found
+from .world import World
+
+#: When the service's own resources were made: any fixed time does.
+_CREATED: Final = 1_543_622_400.0
+
+
+class Recipe(NamedTuple):
+    """One recipe: what is asked of it, and which interactions and dataset it can't do without.
+
+    `kind` is the recipeType; "POPULARITY" is the emulator's own, shown as USER_PERSONALIZATION.
+    """
+
+    name: str
+    kind: str
+    domain: str | None = None
+    event_type: str | None = None
+    items: bool = False
+    hides: str | None = None  # items with this event of the user are left out, as the use case says
+
+    @property
+    def arn(self) -> str:
+        """The recipe's ARN, which has neither region nor account."""
+        return f"arn:aws:personalize:::recipe/{self.name}"
+
+    @property
+    def shown_kind(self) -> str:
+        """The recipeType."""
+        return "USER_PERSONALIZATION" if self.kind == "POPULARITY" else self.kind
+
+
+_SHOP, _VIDEO = "ECOMMERCE", "VIDEO_ON_DEMAND"
+
+RECIPES: Final[dict[str, Recipe]] = {
+    recipe.arn: recipe
+    for recipe in (
+        Recipe("aws-user-personalization-v2", "USER_PERSONALIZATION"),
+        Recipe("aws-user-personalization", "USER_PERSONALIZATION"),
+        Recipe("aws-personalized-ranking-v2", "PERSONALIZED_RANKING"),
+        Recipe("aws-personalized-ranking", "PERSONALIZED_RANKING"),
+        Recipe("aws-similar-items", "RELATED_ITEMS"),
+        Recipe("aws-sims", "RELATED_ITEMS"),
+        Recipe("aws-semantic-similarity", "RELATED_ITEMS", items=True),
+        Recipe("aws-trending-now", "POPULARITY"),
+        Recipe("aws-popularity-count", "POPULARITY"),
+        Recipe("aws-item-affinity", "USER_SEGMENTATION"),
+        Recipe("aws-item-attribute-affinity", "USER_SEGMENTATION", items=True),
+        Recipe("aws-next-best-action", "PERSONALIZED_ACTIONS"),
+        Recipe("aws-ecomm-popular-items-by-views", "POPULARITY", _SHOP, "View"),
+        Recipe("aws-ecomm-popular-items-by-purchases", "POPULARITY", _SHOP, "Purchase"),
+        Recipe("aws-ecomm-frequently-bought-together", "RELATED_ITEMS", _SHOP, "Purchase"),
+        Recipe("aws-ecomm-customers-who-viewed-x-also-viewed", "RELATED_ITEMS", _SHOP, "View", hides="Purchase"),
+        Recipe("aws-ecomm-recommended-for-you", "USER_PERSONALIZATION", _SHOP, hides="Purchase"),
+        Recipe("aws-vod-because-you-watched-x", "RELATED_ITEMS", _VIDEO, "Watch"),
+        Recipe("aws-vod-more-like-x", "RELATED_ITEMS", _VIDEO, items=True),
+        Recipe("aws-vod-most-popular", "POPULARITY", _VIDEO, "Watch"),
+        Recipe("aws-vod-trending-now", "POPULARITY", _VIDEO),
+        Recipe("aws-vod-top-picks", "USER_PERSONALIZATION", _VIDEO, hides="Watch"),
+    )
+}
+
+
+def find(arn: str) -> Recipe:
+    """Return a recipe. Raises ResourceNotFoundException."""
+    if arn not in RECIPES:
+        raise not_found(arn)
+    return RECIPES[arn]
+
+
+def _shown(recipe: Recipe) -> Wire:
+    return {
+        "name": recipe.name,
+        "recipeArn": recipe.arn,
+        "algorithmArn": f"arn:aws:personalize:::algorithm/{recipe.name}",
+        "featureTransformationArn": "arn:aws:personalize:::feature-transformation/JSON-percentile-filtering",
+        "status": "ACTIVE",
+        "description": f"{recipe.shown_kind} recipe {recipe.name}",
+        "recipeType": recipe.shown_kind,
+        "domain": recipe.domain,
+        "creationDateTime": _CREATED,
+        "lastUpdatedDateTime": _CREATED,
+    }
+
+
+@operation("ListRecipes")
+def list_recipes(_: World, request: Wire) -> Wire:
+    """The recipes, of one domain or all."""
+    wanted = request.get("domain")
+    found = [_shown(recipe) for recipe in RECIPES.values() if wanted is None or recipe.domain == wanted]
+    return page("ListRecipes", found, request)
+
+
+@operation("DescribeRecipe")
+def describe_recipe(_: World, request: Wire) -> Wire:
+    """One recipe."""
+    return {"recipe": _shown(find(request["recipeArn"]))}
+
+
+@operation("DescribeAlgorithm")
+def describe_algorithm(_: World, request: Wire) -> Wire:
+    """The algorithm of a recipe, which has the recipe's name."""
+    arn = request["algorithmArn"]
+    for recipe in RECIPES.values():
+        shown = _shown(recipe)
+        if shown["algorithmArn"] == arn:
+            return {"algorithm": shown | {"trainingInputMode": "File"}}
+    raise not_found(arn)
+
+
+@operation("DescribeFeatureTransformation")
+def describe_transformation(_: World, request: Wire) -> Wire:
+    """The one feature transformation that every recipe names."""
+    arn = request["featureTransformationArn"]
+    shown = _shown(next(iter(RECIPES.values())))
+    if arn != shown["featureTransformationArn"]:
+        raise not_found(arn)
+    return {"featureTransformation": shown | {"name": "JSON-percentile-filtering", "defaultParameters": {}}}

@@ -1,0 +1,34 @@
+"""What the service answers when it doesn't do what was asked: a code and a message, as AWS has them.
+
+This is the emulator's wire format, not an exception of ours: a client sees it as botocore's ClientError.
+"""
+
+
+class ServiceError(Exception):
+    """An error answer. `code` is the exception's name in the service model; `status` overrides the model's."""
+
+    def __init__(self, code: str, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def invalid(message: str) -> ServiceError:
+    """Return InvalidInputException."""
+    return ServiceError("InvalidInputException", message)
+
+
+def not_found(arn: str) -> ServiceError:
+    """Return ResourceNotFoundException about an ARN."""
+    return ServiceError("ResourceNotFoundException", f"Resource Arn {arn} does not exist.")
+
+
+def in_use(message: str) -> ServiceError:
+    """Return ResourceInUseException."""
+    return ServiceError("ResourceInUseException", message)
+
+
+def unsupported(what: str) -> ServiceError:
+    """Return the one code that AWS doesn't have: the emulator can't do what Amazon Personalize can."""
+    return ServiceError("UnsupportedOperationException", f"The emulator does not support {what}.")

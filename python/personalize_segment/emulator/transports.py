@@ -1,0 +1,69 @@
+"""The two ways to the emulator: a hook in boto3, for tests in one process, and a WSGI application."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from http.client import responses
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.client import BaseClient
+from botocore.compat import HTTPHeaders
+
+from .http import handle, scope
+from .model import SERVICES
+from .service import Emulator
+
+Environment = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environment, StartResponse], Iterable[bytes]]
+
+
+def install(emulator: Emulator, session_or_client: Any) -> None:
+    """Let the emulator answer a boto3 session's later Personalize clients, or one client.
+
+    Requests are built, signed and retried as always; they are answered just before they would be
+    sent. moto in the same process needs `core.passthrough` for the service "personalize".
+    """
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> Any:
+        path = urlsplit(request.url).path
+        body: Any = request.body  # bytes or text: no operation of these services streams
+        status, headers, text = handle(emulator, request.method, path, dict(request.headers), body)
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), _Raw(text))
+
+    if isinstance(session_or_client, BaseClient):
+        name = session_or_client.meta.service_model.service_id.hyphenize()
+        session_or_client.meta.events.register_first(f"before-send.{name}", answer)
+        return
+    events = getattr(session_or_client, "events", None) or session_or_client.get_component("event_emitter")
+    for name in SERVICES:
+        events.register_first(f"before-send.{name}", answer)
+
+
+class _Raw(io.BytesIO):
+    """A body as urllib3 gives it to botocore."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def wsgi(emulator: Emulator, fallback: Application | None = None) -> Application:
+    """Return an application that answers what is signed for Personalize and passes the rest to `fallback`.
+
+    Without a fallback it answers everything.
+    """
+
+    def application(environment: Environment, start: StartResponse) -> Iterable[bytes]:
+        signed = scope(environment.get("HTTP_AUTHORIZATION", ""))
+        if fallback is not None and (signed is None or signed[1] != "personalize"):
+            return fallback(environment, start)
+        body = environment["wsgi.input"].read(int(environment.get("CONTENT_LENGTH") or 0))
+        names = ("authorization", "x-amz-target")
+        headers = {name: environment.get(f"HTTP_{name.upper().replace('-', '_')}", "") for name in names}
+        method, path = environment["REQUEST_METHOD"], environment["PATH_INFO"]
+        status, found, text = handle(emulator, method, path, headers, body)
+        start(f"{status} {responses.get(status, '')}", [*found.items(), ("content-length", str(len(text)))])
+        return [text]
+
+    return application

@@ -1,0 +1,331 @@
+"""Each correction of moto: AWS's behaviour with it, and without it, so that one that moto has outgrown is found."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from served import client, create_function, eventually
+
+from personalize_segment.emulator import lambda_patches, moto_patches, step_functions
+from personalize_segment.emulator.moto_patches import Patch, applied
+from personalize_segment.emulator.server import Server
+
+Check = Callable[[Server], object]
+CHECKS: dict[Patch, Check] = {}
+
+
+def of(patch: Patch) -> Callable[[Check], Check]:
+    """Register the check that is true where moto, with or without `patch`, does as AWS does."""
+
+    def register(check: Check) -> Check:
+        CHECKS[patch] = check
+        return check
+
+    return register
+
+
+def fresh(kind: str) -> str:
+    return f"{kind}-{uuid.uuid4().hex[:12]}"
+
+
+@of(moto_patches.tls_only_bucket_policy)
+def objects_can_be_put_under_a_policy_that_demands_tls(server: Server) -> object:
+    s3, bucket = client(server, "s3"), fresh("bucket")
+    s3.create_bucket(Bucket=bucket)
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    return refused(lambda: s3.put_object(Bucket=bucket, Key="key", Body=b"")) is None
+
+
+@of(moto_patches.bucket_notifications_to_eventbridge)
+def a_bucket_that_notifies_eventbridge_says_so(server: Server) -> object:
+    s3, bucket = client(server, "s3"), fresh("bucket")
+    s3.create_bucket(Bucket=bucket)
+    before = s3.get_bucket_notification_configuration(Bucket=bucket)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    after = s3.get_bucket_notification_configuration(Bucket=bucket)
+    return "EventBridgeConfiguration" not in before and "EventBridgeConfiguration" in after
+
+
+@of(moto_patches.key_rotation_period)
+def a_key_keeps_its_rotation_period(server: Server) -> object:
+    kms = client(server, "kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=180)
+    return kms.get_key_rotation_status(KeyId=key).get("RotationPeriodInDays") == 180
+
+
+@of(moto_patches.queue_keeps_its_policy)
+def a_queue_keeps_its_policy_when_another_attribute_is_set(server: Server) -> object:
+    sqs = client(server, "sqs")
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    url = sqs.create_queue(QueueName=fresh("queue"), Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "7"})
+    kept = json.loads(attributes(sqs, url).get("Policy", "{}"))
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    return kept == policy and "Policy" not in attributes(sqs, url)
+
+
+@of(moto_patches.redrive_allow_policy)
+def a_queue_says_who_may_use_it_for_dead_letters(server: Server) -> object:
+    sqs = client(server, "sqs")
+    url = sqs.create_queue(QueueName=fresh("queue"))["QueueUrl"]
+    wanted = {"RedriveAllowPolicy": '{"redrivePermission":"denyAll"}'}
+    if refused(lambda: sqs.set_queue_attributes(QueueUrl=url, Attributes=wanted)):
+        return False
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "7"})
+    if refused(lambda: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(wanted))):
+        return False
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(wanted))["Attributes"]
+    without = attributes(sqs, sqs.create_queue(QueueName=fresh("queue"))["QueueUrl"])
+    return found == wanted and "RedriveAllowPolicy" not in without
+
+
+@of(moto_patches.redrive_policy_without_blanks)
+def a_queue_answers_its_redrive_policy_without_blanks(server: Server) -> object:
+    sqs = client(server, "sqs")
+    dead = queue_arn(sqs, sqs.create_queue(QueueName=fresh("dead"))["QueueUrl"])
+    policy = f'{{"deadLetterTargetArn":"{dead}","maxReceiveCount":5}}'
+    url = sqs.create_queue(QueueName=fresh("queue"), Attributes={"RedrivePolicy": policy})["QueueUrl"]
+    return attributes(sqs, url)["RedrivePolicy"] == policy
+
+
+@of(lambda_patches.function_configuration)
+def a_function_answers_its_dead_letters_and_its_logging(server: Server) -> object:
+    name = fresh("function")
+    dead = {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"}}
+    logging = {"LoggingConfig": {"LogFormat": "Text", "LogGroup": fresh("group")}}
+    create_function(server, name, "def handler(event, context): return context.log_group_name", **dead, **logging)
+    lambda_ = client(server, "lambda")
+    before = lambda_.get_function_configuration(FunctionName=name)
+    group = json.load(lambda_.invoke(FunctionName=name)["Payload"])
+    lambda_.update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": ""})
+    after = lambda_.get_function_configuration(FunctionName=name)
+    wanted = dead | logging
+    return (
+        {key: before.get(key) for key in wanted} == wanted
+        and group == logging["LoggingConfig"]["LogGroup"]
+        and "DeadLetterConfig" not in after
+    )
+
+
+@of(lambda_patches.invoked_qualifier)
+def an_invocation_runs_the_version_that_it_names(server: Server) -> object:
+    name = fresh("function")
+    create_function(server, name, "def handler(event, context): return context.function_version", Publish=True)
+    answer = client(server, "lambda").invoke(FunctionName=name, Qualifier="1")
+    return json.load(answer["Payload"]) == "1"
+
+
+@of(lambda_patches.event_source_of_an_alias)
+def an_event_source_mapping_stays_with_its_alias(server: Server) -> object:
+    name = fresh("function")
+    lambda_, sqs = client(server, "lambda"), client(server, "sqs")
+    arn = create_function(server, name, "def handler(event, context): pass", Publish=True)
+    alias = lambda_.create_alias(FunctionName=name, Name="live", FunctionVersion="1")["AliasArn"]
+    queue = queue_arn(sqs, sqs.create_queue(QueueName=fresh("queue"))["QueueUrl"])
+    made = lambda_.create_event_source_mapping(FunctionName=alias, EventSourceArn=queue, Enabled=False)
+    moved = lambda_.update_event_source_mapping(UUID=made["UUID"], FunctionName=name)
+    back = lambda_.update_event_source_mapping(UUID=made["UUID"], FunctionName=f"{name}:live")
+    return [made["FunctionArn"], moved["FunctionArn"], back["FunctionArn"]] == [alias, arn, alias]
+
+
+@of(lambda_patches.no_invocation_within_send_message)
+def a_function_gets_what_several_calls_sent_as_one_batch(server: Server) -> object:
+    name = fresh("function")
+    lambda_, sqs = client(server, "lambda"), client(server, "sqs")
+    create_function(server, name, "def handler(event, context): print('batch of', len(event['Records']))")
+    url = sqs.create_queue(QueueName=fresh("queue"), Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
+    lambda_.create_event_source_mapping(
+        FunctionName=name, EventSourceArn=queue_arn(sqs, url), BatchSize=3, MaximumBatchingWindowInSeconds=60
+    )
+    for number in range(3):
+        sqs.send_message(QueueUrl=url, MessageBody=str(number))
+    return eventually(lambda: [line for line in log(server, name) if "batch of" in line], bool) == ["batch of 3"]
+
+
+@of(step_functions.validate_definition)
+def a_definition_can_be_validated(server: Server) -> object:
+    states = client(server, "stepfunctions")
+    bad = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Nonsense"}}})
+    if refused(lambda: states.validate_state_machine_definition(definition=bad)):
+        return False
+    wrong = states.validate_state_machine_definition(definition=bad)
+    right = states.validate_state_machine_definition(definition=json.dumps(machine_of({"Type": "Succeed"})))
+    return (wrong["result"], right["result"], right["diagnostics"]) == ("FAIL", "OK", []) and wrong["diagnostics"]
+
+
+@of(step_functions.list_versions)
+def versions_of_a_state_machine_are_listed_newest_first(server: Server) -> object:
+    states = client(server, "stepfunctions")
+    made = states.create_state_machine(
+        name=fresh("machine"),
+        definition=json.dumps(machine_of({"Type": "Succeed"})),
+        roleArn="arn:aws:iam::123456789012:role/states",
+        publish=True,
+    )
+    arn = made["stateMachineArn"]
+    states.update_state_machine(stateMachineArn=arn, roleArn="arn:aws:iam::123456789012:role/other", publish=True)
+    if refused(lambda: states.list_state_machine_versions(stateMachineArn=arn)):
+        return False
+    found = states.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"]
+    return [one["stateMachineVersionArn"] for one in found] == [f"{arn}:2", f"{arn}:1"]
+
+
+@of(step_functions.execution_name)
+def an_execution_without_a_name_gets_one(server: Server) -> object:
+    state = {"Type": "Pass", "Parameters": {"name.$": "$$.Execution.Name"}, "End": True}
+    one, two = (execute(server, state) for _ in range(2))
+    return json.loads(one["output"])["name"] and one["executionArn"] != two["executionArn"]
+
+
+@of(step_functions.own_endpoint)
+def tasks_call_the_address_that_the_server_is_bound_to(server: Server) -> object:
+    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+    found = boto_client_for(region="us-east-1", service="sqs")
+    return found.meta.endpoint_url == server.endpoint
+
+
+@of(step_functions.sdk_services)
+def a_task_finds_a_service_whose_name_has_a_hyphen(server: Server) -> object:
+    done = execute(server, sdk_task("redshiftdata:executeStatement", {"Sql": "select 1", "Database": "dev"}))
+    return done["status"] == "SUCCEEDED"
+
+
+@of(step_functions.sdk_parameters)
+def an_sdk_task_takes_and_gives_names_in_pascal_case(server: Server) -> object:
+    states = client(server, "stepfunctions")
+    arn = states.create_activity(name=fresh("activity"))["activityArn"]
+    done = execute(server, sdk_task("sfn:describeActivity", {"ActivityArn": arn}))
+    return done["status"] == "SUCCEEDED" and json.loads(done["output"]).get("ActivityArn") == arn
+
+
+@of(step_functions.sdk_errors)
+def an_error_of_an_sdk_task_has_the_service_s_name_as_aws_writes_it(server: Server) -> object:
+    done = execute(server, sdk_task("secretsmanager:describeSecret", {"SecretId": fresh("none")}))
+    return done["error"] == "SecretsManager.ResourceNotFoundException"
+
+
+@of(step_functions.glue_job_runs)
+def a_task_waits_for_a_glue_job(server: Server) -> object:
+    name = fresh("job")
+    client(server, "glue").create_job(Name=name, Role="glue", Command={"Name": "glueetl", "ScriptLocation": "s3://b/k"})
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::glue:startJobRun.sync",
+        "Parameters": {"JobName": name},
+        "End": True,
+    }
+    done = execute(server, task)
+    return done["status"] == "SUCCEEDED" and json.loads(done["output"])["JobRunState"] == "SUCCEEDED"
+
+
+@of(step_functions.times_as_text)
+def times_in_a_task_s_result_are_text(server: Server) -> object:
+    arn = client(server, "stepfunctions").create_activity(name=fresh("activity"))["activityArn"]
+    done = execute(server, sdk_task("sfn:listActivities", {}))
+    made = json.loads(done.get("output", "{}"))
+    return arn in json.dumps(made) and made["Activities"][0]["CreationDate"].endswith("Z")
+
+
+def machine_of(state: dict[str, Any]) -> dict[str, Any]:
+    return {"StartAt": "Only", "States": {"Only": state}}
+
+
+def sdk_task(action: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:{action}", "Parameters": parameters, "End": True}
+
+
+def execute(server: Server, state: dict[str, Any]) -> dict[str, Any]:
+    """Run a state machine of one state; what DescribeExecution refuses to say is a failure, too."""
+    states = client(server, "stepfunctions")
+    machine = states.create_state_machine(
+        name=fresh("machine"), definition=json.dumps(machine_of(state)), roleArn="arn:aws:iam::123456789012:role/states"
+    )
+    arn = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+
+    def read() -> dict[str, Any]:
+        try:
+            return dict(states.describe_execution(executionArn=arn))
+        except ClientError as error:
+            return {"status": "UNREADABLE", "error": str(error), "executionArn": arn}
+
+    return eventually(read, lambda found: found["status"] != "RUNNING")
+
+
+def refused(call: Callable[[], object]) -> ClientError | None:
+    try:
+        call()
+    except ClientError as error:
+        return error
+    return None
+
+
+def attributes(sqs: Any, url: str) -> dict[str, str]:
+    return dict(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"])
+
+
+def queue_arn(sqs: Any, url: str) -> str:
+    return attributes(sqs, url)["QueueArn"]
+
+
+def log(server: Server, function: str) -> list[str]:
+    logs = client(server, "logs")
+    if not logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{function}")["logGroups"]:
+        return []
+    return [one["message"] for one in logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]]
+
+
+MODULES = (moto_patches, lambda_patches, step_functions)
+PATCHES = tuple(patch for module in MODULES for patch in module.PATCHES)
+each_patch = pytest.mark.parametrize("patch", [pytest.param(patch, id=patch.__name__) for patch in PATCHES])
+
+
+def test_every_patch_has_a_check_here() -> None:
+    assert set(CHECKS) == set(PATCHES)
+
+
+@each_patch
+def test_with_a_patch_moto_does_as_aws_does(patch: Patch) -> None:
+    with Server(personalize=lambda moto: moto) as server:
+        assert CHECKS[patch](server)
+
+
+@each_patch
+def test_without_a_patch_moto_does_otherwise(patch: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in MODULES:
+        monkeypatch.setattr(module, "PATCHES", tuple(one for one in module.PATCHES if one is not patch))
+    with Server(personalize=lambda moto: moto) as server:
+        assert not CHECKS[patch](server), f"moto no longer needs this patch: delete {patch.__name__}"
+
+
+def test_patches_are_gone_when_the_server_is() -> None:
+    def replaced() -> list[Any]:
+        return [getattr(owner, name, None) for owner, name in places]
+
+    places = [(owner, name) for patch in PATCHES for owner, name, _ in patch()]
+    before = replaced()
+    with applied(PATCHES):
+        assert all(new is not old for new, old in zip(replaced(), before, strict=True) if old is not None)
+    assert replaced() == before
+
+
+def test_moto_s_configuration_is_as_before_when_the_server_is_gone() -> None:
+    from moto.core.config import default_user_config
+
+    before = {name: dict(value) for name, value in default_user_config.items()}  # type: ignore[call-overload]
+    with Server(personalize=lambda moto: moto) as server:
+        policy = "arn:aws:iam::aws:policy/service-role/AWSGlueServiceRole"
+        assert client(server, "iam").get_policy(PolicyArn=policy)["Policy"]["Arn"] == policy
+    assert default_user_config == before
