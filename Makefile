@@ -25,8 +25,8 @@ demo: setup  ## Logs -> training data, without an AWS account (LOGS=folder takes
 package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 adds compiled files)
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
 
-test: setup  ## All tests
-	$(BIN)/python -m pytest $(ARGS)
+test: setup  ## All tests, in two processes (ARGS=… for pytest)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: setup  ## Style, types, and that generated files are current
 	$(BIN)/ruff check .

@@ -30,6 +30,10 @@ def main() -> NoReturn:
         app()
     except PersonalizeSegmentError as error:
         fail(str(error))
+    except SystemExit as ended:  # typer's word for Ctrl-C is the status alone
+        if ended.code == 130:
+            messages.print("Interrupted.")
+        raise
     except KeyboardInterrupt:
         messages.print("Interrupted.")
         sys.exit(130)

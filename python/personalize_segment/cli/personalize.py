@@ -3,11 +3,12 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 from rich.live import Live
@@ -15,6 +16,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
+from ..errors import SpecError
 from .terminal import app, fail, messages
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ..provision.draft import Step
     from ..provision.spec import Spec
 
+P = ParamSpec("P")
 SpecFile = Annotated[
     Path, typer.Argument(metavar="SPEC", help="The spec, or - for `terraform output -json` on stdin.", allow_dash=True)
 ]
@@ -41,7 +44,25 @@ _COLOURS = {
 }
 
 
+def _told(verb: Callable[P, None]) -> Callable[P, None]:
+    """Return a verb that says in one line what AWS refuses it to read, or what is not installed."""
+
+    @wraps(verb)
+    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            from botocore.exceptions import ClientError
+        except ModuleNotFoundError as error:
+            fail(f"{error.name} is missing: install personalize-segment[provision]")
+        try:
+            verb(*args, **kwargs)
+        except ClientError as error:
+            fail(f"{error}. Check your credentials and their rights, and the buckets in the spec.")
+
+    return told
+
+
 @app.command()
+@_told
 def plan(
     spec: SpecFile,
     as_json: AsJson = False,
@@ -52,8 +73,8 @@ def plan(
     from ..provision import apply as work
     from ..provision.prices import read as read_prices
 
-    table = read_prices(prices)
-    steps = work.plan(_clients(), _spec(spec), table)
+    parsed, table = _spec(spec), read_prices(prices)
+    steps = work.plan(_clients(), parsed, table)
     if as_json:
         print(json.dumps([_as_dict(step) for step in steps], indent=2))
     else:
@@ -63,12 +84,13 @@ def plan(
 
 
 @app.command()
+@_told
 def apply(spec: SpecFile, as_json: AsJson = False, prices: PriceFile = None, poll: Poll = 20.0) -> None:
     """Make Personalize be as the spec has it; stop and start it whenever you like. Prints the results."""
     from ..provision import apply as work
     from ..provision.prices import read as read_prices
 
-    clients, parsed, table = _clients(), _spec(spec), read_prices(prices)
+    parsed, table, clients = _spec(spec), read_prices(prices), _clients()
     if not as_json:
         _show(work.plan(clients, parsed, table), f"prices of {table.dated}, without warranty")
     with _progress() as show:
@@ -77,11 +99,13 @@ def apply(spec: SpecFile, as_json: AsJson = False, prices: PriceFile = None, pol
 
 
 @app.command()
+@_told
 def status(spec: SpecFile, as_json: AsJson = False) -> None:
     """Show every resource of the stack, its status, and why it failed. Exit 1 if one has."""
     from ..provision import apply as work
 
-    account, _ = work.look(_clients(), _spec(spec), work.Pace())
+    parsed = _spec(spec)
+    account, _ = work.look(_clients(), parsed, work.Pace())
     found = [
         {
             "kind": one.kind,
@@ -105,12 +129,13 @@ def status(spec: SpecFile, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@_told
 def destroy(spec: SpecFile, yes: Yes = False, poll: Poll = 20.0) -> None:
     """Delete everything of the stack, in AWS's order; shows it first, and asks."""
     from ..provision import apply as work
     from ..provision import teardown
 
-    clients, parsed, pace = _clients(), _spec(spec), _pace(poll)
+    parsed, clients, pace = _spec(spec), _clients(), _pace(poll)
     account, _ = work.look(clients, parsed, pace)
     steps = teardown.plan(account, parsed)
     if not steps:
@@ -127,16 +152,19 @@ def destroy(spec: SpecFile, yes: Yes = False, poll: Poll = 20.0) -> None:
 
 
 @app.command(name="import")
+@_told
 def import_(spec: SpecFile, poll: Poll = 20.0) -> None:
     """Import what lies at the spec's locations now; what is imported already is left alone."""
     from ..provision import training
 
+    parsed, clients = _spec(spec), _clients()
     with _waiting() as show:
-        jobs = training.import_data(_clients(), _spec(spec), _pace(poll), show)
+        jobs = training.import_data(clients, parsed, _pace(poll), show)
     print(json.dumps(jobs, indent=2))
 
 
 @app.command()
+@_told
 def train(
     spec: SpecFile,
     metric: Annotated[str, typer.Option(help="Metric that decides.")] = "normalized_discounted_cumulative_gain_at_25",
@@ -147,7 +175,7 @@ def train(
     """Train a new version and let the campaigns serve it if it is good enough. Exit 1 if one wasn't promoted."""
     from ..provision import training
 
-    clients, parsed, pace = _clients(), _spec(spec), _pace(poll)
+    parsed, clients, pace = _spec(spec), _clients(), _pace(poll)
     with _waiting() as show:
         if rollback:
             done = training.rollback(clients, parsed, pace, show)
@@ -199,9 +227,12 @@ def _clients() -> "Clients":
 def _spec(file: Path) -> "Spec":
     from ..provision.spec import read
 
-    if str(file) == "-":
-        return read(sys.stdin.read())
-    return read(file.read_text("utf-8"), file.parent)
+    try:
+        if str(file) == "-":
+            return read(sys.stdin.buffer.read().decode("utf-8"))
+        return read(file.read_text("utf-8"), file.parent)
+    except UnicodeDecodeError:
+        raise SpecError(str(file), "is not UTF-8 text", "Save it as UTF-8") from None
 
 
 def _pace(poll: float) -> "Pace":

@@ -10,7 +10,7 @@ from .kinds import HOUR, KINDS
 from .lifecycle import begin, create, operation
 from .model import Wire
 from .recipes import Recipe
-from .service_errors import in_use, invalid, unsupported
+from .service_errors import ServiceError, in_use, invalid, unsupported
 from .training import MIN_INTERACTIONS, Interaction, Model
 from .world import JobError, Resource, World
 
@@ -39,10 +39,11 @@ def create_solution(world: World, request: Wire) -> Wire:
     request = {**dict.fromkeys(("performHPO", "performAutoML"), False), "performAutoTraining": True, **request}
 
     def run() -> None:
-        plan_training(world, made, _FIRST_TRAINING)
+        plan_training(world, world.resources[arn], _FIRST_TRAINING)
 
-    made = create(world, KINDS["Solution"], request, name=request["name"], group=group.arn, effect=run)
-    return {"solutionArn": made.arn}
+    arn = world.arn(KINDS["Solution"].segment, request["name"])
+    create(world, KINDS["Solution"], request, name=request["name"], group=group.arn, effect=run)
+    return {"solutionArn": arn}
 
 
 def days_of(config: Wire) -> int:
@@ -125,6 +126,9 @@ def _versions(world: World, solution: Resource) -> Iterator[Resource]:
 def create_version(world: World, request: Wire) -> Wire:
     """Train now. What is missing in the data makes it fail later, what is missing in the group at once."""
     solution = world.usable("Solution", request["solutionArn"])
+    if request.get("name") in [one.values["name"] for one in _versions(world, solution) if "name" in one.values]:
+        message = f"Another resource with name {request['name']} already exists."
+        raise ServiceError("ResourceAlreadyExistsException", message)
     recipe = recipes.find(solution.values["recipeArn"])
     if request.setdefault("trainingMode", "FULL") == "UPDATE":
         trained = any(one.status == "ACTIVE" for one in _versions(world, solution))

@@ -4,7 +4,7 @@ There is no state file. What belongs to the stack follows from names alone.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,14 +92,16 @@ def observe(client: Any, ssm: Any, spec: Spec) -> Account:
     if account.group is not None:
         _inside(look, account, spec)
     if spec.ssm_prefix is not None:
-        pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=spec.ssm_prefix, Recursive=True)
-        account.parameters = {one["Name"]: one["Value"] for page in pages for one in page["Parameters"]}
+        for page in pages(ssm.get_parameters_by_path, "NextToken", Path=spec.ssm_prefix, Recursive=True):
+            account.parameters |= {one["Name"]: one["Value"] for one in page["Parameters"]}
     return account
 
 
 def _inside(look: "_Look", account: Account, spec: Spec) -> None:
     group = {"datasetGroupArn": account.group.arn} if account.group else {}
-    mine = re.compile(rf"{re.escape(spec.name)}(-.*)?").fullmatch
+    # With a digest, or the one name without: what somebody named alike by hand is not ours.
+    stack = re.escape(spec.name)
+    mine = re.compile(rf"{stack}-.+-[0-9a-f]{{8}}(-\d+)?|{stack}-metrics").fullmatch
     for one in look("Dataset", **group):
         account.datasets[one.detail["datasetType"].upper()] = one
         account.imports[one.arn] = list(look("DatasetImportJob", mine, datasetArn=one.arn))
@@ -121,8 +123,8 @@ def _inside(look: "_Look", account: Account, spec: Spec) -> None:
         for one in look(kind, **group):
             several.append(one) if mine(one.name) else account.foreign.append(one.arn)
     for one in account.attributions:
-        pages = look.pages("ListMetricAttributionMetrics", "metrics", metricAttributionArn=one.arn)
-        account.metrics[one.arn] = {each["metricName"]: (each["eventType"], each["expression"]) for each in pages}
+        metrics = look.all("ListMetricAttributionMetrics", "metrics", metricAttributionArn=one.arn)
+        account.metrics[one.arn] = {each["metricName"]: (each["eventType"], each["expression"]) for each in metrics}
 
 
 class _Look:
@@ -134,7 +136,7 @@ class _Look:
     def __call__(self, kind: str, wanted: Any = None, **parent: str) -> Iterator[Found]:
         noun = kind[0].lower() + kind[1:]
         found = []
-        for one in self.pages(f"List{kind}s", "Filters" if kind == "Filter" else f"{noun}s", **parent):
+        for one in self.all(f"List{kind}s", "Filters" if kind == "Filter" else f"{noun}s", **parent):
             arn = one[f"{noun}Arn"]
             name = one.get("name") or one.get("jobName") or arn.rpartition("/")[2]
             if wanted is not None and not wanted(name):
@@ -147,12 +149,17 @@ class _Look:
         # Schemas have no tie to anything: order by name is enough.
         yield from sorted(found, key=lambda each: (str(each.detail.get("creationDateTime")), each.name))
 
-    def pages(self, operation: str, member: str, **parent: str) -> Iterator[dict[str, Any]]:
-        """Yield every element of a list, page by page."""
-        token: dict[str, str] = {}
-        while True:
-            page = getattr(self._client, xform_name(operation))(**parent, **token)
+    def all(self, operation: str, member: str, **parent: str) -> Iterator[dict[str, Any]]:
+        """Yield every element of a list."""
+        for page in pages(getattr(self._client, xform_name(operation)), "nextToken", **parent):
             yield from page.get(member, [])
-            if not page.get("nextToken"):
-                return
-            token = {"nextToken": page["nextToken"]}
+
+
+def pages(call: Callable[..., dict[str, Any]], token: str, **request: Any) -> Iterator[dict[str, Any]]:
+    """Yield the pages of a list, whose `token` leads from one to the next."""
+    while True:
+        page = call(**request)
+        yield page
+        if not page.get(token):
+            return
+        request |= {token: page[token]}

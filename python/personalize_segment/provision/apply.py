@@ -3,7 +3,9 @@
 import hashlib
 import random
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -33,8 +35,8 @@ AGAIN = frozenset(
 )
 #: Kinds for which a limit means: as many at a time. For all others it is the account's.
 QUEUED = ("CreateDatasetImportJob", "CreateSolutionVersion")
-#: The longest a call is tried for while AWS has trouble of its own, in seconds.
-PATIENCE_SECONDS = 600.0
+#: How often a call is made while AWS is busy or has trouble of its own: about five minutes at the usual pace.
+ATTEMPTS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +61,55 @@ class Pace:
         return self.dice.uniform(0, min(self.poll_seconds, 0.05 * self.poll_seconds * 2**attempt))
 
 
+class Patient:
+    """A client whose every call is tried again while AWS is busy or in trouble."""
+
+    def __init__(self, client: Any, pace: Pace) -> None:
+        self._client, self._pace = client, pace
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+        return call if name == "exceptions" else lambda **request: patiently(partial(call, **request), name, self._pace)
+
+
+def account_of(clients: Clients, spec: Spec, pace: Pace) -> Account:
+    """Return what there is of the stack; raise ProvisionError if it may not be seen."""
+    with _said("the account"):
+        return observe(Patient(clients.personalize, pace), Patient(clients.ssm, pace), spec)
+
+
 def look(clients: Clients, spec: Spec, pace: Pace) -> tuple[Account, dict[str, str]]:
-    """Return what there is, and the digest of what lies at each import's location."""
-    account = patiently(lambda: observe(clients.personalize, clients.ssm, spec), "account", pace)
-    places = {one.key: one.load.location for one in spec.datasets if one.load is not None}
-    contents = {key: patiently(partial(content, clients.s3, at), at, pace) for key, at in places.items()}
-    return account, contents
+    """Return what there is, and the digest of what lies at each import's location. Raises ProvisionError."""
+    contents = {}
+    for one in spec.datasets:
+        if one.load is not None:
+            with _said(one.load.location):
+                contents[one.key] = content(Patient(clients.s3, pace), one.load.location)
+    return account_of(clients, spec, pace), contents
+
+
+@contextmanager
+def _said(place: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        remedy = "Make the bucket" if code == "NoSuchBucket" else "Check your rights: docs/provisioning.md names them"
+        raise ProvisionError(place, f"can't be looked at ({code}: {message})", remedy) from error
 
 
 def content(s3: Any, location: str) -> str:
     """Return a digest of the names, sizes and tags of the objects at a location."""
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     found = hashlib.sha256()
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    more: dict[str, str] = {}
+    while True:
+        page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
         for one in page.get("Contents", []):
             found.update(f"{one['Key']}\n{one['Size']}\n{one['ETag']}\n".encode())
-    return found.hexdigest()
+        if not page.get("NextContinuationToken"):
+            return found.hexdigest()
+        more = {"ContinuationToken": page["NextContinuationToken"]}
 
 
 def plan(clients: Clients, spec: Spec, prices: Prices, pace: Pace | None = None) -> list[Step]:
@@ -101,6 +136,7 @@ def apply(
     and another run goes on from there. `progress` gets every plan on the way.
     """
     accepted: set[str] | None = None
+    again = Again()
     while True:
         account, contents = look(clients, spec, pace)
         accepted = past_failures(account) if accepted is None else accepted
@@ -108,7 +144,7 @@ def apply(
         progress(steps)
         now = [step for step in steps if step.call is not None]
         for step in now:
-            _do(clients, step, pace)
+            do(clients, step, pace, again)
         if now:
             pace.sleep(pace.backoff(0))
             continue
@@ -123,7 +159,41 @@ def apply(
             return steps
 
 
-def _do(clients: Clients, step: Step, pace: Pace) -> None:
+#: How often one call is put off before it is an error: others need a moment, what is in use may be so for long.
+MOST = {"ResourceInUseException": 90}
+MOST_OTHERS = 5
+#: For what waits in line behind others of the account.
+MOST_QUEUED = 1000
+
+
+class Again:
+    """Counts how often each call was put off, so that what will never be possible ends in an error."""
+
+    def __init__(self) -> None:
+        self._times: Counter[tuple[str, str]] = Counter()
+
+    def allow(self, operation: str, step: Step, error: ClientError) -> None:
+        """Return if the call may be made again after the next look; raise ProvisionError if not."""
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        self._times[operation, step.name] += 1
+        queued = code == "LimitExceededException" and operation in QUEUED
+        most = MOST_QUEUED if queued else MOST.get(code, MOST_OTHERS)
+        if (code in AGAIN or queued) and self._times[operation, step.name] <= most:
+            return
+        remedy = failures.remedy(f"{code} {message}")
+        if "AccessDenied" in code:
+            remedy = "Check your rights, and that you may pass the role (iam:PassRole)"
+        elif code == "ResourceAlreadyExistsException":
+            remedy = "Something outside this stack has its name: rename one of them"
+        elif code == "ResourceNotFoundException":
+            remedy = "Check the names in the spec, such as the recipe's"
+        elif code == "ResourceInUseException":
+            remedy = "Delete what uses it, if that is not of this stack, and run the command again"
+        raise ProvisionError(step.place, f"{operation} was refused ({code}: {message})", remedy) from error
+
+
+def do(clients: Clients, step: Step, pace: Pace, again: Again) -> None:
+    """Make a step's call; one that may succeed later is left to the next look. Raises ProvisionError."""
     if step.call is None:
         return
     operation, request = step.call
@@ -131,14 +201,10 @@ def _do(clients: Clients, step: Step, pace: Pace) -> None:
     try:
         patiently(lambda: getattr(client, xform_name(operation))(**request), step.place, pace)
     except ClientError as error:
-        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        if code in AGAIN or (code == "LimitExceededException" and operation in QUEUED):
-            pace.sleep(pace.backoff(3))
+        if error.response["Error"]["Code"] == "ParameterNotFound":
             return
-        remedy = "Check your rights, and that you may pass the role (iam:PassRole)" if "AccessDenied" in code else ""
-        raise ProvisionError(
-            step.place, f"{operation} was refused ({code}: {message})", remedy or failures.remedy(message)
-        ) from error
+        again.allow(operation, step, error)
+        pace.sleep(pace.backoff(3))
 
 
 def patiently(call: Callable[[], Any], place: str, pace: Pace) -> Any:
@@ -146,7 +212,6 @@ def patiently(call: Callable[[], Any], place: str, pace: Pace) -> Any:
 
     Raises ClientError for what AWS refuses, ProvisionError when it stays in trouble, or can't be reached.
     """
-    waited = 0.0
     attempt = 0
     while True:
         try:
@@ -160,7 +225,7 @@ def patiently(call: Callable[[], Any], place: str, pace: Pace) -> Any:
         except BotoCoreError as error:
             raise ProvisionError(place, str(error), "Check the region, the credentials and the connection") from error
         pause = pace.backoff(attempt)
-        waited, attempt = waited + pause, attempt + 1
-        if waited > PATIENCE_SECONDS or attempt > 60:
+        attempt += 1
+        if attempt == ATTEMPTS:
             raise ProvisionError(place, problem, "Run the command again later; it goes on where it stopped")
         pace.sleep(pause)

@@ -115,13 +115,14 @@ def import_request(spec: Spec, one: Dataset, arn: str, content: str, jobs: list[
     if one.load is None or spec.role is None:
         raise AssertionError("the spec has no import for this dataset")
     base = f"{spec.name}-{one.key}-{digest(content, one.load.location, one.load.mode, one.schema)}"
-    tries = sum(job.name.startswith(base) for job in jobs)
+    tries = sum(job.name.startswith(base) and job.failure is not None for job in jobs)
     return {
         "jobName": base if not tries else f"{base}-{tries + 1}",
         "datasetArn": arn,
         "dataSource": {"dataLocation": one.load.location},
         "roleArn": spec.role,
-        "importMode": one.load.mode,
+        # The first one has nothing to add to.
+        "importMode": one.load.mode if any(job.status == ACTIVE for job in jobs) else "FULL",
     }
 
 

@@ -36,6 +36,10 @@ class Step:
         return f"{self.kind} {self.name}"
 
 
+#: Kinds whose creation takes no tags.
+UNTAGGED = ("Schema", "MetricAttribution")
+
+
 class Draft:
     """What is wanted, what there is, and the steps between them that are known by now."""
 
@@ -61,7 +65,7 @@ class Draft:
         `create` is the request that makes it, None while something it needs isn't there.
         """
         if found is None:
-            tags = self.tags if self.spec.tags and kind != "Schema" else {}
+            tags = self.tags if self.spec.tags and kind not in UNTAGGED else {}
             call = (f"Create{kind}", create | tags) if create else None
             older = next((one for one in self.older(kind, name)), None)
             why = ", ".join(filter(None, [f"in place of {older}" if older else "", "" if create else after]))
@@ -104,17 +108,19 @@ class Draft:
     ) -> bool:
         """Add the step that changes `there` into `wanted`; return whether there is none to do."""
         changed = [key for key in wanted if wanted[key] != there.get(key)]
-        if not changed:
+        failed = found.failure
+        if not changed and not failed:
             self.add("nothing", found.kind, name, cost=cost)
             return True
-        failed = found.failure
         if failed and found.failure_id not in self.accepted:
             self.blocked(found.kind, name, f"the last update failed: {failed}", failures.remedy(failed))
             return False
         why = ", ".join(f"{key}: {text(there.get(key))} → {text(wanted[key])}" for key in changed)
         noun = found.kind[0].lower() + found.kind[1:]
         call = (f"Update{found.kind}", {f"{noun}Arn": found.arn} | request)
-        self.add("update", found.kind, name, f"again, {why}" if failed else why, cost=cost, call=call)
+        if failed:
+            why = f"again, the last update failed: {failed}" + (f"; {why}" if why else "")
+        self.add("update", found.kind, name, why, cost=cost, call=call)
         return False
 
     def all_datasets(self) -> bool:

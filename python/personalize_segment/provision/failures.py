@@ -9,6 +9,8 @@ FIXES = (
     ),
     ("Invalid Data location", "Check the location: a folder that exists, in a bucket of the same region"),
     ("missing the following columns", "Export again with the mapping of this spec"),
+    ("not in the schema", "Export again with the mapping of this spec"),
+    ("expression", "Mend the expression in the spec; docs/emulator.md names what the emulator understands"),
     ("does not match", "Export again with the mapping of this spec"),
     ("1000", "Personalize needs at least 1,000 interactions: export a longer window"),
     ("25 ", "Personalize needs at least 25 users with two interactions each: export a longer window"),

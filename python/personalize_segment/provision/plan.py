@@ -4,6 +4,7 @@ A plan is made anew after every step, from what AWS says. So it can be stopped a
 at once come to the same end.
 """
 
+import re
 from collections.abc import Collection, Iterable
 
 from . import data, serving
@@ -62,9 +63,20 @@ def _parameters(draft: Draft, tracker: Found | None, *several: dict[str, Found |
             draft.add("nothing", "Parameter", path)
 
 
+#: What the names of our parameters look like below the prefix.
+PARAMETER = re.compile(r"tracking_id|(campaigns|recommenders|filters|datasets)/[\w-]+")
+
+
 def _leftovers(draft: Draft, *, ready: bool) -> None:
     """What the spec no longer has, and what was replaced: deleted when all the rest is at rest."""
     account = draft.account
+    named = {step.name for step in draft.steps if step.kind == "Parameter"}
+    for path in stale_parameters(draft.spec, account, named):
+        call = ("DeleteParameter", {"Name": path}) if ready else None
+        draft.add("delete", "Parameter", path, "not in the spec" + ("" if ready else ", after all the rest"), call=call)
+    # Only one of the stack's name: any other was adopted, and its owner may want it.
+    if not draft.spec.tracker and account.tracker is not None and account.tracker.name == draft.spec.name:
+        _delete(draft, [account.tracker], ready=ready)
     for several in (
         account.campaigns,
         account.recommenders,
@@ -75,6 +87,16 @@ def _leftovers(draft: Draft, *, ready: bool) -> None:
         _delete(draft, (one for one in several if one.arn not in draft.kept), ready=ready)
     used = {one.detail["schemaArn"] for one in account.datasets.values()}
     _delete(draft, (one for one in account.schemas if one.arn not in used | draft.kept), ready=ready)
+
+
+def stale_parameters(spec: Spec, account: Account, wanted: Collection[str] = ()) -> list[str]:
+    """Return the names of our parameters that are not `wanted`."""
+    prefix = f"{spec.ssm_prefix}/"
+    return [
+        path
+        for path in sorted(account.parameters)
+        if path not in wanted and PARAMETER.fullmatch(path.removeprefix(prefix))
+    ]
 
 
 def _delete(draft: Draft, several: Iterable[Found], *, ready: bool) -> None:

@@ -42,7 +42,15 @@ def read(file: Path | None) -> Prices:
     name = str(file or "prices.json")
     try:
         text = file.read_text("utf-8") if file else (resources.files(__package__) / "prices.json").read_text("utf-8")
-        table = json.loads(text)
-        return Prices(**{key: value for key, value in table.items() if key != "source"})
+        table = {key: value for key, value in json.loads(text).items() if key != "source"}
+        for key, value in table.items():
+            good = (
+                isinstance(value, str) if key in ("dated", "currency") else type(value) in (int, float) and value >= 0
+            )
+            if not good:
+                raise ValueError(f"{key} is {value!r}")
+        return Prices(**table)
+    except OSError as error:
+        raise SpecError(name, str(error.strerror), "Check the path") from None
     except (ValueError, TypeError, AttributeError) as error:
         raise SpecError(name, f"is no table of prices ({error})", "Copy the form of prices.json") from None

@@ -45,7 +45,8 @@ def solution(draft: Draft, one: Solution, group: str | None, *, ready: bool) -> 
     if not config:
         del request["solutionUpdateConfig"]
     if not draft.updated(solution, name, wanted, known, request, cost):
-        return None, None
+        active = [each for each in draft.account.versions.get(solution.arn, []) if each.status == ACTIVE]
+        return solution, active[-1] if active else None
     return solution, _version(draft, solution, automatic=rate is not None)
 
 

@@ -116,8 +116,9 @@ def read(text: str, folder: Path | None = None) -> Spec:
     """
     try:
         document = load(text)
-        if isinstance(document, Object) and "name" not in document:
-            found = [one for one in document.values() if isinstance(one, Object) and "value" in one and "type" in one]
+        outputs = isinstance(document, Object) and list(document.values())
+        if outputs and all(isinstance(one, Object) and {"value", "type"} <= set(one) for one in outputs):
+            found: list[Any] = outputs
             specs = [one["value"] for one in found if isinstance(one["value"], Object) and "datasets" in one["value"]]
             if len(specs) != 1:
                 _refuse(
@@ -140,7 +141,7 @@ def _spec(document: Any, folder: Path | None) -> Spec:
     name = _match(body["name"], "$.name", _STACK, "Write 1 to 24 letters, digits and -")
     mapping = _mapping(body.get("event_mapping"), folder)
     domain = body.get("domain")
-    if domain is not None and domain not in DOMAINS:
+    if domain is not None and (not isinstance(domain, str) or domain not in DOMAINS):
         _refuse("$.domain", f"is {json.dumps(domain)}", f"Write {' or '.join(DOMAINS)}, or leave it out")
     role = _arn(body.get("role_arn"), "$.role_arn", "iam")
     datasets = _datasets(body["datasets"], mapping, role)
@@ -156,10 +157,10 @@ def _spec(document: Any, folder: Path | None) -> Spec:
                 f"{domain} needs the event types {', '.join(missing)}",
                 "Give a rule of the mapping this event_type",
             )
-    solutions = _each(body, "solutions", lambda key, value, at: _solution(key, value, at, {d.key for d in datasets}))
+    solutions = _each(body, "solutions", lambda key, value, at: _solution(key, value, at, datasets))
     known = {one.key for one in solutions}
     campaigns = _each(body, "campaigns", lambda key, value, at: _campaign(key, value, at, known))
-    recommenders = _each(body, "recommenders", _recommender)
+    recommenders = _each(body, "recommenders", lambda key, value, at: _recommender(key, value, at, domain))
     if recommenders and domain is None:
         _refuse("$.recommenders", "are for domain groups", 'Add "domain", or use "solutions" and "campaigns"')
     filters = dict(_each(body, "filters", lambda key, value, at: (key, _text(value, at, 2500))))
@@ -217,7 +218,7 @@ def _datasets(value: Any, mapping: EventMapping, role: str | None) -> tuple[Data
     return tuple(made)
 
 
-def _solution(key: str, value: Any, at: str, datasets: set[str]) -> Solution:
+def _solution(key: str, value: Any, at: str, datasets: tuple[Dataset, ...]) -> Solution:
     body = keys(value, at, required=("recipe",), optional=("automatic_training", "events", "columns"))
     training = body.get("automatic_training", Object(every_days=7))
     days = None
@@ -225,28 +226,49 @@ def _solution(key: str, value: Any, at: str, datasets: set[str]) -> Solution:
         every = keys(training, f"{at}.automatic_training", required=("every_days",), optional=())
         days = _integer(every["every_days"], f"{at}.automatic_training.every_days", 1, 30)
     events = []
+    if not isinstance(body.get("events", []), list):
+        _refuse(f"{at}.events", "is no list", 'Write such as [{"event_type": "Purchase"}]')
     for number, one in enumerate(body.get("events", [])):
         where = f"{at}.events[{number}]"
         event = keys(one, where, required=("event_type",), optional=("value_threshold", "weight"))
         made: dict[str, Any] = {"eventType": _text(event["event_type"], f"{where}.event_type", 256)}
         for mine, theirs in (("value_threshold", "eventValueThreshold"), ("weight", "weight")):
             if mine in event:
-                if not isinstance(event[mine], int | float) or isinstance(event[mine], bool):
-                    _refuse(f"{where}.{mine}", "is no number", "Write a number")
+                number = isinstance(event[mine], int | float) and not isinstance(event[mine], bool)
+                if not number or (mine == "weight" and not 0 <= event[mine] <= 1):
+                    _refuse(f"{where}.{mine}", "is no number that fits", "Write a number; a weight is from 0 to 1")
                 made[theirs] = float(event[mine])
         events.append(made)
     columns = None
     if "columns" in body:
         columns = {
             name.upper(): _names(some, f"{at}.columns.{name}")
-            for name, some in keys(body["columns"], f"{at}.columns", optional=tuple(sorted(datasets))).items()
+            for name, some in keys(
+                body["columns"], f"{at}.columns", optional=tuple(each.key for each in datasets)
+            ).items()
         }
-    return Solution(key, _recipe(body["recipe"], f"{at}.recipe"), days, tuple(events), columns)
+    for name, some in (columns or {}).items():
+        fields = next(json.loads(each.schema)["fields"] for each in datasets if each.type == name)
+        unknown = sorted(set(some) - {field["name"] for field in fields})
+        if unknown:
+            _refuse(
+                f"{at}.columns.{name.lower()}",
+                f"has {unknown[0]}, which the mapping has not",
+                "Use columns of the mapping",
+            )
+    recipe = _recipe(body["recipe"], f"{at}.recipe")
+    if _family(recipe) is not None:
+        _refuse(
+            f"{at}.recipe",
+            "is a domain's use case",
+            'Name it under "recommenders", or choose a recipe for custom solutions',
+        )
+    return Solution(key, recipe, days, tuple(events), columns)
 
 
 def _campaign(key: str, value: Any, at: str, solutions: set[str]) -> Campaign:
     body = keys(value, at, required=("solution",), optional=("minimum_tps", "follow_latest"))
-    if body["solution"] not in solutions:
+    if not isinstance(body["solution"], str) or body["solution"] not in solutions:
         _refuse(
             f"{at}.solution",
             f"names no solution: {json.dumps(body['solution'])}",
@@ -256,10 +278,13 @@ def _campaign(key: str, value: Any, at: str, solutions: set[str]) -> Campaign:
     return Campaign(key, body["solution"], tps, _flag(body.get("follow_latest", True), f"{at}.follow_latest"))
 
 
-def _recommender(key: str, value: Any, at: str) -> Recommender:
+def _recommender(key: str, value: Any, at: str, domain: str | None) -> Recommender:
     body = keys(value, at, required=("recipe",), optional=("minimum_tps",))
     tps = _integer(body.get("minimum_tps", 1), f"{at}.minimum_tps", 1, 500)
-    return Recommender(key, _recipe(body["recipe"], f"{at}.recipe"), tps)
+    recipe = _recipe(body["recipe"], f"{at}.recipe")
+    if domain is not None and _family(recipe) != domain:
+        _refuse(f"{at}.recipe", f"is not of the domain {domain}", "Choose a use case of this domain")
+    return Recommender(key, recipe, tps)
 
 
 def _attribution(value: Any, role: str | None) -> Attribution | None:
@@ -274,6 +299,8 @@ def _attribution(value: Any, role: str | None) -> Attribution | None:
         where = f"{at}.metrics{member(name)}"
         metric = keys(one, where, required=("event_type", "expression"), optional=())
         metrics[name] = tuple(_text(metric[part], f"{where}.{part}", 256) for part in ("event_type", "expression"))
+    if not metrics:
+        _refuse(f"{at}.metrics", "are none", "Name at least one, or leave metric_attribution out")
     return Attribution(metrics, _s3(body["location"], f"{at}.location"))  # type: ignore[arg-type]
 
 
@@ -295,12 +322,20 @@ def _recipe(value: Any, at: str) -> str:
     return name if name.startswith("arn:") else f"arn:aws:personalize:::recipe/{name}"
 
 
+def _family(recipe: str) -> str | None:
+    """Return the domain whose use case a recipe is."""
+    name = recipe.rpartition("/")[2]
+    return "ECOMMERCE" if name.startswith("aws-ecomm-") else "VIDEO_ON_DEMAND" if name.startswith("aws-vod-") else None
+
+
 def _tags(value: Any) -> dict[str, str]:
-    return (
-        {}
-        if value is None
-        else {key: _text(one, f"$.tags{member(key)}", 256) for key, one in keys(value, "$.tags").items()}
-    )
+    tags = {}
+    for key, one in keys(Object() if value is None else value, "$.tags").items():
+        at = f"$.tags{member(key)}"
+        if not 0 < len(key) <= 128 or key.lower().startswith("aws:"):
+            _refuse(at, "is no name of a tag", "Write 1 to 128 characters that don't begin with aws:")
+        tags[key] = _text(one, at, 256)
+    return tags
 
 
 def _names(value: Any, at: str) -> list[str]:

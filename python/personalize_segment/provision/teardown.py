@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from botocore import xform_name
-from botocore.exceptions import ClientError
-
 from ..errors import ProvisionError
-from .account import Account, Found, observe
-from .apply import AGAIN, Clients, Pace, patiently
+from .account import Account, Found
+from .apply import Again, Clients, Pace, account_of, do
 from .draft import Step
+from .plan import stale_parameters
 from .spec import Spec
 
 
@@ -19,9 +17,7 @@ def plan(account: Account, spec: Spec) -> list[Step]:
     for foreign in account.foreign:
         why = "is not of this stack, but in its dataset group"
         steps.append(Step("blocked", "Foreign", foreign, why, "Delete it by hand, or keep the stack"))
-    mine = set(_names(spec))
-    parameters = [path for path in account.parameters if path in mine]
-    for path in sorted(parameters):
+    for path in stale_parameters(spec, account):
         steps.append(Step("delete", "Parameter", path, call=("DeleteParameter", {"Name": path})))
     first = True
     for rank in _ranks(account):
@@ -55,18 +51,13 @@ def _ranks(account: Account) -> list[list[Found]]:
     ]
 
 
-def _names(spec: Spec) -> list[str]:
-    parts = [("campaigns", spec.campaigns), ("recommenders", spec.recommenders), ("datasets", spec.datasets)]
-    keys = [f"{part}/{one.key}" for part, several in parts for one in several]  # type: ignore[attr-defined]
-    return [f"{spec.ssm_prefix}/{name}" for name in ["tracking_id", *keys, *(f"filters/{key}" for key in spec.filters)]]
-
-
 def destroy(
     clients: Clients, spec: Spec, pace: Pace, progress: Callable[[list[Step]], None] = lambda steps: None
 ) -> None:
     """Delete everything of the stack. Raises ProvisionError if something that isn't of it is in the way."""
+    again = Again()
     while True:
-        account = patiently(lambda: observe(clients.personalize, clients.ssm, spec), "account", pace)
+        account = account_of(clients, spec, pace)
         steps = plan(account, spec)
         progress(steps)
         blocked = [step for step in steps if step.action == "blocked"]
@@ -75,17 +66,5 @@ def destroy(
         if not steps:
             return
         for step in (step for step in steps if step.call is not None):
-            _delete(clients, step, pace)
+            do(clients, step, pace, again)
         pace.sleep(pace.poll_seconds if any(step.action == "wait" for step in steps) else pace.backoff(3))
-
-
-def _delete(clients: Clients, step: Step, pace: Pace) -> None:
-    operation, request = step.call or ("", {})
-    client = clients.ssm if step.kind == "Parameter" else clients.personalize
-    try:
-        patiently(lambda: getattr(client, xform_name(operation))(**request), step.place, pace)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code not in AGAIN and code != "ParameterNotFound":
-            problem = f"{operation} was refused ({code}: {error.response['Error'].get('Message', '')})"
-            raise ProvisionError(step.place, problem, "Check your rights") from error

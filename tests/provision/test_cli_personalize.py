@@ -1,0 +1,281 @@
+"""The verbs of Personalize's resources as a user runs them: a process, a spec file, an AWS that is served."""
+
+import csv as csv_
+import json
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from served_stack import SECONDS, Aws, aws, write
+from stack import MAPPING, READS, SHOP, changed, csv
+
+from personalize_segment.export import export
+from personalize_segment.mapping import default_text, parse
+
+NAMES = count(1)
+POLL = ("--poll", "0.05")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Aws]:
+    """Yield a server; each test has a stack of its own name in it."""
+    with aws() as made:
+        yield made
+
+
+@pytest.fixture
+def document(cloud: Aws) -> dict[str, Any]:
+    """Return a spec with a name and a bucket that no other test has."""
+    name = f"cli-{next(NAMES)}"
+    cloud.bucket(name)
+    cloud.emulator.called.clear()
+    imports = {f"datasets/{one}/import/location": f"s3://{name}/t/{one}/" for one in SHOP["datasets"]}
+    gated = {"solutions/for-you/automatic_training": False, "campaigns/home/follow_latest": False}
+    own = {"name": name, "ssm_prefix": f"/{name}/personalize", "event_mapping": MAPPING}
+    return changed(SHOP, imports | gated | own)
+
+
+@pytest.fixture
+def spec(document: dict[str, Any], tmp_path: Path) -> Path:
+    """Return the file of that spec."""
+    return write(tmp_path, document)
+
+
+def _ok(done: "subprocess.CompletedProcess[str]") -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def _said(done: "subprocess.CompletedProcess[str]", status: int = 1) -> str:
+    """Return the one line that a command says when it fails."""
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.rstrip("\n")
+
+
+def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
+    shown = cloud.run("plan", spec)
+    assert (shown.returncode, shown.stdout) == (0, "")
+    for text in ("create", "DatasetGroup", "a month when idle", "after the imports", "without warranty"):
+        assert text in shown.stderr
+    planned = cloud.run("plan", "--json", "--check", spec)
+    assert planned.returncode == 3
+    steps = json.loads(planned.stdout)
+    assert {step["action"] for step in steps} == {"create"}
+    assert all(set(step) == {"action", "kind", "name", "why", "remedy", "cost"} for step in steps)
+    assert "testing" not in planned.stdout  # the key and the secret
+    assert not [one for one in cloud.emulator.called if not one.startswith(READS)]
+
+    results = _ok(cloud.run("apply", *POLL, spec))
+    prefix = document["ssm_prefix"]
+    (campaign,) = results["campaigns"].values()
+    pages = cloud.ssm.get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True)
+    stored = {one["Name"]: one["Value"] for page in pages for one in page["Parameters"]}
+    assert stored == results["parameters"]
+    assert stored[f"{prefix}/tracking_id"] == results["tracking_id"]
+    assert stored[f"{prefix}/campaigns/home"] == campaign
+    assert stored[f"{prefix}/filters/bought"] in results["filters"].values()
+    assert set(results["datasets"]) == {"interactions", "users", "items"}
+
+    assert cloud.run("plan", "--check", spec).returncode == 0
+    rows = _ok(cloud.run("status", "--json", spec))
+    assert {row["status"] for row in rows} == {"ACTIVE"}
+    assert cloud.run("status", spec).stderr.count("ACTIVE") >= len(rows)
+    filter_arn = stored[f"{prefix}/filters/bought"]
+    asked = cloud.run("recommend", campaign, "u1", "-n", "5", "--filter", filter_arn)
+    assert len(set(asked.stdout.split())) == 5, asked.stderr
+
+    cloud.emulator.called.clear()
+    refused = cloud.run("destroy", spec)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Campaign" in refused.stderr
+    assert "nobody to ask: say --yes to delete all of this" in refused.stderr
+    assert not [one for one in cloud.emulator.called if not one.startswith(READS)]
+    done = cloud.run("destroy", "--yes", *POLL, spec)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("Nothing is left.\n")
+    assert _ok(cloud.run("status", "--json", spec)) == []
+    assert cloud.ssm.get_parameters_by_path(Path=prefix, Recursive=True)["Parameters"] == []
+    assert "Nothing is there." in cloud.run("destroy", spec).stderr
+
+
+def test_import_train_and_rollback(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
+    _ok(cloud.run("apply", "--json", *POLL, spec))
+    cloud.emulator.called.clear()
+    jobs = _ok(cloud.run("import", *POLL, spec))
+    assert "CreateDatasetImportJob" not in cloud.emulator.called
+    cloud.s3.put_object(Bucket=document["name"], Key="t/items/part-1.csv", Body=csv("items"))
+    changed_jobs = _ok(cloud.run("import", *POLL, spec))
+    assert [one for one in jobs if jobs[one] != changed_jobs[one]] == ["items"]
+    (trained,) = _ok(cloud.run("train", *POLL, spec))
+    assert (trained["promoted"], trained["why"]) == (True, "good enough")
+    (back,) = _ok(cloud.run("train", "--rollback", *POLL, spec))
+    assert (back["campaign"], back["why"]) == (trained["campaign"], "rolled back")
+    assert back["version"] != trained["version"]
+    assert "has no version before the one it serves. Train one." in _said(cloud.run("train", "--rollback", spec))
+    assert "Choose one of coverage," in _said(cloud.run("train", "--metric", "clicks", spec))
+    assert cloud.emulator.called.count("CreateSolutionVersion") == 1
+
+
+def test_a_version_that_is_not_promoted_ends_with_1(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
+    _ok(cloud.run("apply", "--json", *POLL, spec))
+    # One who takes everything once: what comes last is no longer among the first.
+    rows = "".join(f"u{one % 60},x{one},{1_700_000_000 + one},View\n" for one in range(1100))
+    body = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n" + rows
+    cloud.s3.put_object(Bucket=document["name"], Key="t/interactions/part-0.csv", Body=body)
+    _ok(cloud.run("import", *POLL, spec))
+    done = cloud.run("train", *POLL, spec)
+    (result,) = json.loads(done.stdout)
+    assert (done.returncode, result["promoted"]) == (1, False), result
+    assert result["new"] < result["serving"]
+
+
+def test_a_failure_is_told_by_apply_and_by_status(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
+    cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-0.csv", Body=b"USER_ID\nu1\n")
+    failed = cloud.run("apply", *POLL, spec)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    last = failed.stderr.splitlines()[-1]
+    assert last.startswith(f"personalize-segment: DatasetImportJob {document['name']}-users-")
+    assert "missing the following columns: [PLAN]" in last
+    assert last.endswith("Export again with the mapping of this spec.")
+    status = cloud.run("status", "--json", spec)
+    assert status.returncode == 1
+    assert [row["kind"] for row in json.loads(status.stdout) if row["failure"]] == ["DatasetImportJob"]
+    cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-0.csv", Body=csv("users"))
+    _ok(cloud.run("apply", *POLL, spec))
+
+
+def test_the_spec_may_come_from_terraform_on_stdin(cloud: Aws, document: dict[str, Any]) -> None:
+    outputs = {
+        "bucket": {"sensitive": False, "type": "string", "value": document["name"]},
+        "personalize": {"sensitive": False, "type": ["object", {}], "value": document},
+    }
+    steps = _ok(cloud.run("plan", "--json", "-", text=json.dumps(outputs)))
+    assert [step["name"] for step in steps if step["kind"] == "DatasetGroup"] == [document["name"]]
+    assert "$: is neither a spec nor outputs" in _said(
+        cloud.run("plan", "-", text=json.dumps(outputs | {"personalize": outputs["bucket"]}))
+    )
+
+
+NAMELESS = b'{"version": 1, "name": "a b", "datasets": {"interactions": {}}}'
+
+
+@pytest.mark.parametrize(
+    ("verb", "text", "place", "remedy"),
+    [
+        *(
+            pytest.param(verb, NAMELESS, "$.name: ", "Write 1 to 24", id=verb)
+            for verb in ("plan", "apply", "status", "destroy", "import", "train")
+        ),
+        pytest.param("plan", b'{"version": 1', "$: not JSON", "Write one JSON object", id="no JSON"),
+        pytest.param("plan", b"\xff\xfe", "personalize.json: is not UTF-8 text", "Save it as UTF-8", id="bytes"),
+    ],
+)
+def test_a_bad_spec_is_one_line_before_any_call(
+    cloud: Aws, tmp_path: Path, verb: str, text: bytes, place: str, remedy: str
+) -> None:
+    path = tmp_path / "personalize.json"
+    path.write_bytes(text)
+    cloud.emulator.called.clear()
+    said = _said(cloud.run(verb, path))
+    assert said.startswith("personalize-segment: ")
+    assert place in said
+    assert remedy in said
+    assert "\n" not in said
+    assert cloud.emulator.called == []
+
+
+def test_a_file_that_is_not_there_is_named(cloud: Aws, tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
+    assert _said(cloud.run("plan", path)) == f"personalize-segment: {path}: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        pytest.param({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "You must specify a region", id="no region"),
+        pytest.param(
+            {"AWS_REGION": "a b", "AWS_DEFAULT_REGION": "a b"}, "doesn't match a supported format", id="region"
+        ),
+        pytest.param({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "credentials", id="no credentials"),
+        pytest.param({"AWS_PROFILE": "none"}, "(none) could not be found", id="no such profile"),
+        pytest.param({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect", id="no connection"),
+    ],
+)
+def test_settings_of_aws_that_are_wrong_are_one_line(
+    cloud: Aws, spec: Path, environment: dict[str, str], told: str
+) -> None:
+    said = _said(cloud.run("plan", spec, **environment, AWS_MAX_ATTEMPTS="1"))
+    assert told in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("verb", ["plan", "status"])
+def test_what_aws_refuses_to_tell_is_one_line(cloud: Aws, document: dict[str, Any], tmp_path: Path, verb: str) -> None:
+    lost = changed(document, {"datasets/users/import/location": "s3://no-such-bucket-1/t/"})
+    said = _said(cloud.run(verb, write(tmp_path, lost)))
+    assert "NoSuchBucket" in said
+    assert "\n" not in said
+
+
+def test_a_campaign_that_is_not_there_is_one_line(cloud: Aws) -> None:
+    arn = "arn:aws:personalize:us-east-1:123456789012:campaign/none"
+    assert "ResourceNotFoundException" in _said(cloud.run("recommend", arn, "u1"))
+
+
+def test_an_apply_that_is_interrupted_is_completed_by_the_next(cloud: Aws, spec: Path) -> None:
+    # It waits for minutes between two looks, so it can't be done before the signal.
+    command = cloud.command("apply", "--json", "--poll", "200", spec)
+    with subprocess.Popen(
+        command, env=cloud.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("create DatasetGroup ")
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, printed) == (130, "")
+    assert said.endswith("Interrupted.\n")
+    assert "Traceback" not in said
+    assert _ok(cloud.run("apply", "--json", *POLL, spec))["campaigns"]
+    assert cloud.emulator.called.count("CreateCampaign") == 1
+    assert cloud.run("plan", "--check", spec).returncode == 0
+
+
+def test_a_real_export_becomes_recommendations_that_similar_users_explain(
+    cloud: Aws, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment of the last test
+    name = f"cli-{next(NAMES)}"
+    cloud.bucket(name)
+    export(str(shop), f"s3://{name}/export", parse(default_text()))
+    imports = {f"datasets/{one}/import/location": f"s3://{name}/export/{one}/" for one in SHOP["datasets"]}
+    spec = write(tmp_path, changed(SHOP, imports | {"name": name, "ssm_prefix": f"/{name}"}))
+    (campaign,) = _ok(cloud.run("apply", "--json", *POLL, spec))["campaigns"].values()
+    baskets = _baskets(cloud, name)
+    user = max(baskets, key=lambda one: (len(baskets[one]), one))
+    similar: Counter[str] = Counter()
+    for other, items in baskets.items():
+        if other != user and items & baskets[user]:
+            similar.update(items - baskets[user])
+    found = cloud.run("recommend", campaign, user, "-n", "10").stdout.split()
+    assert len(set(found)) == 10
+    assert set(found) & set(similar)
+    assert set(found) <= set(similar) | baskets[user]
+
+
+def _baskets(cloud: Aws, bucket: str) -> dict[str, set[str]]:
+    """Return user -> items of the interactions that were exported."""
+    found: dict[str, set[str]] = {}
+    for one in cloud.s3.list_objects_v2(Bucket=bucket, Prefix="export/interactions/")["Contents"]:
+        text = cloud.s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read().decode()
+        for row in csv_.DictReader(text.splitlines()):
+            found.setdefault(row["USER_ID"], set()).add(row["ITEM_ID"])
+    return found
