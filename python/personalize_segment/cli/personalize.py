@@ -2,21 +2,18 @@
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
-from rich.live import Live
 from rich.markup import escape
-from rich.spinner import Spinner
 from rich.table import Table
 
 from ..errors import SpecError
+from .plans import plan_progress, show_plan, waiting
 from .terminal import app, fail, messages
 
 if TYPE_CHECKING:
@@ -32,16 +29,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="For machines, on stdout.")
 PriceFile = Annotated[Path | None, typer.Option("--prices", help="Your own table of prices.", show_default=False)]
 Poll = Annotated[float, typer.Option("--poll", min=0.05, help="Seconds between two looks at what is going on.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
-
-#: The colours of the actions, and those that change something.
-_COLOURS = {
-    "create": "green",
-    "update": "yellow",
-    "replace": "magenta",
-    "delete": "red",
-    "blocked": "bold red",
-    "wait": "cyan",
-}
 
 
 def _told(verb: Callable[P, None]) -> Callable[P, None]:
@@ -78,7 +65,7 @@ def plan(
     if as_json:
         print(json.dumps([_as_dict(step) for step in steps], indent=2))
     else:
-        _show(steps, f"prices of {table.dated}, without warranty")
+        show_plan(steps, f"prices of {table.dated}, without warranty")
     if check and any(step.action != "nothing" for step in steps):
         raise typer.Exit(3)
 
@@ -92,8 +79,8 @@ def apply(spec: SpecFile, as_json: AsJson = False, prices: PriceFile = None, pol
 
     parsed, table, clients = _spec(spec), read_prices(prices), _clients()
     if not as_json:
-        _show(work.plan(clients, parsed, table), f"prices of {table.dated}, without warranty")
-    with _progress() as show:
+        show_plan(work.plan(clients, parsed, table), f"prices of {table.dated}, without warranty")
+    with plan_progress() as show:
         work.apply(clients, parsed, table, _pace(poll), show)
     print(json.dumps(_results(clients, parsed), indent=2))
 
@@ -141,12 +128,12 @@ def destroy(spec: SpecFile, yes: Yes = False, poll: Poll = 20.0) -> None:
     if not steps:
         messages.print("Nothing is there.")
         return
-    _show(steps, "")
+    show_plan(steps, "")
     if not yes:
         if not sys.stdin.isatty():
             fail("nobody to ask: say --yes to delete all of this")
         typer.confirm(f"Delete all of this from {parsed.name}?", abort=True, err=True)
-    with _progress() as show:
+    with plan_progress() as show:
         teardown.destroy(clients, parsed, pace, show)
     messages.print("Nothing is left.")
 
@@ -158,7 +145,7 @@ def import_(spec: SpecFile, poll: Poll = 20.0) -> None:
     from ..provision import training
 
     parsed, clients = _spec(spec), _clients()
-    with _waiting() as show:
+    with waiting() as show:
         jobs = training.import_data(clients, parsed, _pace(poll), show)
     print(json.dumps(jobs, indent=2))
 
@@ -176,7 +163,7 @@ def train(
     from ..provision import training
 
     parsed, clients, pace = _spec(spec), _clients(), _pace(poll)
-    with _waiting() as show:
+    with waiting() as show:
         if rollback:
             done = training.rollback(clients, parsed, pace, show)
         else:
@@ -257,64 +244,3 @@ def _results(clients: "Clients", spec: "Spec") -> dict[str, Any]:
 
 def _as_dict(step: "Step") -> dict[str, Any]:
     return {key: value for key, value in asdict(step).items() if key != "call"}
-
-
-def _show(steps: "list[Step]", title: str) -> None:
-    shown = Table("", "kind", "name", "why", "cost", title=escape(title), title_justify="left")
-    for step in steps:
-        if step.action != "nothing":
-            colour = _COLOURS[step.action]
-            why = f"{step.why}. {step.remedy}." if step.remedy else step.why
-            shown.add_row(
-                f"[{colour}]{step.action}[/]", *(escape(one) for one in (step.kind, step.name, why, step.cost))
-            )
-    if shown.row_count:
-        messages.print(shown)
-    counted = Counter(step.action for step in steps)
-    messages.print(", ".join(f"{number} {action}" for action, number in counted.items()) or "Nothing to do.")
-
-
-@contextmanager
-def _progress() -> "Iterator[Any]":
-    """Yield what shows the plan that is left, as it shrinks, on a terminal; elsewhere a line for each change."""
-    last: dict[str, str] = {}
-
-    def lines(steps: "list[Step]") -> None:
-        for step in steps:
-            if step.action != "nothing" and last.get(step.place) != step.action + step.why:
-                last[step.place] = step.action + step.why
-                messages.print(escape(f"{step.action} {step.place} {step.why}".rstrip()), soft_wrap=True)
-
-    if not messages.is_terminal:
-        yield lines
-        return
-    with Live(console=messages, transient=True, refresh_per_second=8) as live:
-
-        def table(steps: "list[Step]") -> None:
-            left = [step for step in steps if step.action != "nothing"]
-            shown = Table.grid(padding=(0, 2))
-            for step in left[:20]:
-                busy = step.call is not None or step.action == "wait"
-                shown.add_row(
-                    Spinner("dots") if busy else "", step.action, step.kind, escape(step.name), escape(step.why)
-                )
-            shown.add_row("", f"{len(steps) - len(left)} of {len(steps)} done")
-            live.update(shown)
-
-        yield table
-
-
-@contextmanager
-def _waiting() -> "Iterator[Any]":
-    """Yield what shows what is waited for."""
-    last: dict[str, str] = {}
-    with messages.status("…") as spinner:
-
-        def show(what: str, status: str) -> None:
-            if messages.is_terminal:
-                spinner.update(f"{what}: {status}")
-            elif last.get(what) != status:
-                last[what] = status
-                messages.print(escape(f"{what}: {status}"))
-
-        yield show

@@ -18,6 +18,7 @@ from ..mapping import EventMapping, default_text
 from ..mapping import parse as parse_mapping
 from ..strict_json import Object, canonical, keys, load, member
 from ..strict_json import refuse as _refuse
+from . import checks
 
 T = TypeVar("T")
 
@@ -138,12 +139,12 @@ def _spec(document: Any, folder: Path | None) -> Spec:
     body = keys(document, "$", required=("version", "name", "datasets"), optional=optional)
     if body["version"] != 1 or isinstance(body["version"], bool):
         _refuse("$.version", f"is {json.dumps(body['version'])}", "Write 1")
-    name = _match(body["name"], "$.name", _STACK, "Write 1 to 24 letters, digits and -")
+    name = checks.match(body["name"], "$.name", _STACK, "Write 1 to 24 letters, digits and -")
     mapping = _mapping(body.get("event_mapping"), folder)
     domain = body.get("domain")
     if domain is not None and (not isinstance(domain, str) or domain not in DOMAINS):
         _refuse("$.domain", f"is {json.dumps(domain)}", f"Write {' or '.join(DOMAINS)}, or leave it out")
-    role = _arn(body.get("role_arn"), "$.role_arn", "iam")
+    role = checks.arn(body.get("role_arn"), "$.role_arn", "iam")
     datasets = _datasets(body["datasets"], mapping, role)
     if domain is not None:
         types = {
@@ -163,21 +164,22 @@ def _spec(document: Any, folder: Path | None) -> Spec:
     recommenders = _each(body, "recommenders", lambda key, value, at: _recommender(key, value, at, domain))
     if recommenders and domain is None:
         _refuse("$.recommenders", "are for domain groups", 'Add "domain", or use "solutions" and "campaigns"')
-    filters = dict(_each(body, "filters", lambda key, value, at: (key, _text(value, at, 2500))))
+    filters = dict(_each(body, "filters", lambda key, value, at: (key, checks.text(value, at, 2500))))
     prefix = body.get("ssm_prefix")
     if prefix is not None:
-        _match(prefix, "$.ssm_prefix", re.compile(r"(/[\w.-]+)+"), "Write a path such as /shop/personalize")
+        checks.match(prefix, "$.ssm_prefix", re.compile(r"(/[\w.-]+)+"), "Write a path such as /shop/personalize")
     kms_key, kms_role = (
-        _arn(body.get("kms_key_arn"), "$.kms_key_arn", "kms"),
-        _arn(body.get("kms_role_arn"), "$.kms_role_arn", "iam"),
+        checks.arn(body.get("kms_key_arn"), "$.kms_key_arn", "kms"),
+        checks.arn(body.get("kms_role_arn"), "$.kms_role_arn", "iam"),
     )
     if (kms_key is None) != (kms_role is None):
         _refuse("$.kms_key_arn", "and kms_role_arn belong together", "Write both or neither")
     return Spec(
         name=name, domain=domain, kms_key=kms_key, kms_role=kms_role, role=role, mapping=mapping,
-        datasets=datasets, tracker=_flag(body.get("event_tracker", True), "$.event_tracker"),
+        datasets=datasets, tracker=checks.flag(body.get("event_tracker", True), "$.event_tracker"),
         solutions=tuple(solutions), campaigns=tuple(campaigns), recommenders=tuple(recommenders), filters=filters,
-        attribution=_attribution(body.get("metric_attribution"), role), tags=_tags(body.get("tags")), ssm_prefix=prefix,
+        attribution=_attribution(body.get("metric_attribution"), role), tags=checks.tags(body.get("tags")),
+        ssm_prefix=prefix,
     )  # fmt: skip
 
 
@@ -211,7 +213,7 @@ def _datasets(value: Any, mapping: EventMapping, role: str | None) -> tuple[Data
             mode = where.get("mode", "FULL")
             if mode not in ("FULL", "INCREMENTAL"):
                 _refuse(f"{at}.import.mode", f"is {json.dumps(mode)}", "Write FULL or INCREMENTAL")
-            load_ = Import(_s3(where["location"], f"{at}.import.location"), mode)
+            load_ = Import(checks.s3(where["location"], f"{at}.import.location"), mode)
             if role is None:
                 _refuse("$", "has no 'role_arn'", "Add the role with which Personalize reads the bucket")
         made.append(Dataset(key, key.upper(), json.dumps(avro.schema(known[key])), load_))
@@ -224,14 +226,14 @@ def _solution(key: str, value: Any, at: str, datasets: tuple[Dataset, ...]) -> S
     days = None
     if training is not False:
         every = keys(training, f"{at}.automatic_training", required=("every_days",), optional=())
-        days = _integer(every["every_days"], f"{at}.automatic_training.every_days", 1, 30)
+        days = checks.integer(every["every_days"], f"{at}.automatic_training.every_days", 1, 30)
     events = []
     if not isinstance(body.get("events", []), list):
         _refuse(f"{at}.events", "is no list", 'Write such as [{"event_type": "Purchase"}]')
     for number, one in enumerate(body.get("events", [])):
         where = f"{at}.events[{number}]"
         event = keys(one, where, required=("event_type",), optional=("value_threshold", "weight"))
-        made: dict[str, Any] = {"eventType": _text(event["event_type"], f"{where}.event_type", 256)}
+        made: dict[str, Any] = {"eventType": checks.text(event["event_type"], f"{where}.event_type", 256)}
         for mine, theirs in (("value_threshold", "eventValueThreshold"), ("weight", "weight")):
             if mine in event:
                 number = isinstance(event[mine], int | float) and not isinstance(event[mine], bool)
@@ -242,7 +244,7 @@ def _solution(key: str, value: Any, at: str, datasets: tuple[Dataset, ...]) -> S
     columns = None
     if "columns" in body:
         columns = {
-            name.upper(): _names(some, f"{at}.columns.{name}")
+            name.upper(): checks.names(some, f"{at}.columns.{name}")
             for name, some in keys(
                 body["columns"], f"{at}.columns", optional=tuple(each.key for each in datasets)
             ).items()
@@ -256,8 +258,8 @@ def _solution(key: str, value: Any, at: str, datasets: tuple[Dataset, ...]) -> S
                 f"has {unknown[0]}, which the mapping has not",
                 "Use columns of the mapping",
             )
-    recipe = _recipe(body["recipe"], f"{at}.recipe")
-    if _family(recipe) is not None:
+    recipe = checks.recipe(body["recipe"], f"{at}.recipe")
+    if checks.family(recipe) is not None:
         _refuse(
             f"{at}.recipe",
             "is a domain's use case",
@@ -274,15 +276,15 @@ def _campaign(key: str, value: Any, at: str, solutions: set[str]) -> Campaign:
             f"names no solution: {json.dumps(body['solution'])}",
             f"Write one of {', '.join(sorted(solutions))}",
         )
-    tps = _integer(body.get("minimum_tps", 1), f"{at}.minimum_tps", 1, 500)
-    return Campaign(key, body["solution"], tps, _flag(body.get("follow_latest", True), f"{at}.follow_latest"))
+    tps = checks.integer(body.get("minimum_tps", 1), f"{at}.minimum_tps", 1, 500)
+    return Campaign(key, body["solution"], tps, checks.flag(body.get("follow_latest", True), f"{at}.follow_latest"))
 
 
 def _recommender(key: str, value: Any, at: str, domain: str | None) -> Recommender:
     body = keys(value, at, required=("recipe",), optional=("minimum_tps",))
-    tps = _integer(body.get("minimum_tps", 1), f"{at}.minimum_tps", 1, 500)
-    recipe = _recipe(body["recipe"], f"{at}.recipe")
-    if domain is not None and _family(recipe) != domain:
+    tps = checks.integer(body.get("minimum_tps", 1), f"{at}.minimum_tps", 1, 500)
+    recipe = checks.recipe(body["recipe"], f"{at}.recipe")
+    if domain is not None and checks.family(recipe) != domain:
         _refuse(f"{at}.recipe", f"is not of the domain {domain}", "Choose a use case of this domain")
     return Recommender(key, recipe, tps)
 
@@ -298,91 +300,17 @@ def _attribution(value: Any, role: str | None) -> Attribution | None:
     for name, one in keys(body["metrics"], f"{at}.metrics").items():
         where = f"{at}.metrics{member(name)}"
         metric = keys(one, where, required=("event_type", "expression"), optional=())
-        metrics[name] = tuple(_text(metric[part], f"{where}.{part}", 256) for part in ("event_type", "expression"))
+        metrics[name] = tuple(
+            checks.text(metric[part], f"{where}.{part}", 256) for part in ("event_type", "expression")
+        )
     if not metrics:
         _refuse(f"{at}.metrics", "are none", "Name at least one, or leave metric_attribution out")
-    return Attribution(metrics, _s3(body["location"], f"{at}.location"))  # type: ignore[arg-type]
+    return Attribution(metrics, checks.s3(body["location"], f"{at}.location"))  # type: ignore[arg-type]
 
 
 def _each(body: dict[str, Any], part: str, make: Callable[[str, Any, str], T]) -> list[T]:
     made = []
     for key, value in keys(body.get(part, Object()), f"$.{part}").items():
         at = f"$.{part}{member(key)}"
-        made.append(make(_match(key, at, _PART, "Name it with 1 to 24 letters, digits and -"), value, at))
+        made.append(make(checks.match(key, at, _PART, "Name it with 1 to 24 letters, digits and -"), value, at))
     return made
-
-
-def _recipe(value: Any, at: str) -> str:
-    name = _match(
-        value,
-        at,
-        re.compile(r"(arn:aws[\w-]*:personalize:::recipe/)?aws-[a-z0-9-]+"),
-        "Write a recipe such as aws-user-personalization-v2",
-    )
-    return name if name.startswith("arn:") else f"arn:aws:personalize:::recipe/{name}"
-
-
-def _family(recipe: str) -> str | None:
-    """Return the domain whose use case a recipe is."""
-    name = recipe.rpartition("/")[2]
-    return "ECOMMERCE" if name.startswith("aws-ecomm-") else "VIDEO_ON_DEMAND" if name.startswith("aws-vod-") else None
-
-
-def _tags(value: Any) -> dict[str, str]:
-    tags = {}
-    for key, one in keys(Object() if value is None else value, "$.tags").items():
-        at = f"$.tags{member(key)}"
-        if not 0 < len(key) <= 128 or key.lower().startswith("aws:"):
-            _refuse(at, "is no name of a tag", "Write 1 to 128 characters that don't begin with aws:")
-        tags[key] = _text(one, at, 256)
-    return tags
-
-
-def _names(value: Any, at: str) -> list[str]:
-    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
-        _refuse(at, "is no list of columns", 'Write such as ["ITEM_ID", "CATEGORY"]')
-    return sorted(value)
-
-
-def _s3(value: Any, at: str) -> str:
-    text = _match(
-        value,
-        at,
-        re.compile(r"s3://[a-z0-9.-]{3,63}/.*[^/].*"),
-        "Write a folder such as s3://bucket/transformed/items/",
-    )
-    if len(text) > 256:
-        _refuse(at, "is longer than 256 characters", "Use a shorter path")
-    return text if text.endswith("/") else text + "/"
-
-
-def _arn(value: Any, at: str, service: str) -> str | None:
-    return (
-        None
-        if value is None
-        else _match(value, at, re.compile(rf"arn:aws[\w-]*:{service}:.*:\d{{12}}:.+"), f"Write an ARN of {service}")
-    )
-
-
-def _match(value: Any, at: str, pattern: re.Pattern[str], remedy: str) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        _refuse(at, f"is {json.dumps(value, ensure_ascii=False)[:80]}", remedy)
-    return value
-
-
-def _text(value: Any, at: str, most: int) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= most:
-        _refuse(at, "is no text of the right length", f"Write 1 to {most} characters")
-    return value
-
-
-def _integer(value: Any, at: str, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:
-        _refuse(at, f"is {json.dumps(value)[:40]}", f"Write a whole number from {low} to {high}")
-    return value
-
-
-def _flag(value: Any, at: str) -> bool:
-    if not isinstance(value, bool):
-        _refuse(at, "is neither true nor false", "Write true or false")
-    return value

@@ -1,0 +1,88 @@
+"""How plans, and what is waited for, look on a terminal and elsewhere."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.table import Table
+
+from .terminal import messages
+
+if TYPE_CHECKING:
+    from ..provision.draft import Step
+
+#: The colours of the actions, and those that change something.
+_COLOURS = {
+    "create": "green",
+    "update": "yellow",
+    "replace": "magenta",
+    "delete": "red",
+    "blocked": "bold red",
+    "wait": "cyan",
+}
+
+
+def show_plan(steps: "list[Step]", title: str) -> None:
+    """Print the lines of a plan that do something, and how many there are of each kind: to stderr."""
+    shown = Table("", "kind", "name", "why", "cost", title=escape(title), title_justify="left")
+    for step in steps:
+        if step.action != "nothing":
+            colour = _COLOURS[step.action]
+            why = f"{step.why}. {step.remedy}." if step.remedy else step.why
+            shown.add_row(
+                f"[{colour}]{step.action}[/]", *(escape(one) for one in (step.kind, step.name, why, step.cost))
+            )
+    if shown.row_count:
+        messages.print(shown)
+    counted = Counter(step.action for step in steps)
+    messages.print(", ".join(f"{number} {action}" for action, number in counted.items()) or "Nothing to do.")
+
+
+@contextmanager
+def plan_progress() -> "Iterator[Any]":
+    """Yield what shows the plan that is left, as it shrinks, on a terminal; elsewhere a line for each change."""
+    last: dict[str, str] = {}
+
+    def lines(steps: "list[Step]") -> None:
+        for step in steps:
+            if step.action != "nothing" and last.get(step.place) != step.action + step.why:
+                last[step.place] = step.action + step.why
+                messages.print(escape(f"{step.action} {step.place} {step.why}".rstrip()), soft_wrap=True)
+
+    if not messages.is_terminal:
+        yield lines
+        return
+    with Live(console=messages, transient=True, refresh_per_second=8) as live:
+
+        def table(steps: "list[Step]") -> None:
+            left = [step for step in steps if step.action != "nothing"]
+            shown = Table.grid(padding=(0, 2))
+            for step in left[:20]:
+                busy = step.call is not None or step.action == "wait"
+                shown.add_row(
+                    Spinner("dots") if busy else "", step.action, step.kind, escape(step.name), escape(step.why)
+                )
+            shown.add_row("", f"{len(steps) - len(left)} of {len(steps)} done")
+            live.update(shown)
+
+        yield table
+
+
+@contextmanager
+def waiting() -> "Iterator[Any]":
+    """Yield what shows what is waited for."""
+    last: dict[str, str] = {}
+    with messages.status("…") as spinner:
+
+        def show(what: str, status: str) -> None:
+            if messages.is_terminal:
+                spinner.update(f"{what}: {status}")
+            elif last.get(what) != status:
+                last[what] = status
+                messages.print(escape(f"{what}: {status}"))
+
+        yield show

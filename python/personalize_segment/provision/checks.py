@@ -1,0 +1,92 @@
+"""What values a spec may hold: each returns the value, or refuses it with its JSON path and the remedy."""
+
+import json
+import re
+from typing import Any
+
+from ..strict_json import Object, keys, member, refuse
+
+
+def match(value: Any, at: str, pattern: re.Pattern[str], remedy: str) -> str:
+    """Return a text that fits a pattern."""
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        refuse(at, f"is {json.dumps(value, ensure_ascii=False)[:80]}", remedy)
+    return value
+
+
+def text(value: Any, at: str, most: int) -> str:
+    """Return a text of 1 to `most` characters."""
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        refuse(at, "is no text of the right length", f"Write 1 to {most} characters")
+    return value
+
+
+def integer(value: Any, at: str, low: int, high: int) -> int:
+    """Return a whole number within bounds."""
+    if type(value) is not int or not low <= value <= high:
+        refuse(at, f"is {json.dumps(value)[:40]}", f"Write a whole number from {low} to {high}")
+    return value
+
+
+def flag(value: Any, at: str) -> bool:
+    """Return true or false."""
+    if not isinstance(value, bool):
+        refuse(at, "is neither true nor false", "Write true or false")
+    return value
+
+
+def names(value: Any, at: str) -> list[str]:
+    """Return the names of columns, sorted."""
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        refuse(at, "is no list of columns", 'Write such as ["ITEM_ID", "CATEGORY"]')
+    return sorted(value)
+
+
+def tags(value: Any) -> dict[str, str]:
+    """Return tags; none for null."""
+    tags = {}
+    for key, one in keys(Object() if value is None else value, "$.tags").items():
+        at = f"$.tags{member(key)}"
+        if not 0 < len(key) <= 128 or key.lower().startswith("aws:"):
+            refuse(at, "is no name of a tag", "Write 1 to 128 characters that don't begin with aws:")
+        tags[key] = text(one, at, 256)
+    return tags
+
+
+def arn(value: Any, at: str, service: str) -> str | None:
+    """Return an ARN of a service; None for null."""
+    return (
+        None
+        if value is None
+        else match(value, at, re.compile(rf"arn:aws[\w-]*:{service}:.*:\d{{12}}:.+"), f"Write an ARN of {service}")
+    )
+
+
+def s3(value: Any, at: str) -> str:
+    """Return a folder in S3, with a slash at its end."""
+    text = match(
+        value,
+        at,
+        re.compile(r"s3://[a-z0-9.-]{3,63}/.*[^/].*"),
+        "Write a folder such as s3://bucket/transformed/items/",
+    )
+    if len(text) > 256:
+        refuse(at, "is longer than 256 characters", "Use a shorter path")
+    return text if text.endswith("/") else text + "/"
+
+
+def recipe(value: Any, at: str) -> str:
+    """Return the ARN of a recipe, which may stand there by name."""
+    name = match(
+        value,
+        at,
+        re.compile(r"(arn:aws[\w-]*:personalize:::recipe/)?aws-[a-z0-9-]+"),
+        "Write a recipe such as aws-user-personalization-v2",
+    )
+    return name if name.startswith("arn:") else f"arn:aws:personalize:::recipe/{name}"
+
+
+def family(recipe: str) -> str | None:
+    """Return the domain whose use case a recipe is."""
+    name = recipe.rpartition("/")[2]
+    return "ECOMMERCE" if name.startswith("aws-ecomm-") else "VIDEO_ON_DEMAND" if name.startswith("aws-vod-") else None
