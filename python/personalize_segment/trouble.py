@@ -10,8 +10,8 @@ from typing import NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-#: Codes of 4xx that pass: throttling by its many names, clocks and keys that are renewed, a resource in change.
-PASSING = frozenset(
+#: Throttling by its many names.
+THROTTLED = frozenset(
     {
         "Throttling",
         "ThrottlingException",
@@ -20,23 +20,28 @@ PASSING = frozenset(
         "RequestThrottledException",
         "RequestLimitExceeded",
         "TooManyRequestsException",
-        "LimitExceededException",
         "SlowDown",
+        "ProvisionedThroughputExceededException",
+        "BandwidthLimitExceeded",
+        "PriorRequestNotComplete",
+        "EC2ThrottledException",
+        "OverLimit",
+        "KmsThrottled",
+    }
+)
+#: Codes of 4xx that pass: throttling, clocks and keys that are renewed, a resource in change.
+PASSING = THROTTLED | frozenset(
+    {
+        "LimitExceededException",
         "RequestTimeout",
         "RequestTimeoutException",
         "RequestExpired",
         "ExpiredToken",
         "ExpiredTokenException",
         "ResourceInUseException",
-        "ProvisionedThroughputExceededException",
         "TransactionInProgressException",
-        "BandwidthLimitExceeded",
-        "PriorRequestNotComplete",
-        "EC2ThrottledException",
         "RequestTimeTooSkewed",
         "RequestInTheFuture",
-        "OverLimit",
-        "KmsThrottled",
     }
 )
 #: Codes that speak of the records, not of the caller or the resource: one of several may be to blame.

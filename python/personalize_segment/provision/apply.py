@@ -14,6 +14,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import ProvisionError
+from ..trouble import THROTTLED
 from . import failures
 from . import plan as planning
 from .account import Account, observe
@@ -21,15 +22,12 @@ from .draft import Step
 from .prices import Prices
 from .spec import Spec
 
-#: Codes after which looking again is the answer: someone was faster, is slower, or asks us to be.
+#: Codes after which looking again is the answer: someone was faster, or is slower.
 AGAIN = frozenset(
     {
         "ResourceAlreadyExistsException",
         "ResourceInUseException",
         "ResourceNotFoundException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
         "TooManyUpdates",
     }
 )
@@ -218,7 +216,7 @@ def patiently(call: Callable[[], Any], place: str, pace: Pace) -> Any:
             return call()
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-            busy = status >= 500 or status == 429 or "Throttl" in error.response["Error"]["Code"]
+            busy = status >= 500 or status == 429 or error.response["Error"]["Code"] in THROTTLED
             if not busy:
                 raise
             problem = f"AWS is in trouble ({error.response['Error']['Code']})"
