@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stack import COLOR, DOMAIN, MAPPING, SHOP, Cloud, changed, cloud
+from stack import COLOR, DOMAIN, MAPPING, SHOP, Cloud, changed, cloud, read
 
 from personalize_segment.errors import ProvisionError
 
@@ -107,3 +107,19 @@ def test_a_schema_that_can_not_change_blocks(account: Cloud, path: str, value: A
     assert caught.value.remedy == blocked.remedy
     assert blocked.remedy.startswith(("Give the spec another name", "Make the new field optional"))
     assert account.everything() == before
+
+
+def test_a_dataset_with_the_right_columns_is_adopted_whatever_its_schema_is_called(account: Cloud) -> None:
+    client = account.client()
+    arn = client.create_dataset_group(name="shop")["datasetGroupArn"]
+    spec = {"version": 1, "name": "shop", "datasets": {"interactions": {}}}
+    schema = read(spec).datasets[0].schema
+    by_hand = client.create_schema(name="by-hand", schema=schema)["schemaArn"]
+    account.emulator.clock.advance(3600)
+    client.create_dataset(name="by-hand", datasetGroupArn=arn, datasetType="Interactions", schemaArn=by_hand)
+    account.emulator.clock.advance(3600)
+    assert [one for one in account.plan(spec) if one.action == "blocked"] == []
+    account.apply(spec)
+    assert account.plan(spec) == []
+    account.destroy(spec)
+    assert [one["schemaArn"] for one in client.list_schemas()["schemas"]] == [by_hand]

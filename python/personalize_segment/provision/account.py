@@ -59,6 +59,8 @@ class Account:
 
     group: Found | None = None
     schemas: list[Found] = field(default_factory=list)
+    #: Schemas of adopted datasets, which somebody made by other names: used, never deleted.
+    other_schemas: list[Found] = field(default_factory=list)
     datasets: dict[str, Found] = field(default_factory=dict)
     imports: dict[str, list[Found]] = field(default_factory=dict)
     tracker: Found | None = None
@@ -105,6 +107,10 @@ def _inside(look: "_Look", account: Account, spec: Spec) -> None:
     for one in look("Dataset", **group):
         account.datasets[one.detail["datasetType"].upper()] = one
         account.imports[one.arn] = list(look("DatasetImportJob", mine, datasetArn=one.arn))
+    known = {one.arn for one in account.schemas}
+    others = {one.detail["schemaArn"] for one in account.datasets.values()} - known
+    if others:
+        account.other_schemas = [one for one in look("Schema") if one.arn in others]
     account.tracker = next(iter(look("EventTracker", **group)), None)
     for one in look("Solution", **group):
         campaigns = list(look("Campaign", solutionArn=one.arn))

@@ -33,7 +33,7 @@ def dataset(draft: Draft, one: Dataset, group: str | None) -> bool:
     spec, name = draft.spec, f"{draft.spec.name}-{one.key}"
     found = draft.account.datasets.get(one.type)
     fields = json.loads(one.schema)
-    schemas = {schema.arn: schema for schema in draft.account.schemas}
+    schemas = {schema.arn: schema for schema in [*draft.account.schemas, *draft.account.other_schemas]}
     there = schemas.get(found.detail["schemaArn"]) if found else None
     schema_name = f"{name}-{digest(fields, spec.domain)}"
     schema = next((each for each in draft.account.schemas if each.name == schema_name), None)
