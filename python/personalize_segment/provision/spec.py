@@ -16,6 +16,7 @@ from .. import avro
 from ..errors import MappingError, SpecError
 from ..mapping import EventMapping, default_text
 from ..mapping import parse as parse_mapping
+from ..outputs import holding, of_terraform
 from ..strict_json import Object, canonical, keys, load, member
 from ..strict_json import refuse as _refuse
 from . import checks
@@ -117,10 +118,9 @@ def read(text: str, folder: Path | None = None) -> Spec:
     """
     try:
         document = load(text)
-        outputs = isinstance(document, Object) and list(document.values())
-        if outputs and all(isinstance(one, Object) and {"value", "type"} <= set(one) for one in outputs):
-            found: list[Any] = outputs
-            specs = [one["value"] for one in found if isinstance(one["value"], Object) and "datasets" in one["value"]]
+        values = of_terraform(document)
+        if values is not None:
+            specs = holding(values, "datasets")
             if len(specs) != 1:
                 _refuse(
                     "$", "is neither a spec nor outputs of Terraform with one", "Pass the output that holds the spec"
