@@ -63,6 +63,15 @@ def spark() -> Iterator[SparkSession]:
 
 
 @pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the zip of `make package`, built anew."""
+    script = Path(__file__).parents[1] / "tools" / "package.py"
+    output = tmp_path_factory.mktemp("package") / "personalize-segment.zip"
+    subprocess.run([sys.executable, script, "--output", output], check=True, capture_output=True)
+    return output
+
+
+@pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
     """Yield the URL of an S3 that lives as long as the tests do."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

@@ -1,5 +1,7 @@
 """Every setting has its default, takes what the table says, and refuses anything else with its name."""
 
+import base64
+import gzip
 import traceback
 from dataclasses import fields
 from typing import Any
@@ -36,7 +38,14 @@ GOOD: dict[str, tuple[str, Any, list[tuple[str, Any]]]] = {
         None,
         [("key", "key"), ("secretsmanager:a/b#c", Reference("secretsmanager", "a/b", "c"))],
     ),
-    "event_mapping": ("mapping", parse(default_text()), [(SMALLEST, parse(SMALLEST))]),
+    "event_mapping": (
+        "mapping",
+        parse(default_text()),
+        [
+            (SMALLEST, parse(SMALLEST)),
+            (f"gzip:{base64.b64encode(gzip.compress(SMALLEST.encode())).decode()}", parse(SMALLEST)),
+        ],
+    ),
     "personalize_region": ("region", None, [("eu-west-1", "eu-west-1"), ("us-gov-west-1", "us-gov-west-1")]),
     "personalize_users_dataset_arn": (
         "users", None, [(f"{ARN}:dataset/shop/USERS", f"{ARN}:dataset/shop/USERS"), ("ssm:/shop/x", SSM)],

@@ -147,6 +147,9 @@ def _count(decision: str, reason: str) -> None:
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
     metrics.add_dimension("decision", decision)
     metrics.add_dimension("reason", reason or "none")
+    # An alarm names every dimension of a metric: these sets leave the reason, then the decision, out.
+    metrics.add_dimensions(service=SERVICE, decision=decision)
+    metrics.add_dimensions(service=SERVICE)
     metrics.add_metric("Events", MetricUnit.Count, 1)
     _write(metrics)
 

@@ -4,8 +4,11 @@ They come from environment variables. The names in lower case are those of Segme
 documentation and their like.
 """
 
+import base64
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
@@ -127,7 +130,16 @@ def _paths(text: str) -> tuple[tuple[str, Path], ...]:
         raise ValueError(f"at {error.place}: {error.problem}", error.remedy) from None
 
 
+#: What the text of a mapping begins with that is compressed, since Lambda takes 4 KB of environment in all.
+GZIP = "gzip:"
+
+
 def _mapping(text: str) -> EventMapping:
+    if text.startswith(GZIP):
+        try:
+            text = gzip.decompress(base64.b64decode(text.removeprefix(GZIP), validate=True)).decode()
+        except (ValueError, OSError, EOFError, zlib.error):
+            raise ValueError("is no gzip in base64", f"Write {GZIP} and what Terraform's base64gzip gives") from None
     try:
         return parse(text or default_text())
     except MappingError as error:
@@ -163,7 +175,7 @@ class Settings:
     )  # fmt: skip
     mapping: EventMapping = _setting(
         "event_mapping", _mapping, "", "JSON",
-        "The event mapping. Empty: the one that ships with the package.",
+        "The event mapping, or gzip: and its gzip in base64. Empty: the one that ships with the package.",
     )  # fmt: skip
     region: str | None = _setting(
         "personalize_region", _optional(_region), "", "region",

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -237,6 +238,33 @@ def times_in_a_task_s_result_are_text(server: Server) -> object:
     done = execute(server, sdk_task("sfn:listActivities", {}))
     made = json.loads(done.get("output", "{}"))
     return arn in json.dumps(made) and made["Activities"][0]["CreationDate"].endswith("Z")
+
+
+@of(step_functions.start_time_as_text)
+def functions_on_texts_take_the_time_of_an_execution_s_start(server: Server) -> object:
+    day = "States.ArrayGetItem(States.StringSplit($$.Execution.StartTime, 'T'), 0)"
+    done = execute(server, {"Type": "Pass", "Parameters": {"day.$": day}, "End": True})
+    started = done.get("startDate")
+    return (
+        started is not None and json.loads(done.get("output", "{}")).get("day") == f"{started.astimezone(UTC):%Y-%m-%d}"
+    )
+
+
+@of(moto_patches.redshift_statements)
+def a_batch_of_statements_runs_once_for_a_token_and_ends(server: Server) -> object:
+    data = client(server, "redshift-data")
+    batch = {
+        "Database": "dev",
+        "WorkgroupName": "lake",
+        "Sqls": ["SELECT 1", "SELECT 2"],
+        "ClientToken": fresh("token"),
+    }
+    try:
+        ids = {data.batch_execute_statement(**batch)["Id"] for _ in range(2)}
+    except ClientError:
+        return False
+    found = data.describe_statement(Id=ids.pop())
+    return not ids and (found["Status"], found["QueryString"]) == ("FINISHED", "SELECT 1;\nSELECT 2")
 
 
 def machine_of(state: dict[str, Any]) -> dict[str, Any]:

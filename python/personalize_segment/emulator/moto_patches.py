@@ -182,6 +182,42 @@ def redrive_policy_without_blanks() -> list[Replacement]:
     return [(Queue, "attributes", property(answered))]
 
 
+def redshift_statements() -> list[Replacement]:
+    """The Data API of Redshift takes batches, one for each client token, and statements end.
+
+    moto has single statements only, which go on for ever. Nothing runs them, here neither.
+    """
+    from moto.redshiftdata.models import RedshiftDataAPIServiceBackend
+    from moto.redshiftdata.responses import RedshiftDataAPIServiceResponse
+
+    describe = RedshiftDataAPIServiceBackend.describe_statement
+
+    def describe_statement(self: Any, statement_id: str) -> Any:
+        statement = describe(self, statement_id)
+        if statement.status == "STARTED":
+            statement.status = "FINISHED"
+        return statement
+
+    def batch_execute_statement(self: Any) -> Any:
+        names = ("ClusterIdentifier", "Database", "DbUser", "SecretArn")
+        asked = {name: self._get_param(name) for name in (*names, "WorkgroupName", "ClientToken")}
+        backend, token = self.redshiftdata_backend, asked.pop("ClientToken")
+        known = (one for one in backend.statements.values() if token and getattr(one, "token", None) == token)
+        statement = next(known, None)
+        if statement is None:
+            sql = ";\n".join(self._get_param("Sqls"))
+            cluster, database, user, secret = (asked[name] for name in names)
+            statement = backend.execute_statement(cluster, database, user, [], secret, sql)
+            statement.token = token
+        given = {name: value for name, value in asked.items() if value}
+        return 200, {}, json.dumps(given | {"Id": statement.id, "CreatedAt": statement.created_at})
+
+    return [
+        (RedshiftDataAPIServiceBackend, "describe_statement", describe_statement),
+        (RedshiftDataAPIServiceResponse, "batch_execute_statement", batch_execute_statement),
+    ]
+
+
 PATCHES: tuple[Patch, ...] = (
     tls_only_bucket_policy,
     bucket_notifications_to_eventbridge,
@@ -189,4 +225,5 @@ PATCHES: tuple[Patch, ...] = (
     queue_keeps_its_policy,
     redrive_allow_policy,
     redrive_policy_without_blanks,
+    redshift_statements,
 )

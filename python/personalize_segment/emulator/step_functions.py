@@ -147,6 +147,20 @@ def times_as_text() -> list[Replacement]:
     return [(base, "_after_eval_execution", _after_eval_execution)]
 
 
+def start_time_as_text() -> list[Replacement]:
+    """`$$.Execution.StartTime` is ISO-8601 text; moto has a datetime object, on which functions on texts fail."""
+    from moto.stepfunctions.parser.backend.execution import Execution
+
+    original = Execution.get_start_execution_details
+
+    def get_start_execution_details(self: Any) -> Any:
+        details: Any = original(self)
+        details.start_time = _time(details.start_time)
+        return details
+
+    return [(Execution, "get_start_execution_details", get_start_execution_details)]
+
+
 def _time(value: Any) -> str:
     if not isinstance(value, datetime):
         return str(value)
@@ -177,4 +191,5 @@ PATCHES: tuple[Patch, ...] = (
     sdk_errors,
     glue_job_runs,
     times_as_text,
+    start_time_as_text,
 )

@@ -1,0 +1,71 @@
+data "aws_iam_policy_document" "bucket" {
+  statement {
+    sid    = "DenyPlainHttp"
+    effect = "Deny"
+    # A denial, so every action: a list would forget some, and Security Hub (S3.5) looks for this form.
+    actions   = ["s3:*"]
+    resources = [local.arn, "${local.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = {
+      # Without s3:prefix: how Personalize asks for a folder is not documented, and names alone give no content.
+      PersonalizeListsTheBucket = {
+        action    = "s3:ListBucket"
+        resources = [local.arn]
+      }
+      PersonalizeReadsItsInput = {
+        action    = "s3:GetObject"
+        resources = [for name in ["transformed", "deletions", "batch"] : "${local.arn}/${var.prefixes[name]}*"]
+      }
+      PersonalizeWritesItsResults = {
+        action    = "s3:PutObject"
+        resources = [for name in ["reports", "batch"] : "${local.arn}/${var.prefixes[name]}*"]
+      }
+    }
+
+    content {
+      sid       = statement.key
+      actions   = [statement.value.action]
+      resources = statement.value.resources
+
+      principals {
+        type        = "Service"
+        identifiers = ["personalize.amazonaws.com"]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local.account]
+      }
+
+      condition {
+        test     = "ArnLike"
+        variable = "aws:SourceArn"
+        values   = ["arn:${local.partition}:personalize:${local.region}:${local.account}:*"]
+      }
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "data" {
+  count = local.made ? 1 : 0
+
+  bucket = aws_s3_bucket.data[0].bucket
+  policy = data.aws_iam_policy_document.bucket.json
+
+  # Both change who may come in, and S3 refuses two such changes at once.
+  depends_on = [aws_s3_bucket_public_access_block.data]
+}

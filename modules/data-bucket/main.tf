@@ -1,0 +1,133 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name of a bucket that is there, or leave it out.
+  count = var.existing_bucket == null ? 0 : 1
+
+  bucket = var.existing_bucket.name
+
+  lifecycle {
+    postcondition {
+      condition     = self.region == data.aws_region.current.name
+      error_message = "The bucket ${self.bucket} is in ${self.region}: Personalize reads only buckets of its own region. Write one of ${data.aws_region.current.name}, or leave existing_bucket out."
+    }
+  }
+}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+
+  made = var.existing_bucket == null
+  # Not taken from aws_s3_bucket, so that policies are known at plan.
+  name = local.made ? coalesce(var.bucket_name, "${var.name}-personalize-${local.account}-${local.region}") : data.aws_s3_bucket.existing[0].bucket
+  arn  = "arn:${local.partition}:s3:::${local.name}"
+}
+
+resource "aws_s3_bucket" "data" {
+  #checkov:skip=CKV_AWS_18:Who reads is in CloudTrail's data events, which an account has once for all buckets.
+  #checkov:skip=CKV_AWS_144:Everything here can be made again from Segment, which replays its logs.
+  #checkov:skip=CKV_AWS_145:A KMS key has a price and needs grants in three services; it is one input away.
+  #checkov:skip=CKV2_AWS_62:Nobody listens for events of this bucket: refresh runs by a schedule.
+  count = local.made ? 1 : 0
+
+  bucket        = local.name
+  force_destroy = var.force_destroy
+  tags          = var.tags
+}
+
+resource "aws_s3_bucket_public_access_block" "data" {
+  count = local.made ? 1 : 0
+
+  bucket                  = aws_s3_bucket.data[0].bucket
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "data" {
+  count = local.made ? 1 : 0
+
+  bucket = aws_s3_bucket.data[0].bucket
+
+  rule {
+    # Segment's S3 destination sets an ACL that hands the object to this account, which S3 then still accepts.
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "data" {
+  count = local.made ? 1 : 0
+
+  bucket = aws_s3_bucket.data[0].bucket
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "data" {
+  count = local.made ? 1 : 0
+
+  bucket = aws_s3_bucket.data[0].bucket
+
+  rule {
+    # One request to KMS for many objects.
+    bucket_key_enabled = var.kms_key_arn != null
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = var.kms_key_arn == null ? "AES256" : "aws:kms"
+      kms_master_key_id = var.kms_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "data" {
+  count = local.made ? 1 : 0
+
+  bucket = aws_s3_bucket.data[0].bucket
+
+  rule {
+    id     = "everything"
+    status = "Enabled"
+
+    filter {}
+
+    expiration {
+      # Of what expired nothing else would stay but its delete marker.
+      expired_object_delete_marker = true
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.lifecycle_days.noncurrent
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = var.lifecycle_days.uploads
+    }
+  }
+
+  dynamic "rule" {
+    for_each = ["transformed", "batch", "deletions"]
+
+    content {
+      id     = rule.value
+      status = "Enabled"
+
+      filter {
+        prefix = var.prefixes[rule.value]
+      }
+
+      expiration {
+        days = var.lifecycle_days.derived
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.data]
+}

@@ -1,0 +1,26 @@
+output "bucket" {
+  description = "Object with the bucket's name and ARN; it is there, versioned, encrypted and closed to the public before anybody gets it."
+  value = {
+    name = local.name
+    arn  = local.arn
+  }
+
+  depends_on = [
+    aws_s3_bucket.data,
+    aws_s3_bucket_ownership_controls.data,
+    aws_s3_bucket_policy.data,
+    aws_s3_bucket_public_access_block.data,
+    aws_s3_bucket_server_side_encryption_configuration.data,
+    aws_s3_bucket_versioning.data,
+  ]
+}
+
+output "prefixes" {
+  description = "Object with the prefixes logs, transformed, reports, batch, deletions and artifacts, each ending with /."
+  value       = var.prefixes
+}
+
+output "policy_json" {
+  description = "Bucket policy as JSON: attached to a made bucket, and to be merged into the policy of an existing one."
+  value       = data.aws_iam_policy_document.bucket.json
+}

@@ -1,0 +1,598 @@
+# The real provider, which calls nobody: so these are the real policies.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  max_retries                 = 1
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name = "shop"
+}
+
+run "a_bucket_is_named_after_stack_account_and_region" {
+  command = plan
+
+  assert {
+    condition     = output.bucket.name == "shop-personalize-123456789012-eu-west-1" && aws_s3_bucket.data[0].bucket == output.bucket.name
+    error_message = "The name is ${output.bucket.name}"
+  }
+
+  assert {
+    condition     = output.bucket.arn == "arn:aws:s3:::shop-personalize-123456789012-eu-west-1"
+    error_message = "The ARN is ${output.bucket.arn}"
+  }
+
+  assert {
+    condition     = length(data.aws_s3_bucket.existing) == 0
+    error_message = "No bucket is looked for."
+  }
+}
+
+run "the_longest_name_still_gives_a_name_of_a_bucket" {
+  command = plan
+
+  variables {
+    name = "abcdefghij-klmnopqrs"
+  }
+
+  assert {
+    condition     = length(output.bucket.name) <= 63
+    error_message = "${output.bucket.name} is too long."
+  }
+}
+
+run "a_bucket_may_have_a_name_of_its_own_and_tags" {
+  command = plan
+
+  variables {
+    bucket_name = "my-data"
+    tags        = { team = "shop" }
+  }
+
+  assert {
+    condition     = output.bucket.name == "my-data" && aws_s3_bucket.data[0].bucket == "my-data"
+    error_message = "The name is ${output.bucket.name}"
+  }
+
+  assert {
+    condition     = aws_s3_bucket.data[0].tags["team"] == "shop"
+    error_message = "The tags are missing."
+  }
+}
+
+run "a_made_bucket_is_closed_to_the_public" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.data[0].block_public_acls,
+      aws_s3_bucket_public_access_block.data[0].block_public_policy,
+      aws_s3_bucket_public_access_block.data[0].ignore_public_acls,
+      aws_s3_bucket_public_access_block.data[0].restrict_public_buckets,
+    ])
+    error_message = "A way to the public is open."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_ownership_controls.data[0].rule[0].object_ownership == "BucketOwnerEnforced"
+    error_message = "ACLs count."
+  }
+}
+
+run "a_made_bucket_is_versioned_and_stays_while_it_holds_something" {
+  command = plan
+
+  assert {
+    condition     = aws_s3_bucket_versioning.data[0].versioning_configuration[0].status == "Enabled"
+    error_message = "It is not versioned."
+  }
+
+  assert {
+    condition     = aws_s3_bucket.data[0].force_destroy == false
+    error_message = "Destroy would delete data."
+  }
+}
+
+run "a_made_bucket_may_go_with_everything_in_it" {
+  command = plan
+
+  variables {
+    force_destroy = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket.data[0].force_destroy
+    error_message = "force_destroy is not passed on."
+  }
+}
+
+run "without_a_key_s3_encrypts" {
+  command = plan
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256" && !one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
+    error_message = "It is not SSE-S3."
+  }
+}
+
+run "with_a_key_kms_encrypts_once_for_many_objects" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/k"
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms" && one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
+    error_message = "It is not SSE-KMS with a bucket key."
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/k"
+    error_message = "It is another key."
+  }
+}
+
+run "derived_data_old_versions_and_unfinished_uploads_are_forgotten" {
+  command = plan
+
+  assert {
+    condition = jsonencode([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"]) == jsonencode([
+      ["transformed/", 90], ["batch/", 90], ["deletions/", 90]
+    ])
+    error_message = "Derived data is forgotten otherwise."
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : rule.status == "Enabled"])
+    error_message = "A rule sleeps."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 30 && one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload).days_after_initiation == 7
+    error_message = "Old versions or unfinished uploads stay otherwise."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].expiration).expired_object_delete_marker
+    error_message = "Delete markers stay."
+  }
+}
+
+run "how_long_they_stay_can_be_said" {
+  command = plan
+
+  variables {
+    lifecycle_days = { derived = 10, noncurrent = 5, uploads = 2 }
+  }
+
+  assert {
+    condition = jsonencode([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"]) == jsonencode([
+      ["transformed/", 10], ["batch/", 10], ["deletions/", 10]
+    ])
+    error_message = "Derived data is forgotten otherwise."
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : rule.status == "Enabled"])
+    error_message = "A rule sleeps."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 5 && one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload).days_after_initiation == 2
+    error_message = "Old versions or unfinished uploads stay otherwise."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].expiration).expired_object_delete_marker
+    error_message = "Delete markers stay."
+  }
+}
+
+run "the_policy_denies_plain_http_and_lets_personalize_read_its_input_and_write_its_results" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(output.policy_json).Statement) == jsonencode([
+      {
+        Sid       = "DenyPlainHttp"
+        Effect    = "Deny"
+        Action    = "s3:*"
+        Principal = "*"
+        Resource  = ["arn:aws:s3:::shop-personalize-123456789012-eu-west-1/*", "arn:aws:s3:::shop-personalize-123456789012-eu-west-1"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "PersonalizeListsTheBucket"
+        Effect    = "Allow"
+        Action    = "s3:ListBucket"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = "arn:aws:s3:::shop-personalize-123456789012-eu-west-1"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+      {
+        Sid       = "PersonalizeReadsItsInput"
+        Effect    = "Allow"
+        Action    = "s3:GetObject"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = ["arn:aws:s3:::shop-personalize-123456789012-eu-west-1/transformed/*", "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/deletions/*", "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/batch/*"]
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+      {
+        Sid       = "PersonalizeWritesItsResults"
+        Effect    = "Allow"
+        Action    = "s3:PutObject"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = ["arn:aws:s3:::shop-personalize-123456789012-eu-west-1/reports/*", "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/batch/*"]
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition     = jsondecode(aws_s3_bucket_policy.data[0].policy) == jsondecode(output.policy_json)
+    error_message = "The bucket has another policy."
+  }
+}
+
+run "the_policy_follows_the_prefixes" {
+  command = plan
+
+  variables {
+    bucket_name = "my-data"
+    prefixes    = { transformed = "a/", reports = "b/", batch = "c/", deletions = "d/" }
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(output.policy_json).Statement) == jsonencode([
+      {
+        Sid       = "DenyPlainHttp"
+        Effect    = "Deny"
+        Action    = "s3:*"
+        Principal = "*"
+        Resource  = ["arn:aws:s3:::my-data/*", "arn:aws:s3:::my-data"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "PersonalizeListsTheBucket"
+        Effect    = "Allow"
+        Action    = "s3:ListBucket"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = "arn:aws:s3:::my-data"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+      {
+        Sid       = "PersonalizeReadsItsInput"
+        Effect    = "Allow"
+        Action    = "s3:GetObject"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = ["arn:aws:s3:::my-data/d/*", "arn:aws:s3:::my-data/c/*", "arn:aws:s3:::my-data/a/*"]
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+      {
+        Sid       = "PersonalizeWritesItsResults"
+        Effect    = "Allow"
+        Action    = "s3:PutObject"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = ["arn:aws:s3:::my-data/c/*", "arn:aws:s3:::my-data/b/*"]
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition     = output.prefixes.logs == "segment-logs/" && output.prefixes.artifacts == "artifacts/"
+    error_message = "The others keep their defaults."
+  }
+}
+
+run "prefixes_are_put_out_with_their_defaults" {
+  command = plan
+
+  assert {
+    condition = jsonencode(output.prefixes) == jsonencode({
+      logs = "segment-logs/", transformed = "transformed/", reports = "reports/", batch = "batch/", deletions = "deletions/", artifacts = "artifacts/"
+    })
+    error_message = "The prefixes are ${jsonencode(output.prefixes)}"
+  }
+}
+
+run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
+  command = plan
+
+  variables {
+    existing_bucket = { name = "theirs" }
+  }
+
+  override_data {
+    target = data.aws_s3_bucket.existing
+    values = {
+      bucket = "theirs"
+      region = "eu-west-1"
+    }
+  }
+
+  assert {
+    condition     = output.bucket.name == "theirs" && output.bucket.arn == "arn:aws:s3:::theirs"
+    error_message = "The bucket is ${output.bucket.name}"
+  }
+
+  assert {
+    condition = (
+      length(concat(
+        aws_s3_bucket.data, aws_s3_bucket_policy.data, aws_s3_bucket_public_access_block.data, aws_s3_bucket_ownership_controls.data,
+        aws_s3_bucket_versioning.data, aws_s3_bucket_server_side_encryption_configuration.data, aws_s3_bucket_lifecycle_configuration.data,
+      )) == 0
+    )
+    error_message = "Something of it would be changed."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(output.policy_json).Statement) == jsonencode([
+      {
+        Sid       = "DenyPlainHttp"
+        Effect    = "Deny"
+        Action    = "s3:*"
+        Principal = "*"
+        Resource  = ["arn:aws:s3:::theirs/*", "arn:aws:s3:::theirs"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "PersonalizeListsTheBucket"
+        Effect    = "Allow"
+        Action    = "s3:ListBucket"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = "arn:aws:s3:::theirs"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+      {
+        Sid       = "PersonalizeReadsItsInput"
+        Effect    = "Allow"
+        Action    = "s3:GetObject"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = ["arn:aws:s3:::theirs/transformed/*", "arn:aws:s3:::theirs/deletions/*", "arn:aws:s3:::theirs/batch/*"]
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+      {
+        Sid       = "PersonalizeWritesItsResults"
+        Effect    = "Allow"
+        Action    = "s3:PutObject"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = ["arn:aws:s3:::theirs/reports/*", "arn:aws:s3:::theirs/batch/*"]
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "an_existing_bucket_in_another_region_is_refused" {
+  command = plan
+
+  variables {
+    existing_bucket = { name = "theirs" }
+  }
+
+  override_data {
+    target = data.aws_s3_bucket.existing
+    values = {
+      bucket = "theirs"
+      region = "us-east-1"
+    }
+  }
+
+  expect_failures = [data.aws_s3_bucket.existing]
+}
+
+run "a_name_of_21_characters_is_refused" {
+  command = plan
+
+  variables {
+    name = "abcdefghij-klmnopqrst"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_that_ends_with_a_hyphen_is_refused" {
+  command = plan
+
+  variables {
+    name = "shop-"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_in_upper_case_is_refused" {
+  command = plan
+
+  variables {
+    name = "Shop"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_bucket_name_with_a_dot_is_refused" {
+  command = plan
+
+  variables {
+    bucket_name = "my.data"
+  }
+
+  expect_failures = [var.bucket_name]
+}
+
+run "a_bucket_both_made_and_existing_is_refused" {
+  command = plan
+
+  variables {
+    bucket_name     = "my-data"
+    existing_bucket = { name = "theirs" }
+  }
+
+  override_data {
+    target = data.aws_s3_bucket.existing
+    values = {
+      bucket = "theirs"
+      region = "eu-west-1"
+    }
+  }
+
+  expect_failures = [var.existing_bucket]
+}
+
+run "an_alias_of_a_key_is_refused" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/data"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "a_prefix_that_begins_with_a_slash_is_refused" {
+  command = plan
+
+  variables {
+    prefixes = { logs = "/logs/" }
+  }
+
+  expect_failures = [var.prefixes]
+}
+
+run "a_prefix_without_a_slash_at_its_end_is_refused" {
+  command = plan
+
+  variables {
+    prefixes = { logs = "logs" }
+  }
+
+  expect_failures = [var.prefixes]
+}
+
+run "a_prefix_with_a_star_is_refused" {
+  command = plan
+
+  variables {
+    prefixes = { logs = "*/" }
+  }
+
+  expect_failures = [var.prefixes]
+}
+
+run "a_prefix_of_129_characters_is_refused" {
+  command = plan
+
+  variables {
+    prefixes = { logs = "${join("", [for n in range(128) : "a"])}/" }
+  }
+
+  expect_failures = [var.prefixes]
+}
+
+run "a_prefix_inside_another_is_refused" {
+  command = plan
+
+  variables {
+    prefixes = { artifacts = "transformed/artifacts/" }
+  }
+
+  expect_failures = [var.prefixes]
+}
+
+run "two_prefixes_that_are_one_are_refused" {
+  command = plan
+
+  variables {
+    prefixes = { artifacts = "transformed/" }
+  }
+
+  expect_failures = [var.prefixes]
+}
+
+run "derived_data_of_0_days_is_refused" {
+  command = plan
+
+  variables {
+    lifecycle_days = { derived = 0 }
+  }
+
+  expect_failures = [var.lifecycle_days]
+}
+
+run "half_a_day_is_refused" {
+  command = plan
+
+  variables {
+    lifecycle_days = { uploads = 0.5 }
+  }
+
+  expect_failures = [var.lifecycle_days]
+}
+
+run "more_than_a_hundred_years_is_refused" {
+  command = plan
+
+  variables {
+    lifecycle_days = { noncurrent = 36501 }
+  }
+
+  expect_failures = [var.lifecycle_days]
+}
+
+run "a_prefix_of_128_characters_and_a_hundred_years_are_accepted" {
+  command = plan
+
+  variables {
+    prefixes       = { logs = "${join("", [for n in range(127) : "a"])}/" }
+    lifecycle_days = { derived = 36500, noncurrent = 1, uploads = 1 }
+  }
+
+  assert {
+    condition     = length(output.prefixes.logs) == 128
+    error_message = "It is another prefix."
+  }
+}

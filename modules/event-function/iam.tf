@@ -1,0 +1,248 @@
+locals {
+  role_name          = local.function_name
+  role_arn           = "arn:${local.partition}:iam::${local.account}:role/${local.role_name}"
+  personalize_region = coalesce(var.personalize.region, local.region)
+  personalize_arn    = "arn:${local.partition}:personalize:${local.personalize_region}:${local.account}"
+
+  # What `personalize-segment apply` makes has the digest of what it is made of at the end: eight characters.
+  asked_arn  = contains(keys(local.parameters), "personalize_campaign_arn") ? "${local.personalize_arn}:${local.asked_kind}/${var.name}-${local.asked}-????????" : local.asked
+  filter_arn = contains(keys(local.parameters), "recommendation_filter_arn") ? "${local.personalize_arn}:filter/${var.name}-${var.recommend.filter}-????????" : var.recommend.filter
+  dataset_arns = {
+    users = coalesce(var.personalize.users_dataset_arn, "${local.personalize_arn}:dataset/${var.name}/USERS")
+    items = coalesce(var.personalize.items_dataset_arn, "${local.personalize_arn}:dataset/${var.name}/ITEMS")
+  }
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    sid     = "LetLambdaOfThisAccountAssumeTheRole"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+
+    # Lambda doesn't document which aws:SourceArn it sends for which of its calls, so the account has to do.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "event" {
+  name                 = local.role_name
+  description          = "Execution role of the Lambda function ${local.function_name}."
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+data "aws_iam_policy_document" "write_logs" {
+  statement {
+    sid       = "WriteTheLogOfThisFunction"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.log_group}:log-stream:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "write_logs" {
+  name   = "write-logs"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.write_logs.json
+}
+
+data "aws_iam_policy_document" "record" {
+  #checkov:skip=CKV_AWS_356:PutEvents knows no resources.
+  #checkov:skip=CKV_AWS_111:PutEvents knows no resources.
+  statement {
+    sid     = "RecordInteractions"
+    actions = ["personalize:PutEvents"]
+    # PutEvents names its tracker by an id, so the service knows no resource for it.
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestedRegion"
+      values   = [local.personalize_region]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.profile_queue == null ? { Users = local.dataset_arns.users, Items = local.dataset_arns.items } : {}
+
+    content {
+      sid       = "Record${statement.key}"
+      actions   = ["personalize:Put${statement.key}"]
+      resources = [statement.value]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "record" {
+  name   = "record"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.record.json
+}
+
+data "aws_iam_policy_document" "recommend" {
+  count = local.asked == null ? 0 : 1
+
+  statement {
+    sid       = "AskForRecommendations"
+    actions   = ["personalize:GetRecommendations"]
+    resources = compact([local.asked_arn, local.filter_arn])
+  }
+}
+
+resource "aws_iam_role_policy" "recommend" {
+  count = local.asked == null ? 0 : 1
+
+  name   = "recommend"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.recommend[0].json
+}
+
+data "aws_iam_policy_document" "read_parameters" {
+  count = length(local.parameters) == 0 ? 0 : 1
+
+  statement {
+    sid       = "ReadWhatWasProvisioned"
+    actions   = ["ssm:GetParameter"]
+    resources = [for parameter in sort(values(local.parameters)) : "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${parameter}"]
+  }
+}
+
+resource "aws_iam_role_policy" "read_parameters" {
+  count = length(local.parameters) == 0 ? 0 : 1
+
+  name   = "read-parameters"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.read_parameters[0].json
+}
+
+data "aws_iam_policy_document" "read_secret" {
+  count = local.secret == null ? 0 : 1
+
+  statement {
+    sid     = "ReadTheWriteKey"
+    actions = ["secretsmanager:GetSecretValue"]
+    # Secrets Manager adds six characters to the name.
+    resources = ["arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.secret.name}-??????"]
+  }
+
+  dynamic "statement" {
+    for_each = compact([local.secret.kms_key_arn])
+
+    content {
+      sid       = "DecryptTheWriteKey"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["secretsmanager.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "read_secret" {
+  count = local.secret == null ? 0 : 1
+
+  name   = "read-secret"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.read_secret[0].json
+}
+
+data "aws_iam_policy_document" "queue_profiles" {
+  count = var.profile_queue == null ? 0 : 1
+
+  statement {
+    sid       = "QueueUsersAndItems"
+    actions   = ["sqs:SendMessage"]
+    resources = [var.profile_queue.arn]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.profile_queue.kms_key_arn])
+
+    content {
+      sid       = "EncryptUsersAndItems"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["sqs.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "queue_profiles" {
+  count = var.profile_queue == null ? 0 : 1
+
+  name   = "queue-profiles"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.queue_profiles[0].json
+}
+
+data "aws_iam_policy_document" "keep_rejected" {
+  count = var.rejected_queue == null ? 0 : 1
+
+  statement {
+    sid       = "KeepRejectedEvents"
+    actions   = ["sqs:SendMessage"]
+    resources = [var.rejected_queue.arn]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.rejected_queue.kms_key_arn])
+
+    content {
+      sid       = "EncryptRejectedEvents"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["sqs.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "keep_rejected" {
+  count = var.rejected_queue == null ? 0 : 1
+
+  name   = "keep-rejected"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.keep_rejected[0].json
+}
+
+data "aws_iam_policy_document" "trace" {
+  #checkov:skip=CKV_AWS_356:X-Ray knows no resources for traces.
+  #checkov:skip=CKV_AWS_111:X-Ray knows no resources for traces.
+  count = var.tracing ? 1 : 0
+
+  statement {
+    sid     = "SendTraces"
+    actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    # A trace belongs to no resource that a policy could name.
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role_policy" "trace" {
+  count = var.tracing ? 1 : 0
+
+  name   = "trace"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.trace[0].json
+}

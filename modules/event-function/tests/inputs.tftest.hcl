@@ -1,0 +1,787 @@
+# The real provider, without a network: policies and plans are those of a real plan.
+provider "aws" {
+  region                      = "us-west-2"
+  access_key                  = "x"
+  secret_key                  = "x"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  max_retries                 = 1
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name          = "shop"
+  package       = { path = "versions.tf" }
+  event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
+  personalize   = { ssm_prefix = "/shop/personalize" }
+}
+
+run "accepts_a_name_of_20_characters" {
+  command = plan
+
+  variables {
+    name = "a2345678901234567-90"
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.function_name == "a2345678901234567-90-event"
+    error_message = "The name is what all names begin with."
+  }
+}
+
+run "refuses_a_name_of_21_characters" {
+  command = plan
+
+  variables {
+    name = "a23456789012345678901"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_a_name_in_capitals" {
+  command = plan
+
+  variables {
+    name = "Shop"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_a_name_that_ends_with_a_hyphen" {
+  command = plan
+
+  variables {
+    name = "shop-"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "accepts_a_package_in_s3" {
+  command = plan
+
+  variables {
+    package = { s3 = { bucket = "artifacts", key = "personalize-segment.zip", sha256_base64 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" } }
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.s3_bucket == "artifacts" && aws_lambda_function.event.s3_key == "personalize-segment.zip"
+    error_message = "The object is where it was said to be."
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.source_code_hash == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    error_message = "A new digest deploys the object again."
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.filename == null
+    error_message = "There is no local zip."
+  }
+}
+
+run "refuses_two_packages" {
+  command = plan
+
+  variables {
+    package = { path = "versions.tf", s3 = { bucket = "artifacts", key = "x.zip" } }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "refuses_no_package" {
+  command = plan
+
+  variables {
+    package = {}
+  }
+
+  expect_failures = [var.package]
+}
+
+run "refuses_a_package_that_is_not_there" {
+  command = plan
+
+  variables {
+    package = { path = "dist/none.zip" }
+  }
+
+  expect_failures = [aws_lambda_function.event]
+}
+
+run "refuses_a_mapping_that_is_no_json" {
+  command = plan
+
+  variables {
+    event_mapping = { text = "{", sha256 = "021fb596db81e6d02bf3d2586ee3981fe519f275c0ac9ca76bbcf2ebb4097d96" }
+  }
+
+  expect_failures = [var.event_mapping]
+}
+
+run "refuses_a_digest_of_another_mapping" {
+  command = plan
+
+  variables {
+    event_mapping = { text = "{}", sha256 = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945" }
+  }
+
+  expect_failures = [var.event_mapping]
+}
+
+run "refuses_to_record_nothing" {
+  command = plan
+
+  variables {
+    personalize = {}
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "accepts_a_tracking_id_without_a_prefix" {
+  command = plan
+
+  variables {
+    personalize = { tracking_id = "f4c1b2c0" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.environment[0].variables["personalize_tracking_id"] == "f4c1b2c0"
+    error_message = "The id is given as it is."
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.read_parameters) == 0
+    error_message = "There is no parameter to read."
+  }
+}
+
+run "refuses_a_region_that_is_none" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "/shop", region = "Ireland" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_prefix_without_a_slash" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "shop/personalize" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_prefix_that_ends_with_a_slash" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "/shop/" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_reference_as_tracking_id" {
+  command = plan
+
+  variables {
+    personalize = { tracking_id = "ssm:/shop/tracking_id" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_campaign_and_a_recommender" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "/shop", campaign = "main", recommender = "home" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_campaign_that_is_no_name" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "/shop", campaign = "main campaign" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_recommender_as_campaign" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "/shop", campaign = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_recommender_that_is_no_name" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "/shop", recommender = "-home" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_campaign_by_name_without_a_prefix" {
+  command = plan
+
+  variables {
+    personalize = { tracking_id = "f4c1b2c0", campaign = "main" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_a_recommender_by_name_without_a_prefix" {
+  command = plan
+
+  variables {
+    personalize = { tracking_id = "f4c1b2c0", recommender = "home" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_the_items_dataset_as_users" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "/shop", users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/ITEMS" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "refuses_the_users_dataset_as_items" {
+  command = plan
+
+  variables {
+    personalize = { ssm_prefix = "/shop", items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS" }
+  }
+
+  expect_failures = [var.personalize]
+}
+
+run "accepts_a_count_of_500" {
+  command = plan
+
+  variables {
+    recommend = { count = 500 }
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.environment[0].variables["recommendation_count"] == "500"
+    error_message = "The count is passed on."
+  }
+}
+
+run "refuses_a_count_of_501" {
+  command = plan
+
+  variables {
+    recommend = { count = 501 }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_count_of_none" {
+  command = plan
+
+  variables {
+    recommend = { count = 0 }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_count_that_is_not_whole" {
+  command = plan
+
+  variables {
+    recommend = { count = 2.5 }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_filter_that_is_no_name" {
+  command = plan
+
+  variables {
+    recommend = { filter = "not seen" }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_filter_by_name_without_a_prefix" {
+  command = plan
+
+  variables {
+    personalize = { tracking_id = "f4c1b2c0" }
+    recommend   = { filter = "unseen" }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "accepts_a_filter_by_arn_without_a_prefix" {
+  command = plan
+
+  variables {
+    personalize = { tracking_id = "f4c1b2c0" }
+    recommend   = { filter = "arn:aws:personalize:us-west-2:123456789012:filter/unseen" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.environment[0].variables["recommendation_filter_arn"] == "arn:aws:personalize:us-west-2:123456789012:filter/unseen"
+    error_message = "The ARN is given as it is."
+  }
+}
+
+run "refuses_values_without_a_filter" {
+  command = plan
+
+  variables {
+    recommend = { filter_values = { CATEGORY = "properties.category" } }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_filter_value_whose_name_has_a_hyphen" {
+  command = plan
+
+  variables {
+    recommend = { filter = "unseen", filter_values = { "MY-CATEGORY" = "properties.category" } }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_filter_value_with_a_relative_path" {
+  command = plan
+
+  variables {
+    recommend = { filter = "unseen", filter_values = { CATEGORY = ".category" } }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_context_with_an_empty_segment" {
+  command = plan
+
+  variables {
+    recommend = { context = { DEVICE = "context..type" } }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_context_with_a_wildcard" {
+  command = plan
+
+  variables {
+    recommend = { context = { DEVICE = "context.*" } }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "accepts_a_path_with_a_blank_in_a_name" {
+  command = plan
+
+  variables {
+    recommend = { context = { DEVICE = "context.device type" } }
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.environment[0].variables["recommendation_context"] == jsonencode({ DEVICE = "context.device type" })
+    error_message = "The path is passed on."
+  }
+}
+
+run "refuses_an_event_without_a_name" {
+  command = plan
+
+  variables {
+    write_back = { events = ["Order Completed", ""] }
+  }
+
+  expect_failures = [var.write_back]
+}
+
+run "accepts_an_interval_of_a_week" {
+  command = plan
+
+  variables {
+    write_back = { interval_seconds = 604800 }
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.environment[0].variables["write_back_interval_seconds"] == "604800"
+    error_message = "The interval is passed on."
+  }
+}
+
+run "refuses_an_interval_above_a_week" {
+  command = plan
+
+  variables {
+    write_back = { interval_seconds = 604801 }
+  }
+
+  expect_failures = [var.write_back]
+}
+
+run "refuses_a_negative_interval" {
+  command = plan
+
+  variables {
+    write_back = { interval_seconds = -1 }
+  }
+
+  expect_failures = [var.write_back]
+}
+
+run "refuses_a_trait_of_blanks" {
+  command = plan
+
+  variables {
+    write_back = { trait = " " }
+  }
+
+  expect_failures = [var.write_back]
+}
+
+run "refuses_a_shape_that_there_is_not" {
+  command = plan
+
+  variables {
+    write_back = { shape = "list" }
+  }
+
+  expect_failures = [var.write_back]
+}
+
+run "refuses_a_host_without_https" {
+  command = plan
+
+  variables {
+    write_back = { segment_host = "events.eu1.segmentapis.com" }
+  }
+
+  expect_failures = [var.write_back]
+}
+
+run "refuses_an_arn_for_the_name_of_the_secret" {
+  command = plan
+
+  variables {
+    write_key_secret = { name = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop-AbCdEf" }
+  }
+
+  expect_failures = [var.write_key_secret]
+}
+
+run "refuses_a_json_key_with_a_blank" {
+  command = plan
+
+  variables {
+    write_key_secret = { name = "shop/segment", json_key = "write key" }
+  }
+
+  expect_failures = [var.write_key_secret]
+}
+
+run "refuses_two_write_keys" {
+  command = plan
+
+  variables {
+    write_key_secret      = { name = "shop/segment" }
+    new_write_key         = "KEY"
+    new_write_key_version = 1
+  }
+
+  expect_failures = [var.write_key_secret]
+}
+
+run "refuses_a_new_write_key_without_a_version" {
+  command = plan
+
+  variables {
+    new_write_key = "KEY"
+  }
+
+  expect_failures = [var.new_write_key]
+}
+
+run "refuses_a_version_without_its_write_key" {
+  command = plan
+
+  variables {
+    new_write_key_version = 1
+  }
+
+  expect_failures = [var.new_write_key]
+}
+
+run "refuses_version_0_of_the_write_key" {
+  command = plan
+
+  variables {
+    new_write_key         = "KEY"
+    new_write_key_version = 0
+  }
+
+  expect_failures = [var.new_write_key_version]
+}
+
+run "accepts_a_budget_of_five_seconds" {
+  command = plan
+
+  variables {
+    time_budget_milliseconds = 5000
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.environment[0].variables["time_budget_milliseconds"] == "5000"
+    error_message = "The budget is passed on."
+  }
+}
+
+run "refuses_a_budget_above_five_seconds" {
+  command = plan
+
+  variables {
+    time_budget_milliseconds = 5001
+  }
+
+  expect_failures = [var.time_budget_milliseconds]
+}
+
+run "refuses_a_budget_below_100_milliseconds" {
+  command = plan
+
+  variables {
+    time_budget_milliseconds = 99
+  }
+
+  expect_failures = [var.time_budget_milliseconds]
+}
+
+run "refuses_to_read_references_again_at_once" {
+  command = plan
+
+  variables {
+    reference_refresh_seconds = 0
+  }
+
+  expect_failures = [var.reference_refresh_seconds]
+}
+
+run "refuses_to_keep_references_for_more_than_a_day" {
+  command = plan
+
+  variables {
+    reference_refresh_seconds = 86401
+  }
+
+  expect_failures = [var.reference_refresh_seconds]
+}
+
+run "refuses_memory_of_127_megabytes" {
+  command = plan
+
+  variables {
+    memory_megabytes = 127
+  }
+
+  expect_failures = [var.memory_megabytes]
+}
+
+run "refuses_memory_of_10241_megabytes" {
+  command = plan
+
+  variables {
+    memory_megabytes = 10241
+  }
+
+  expect_failures = [var.memory_megabytes]
+}
+
+run "accepts_the_most_memory_and_the_least_time" {
+  command = plan
+
+  variables {
+    memory_megabytes = 10240
+    timeout_seconds  = 1
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.memory_size == 10240 && aws_lambda_function.event.timeout == 1
+    error_message = "Both are passed on."
+  }
+}
+
+run "refuses_a_time_out_of_6_seconds" {
+  command = plan
+
+  variables {
+    timeout_seconds = 6
+  }
+
+  expect_failures = [var.timeout_seconds]
+}
+
+run "refuses_a_time_out_of_0_seconds" {
+  command = plan
+
+  variables {
+    timeout_seconds = 0
+  }
+
+  expect_failures = [var.timeout_seconds]
+}
+
+run "accepts_an_intel_processor" {
+  command = plan
+
+  variables {
+    architecture = "x86_64"
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.architectures == tolist(["x86_64"])
+    error_message = "The processor is passed on."
+  }
+}
+
+run "refuses_a_processor_that_there_is_not" {
+  command = plan
+
+  variables {
+    architecture = "arm"
+  }
+
+  expect_failures = [var.architecture]
+}
+
+run "accepts_reserved_concurrency" {
+  command = plan
+
+  variables {
+    reserved_concurrency = 1
+  }
+
+  assert {
+    condition     = aws_lambda_function.event.reserved_concurrent_executions == 1
+    error_message = "It is passed on."
+  }
+}
+
+run "refuses_a_function_that_never_runs" {
+  command = plan
+
+  variables {
+    reserved_concurrency = 0
+  }
+
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "refuses_days_that_cloudwatch_does_not_take" {
+  command = plan
+
+  variables {
+    log = { retention_days = 31 }
+  }
+
+  expect_failures = [var.log]
+}
+
+run "refuses_a_level_that_there_is_not" {
+  command = plan
+
+  variables {
+    log = { level = "WARN" }
+  }
+
+  expect_failures = [var.log]
+}
+
+run "refuses_a_namespace_with_a_colon" {
+  command = plan
+
+  variables {
+    metrics_namespace = "AWS:Shop"
+  }
+
+  expect_failures = [var.metrics_namespace]
+}
+
+run "refuses_no_region_of_segments" {
+  command = plan
+
+  variables {
+    segment_regions = []
+  }
+
+  expect_failures = [var.segment_regions]
+}
+
+run "refuses_a_region_of_segments_that_is_none" {
+  command = plan
+
+  variables {
+    segment_regions = ["Oregon"]
+  }
+
+  expect_failures = [var.segment_regions]
+}
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "warns_in_a_region_that_segment_does_not_call" {
+  command = plan
+
+  variables {
+    segment_regions = ["eu-west-1"]
+  }
+
+  expect_failures = [check.segment_calls_this_region]
+}

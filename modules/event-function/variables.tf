@@ -1,0 +1,397 @@
+variable "name" {
+  description = "Name of the stack, the beginning of all other names: 1 to 20 lower-case letters, digits and -."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter and not ending with -, such as \"shop\"."
+  }
+}
+
+variable "package" {
+  description = "The zip of `make package`: a local path, or an object in S3. `sha256_base64` is the digest of that object; without it, a new object under the same key is not deployed."
+  type = object({
+    path = optional(string)
+    s3 = optional(object({
+      bucket        = string
+      key           = string
+      sha256_base64 = optional(string)
+    }))
+  })
+  nullable = false
+
+  validation {
+    condition     = (var.package.path == null) != (var.package.s3 == null)
+    error_message = "Give the package either as `path` or as `s3`, not both and not neither."
+  }
+}
+
+variable "event_mapping" {
+  description = "The event mapping: its canonical text, and the sha256 of it; the outputs of the module event-mapping."
+  type = object({
+    text   = string
+    sha256 = string
+  })
+  nullable = false
+
+  validation {
+    condition     = can(jsondecode(var.event_mapping.text)) && var.event_mapping.sha256 == sha256(var.event_mapping.text)
+    error_message = "The text is no JSON, or the sha256 is not its own: pass the outputs `text` and `sha256` of the module event-mapping."
+  }
+}
+
+variable "personalize" {
+  description = "Where Personalize is and what the function uses there. `ssm_prefix` is where `personalize-segment apply` writes its results; what is given here as an id or ARN goes before. `campaign` and `recommender` are a name in the spec, or an ARN. `region` null is the function's own."
+  type = object({
+    region            = optional(string)
+    ssm_prefix        = optional(string)
+    tracking_id       = optional(string)
+    campaign          = optional(string)
+    recommender       = optional(string)
+    users_dataset_arn = optional(string)
+    items_dataset_arn = optional(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = var.personalize.ssm_prefix != null || var.personalize.tracking_id != null
+    error_message = "Without an event tracker nothing is recorded: write the `ssm_prefix` of the spec, such as \"/shop/personalize\", or a `tracking_id`."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", coalesce(var.personalize.region, "us-west-2")))
+    error_message = "Write `region` as eu-west-1."
+  }
+
+  validation {
+    condition     = can(regex("^(/[A-Za-z0-9_.-]+)+$", coalesce(var.personalize.ssm_prefix, "/shop")))
+    error_message = "Write `ssm_prefix` as a path with / in front and none at the end, such as \"/shop/personalize\"."
+  }
+
+  validation {
+    condition     = can(regex("^[^\\s:]+$", coalesce(var.personalize.tracking_id, "id")))
+    error_message = "Write `tracking_id` as `personalize-segment status` prints it, or leave it out and give `ssm_prefix`."
+  }
+
+  validation {
+    condition     = var.personalize.campaign == null || var.personalize.recommender == null
+    error_message = "Name a `campaign` or a `recommender`, not both."
+  }
+
+  validation {
+    condition = alltrue([
+      for kind in ["campaign", "recommender"] :
+      can(regex("^([A-Za-z0-9][A-Za-z0-9-]{0,23}|arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:${kind}/[A-Za-z0-9_-]+)$", coalesce(var.personalize[kind], "main")))
+    ])
+    error_message = "Write `campaign` and `recommender` as their name in the spec, such as \"main\", or as the ARN of one."
+  }
+
+  validation {
+    condition     = var.personalize.ssm_prefix != null || alltrue([for kind in ["campaign", "recommender"] : startswith(coalesce(var.personalize[kind], "arn:"), "arn:")])
+    error_message = "A `campaign` or `recommender` given by name is looked up below `ssm_prefix`: write that too, or the ARN."
+  }
+
+  validation {
+    condition = alltrue([
+      for dataset in ["users", "items"] :
+      can(regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${upper(dataset)}$", coalesce(var.personalize["${dataset}_dataset_arn"], "arn:aws:personalize:us-west-2:123456789012:dataset/shop/${upper(dataset)}")))
+    ])
+    error_message = "Write the dataset ARNs as `personalize-segment status` prints them: arn:aws:personalize:REGION:ACCOUNT:dataset/GROUP/USERS, and /ITEMS."
+  }
+}
+
+variable "recommend" {
+  description = "What is asked for: `count` items; `filter`, a name in the spec or an ARN; `filter_values` and `context`, each a name and the path in the event that its value is taken from, such as `properties.category`. Null: the function's own defaults."
+  type = object({
+    count         = optional(number)
+    filter        = optional(string)
+    filter_values = optional(map(string), {})
+    context       = optional(map(string), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = coalesce(var.recommend.count, 25) >= 1 && coalesce(var.recommend.count, 25) <= 500 && floor(coalesce(var.recommend.count, 25)) == coalesce(var.recommend.count, 25)
+    error_message = "Write `count` as a whole number from 1 to 500: Personalize recommends no more."
+  }
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9][A-Za-z0-9-]{0,23}|arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:filter/[A-Za-z0-9_-]+)$", coalesce(var.recommend.filter, "main")))
+    error_message = "Write `filter` as its name in the spec, such as \"unseen\", or as its ARN."
+  }
+
+  validation {
+    condition     = startswith(coalesce(var.recommend.filter, "arn:"), "arn:") || var.personalize.ssm_prefix != null
+    error_message = "A `filter` given by name is looked up below `personalize.ssm_prefix`: write that too, or the ARN."
+  }
+
+  validation {
+    condition     = length(var.recommend.filter_values) == 0 || var.recommend.filter != null
+    error_message = "There are `filter_values` but no `filter` to use them: write its name or ARN."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, path in merge(var.recommend.filter_values, var.recommend.context) :
+      can(regex("^[A-Za-z0-9_]+$", name)) && can(regex("^[^.*\\s][^.]*([.][^.]+)*$", path)) && !contains(split(".", path), "*")
+    ])
+    error_message = "Write `filter_values` and `context` as names of letters, digits and _, each with a dotted path from the event, such as { CATEGORY = \"properties.category\" }."
+  }
+}
+
+variable "write_back" {
+  description = "How recommendations reach the user's profile: `events` names those after which they are written (null: every one that was recorded), not more often for a user than each `interval_seconds`, as `trait` in the shape `ids` or `object`, to `segment_host`. Null: the function's own defaults."
+  type = object({
+    events           = optional(list(string))
+    interval_seconds = optional(number)
+    trait            = optional(string)
+    shape            = optional(string)
+    segment_host     = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for event in coalesce(var.write_back.events, []) : try(length(event) > 0, false)])
+    error_message = "Write `events` as names of events, such as [\"Order Completed\"], or leave it out for all."
+  }
+
+  validation {
+    condition     = coalesce(var.write_back.interval_seconds, 60) >= 0 && coalesce(var.write_back.interval_seconds, 60) <= 604800 && floor(coalesce(var.write_back.interval_seconds, 60)) == coalesce(var.write_back.interval_seconds, 60)
+    error_message = "Write `interval_seconds` as a whole number from 0 to 604800, which is a week."
+  }
+
+  validation {
+    condition     = var.write_back.trait == null || can(regex("^\\S(.*\\S)?$", var.write_back.trait))
+    error_message = "Write `trait` as the name of a trait, such as \"recommendations\"."
+  }
+
+  validation {
+    condition     = contains(["ids", "object"], coalesce(var.write_back.shape, "ids"))
+    error_message = "Write `shape` as \"ids\" or \"object\"."
+  }
+
+  validation {
+    condition     = can(regex("^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\\s?#]*)?$", coalesce(var.write_back.segment_host, "https://api.segment.io")))
+    error_message = "Write `segment_host` as https://api.segment.io, or for a workspace in the EU as https://events.eu1.segmentapis.com."
+  }
+}
+
+variable "write_key_secret" {
+  description = "Existing secret in Secrets Manager, in the function's region, that holds the write key of the Segment source to which recommendations are written; `json_key` if it is a JSON object, `kms_key_arn` if it has its own key. Null: nothing is written back, unless there is a `new_write_key`."
+  type = object({
+    name        = string
+    json_key    = optional(string)
+    kms_key_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.write_key_secret == null || can(regex("^[A-Za-z0-9/_+=.@-]{1,512}$", var.write_key_secret.name))
+    error_message = "Write the secret's name, such as \"shop/segment\", not its ARN."
+  }
+
+  validation {
+    condition     = can(regex("^[^#\\s]+$", coalesce(try(var.write_key_secret.json_key, null), "write_key")))
+    error_message = "Write `json_key` as the key of the JSON object under which the write key stands, such as \"write_key\"."
+  }
+
+  validation {
+    condition     = var.write_key_secret == null || var.new_write_key_version == null
+    error_message = "Give the write key either by `write_key_secret` or by `new_write_key`, not both."
+  }
+}
+
+variable "new_write_key" {
+  description = "The write key itself, for a new secret instead of `write_key_secret`. It is never stored in the state, so Terraform needs it at every run, best as TF_VAR_new_write_key. Null: no secret is made."
+  type        = string
+  default     = null
+  ephemeral   = true
+  sensitive   = true
+
+  validation {
+    condition     = (var.new_write_key == null) == (var.new_write_key_version == null)
+    error_message = "`new_write_key` and `new_write_key_version` belong together at every run, for Terraform doesn't remember the key: set TF_VAR_new_write_key, and write 1 for the version, then one more with each new key. Or make the secret yourself and name it in `write_key_secret`."
+  }
+}
+
+variable "new_write_key_version" {
+  description = "Raise it by one when `new_write_key` has changed: Terraform doesn't remember the key, so it can't tell. Null: no secret is made."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = coalesce(var.new_write_key_version, 1) >= 1 && floor(coalesce(var.new_write_key_version, 1)) == coalesce(var.new_write_key_version, 1)
+    error_message = "Write 1, 2, 3 and so on."
+  }
+}
+
+variable "profile_queue" {
+  description = "Queue for users and items, the output `queue` of the module profile-queue; `kms_key_arn` if it is encrypted with your own key. Null: the function calls PutUsers and PutItems itself, which take ten calls a second."
+  type = object({
+    url         = string
+    arn         = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+}
+
+variable "rejected_queue" {
+  description = "Queue for events that were refused, the output `rejected_queue` of the module profile-queue; `kms_key_arn` if it is encrypted with your own key. Null: they are only counted."
+  type = object({
+    url         = string
+    arn         = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+}
+
+variable "keep_unmapped" {
+  description = "Whether events without a rule in the mapping are kept in the queue of rejected events, too."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "time_budget_milliseconds" {
+  description = "The longest an event may take, in milliseconds. Segment waits for five seconds."
+  type        = number
+  default     = 4500
+  nullable    = false
+
+  validation {
+    condition     = var.time_budget_milliseconds >= 100 && var.time_budget_milliseconds <= 5000 && floor(var.time_budget_milliseconds) == var.time_budget_milliseconds
+    error_message = "Write a whole number from 100 to 5000: Segment stops waiting after 5000 milliseconds."
+  }
+}
+
+variable "reference_refresh_seconds" {
+  description = "How long, in seconds, values of SSM and Secrets Manager are kept before they are read again."
+  type        = number
+  default     = 300
+  nullable    = false
+
+  validation {
+    condition     = var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds
+    error_message = "Write a whole number from 1 to 86400, which is a day."
+  }
+}
+
+variable "memory_megabytes" {
+  description = "Memory of the function, in megabytes; its CPU grows with it."
+  type        = number
+  default     = 512
+  nullable    = false
+
+  validation {
+    condition     = var.memory_megabytes >= 128 && var.memory_megabytes <= 10240 && floor(var.memory_megabytes) == var.memory_megabytes
+    error_message = "Write a whole number from 128 to 10240; 512 is a good start."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "Time-out of the function, in seconds."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 5 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "Write a whole number from 1 to 5: Segment stops waiting after 5 seconds and sends the event again."
+  }
+}
+
+variable "architecture" {
+  description = "Processor of the function, `arm64` or `x86_64`."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "Write \"arm64\" or \"x86_64\"."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Number of copies of the function that may run at once, kept free for it. Null: as many as the account has left."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = coalesce(var.reserved_concurrency, 1) >= 1 && floor(coalesce(var.reserved_concurrency, 1)) == coalesce(var.reserved_concurrency, 1)
+    error_message = "Write a whole number from 1, or null for no reservation; with 0 the function would never run."
+  }
+}
+
+variable "log" {
+  description = "The function's log: how many days it is kept, the least level written, and the key it is encrypted with (null: one of CloudWatch's own)."
+  type = object({
+    retention_days = optional(number, 30)
+    level          = optional(string, "INFO")
+    kms_key_arn    = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log.retention_days)
+    error_message = "Write `retention_days` as one of the numbers that CloudWatch takes, such as 7, 14, 30, 90, 180, 365 or 731."
+  }
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level)
+    error_message = "Write `level` as DEBUG, INFO, WARNING, ERROR or CRITICAL."
+  }
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the function's metrics."
+  type        = string
+  default     = "PersonalizeSegment"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
+    error_message = "Write letters, digits and . - _ / #, such as \"PersonalizeSegment\"."
+  }
+}
+
+variable "tracing" {
+  description = "Whether each call is traced with X-Ray."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "segment_regions" {
+  description = "Regions in which Segment calls functions; in any other there is a warning."
+  type        = list(string)
+  default     = ["us-west-2"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.segment_regions) > 0 && alltrue([for region in var.segment_regions : can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", region))])
+    error_message = "Write at least one region, such as [\"us-west-2\"]."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of the role. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
+    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that can have some."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

@@ -1,0 +1,34 @@
+locals {
+  document = jsondecode(file(var.path))
+  datasets = [for name in ["interactions", "users", "items"] : name if contains(keys(local.document), name)]
+
+  # Terraform's jsonencode sorts keys and writes no blanks: what the Python package calls the canonical text.
+  text = jsonencode(local.document)
+
+  events = {
+    for call in ["track", "page", "screen"] : call => sort(distinct(flatten([
+      for name in local.datasets : try(keys(local.document[name][call]), [])
+    ])))
+  }
+
+  # Segment names events of track in `event`, pages and screens in `name`.
+  fields = { track = "event", page = "name", screen = "name" }
+
+  # FQL has no documented way to write ' in '…', but takes "…" too.
+  literals = {
+    for call, names in local.events : call => [
+      for name in sort(distinct(concat(names, var.trigger_events))) : strcontains(name, "'")
+      ? "\"${replace(replace(name, "\\", "\\\\"), "\"", "\\\"")}\""
+      : "'${replace(name, "\\", "\\\\")}'"
+    ]
+  }
+
+  conditions = concat(
+    [
+      for call in ["track", "page", "screen"] :
+      "( type = '${call}' and ${local.fields[call]} in [${join(", ", local.literals[call])}] )"
+      if length(local.literals[call]) > 0
+    ],
+    contains(local.datasets, "users") ? ["type = 'identify'"] : [],
+  )
+}

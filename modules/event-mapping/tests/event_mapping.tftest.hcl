@@ -1,0 +1,207 @@
+# Nothing here needs a provider: the module reads one file.
+
+run "the_text_has_sorted_keys_and_escapes_what_go_escapes" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/shop.json"
+  }
+
+  assert {
+    condition = output.text == join("", [
+      "{\"interactions\":{\"fields\":{\"ITEM_ID\":{\"from\":[\"properties.sku\"]},",
+      "\"TIMESTAMP\":{\"from\":[\"timestamp\"]},\"USER_ID\":{\"from\":[\"userId\"]}},",
+      "\"page\":{\"Product\":{\"event_type\":\"View\"}},",
+      "\"track\":{\"Order \\u003cCompleted\\u003e \\u0026 Paid\":{\"event_type\":\"Purchase\"},",
+      "\"Product Viewed\":{\"event_type\":\"View\"}}},",
+      "\"items\":{\"fields\":{\"ITEM_ID\":{\"from\":[\"properties.sku\"]},",
+      "\"PRICE\":{\"from\":[\"properties.price\"],\"optional\":true,\"type\":\"float\"}},",
+      "\"track\":{\"Price Changed\":{},\"Product Viewed\":{}}},",
+      "\"users\":{\"fields\":{\"PLAN\":{\"from\":[\"traits.plan\"],\"optional\":true,\"type\":\"string\"},",
+      "\"USER_ID\":{\"from\":[\"userId\"]}}},\"version\":1}",
+    ])
+    error_message = "The text is not canonical: ${output.text}"
+  }
+
+  assert {
+    condition     = output.sha256 == sha256(output.text)
+    error_message = "The digest is not that of the text: ${output.sha256}"
+  }
+}
+
+run "events_and_datasets_are_those_of_the_file" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/shop.json"
+  }
+
+  assert {
+    condition = jsonencode(output.events) == jsonencode({
+      track    = ["Order <Completed> & Paid", "Price Changed", "Product Viewed"]
+      page     = ["Product"]
+      screen   = []
+      identify = true
+    })
+    error_message = "Each name has to stand there once: ${jsonencode(output.events)}"
+  }
+
+  assert {
+    condition     = jsonencode(output.datasets) == jsonencode(["interactions", "users", "items"])
+    error_message = "The datasets are others: ${jsonencode(output.datasets)}"
+  }
+}
+
+run "the_destination_filter_lets_through_what_has_a_rule" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/shop.json"
+  }
+
+  assert {
+    condition = output.destination_filter == join(" or ", [
+      "( type = 'track' and event in ['Order <Completed> & Paid', 'Price Changed', 'Product Viewed'] )",
+      "( type = 'page' and name in ['Product'] )",
+      "type = 'identify'",
+    ])
+    error_message = "The filter is ${output.destination_filter}"
+  }
+}
+
+run "the_destination_filter_quotes_names_and_leaves_identify_out_without_users" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/names.json"
+  }
+
+  assert {
+    condition     = output.destination_filter == "( type = 'screen' and name in ['C:\\\\Shop', \"Editor's \\\"Choice\\\"\"] )"
+    error_message = "The filter is ${output.destination_filter}"
+  }
+
+  assert {
+    condition     = !output.events.identify && jsonencode(output.datasets) == jsonencode(["interactions"])
+    error_message = "The file has no users."
+  }
+}
+
+run "the_destination_filter_lets_trigger_events_through" {
+  command = plan
+
+  variables {
+    path           = "tests/mappings/names.json"
+    trigger_events = ["Cart Viewed", "C:\\Shop"]
+  }
+
+  assert {
+    condition = output.destination_filter == join(" or ", [
+      "( type = 'track' and event in ['C:\\\\Shop', 'Cart Viewed'] )",
+      "( type = 'page' and name in ['C:\\\\Shop', 'Cart Viewed'] )",
+      "( type = 'screen' and name in ['C:\\\\Shop', 'Cart Viewed', \"Editor's \\\"Choice\\\"\"] )",
+    ])
+    error_message = "The filter is ${output.destination_filter}"
+  }
+}
+
+run "a_trigger_event_without_a_name_is_refused" {
+  command = plan
+
+  variables {
+    path           = "tests/mappings/shop.json"
+    trigger_events = ["*"]
+  }
+
+  expect_failures = [var.trigger_events]
+}
+
+run "a_path_without_a_file_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/nowhere.json"
+  }
+
+  expect_failures = [var.path]
+}
+
+run "a_folder_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings"
+  }
+
+  expect_failures = [var.path]
+}
+
+run "a_file_that_is_no_json_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/no-json.json"
+  }
+
+  expect_failures = [var.path]
+}
+
+run "a_json_array_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/no-object.json"
+  }
+
+  expect_failures = [var.path]
+}
+
+run "a_version_of_2_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/version-2.json"
+  }
+
+  expect_failures = [var.path]
+}
+
+run "a_version_that_is_a_text_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/version-as-text.json"
+  }
+
+  expect_failures = [var.path]
+}
+
+run "a_missing_version_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/no-version.json"
+  }
+
+  expect_failures = [var.path]
+}
+
+run "a_mapping_without_interactions_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/no-interactions.json"
+  }
+
+  expect_failures = [var.path]
+}
+
+run "an_unknown_key_is_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/unknown-key.json"
+  }
+
+  expect_failures = [var.path]
+}

@@ -1,0 +1,116 @@
+# From top to bottom: is something wrong, is it us or Segment, what is it, and what it looks like over time.
+
+locals {
+  search_by_decision = "SEARCH('{${var.metrics_namespace},decision,service} MetricName=\"Events\" service=\"${local.service.service}\"', 'Sum', 300)"
+  search_by_reason   = "SEARCH('{${var.metrics_namespace},decision,reason,service} MetricName=\"Events\" service=\"${local.service.service}\" NOT reason=\"none\"', 'Sum', 300)"
+
+  own_series = {
+    for metric in [
+      "RecommendationFetched", "RecommendationEmpty", "RecommendationFailed", "RecommendationUnprovisioned",
+      "WriteBackSent", "WriteBackUnchanged", "WriteBackTooSoon", "WriteBackFailed",
+      "RowsInteractions", "RowsUsers", "RowsItems", "RowsUnprovisioned",
+      "ProfilesRecorded", "ProfilesFailed", "ProfilesRejected",
+      "TotalMilliseconds", "InteractionsMilliseconds", "RecommendMilliseconds", "WriteBackMilliseconds",
+    ] : metric => [var.metrics_namespace, metric, "service", local.service.service]
+  }
+
+  panels = concat(
+    [
+      {
+        title = "Events by what became of them"
+        sets  = { metrics = [[{ expression = local.search_by_decision, label = "", id = "decisions" }]], view = "timeSeries", stacked = true, stat = "Sum", period = 300 }
+      },
+      {
+        title = "Calls that fail or are refused"
+        sets = {
+          metrics = concat(
+            [for key, one in var.functions : ["AWS/Lambda", "Errors", "FunctionName", one.name]],
+            [for key, one in var.functions : ["AWS/Lambda", "Throttles", "FunctionName", one.name]],
+          )
+          view = "timeSeries", stacked = false, stat = "Sum", period = 300
+        }
+      },
+      {
+        title = "Reasons of raised and rejected events"
+        sets  = { metrics = [[{ expression = local.search_by_reason, label = "", id = "reasons" }]], view = "timeSeries", stacked = true, stat = "Sum", period = 300 }
+      },
+      {
+        title = "Milliseconds of an event, p99 of each step"
+        sets = {
+          metrics = [for metric in ["TotalMilliseconds", "InteractionsMilliseconds", "RecommendMilliseconds", "WriteBackMilliseconds"] : local.own_series[metric]]
+          view    = "timeSeries", stacked = false, stat = "p99", period = 300
+        }
+      },
+      {
+        title = "Recommendations asked for"
+        sets = {
+          metrics = [for metric in ["RecommendationFetched", "RecommendationEmpty", "RecommendationFailed", "RecommendationUnprovisioned"] : local.own_series[metric]]
+          view    = "timeSeries", stacked = true, stat = "Sum", period = 300
+        }
+      },
+      {
+        title = "Recommendations written back"
+        sets = {
+          metrics = [for metric in ["WriteBackSent", "WriteBackUnchanged", "WriteBackTooSoon", "WriteBackFailed"] : local.own_series[metric]]
+          view    = "timeSeries", stacked = true, stat = "Sum", period = 300
+        }
+      },
+      {
+        title = "Rows recorded"
+        sets = {
+          metrics = [for metric in ["RowsInteractions", "RowsUsers", "RowsItems", "RowsUnprovisioned"] : local.own_series[metric]]
+          view    = "timeSeries", stacked = false, stat = "Sum", period = 300
+        }
+      },
+      {
+        title = "Users and items from the profile queue"
+        sets = {
+          metrics = [for metric in ["ProfilesRecorded", "ProfilesFailed", "ProfilesRejected"] : local.own_series[metric]]
+          view    = "timeSeries", stacked = false, stat = "Sum", period = 300
+        }
+      },
+    ],
+    [
+      for panel in [{
+        title = "Messages in the queues"
+        sets = {
+          metrics = [for queue in values(var.queues) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue] if queue != null]
+          view    = "timeSeries", stacked = false, stat = "Maximum", period = 300
+        }
+      }] : panel if length(panel.sets.metrics) > 0
+    ],
+    [
+      for arn in [var.state_machine_arn] : {
+        title = "Refreshes"
+        sets = {
+          metrics = [for metric in ["ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut"] : ["AWS/States", metric, "StateMachineArn", arn]]
+          view    = "timeSeries", stacked = false, stat = "Sum", period = 3600
+        }
+      } if arn != null
+    ],
+  )
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    widgets = concat(
+      [
+        {
+          type       = "alarm", x = 0, y = 0, width = 24, height = 4
+          properties = { title = "Alarms of ${var.name}", alarms = values(local.alarm_arns), sortBy = "stateUpdatedTimestamp" }
+        },
+        {
+          type       = "text", x = 0, y = 4, width = 24, height = 1
+          properties = { markdown = "What each alarm means and what to do stands in its description and in ${var.operations_url}." }
+        },
+      ],
+      [
+        for number, panel in local.panels : {
+          type       = "metric", x = 12 * (number % 2), y = 5 + 6 * floor(number / 2), width = 12, height = 6
+          properties = merge(panel.sets, { title = panel.title, region = local.region, yAxis = { left = { min = 0 } } })
+        }
+      ],
+    )
+  })
+}

@@ -1,0 +1,160 @@
+variable "name" {
+  description = "Name of the stack, which begins every name here: 1 to 20 characters."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
+    error_message = "Write a name of 1 to 20 lower-case letters, digits and hyphens that begins with a letter and does not end in a hyphen, such as \"shop\"."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that can have some."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "functions" {
+  description = "The Lambda functions by what they do: event (handler segment_event) and, where there is one, profiles (handler profile_batch)."
+  type = map(object({
+    name            = string
+    timeout_seconds = number
+  }))
+  nullable = false
+
+  validation {
+    condition     = contains(keys(var.functions), "event") && alltrue([for key in keys(var.functions) : contains(["event", "profiles"], key)])
+    error_message = "Write functions with the key event and, if there is a consumer of the profile queue, the key profiles."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.functions) : one.timeout_seconds >= 1 && one.timeout_seconds <= 900])
+    error_message = "Write timeout_seconds of functions from 1 to 900."
+  }
+}
+
+variable "queues" {
+  description = "Names of the queues: profiles (users and items on their way), profiles_dead (those that failed too often), rejected (refused events); null for a queue that is not there."
+  type = object({
+    profiles      = optional(string)
+    profiles_dead = optional(string)
+    rejected      = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for queue in values(var.queues) : queue == null || !can(regex("[:/]", queue))])
+    error_message = "Write names of queues, not ARNs or URLs: \"shop-profiles\"."
+  }
+}
+
+variable "glue_job_name" {
+  description = "Name of the Glue job that exports history; null for none."
+  type        = string
+  default     = null
+}
+
+variable "state_machine_arn" {
+  description = "ARN of the state machine of the refresh; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.state_machine_arn == null || can(regex("^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:.+$", var.state_machine_arn))
+    error_message = "Write state_machine_arn as the ARN of a state machine, such as \"arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh\"."
+  }
+}
+
+variable "alarm_topic_arns" {
+  description = "ARNs of SNS topics that hear of every alarm; without any, alarms are seen in CloudWatch only."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
+    error_message = "Write ARNs of SNS topics in alarm_topic_arns, such as \"arn:aws:sns:eu-west-1:123456789012:on-call\"."
+  }
+}
+
+variable "thresholds" {
+  description = "When an alarm begins. Percents are of events, calls or write-backs in five minutes; duration_percent is of a function's time-out; silent_hours is how long no event may come, null for as long as it likes."
+  type = object({
+    errors_percent                = optional(number, 5)
+    throttles                     = optional(number, 1)
+    duration_percent              = optional(number, 80)
+    raised_percent                = optional(number, 5)
+    rejected_percent              = optional(number, 5)
+    recommendation_failed_percent = optional(number, 20)
+    write_back_failed_percent     = optional(number, 20)
+    queue_age_seconds             = optional(number, 900)
+    dead_letters                  = optional(number, 1)
+    rejected_age_days             = optional(number, 10)
+    silent_hours                  = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for percent in [
+        var.thresholds.errors_percent, var.thresholds.duration_percent, var.thresholds.raised_percent, var.thresholds.rejected_percent,
+        var.thresholds.recommendation_failed_percent, var.thresholds.write_back_failed_percent,
+      ] : percent > 0 && percent <= 100
+    ])
+    error_message = "Write every percent of thresholds greater than 0 and at most 100."
+  }
+
+  validation {
+    condition     = var.thresholds.throttles >= 1 && var.thresholds.dead_letters >= 1 && var.thresholds.queue_age_seconds >= 1
+    error_message = "Write thresholds.throttles, dead_letters and queue_age_seconds as 1 or more: with 0 the alarm would never end."
+  }
+
+  validation {
+    condition     = var.thresholds.rejected_age_days >= 1 && var.thresholds.rejected_age_days <= 13
+    error_message = "Write thresholds.rejected_age_days from 1 to 13: the queue forgets its messages after 14 days."
+  }
+
+  validation {
+    condition     = var.thresholds.silent_hours == null || contains(range(1, 25), coalesce(var.thresholds.silent_hours, 0))
+    error_message = "Write thresholds.silent_hours as a whole number from 1 to 24, or leave it out."
+  }
+}
+
+variable "metrics_namespace" {
+  description = "Namespace of the functions' own metrics: their POWERTOOLS_METRICS_NAMESPACE."
+  type        = string
+  default     = "PersonalizeSegment"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._/#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
+    error_message = "Write metrics_namespace with letters, digits and . - _ / #, and not beginning with AWS/."
+  }
+}
+
+variable "metrics_service" {
+  description = "Dimension service of the functions' own metrics: their POWERTOOLS_SERVICE_NAME; null for the name of the stack."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.metrics_service == null || can(regex("^[A-Za-z0-9._-]{1,255}$", var.metrics_service))
+    error_message = "Write metrics_service with letters, digits and . - _ only."
+  }
+}
+
+variable "operations_url" {
+  description = "Address of the operations document; every alarm's description ends in it and the section's anchor."
+  type        = string
+  default     = "docs/operations.md"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^\\s#]{1,200}$", var.operations_url))
+    error_message = "Write operations_url without blanks and without an anchor (#…), with 200 characters at most."
+  }
+}

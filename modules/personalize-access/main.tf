@@ -1,0 +1,17 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account    = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.name
+  role_name  = "${var.name}-personalize"
+  role_arn   = "arn:${local.partition}:iam::${local.account}:role/${local.role_name}"
+  bucket_arn = "arn:${local.partition}:s3:::${var.bucket.name}"
+
+  # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
+  keys = compact([var.bucket.kms_key_arn])
+}

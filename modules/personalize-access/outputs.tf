@@ -1,0 +1,22 @@
+output "role" {
+  description = "Object with the role's name and ARN, role_arn in the spec; it has its policies before anybody gets it."
+  value = {
+    name = local.role_name
+    arn  = local.role_arn
+  }
+
+  depends_on = [
+    aws_iam_role.personalize,
+    aws_iam_role_policy.publish_metrics,
+    aws_iam_role_policy.read,
+    aws_iam_role_policy.write,
+  ]
+}
+
+output "kms_key_policy_json" {
+  description = "Key policy as JSON, to be merged into the policy of the bucket's key. Null without a key."
+  value       = var.bucket.kms_key_arn == null ? null : data.aws_iam_policy_document.key.json
+
+  # KMS refuses a policy that names a role which isn't there.
+  depends_on = [aws_iam_role.personalize]
+}

@@ -1,0 +1,355 @@
+# The real provider, which calls nobody: so these are the real policies.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  max_retries                 = 1
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name           = "shop"
+  bucket         = { name = "shop-data" }
+  read_prefixes  = ["transformed/"]
+  write_prefixes = ["reports/", "batch/"]
+}
+
+run "only_personalize_of_this_account_and_region_assumes_the_role" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role.personalize.assume_role_policy).Statement) == jsonencode([
+      {
+        Sid       = "PersonalizeOfThisAccountAssumesTheRole"
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = "personalize.amazonaws.com" }
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+    ])
+    error_message = "Others assume it."
+  }
+}
+
+run "the_role_is_named_after_the_stack" {
+  command = plan
+
+  assert {
+    condition     = output.role.name == "shop-personalize" && aws_iam_role.personalize.name == "shop-personalize"
+    error_message = "The name is ${output.role.name}"
+  }
+
+  assert {
+    condition     = output.role.arn == "arn:aws:iam::123456789012:role/shop-personalize"
+    error_message = "The ARN is ${output.role.arn}"
+  }
+
+  assert {
+    condition     = aws_iam_role.personalize.permissions_boundary == null
+    error_message = "There is a boundary."
+  }
+}
+
+run "the_role_may_have_a_boundary_and_tags" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    tags                     = { team = "shop" }
+  }
+
+  assert {
+    condition     = aws_iam_role.personalize.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "The boundary is missing."
+  }
+
+  assert {
+    condition     = aws_iam_role.personalize.tags["team"] == "shop"
+    error_message = "The tags are missing."
+  }
+}
+
+run "the_role_reads_one_prefix_and_nothing_else" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucket"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReadTheInput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-data/transformed/*"
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "the_role_reads_all_given_prefixes" {
+  command = plan
+
+  variables {
+    read_prefixes = ["batch/", "deletions/"]
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucket"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReadTheInput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-data/deletions/*", "arn:aws:s3:::shop-data/batch/*"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "the_role_writes_the_given_prefixes_and_nothing_else" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write[0].policy).Statement) == jsonencode([
+      {
+        Sid      = "WriteTheResults"
+        Effect   = "Allow"
+        Action   = "s3:PutObject"
+        Resource = ["arn:aws:s3:::shop-data/reports/*", "arn:aws:s3:::shop-data/batch/*"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "a_role_that_writes_nothing_has_no_policy_for_it" {
+  command = plan
+
+  variables {
+    write_prefixes = []
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.write) == 0
+    error_message = "It writes."
+  }
+}
+
+run "the_role_publishes_metrics_in_the_namespace_of_personalize" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.publish_metrics.policy).Statement) == jsonencode([
+      {
+        Sid       = "PublishMetricsOfAttributions"
+        Effect    = "Allow"
+        Action    = "cloudwatch:PutMetricData"
+        Resource  = "*"
+        Condition = { StringEquals = { "cloudwatch:namespace" = "AWS/Personalize" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "without_a_key_there_is_nothing_to_merge_into_its_policy" {
+  command = plan
+
+  assert {
+    condition     = output.kms_key_policy_json == null
+    error_message = "There is a policy of a key."
+  }
+}
+
+run "with_a_key_role_and_service_may_use_exactly_that" {
+  command = plan
+
+  variables {
+    bucket = { name = "shop-data", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/k" }
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucket"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReadTheInput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-data/transformed/*"
+      },
+      {
+        Sid      = "UseTheKeyOfTheBucket"
+        Effect   = "Allow"
+        Action   = ["kms:ListGrants", "kms:GenerateDataKey", "kms:DescribeKey", "kms:Decrypt"]
+        Resource = "arn:aws:kms:eu-west-1:123456789012:key/k"
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(output.kms_key_policy_json).Statement) == jsonencode([
+      {
+        Sid       = "TheRoleOfPersonalizeUsesTheKey"
+        Effect    = "Allow"
+        Action    = ["kms:ListGrants", "kms:GenerateDataKey", "kms:DescribeKey", "kms:Decrypt", "kms:CreateGrant"]
+        Principal = { AWS = "arn:aws:iam::123456789012:role/shop-personalize" }
+        Resource  = "*"
+      },
+      {
+        Sid       = "PersonalizeUsesTheKey"
+        Effect    = "Allow"
+        Action    = ["kms:ListGrants", "kms:GenerateDataKey", "kms:DescribeKey", "kms:Decrypt", "kms:CreateGrant"]
+        Principal = { Service = "personalize.amazonaws.com" }
+        Resource  = "*"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
+        }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "a_name_of_21_characters_is_refused" {
+  command = plan
+
+  variables {
+    name = "abcdefghij-klmnopqrst"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_that_ends_with_a_hyphen_is_refused" {
+  command = plan
+
+  variables {
+    name = "shop-"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_in_upper_case_is_refused" {
+  command = plan
+
+  variables {
+    name = "Shop"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_boundary_without_an_arn_is_refused" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "boundary"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "a_bucket_with_a_scheme_is_refused" {
+  command = plan
+
+  variables {
+    bucket = { name = "s3://shop-data" }
+  }
+
+  expect_failures = [var.bucket]
+}
+
+run "an_alias_of_a_key_is_refused" {
+  command = plan
+
+  variables {
+    bucket = { name = "shop-data", kms_key_arn = "alias/data" }
+  }
+
+  expect_failures = [var.bucket]
+}
+
+run "a_role_that_reads_nothing_is_refused" {
+  command = plan
+
+  variables {
+    read_prefixes = []
+  }
+
+  expect_failures = [var.read_prefixes]
+}
+
+run "a_prefix_to_read_without_a_slash_at_its_end_is_refused" {
+  command = plan
+
+  variables {
+    read_prefixes = ["transformed/", "batch"]
+  }
+
+  expect_failures = [var.read_prefixes]
+}
+
+run "a_whole_bucket_to_read_is_refused" {
+  command = plan
+
+  variables {
+    read_prefixes = [""]
+  }
+
+  expect_failures = [var.read_prefixes]
+}
+
+run "a_star_to_write_is_refused" {
+  command = plan
+
+  variables {
+    write_prefixes = ["*/"]
+  }
+
+  expect_failures = [var.write_prefixes]
+}
+
+run "the_longest_name_and_a_boundary_of_aws_are_accepted" {
+  command = plan
+
+  variables {
+    name                     = "abcdefghij-klmnopqrs"
+    permissions_boundary_arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+  }
+
+  assert {
+    condition     = length(output.role.name) <= 64
+    error_message = "The name of the role is too long."
+  }
+}

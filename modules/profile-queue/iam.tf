@@ -1,0 +1,200 @@
+locals {
+  role_name          = local.function_name
+  role_arn           = "arn:${local.partition}:iam::${local.account}:role/${local.role_name}"
+  personalize_region = coalesce(var.personalize.region, local.region)
+  dataset_arns = {
+    users = coalesce(var.personalize.users_dataset_arn, "arn:${local.partition}:personalize:${local.personalize_region}:${local.account}:dataset/${var.name}/USERS")
+    items = coalesce(var.personalize.items_dataset_arn, "arn:${local.partition}:personalize:${local.personalize_region}:${local.account}:dataset/${var.name}/ITEMS")
+  }
+}
+
+data "aws_iam_policy_document" "queue" {
+  for_each = local.queue_arns
+
+  # SQS takes seven actions a statement at most: those that carry messages, or drop them.
+  statement {
+    sid    = "DenyPlainHttp"
+    effect = "Deny"
+    actions = [
+      "sqs:ChangeMessageVisibility",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:GetQueueUrl",
+      "sqs:PurgeQueue",
+      "sqs:ReceiveMessage",
+      "sqs:SendMessage",
+    ]
+    resources = [each.value]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    sid     = "LetLambdaOfThisAccountAssumeTheRole"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+
+    # Lambda doesn't document which aws:SourceArn it sends for which of its calls, so the account has to do.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "profiles" {
+  name                 = local.role_name
+  description          = "Execution role of the Lambda function ${local.function_name}."
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+data "aws_iam_policy_document" "write_logs" {
+  statement {
+    sid       = "WriteTheLogOfThisFunction"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.log_group}:log-stream:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "write_logs" {
+  name   = "write-logs"
+  role   = aws_iam_role.profiles.id
+  policy = data.aws_iam_policy_document.write_logs.json
+}
+
+data "aws_iam_policy_document" "receive_profiles" {
+  statement {
+    sid       = "TakeUsersAndItemsFromTheQueue"
+    actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+    resources = [local.queue_arns.profiles]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.kms_key_arn])
+
+    content {
+      sid       = "DecryptUsersAndItems"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["sqs.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "receive_profiles" {
+  name   = "receive-profiles"
+  role   = aws_iam_role.profiles.id
+  policy = data.aws_iam_policy_document.receive_profiles.json
+}
+
+data "aws_iam_policy_document" "record" {
+  statement {
+    sid       = "RecordUsers"
+    actions   = ["personalize:PutUsers"]
+    resources = [local.dataset_arns.users]
+  }
+
+  statement {
+    sid       = "RecordItems"
+    actions   = ["personalize:PutItems"]
+    resources = [local.dataset_arns.items]
+  }
+}
+
+resource "aws_iam_role_policy" "record" {
+  name   = "record"
+  role   = aws_iam_role.profiles.id
+  policy = data.aws_iam_policy_document.record.json
+}
+
+data "aws_iam_policy_document" "read_parameters" {
+  count = length(local.parameters) == 0 ? 0 : 1
+
+  statement {
+    sid       = "ReadWhatWasProvisioned"
+    actions   = ["ssm:GetParameter"]
+    resources = [for parameter in sort(values(local.parameters)) : "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${parameter}"]
+  }
+}
+
+resource "aws_iam_role_policy" "read_parameters" {
+  count = length(local.parameters) == 0 ? 0 : 1
+
+  name   = "read-parameters"
+  role   = aws_iam_role.profiles.id
+  policy = data.aws_iam_policy_document.read_parameters[0].json
+}
+
+data "aws_iam_policy_document" "keep_rejected" {
+  statement {
+    sid       = "KeepRejectedUsersAndItems"
+    actions   = ["sqs:SendMessage"]
+    resources = [local.queue_arns.rejected]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.kms_key_arn])
+
+    content {
+      sid       = "EncryptRejectedUsersAndItems"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["sqs.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "keep_rejected" {
+  name   = "keep-rejected"
+  role   = aws_iam_role.profiles.id
+  policy = data.aws_iam_policy_document.keep_rejected.json
+}
+
+data "aws_iam_policy_document" "trace" {
+  #checkov:skip=CKV_AWS_356:X-Ray knows no resources for traces.
+  #checkov:skip=CKV_AWS_111:X-Ray knows no resources for traces.
+  count = var.tracing ? 1 : 0
+
+  statement {
+    sid     = "SendTraces"
+    actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    # A trace belongs to no resource that a policy could name.
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role_policy" "trace" {
+  count = var.tracing ? 1 : 0
+
+  name   = "trace"
+  role   = aws_iam_role.profiles.id
+  policy = data.aws_iam_policy_document.trace[0].json
+}

@@ -1,0 +1,50 @@
+output "queue" {
+  description = "The queue of users and items: `{ name, url, arn }`."
+  value = {
+    name = local.queues.profiles
+    url  = aws_sqs_queue.profiles.url
+    arn  = local.queue_arns.profiles
+  }
+}
+
+output "dead_letter_queue" {
+  description = "The queue of users and items that failed too often: `{ name, url, arn }`."
+  value = {
+    name = local.queues.profiles_dead
+    url  = aws_sqs_queue.profiles_dead.url
+    arn  = local.queue_arns.profiles_dead
+  }
+}
+
+output "rejected_queue" {
+  description = "The queue of events, users and items that were refused: `{ name, url, arn }`."
+  value = {
+    name = local.queues.rejected
+    url  = aws_sqs_queue.rejected.url
+    arn  = local.queue_arns.rejected
+  }
+}
+
+output "function" {
+  description = "The function that empties the queue: `{ name, arn, timeout_seconds }`."
+  value = {
+    name            = local.function_name
+    arn             = local.function_arn
+    timeout_seconds = var.timeout_seconds
+  }
+  depends_on = [aws_lambda_alias.live]
+}
+
+output "role" {
+  description = "The execution role: `{ name, arn }`."
+  value = {
+    name = local.role_name
+    arn  = local.role_arn
+  }
+  depends_on = [aws_iam_role.profiles]
+}
+
+output "log_group" {
+  description = "Name of the function's log group: /aws/lambda/NAME."
+  value       = local.log_group
+}

@@ -1,0 +1,262 @@
+variable "name" {
+  description = "Name of the stack, the beginning of all other names: 1 to 20 lower-case letters, digits and -."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter and not ending with -, such as \"shop\"."
+  }
+}
+
+variable "package" {
+  description = "The zip of `make package`: a local path, or an object in S3. `sha256_base64` is the digest of that object; without it, a new object under the same key is not deployed."
+  type = object({
+    path = optional(string)
+    s3 = optional(object({
+      bucket        = string
+      key           = string
+      sha256_base64 = optional(string)
+    }))
+  })
+  nullable = false
+
+  validation {
+    condition     = (var.package.path == null) != (var.package.s3 == null)
+    error_message = "Give the package either as `path` or as `s3`, not both and not neither."
+  }
+}
+
+variable "event_mapping" {
+  description = "The event mapping, whose digest is kept with rejected users and items: its canonical text, and the sha256 of it. Null: the one that ships with the package."
+  type = object({
+    text   = string
+    sha256 = string
+  })
+  default = null
+
+  validation {
+    condition     = var.event_mapping == null || (can(jsondecode(try(var.event_mapping.text, ""))) && try(var.event_mapping.sha256 == sha256(var.event_mapping.text), false))
+    error_message = "The text is no JSON, or the sha256 is not its own: pass the outputs `text` and `sha256` of the module event-mapping."
+  }
+}
+
+variable "personalize" {
+  description = "Where Personalize is, and its datasets. `ssm_prefix` is where `personalize-segment apply` writes their ARNs; those that are given here go before. `region` null is the function's own."
+  type = object({
+    region            = optional(string)
+    ssm_prefix        = optional(string)
+    users_dataset_arn = optional(string)
+    items_dataset_arn = optional(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = var.personalize.ssm_prefix != null || var.personalize.users_dataset_arn != null || var.personalize.items_dataset_arn != null
+    error_message = "Without a dataset nothing can be sent: write the `ssm_prefix` of the spec, such as \"/shop/personalize\", or the ARN of a dataset."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", coalesce(var.personalize.region, "us-west-2")))
+    error_message = "Write `region` as eu-west-1."
+  }
+
+  validation {
+    condition     = can(regex("^(/[A-Za-z0-9_.-]+)+$", coalesce(var.personalize.ssm_prefix, "/shop")))
+    error_message = "Write `ssm_prefix` as a path with / in front and none at the end, such as \"/shop/personalize\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for dataset in ["users", "items"] :
+      can(regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${upper(dataset)}$", coalesce(var.personalize["${dataset}_dataset_arn"], "arn:aws:personalize:us-west-2:123456789012:dataset/shop/${upper(dataset)}")))
+    ])
+    error_message = "Write the dataset ARNs as `personalize-segment status` prints them: arn:aws:personalize:REGION:ACCOUNT:dataset/GROUP/USERS, and /ITEMS."
+  }
+}
+
+variable "batch" {
+  description = "How many messages the function gets at once at most, and how many seconds are waited for them."
+  type = object({
+    size           = optional(number, 100)
+    window_seconds = optional(number, 5)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.batch.size >= 1 && var.batch.size <= 10000 && floor(var.batch.size) == var.batch.size
+    error_message = "Write `size` as a whole number from 1 to 10000; ten users or items go into one call."
+  }
+
+  validation {
+    condition     = var.batch.window_seconds >= 0 && var.batch.window_seconds <= 300 && floor(var.batch.window_seconds) == var.batch.window_seconds
+    error_message = "Write `window_seconds` as a whole number from 0 to 300."
+  }
+
+  validation {
+    condition     = var.batch.size <= 10 || var.batch.window_seconds >= 1
+    error_message = "Lambda gathers more than 10 messages only in a window: write `window_seconds` of 1 or more, or a `size` of 10 or less."
+  }
+}
+
+variable "maximum_concurrency" {
+  description = "How many copies of the function may run at once. They share the ten calls a second that PutUsers and PutItems each take."
+  type        = number
+  default     = 2
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 10 && floor(var.maximum_concurrency) == var.maximum_concurrency
+    error_message = "Write a whole number from 2 to 10: Lambda takes no less, and with more there is not one call a second left for each."
+  }
+}
+
+variable "max_receives" {
+  description = "How many times a message is tried before it goes to the dead-letter queue."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.max_receives >= 1 && var.max_receives <= 1000 && floor(var.max_receives) == var.max_receives
+    error_message = "Write a whole number from 1 to 1000; AWS recommends at least 5 for a queue that a function empties."
+  }
+}
+
+variable "retention_days" {
+  description = "How many days messages are kept: in the queue of profiles, and in its dead-letter queue, where their age goes on from the first. The queue of rejected events keeps them for 14, which is the most there is."
+  type = object({
+    profiles     = optional(number, 4)
+    dead_letters = optional(number, 14)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for days in values(var.retention_days) : days >= 1 && days <= 14 && floor(days) == days])
+    error_message = "Write whole numbers of days from 1 to 14."
+  }
+
+  validation {
+    condition     = var.retention_days.dead_letters > var.retention_days.profiles
+    error_message = "Write more days for `dead_letters` than for `profiles`: a message keeps its age when it moves, and would be gone before anybody sees it."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Your own key for the queues. Null: SQS encrypts with one of its own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", coalesce(var.kms_key_arn, "arn:aws:kms:us-west-2:123456789012:key/1")))
+    error_message = "Write the ARN of a key, not an alias: arn:aws:kms:REGION:ACCOUNT:key/ID."
+  }
+}
+
+variable "reference_refresh_seconds" {
+  description = "How long, in seconds, values of SSM are kept before they are read again."
+  type        = number
+  default     = 300
+  nullable    = false
+
+  validation {
+    condition     = var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds
+    error_message = "Write a whole number from 1 to 86400, which is a day."
+  }
+}
+
+variable "memory_megabytes" {
+  description = "Memory of the function, in megabytes; its CPU grows with it."
+  type        = number
+  default     = 512
+  nullable    = false
+
+  validation {
+    condition     = var.memory_megabytes >= 128 && var.memory_megabytes <= 10240 && floor(var.memory_megabytes) == var.memory_megabytes
+    error_message = "Write a whole number from 128 to 10240; 512 is a good start."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "Time-out of the function, in seconds. A message that failed comes back after six times as long."
+  type        = number
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = var.timeout_seconds >= 5 && var.timeout_seconds <= 900 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "Write a whole number from 5 to 900."
+  }
+}
+
+variable "architecture" {
+  description = "Processor of the function, `arm64` or `x86_64`."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "Write \"arm64\" or \"x86_64\"."
+  }
+}
+
+variable "log" {
+  description = "The function's log: how many days it is kept, the least level written, and the key it is encrypted with (null: one of CloudWatch's own)."
+  type = object({
+    retention_days = optional(number, 30)
+    level          = optional(string, "INFO")
+    kms_key_arn    = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log.retention_days)
+    error_message = "Write `retention_days` as one of the numbers that CloudWatch takes, such as 7, 14, 30, 90, 180, 365 or 731."
+  }
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level)
+    error_message = "Write `level` as DEBUG, INFO, WARNING, ERROR or CRITICAL."
+  }
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the function's metrics."
+  type        = string
+  default     = "PersonalizeSegment"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
+    error_message = "Write letters, digits and . - _ / #, such as \"PersonalizeSegment\"."
+  }
+}
+
+variable "tracing" {
+  description = "Whether each call is traced with X-Ray."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of the role. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
+    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that can have some."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

@@ -1,0 +1,213 @@
+variable "name" {
+  description = "Name of the stack, which begins every name here: 1 to 20 characters."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
+    error_message = "Write a name of 1 to 20 lower-case letters, digits and hyphens that begins with a letter and does not end in a hyphen, such as \"shop\"."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that can have some."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds both roles; null for none."
+  type        = string
+  default     = null
+}
+
+variable "schedule" {
+  description = "When the refresh begins: an expression of EventBridge Scheduler, and the time zone it is read in."
+  type = object({
+    expression = string
+    time_zone  = optional(string, "UTC")
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\(([^ ()]+ ){5}[^ ()]+\\))$", var.schedule.expression))
+    error_message = "Write schedule.expression as \"rate(7 days)\" or with six fields as \"cron(0 3 ? * SUN *)\"."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z_]+([/+-][A-Za-z0-9_+-]+)*$", var.schedule.time_zone))
+    error_message = "Write schedule.time_zone as a name of the time zone database, such as \"UTC\" or \"Europe/Berlin\"."
+  }
+}
+
+variable "export" {
+  description = "What writes the CSV files: a Glue job, or statements that Redshift runs in one transaction. Exactly one of the two."
+  type = object({
+    glue_job = optional(object({
+      name = string
+    }))
+    redshift = optional(object({
+      database           = string
+      statements         = list(string)
+      workgroup_name     = optional(string)
+      workgroup_arn      = optional(string)
+      cluster_identifier = optional(string)
+      secret_arn         = optional(string)
+      db_user            = optional(string)
+      unload_role_arn    = optional(string)
+    }))
+  })
+  nullable = false
+
+  validation {
+    condition     = (var.export.glue_job == null) != (var.export.redshift == null)
+    error_message = "Write either export.glue_job or export.redshift, not both and not none."
+  }
+
+  validation {
+    condition     = var.export.redshift == null || (try(var.export.redshift.workgroup_name, null) == null) != (try(var.export.redshift.cluster_identifier, null) == null)
+    error_message = "Write either export.redshift.workgroup_name (serverless) or export.redshift.cluster_identifier, not both and not none."
+  }
+
+  validation {
+    condition     = try(var.export.redshift.cluster_identifier, null) == null || (try(var.export.redshift.secret_arn, null) == null) != (try(var.export.redshift.db_user, null) == null)
+    error_message = "Write either export.redshift.secret_arn or export.redshift.db_user for a cluster: it is how the Data API logs in."
+  }
+
+  validation {
+    condition     = try(var.export.redshift.workgroup_name, null) == null || try(var.export.redshift.db_user, null) == null
+    error_message = "Leave export.redshift.db_user out: in a workgroup the state machine's role is the database user, or the user of secret_arn."
+  }
+
+  validation {
+    condition     = var.export.redshift == null || (length(try(var.export.redshift.statements, [])) >= 1 && length(try(var.export.redshift.statements, [])) <= 40)
+    error_message = "Write 1 to 40 export.redshift.statements: the Data API takes no more in one batch."
+  }
+
+  validation {
+    condition     = alltrue([for one in try(var.export.redshift.statements, []) : !can(regex("(?i)(access_key_id|secret_access_key|\\bcredentials\\b)", one))])
+    error_message = "Write IAM_ROLE '<arn>' in export.redshift.statements, never keys: they would stand in the state and in every log."
+  }
+
+  validation {
+    # Without a role to look for strcontains fails, and there is nothing to refuse.
+    condition = alltrue([
+      for one in try(var.export.redshift.statements, []) :
+      !can(regex("(?i)^\\s*unload\\b", one)) || try(strcontains(one, var.export.redshift.unload_role_arn), true)
+    ])
+    error_message = "Write IAM_ROLE with the ARN of export.redshift.unload_role_arn in every UNLOAD of export.redshift.statements."
+  }
+}
+
+variable "imports" {
+  description = "What is imported after the export, by dataset (interactions, users, items): the folder in S3, and FULL (replaces earlier imports) or INCREMENTAL (adds to them)."
+  type = map(object({
+    location = string
+    mode     = optional(string, "FULL")
+  }))
+  nullable = false
+
+  validation {
+    condition     = length(var.imports) > 0 && alltrue([for dataset in keys(var.imports) : contains(["interactions", "users", "items"], dataset)])
+    error_message = "Write one entry or more in imports, each called interactions, users or items."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.imports) : can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$", one.location)) && length(one.location) <= 256])
+    error_message = "Write each location of imports as \"s3://bucket/prefix/\", with 256 characters at most."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.imports) : contains(["FULL", "INCREMENTAL"], one.mode)])
+    error_message = "Write \"FULL\" or \"INCREMENTAL\" as the mode of imports."
+  }
+}
+
+variable "dataset_group" {
+  description = "Name of the Personalize dataset group that has the datasets, in this account and region."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$", var.dataset_group))
+    error_message = "Write the name of the dataset group, not its ARN: letters, digits, hyphens and underscores, 63 at most."
+  }
+}
+
+variable "role_arn" {
+  description = "ARN of the role with which Personalize reads the CSV files."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.role_arn))
+    error_message = "Write the ARN of a role, such as \"arn:aws:iam::123456789012:role/shop-personalize\"."
+  }
+}
+
+variable "poll_seconds" {
+  description = "Seconds between two looks at an import or a batch of statements, and before a call that met a limit is tried again."
+  type        = number
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = var.poll_seconds >= 1 && var.poll_seconds <= 3600 && floor(var.poll_seconds) == var.poll_seconds
+    error_message = "Write whole poll_seconds from 1 to 3600."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "Seconds after which a refresh that still runs is stopped and counts as failed."
+  type        = number
+  default     = 43200
+  nullable    = false
+
+  validation {
+    condition     = var.timeout_seconds >= 300 && var.timeout_seconds <= 604800 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "Write whole timeout_seconds from 300 (five minutes) to 604800 (a week)."
+  }
+}
+
+variable "alarm_topic_arns" {
+  description = "ARNs of SNS topics that hear of a refresh that could not be started."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
+    error_message = "Write ARNs of SNS topics in alarm_topic_arns, such as \"arn:aws:sns:eu-west-1:123456789012:on-call\"."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which the logs of the executions are kept."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "Write log_retention_days as one that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts the logs, whose policy has the statements of the output kms_key_policy_json; null for the key of CloudWatch Logs."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "Write kms_key_arn as the ARN of a key, not of an alias: \"arn:aws:kms:eu-west-1:123456789012:key/…\"."
+  }
+}
+
+variable "tracing" {
+  description = "Whether executions are traced with X-Ray."
+  type        = bool
+  default     = false
+  nullable    = false
+}

@@ -1,0 +1,404 @@
+# The real provider, without a network: policies and plans are those of a real plan.
+provider "aws" {
+  region                      = "us-west-2"
+  access_key                  = "x"
+  secret_key                  = "x"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  max_retries                 = 1
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name          = "shop"
+  function_arns = ["arn:aws:lambda:us-west-2:123456789012:function:shop-event:live"]
+  external_ids  = ["4aJ2kQ9x"]
+}
+
+run "refuses_a_name_of_21_characters" {
+  command = plan
+
+  variables {
+    name = "a23456789012345678901"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_a_name_in_capitals" {
+  command = plan
+
+  variables {
+    name = "Shop"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_a_name_that_ends_with_a_hyphen" {
+  command = plan
+
+  variables {
+    name = "shop-"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_no_function" {
+  command = plan
+
+  variables {
+    function_arns = []
+  }
+
+  expect_failures = [var.function_arns]
+}
+
+run "refuses_a_name_for_the_arn_of_a_function" {
+  command = plan
+
+  variables {
+    function_arns = ["shop-event"]
+  }
+
+  expect_failures = [var.function_arns]
+}
+
+run "refuses_all_functions" {
+  command = plan
+
+  variables {
+    function_arns = ["arn:aws:lambda:us-west-2:123456789012:function:*"]
+  }
+
+  expect_failures = [var.function_arns]
+}
+
+run "accepts_a_function_without_an_alias" {
+  command = plan
+
+  variables {
+    function_arns = ["arn:aws:lambda:us-west-2:123456789012:function:shop-event"]
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.invoke.policy).Statement[0].Resource == "arn:aws:lambda:us-west-2:123456789012:function:shop-event"
+    error_message = "Without the alias then."
+  }
+}
+
+run "refuses_no_external_id" {
+  command = plan
+
+  variables {
+    external_ids = []
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_an_empty_external_id" {
+  command = plan
+
+  variables {
+    external_ids = [""]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_an_external_id_in_brackets" {
+  command = plan
+
+  variables {
+    external_ids = ["<workspace>"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_an_external_id_with_a_blank" {
+  command = plan
+
+  variables {
+    external_ids = ["my workspace"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_an_external_id_of_one_character" {
+  command = plan
+
+  variables {
+    external_ids = ["4"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_an_external_id_of_1225_characters" {
+  command = plan
+
+  variables {
+    external_ids = [replace(format("%1225s", "4"), " ", "4")]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "accepts_external_ids_of_every_kind" {
+  command = plan
+
+  variables {
+    external_ids = ["4a", replace(format("%1224s", "4"), " ", "4"), "ws=a+b,c.d@e:f/g-h_i", "yourshop", "example2workspace", "9f6d1d2c-8a3b-4f0e-b1c7-2d3e4f5a6b7c", "12345678901"]
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"]) == 7
+    error_message = "All of them may be used."
+  }
+}
+
+run "refuses_the_placeholder_changeme" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "changeme"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_change_me_in_capitals" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "CHANGE_ME"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_external_id" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "external_id"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_your_workspace_id" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "your-workspace-id"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_your_workspace_id_in_capitals" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "YOUR_WORKSPACE_ID"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_xxx" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "xxx"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_example" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "example"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_123456" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "123456"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_placeholder" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "placeholder"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_the_placeholder_workspace_id" {
+  command = plan
+
+  variables {
+    external_ids = ["4aJ2kQ9x", "workspace_id"]
+  }
+
+  expect_failures = [var.external_ids]
+}
+
+run "refuses_no_principal" {
+  command = plan
+
+  variables {
+    principal_arns = []
+  }
+
+  expect_failures = [var.principal_arns]
+}
+
+run "refuses_a_whole_account_as_principal" {
+  command = plan
+
+  variables {
+    principal_arns = ["arn:aws:iam::595280932656:root"]
+  }
+
+  expect_failures = [var.principal_arns]
+}
+
+run "refuses_everybody_as_principal" {
+  command = plan
+
+  variables {
+    principal_arns = ["*"]
+  }
+
+  expect_failures = [var.principal_arns]
+}
+
+run "takes_null_for_segments_role_of_today" {
+  command = plan
+
+  variables {
+    principal_arns = null
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Principal.AWS == "arn:aws:iam::595280932656:role/customer-personalize-prod-destination-access"
+    error_message = "The default."
+  }
+}
+
+run "accepts_other_principals" {
+  command = plan
+
+  variables {
+    principal_arns = ["arn:aws:iam::210987654321:role/path/segment", "arn:aws:iam::210987654321:user/segment"]
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Principal.AWS == ["arn:aws:iam::210987654321:user/segment", "arn:aws:iam::210987654321:role/path/segment"]
+    error_message = "These and no others."
+  }
+}
+
+run "refuses_an_address_for_the_bucket" {
+  command = plan
+
+  variables {
+    logs = { bucket = "s3://shop-logs", prefix = "segment-logs/" }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "refuses_a_prefix_without_a_slash_at_its_end" {
+  command = plan
+
+  variables {
+    logs = { bucket = "shop-logs", prefix = "segment-logs" }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "refuses_a_prefix_with_a_slash_in_front" {
+  command = plan
+
+  variables {
+    logs = { bucket = "shop-logs", prefix = "/segment-logs/" }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "refuses_an_empty_prefix" {
+  command = plan
+
+  variables {
+    logs = { bucket = "shop-logs", prefix = "" }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "refuses_an_alias_for_the_key" {
+  command = plan
+
+  variables {
+    logs = { bucket = "shop-logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:alias/shop" }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "refuses_no_principal_for_the_logs" {
+  command = plan
+
+  variables {
+    logs = { bucket = "shop-logs", prefix = "segment-logs/", principal_arns = [] }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "refuses_a_whole_account_as_principal_for_the_logs" {
+  command = plan
+
+  variables {
+    logs = { bucket = "shop-logs", prefix = "segment-logs/", principal_arns = ["arn:aws:iam::595280932656:root"] }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}

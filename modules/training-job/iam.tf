@@ -1,0 +1,311 @@
+locals {
+  log_group_arns = [
+    for name in values(local.log_groups) : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}"
+  ]
+  buckets = {
+    for name, one in { artifacts = local.script, package = local.package, logs = var.logs, output = var.output } :
+    name => "arn:${local.partition}:s3:::${one.bucket}"
+  }
+  s3 = "s3.${local.region}.${data.aws_partition.current.dns_suffix}"
+
+  # Hadoop asks S3 for folders as if they were objects, and Glue's file system marks the ones that it makes.
+  logs_folder    = trimsuffix(var.logs.prefix, "/")
+  output_parts   = split("/", trimsuffix(var.output.prefix, "/"))
+  output_folders = [for n in range(1, length(local.output_parts) + 1) : join("/", slice(local.output_parts, 0, n))]
+
+  # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
+  artifacts_keys = compact([var.artifacts.kms_key_arn])
+  logs_keys      = compact([var.logs.kms_key_arn])
+  output_keys    = compact([try(coalesce(var.output.kms_key_arn, var.kms_key.arn), var.output.kms_key_arn)])
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    sid     = "GlueAssumesTheRoleForThisJob"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["glue.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = [local.job_arn]
+    }
+  }
+}
+
+resource "aws_iam_role" "history" {
+  name                 = local.job_name
+  description          = "The Glue job reads Segment logs and writes training data."
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+data "aws_iam_policy_document" "read_logs" {
+  statement {
+    sid = "ListTheBucketOfTheLogs"
+    # Without s3:prefix: only to who may list the bucket S3 says that a key is not there, and Hadoop asks for such.
+    actions   = ["s3:ListBucket"]
+    resources = [local.buckets.logs]
+  }
+
+  statement {
+    sid     = "ReadTheLogs"
+    actions = ["s3:GetObject"]
+    resources = [
+      "${local.buckets.logs}/${var.logs.prefix}*",
+      "${local.buckets.logs}/${local.logs_folder}",
+      "${local.buckets.logs}/${local.logs_folder}_$folder$",
+    ]
+  }
+
+  dynamic "statement" {
+    for_each = local.logs_keys
+
+    content {
+      sid       = "DecryptTheLogs"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [local.s3]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "read_logs" {
+  name   = "read-logs"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.read_logs.json
+}
+
+data "aws_iam_policy_document" "read_suppression_list" {
+  count = var.suppression_list == null ? 0 : 1
+
+  statement {
+    sid = "ListTheBucketOfTheSuppressionList"
+    # Without it S3 doesn't say that the list is not there, and the job could not either.
+    actions   = ["s3:ListBucket"]
+    resources = ["arn:${local.partition}:s3:::${var.suppression_list.bucket}"]
+  }
+
+  statement {
+    sid       = "ReadTheSuppressionList"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:${local.partition}:s3:::${var.suppression_list.bucket}/${var.suppression_list.key}"]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.suppression_list.kms_key_arn])
+
+    content {
+      sid       = "DecryptTheSuppressionList"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [local.s3]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "read_suppression_list" {
+  count = var.suppression_list == null ? 0 : 1
+
+  name   = "read-suppression-list"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.read_suppression_list[0].json
+}
+
+data "aws_iam_policy_document" "write_output" {
+  statement {
+    sid = "ListTheBucketOfTheOutput"
+    # Without s3:prefix: only to who may list the bucket S3 says that a key is not there, and Hadoop asks for such.
+    actions   = ["s3:ListBucket"]
+    resources = [local.buckets.output]
+  }
+
+  statement {
+    sid = "ReplaceTheOutput"
+    # Hadoop moves by copying and deleting, and uploads in parts.
+    actions = [
+      "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
+    ]
+    resources = concat(
+      ["${local.buckets.output}/${var.output.prefix}*"],
+      [for folder in local.output_folders : "${local.buckets.output}/${folder}_$folder$"],
+    )
+  }
+
+  statement {
+    sid       = "LookForTheFoldersOfTheOutput"
+    actions   = ["s3:GetObject"]
+    resources = [for folder in local.output_folders : "${local.buckets.output}/${folder}"]
+  }
+
+  dynamic "statement" {
+    for_each = local.output_keys
+
+    content {
+      sid       = "EncryptTheOutput"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [local.s3]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "write_output" {
+  name   = "write-output"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.write_output.json
+}
+
+data "aws_iam_policy_document" "read_code" {
+  statement {
+    sid     = "ReadScriptAndPackage"
+    actions = ["s3:GetObject"]
+    resources = [
+      "${local.buckets.artifacts}/${local.script.key}",
+      "${local.buckets.package}/${local.package.key}",
+    ]
+  }
+
+  dynamic "statement" {
+    for_each = local.artifacts_keys
+
+    content {
+      sid       = "DecryptScriptAndPackage"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [local.s3]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "read_code" {
+  name   = "read-code"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.read_code.json
+}
+
+data "aws_iam_policy_document" "write_job_logs" {
+  statement {
+    sid = "WriteTheLogsOfTheJob"
+    # CreateLogGroup too: Glue makes sure of its groups before it writes to them.
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = flatten([for arn in local.log_group_arns : [arn, "${arn}:log-stream:*"]])
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key == null ? [] : [local.log_group_arns]
+
+    content {
+      sid       = "EncryptTheLogsOfTheJob"
+      actions   = ["logs:AssociateKmsKey"]
+      resources = statement.value
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "write_job_logs" {
+  name   = "write-job-logs"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.write_job_logs.json
+}
+
+data "aws_iam_policy_document" "metrics" {
+  statement {
+    sid     = "PublishMetricsOfTheJob"
+    actions = ["cloudwatch:PutMetricData"]
+    # PutMetricData has no resources; the namespace is its only bound.
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = ["Glue"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "metrics" {
+  name   = "metrics"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.metrics.json
+}
+
+data "aws_iam_policy_document" "bookmark" {
+  count = var.bookmark == "disable" ? 0 : 1
+
+  statement {
+    sid       = "KeepTheBookmark"
+    actions   = ["glue:GetJobBookmark", "glue:ResetJobBookmark", "glue:UpdateJobBookmark"]
+    resources = [local.job_arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key == null ? [] : [var.kms_key.arn]
+
+    content {
+      # The job itself encrypts the bookmark, not S3, so there is no kms:ViaService.
+      sid       = "EncryptTheBookmark"
+      actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "bookmark" {
+  count = var.bookmark == "disable" ? 0 : 1
+
+  name   = "bookmark"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.bookmark[0].json
+}
+
+data "aws_iam_policy_document" "key" {
+  statement {
+    sid     = "CloudWatchEncryptsTheLogsOfTheJob"
+    actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    # In a key's policy * is the key itself.
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logs.${local.region}.${data.aws_partition.current.dns_suffix}"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "kms:EncryptionContext:aws:logs:arn"
+      values   = local.log_group_arns
+    }
+  }
+}

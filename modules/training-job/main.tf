@@ -1,0 +1,169 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+
+  # Also the name of the role and of the security configuration.
+  job_name = "${var.name}-history"
+  job_arn  = "arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.job_name}"
+  role_arn = "arn:${local.partition}:iam::${local.account}:role/${local.job_name}"
+
+  script_path  = coalesce(var.script_path, "${path.module}/../../glue/segment_to_personalize.py")
+  package_path = coalesce(var.package.path, "${path.module}/../../dist/personalize-segment.zip")
+  script = {
+    bucket = var.artifacts.bucket
+    key    = "${var.artifacts.prefix}${local.job_name}/segment_to_personalize.py"
+  }
+  package = var.package.s3 != null ? var.package.s3 : {
+    bucket = var.artifacts.bucket
+    key    = "${var.artifacts.prefix}${local.job_name}/personalize-segment.zip"
+  }
+
+  # Glue 5 puts the names of security configuration and role into the names of its log groups, and only then.
+  log_prefix = "/aws-glue/jobs/${local.job_name}"
+  log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.job_name}"
+  log_groups = { for stream in ["error", "output"] : stream => "${local.log_folder}/${stream}" }
+
+  arguments = merge(
+    {
+      "--S3_JSON_INPUT_PATH"           = "s3://${var.logs.bucket}/${var.logs.prefix}"
+      "--S3_CSV_OUTPUT_PATH"           = "s3://${var.output.bucket}/${var.output.prefix}"
+      "--event_mapping"                = var.event_mapping.text
+      "--overlap"                      = tostring(var.window.overlap_days)
+      "--custom-logGroup-prefix"       = local.log_prefix
+      "--enable-auto-scaling"          = tostring(var.workers.autoscaling)
+      "--enable-metrics"               = "true"
+      "--enable-observability-metrics" = "true"
+      "--extra-py-files"               = "s3://${local.package.bucket}/${local.package.key}"
+      "--job-bookmark-option"          = "job-bookmark-${var.bookmark}"
+      "--job-language"                 = "python"
+    },
+    {
+      for name, value in {
+        "--since"            = var.window.since
+        "--until"            = var.window.until
+        "--suppression_list" = try("s3://${var.suppression_list.bucket}/${var.suppression_list.key}", null)
+      } : name => value if value != null
+    },
+  )
+}
+
+resource "aws_s3_object" "script" {
+  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds, with its key if it has one.
+  bucket      = local.script.bucket
+  key         = local.script.key
+  source      = local.script_path
+  source_hash = fileexists(local.script_path) ? filesha256(local.script_path) : null
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(local.script_path)
+      error_message = "There is no script ${local.script_path}. Write in script_path where glue/segment_to_personalize.py lies."
+    }
+  }
+}
+
+resource "aws_s3_object" "package" {
+  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds, with its key if it has one.
+  count = var.package.s3 == null ? 1 : 0
+
+  bucket      = local.package.bucket
+  key         = local.package.key
+  source      = local.package_path
+  source_hash = fileexists(local.package_path) ? filesha256(local.package_path) : null
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(local.package_path)
+      error_message = "There is no package ${local.package_path}. Run `make package` first, or write package.path or package.s3."
+    }
+  }
+}
+
+resource "aws_cloudwatch_log_group" "job" {
+  #checkov:skip=CKV_AWS_158:Encrypted with kms_key where that is given; the logs hold counts and no events.
+  #checkov:skip=CKV_AWS_338:How long logs are kept is an input; a year of a job's logs helps nobody.
+  for_each = local.log_groups
+
+  name              = each.value
+  retention_in_days = var.log_retention_days
+  kms_key_id        = try(var.kms_key.arn, null)
+  tags              = var.tags
+}
+
+resource "aws_glue_security_configuration" "job" {
+  count = var.kms_key == null ? 0 : 1
+
+  name = local.job_name
+
+  encryption_configuration {
+    cloudwatch_encryption {
+      cloudwatch_encryption_mode = "SSE-KMS"
+      kms_key_arn                = var.kms_key.arn
+    }
+
+    job_bookmarks_encryption {
+      job_bookmarks_encryption_mode = "CSE-KMS"
+      kms_key_arn                   = var.kms_key.arn
+    }
+
+    s3_encryption {
+      s3_encryption_mode = "SSE-KMS"
+      # Personalize may use the key of the bucket that it reads, and maybe no other.
+      kms_key_arn = coalesce(var.output.kms_key_arn, var.kms_key.arn)
+    }
+  }
+}
+
+resource "aws_glue_job" "history" {
+  #checkov:skip=CKV_AWS_195:There is a security configuration where kms_key is given.
+  name              = local.job_name
+  description       = "Segment logs to training data for Personalize. Event mapping ${var.event_mapping.sha256}."
+  role_arn          = aws_iam_role.history.arn
+  glue_version      = "5.0"
+  execution_class   = "STANDARD"
+  worker_type       = var.workers.type
+  number_of_workers = var.workers.number
+  timeout           = var.timeout_minutes
+  max_retries       = var.max_retries
+  default_arguments = local.arguments
+  tags              = var.tags
+
+  security_configuration = one(aws_glue_security_configuration.job[*].name)
+
+  command {
+    script_location = "s3://${aws_s3_object.script.bucket}/${aws_s3_object.script.key}"
+    python_version  = "3"
+  }
+
+  execution_property {
+    # Two runs would replace each other's output.
+    max_concurrent_runs = 1
+  }
+
+  lifecycle {
+    precondition {
+      # Glue takes 260 KB of arguments, and Linux 128 KiB, its last zero byte included, in one of them.
+      condition     = length(base64encode(var.event_mapping.text)) / 4 * 3 <= 131070
+      error_message = "The event mapping is too big for an argument of a job: it has ${length(var.event_mapping.text)} characters. Write one of 131070 bytes at most, with fewer rules."
+    }
+  }
+
+  depends_on = [
+    aws_cloudwatch_log_group.job,
+    aws_iam_role_policy.bookmark,
+    aws_iam_role_policy.metrics,
+    aws_iam_role_policy.read_code,
+    aws_iam_role_policy.read_logs,
+    aws_iam_role_policy.read_suppression_list,
+    aws_iam_role_policy.write_job_logs,
+    aws_iam_role_policy.write_output,
+    aws_s3_object.package,
+  ]
+}

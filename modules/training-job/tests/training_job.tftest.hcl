@@ -1,0 +1,1144 @@
+# The real provider, which calls nobody: so these are the real policies.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  max_retries                 = 1
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name          = "shop"
+  package       = { path = "tests/package.zip" }
+  script_path   = "tests/script.py"
+  artifacts     = { bucket = "shop-data", prefix = "artifacts/" }
+  logs          = { bucket = "shop-logs", prefix = "segment-logs/" }
+  output        = { bucket = "shop-data", prefix = "transformed/" }
+  event_mapping = { text = "{}", sha256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" }
+}
+
+run "the_job_is_named_after_the_stack_and_runs_on_glue_5" {
+  command = plan
+
+  assert {
+    condition     = output.job.name == "shop-history" && output.job.arn == "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
+    error_message = "The job is ${output.job.arn}"
+  }
+
+  assert {
+    condition     = output.role.name == "shop-history" && output.role.arn == "arn:aws:iam::123456789012:role/shop-history"
+    error_message = "The role is ${output.role.arn}"
+  }
+
+  assert {
+    condition     = aws_glue_job.history.glue_version == "5.0" && aws_glue_job.history.execution_class == "STANDARD"
+    error_message = "It is another version or class."
+  }
+
+  assert {
+    condition     = one(aws_glue_job.history.command).script_location == "s3://shop-data/artifacts/shop-history/segment_to_personalize.py"
+    error_message = "It is another script."
+  }
+
+  assert {
+    condition     = one(aws_glue_job.history.execution_property).max_concurrent_runs == 1
+    error_message = "Runs would replace each other's output."
+  }
+}
+
+run "the_arguments_are_those_of_the_script_and_of_glue_5" {
+  command = plan
+
+  assert {
+    condition = jsonencode(output.arguments) == jsonencode({
+      "--S3_JSON_INPUT_PATH"           = "s3://shop-logs/segment-logs/"
+      "--S3_CSV_OUTPUT_PATH"           = "s3://shop-data/transformed/"
+      "--event_mapping"                = "{}"
+      "--overlap"                      = "1"
+      "--custom-logGroup-prefix"       = "/aws-glue/jobs/shop-history"
+      "--enable-auto-scaling"          = "true"
+      "--enable-metrics"               = "true"
+      "--enable-observability-metrics" = "true"
+      "--extra-py-files"               = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
+      "--job-bookmark-option"          = "job-bookmark-disable"
+      "--job-language"                 = "python"
+    })
+    error_message = "Other arguments."
+  }
+
+  assert {
+    condition     = jsonencode(aws_glue_job.history.default_arguments) == jsonencode(output.arguments)
+    error_message = "The job has others."
+  }
+}
+
+run "a_window_and_a_bookmark_become_arguments" {
+  command = plan
+
+  variables {
+    window   = { since = "2026-01-31", until = "2026-02-01", overlap_days = 2 }
+    bookmark = "pause"
+    workers  = { autoscaling = false }
+  }
+
+  assert {
+    condition = jsonencode(output.arguments) == jsonencode({
+      "--S3_JSON_INPUT_PATH"           = "s3://shop-logs/segment-logs/"
+      "--S3_CSV_OUTPUT_PATH"           = "s3://shop-data/transformed/"
+      "--event_mapping"                = "{}"
+      "--overlap"                      = "2"
+      "--custom-logGroup-prefix"       = "/aws-glue/jobs/shop-history"
+      "--enable-auto-scaling"          = "false"
+      "--enable-metrics"               = "true"
+      "--enable-observability-metrics" = "true"
+      "--extra-py-files"               = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
+      "--job-bookmark-option"          = "job-bookmark-pause"
+      "--job-language"                 = "python"
+      "--since"                        = "2026-01-31"
+      "--until"                        = "2026-02-01"
+    })
+    error_message = "Other arguments."
+  }
+}
+
+run "a_window_may_be_open" {
+  command = plan
+
+  variables {
+    window = { since = "2026-01-31" }
+  }
+
+  assert {
+    condition     = output.arguments["--since"] == "2026-01-31" && !contains(keys(output.arguments), "--until")
+    error_message = "It is closed."
+  }
+}
+
+run "the_job_is_small_stops_after_two_hours_and_is_not_repeated" {
+  command = plan
+
+  assert {
+    condition     = aws_glue_job.history.worker_type == "G.1X" && aws_glue_job.history.number_of_workers == 2
+    error_message = "Other workers."
+  }
+
+  assert {
+    condition     = aws_glue_job.history.timeout == 120 && aws_glue_job.history.max_retries == 0
+    error_message = "Another time-out, or retries."
+  }
+}
+
+run "workers_time_out_retries_and_tags_can_be_given" {
+  command = plan
+
+  variables {
+    workers                  = { type = "G.8X", number = 299 }
+    timeout_minutes          = 10080
+    max_retries              = 10
+    tags                     = { team = "shop" }
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_glue_job.history.worker_type == "G.8X" && aws_glue_job.history.number_of_workers == 299
+    error_message = "Other workers."
+  }
+
+  assert {
+    condition     = aws_glue_job.history.timeout == 10080 && aws_glue_job.history.max_retries == 10
+    error_message = "Another time-out, or retries."
+  }
+
+  assert {
+    condition     = aws_glue_job.history.tags["team"] == "shop" && aws_iam_role.history.tags["team"] == "shop" && aws_cloudwatch_log_group.job["output"].tags["team"] == "shop"
+    error_message = "Tags are missing."
+  }
+
+  assert {
+    condition     = aws_iam_role.history.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "The boundary is missing."
+  }
+}
+
+run "script_and_package_are_uploaded_by_their_content" {
+  command = plan
+
+  assert {
+    condition     = aws_s3_object.script.source_hash == filesha256("tests/script.py") && aws_s3_object.script.key == "artifacts/shop-history/segment_to_personalize.py"
+    error_message = "It is another script."
+  }
+
+  assert {
+    condition     = aws_s3_object.package[0].source_hash == filesha256("tests/package.zip") && aws_s3_object.package[0].key == "artifacts/shop-history/personalize-segment.zip"
+    error_message = "It is another package."
+  }
+}
+
+run "a_package_in_s3_is_used_where_it_lies" {
+  command = plan
+
+  variables {
+    package = { s3 = { bucket = "releases", key = "1.0/personalize-segment.zip" } }
+  }
+
+  assert {
+    condition     = length(aws_s3_object.package) == 0 && output.arguments["--extra-py-files"] == "s3://releases/1.0/personalize-segment.zip"
+    error_message = "It is uploaded."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_code.policy).Statement) == jsonencode([
+      {
+        Sid      = "ReadScriptAndPackage"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py", "arn:aws:s3:::releases/1.0/personalize-segment.zip"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "without_a_path_the_script_is_that_of_this_repository" {
+  command = plan
+
+  variables {
+    script_path = null
+  }
+
+  assert {
+    condition     = endswith(aws_s3_object.script.source, "../../glue/segment_to_personalize.py")
+    error_message = "It is ${aws_s3_object.script.source}"
+  }
+}
+
+run "a_missing_package_is_refused" {
+  command = plan
+
+  variables {
+    package = { path = "tests/nowhere.zip" }
+  }
+
+  expect_failures = [aws_s3_object.package]
+}
+
+run "a_missing_script_is_refused" {
+  command = plan
+
+  variables {
+    script_path = "tests/nowhere.py"
+  }
+
+  expect_failures = [aws_s3_object.script]
+}
+
+run "only_glue_assumes_the_role_and_for_this_job_only" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role.history.assume_role_policy).Statement) == jsonencode([
+      {
+        Sid       = "GlueAssumesTheRoleForThisJob"
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = "glue.amazonaws.com" }
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:glue:eu-west-1:123456789012:job/shop-history" }
+        }
+      },
+    ])
+    error_message = "Others assume it."
+  }
+
+  assert {
+    condition     = aws_iam_role.history.permissions_boundary == null
+    error_message = "There is a boundary."
+  }
+}
+
+run "the_job_reads_the_logs_and_nothing_else_of_their_bucket" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_logs.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheLogs"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-logs"
+      },
+      {
+        Sid      = "ReadTheLogs"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-logs/segment-logs_$folder$", "arn:aws:s3:::shop-logs/segment-logs/*", "arn:aws:s3:::shop-logs/segment-logs"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "the_job_writes_the_output_and_nothing_else_of_its_bucket" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_output.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReplaceTheOutput"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
+      },
+      {
+        Sid      = "LookForTheFoldersOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-data/transformed"
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "a_deeper_output_has_the_markers_of_all_its_folders" {
+  command = plan
+
+  variables {
+    output = { bucket = "shop-data", prefix = "a/b/" }
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_output.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReplaceTheOutput"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Resource = ["arn:aws:s3:::shop-data/a_$folder$", "arn:aws:s3:::shop-data/a/b_$folder$", "arn:aws:s3:::shop-data/a/b/*"]
+      },
+      {
+        Sid      = "LookForTheFoldersOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-data/a/b", "arn:aws:s3:::shop-data/a"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "the_job_reads_its_own_code_and_no_other" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_code.policy).Statement) == jsonencode([
+      {
+        Sid      = "ReadScriptAndPackage"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py", "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "the_job_writes_its_own_logs_which_are_kept_for_30_days" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_job_logs.policy).Statement) == jsonencode([
+      {
+        Sid      = "WriteTheLogsOfTheJob"
+        Effect   = "Allow"
+        Action   = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
+        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition     = output.log_group == "/aws-glue/jobs/shop-history/output" && jsonencode(output.log_groups) == jsonencode({ error = "/aws-glue/jobs/shop-history/error", output = "/aws-glue/jobs/shop-history/output" })
+    error_message = "Other groups."
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.retention_in_days == 30 && group.kms_key_id == null])
+    error_message = "Kept otherwise."
+  }
+}
+
+run "how_long_logs_are_kept_can_be_said" {
+  command = plan
+
+  variables {
+    log_retention_days = 365
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.retention_in_days == 365])
+    error_message = "Kept otherwise."
+  }
+}
+
+run "the_job_publishes_metrics_in_the_namespace_of_glue" {
+  command = plan
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.metrics.policy).Statement) == jsonencode([
+      {
+        Sid       = "PublishMetricsOfTheJob"
+        Effect    = "Allow"
+        Action    = "cloudwatch:PutMetricData"
+        Resource  = "*"
+        Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "without_a_bookmark_the_role_has_no_right_to_one" {
+  command = plan
+
+  assert {
+    condition     = length(aws_iam_role_policy.bookmark) == 0
+    error_message = "It has one."
+  }
+}
+
+run "with_a_bookmark_the_role_keeps_that_of_this_job" {
+  command = plan
+
+  variables {
+    bookmark = "enable"
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.bookmark[0].policy).Statement) == jsonencode([
+      {
+        Sid      = "KeepTheBookmark"
+        Effect   = "Allow"
+        Action   = ["glue:UpdateJobBookmark", "glue:ResetJobBookmark", "glue:GetJobBookmark"]
+        Resource = "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition     = output.arguments["--job-bookmark-option"] == "job-bookmark-enable"
+    error_message = "It is not enabled."
+  }
+}
+
+run "without_a_key_there_is_no_security_configuration" {
+  command = plan
+
+  assert {
+    condition     = length(aws_glue_security_configuration.job) == 0 && aws_glue_job.history.security_configuration == null
+    error_message = "There is one."
+  }
+
+  assert {
+    condition     = output.kms_key_policy_json == null
+    error_message = "There is a policy of a key."
+  }
+}
+
+run "a_key_encrypts_logs_bookmark_and_output" {
+  command = plan
+
+  variables {
+    kms_key  = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
+    bookmark = "enable"
+  }
+
+  assert {
+    condition     = aws_glue_job.history.security_configuration == "shop-history" && aws_glue_security_configuration.job[0].name == "shop-history"
+    error_message = "The job has none."
+  }
+
+  assert {
+    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption).cloudwatch_encryption_mode == "SSE-KMS" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    error_message = "The logs are not encrypted."
+  }
+
+  assert {
+    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).job_bookmarks_encryption).job_bookmarks_encryption_mode == "CSE-KMS" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).job_bookmarks_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    error_message = "The bookmark is not encrypted."
+  }
+
+  assert {
+    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).s3_encryption_mode == "SSE-KMS" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    error_message = "The output is not encrypted."
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.kms_key_id == "arn:aws:kms:eu-west-1:123456789012:key/own"])
+    error_message = "The groups are not encrypted."
+  }
+
+  assert {
+    condition     = output.log_group == "/aws-glue/jobs/shop-history/shop-history-role/shop-history/output" && output.arguments["--custom-logGroup-prefix"] == "/aws-glue/jobs/shop-history"
+    error_message = "Glue writes to other groups."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_job_logs.policy).Statement) == jsonencode([
+      {
+        Sid      = "WriteTheLogsOfTheJob"
+        Effect   = "Allow"
+        Action   = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
+        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error"]
+      },
+      {
+        Sid      = "EncryptTheLogsOfTheJob"
+        Effect   = "Allow"
+        Action   = "logs:AssociateKmsKey"
+        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.bookmark[0].policy).Statement) == jsonencode([
+      {
+        Sid      = "KeepTheBookmark"
+        Effect   = "Allow"
+        Action   = ["glue:UpdateJobBookmark", "glue:ResetJobBookmark", "glue:GetJobBookmark"]
+        Resource = "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
+      },
+      {
+        Sid      = "EncryptTheBookmark"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt"]
+        Resource = "arn:aws:kms:eu-west-1:123456789012:key/own"
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_output.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReplaceTheOutput"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
+      },
+      {
+        Sid      = "LookForTheFoldersOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-data/transformed"
+      },
+      {
+        Sid       = "EncryptTheOutput"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "keys_of_buckets_are_used_through_s3_only" {
+  command = plan
+
+  variables {
+    artifacts = { bucket = "shop-data", prefix = "artifacts/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/artifacts" }
+    logs      = { bucket = "shop-logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/logs" }
+    output    = { bucket = "shop-data", prefix = "transformed/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/output" }
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_logs.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheLogs"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-logs"
+      },
+      {
+        Sid      = "ReadTheLogs"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-logs/segment-logs_$folder$", "arn:aws:s3:::shop-logs/segment-logs/*", "arn:aws:s3:::shop-logs/segment-logs"]
+      },
+      {
+        Sid       = "DecryptTheLogs"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/logs"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_output.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReplaceTheOutput"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
+      },
+      {
+        Sid      = "LookForTheFoldersOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-data/transformed"
+      },
+      {
+        Sid       = "EncryptTheOutput"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/output"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_code.policy).Statement) == jsonencode([
+      {
+        Sid      = "ReadScriptAndPackage"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py", "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip"]
+      },
+      {
+        Sid       = "DecryptScriptAndPackage"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/artifacts"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition     = length(aws_glue_security_configuration.job) == 0
+    error_message = "The buckets' own encryption holds."
+  }
+}
+
+run "cloudwatch_may_use_the_key_for_the_logs_of_the_job" {
+  command = plan
+
+  variables {
+    kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(output.kms_key_policy_json).Statement) == jsonencode([
+      {
+        Sid       = "CloudWatchEncryptsTheLogsOfTheJob"
+        Effect    = "Allow"
+        Action    = ["kms:ReEncryptTo", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:Encrypt", "kms:DescribeKey", "kms:Decrypt"]
+        Resource  = "*"
+        Principal = { Service = "logs.eu-west-1.amazonaws.com" }
+        Condition = {
+          ArnEquals = {
+            "kms:EncryptionContext:aws:logs:arn" = [
+              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error",
+              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output",
+            ]
+          }
+        }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "without_a_suppression_list_none_is_read" {
+  command = plan
+
+  assert {
+    condition     = length(aws_iam_role_policy.read_suppression_list) == 0 && !contains(keys(output.arguments), "--suppression_list")
+    error_message = "One is read."
+  }
+}
+
+run "the_suppression_list_is_an_argument_and_may_be_read" {
+  command = plan
+
+  variables {
+    suppression_list = { bucket = "shop-privacy", key = "lists/suppressed.csv" }
+  }
+
+  assert {
+    condition     = output.arguments["--suppression_list"] == "s3://shop-privacy/lists/suppressed.csv"
+    error_message = "It is no argument."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_suppression_list[0].policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheSuppressionList"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-privacy"
+      },
+      {
+        Sid      = "ReadTheSuppressionList"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-privacy/lists/suppressed.csv"
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "the_key_of_the_suppression_list_is_used_through_s3_only" {
+  command = plan
+
+  variables {
+    suppression_list = { bucket = "shop-privacy", key = "lists/suppressed.csv", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/privacy" }
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_suppression_list[0].policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheSuppressionList"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-privacy"
+      },
+      {
+        Sid      = "ReadTheSuppressionList"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-privacy/lists/suppressed.csv"
+      },
+      {
+        Sid       = "DecryptTheSuppressionList"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/privacy"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "the_output_keeps_the_key_of_its_bucket" {
+  command = plan
+
+  variables {
+    kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
+    output  = { bucket = "shop-data", prefix = "transformed/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/output" }
+  }
+
+  assert {
+    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/output" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    error_message = "Other keys."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_output.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReplaceTheOutput"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
+      },
+      {
+        Sid      = "LookForTheFoldersOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-data/transformed"
+      },
+      {
+        Sid       = "EncryptTheOutput"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/output"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
+run "a_mapping_of_131070_bytes_is_accepted" {
+  command = plan
+
+  variables {
+    event_mapping = {
+      text   = join("", [for n in range(1018) : n < 1016 ? format("%129s", "x") : "xxx"])
+      sha256 = sha256(join("", [for n in range(1018) : n < 1016 ? format("%129s", "x") : "xxx"]))
+    }
+  }
+
+  assert {
+    condition     = output.arguments["--event_mapping"] == var.event_mapping.text
+    error_message = "It is another text."
+  }
+}
+
+run "a_mapping_of_131073_bytes_is_refused" {
+  command = plan
+
+  variables {
+    event_mapping = {
+      text   = join("", [for n in range(1019) : n < 1016 ? format("%129s", "x") : "xxx"])
+      sha256 = sha256(join("", [for n in range(1019) : n < 1016 ? format("%129s", "x") : "xxx"]))
+    }
+  }
+
+  expect_failures = [aws_glue_job.history]
+}
+
+run "a_mapping_is_measured_in_bytes_and_not_in_characters" {
+  command = plan
+
+  variables {
+    event_mapping = {
+      text   = join("", [for n in range(1016) : replace(format("%129s", "x"), " ", "ü")])
+      sha256 = sha256(join("", [for n in range(1016) : replace(format("%129s", "x"), " ", "ü")]))
+    }
+  }
+
+  expect_failures = [aws_glue_job.history]
+}
+
+run "a_name_of_21_characters_is_refused" {
+  command = plan
+
+  variables {
+    name = "abcdefghij-klmnopqrst"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_that_ends_with_a_hyphen_is_refused" {
+  command = plan
+
+  variables {
+    name = "shop-"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_in_upper_case_is_refused" {
+  command = plan
+
+  variables {
+    name = "Shop"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_boundary_without_an_arn_is_refused" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "boundary"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "a_package_from_two_places_is_refused" {
+  command = plan
+
+  variables {
+    package = { path = "tests/package.zip", s3 = { bucket = "releases", key = "p.zip" } }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "a_package_in_s3_that_is_no_zip_is_refused" {
+  command = plan
+
+  variables {
+    package = { s3 = { bucket = "releases", key = "package" } }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "a_bucket_of_artifacts_with_a_scheme_is_refused" {
+  command = plan
+
+  variables {
+    artifacts = { bucket = "s3://shop-data", prefix = "artifacts/" }
+  }
+
+  expect_failures = [var.artifacts]
+}
+
+run "a_prefix_of_artifacts_without_a_slash_at_its_end_is_refused" {
+  command = plan
+
+  variables {
+    artifacts = { bucket = "shop-data", prefix = "artifacts" }
+  }
+
+  expect_failures = [var.artifacts]
+}
+
+run "a_bucket_of_logs_with_a_prefix_is_refused" {
+  command = plan
+
+  variables {
+    logs = { bucket = "shop-logs/segment-logs", prefix = "segment-logs/" }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "a_whole_bucket_of_logs_is_refused" {
+  command = plan
+
+  variables {
+    logs = { bucket = "shop-logs", prefix = "" }
+  }
+
+  expect_failures = [var.logs]
+}
+
+run "a_bucket_of_output_in_upper_case_is_refused" {
+  command = plan
+
+  variables {
+    output = { bucket = "Shop", prefix = "transformed/" }
+  }
+
+  expect_failures = [var.output]
+}
+
+run "a_star_in_the_prefix_of_the_output_is_refused" {
+  command = plan
+
+  variables {
+    output = { bucket = "shop-data", prefix = "*/" }
+  }
+
+  expect_failures = [var.output]
+}
+
+run "a_digest_of_another_text_is_refused" {
+  command = plan
+
+  variables {
+    event_mapping = { text = "{}", sha256 = "0" }
+  }
+
+  expect_failures = [var.event_mapping]
+}
+
+run "a_worker_type_for_streams_is_refused" {
+  command = plan
+
+  variables {
+    workers = { type = "G.025X" }
+  }
+
+  expect_failures = [var.workers]
+}
+
+run "a_driver_without_a_worker_is_refused" {
+  command = plan
+
+  variables {
+    workers = { number = 1 }
+  }
+
+  expect_failures = [var.workers]
+}
+
+run "a_worker_and_a_half_is_refused" {
+  command = plan
+
+  variables {
+    workers = { number = 2.5 }
+  }
+
+  expect_failures = [var.workers]
+}
+
+run "a_time_out_of_0_minutes_is_refused" {
+  command = plan
+
+  variables {
+    timeout_minutes = 0
+  }
+
+  expect_failures = [var.timeout_minutes]
+}
+
+run "a_time_out_of_more_than_a_week_is_refused" {
+  command = plan
+
+  variables {
+    timeout_minutes = 10081
+  }
+
+  expect_failures = [var.timeout_minutes]
+}
+
+run "an_eleventh_retry_is_refused" {
+  command = plan
+
+  variables {
+    max_retries = 11
+  }
+
+  expect_failures = [var.max_retries]
+}
+
+run "a_negative_number_of_retries_is_refused" {
+  command = plan
+
+  variables {
+    max_retries = -1
+  }
+
+  expect_failures = [var.max_retries]
+}
+
+run "an_unknown_bookmark_is_refused" {
+  command = plan
+
+  variables {
+    bookmark = "job-bookmark-enable"
+  }
+
+  expect_failures = [var.bookmark]
+}
+
+run "a_window_that_begins_on_no_day_is_refused" {
+  command = plan
+
+  variables {
+    window = { since = "2026-02-30" }
+  }
+
+  expect_failures = [var.window]
+}
+
+run "a_window_that_ends_at_a_time_is_refused" {
+  command = plan
+
+  variables {
+    window = { until = "2026-02-01T00:00:00Z" }
+  }
+
+  expect_failures = [var.window]
+}
+
+run "a_window_of_no_day_is_refused" {
+  command = plan
+
+  variables {
+    window = { since = "2026-02-01", until = "2026-02-01" }
+  }
+
+  expect_failures = [var.window]
+}
+
+run "a_negative_overlap_is_refused" {
+  command = plan
+
+  variables {
+    window = { overlap_days = -1 }
+  }
+
+  expect_failures = [var.window]
+}
+
+run "an_alias_of_a_key_is_refused" {
+  command = plan
+
+  variables {
+    kms_key = { arn = "alias/data" }
+  }
+
+  expect_failures = [var.kms_key]
+}
+
+run "a_suppression_list_in_a_uri_is_refused" {
+  command = plan
+
+  variables {
+    suppression_list = { bucket = "s3://shop-privacy", key = "suppressed.csv" }
+  }
+
+  expect_failures = [var.suppression_list]
+}
+
+run "a_suppression_list_that_is_a_folder_is_refused" {
+  command = plan
+
+  variables {
+    suppression_list = { bucket = "shop-privacy", key = "lists/" }
+  }
+
+  expect_failures = [var.suppression_list]
+}
+
+run "a_retention_that_cloudwatch_does_not_have_is_refused" {
+  command = plan
+
+  variables {
+    log_retention_days = 31
+  }
+
+  expect_failures = [var.log_retention_days]
+}

@@ -1,0 +1,52 @@
+# As one part of a larger stack: alarms go to a topic that is there, the refresh runs at night, tags and roles follow the house.
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 6.0"
+    }
+  }
+}
+
+resource "aws_sns_topic" "on_call" {
+  name              = "on-call"
+  kms_master_key_id = "alias/aws/sns"
+}
+
+resource "aws_ssm_parameter" "function" {
+  name  = "/destinations/personalize/function"
+  type  = "String"
+  value = module.recommendations.segment.function_arn
+}
+
+module "recommendations" {
+  source = "../../"
+
+  name                 = "streaming"
+  segment_external_ids = ["9sQx2TbZ4k"]
+  write_key_secret     = { name = "segment/streaming" }
+
+  personalize = {
+    domain = "VIDEO_ON_DEMAND"
+    recommenders = {
+      top-picks = { recipe = "aws-vod-top-picks" }
+    }
+    filters = {
+      unwatched = "EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN (\"Watch\")"
+    }
+  }
+  recommend  = { recommender = "top-picks", filter = "unwatched", count = 10 }
+  write_back = { events = ["Video Playback Completed"], shape = "object" }
+  monitoring = { alarm_topic_arns = [aws_sns_topic.on_call.arn] }
+  refresh    = { schedule = { expression = "cron(0 3 * * ? *)", time_zone = "Europe/Berlin" } }
+  functions  = { tracing = true, reserved_concurrency = 50, segment_regions = ["us-west-2", "us-east-1"] }
+  tags       = { team = "growth" }
+}
+
+output "personalize" {
+  description = "The spec for `personalize-segment apply`."
+  value       = module.recommendations.personalize
+}

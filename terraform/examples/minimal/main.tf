@@ -1,0 +1,32 @@
+# The least: everything else has a default. Region and credentials come from the environment.
+
+terraform {
+  required_version = ">= 1.11"
+}
+
+variable "write_key" {
+  description = "Write key of the Segment source that recommendations are written to."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+}
+
+module "personalize" {
+  source = "../.."
+
+  name                  = "shop"
+  segment_external_ids  = ["9sQx2TbZ4k"]
+  write_key_secret      = null
+  new_write_key         = var.write_key
+  new_write_key_version = 1
+}
+
+output "segment" {
+  description = "What to enter in Segment."
+  value       = module.personalize.segment
+}
+
+output "personalize" {
+  description = "The spec for `personalize-segment apply`."
+  value       = module.personalize.personalize
+}

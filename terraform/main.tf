@@ -1,0 +1,174 @@
+# Composes the modules, each of which stands alone and is documented in its folder. What they share goes through here.
+
+data "aws_region" "current" {}
+
+locals {
+  package    = coalesce(var.package, { path = "${path.module}/../dist/personalize-segment.zip", s3 = null })
+  ssm_prefix = "/${var.name}/personalize"
+  bucket     = module.data_bucket.bucket
+  prefixes   = module.data_bucket.prefixes
+
+  logs = {
+    bucket      = coalesce(var.segment_logs.bucket, local.bucket.name)
+    prefix      = var.segment_logs.prefix
+    kms_key_arn = var.segment_logs.bucket == null ? var.bucket.kms_key_arn : var.segment_logs.kms_key_arn
+  }
+}
+
+module "event_mapping" {
+  source = "../modules/event-mapping"
+
+  path = coalesce(var.event_mapping_path, "${path.module}/../python/personalize_segment/event_mapping.json")
+}
+
+module "data_bucket" {
+  source = "../modules/data-bucket"
+
+  name            = var.name
+  bucket_name     = var.bucket.name
+  existing_bucket = var.bucket.existing
+  kms_key_arn     = var.bucket.kms_key_arn
+  force_destroy   = var.bucket.force_destroy
+  lifecycle_days  = var.bucket.lifecycle_days
+  prefixes        = var.segment_logs.bucket == null ? { logs = var.segment_logs.prefix } : {}
+  tags            = var.tags
+}
+
+module "personalize_access" {
+  source = "../modules/personalize-access"
+
+  name                     = var.name
+  bucket                   = { name = local.bucket.name, kms_key_arn = var.bucket.kms_key_arn }
+  read_prefixes            = [local.prefixes.transformed, local.prefixes.deletions, local.prefixes.batch]
+  write_prefixes           = [local.prefixes.reports, local.prefixes.batch]
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+module "training_job" {
+  source = "../modules/training-job"
+
+  name            = var.name
+  package         = local.package
+  script_path     = "${path.module}/../glue/segment_to_personalize.py"
+  artifacts       = { bucket = local.bucket.name, prefix = local.prefixes.artifacts, kms_key_arn = var.bucket.kms_key_arn }
+  logs            = local.logs
+  output          = { bucket = local.bucket.name, prefix = local.prefixes.transformed, kms_key_arn = var.bucket.kms_key_arn }
+  event_mapping   = module.event_mapping
+  workers         = var.training_job.workers
+  timeout_minutes = var.training_job.timeout_minutes
+  # The refresh sees the first attempt of a run only, and makes another by itself.
+  max_retries = var.refresh == null ? var.training_job.max_retries : 0
+  window      = var.training_job.window
+  kms_key     = var.bucket.kms_key_arn == null ? null : { arn = var.bucket.kms_key_arn }
+
+  log_retention_days       = var.functions.log.retention_days
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+module "profile_queue" {
+  source = "../modules/profile-queue"
+
+  name                     = var.name
+  package                  = local.package
+  event_mapping            = module.event_mapping
+  personalize              = { ssm_prefix = local.ssm_prefix }
+  batch                    = var.profile_queue.batch
+  maximum_concurrency      = var.profile_queue.maximum_concurrency
+  max_receives             = var.profile_queue.max_receives
+  kms_key_arn              = var.bucket.kms_key_arn
+  architecture             = var.functions.architecture
+  memory_megabytes         = var.functions.memory_megabytes
+  log                      = var.functions.log
+  tracing                  = var.functions.tracing
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+module "event_function" {
+  source = "../modules/event-function"
+
+  name          = var.name
+  package       = local.package
+  event_mapping = module.event_mapping
+  personalize = {
+    ssm_prefix  = local.ssm_prefix
+    campaign    = local.asked.campaign
+    recommender = local.asked.recommender
+  }
+  recommend = {
+    count         = var.recommend.count
+    filter        = var.recommend.filter
+    filter_values = var.recommend.filter_values
+    context       = var.recommend.context
+  }
+  write_back               = var.write_back
+  write_key_secret         = var.write_key_secret
+  new_write_key            = var.new_write_key
+  new_write_key_version    = var.new_write_key_version
+  profile_queue            = merge(module.profile_queue.queue, { kms_key_arn = var.bucket.kms_key_arn })
+  rejected_queue           = merge(module.profile_queue.rejected_queue, { kms_key_arn = var.bucket.kms_key_arn })
+  keep_unmapped            = var.keep_unmapped
+  time_budget_milliseconds = var.functions.time_budget_milliseconds
+  memory_megabytes         = var.functions.memory_megabytes
+  timeout_seconds          = var.functions.timeout_seconds
+  architecture             = var.functions.architecture
+  reserved_concurrency     = var.functions.reserved_concurrency
+  log                      = var.functions.log
+  tracing                  = var.functions.tracing
+  segment_regions          = var.functions.segment_regions
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+module "segment_access" {
+  source = "../modules/segment-access"
+
+  name                     = var.name
+  function_arns            = [module.event_function.function.alias_arn]
+  external_ids             = var.segment_external_ids
+  principal_arns           = var.segment_principal_arns
+  logs                     = var.segment_logs.let_segment_write ? local.logs : null
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+module "monitoring" {
+  source = "../modules/monitoring"
+
+  name = var.name
+  functions = {
+    event    = { name = module.event_function.function.name, timeout_seconds = var.functions.timeout_seconds }
+    profiles = { name = module.profile_queue.function.name, timeout_seconds = module.profile_queue.function.timeout_seconds }
+  }
+  queues = {
+    profiles      = module.profile_queue.queue.name
+    profiles_dead = module.profile_queue.dead_letter_queue.name
+    rejected      = module.profile_queue.rejected_queue.name
+  }
+  glue_job_name     = module.training_job.job.name
+  state_machine_arn = one([for refresh in module.refresh : refresh.state_machine.arn])
+  alarm_topic_arns  = var.monitoring.alarm_topic_arns
+  thresholds        = var.monitoring.thresholds
+  tags              = var.tags
+}
+
+module "refresh" {
+  source   = "../modules/refresh"
+  for_each = var.refresh == null ? {} : { refresh = var.refresh }
+
+  name          = var.name
+  schedule      = each.value.schedule
+  export        = each.value.redshift == null ? { glue_job = { name = module.training_job.job.name }, redshift = null } : { glue_job = null, redshift = each.value.redshift }
+  dataset_group = var.name
+  imports = {
+    for dataset in module.event_mapping.datasets : dataset => { location = local.locations[dataset], mode = var.personalize.import_mode }
+  }
+  role_arn                 = module.personalize_access.role.arn
+  poll_seconds             = each.value.poll_seconds
+  alarm_topic_arns         = var.monitoring.alarm_topic_arns
+  log_retention_days       = var.functions.log.retention_days
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}

@@ -1,0 +1,59 @@
+# What Terraform can't make, since the AWS provider has no resource of Personalize: the spec that `personalize-segment apply` takes.
+
+locals {
+  # A domain has recommenders; everything else starts with one solution and one campaign.
+  solutions = coalesce(var.personalize.solutions, var.personalize.domain == null ? { main = { recipe = "aws-user-personalization-v2", automatic_training_days = 7, events = null, columns = null } } : {})
+  campaigns = coalesce(var.personalize.campaigns, var.personalize.domain == null ? { main = { solution = "main", minimum_tps = 1, follow_latest = true } } : {})
+
+  only_campaign    = var.recommend.recommender == null && length(local.campaigns) == 1 ? one(keys(local.campaigns)) : null
+  only_recommender = length(local.campaigns) == 0 && length(var.personalize.recommenders) == 1 ? one(keys(var.personalize.recommenders)) : null
+  asked = {
+    campaign    = var.recommend.campaign != null ? var.recommend.campaign : local.only_campaign
+    recommender = var.recommend.recommender != null ? var.recommend.recommender : local.only_recommender
+  }
+
+  locations = { for dataset in module.event_mapping.datasets : dataset => "s3://${local.bucket.name}/${local.prefixes.transformed}${dataset}/" }
+
+  spec = {
+    version       = 1
+    name          = var.name
+    event_mapping = jsondecode(module.event_mapping.text)
+    domain        = var.personalize.domain
+    role_arn      = module.personalize_access.role.arn
+    datasets = {
+      for dataset, location in local.locations : dataset => { import = { location = location, mode = var.personalize.import_mode } }
+    }
+    event_tracker = var.personalize.event_tracker
+    solutions = {
+      for name, one in local.solutions : name => {
+        for key, value in {
+          recipe = one.recipe
+          # One conditional can't be an object or false.
+          automatic_training = jsondecode(one.automatic_training_days == 0 ? "false" : jsonencode({ every_days = one.automatic_training_days }))
+          events             = one.events == null ? null : [for event in one.events : { for key, value in event : key => value if value != null }]
+          columns            = one.columns
+        } : key => value if value != null
+      }
+    }
+    campaigns    = local.campaigns
+    recommenders = var.personalize.recommenders
+    filters      = var.personalize.filters
+    metric_attribution = length(var.personalize.metric_attributions) == 0 ? null : {
+      metrics  = var.personalize.metric_attributions
+      location = "s3://${local.bucket.name}/${local.prefixes.reports}"
+    }
+    tags       = var.tags
+    ssm_prefix = local.ssm_prefix
+  }
+}
+
+check "recommendation_is_asked_of_something" {
+  assert {
+    condition = (
+      (local.asked.campaign == null || contains(keys(local.campaigns), coalesce(local.asked.campaign, " "))) &&
+      (local.asked.recommender == null || contains(keys(var.personalize.recommenders), coalesce(local.asked.recommender, " "))) &&
+      (var.recommend.filter == null || contains(keys(var.personalize.filters), coalesce(var.recommend.filter, " ")))
+    )
+    error_message = "`recommend` names a campaign, recommender or filter that `personalize` doesn't have: nothing would be recommended. Use one of its names."
+  }
+}

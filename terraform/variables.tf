@@ -1,0 +1,265 @@
+variable "name" {
+  description = "Name of the stack, the beginning of all other names: 1 to 20 lower-case letters, digits and -."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
+  }
+}
+
+variable "segment_external_ids" {
+  description = "External ids with which Segment may assume the role: the id of your workspace, in older set-ups that of the source."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "write_key_secret" {
+  description = "Secret in Secrets Manager that holds the write key of the Segment source to which recommendations are written, and the key in it if it is a JSON object. Null: nothing is written back, unless there is a `new_write_key`."
+  type = object({
+    name        = string
+    json_key    = optional(string)
+    kms_key_arn = optional(string)
+  })
+}
+
+variable "new_write_key" {
+  description = "The write key itself, for a new secret instead of `write_key_secret`. It is never stored in the state, so Terraform needs it at every run, best as TF_VAR_new_write_key. Null: no secret is made."
+  type        = string
+  default     = null
+  sensitive   = true
+  ephemeral   = true
+}
+
+variable "new_write_key_version" {
+  description = "Raise it by one when `new_write_key` has changed: Terraform doesn't remember the key, so it can't tell. Null: no secret is made."
+  type        = number
+  default     = null
+}
+
+variable "package" {
+  description = "The zip of `make package`: a local path, or an object in S3. Null: `dist/personalize-segment.zip` of this checkout."
+  type = object({
+    path = optional(string)
+    s3 = optional(object({
+      bucket        = string
+      key           = string
+      sha256_base64 = optional(string)
+    }))
+  })
+  default = null
+}
+
+variable "event_mapping_path" {
+  description = "The event mapping, a JSON file. Null: the default one, for e-commerce and video."
+  type        = string
+  default     = null
+}
+
+variable "bucket" {
+  description = "The bucket for training data: one is made, unless `existing` names one, whose policy then needs the statements of the output `merge`. `kms_key_arn` encrypts with your own key, whose policy needs statements of that output too."
+  type = object({
+    existing       = optional(object({ name = string }))
+    name           = optional(string)
+    kms_key_arn    = optional(string)
+    force_destroy  = optional(bool, false)
+    lifecycle_days = optional(object({ derived = optional(number), noncurrent = optional(number), uploads = optional(number) }), {})
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "segment_logs" {
+  description = "Where the events of Segment's S3 destination lie: a bucket (null: the one for training data), prefix and key. `let_segment_write` makes the role with which that destination writes them."
+  type = object({
+    bucket            = optional(string)
+    prefix            = optional(string, "segment-logs/")
+    kms_key_arn       = optional(string)
+    let_segment_write = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "segment_principal_arns" {
+  description = "Who assumes the role for Segment. Null: Segment's own role of today."
+  type        = list(string)
+  default     = null
+}
+
+variable "training_job" {
+  description = "The Glue job that makes training data of the logs."
+  type = object({
+    workers = optional(object({
+      type        = optional(string, "G.1X")
+      number      = optional(number, 2)
+      autoscaling = optional(bool, true)
+    }), {})
+    timeout_minutes = optional(number, 120)
+    max_retries     = optional(number, 1)
+    window = optional(object({
+      since        = optional(string)
+      until        = optional(string)
+      overlap_days = optional(number)
+    }), {})
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "functions" {
+  description = "What both Lambda functions have in common, and the event function's time-out."
+  type = object({
+    architecture             = optional(string, "arm64")
+    memory_megabytes         = optional(number, 512)
+    timeout_seconds          = optional(number, 5)
+    time_budget_milliseconds = optional(number, 4500)
+    reserved_concurrency     = optional(number)
+    log                      = optional(object({ retention_days = optional(number, 30), level = optional(string, "INFO"), kms_key_arn = optional(string) }), {})
+    tracing                  = optional(bool, false)
+    segment_regions          = optional(list(string), ["us-west-2"])
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "profile_queue" {
+  description = "The queue between the event function and PutUsers and PutItems, which take ten calls a second."
+  type = object({
+    batch               = optional(object({ size = optional(number, 100), window_seconds = optional(number, 5) }), {})
+    maximum_concurrency = optional(number, 2)
+    max_receives        = optional(number, 5)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "keep_unmapped" {
+  description = "Whether events without a rule in the mapping are kept in the queue of rejected events, too."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "personalize" {
+  description = "What `personalize-segment apply` makes in Amazon Personalize, as in docs/provisioning.md. `automatic_training_days` 0 is none. A campaign costs money around the clock."
+  type = object({
+    domain        = optional(string)
+    event_tracker = optional(bool, true)
+    import_mode   = optional(string, "FULL")
+    solutions = optional(map(object({
+      recipe                  = optional(string, "aws-user-personalization-v2")
+      automatic_training_days = optional(number, 7)
+      events                  = optional(list(object({ event_type = string, value_threshold = optional(number), weight = optional(number) })))
+      columns                 = optional(map(list(string)))
+    })))
+    campaigns = optional(map(object({
+      solution      = string
+      minimum_tps   = optional(number, 1)
+      follow_latest = optional(bool, true)
+    })))
+    recommenders = optional(map(object({
+      recipe      = string
+      minimum_tps = optional(number, 1)
+    })), {})
+    filters             = optional(map(string), {})
+    metric_attributions = optional(map(object({ event_type = string, expression = string })), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["FULL", "INCREMENTAL"], var.personalize.import_mode)
+    error_message = "Write FULL or INCREMENTAL for import_mode."
+  }
+}
+
+variable "recommend" {
+  description = "What the event function asks for. `campaign`, `recommender` and `filter` are names in `personalize`; null, `campaign` is the only one there is."
+  type = object({
+    campaign      = optional(string)
+    recommender   = optional(string)
+    count         = optional(number, 25)
+    filter        = optional(string)
+    filter_values = optional(map(string), {})
+    context       = optional(map(string), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.recommend.campaign == null || var.recommend.recommender == null
+    error_message = "Name a campaign or a recommender, not both."
+  }
+}
+
+variable "write_back" {
+  description = "How recommendations reach the user's profile; the settings `write_back_*` and `segment_host` of docs/live.md. `events` null is every event."
+  type = object({
+    events           = optional(list(string))
+    interval_seconds = optional(number, 60)
+    trait            = optional(string, "recommendations")
+    shape            = optional(string, "ids")
+    segment_host     = optional(string, "https://api.segment.io")
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "monitoring" {
+  description = "SNS topics that alarms notify, and thresholds that differ from the monitoring module's."
+  type = object({
+    alarm_topic_arns = optional(list(string), [])
+    thresholds = optional(object({
+      errors_percent                = optional(number)
+      throttles                     = optional(number)
+      duration_percent              = optional(number)
+      raised_percent                = optional(number)
+      rejected_percent              = optional(number)
+      recommendation_failed_percent = optional(number)
+      write_back_failed_percent     = optional(number)
+      queue_age_seconds             = optional(number)
+      dead_letters                  = optional(number)
+      rejected_age_days             = optional(number)
+      silent_hours                  = optional(number)
+    }), {})
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "refresh" {
+  description = "Makes training data anew and imports it, by a schedule such as `rate(1 day)`: from the logs with the Glue job, or from Redshift with `redshift`, whose `statements` are those of `personalize-segment sql redshift`. Null: it is left to you."
+  type = object({
+    schedule = object({
+      expression = string
+      time_zone  = optional(string, "UTC")
+    })
+    poll_seconds = optional(number, 60)
+    redshift = optional(object({
+      database           = string
+      statements         = list(string)
+      workgroup_name     = optional(string)
+      workgroup_arn      = optional(string)
+      cluster_identifier = optional(string)
+      secret_arn         = optional(string)
+      db_user            = optional(string)
+      unload_role_arn    = optional(string)
+    }))
+  })
+  default = null
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of all roles. Null: none."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have some."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

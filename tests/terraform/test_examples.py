@@ -1,0 +1,210 @@
+"""Every example is applied at once, on one emulator: second plan empty, no secret kept, nothing left behind."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from roles import ROLES, allowed, policies_of
+
+from personalize_segment.emulator.server import Server
+from personalize_segment.provision import spec
+from programs import needs
+from stacks import Stack
+
+WRITE_KEY = "the-write-key-that-nobody-may-see"
+BUCKET = "lake-of-somebody"
+ROOT = """
+variable "write_key" {
+  type      = string
+  ephemeral = true
+}
+
+variable "kms_key_arn" {
+  type = string
+}
+
+module "minimal" {
+  source    = "../terraform/examples/minimal"
+  write_key = var.write_key
+}
+
+module "existing_bucket_and_kms" {
+  source      = "../terraform/examples/existing-bucket-and-kms"
+  bucket      = "%s"
+  kms_key_arn = var.kms_key_arn
+}
+
+module "two_stacks" {
+  source = "../terraform/examples/two-stacks"
+}
+
+module "inside_another_stack" {
+  source = "../terraform/examples/inside-another-stack"
+}
+
+output "minimal" {
+  value = module.minimal
+}
+
+output "existing" {
+  value = module.existing_bucket_and_kms
+}
+
+output "two" {
+  value = module.two_stacks
+}
+
+output "inside" {
+  value = module.inside_another_stack
+}
+"""
+
+Clients = Any
+
+
+class Applied:
+    """All examples, applied."""
+
+    def __init__(self, stack: Stack, server: Server, outputs: dict[str, Any]) -> None:
+        self.stack, self.server, self.outputs = stack, server, outputs
+
+    def client(self, service: str) -> Any:
+        """Return a client of the emulator."""
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        return boto3.session.Session().client(  # type: ignore[call-overload]
+            service, region_name=self.server.region, endpoint_url=self.server.endpoint, **keys
+        )
+
+    def names(self) -> dict[str, set[str]]:
+        """Return the names of everything there is, by service."""
+        iam, logs, events = self.client("iam"), self.client("logs"), self.client("events")
+        return {
+            "buckets": {one["Name"] for one in self.client("s3").list_buckets()["Buckets"]},
+            "functions": {one["FunctionName"] for one in self.client("lambda").list_functions()["Functions"]},
+            "queues": set(self.client("sqs").list_queues().get("QueueUrls", [])),
+            "jobs": set(self.client("glue").list_jobs()["JobNames"]),
+            "roles": {one["RoleName"] for page in iam.get_paginator("list_roles").paginate() for one in page["Roles"]},
+            "log groups": {one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]},
+            "alarms": {one["AlarmName"] for one in self.client("cloudwatch").describe_alarms()["MetricAlarms"]},
+            "dashboards": {
+                one["DashboardName"] for one in self.client("cloudwatch").list_dashboards()["DashboardEntries"]
+            },
+            "secrets": {one["Name"] for one in self.client("secretsmanager").list_secrets()["SecretList"]},
+            "rules": {one["Name"] for one in events.list_rules()["Rules"]},
+            "machines": {one["name"] for one in self.client("stepfunctions").list_state_machines()["stateMachines"]},
+            "schedules": {one["Name"] for one in self.client("scheduler").list_schedules()["Schedules"]},
+        }
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[Applied]:
+    """Yield the examples, applied; they are destroyed at the end, and that nothing is left is looked at here."""
+    needs("terraform", "applying the examples")
+    with Server() as server:
+        stack = Stack(tmp_path_factory.mktemp("examples"), server.environment(), package, root="all")
+        (stack.folder / "main.tf").write_text(ROOT % BUCKET)
+        found = Applied(stack, server, {})
+        key = found.client("kms").create_key()["KeyMetadata"]["Arn"]
+        found.client("s3").create_bucket(Bucket=BUCKET)
+        before = found.names()
+        stack.environment |= {"TF_VAR_write_key": WRITE_KEY, "TF_VAR_kms_key_arn": key}
+        found.outputs = {name: one["value"] for name, one in stack.apply({}).items()}
+        yield found
+        stack.destroy()
+        assert found.names() == before
+
+
+def test_a_second_plan_is_empty(applied: Applied) -> None:
+    assert applied.stack.changes() == {}
+
+
+def test_the_state_holds_no_secret_and_secrets_manager_does(applied: Applied) -> None:
+    state = (applied.stack.folder / "terraform.tfstate").read_text("utf-8")
+    assert "shop-event" in state
+    assert WRITE_KEY not in state
+    [secret] = [one for one in applied.names()["secrets"] if one.startswith("shop")]
+    assert applied.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"] == WRITE_KEY
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "served"),
+    [
+        pytest.param(("minimal", "personalize"), "shop", "campaigns", id="minimal"),
+        pytest.param(("existing", "personalize"), "lake-shop", "campaigns", id="existing bucket and KMS"),
+        pytest.param(("two", "shop_eu", "personalize"), "shop-eu", "campaigns", id="the first of two"),
+        pytest.param(("two", "shop_us", "personalize"), "shop-us", "campaigns", id="the second of two"),
+        pytest.param(("inside", "personalize"), "streaming", "recommenders", id="inside another stack"),
+    ],
+)
+def test_the_spec_of_each_is_taken_by_our_own_reader(
+    applied: Applied, place: tuple[str, ...], name: str, served: str
+) -> None:
+    value: Any = applied.outputs
+    for key in place:
+        value = value[key]
+    read = spec.read(json.dumps(value))
+    assert read.name == name
+    assert getattr(read, served)
+    assert {one.key: one.load is not None for one in read.datasets} == {
+        "interactions": True,
+        "users": True,
+        "items": True,
+    }
+
+
+def test_stacks_of_one_account_have_nothing_in_common(applied: Applied) -> None:
+    for several in applied.names().values():
+        eu = {one.replace("shop-eu", "shop-us") for one in several if "shop-eu" in one}
+        assert eu == {one for one in several if "shop-us" in one}
+    first, second = (applied.outputs["two"][name] for name in ("shop_eu", "shop_us"))
+    assert first["segment"]["external_ids"] != second["segment"]["external_ids"]
+    assert first["segment"]["role_arn"] != second["segment"]["role_arn"]
+
+
+def test_the_existing_bucket_has_the_policy_that_was_put_out(applied: Applied) -> None:
+    there = json.loads(applied.client("s3").get_bucket_policy(Bucket=BUCKET)["Policy"])
+    principals = [one["Principal"] for one in there["Statement"] if one["Effect"] == "Allow"]
+    assert {"Service": "personalize.amazonaws.com"} in principals
+
+
+@pytest.mark.parametrize("role", list(ROLES))
+def test_a_role_may_do_what_the_code_calls_and_nothing_beside(applied: Applied, role: str) -> None:
+    policies = policies_of(applied.client("iam"), role)
+    table = ROLES[role]
+    assert [pair for pair in table.may if not allowed(policies, *pair)] == []
+    assert [pair for pair in table.may_not if allowed(policies, *pair)] == []
+
+
+def test_no_role_of_any_example_has_a_wildcard_action(applied: Applied) -> None:
+    iam = applied.client("iam")
+    for role in sorted(applied.names()["roles"]):
+        for policy in policies_of(iam, role):
+            for statement in policy["Statement"]:
+                assert "*" not in json.dumps(statement["Action"]), (role, statement)
+
+
+@pytest.mark.parametrize(
+    ("role", "service"),
+    [
+        pytest.param("shop-history", "glue", id="the job"),
+        pytest.param("shop-event", "lambda", id="the event function"),
+        pytest.param("shop-personalize", "personalize", id="Personalize"),
+        pytest.param("streaming-refresh", "states", id="the refresh"),
+        pytest.param("streaming-refresh-schedule", "scheduler", id="the schedule"),
+    ],
+)
+def test_a_role_is_for_one_service(applied: Applied, role: str, service: str) -> None:
+    document = applied.client("iam").get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    assert [one["Principal"] for one in document["Statement"]] == [{"Service": f"{service}.amazonaws.com"}]
+
+
+def test_only_segment_with_the_external_id_assumes_the_role_for_it(applied: Applied) -> None:
+    document = applied.client("iam").get_role(RoleName="shop-segment")["Role"]["AssumeRolePolicyDocument"]
+    [statement] = document["Statement"]
+    assert "595280932656" in json.dumps(statement["Principal"])
+    assert "root" not in json.dumps(statement["Principal"])
+    [ids] = [value["sts:ExternalId"] for value in statement["Condition"].values() if "sts:ExternalId" in value]
+    assert ids in ("9sQx2TbZ4k", ["9sQx2TbZ4k"])

@@ -1,0 +1,222 @@
+"""What the modules event-function and profile-queue put into the functions' environments is what the functions read."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tfmirror
+from personalize_segment.mapping import default_text, parse
+from personalize_segment.settings import Settings, load, table
+from programs import needs
+
+ROOT = Path(__file__).parents[2]
+
+#: Settings that are inputs of event-function with a default, and where in its inputs they stand.
+INPUTS = {
+    "keep_unmapped": ("keep_unmapped",),
+    "recommendation_count": ("recommend", "count"),
+    "recommendation_filter_values": ("recommend", "filter_values"),
+    "recommendation_context": ("recommend", "context"),
+    "write_back_interval_seconds": ("write_back", "interval_seconds"),
+    "write_back_trait": ("write_back", "trait"),
+    "write_back_shape": ("write_back", "shape"),
+    "segment_host": ("write_back", "segment_host"),
+    "time_budget_milliseconds": ("time_budget_milliseconds",),
+    "reference_refresh_seconds": ("reference_refresh_seconds",),
+}
+DEFAULTS = {line.name: line.default for line in table()}
+#: A provider that plans without AWS.
+OFFLINE = {
+    "region": "us-west-2",
+    "access_key": "x",
+    "secret_key": "x",
+    "skip_credentials_validation": True,
+    "skip_requesting_account_id": True,
+    "skip_metadata_api_check": True,
+    "skip_region_validation": True,
+    "max_retries": 1,
+}
+#: Settings that Terraform always gives, or that have no default.
+NO_INPUT_WITH_DEFAULT = {"write_back_events", "profile_calls_per_second"} | {
+    name for name, default in DEFAULTS.items() if not default
+}
+
+QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-"
+QUEUE_ARN = "arn:aws:sqs:us-west-2:123456789012:shop-"
+
+
+def defaults_as_inputs() -> dict[str, Any]:
+    """Return inputs of event-function that say what the function's own defaults say."""
+    inputs: dict[str, Any] = {}
+    for name, (*groups, last) in INPUTS.items():
+        place = inputs
+        for group in groups:
+            place = place.setdefault(group, {})
+        try:
+            place[last] = json.loads(DEFAULTS[name])
+        except ValueError:
+            place[last] = DEFAULTS[name]
+    return inputs
+
+
+def modules() -> dict[str, Any]:
+    """Return a root module: both modules with the least, with all options, and with the functions' own defaults."""
+    text = parse(default_text()).text
+    small = json.dumps({"version": 1, "interactions": json.loads(text)["interactions"]}, separators=(",", ":"))
+    event: dict[str, Any] = {
+        "source": str(ROOT / "modules/event-function"),
+        "package": {"path": __file__},
+        "event_mapping": {"text": text, "sha256": f"${{sha256({json.dumps(text)})}}"},
+        "personalize": {"ssm_prefix": "/shop/personalize"},
+    }
+    profiles: dict[str, Any] = {
+        "source": str(ROOT / "modules/profile-queue"),
+        "package": {"path": __file__},
+        "personalize": {"ssm_prefix": "/shop/personalize"},
+    }
+    every: dict[str, Any] = {
+        "event_mapping": {"text": small, "sha256": f"${{sha256({json.dumps(small)})}}"},
+        "personalize": {"region": "eu-west-1", "ssm_prefix": "/shop/personalize", "campaign": "main"},
+        "recommend": {
+            "count": 10,
+            "filter": "unseen",
+            "filter_values": {"CATEGORY": "properties.category"},
+            "context": {"DEVICE": "context.device.type"},
+        },
+        "write_back": {
+            "events": ["Order Completed"],
+            "interval_seconds": 3600,
+            "trait": "for_you",
+            "shape": "object",
+            "segment_host": "https://events.eu1.segmentapis.com",
+        },
+        "write_key_secret": {"name": "shop/segment", "json_key": "write_key"},
+        "profile_queue": {"url": QUEUE + "profiles", "arn": QUEUE_ARN + "profiles"},
+        "rejected_queue": {"url": QUEUE + "rejected", "arn": QUEUE_ARN + "rejected"},
+        "keep_unmapped": False,
+        "time_budget_milliseconds": 3000,
+        "reference_refresh_seconds": 60,
+        "log": {"level": "DEBUG"},
+        "metrics_namespace": "Shop",
+    }
+    of_queue = ("event_mapping", "reference_refresh_seconds", "log", "metrics_namespace")
+    return {
+        "event-least": event | {"name": "event-least"},
+        "event-all": event | every | {"name": "event-all"},
+        "event-defaults": event | defaults_as_inputs() | {"name": "event-defaults"},
+        # Without a queue in front, so that it is this function that has the datasets.
+        "event-direct": event | every | {"name": "event-direct", "profile_queue": None},
+        "profiles-least": profiles | {"name": "profiles-least"},
+        "profiles-all": profiles
+        | {name: every[name] for name in of_queue}
+        | {"name": "profiles-all", "personalize": {"region": "eu-west-1", "ssm_prefix": "/shop"}},
+    }
+
+
+@pytest.fixture(scope="module")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """Return the environment that one plan, without AWS, has for each of the modules."""
+    needs("terraform", "comparing what Terraform gives the functions with what they read")
+    folder = tmp_path_factory.mktemp("settings")
+    document = {
+        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
+        "module": modules(),
+    }
+    plan: dict[str, Any] = {
+        "provider": {"aws": OFFLINE},
+        "override_data": [
+            {"target": f"module.{name}.data.aws_caller_identity.current", "values": {"account_id": "123456789012"}}
+            for name in modules()
+        ],
+        # An environment of which a part is unknown is all unknown to the provider.
+        "override_resource": [
+            {
+                "target": f"module.{name}.aws_sqs_queue.rejected",
+                "values": {"url": QUEUE + "rejected"},
+                "override_during": "plan",
+            }
+            for name in modules()
+            if name.startswith("profiles-")
+        ],
+        "run": {"plan": {"command": "plan"}},
+    }
+    (folder / "main.tf.json").write_text(json.dumps(document))
+    (folder / "plan.tftest.json").write_text(json.dumps(plan))
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    variables |= tfmirror.environment(folder / "terraform.tfrc", variables)
+    run("terraform", "init", "-input=false")
+    lines = map(json.loads, run("terraform", "test", "-json", "-verbose").splitlines())
+    (made,) = [line["test_plan"] for line in lines if line["type"] == "test_plan"]
+    return {
+        one["module_address"].removeprefix("module."): one["change"]["after"]["environment"][0]["variables"]
+        for one in made["resource_changes"]
+        if one["type"] == "aws_lambda_function"
+    }
+
+
+def own(environment: dict[str, str]) -> set[str]:
+    """Return the names in an environment that are not Powertools'."""
+    return {name for name in environment if not name.startswith("POWERTOOLS_")}
+
+
+def test_each_variable_is_a_setting_of_the_functions(environments: dict[str, dict[str, str]]) -> None:
+    assert environments.keys() == modules().keys()
+    assert set().union(*map(own, environments.values())) <= DEFAULTS.keys()
+
+
+def test_powertools_gets_the_variables_of_the_documentation(environments: dict[str, dict[str, str]]) -> None:
+    names = {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"}
+    for module in ("event-all", "event-direct", "profiles-all"):
+        assert environments[module].keys() - own(environments[module]) == names
+
+
+def test_every_setting_can_be_set_to_something_else_than_its_default(environments: dict[str, dict[str, str]]) -> None:
+    default, set_here = load({}), set()
+    for module in ("event-all", "event-direct", "profiles-all"):
+        settings = load(environments[module])
+        set_here |= {one for one in Settings.__slots__ if getattr(settings, one) != getattr(default, one)}
+    assert set_here == set(Settings.__slots__)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_the_functions_accept_their_environment(environments: dict[str, dict[str, str]], module: str) -> None:
+    environment = environments[module]
+    settings = load(environment)
+    assert settings.region == ("eu-west-1" if module in ("event-all", "event-direct", "profiles-all") else None)
+
+
+def test_the_least_leaves_all_else_at_its_default(environments: dict[str, dict[str, str]]) -> None:
+    assert own(environments["event-least"]) == {
+        "event_mapping",
+        "personalize_tracking_id",
+        "personalize_users_dataset_arn",
+        "personalize_items_dataset_arn",
+    }
+    assert own(environments["profiles-least"]) == {
+        "personalize_users_dataset_arn",
+        "personalize_items_dataset_arn",
+        "rejected_queue_url",
+        "profile_calls_per_second",
+    }
+
+
+def test_the_modules_know_the_defaults_of_the_functions(environments: dict[str, dict[str, str]]) -> None:
+    assert INPUTS.keys() | NO_INPUT_WITH_DEFAULT == DEFAULTS.keys()
+    # A value that is the default is left out, so one that the module holds for it, and isn't, would stay.
+    assert own(environments["event-defaults"]) == own(environments["event-least"])
+
+
+def test_the_mapping_arrives_as_it_is(environments: dict[str, dict[str, str]]) -> None:
+    assert load(environments["event-least"]).mapping.sha256 == parse(default_text()).sha256
+    direct, profiles = load(environments["event-direct"]).mapping, load(environments["profiles-all"]).mapping
+    assert direct.sha256 == profiles.sha256 != parse(default_text()).sha256

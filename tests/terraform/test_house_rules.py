@@ -1,0 +1,93 @@
+"""What holds for all Terraform of this project, read from its text: no terraform is needed for that."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = [ROOT / "terraform", *sorted((ROOT / "modules").iterdir())]
+FILES = sorted(file for folder in ("terraform", "modules") for file in (ROOT / folder).rglob("*.tf"))
+MODULES = [folder for folder in FOLDERS if folder.name != "event-mapping"]
+
+
+def ids(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_there_is_no_provider_and_no_backend_block(file: Path) -> None:
+    assert not re.search(r'^\s*(provider\s+"|backend\s+"|cloud\s*\{)', file.read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_no_statement_allows_a_wildcard_action(file: Path) -> None:
+    """A Deny may say `s3:*`; so may the statement of a key's policy that gives it to its own account."""
+    for statement in _blocks(file.read_text("utf-8"), "statement"):
+        actions = re.search(r"actions\s*=\s*\[(.*?)\]", statement, re.DOTALL)
+        starred = re.findall(r'"[^"]*\*[^"]*"', actions[1]) if actions else []
+        allowed = 'effect  = "Deny"' in re.sub(r"effect\s+=", "effect  =", statement)
+        allowed |= "LetThisAccountDecideByItsOwnPolicies" in statement
+        assert not starred or allowed, f"{starred} in {statement}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_a_resource_of_all_resources_has_its_reason_on_the_line_above(file: Path) -> None:
+    lines = file.read_text("utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if re.search(r'resources\s*=\s*\[\s*"\*"\s*\]', line) and "examples" not in file.parts:
+            assert lines[number - 1].strip().startswith("#"), f"{file}:{number + 1}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=ids)
+def test_every_input_and_output_is_described_in_a_sentence(folder: Path) -> None:
+    for name in ("variables.tf", "outputs.tf"):
+        for block in _blocks((folder / name).read_text("utf-8"), "variable|output"):
+            described = re.search(r'^  description = "(.*)"$', block, re.MULTILINE)
+            assert described, block
+            assert described[1].endswith("."), described[1]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=ids)
+def test_no_input_takes_anything(folder: Path) -> None:
+    assert not re.search(r"\bany\b(?!where)", re.sub(r'"[^"]*"|#.*', "", (folder / "variables.tf").read_text("utf-8")))
+
+
+def test_versions_are_constrained_alike_everywhere() -> None:
+    assert len({(folder / "versions.tf").read_text("utf-8") for folder in MODULES}) == 1
+
+
+def test_the_tables_of_inputs_and_outputs_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "tfdocs.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=ids)
+def test_a_readme_begins_with_an_example(folder: Path) -> None:
+    text = (folder / "README.md").read_text("utf-8")
+    assert 0 < text.index("```hcl") < text.index("<!-- inputs and outputs -->")
+    assert text.index("```hcl") < (text.index("\n## ") if "\n## " in text else len(text))
+
+
+def test_every_alarm_leads_to_a_section_of_the_operations_document() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    there = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    written = "".join(file.read_text("utf-8") for file in FILES)
+    named = set(re.findall(r'section\s*=\s*"([^"]+)"|operations\.md#([a-z-]+)', written))
+    assert len(named) > 5
+    assert {one or other for one, other in named} - {"top"} <= there
+
+
+def _blocks(text: str, kind: str) -> list[str]:
+    """Return the blocks of a kind: from their head to the brace that is indented like it."""
+    found = []
+    for match in re.finditer(rf"^( *)(?:{kind})\b[^\n]*\{{\n", text, re.MULTILINE):
+        end = re.compile(rf"^{match[1]}\}}", re.MULTILINE).search(text, match.end())
+        assert end, match[0]
+        found.append(text[match.start() : end.end()])
+    return found

@@ -1,0 +1,72 @@
+"""Every module passes its own `terraform test`, which needs no network, and every example is valid."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import tfmirror
+from programs import needs
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(one.name for one in (ROOT / "modules").iterdir())
+EXAMPLES = sorted(one.name for one in (ROOT / "terraform" / "examples").iterdir())
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of all that is Terraform, since Terraform writes beside what it reads."""
+    needs("terraform", "testing the Terraform modules")
+    folder = tmp_path_factory.mktemp("modules")
+    for name in ("modules", "terraform", "sql"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+    for name in ("glue/segment_to_personalize.py", "python/personalize_segment/event_mapping.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def terraform(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
+    kept |= {"TF_IN_AUTOMATION": "1", "NO_COLOR": "1"}
+    environment = kept | tfmirror.environment(folder / "terraform.tfrc", kept)
+    return subprocess.run(
+        ["terraform", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_passes_its_own_tests(copy: Path, module: str) -> None:
+    folder = copy / "modules" / module
+    made = terraform(folder, "init", "-input=false", "-no-color")
+    assert made.returncode == 0, made.stderr
+    done = terraform(folder, "test", "-no-color")
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Without any run Terraform is content, too.
+    assert " passed, 0 failed" in done.stdout
+    assert "0 passed" not in done.stdout.splitlines()[-1].split(",")[0].split()[-2:]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_valid_as_it_stands(copy: Path, example: str) -> None:
+    folder = copy / "terraform" / "examples" / example
+    made = terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
+    assert made.returncode == 0, made.stderr
+    done = terraform(folder, "validate", "-no-color")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_stack_passes_its_own_tests(copy: Path) -> None:
+    (copy / "dist").mkdir(exist_ok=True)
+    (copy / "dist" / "personalize-segment.zip").write_bytes(b"PK\x05\x06" + b"\0" * 18)
+    made = terraform(copy / "terraform", "init", "-input=false", "-no-color")
+    assert made.returncode == 0, made.stderr
+    done = terraform(copy / "terraform", "test", "-no-color")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_everything_has_terraforms_own_format(copy: Path) -> None:
+    done = terraform(copy, "fmt", "-check", "-recursive", "-diff")
+    assert done.returncode == 0, done.stdout

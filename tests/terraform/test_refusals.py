@@ -1,0 +1,105 @@
+"""What is wrong is refused when Terraform plans, with a text that says what to write."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from personalize_segment.emulator.server import Server
+from personalize_segment.mapping import default_text
+from programs import needs
+from stacks import Stack
+
+GOOD: dict[str, Any] = {
+    "name": "shop",
+    "segment_external_ids": ["9sQx2TbZ4k"],
+    "write_key_secret": {"name": "segment/shop"},
+}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[Stack]:
+    needs("terraform", "planning what is wrong")
+    with Server(region="us-west-2") as server:
+        stack = Stack(tmp_path_factory.mktemp("refusals"), server.environment(), package)
+        stack("init", "-no-color")
+        yield stack
+
+
+def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
+    (stack.folder / "stack.auto.tfvars.json").write_text(json.dumps(variables))
+    command = ["terraform", "plan", "-no-color", "-input=false"]
+    done = subprocess.run(command, cwd=stack.folder, env=stack.environment, capture_output=True, text=True, check=False)
+    # Terraform breaks lines and draws a frame around its errors.
+    done.stderr = " ".join(done.stderr.replace("│", " ").split())
+    return done
+
+
+def too_big() -> dict[str, Any]:
+    mapping: dict[str, Any] = json.loads(default_text())
+    rules = mapping["interactions"]["track"]
+    # Names that don't compress.
+    rules |= {hashlib.sha256(bytes([number])).hexdigest(): {"event_type": "View"} for number in range(120)}
+    return mapping
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        pytest.param(
+            {"segment_external_ids": ["YOUR_SEGMENT_SOURCE_ID"]}, ["external", "workspace"], id="a placeholder"
+        ),
+        pytest.param({"segment_external_ids": []}, ["external"], id="no external id"),
+        pytest.param({"functions": {"timeout_seconds": 6}}, ["5"], id="a time-out of six seconds"),
+        pytest.param({"event_mapping_path": "too-big.json"}, ["4096"], id="a mapping that is too big"),
+        pytest.param({"event_mapping_path": "missing.json"}, ["missing.json"], id="a mapping that isn't there"),
+        pytest.param(
+            {"bucket": {"existing": {"name": "no-bucket-of-anybody"}}},
+            ["no-bucket-of-anybody", "Write in existing_bucket the name of a bucket that is there"],
+            id="a bucket that doesn't exist",
+        ),
+        pytest.param({"package": {"path": "nowhere.zip"}}, ["nowhere.zip", "make package"], id="no package"),
+        pytest.param({"name": "Shop!"}, ["lower"], id="a name"),
+        pytest.param({"personalize": {"import_mode": "ALL"}}, ["FULL or INCREMENTAL"], id="an import mode"),
+        pytest.param({"recommend": {"campaign": "a", "recommender": "b"}}, ["not both"], id="two to ask"),
+    ],
+)
+def test_it_is_refused_at_plan(stack: Stack, wrong: dict[str, Any], said: list[str]) -> None:
+    (stack.folder / "too-big.json").write_text(json.dumps(too_big()))
+    done = plan(stack, GOOD | wrong)
+    assert done.returncode == 1
+    for one in said:
+        assert one in done.stderr
+
+
+def test_the_least_is_planned(stack: Stack) -> None:
+    done = plan(stack, GOOD)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stdout
+
+
+def test_there_are_three_variables_without_a_default(stack: Stack) -> None:
+    done = plan(stack, {})
+    assert done.returncode == 1
+    assert done.stderr.count("No value for required variable") == len(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "said"),
+    [
+        pytest.param(
+            {"functions": {"segment_regions": ["eu-west-1"]}}, "region", id="a region that Segment doesn't call"
+        ),
+        pytest.param({"recommend": {"campaign": "other"}}, "Use one of its names", id="a campaign that there is not"),
+        pytest.param({"recommend": {"filter": "other"}}, "Use one of its names", id="a filter that there is not"),
+    ],
+)
+def test_it_is_planned_with_a_warning(stack: Stack, doubtful: dict[str, Any], said: str) -> None:
+    done = plan(stack, GOOD | doubtful)
+    assert done.returncode == 0, done.stderr
+    assert "Warning: Check block assertion failed" in done.stdout
+    assert said in done.stdout

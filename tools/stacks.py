@@ -1,0 +1,102 @@
+"""A stack on the emulator: a copy of what `terraform apply` needs, applied, planned again and destroyed.
+
+A copy, because Terraform writes its state and its lock file beside the configuration, and because the
+emulator refuses what it doesn't have: trying that 25 times, as the provider does unless a provider
+block says otherwise, would take minutes. The configuration itself stays as users apply it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tfmirror
+
+ROOT = Path(__file__).parents[1]
+MAPPING = "python/personalize_segment/event_mapping.json"
+PACKAGE = "dist/personalize-segment.zip"
+#: Attributes that moto doesn't keep, by type: a second plan always wants to set them.
+KNOWN_GAPS = {"aws_lambda_event_source_mapping": {"function_name"}}
+_PROVIDER = """
+provider "aws" {
+  max_retries = 2
+}
+"""
+
+
+class StackError(Exception):
+    """Terraform failed; the text is its own."""
+
+
+class Stack:
+    """`root` is the folder to apply, seen from the project: the stack itself, or one that calls it.
+
+    `environment` leads to an AWS; nothing of yours does. `package` is the zip that the functions run.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], package: Path, root: str = "terraform") -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in ("terraform", "modules", "sql"):
+            if (ROOT / name).exists():
+                shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        for name, source in (
+            (MAPPING, ROOT / MAPPING),
+            (PACKAGE, package),
+            *((f"glue/{one.name}", one) for one in (ROOT / "glue").glob("*.py")),
+        ):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / name)
+        self.folder = folder / root
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "zz_override.tf").write_text(_PROVIDER)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
+        kept |= {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", **environment}
+        self.environment = kept | tfmirror.environment(folder / "terraform.tfrc", kept)
+
+    def __call__(self, *arguments: str, show: Callable[[str], None] = lambda line: None) -> str:
+        """Return what a command of Terraform's prints, `show` its lines as they come; raise StackError."""
+        command = ["terraform", *arguments]
+        lines = []
+        with subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                show(line.rstrip())
+        if process.returncode:
+            raise StackError(f"terraform {arguments[0]}: {''.join(lines)}")
+        return "".join(lines)
+
+    def apply(self, variables: Mapping[str, Any], show: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+        """Apply with these variables and return the outputs as `terraform output -json` prints them."""
+        (self.folder / "stack.auto.tfvars.json").write_text(json.dumps(variables))
+        self("init", "-no-color")
+        # Resources that only wait for something that takes its time do so all at once.
+        self("apply", "-auto-approve", "-no-color", "-parallelism=30", show=show)
+        found: dict[str, Any] = json.loads(self("output", "-json"))
+        return found
+
+    def changes(self) -> dict[str, tuple[list[str], list[str]]]:
+        """Return what a plan would change now, by address: actions and attributes, without the known gaps."""
+        self("plan", "-no-color", "-out=second")
+        plan = json.loads(self("show", "-json", "second"))
+        found = {}
+        for one in plan.get("resource_changes", []):
+            change = one["change"]
+            before, after = change["before"] or {}, change["after"] or {}
+            names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+            gap = change["actions"] == ["update"] and names <= KNOWN_GAPS.get(one["type"], set())
+            if one["mode"] == "managed" and change["actions"] != ["no-op"] and not gap:
+                found[one["address"]] = (change["actions"], sorted(names))
+        return found
+
+    def destroy(self, show: Callable[[str], None] = lambda line: None) -> None:
+        """Destroy all of it; raise StackError if something is left in the state."""
+        self("destroy", "-auto-approve", "-no-color", "-parallelism=30", show=show)
+        left = json.loads((self.folder / "terraform.tfstate").read_text("utf-8"))["resources"]
+        if left:
+            raise StackError(f"terraform destroy: left {', '.join(one['type'] for one in left)}")
