@@ -1,0 +1,105 @@
+"""The verb `preflight`: what stands between an export and a training, for people, machines and browsers."""
+
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import DownloadColumn
+from rich.table import Table
+
+from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
+
+if TYPE_CHECKING:
+    from ..preflight import Result
+    from ..preflight.verdict import Check
+
+_SIGNS = {"green": "[green]✓[/]", "yellow": "[yellow]![/]", "red": "[bold red]✗[/]"}
+_BLOCKS = "▁▂▃▄▅▆▇█"
+#: Details of a check on the terminal; JSON and the page have them all.
+_DETAILS = 5
+_SPARKS = 60
+
+
+@app.command()
+def preflight(
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or s3:// prefix that `export` wrote.")],
+    mapping: MappingFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines, on stdout.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also write one self-contained page.", show_default=False)
+    ] = None,
+    memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "1GB",
+) -> None:
+    """Look at an export before money is spent on training it. Exit 1 if something stops the training."""
+    try:
+        from ..preflight import page
+        from ..preflight import preflight as run
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is missing: install personalize-segment[export]")
+    if html is not None and not html.absolute().parent.is_dir():
+        fail(f"{html.parent}: no such folder for the page")
+    with progress_bar("Reading", DownloadColumn()) as progress:
+        result = run(out, read_mapping(mapping), memory=memory, progress=progress)
+    if as_json:
+        print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        _show(result)
+    if html is not None:
+        html.write_text(page(result), "utf-8")
+        messages.print(f"Written to {escape(str(html))}", soft_wrap=True)
+    if result.verdict == "red":
+        raise typer.Exit(1)
+
+
+def _show(result: "Result") -> None:
+    """Print the result for people: to stderr, because stdout is for data."""
+    from ..preflight.page import headline
+    from ..preflight.verdict import visible
+
+    figures = result.figures
+    activity, _ = figures.activity.apart()
+    _, bins = activity.binned(_SPARKS)
+    sparks = Table.grid(padding=(0, 2))
+    sparks.add_row("activity", sparkline([count for _, count in bins]), f"{activity.span:,} days")
+    classes = result.classes()
+    sparks.add_row("users by interactions", sparkline([users for *_, users in classes]), _range(classes))
+    messages.print(sparks)
+    shown = Table("", "check", "found", "limit", title=escape(visible(result.export.place, 300)), title_justify="left")
+    for group, checks in groupby(result.checks, key=lambda one: one.group):
+        shown.add_section()
+        shown.add_row("", f"[bold]{escape(group)}[/]")
+        for check in checks:
+            shown.add_row(_SIGNS[check.verdict], check.title, _found(check), f"[dim]{escape(check.limit.text)}[/]")
+    messages.print(shown)
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in result.counted.items())
+    messages.print(f"\n{_SIGNS[result.verdict]} [bold]{escape(headline(result))}[/] ({counted})", soft_wrap=True)
+
+
+def _found(check: "Check") -> str:
+    """Return what was found; with details and what to do if that is anything."""
+    from ..preflight.verdict import visible
+
+    lines = [escape(check.said)]
+    if check.remedy:
+        details = check.details[:_DETAILS]
+        lines += [f"[dim]· {escape(f'{visible(label)} {visible(said, 120)}'.strip())}[/]" for label, said in details]
+        if len(check.details) > _DETAILS:
+            lines.append(f"[dim]… and {len(check.details) - _DETAILS} more[/]")
+        lines.append(f"[{'red' if check.verdict == 'red' else 'yellow'}]→ {escape(check.remedy)}[/]")
+    return "\n".join(lines)
+
+
+def sparkline(values: list[int]) -> str:
+    """Return a bar of eight heights for each value; nothing at all is a blank."""
+    most = max(values, default=0)
+    return "".join(_BLOCKS[(value * len(_BLOCKS) - 1) // most] if value else " " for value in values)
+
+
+def _range(classes: list[tuple[int, int | None, int]]) -> str:
+    if not classes:
+        return ""
+    low, high, _ = classes[-1]
+    return f"1 to {low:,}{'+' if high is None else f'–{high:,}'}"

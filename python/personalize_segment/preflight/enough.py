@@ -1,0 +1,149 @@
+"""Checks of quantity: is there what an import and a training ask for, and no more than they take?"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from ..columns import MAX_EVENT_TYPES_AND_COLUMNS, RESERVED
+from .figures import Figures
+from .parts import Export
+from .verdict import (
+    GOOD_INTERACTIONS,
+    GOOD_RETURNING_USERS,
+    MAX_IMPORT_BYTES,
+    MAX_INTERACTIONS,
+    MAX_ITEMS,
+    MIN_INTERACTIONS,
+    MIN_RETURNING_SHARE,
+    MIN_RETURNING_USERS,
+    QUOTAS,
+    Check,
+    Limit,
+    judged,
+    number,
+    percent,
+    share,
+    size,
+)
+
+GROUP = "Enough to train"
+_MORE = "Export a longer history, or let live events run for a while"
+
+
+def enough(export: Export, figures: Figures) -> Iterator[Check]:
+    """Yield the checks of this group."""
+    yield _interactions(figures)
+    yield _returning(figures)
+    yield _returning_share(figures)
+    yield _items(figures)
+    yield _event_types(figures)
+    yield from (_size(export, figures, dataset) for dataset in figures.datasets)
+
+
+def _interactions(figures: Figures) -> Check:
+    found = figures.unique
+    v2, others = MAX_INTERACTIONS
+    return judged(
+        "interactions",
+        GROUP,
+        "Interactions",
+        found,
+        "interactions",
+        f"{number(found, 'unique interaction')}.",
+        Limit(f"at least {number(MIN_INTERACTIONS)}; recommended {number(GOOD_INTERACTIONS)}", QUOTAS),
+        ("red", found < MIN_INTERACTIONS, f"{number(MIN_INTERACTIONS - found)} are missing. {_MORE}."),
+        ("yellow", found < GOOD_INTERACTIONS, f"Enough to begin with, less than is recommended. {_MORE}."),
+        ("yellow", found > v2, "Training leaves the rest out: export a shorter window."),
+        ("yellow", found > others, f"Only v2 recipes consider more than {number(others)}: use one, or export less."),
+    )
+
+
+def _returning(figures: Figures) -> Check:
+    found = figures.returning
+    missing = MIN_RETURNING_USERS - found
+    return judged(
+        "returning-users",
+        GROUP,
+        "Users who return",
+        found,
+        "users",
+        f"{number(found, 'user has', 'users have')} two interactions or more.",
+        Limit(f"at least {MIN_RETURNING_USERS}; recommended {number(GOOD_RETURNING_USERS)}", QUOTAS),
+        ("red", missing > 0, f"{number(missing)} more must have two. {_MORE}, and see how much is anonymous."),
+        ("yellow", found < GOOD_RETURNING_USERS, f"Enough to begin with, less than is recommended. {_MORE}."),
+    )
+
+
+def _returning_share(figures: Figures) -> Check:
+    part = share(figures.returning, figures.users)
+    remedy = "Most ids are seen once: make sure that USER_ID is a user's id, not that of a session or a device."
+    return judged(
+        "returning-share",
+        GROUP,
+        "Share who return",
+        round(part, 6),
+        "share of users",
+        f"{percent(part)} of {number(figures.users, 'user')} have two interactions or more.",
+        Limit(f"at least {percent(MIN_RETURNING_SHARE)} of all users", QUOTAS),
+        ("red", part < MIN_RETURNING_SHARE, remedy),
+    )
+
+
+def _items(figures: Figures) -> Check:
+    idle = figures.coverage["items"].idle if "items" in figures.coverage else 0
+    found = figures.items + idle
+    v2, others = MAX_ITEMS
+    return judged(
+        "items",
+        GROUP,
+        "Items",
+        found,
+        "items",
+        f"{number(figures.items, 'item')} with interactions, {number(idle)} more in the items dataset.",
+        Limit(f"training considers at most {number(others)}, with v2 recipes {number(v2)}", QUOTAS),
+        ("red", figures.items < 2, "There is nothing to choose from: see what the mapping reads ITEM_ID from."),
+        ("yellow", found > v2, "The rest can't be recommended: leave out items that nobody can take any more."),
+        ("yellow", found > others, "Use a v2 recipe, or leave out items that nobody can take any more."),
+    )
+
+
+def _event_types(figures: Figures) -> Check:
+    reserved = RESERVED["interactions"].keys() - {"EVENT_VALUE"}
+    columns = [one for one in figures.datasets["interactions"].columns if one.name not in reserved]
+    found = len(figures.types) + len(columns)
+    spellings = Counter("".join(filter(str.isalnum, name.lower())) for name, _ in figures.types)
+    return judged(
+        "event-types",
+        GROUP,
+        "Event types",
+        found,
+        "event types and optional columns",
+        f"{number(len(figures.types), 'event type')} and {number(len(columns), 'optional column')} make {found}.",
+        Limit(f"at most {MAX_EVENT_TYPES_AND_COLUMNS} together", QUOTAS),
+        (
+            "red",
+            found > MAX_EVENT_TYPES_AND_COLUMNS,
+            "Give several events one event_type in the mapping, or leave columns out.",
+        ),
+        ("yellow", not figures.types, "Domain recommenders need an EVENT_TYPE, and no interaction has one."),
+        (
+            "yellow",
+            max(spellings.values(), default=0) > 1,
+            "Some differ in case or punctuation only: give these events one event_type.",
+        ),
+        details=((name, number(count)) for name, count in figures.types),
+    )
+
+
+def _size(export: Export, figures: Figures, dataset: str) -> Check:
+    found = export.bytes(dataset)
+    parts = sum(part.dataset == dataset for part in export.parts)
+    return judged(
+        f"size-{dataset}",
+        GROUP,
+        f"Size of {dataset}",
+        found,
+        "bytes",
+        f"{number(figures.datasets[dataset].rows, 'row')}, {size(found)} in {number(parts, 'part')}.",
+        Limit("an import takes at most 100 GB with FULL, 1 GB with INCREMENTAL", QUOTAS),
+        ("red", found > MAX_IMPORT_BYTES, "Export a shorter window, or have the quota raised."),
+    )

@@ -1,0 +1,136 @@
+"""Checks of the files: would an import take them as they are, and is all of the export there?"""
+
+from collections.abc import Iterator, Mapping
+
+from ..columns import DATASETS, REQUIRED
+from ..mapping import EventMapping
+from .accounts import Accounts
+from .figures import Figures
+from .loading import Table
+from .parts import Export
+from .verdict import CONTRACT, FORMAT, MAX_CATEGORY, QUOTAS, Check, Limit, judged, number
+
+GROUP = "Sound files"
+
+
+def files(export: Export, tables: Mapping[str, Table], figures: Figures, mapping: EventMapping) -> Iterator[Check]:
+    """Yield the checks of this group."""
+    yield _whole(export.accounts, figures)
+    yield _files(export)
+    yield _headers(tables, mapping)
+    yield _lines(tables)
+    yield _types(figures, mapping)
+
+
+def _whole(accounts: Accounts | None, figures: Figures) -> Check:
+    found = {name: figures.datasets[name].rows if name in figures.datasets else 0 for name in DATASETS}
+    told = accounts.rows if accounts else {}
+    off = {name: found[name] - rows for name, rows in told.items() if name in found and found[name] != rows}
+    return judged(
+        "whole",
+        GROUP,
+        "Whole export",
+        len(off) if accounts else None,
+        "datasets that differ from report.json",
+        ("The rows are those that report.json counts." if not off else "The rows aren't those that report.json counts.")
+        if accounts
+        else "There is no report.json, so nobody knows what was left out.",
+        Limit("as many rows as the report says", CONTRACT),
+        ("red", bool(off), "Parts were lost or added, or an export is still being written: export again."),
+        ("yellow", accounts is None, "An export that was stopped has none: export again. Warehouse SQL writes none."),
+        details=((name, f"{told[name]:,} in the report, {found[name]:,} found") for name in off),
+    )
+
+
+def _files(export: Export) -> Check:
+    return judged(
+        "files",
+        GROUP,
+        "Files",
+        len(export.strays),
+        "files that are no CSV",
+        f"{number(len(export.parts), 'CSV part')}, "
+        + (
+            f"{number(len(export.strays), 'other file')} beside them." if export.strays else "nothing else beside them."
+        ),
+        Limit("a folder holds plain CSV files only", FORMAT),
+        ("yellow", bool(export.strays), "Personalize imports a folder as a whole: take these out, or unpack them."),
+        details=((name, "") for name in export.strays[:10]),
+    )
+
+
+def _headers(tables: Mapping[str, Table], mapping: EventMapping) -> Check:
+    mapped = {one.name: tuple(column.name for column in one.columns) for one in mapping.datasets}
+    wrong = []
+    for table in tables.values():
+        for header in table.headers:
+            if not header.names:
+                wrong.append((header.part, "no header"))
+            elif header.quoted:
+                wrong.append((header.part, "the header stands in quotes"))
+            elif table.dataset not in mapped:
+                wrong.append((header.part, f"the mapping has no {table.dataset}"))
+            elif header.names != mapped[table.dataset]:
+                has, wants = set(header.names), set(mapped[table.dataset])
+                said = [f"lacks {', '.join(sorted(wants - has))}"] if wants - has else []
+                said += [f"has {', '.join(sorted(has - wants))} too many"] if has - wants else []
+                wrong.append((header.part, "; ".join(said) or "the columns stand in another order or twice"))
+    return judged(
+        "headers",
+        GROUP,
+        "Headers",
+        len(wrong),
+        "parts",
+        f"{number(len(wrong), 'header differs', 'headers differ')} from the schema of the mapping."
+        if wrong
+        else "All headers are the columns of the mapping's schemas.",
+        Limit("every file has the schema's columns, without quotes", FORMAT),
+        ("red", bool(wrong), "Export with the mapping that the schemas are made of, or name that one with --mapping."),
+        details=wrong[:10],
+    )
+
+
+def _lines(tables: Mapping[str, Table]) -> Check:
+    refused = sum(table.refused for table in tables.values())
+    more = any(table.more for table in tables.values())
+    examples = [table.example for table in tables.values() if table.example]
+    return judged(
+        "lines",
+        GROUP,
+        "Lines",
+        refused,
+        "lines",
+        f"{'At least ' if more else ''}{number(refused, 'line is', 'lines are')} no row with the header's columns."
+        if refused
+        else "Every line is a row with the header's columns.",
+        Limit("one record a line, UTF-8", FORMAT),
+        ("red", bool(refused), "Look at these lines; what wrote them leaves out quotes, or cuts lines off."),
+        details=((f"{one.part}, line {one.line}", one.why) for one in examples),
+    )
+
+
+def _types(figures: Figures, mapping: EventMapping) -> Check:
+    needed = {(one.name, column.name) for one in mapping.datasets for column in one.columns if not column.nullable}
+    wrong = []
+    for facts in figures.datasets.values():
+        for column in facts.columns:
+            place = f"{facts.name}.{column.name}"
+            if column.malformed:
+                wrong.append((place, f"{column.malformed:,} outside the type {column.type or 'string'}"))
+            if column.nulls and ((facts.name, column.name) in needed or column.name in REQUIRED[facts.name]):
+                wrong.append((place, f"{column.nulls:,} without a value"))
+            if column.longest is not None and column.longest > MAX_CATEGORY:
+                wrong.append((place, f"up to {column.longest:,} characters"))
+    return judged(
+        "types",
+        GROUP,
+        "Types",
+        len(wrong),
+        "kinds of values",
+        f"{number(len(wrong), 'kind')} of values that the schema does not take."
+        if wrong
+        else "All values fit the schema.",
+        Limit(f"values fit the schema; a category has at most {MAX_CATEGORY:,} characters", QUOTAS),
+        ("red", bool(wrong), "The import job would fail: correct the values, or make the column optional."),
+        details=wrong,
+    )

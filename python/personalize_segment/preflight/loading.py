@@ -1,0 +1,201 @@
+"""The rows of an export in DuckDB, and what the headers of its parts say.
+
+A part is read once, into tables that all measures are taken from. DuckDB moves to disk what is beyond its
+limit of memory. Parts in S3 are fetched a few ahead, and deleted when they are read.
+"""
+
+import csv
+import tempfile
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+
+from ..columns import DATASETS
+from ..duckdb_json import literal, no_pattern
+from ..errors import ExportError
+from ..logs import split_uri
+from ..output import s3_client
+from .parts import Export, Part, read_errors
+
+#: Errors of a part that are kept, one line may have several; a file that is no CSV would otherwise be kept whole.
+MAX_ERRORS = 10_000
+#: Parts that are on their way from S3 while one is read.
+_AHEAD = 3
+_HEADER_BYTES = 1 << 16
+
+#: Called with bytes done and bytes in all.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a part: its names, and whether they stand in quotes, which Personalize refuses."""
+
+    part: str
+    names: tuple[str, ...]
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line that is no row: in which part, which one (the header is 1), and why, in DuckDB's words."""
+
+    part: str
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A dataset in DuckDB: the table of its name has a column c0, c1, … of text for each of `columns`.
+
+    `refused` lines are no rows; `more` says that there may be more of them.
+    """
+
+    dataset: str
+    columns: tuple[str, ...]
+    headers: tuple[Header, ...]
+    refused: int
+    more: bool
+    example: Refused | None
+
+
+@contextmanager
+def loaded(
+    export: Export, memory: str, progress: Progress
+) -> "Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Table]]]":
+    """Yield a connection that has the rows of an export, and what is in it by dataset.
+
+    What is beyond `memory` lies in the system's folder for temporary files, and is deleted at the end. Raises
+    ExportError where a part can't be read, or memory or disk are too small.
+    """
+    with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
+        work = Path(temporary)
+        with _duckdb_errors(export.place), closing(duckdb.connect(":memory:")) as connection:
+            connection.execute(f"SET memory_limit = {literal(memory)}")
+            connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
+            connection.execute("SET preserve_insertion_order = false")
+            done, total = 0, sum(part.bytes for part in export.parts)
+            tables = {}
+            for dataset in DATASETS:
+                parts = [part for part in export.parts if part.dataset == dataset]
+                if not parts:
+                    continue
+                with read_errors(export.place), closing(_fetched(parts, work)) as fetched:
+                    loader = _Loader(connection, dataset)
+                    for part, path in fetched:
+                        loader.take(part, path)
+                        done += part.bytes
+                        progress(done, total)
+                tables[dataset] = loader.table()
+            yield connection, tables
+
+
+def _fetched(parts: Sequence[Part], work: Path) -> Generator[tuple[Part, Path]]:
+    """Yield each part and where it can be read: the file itself, or a copy that is then deleted."""
+    if not parts[0].name.startswith("s3://"):
+        yield from ((part, Path(part.name)) for part in parts)
+        return
+    s3 = s3_client()
+
+    def fetch(number: int, part: Part) -> tuple[Part, Path]:
+        path = work / f"{part.dataset}-{number}.csv"
+        bucket, key = split_uri(part.name)
+        s3.download_file(bucket, key, str(path))
+        return part, path
+
+    waiting = enumerate(parts)
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        coming = deque(pool.submit(fetch, *one) for one in islice(waiting, _AHEAD))
+        try:
+            while coming:
+                part, path = coming.popleft().result()
+                coming.extend(pool.submit(fetch, *one) for one in islice(waiting, 1))
+                yield part, path
+                path.unlink()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class _Loader:
+    """Takes the parts of one dataset into one table; a part's columns are found by its own header."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
+        self._connection, self._dataset = connection, dataset
+        self._columns: list[str] = []
+        self._headers: list[Header] = []
+        self._refused = 0
+        self._more = False
+        self._example: Refused | None = None
+
+    def take(self, part: Part, path: Path) -> None:
+        """Read one part; lines that are no row are counted."""
+        header = _header(part, path)
+        self._headers.append(header)
+        for name in dict.fromkeys(header.names):
+            if name not in self._columns:
+                number = len(self._columns)
+                if number:
+                    self._run(f"ALTER TABLE {self._dataset} ADD COLUMN c{number} VARCHAR")
+                else:
+                    self._run(f"CREATE TABLE {self._dataset} (c0 VARCHAR)")
+                self._columns.append(name)
+        if not header.names:
+            return
+        types = ", ".join(f"{literal(f'f{at}')}: 'VARCHAR'" for at in range(len(header.names)))
+        source = (
+            f"read_csv({literal(no_pattern(str(path)))}, auto_detect = false, header = true, delim = ',', quote = '\"',"
+            f" escape = '\"', nullstr = '', columns = {{{types}}}, ignore_errors = true, store_rejects = true,"
+            f" rejects_scan = 'scans', rejects_table = 'refused', rejects_limit = {MAX_ERRORS})"
+        )
+        pairs = [(self._columns.index(name), header.names.index(name)) for name in dict.fromkeys(header.names)]
+        into, taken = (", ".join(f"{letter}{pair[at]}" for pair in pairs) for at, letter in enumerate("cf"))
+        self._run(f"INSERT INTO {self._dataset} ({into}) SELECT {taken} FROM {source}")
+        refused = self._run(
+            "SELECT line, min(error_type), count(*) FROM refused GROUP BY line ORDER BY line"
+        ).fetchall()
+        if refused:
+            self._refused += len(refused)
+            self._more |= sum(errors for *_, errors in refused) >= MAX_ERRORS
+            self._example = self._example or Refused(part.name, refused[0][0], str(refused[0][1]).lower())
+        self._run("DROP TABLE refused; DROP TABLE scans")
+
+    def table(self) -> Table:
+        """Return what was taken."""
+        if not self._columns:
+            self._run(f"CREATE TABLE {self._dataset} (c0 VARCHAR)")
+        columns, headers = tuple(self._columns), tuple(self._headers)
+        return Table(self._dataset, columns, headers, self._refused, self._more, self._example)
+
+    def _run(self, statement: str) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(statement)
+
+
+def _header(part: Part, path: Path) -> Header:
+    with path.open("rb") as file:
+        first = file.readline(_HEADER_BYTES).decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
+    names = next(csv.reader([first]), []) if first else []
+    return Header(part.name, tuple(names), '"' in first)
+
+
+@contextmanager
+def _duckdb_errors(place: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except duckdb.OutOfMemoryException as error:
+        problem = f"needs more memory or disk: {_first_line(error)}"
+        raise ExportError(place, problem, "Raise --memory, or free disk space") from error
+    except duckdb.Error as error:
+        raise ExportError(place, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0]

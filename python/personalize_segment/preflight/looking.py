@@ -1,0 +1,135 @@
+"""An export -> what was counted, what it was held against, and the verdicts."""
+
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..mapping import EventMapping
+from .agreement import agreement
+from .enough import enough
+from .figures import Figures, day
+from .files import files
+from .habits import habits
+from .loading import Progress, loaded
+from .measure import measure
+from .parts import Export, find
+from .values import values
+from .verdict import VERDICTS, Check, Verdict, worst
+
+#: What DuckDB keeps before it spills to disk.
+MEMORY = "1GB"
+#: Bars of activity in JSON and on the page.
+BINS = 90
+#: Lower bounds of the classes that users fall in, by interactions.
+CLASSES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000)
+#: Event types in figures; there are more only where the limit of ten is broken by far.
+TYPES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All checks of an export, and the figures behind them."""
+
+    export: Export
+    mapping_sha256: str
+    figures: Figures
+    checks: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all verdicts."""
+        return worst(self.checks)
+
+    @property
+    def counted(self) -> dict[Verdict, int]:
+        """How many checks have which verdict."""
+        found = Counter(check.verdict for check in self.checks)
+        return {verdict: found[verdict] for verdict in VERDICTS}
+
+    def classes(self) -> list[tuple[int, int | None, int]]:
+        """Return classes of users up to the last that has one: from how many interactions, to how many, users."""
+        bounds = [*CLASSES, None]
+        found = []
+        for low, high in zip(CLASSES, bounds[1:], strict=True):
+            users = sum(count for n, count in self.figures.histories if n >= low and (high is None or n < high))
+            found.append((low, None if high is None else high - 1, users))
+        while found and not found[-1][2]:
+            found.pop()
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result for machines. Keys are only ever added; docs/preflight.md describes them."""
+        activity, apart = self.figures.activity.apart()
+        width, bins = activity.binned(BINS)
+        return {
+            "version": 1,
+            "export": self.export.place,
+            "mapping_sha256": self.mapping_sha256,
+            "now": self.figures.now,
+            "verdict": self.verdict,
+            "counted": self.counted,
+            "checks": [
+                {
+                    **{key: value for key, value in asdict(check).items() if key != "details"},
+                    "details": [{"label": label, "text": text} for label, text in check.details],
+                }
+                for check in self.checks
+            ],
+            "figures": {
+                "rows": {name: facts.rows for name, facts in self.figures.datasets.items()},
+                "interactions": self.figures.unique,
+                "users": self.figures.users,
+                "items": self.figures.items,
+                "event_types": [{"name": name, "interactions": count} for name, count in self.figures.types[:TYPES]],
+                "activity": {
+                    "days_a_bin": width,
+                    "apart": apart,
+                    "bins": [{"from": day(start), "interactions": count} for start, count in bins],
+                },
+                "users_by_interactions": [
+                    {"from": low, "to": high, "users": users} for low, high, users in self.classes()
+                ],
+                "top_items": [
+                    {"percent": percent, "share_of_interactions": round(share, 6)}
+                    for percent, share in self.figures.shares
+                ],
+                "columns": [
+                    {
+                        "dataset": facts.name,
+                        "name": column.name,
+                        "rows": facts.rows,
+                        "nulls": column.nulls,
+                        "distinct": column.distinct,
+                    }
+                    for facts in self.figures.datasets.values()
+                    for column in facts.columns
+                ],
+            },
+        }
+
+
+def preflight(
+    out: str,
+    mapping: EventMapping,
+    *,
+    now: int | None = None,
+    memory: str = MEMORY,
+    progress: Progress = lambda done, total: None,
+) -> Result:
+    """Return what stands between the export in `out`, a folder or an S3 URI, and a training.
+
+    `now` is in epoch seconds, the clock's if None. `memory` bounds what DuckDB keeps before it spills.
+    Raises ExportError when `out` is no export or can't be read.
+    """
+    export = find(out)
+    with loaded(export, memory, progress) as (connection, tables):
+        figures = measure(connection, tables, mapping, int(time.time()) if now is None else now)
+    checks = (
+        *enough(export, figures),
+        *files(export, tables, figures, mapping),
+        *values(figures, mapping),
+        *agreement(export.accounts, figures, mapping),
+        *habits(figures),
+    )
+    return Result(export, mapping.sha256, figures, checks)

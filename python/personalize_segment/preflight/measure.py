@@ -1,0 +1,222 @@
+"""The rows of an export in DuckDB -> `Figures`. Every number is exact."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+from ..columns import MAX_IMPRESSION, MAX_STRING, REQUIRED
+from ..duckdb_json import literal
+from ..mapping import Column, Dataset, EventMapping
+from .figures import DAY_SECONDS, Activity, ColumnFacts, Coverage, DatasetFacts, Figures, OddIds, Times
+from .loading import Table
+
+#: What is earlier, than the year 2000, was hardly meant; what is later than a day from now isn't either.
+EARLIEST = 946_684_800
+TOLERANCE = DAY_SECONDS
+#: Epoch seconds of the year 5138: what is later was meant in milliseconds.
+MILLISECONDS = 10**11
+#: Interactions of one user in one day that hardly a person makes: one every 86 seconds, day and night.
+CROWD = 1000
+#: Top percents of items whose share of interactions is measured.
+TOP = (1, 2, 5, 10, 20, 50)
+
+#: Texts that stand for "nobody" or "nothing" and make one user of many.
+PLACEHOLDERS = (
+    "null", "undefined", "none", "nil", "nan", "n/a", "na", "-", "?", "0", "-1", "unknown", "anonymous", "guest",
+    "test", "true", "false", "[object object]", "{}", "00000000-0000-0000-0000-000000000000",
+)  # fmt: skip
+
+_CONTROL = "'[\\x00-\\x1f\\x7f-\\x9f]'"
+#: Kind of odd id -> condition on `id`.
+ODD = {
+    "long": f"length(id) > {MAX_STRING}",
+    "control": f"regexp_matches(id, {_CONTROL})",
+    "special": "contains(id, '\"') OR contains(id, '\\')",
+    "spaced": "id <> trim(id)",
+    "placeholder": f"lower(id) IN ({', '.join(literal(one) for one in PLACEHOLDERS)})",
+    "email": "regexp_full_match(id, '[^@\\s]+@[^@\\s]+\\.[^@\\s]+')",
+}
+
+_WHOLE = "regexp_full_match({0}, '[+-]?[0-9]+')"
+_NUMBER = (
+    "COALESCE(regexp_full_match({0}, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?')"
+    " AND isfinite(TRY_CAST({0} AS DOUBLE)), false)"
+)
+#: Type -> condition that a text which is not null is one.
+_DOMAIN = {
+    "string": f"NOT regexp_matches({{0}}, {_CONTROL})",
+    "ids": f"NOT regexp_matches({{0}}, {_CONTROL}) AND len(string_split({{0}}, '|')) <= {MAX_IMPRESSION}",
+    "timestamp": f"{_WHOLE} AND TRY_CAST({{0}} AS BIGINT) IS NOT NULL",
+    "long": f"{_WHOLE} AND TRY_CAST({{0}} AS BIGINT) IS NOT NULL",
+    "int": f"{_WHOLE} AND TRY_CAST({{0}} AS INTEGER) IS NOT NULL",
+    "float": _NUMBER,
+    "double": _NUMBER,
+    "boolean": "lower({0}) IN ('true', 'false')",
+}
+
+
+def measure(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table], mapping: EventMapping, now: int
+) -> Figures:
+    """Return what is in the tables, among them `interactions`; `now` is epoch seconds.
+
+    Leaves tables of its own in the connection.
+    """
+    return _Measure(connection, tables, mapping, now).figures()
+
+
+class _Measure:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table], mapping: EventMapping, now: int
+    ) -> None:
+        self._connection, self._tables, self._now = connection, tables, now
+        self._mapped = {one.name: one for one in mapping.datasets}
+
+    def figures(self) -> Figures:
+        datasets = {name: self._dataset(table) for name, table in self._tables.items()}
+        user, item, time, kind = (
+            self._column("interactions", name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE")
+        )
+        seconds = f"CASE WHEN {_WHOLE.format(time)} THEN TRY_CAST({time} AS BIGINT) END"
+        # Everything below is counted in `once`: Personalize keeps one of identical rows.
+        self._run(
+            f"CREATE TABLE once AS SELECT {user} AS user_id, {item} AS item_id, {seconds} AS seconds,"
+            f" {kind} AS event_type FROM (SELECT DISTINCT * FROM interactions)"
+        )
+        for name in ("user", "item"):
+            self._run(
+                f"CREATE TABLE by_{name} AS SELECT {name}_id AS id, count(*) AS n FROM once"
+                f" WHERE {name}_id IS NOT NULL GROUP BY ALL"
+            )
+        (unique, triples) = self._one(
+            "SELECT count(*), (SELECT count(*) FROM (SELECT DISTINCT user_id, item_id, seconds FROM once)) FROM once"
+        )
+        users, returning, heaviest = self._one("SELECT count(*), count(*) FILTER (n > 1), max(ROW(n, id)) FROM by_user")
+        items, items_once = self._one("SELECT count(*), count(*) FILTER (n = 1) FROM by_item")
+        busiest, crowded = self._one(
+            f"SELECT max(ROW(n, id)), count(DISTINCT id) FILTER (n >= {CROWD}) FROM ("
+            f"SELECT user_id AS id, count(*) AS n FROM once WHERE {self._meant()} AND user_id IS NOT NULL"
+            f" GROUP BY user_id, seconds // {DAY_SECONDS})"
+        )
+        return Figures(
+            now=self._now,
+            datasets=datasets,
+            rows=datasets["interactions"].rows,
+            unique=unique,
+            same_second=unique - triples,
+            users=users,
+            returning=returning,
+            items=items,
+            items_once=items_once,
+            histories=tuple(self._all("SELECT n, count(*) FROM by_user GROUP BY n ORDER BY n")),
+            shares=self._shares(items),
+            heaviest=_user(heaviest),
+            busiest=_user(busiest),
+            crowded=crowded,
+            types=tuple(
+                self._all(
+                    "SELECT event_type, count(*) AS n FROM once WHERE event_type IS NOT NULL"
+                    " GROUP BY ALL ORDER BY n DESC, event_type"
+                )
+            ),
+            times=self._times(f"SELECT {time} AS time, {seconds} AS seconds FROM interactions"),
+            activity=Activity(
+                tuple(
+                    self._all(
+                        f"SELECT seconds // {DAY_SECONDS} AS day, count(*) FROM once WHERE {self._meant()}"
+                        " GROUP BY day ORDER BY day"
+                    )
+                )
+            ),
+            odd=tuple(one for name in ("user", "item") for one in self._odd(name)),
+            coverage={
+                name: self._coverage(name, by) for name, by in (("users", "by_user"), ("items", "by_item"))
+                if name in self._tables
+            },
+        )  # fmt: skip
+
+    def _meant(self) -> str:
+        return f"seconds BETWEEN {EARLIEST} AND {self._now + TOLERANCE}"
+
+    def _column(self, dataset: str, name: str) -> str:
+        """Return a column's name in DuckDB, or null if no header has it."""
+        columns = self._tables[dataset].columns
+        return f"c{columns.index(name)}" if name in columns else "CAST(NULL AS VARCHAR)"
+
+    def _dataset(self, table: Table) -> DatasetFacts:
+        mapped: Dataset | None = self._mapped.get(table.dataset)
+        columns = {one.name: one for one in mapped.columns} if mapped else {}
+        keys = REQUIRED[table.dataset]
+        selects, known = ["count(*)"], []
+        for place, name in enumerate(table.columns):
+            column: Column | None = columns.get(name)
+            kind = column.type if column else None
+            text = kind in ("string", None) and name not in keys
+            known.append((name, kind, text))
+            one = f"c{place}"
+            selects += [f"count({one})", f"count({one}) FILTER (NOT ({_DOMAIN[kind or 'string'].format(one)}))"]
+            selects += [f"count(DISTINCT {one})", f"max(length({one}))"] if text else ["NULL", "NULL"]
+        rows, *rest = self._one(f"SELECT {', '.join(selects)} FROM {table.dataset}")
+        facts = [
+            ColumnFacts(name, kind, rows - rest[at * 4], rest[at * 4 + 1], *rest[at * 4 + 2 : at * 4 + 4])
+            for at, (name, kind, _) in enumerate(known)
+        ]
+        repeated = 0
+        if table.dataset != "interactions":
+            key = self._column(table.dataset, keys[0])
+            (repeated,) = self._one(f"SELECT count({key}) - count(DISTINCT {key}) FROM {table.dataset}")
+        return DatasetFacts(table.dataset, rows, repeated, tuple(facts))
+
+    def _shares(self, items: int) -> tuple[tuple[int, float], ...]:
+        sums = ", ".join(f"sum(n) FILTER (place <= {-(-items * percent // 100)})" for percent in TOP)
+        *tops, total = self._one(
+            f"SELECT {sums}, sum(n) FROM (SELECT n, row_number() OVER (ORDER BY n DESC) AS place FROM by_item)"
+        )
+        return tuple((percent, int(top) / int(total)) for percent, top in zip(TOP, tops, strict=True)) if total else ()
+
+    def _times(self, times: str) -> Times:
+        conditions = (
+            "time IS NULL",
+            "time IS NOT NULL AND seconds IS NULL",
+            "seconds < 0",
+            f"seconds >= 0 AND seconds < {EARLIEST}",
+            f"seconds > {self._now + TOLERANCE} AND seconds < {MILLISECONDS}",
+            f"seconds >= {MILLISECONDS}",
+        )
+        return Times(*self._one(f"SELECT {', '.join(f'count(*) FILTER ({one})' for one in conditions)} FROM ({times})"))
+
+    def _odd(self, name: str) -> list[OddIds]:
+        counts = ", ".join(
+            f"count(*) FILTER ({one}), COALESCE(sum(n) FILTER ({one}), 0), min(id) FILTER ({one})"
+            for one in ODD.values()
+        )
+        found = self._one(f"SELECT {counts} FROM by_{name}")
+        return [
+            OddIds(f"{name.upper()}_ID", kind, found[at * 3], int(found[at * 3 + 1]), found[at * 3 + 2])
+            for at, kind in enumerate(ODD)
+        ]
+
+    def _coverage(self, dataset: str, by: str) -> Coverage:
+        ids = f"SELECT DISTINCT {self._column(dataset, REQUIRED[dataset][0])} AS id FROM {dataset}"
+        named, known, interactions = self._one(
+            f"SELECT (SELECT count(*) FROM {by}), count(*), COALESCE(sum(n), 0) FROM {by} SEMI JOIN ({ids}) USING (id)"
+        )
+        listed, met = self._one(
+            f"SELECT count(id), count(id) FILTER (id IN (SELECT id FROM {by})) FROM ({ids}) WHERE id IS NOT NULL"
+        )
+        return Coverage(named, known, int(interactions), listed, listed - met)
+
+    def _run(self, statement: str) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(statement)
+
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        return self._run(query).fetchall()
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        (row,) = self._all(query)
+        return row
+
+
+def _user(found: tuple[int, str] | None) -> tuple[str, int] | None:
+    return (found[1], found[0]) if found else None

@@ -1,0 +1,110 @@
+"""An export as it lies there: its CSV parts, whatever lies beside them, and its report."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..columns import DATASETS
+from ..errors import ExportError
+from ..logs import REPORT_NAME, split_uri
+from ..output import s3_client
+from .accounts import Accounts
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One CSV file of a dataset: its path or S3 URI, and its size in bytes."""
+
+    dataset: str
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What lies at `place`: CSV parts, other files in the datasets' folders, and the report if it has one."""
+
+    place: str
+    parts: tuple[Part, ...]
+    strays: tuple[str, ...]
+    accounts: Accounts | None
+
+    def bytes(self, dataset: str) -> int:
+        """Return the size of a dataset's parts."""
+        return sum(part.bytes for part in self.parts if part.dataset == dataset)
+
+
+def find(out: str) -> Export:
+    """Return what lies in a folder or below an S3 URI.
+
+    Raises ExportError if that can't be read, has no CSV part of interactions, or has a report that no
+    export wrote.
+    """
+    with read_errors(out):
+        if out.startswith("s3://"):
+            listed, report = _list_bucket(s3_client(), out)
+        else:
+            listed, report = _list_folder(Path(out))
+    seen = [one for one in listed if not one.name.rsplit("/", 1)[-1].startswith((".", "_"))]
+    parts = tuple(one for one in seen if one.name.endswith(".csv"))
+    if not any(part.dataset == "interactions" for part in parts):
+        raise ExportError(out, "holds no interactions/*.csv", "Name the output of `personalize-segment export`")
+    strays = tuple(one.name for one in seen if not one.name.endswith(".csv"))
+    accounts = None
+    if report is not None:
+        try:
+            accounts = Accounts.of(json.loads(report))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            place = f"{out.rstrip('/')}/{REPORT_NAME}"
+            raise ExportError(place, "is not the report of an export", "Delete it, or export again") from error
+    return Export(out, parts, strays, accounts)
+
+
+def _list_folder(root: Path) -> tuple[list[Part], bytes | None]:
+    found = []
+    if not root.is_dir():
+        raise ExportError(str(root), "no such folder", "Name the output of `personalize-segment export`")
+    for dataset in DATASETS:
+        if (root / dataset).is_dir():
+            files = sorted(one for one in (root / dataset).iterdir() if one.is_file())
+            found += [Part(dataset, str(one), one.stat().st_size) for one in files]
+    report = root / REPORT_NAME
+    return found, report.read_bytes() if report.exists() else None
+
+
+def _list_bucket(s3: "S3Client", out: str) -> tuple[list[Part], bytes | None]:
+    bucket, key = split_uri(out)
+    prefix = key.rstrip("/") + "/" if key.strip("/") else ""
+    found = []
+    for dataset in DATASETS:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}{dataset}/")
+        for one in (one for page in pages for one in page.get("Contents", [])):
+            if not one["Key"].endswith("/"):
+                found.append(Part(dataset, f"s3://{bucket}/{one['Key']}", one["Size"]))
+    try:
+        report = s3.get_object(Bucket=bucket, Key=prefix + REPORT_NAME)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        report = None
+    return found, report
+
+
+@contextmanager
+def read_errors(place: str) -> Iterator[None]:
+    """Turn what a file system or S3 says of a read into an ExportError."""
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(str(error.filename or place), error.strerror or str(error), _READ) from error
+    except (ClientError, BotoCoreError) as error:
+        raise ExportError(place, str(error), _READ) from error
+
+
+_READ = "Check the path, the credentials and the right to read it"

@@ -1,0 +1,214 @@
+"""Checks of the values: do ids, times and columns mean what they say?"""
+
+from collections.abc import Iterator
+
+from ..columns import MAX_STRING, REQUIRED, RESERVED
+from ..mapping import Dataset, EventMapping
+from .figures import ColumnFacts, DatasetFacts, Figures
+from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, number, percent, share, thumb
+
+GROUP = "Sound values"
+#: More values than this are no categories; fewer rows than this say nothing about it.
+_MANY = 1000
+_FEW_ROWS = 100
+_DUPLICATE_SHARE = 0.01
+_SAME_SECOND_SHARE = 0.05
+
+
+def values(figures: Figures, mapping: EventMapping) -> Iterator[Check]:
+    """Yield the checks of this group."""
+    yield _times(figures)
+    yield _ids(figures)
+    yield _duplicates(figures)
+    yield _same_second(figures)
+    yield _repeated(figures)
+    yield _nulls(figures, mapping)
+    yield _categories(figures, mapping)
+
+
+def _times(figures: Figures) -> Check:
+    times = figures.times
+    kinds = [
+        ("in milliseconds", times.milliseconds),
+        ("before 1970", times.negative),
+        ("before the year 2000", times.early),
+        ("later than tomorrow", times.future),
+    ]
+    found = sum(count for _, count in kinds)
+    return judged(
+        "timestamps",
+        GROUP,
+        "Timestamps",
+        found,
+        "interactions",
+        f"{number(found, 'interaction has a time', 'interactions have a time')} that can't be meant."
+        if found
+        else "All times can be meant.",
+        Limit("epoch seconds of when it happened", INTERACTIONS),
+        ("red", times.milliseconds > 0, "Divide by 1000: TIMESTAMP is in seconds."),
+        ("red", times.negative > 0, "TIMESTAMP is in seconds since 1970: see where these come from."),
+        (
+            "yellow",
+            found > 0,
+            "Some clocks are wrong: map `timestamp`, which Segment corrects, or leave these out.",
+        ),
+        details=((kind, number(count)) for kind, count in kinds if count),
+    )
+
+
+_KINDS = {
+    "long": f"longer than {MAX_STRING} characters",
+    "control": "with control characters",
+    "special": "with a quote or a backslash",
+    "spaced": "with spaces at the ends",
+    "placeholder": "a word for nobody",
+    "email": "an e-mail address",
+}
+
+
+def _ids(figures: Figures) -> Check:
+    odd = [one for one in figures.odd if one.ids]
+    kinds = {one.kind for one in odd}
+    found = sum(one.ids for one in odd)
+    return judged(
+        "ids",
+        GROUP,
+        "Ids",
+        found,
+        "ids",
+        f"{number(found, 'odd id')} among {number(figures.users, 'user')} and {number(figures.items, 'item')}."
+        if found
+        else f"No odd id among {number(figures.users, 'user')} and {number(figures.items, 'item')}.",
+        Limit(f"at most {MAX_STRING} characters; none that are special", FORMAT),
+        ("red", "long" in kinds, "The import job would fail: map another id."),
+        ("yellow", "placeholder" in kinds, "Many people share such an id, and it looks like one: send none instead."),
+        (
+            "yellow",
+            "email" in kinds,
+            "Ids stand in requests, logs and reports: use ids that say nothing of a person.",
+        ),
+        ("yellow", bool(odd), "Live events must send the very same characters: clean the ids where they are made."),
+        details=(
+            (
+                f"{one.column} {_KINDS[one.kind]}, such as {one.example}",
+                f"{number(one.ids, 'id')}, {number(one.interactions, 'interaction')}",
+            )
+            for one in odd
+        ),
+    )
+
+
+def _duplicates(figures: Figures) -> Check:
+    found = figures.rows - figures.unique
+    part = share(found, figures.rows)
+    return judged(
+        "duplicates",
+        GROUP,
+        "Identical rows",
+        found,
+        "rows",
+        f"{number(found, 'row repeats', 'rows repeat')} another in every column ({percent(part)}).",
+        Limit("Personalize keeps one of them", IMPORT),
+        (
+            "yellow",
+            part > _DUPLICATE_SHARE,
+            "The same events are tracked twice, or exported twice: see which, and stop one.",
+        ),
+    )
+
+
+def _same_second(figures: Figures) -> Check:
+    found = figures.same_second
+    part = share(found, figures.unique)
+    return judged(
+        "same-second",
+        GROUP,
+        "Same second",
+        found,
+        "interactions",
+        f"{number(found, 'interaction shares', 'interactions share')} user, item and second with another"
+        f" ({percent(part)}).",
+        thumb(f"under {percent(_SAME_SECOND_SHARE)}"),
+        (
+            "yellow",
+            part > _SAME_SECOND_SHARE,
+            "Two events say one thing, such as a click and the view behind it: map one of them.",
+        ),
+    )
+
+
+def _repeated(figures: Figures) -> Check:
+    found = [(facts.name, facts.repeated_ids) for facts in figures.datasets.values() if facts.repeated_ids]
+    total = sum(count for _, count in found)
+    return judged(
+        "repeated-ids",
+        GROUP,
+        "Users and items once",
+        total,
+        "rows",
+        f"{number(total, 'row')} of users or items repeat an id." if total else "Every user and item has one row.",
+        Limit("one row a user, one row an item", IMPORT),
+        ("yellow", bool(found), "Which of them counts is left to the order of the rows: keep the latest."),
+        details=((name, number(count)) for name, count in found),
+    )
+
+
+def _optional(figures: Figures, mapping: EventMapping) -> Iterator[tuple[DatasetFacts, ColumnFacts]]:
+    mapped: dict[str, Dataset] = {one.name: one for one in mapping.datasets}
+    for facts in figures.datasets.values():
+        nullable = {one.name: one.nullable for one in mapped[facts.name].columns} if facts.name in mapped else {}
+        for column in facts.columns:
+            if facts.rows and nullable.get(column.name, column.name not in REQUIRED[facts.name]):
+                yield facts, column
+
+
+def _nulls(figures: Figures, mapping: EventMapping) -> Check:
+    details, empty, sparse = [], 0, 0
+    for facts, column in _optional(figures, mapping):
+        filled = 1 - column.nulls / facts.rows
+        empty += column.nulls == facts.rows
+        # A reserved column of interactions, such as EVENT_VALUE, belongs to some events only.
+        sparse += filled < COMPLETE_SHARE and column.name not in RESERVED[facts.name]
+        details.append((filled, f"{facts.name}.{column.name}"))
+    return judged(
+        "nulls",
+        GROUP,
+        "Filled columns",
+        sparse,
+        "columns",
+        f"{number(sparse, 'optional column has', 'optional columns have')} fewer values than recommended,"
+        f" {number(empty)} none at all."
+        if sparse + empty
+        else "All optional columns have the values that are recommended.",
+        Limit(f"a column should be {percent(COMPLETE_SHARE)} filled", INTERACTIONS),
+        ("yellow", empty > 0, "Leave empty columns out of the mapping, or see why their paths find nothing."),
+        ("yellow", sparse > 0, "See whether the paths in the mapping fit the events, or leave the column out."),
+        details=((name, f"{percent(filled)} filled") for filled, name in sorted(details)),
+    )
+
+
+def _categories(figures: Figures, mapping: EventMapping) -> Check:
+    categorical = {(one.name, c.name) for one in mapping.datasets for c in one.columns if c.categorical}
+    details, odd = [], []
+    for facts in figures.datasets.values():
+        for column in facts.columns:
+            if (facts.name, column.name) not in categorical or not column.distinct:
+                continue
+            values = facts.rows - column.nulls
+            details.append((f"{facts.name}.{column.name}", number(column.distinct, "value")))
+            if values >= _FEW_ROWS and (column.distinct in (1, values) or column.distinct > _MANY):
+                odd.append(column.name)
+    return judged(
+        "categories",
+        GROUP,
+        "Categories",
+        len(odd),
+        "columns",
+        f"{number(len(odd), 'categorical column has', 'categorical columns have')} one value, only different ones,"
+        f" or more than {_MANY:,}."
+        if odd
+        else "Categorical columns have several values that rows share.",
+        thumb("several values that rows share"),
+        ("yellow", bool(odd), "Nothing can be learned from such a column: map a coarser value, or leave it out."),
+        details=details,
+    )
