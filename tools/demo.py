@@ -1,208 +1,333 @@
-"""`make demo`: Segment logs become training data for Amazon Personalize, on this machine alone.
+"""`make demo`: the whole loop against an embedded AWS: logs, training data, infrastructure, live events, profile.
 
-    demo.py [LOGS]
+    demo.py [--report FILE]
 
-Without LOGS, a folder, it generates the logs of a shop and a video service. It runs the
-commands that a user runs, and fails if one of them didn't do what it says.
+It runs the commands that a user runs, and fails if one of them didn't do what it says. ENGINE=spark
+exports with the Glue job's script; KEEP=1 leaves everything running until Ctrl-C. Killed anywhere,
+it leaves nothing that a next run stumbles over: all of AWS is in this process.
 """
 
+import argparse
 import csv
+import io
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+import boto3
 from rich.markup import escape
-from rich.syntax import Syntax
 from rich.table import Table
 
-from personalize_segment import logs
+from demo_segment import Api, Destination
+from demo_stage import DemoError, Stage, check, console, show_json
+from personalize_segment.emulator.server import Server
 from personalize_segment.errors import PersonalizeSegmentError
-from personalize_segment.mapping import default_text, parse
-from personalize_segment.rows import MISSING, parse_line, rows
 from personalize_segment.sample import sample
+from stacks import ROOT, Stack, StackError
 
-EVENTS = 50_000
-ROWS_SHOWN = 3
-COMMAND = Path(sys.executable).with_name("personalize-segment")
-WIDTH = None if sys.stdout.isatty() else 120
-console = Console(highlight=False, width=WIDTH)
-
-
-class DemoError(Exception):
-    """A step didn't do what it says."""
+EVENTS = 40_000
+#: Seconds of Personalize in one of ours: hours of training take no longer than a look.
+SPEED = 5_000
+REGION = "us-west-2"
+TASTE = "Audio"
+FOLDER = ROOT / ".build" / "demo"
 
 
-class Steps:
-    """The headings of the demo, and how long what stands below each one took."""
-
-    def __init__(self) -> None:
-        """Begin with no step."""
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[None]:
-        """Print a heading, and measure what is done below it."""
-        console.print(f"\n[bold cyan]{len(self.seconds) + 1}. {title}[/bold cyan]\n")
-        start = time.perf_counter()
-        yield
-        self.seconds[title] = time.perf_counter() - start
-
-    def show(self) -> None:
-        """Print how long each step took."""
-        table = Table("step", "seconds", title="Time", title_justify="left")
-        table.columns[1].justify = "right"
-        for number, (title, seconds) in enumerate(self.seconds.items(), start=1):
-            table.add_row(f"{number}. {title}", f"{seconds:.2f}")
-        console.print()
-        console.print(table)
+def main(report: Path | None, engine: str, *, keep: bool) -> None:
+    """Run all steps; raise DemoError, StackError or PersonalizeSegmentError if one didn't do what it says."""
+    check(shutil.which("terraform"), "Terraform is not on the path: install it, 1.11 or newer")
+    folder = own_folder()
+    try:
+        with Server(region=REGION, speed=SPEED) as server, Api() as api:
+            os.environ.update(server.environment())
+            stage = Stage(server.environment())
+            run(stage, api, folder, engine, keep=keep)
+        if report:
+            report.write_text(json.dumps({"seconds": stage.seconds} | stage.facts, indent=2), "utf-8")
+        stage.show()
+        console.print("\n[bold green]Every step did what it says.[/bold green] Next: the README, and your own account.")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def main(given: str | None) -> None:
-    """Run all steps on the logs in `given`, or on generated ones."""
-    steps = Steps()
-    with tempfile.TemporaryDirectory(prefix="personalize-demo-") as folder:
-        out = Path(folder, "transformed")
-        with steps.step("Segment's logs"):
-            root = Path(given) if given else _generated(Path(folder))
-            files = logs.sort_out(logs.list_folder(root), logs.Window(), root=str(root)).inside
-            console.print(
-                f"{len(files)} files, {sum(one.bytes for one in files) / 1e6:,.1f} MB, below {escape(str(root))}"
-            )
-        with steps.step("One of its events, as Segment wrote it"):
-            mapping = parse(default_text())
-            order = _find(files, lambda event: any(row.index for row in rows(mapping, event)[0]))
-            event = order or _find(files, lambda event: bool(rows(mapping, event)[0]))
-            _show_json(_found(event, "not one event in these logs gives a row with the default mapping"), indent=None)
-        with steps.step("Export: logs to CSV"):
-            _command("export", str(root), str(out), shown=True)
-            report = json.loads((out / "report.json").read_text("utf-8"))
-            _check(report["datasets"]["interactions"]["rows"] > 0, "the export has no interaction")
-        with steps.step("The first rows of each file"):
-            schemas = json.loads(_command("schema"))
-            for name, counts in report["datasets"].items():
-                columns = [field["name"] for field in schemas[name]["fields"]]
-                _show_csv(out / name, columns, counts["rows"])
-        with steps.step("The Avro schema of the interactions"):
-            table = Table("name", "type", "categorical")
-            for field in schemas["interactions"]["fields"]:
-                kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
-                table.add_row(field["name"], " or ".join(kinds), "yes" if field.get("categorical") else "")
-            console.print(table)
-        with steps.step("Why did that event give no row?"):
-            _explain(files, report["reasons"])
-    steps.show()
-    console.print(
-        "\nEvery step did what it says. Next: your own logs, with [bold]make demo LOGS=folder[/bold], or the README."
-    )
+def own_folder() -> Path:
+    """Return a folder for this run, and remove those of runs that were killed."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for left in FOLDER.iterdir():
+        try:
+            os.kill(int(left.name), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+    folder = FOLDER / str(os.getpid())
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
-def _generated(folder: Path) -> Path:
+def run(stage: Stage, api: Api, folder: Path, engine: str, *, keep: bool) -> None:
+    """Run the steps, one after the other; each hands over what the next one needs."""
+    package = folder / "personalize-segment.zip"
+    with stage.step("Package", "the same zip, for both Lambda functions and the Glue job"):
+        command = [sys.executable, str(ROOT / "tools" / "package.py"), "--output", str(package)]
+        console.print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+    stack = Stack(folder / "terraform", stage.environment, package)
+    with stage.step("Infrastructure: terraform apply", "the same command, and about as long"):
+        outputs = {name: one["value"] for name, one in stack.apply(variables(api), progress("made")).items()}
+        stage.facts["outputs"] = outputs
+        show_json({key: outputs["segment"][key] for key in ("role_arn", "external_ids", "function_arn", "region")}, 2)
+    with stage.step("Segment's logs in the bucket", "Segment's S3 destination writes them"):
+        logs(stage, folder, outputs["data"]["logs"])
+    with stage.step(f"History: logs to training data ({engine})", "the same command on a laptop, or the Glue job"):
+        export(stage, stack, folder, outputs, engine)
+    with stage.step("Preflight: is it enough to train on?", "the same, before money is spent"):
+        page = folder / "preflight.html"
+        stage.command("preflight", outputs["data"]["transformed"], "--html", str(page), shown=True)
+        check(page.stat().st_size > 10_000, "the preflight's page is empty")
+    given = stack("output", "-json")
+    with stage.step("Amazon Personalize: plan and apply", "hours, for the training"):
+        stage.facts["results"] = json.loads(stage.command("apply", "--poll", "0.2", "-", given=given, shown=True))
+        stage.command("plan", "--check", "-", given=given)
+        stage.command("verify", "-", given=given, shown=True)
+    with stage.step("Live events, and recommendations on the profile", "Segment invokes the function"):
+        live(stage, api, outputs)
+    with stage.step("What an operator sees", "the same command, and a dashboard"):
+        operator(stage, outputs)
+    if keep:
+        console.print("\n[bold]KEEP=1:[/bold] all of it is there until Ctrl-C. In another terminal:\n")
+        for name, value in stage.environment.items():
+            if name.startswith("AWS_"):
+                console.print(f"export {name}={value}", soft_wrap=True)
+        console.print(f"cd {stack.folder}  # terraform output", soft_wrap=True)
+        wait_for_ctrl_c()
+    with stage.step("Destroy: everything again", "the same two commands"):
+        stage.command("destroy", "--yes", "--poll", "0.2", "-", given=given)
+        empty_bucket(outputs["data"]["bucket"])
+        stack.destroy(progress("destroyed"))
+
+
+def variables(api: Api) -> dict[str, Any]:
+    """Return Terraform's variables: the three that have no default, and what makes a demonstration of it."""
+    boto3.client("secretsmanager").create_secret(Name="segment/shop", SecretString="a-write-key")
+    return {
+        "name": "shop",
+        "segment_external_ids": ["9sQx2TbZ4k"],
+        "write_key_secret": {"name": "segment/shop"},
+        "write_back": {"segment_host": api.url, "interval_seconds": 0},
+        # Rows of users and items shall not wait for others.
+        "profile_queue": {"batch": {"size": 10, "window_seconds": 0}},
+    }
+
+
+def progress(done: str) -> Any:
+    """Return what shows Terraform's lines: one in place on a terminal, the last count elsewhere."""
+    counted: Counter[str] = Counter()
+
+    def show(line: str) -> None:
+        counted["resources"] += "complete after" in line
+        if console.is_terminal and "complete after" in line:
+            console.print(f"{counted['resources']} resources {done}", end="\r")
+        elif line.startswith(("Apply complete", "Destroy complete")):
+            console.print(escape(line))
+
+    return show
+
+
+def logs(stage: Stage, folder: Path, where: str) -> None:
+    """Generate Segment's logs and put them where its S3 destination does."""
+    s3 = boto3.client("s3")
+    bucket, _, prefix = where.removeprefix("s3://").partition("/")
     root = sample(folder, EVENTS)
-    console.print(f"Generated about {EVENTS:,} events of a shop and a video service, with the quirks of real ones.")
-    return root
+    files = [one for one in root.rglob("*") if one.is_file()]
+    for one in files:
+        s3.upload_file(str(one), bucket, prefix + one.relative_to(root).as_posix())
+    stage.facts["logs"] = len(files)
+    console.print(f"About {EVENTS:,} events of a shop and a video service in {len(files)} files: {where}")
 
 
-def _find(files: list[logs.LogFile], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
-    """Return the first event that is wanted; the logs are read only as far as it needs."""
-    for file in files:
-        with Path(file.name).open("rb") as opened:
-            head = opened.read(logs.HEAD_BYTES)
-            opened.seek(0)
-            blocks = iter(lambda opened=opened: opened.read(logs.CHUNK_BYTES), b"")  # type: ignore[misc]
-            for line in logs.lines(logs.unzip(blocks, []) if logs.compression(head) == "gzip" else blocks):
-                event = parse_line(line)
-                if event is not None and wanted(event):
-                    return event
-    return None
-
-
-def _show_json(value: Any, indent: int | None = 2) -> None:
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
-    console.print(Syntax(text, "json", background_color="default", word_wrap=True))
-
-
-def _command(*arguments: str, given: str = "", shown: bool = False) -> str:
-    """Run `personalize-segment` and return what it prints; messages go straight to the reader if `shown`."""
-    console.print(f"[dim]$ personalize-segment {escape(' '.join(arguments))}[/dim]")
-    sys.stdout.flush()
-    done = subprocess.run(
-        [COMMAND, *arguments],
-        input=given,
-        stdout=subprocess.PIPE,
-        stderr=sys.stdout if shown else subprocess.PIPE,
-        encoding="utf-8",
-        env=os.environ if WIDTH is None else os.environ | {"COLUMNS": str(WIDTH)},
-        check=False,
-    )
-    _check(
-        done.returncode == 0, f"personalize-segment {arguments[0]} ended with {done.returncode}: {done.stderr or ''}"
-    )
-    return done.stdout
-
-
-def _show_csv(folder: Path, columns: list[str], expected: int) -> None:
-    """Print the first rows of a dataset, and check its header and the number of its rows."""
-    first: list[list[str]] = []
-    number = 0
-    for part in sorted(folder.glob("part-*.csv")):
-        with part.open(encoding="utf-8", newline="") as opened:
-            reader = csv.reader(opened)
-            header = next(reader)
-            _check(header == columns, f"{part.name} has the header {header}, but the schema has {columns}")
-            for row in reader:
-                number += 1
-                if len(first) < ROWS_SHOWN:
-                    first.append(row)
-    _check(number == expected, f"{folder.name} has {number} rows, but the report says {expected}")
-    table = Table(*columns, title=f"{folder.name}: {number:,} rows", title_justify="left")
-    for row in first:
+def export(stage: Stage, stack: Stack, folder: Path, outputs: dict[str, Any], engine: str) -> None:
+    """Export from and to S3, and show the first rows."""
+    data = outputs["data"]
+    if engine == "spark":
+        by_glue_script(stack, folder, outputs)
+    else:
+        stage.command("export", data["logs"], data["transformed"], shown=True)
+    report = json.loads(read(data["transformed"] + "report.json"))
+    stage.facts["report"] = report
+    for name, counts in report["datasets"].items():
+        check(counts["rows"] > 0, f"the export has no {name}")
+    first = part(data["transformed"], "interactions")
+    table = Table(*first[0], title="interactions, the first rows", title_justify="left")
+    for row in first[1:4]:
         table.add_row(*map(escape, row))
     console.print(table)
 
 
-def _explain(files: list[logs.LogFile], reasons: list[dict[str, Any]]) -> None:
-    """Explain an event that a rule named and that gave no row, best one whose reason isn't plain."""
-    refused = [one for one in reasons if one["dataset"] and one["example"]]
-    if not refused:
-        console.print("No rule refused an event of these logs.")
-        return
-    chosen = next((one for one in refused if one["reason"] != MISSING and one["call"] == "track"), refused[0])
-    event = _find(files, lambda event: str(event.get("messageId")) == chosen["example"])
-    event = _found(event, f"the logs have no event {chosen['example']}, which the report gives as an example")
-    what = f"{chosen['field']} of {chosen['call']} {chosen['event'] or ''} was {chosen['reason']}"
-    console.print(f"{chosen['count']:,} times {escape(what)}. One of these events:\n")
-    _show_json(event, indent=None)
-    console.print()
-    answers = _command("explain", "-", given=json.dumps(event) + "\n").splitlines()
-    _check(len(answers) == 1, f"explain gave {len(answers)} answers for one event")
-    answer = json.loads(answers[0])
-    _show_json(answer)
-    why = {key: chosen[key] for key in ("dataset", "field", "reason")}
-    _check(why in answer["reasons"], f"explain does not give the report's reason {why}")
+def by_glue_script(stack: Stack, folder: Path, outputs: dict[str, Any]) -> None:
+    """Run the job's own script with its own arguments, on files: plain PySpark reads no S3."""
+    job = boto3.client("glue").get_job(JobName=outputs["operations"]["glue_job"])["Job"]
+    out = folder / "transformed"
+    arguments = {name: value for name, value in job["DefaultArguments"].items() if name == "--event_mapping"}
+    arguments |= {"--S3_JSON_INPUT_PATH": str(folder / "segment-logs"), "--S3_CSV_OUTPUT_PATH": str(out)}
+    script = folder / "script.py"
+    script.write_bytes(read(job["Command"]["ScriptLocation"]))
+    console.print(f"[dim]$ {job['Command']['ScriptLocation']} --S3_JSON_INPUT_PATH … [/dim]", soft_wrap=True)
+    command = [sys.executable, str(script), *(text for pair in arguments.items() for text in pair)]
+    done = subprocess.run(command, capture_output=True, text=True, env=stack.environment, check=False)
+    check(done.returncode == 0, f"the Glue job's script failed: {done.stderr[-2000:]}")
+    bucket, _, prefix = outputs["data"]["transformed"].removeprefix("s3://").partition("/")
+    for one in out.rglob("*"):
+        if one.is_file():
+            boto3.client("s3").upload_file(str(one), bucket, prefix + one.relative_to(out).as_posix())
 
 
-def _found(event: dict[str, Any] | None, otherwise: str) -> dict[str, Any]:
-    if event is None:
-        raise DemoError(otherwise)
-    return event
+def read(place: str) -> bytes:
+    """Return an object in S3."""
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    found: bytes = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return found
 
 
-def _check(true: bool, otherwise: str) -> None:
-    if not true:
-        raise DemoError(otherwise)
+def part(transformed: str, dataset: str) -> list[list[str]]:
+    """Return the lines of a dataset's first CSV file."""
+    bucket, _, prefix = transformed.removeprefix("s3://").partition("/")
+    found = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"{prefix}{dataset}/")["Contents"]
+    return list(csv.reader(io.StringIO(read(f"s3://{bucket}/{found[0]['Key']}").decode(), newline="")))
+
+
+def live(stage: Stage, api: Api, outputs: dict[str, Any]) -> None:
+    """Send events as Segment does, and see what becomes of them and of the recommendations."""
+    segment = Destination(outputs["segment"])
+    header, *items = part(outputs["data"]["transformed"], "items")
+    category = {row[header.index("ITEM_ID")]: row[header.index("CATEGORY")] for row in items}
+    liked = [item for item, name in category.items() if name == TASTE]
+    other = next(item for item, name in category.items() if name not in (TASTE, ""))
+    chosen = random.Random(1).sample(liked, 3)
+
+    def share(listed: list[str]) -> float:
+        return sum(category.get(item) == TASTE for item in listed) / len(listed)
+
+    table = Table("event", "decision", "rows", "recommendation", "write-back", f"{TASTE} of 25")
+
+    def send(what: str, event: dict[str, Any]) -> dict[str, Any]:
+        before = len(api.taken)
+        answer = segment.send(event)
+        listed = api.last() if len(api.taken) > before else []
+        rows = ", ".join(f"{number} {name}" for name, number in answer["rows"].items())
+        shown = str(round(share(listed) * len(listed))) if listed else ""
+        table.add_row(what, answer["decision"], rows, answer["recommendation"], answer["write_back"], shown)
+        return answer
+
+    view = product("Product Viewed", "m-view", other, userId="shopper-1")
+    check(
+        send("an anonymous visit", product("Product Viewed", "m-anonymous", other))["decision"] == "recorded", "visit"
+    )
+    check(send("a product view", view)["write_back"] == "sent", "the view led to no recommendations")
+    before = api.last()
+    who = event("identify", "m-identify", userId="shopper-1", traits={"plan": "pro"})
+    check(send("an identify", who)["rows"].get("users") == 1, "the identify gave no user")
+    lines = [{"product_id": item, "price": 20 + number} for number, item in enumerate(chosen)]
+    order = event("track", "m-order", event="Order Completed", userId="shopper-1", properties={"products": lines})
+    answer = send(f"an order of three from {TASTE}", order)
+    check(answer["rows"] == {"interactions": 3}, f"the order gave {answer['rows']}, not three interactions")
+    check(answer["write_back"] == "sent", "the order led to no recommendations")
+    after = api.last()
+    count = len(api.taken)
+    check(send("the same order again", order)["decision"] == "recorded", "the replay was not acknowledged")
+    check(len(api.taken) == count or api.last() == after, "a replay changed the recommendations")
+    broken = event("track", "m-broken", event="Order Completed", userId="shopper-1", properties={"products": "none"})
+    check(send("an order that is broken", broken)["decision"] == "rejected", "the broken order was not rejected")
+    console.print(table)
+    check(share(after) > share(before), f"after the order, {share(after):.0%} are {TASTE}; before, {share(before):.0%}")
+    shown = Table("place", "before the order", "after it")
+    for place, pair in enumerate(zip(before[:5], after[:5], strict=True), start=1):
+        shown.add_row(str(place), *(f"{item} ({category.get(item) or 'a film'})" for item in pair))
+    console.print(shown)
+    stage.facts |= {"before": share(before), "after": share(after), "identifies": api.taken, "chosen": chosen}
+
+
+def product(name: str, message_id: str, item: str, **more: str) -> dict[str, Any]:
+    """Return an event about one product."""
+    return event("track", message_id, event=name, properties={"product_id": item, "price": 20}, **more)
+
+
+def event(call: str, message_id: str, **more: Any) -> dict[str, Any]:
+    """Return an event as Segment sends it."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    common = {"type": call, "messageId": message_id, "anonymousId": "visitor-1", "timestamp": now}
+    return {**common, "receivedAt": now, "context": {}, **more}
+
+
+def operator(stage: Stage, outputs: dict[str, Any]) -> None:
+    """Show the queue of rejected events and the metrics, and wait for the profile queue to be empty."""
+    operations = outputs["operations"]
+    sqs = boto3.client("sqs")
+    for _ in range(100):
+        counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        queue = sqs.get_queue_attributes(QueueUrl=operations["queues"]["profiles"], AttributeNames=counts)
+        if not any(int(number) for number in queue["Attributes"].values()):
+            break
+        time.sleep(0.2)
+    else:
+        raise DemoError("the profile queue is never empty")
+    stage.command("redrive", operations["queues"]["rejected"], shown=True)
+    metrics = {key: metrics_in(group) for key, group in operations["log_groups"].items() if key != "history"}
+    both: Counter[str] = sum(metrics.values(), Counter())
+    stage.facts["metrics"] = dict(both)
+    table = Table("metric", "sum")
+    for name, number in sorted(both.items()):
+        if not name.endswith("Milliseconds"):
+            table.add_row(name, f"{number:.0f}")
+    console.print(table)
+    check(both["ProfilesRecorded"] > 0, "no user or item went through the profile queue")
+    check(both["ProfilesFailed"] == 0, "users or items failed")
+
+
+def metrics_in(group: str) -> Counter[str]:
+    """Return the sums of the metrics in a log group, in CloudWatch's embedded format."""
+    sums: Counter[str] = Counter()
+    for page in boto3.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group):
+        for one in page["events"]:
+            try:
+                line = json.loads(one["message"])
+            except ValueError:
+                continue
+            for directive in line.get("_aws", {}).get("CloudWatchMetrics", []) if isinstance(line, dict) else ():
+                for metric in directive["Metrics"]:
+                    value = line[metric["Name"]]
+                    sums[metric["Name"]] += sum(value) if isinstance(value, list) else value
+    return sums
+
+
+def empty_bucket(bucket: str) -> None:
+    """Delete all objects, old versions too: Terraform doesn't delete a bucket that holds data."""
+    s3 = boto3.client("s3")
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
+
+
+def wait_for_ctrl_c() -> None:
+    """Wait."""
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("\nGoing on.")
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="demo.py", description="The whole loop against an embedded AWS.")
+    parser.add_argument("--report", type=Path, help="write what each step handed over, as JSON")
+    options = parser.parse_args()
     try:
-        main(sys.argv[1] if len(sys.argv) > 1 else None)
-    except (DemoError, PersonalizeSegmentError, OSError) as error:
-        console.print(f"[bold red]The demo failed:[/bold red] {escape(str(error))}")
+        main(options.report, os.environ.get("ENGINE", "duckdb"), keep=os.environ.get("KEEP") == "1")
+    except (DemoError, StackError, PersonalizeSegmentError, OSError) as error:
+        console.print(f"[bold red]The demo failed:[/bold red] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)

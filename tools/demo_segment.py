@@ -1,0 +1,75 @@
+"""Segment's two sides in the demo: it invokes the function as its destination does, and takes `identify` calls."""
+
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+import boto3
+
+from demo_stage import check
+
+
+class Api:
+    """Segment's HTTP API on 127.0.0.1, as far as the write-back needs it; `taken` is what arrived."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, Any]] = []
+        taken = self.taken
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                taken.extend(json.loads(body)["batch"])
+                answer = b'{"success": true}'
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                """Keep the terminal for the demo."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def last(self) -> list[str]:
+        """Return the items that the last identify put on a profile."""
+        check(self.taken, "Segment got no recommendations")
+        found: list[str] = self.taken[-1]["traits"]["recommendations"]
+        return found
+
+
+class Destination:
+    """Segment's destination: it assumes the role with the external id, and invokes the function with one event."""
+
+    def __init__(self, entered: dict[str, Any]) -> None:
+        role = boto3.client("sts").assume_role(
+            RoleArn=entered["role_arn"], RoleSessionName="segment", ExternalId=entered["external_ids"][0]
+        )["Credentials"]
+        self._function = entered["function_arn"]
+        self._lambda = boto3.client(
+            "lambda",
+            region_name=entered["region"],
+            aws_access_key_id=role["AccessKeyId"],
+            aws_secret_access_key=role["SecretAccessKey"],
+            aws_session_token=role["SessionToken"],
+        )
+
+    def send(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return what the function answers."""
+        answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(event))
+        payload: dict[str, Any] = json.loads(answer["Payload"].read())
+        check("FunctionError" not in answer, f"the function failed: {payload}")
+        return payload

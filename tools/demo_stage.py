@@ -1,0 +1,83 @@
+"""How the demo shows what it does: numbered steps, commands, tables, checks, and how long each took."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+
+COMMAND = Path(sys.executable).with_name("personalize-segment")
+WIDTH = None if sys.stdout.isatty() else 120
+console = Console(highlight=False, width=WIDTH)
+
+
+class DemoError(Exception):
+    """A step didn't do what it says."""
+
+
+def check(true: Any, otherwise: str) -> None:
+    """Raise DemoError with `otherwise` unless it is true."""
+    if not true:
+        raise DemoError(otherwise)
+
+
+class Stage:
+    """The steps so far: their seconds, and what each handed over, for whoever checks the demo."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        width = {} if WIDTH is None else {"COLUMNS": str(WIDTH)}
+        self.environment = {**os.environ, **environment, **width}
+        self.seconds: dict[str, float] = {}
+        self.facts: dict[str, Any] = {}
+
+    @contextmanager
+    def step(self, title: str, in_aws: str) -> Iterator[None]:
+        """Print a heading, and what this would be in AWS; measure what is done below it."""
+        console.print(f"\n[bold cyan]{len(self.seconds) + 1}. {title}[/bold cyan]\n[dim]In AWS: {in_aws}[/dim]\n")
+        start = time.perf_counter()
+        yield
+        self.seconds[title] = time.perf_counter() - start
+        console.print(f"[dim]{self.seconds[title]:.1f} s[/dim]")
+
+    def command(self, *arguments: str, given: str = "", shown: bool = False, status: tuple[int, ...] = (0,)) -> str:
+        """Run `personalize-segment` and return what it prints; its messages go to the reader if `shown`."""
+        console.print(f"[dim]$ personalize-segment {escape(' '.join(arguments))}[/dim]", soft_wrap=True)
+        sys.stdout.flush()
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=sys.stdout if shown else subprocess.PIPE,
+            encoding="utf-8",
+            env=self.environment,
+            check=False,
+        )
+        said = f"personalize-segment {arguments[0]} ended with {done.returncode}: {done.stderr or ''}"
+        check(done.returncode in status, said)
+        return done.stdout
+
+    def show(self) -> None:
+        """Print how long each step took."""
+        table = Table("step", "seconds", title="Time", title_justify="left")
+        table.columns[1].justify = "right"
+        for number, (title, seconds) in enumerate(self.seconds.items(), start=1):
+            table.add_row(f"{number}. {title}", f"{seconds:.1f}")
+        table.add_section()
+        table.add_row("all", f"{sum(self.seconds.values()):.1f}")
+        console.print()
+        console.print(table)
+
+
+def show_json(value: Any, indent: int | None = None) -> None:
+    """Print a value in colours."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    console.print(Syntax(text, "json", background_color="default", word_wrap=True))
