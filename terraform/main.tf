@@ -18,7 +18,8 @@ locals {
 module "event_mapping" {
   source = "../modules/event-mapping"
 
-  path = coalesce(var.event_mapping_path, "${path.module}/../python/personalize_segment/event_mapping.json")
+  path           = coalesce(var.event_mapping_path, "${path.module}/../python/personalize_segment/event_mapping.json")
+  trigger_events = coalesce(var.write_back.events, [])
 }
 
 module "data_bucket" {
@@ -60,7 +61,12 @@ module "training_job" {
   # The refresh sees the first attempt of a run only, and makes another by itself.
   max_retries = var.refresh == null ? var.training_job.max_retries : 0
   window      = var.training_job.window
-  kms_key     = var.bucket.kms_key_arn == null ? null : { arn = var.bucket.kms_key_arn }
+  suppression_list = var.suppression_list == null ? null : {
+    bucket      = coalesce(var.suppression_list.bucket, local.bucket.name)
+    key         = var.suppression_list.key
+    kms_key_arn = var.suppression_list.bucket == null ? var.bucket.kms_key_arn : var.suppression_list.kms_key_arn
+  }
+  kms_key = var.bucket.kms_key_arn == null ? null : { arn = var.bucket.kms_key_arn }
 
   log_retention_days       = var.functions.log.retention_days
   permissions_boundary_arn = var.permissions_boundary_arn

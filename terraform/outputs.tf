@@ -32,7 +32,7 @@ output "merge" {
   description = "Policies to merge into those of what existed before: `{ bucket_policy, kms_key_policy }`, each JSON, or null where there is nothing to do."
   value = {
     bucket_policy  = var.bucket.existing == null ? null : module.data_bucket.policy_json
-    kms_key_policy = module.personalize_access.kms_key_policy_json
+    kms_key_policy = one(data.aws_iam_policy_document.kms_key[*].json)
   }
 }
 

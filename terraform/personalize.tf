@@ -47,6 +47,12 @@ locals {
   }
 }
 
+data "aws_iam_policy_document" "kms_key" {
+  count = var.bucket.kms_key_arn == null ? 0 : 1
+
+  source_policy_documents = [module.personalize_access.kms_key_policy_json, module.training_job.kms_key_policy_json]
+}
+
 check "recommendation_is_asked_of_something" {
   assert {
     condition = (

@@ -108,6 +108,16 @@ variable "training_job" {
   nullable = false
 }
 
+variable "suppression_list" {
+  description = "Where the list of forgotten users lies, which `personalize-segment forget` keeps and the Glue job honours: a bucket (null: the one for training data), the key of an object that is there, and the bucket's KMS key. Null: there is none."
+  type = object({
+    bucket      = optional(string)
+    key         = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+}
+
 variable "functions" {
   description = "What both Lambda functions have in common, and the event function's time-out."
   type = object({

@@ -91,7 +91,7 @@ variable "lifecycle_days" {
   description = "Days after which a made bucket forgets: derived (training data, batch jobs and lists of deletions, which can all be made again), noncurrent (what was overwritten or deleted) and uploads (that were never completed)."
   type = object({
     derived    = optional(number, 90)
-    noncurrent = optional(number, 30)
+    noncurrent = optional(number, 7)
     uploads    = optional(number, 7)
   })
   default  = {}

@@ -160,7 +160,7 @@ run "derived_data_old_versions_and_unfinished_uploads_are_forgotten" {
   }
 
   assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 30 && one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload).days_after_initiation == 7
+    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 7 && one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload).days_after_initiation == 7
     error_message = "Old versions or unfinished uploads stay otherwise."
   }
 
@@ -424,46 +424,6 @@ run "an_existing_bucket_in_another_region_is_refused" {
   expect_failures = [data.aws_s3_bucket.existing]
 }
 
-run "a_name_of_21_characters_is_refused" {
-  command = plan
-
-  variables {
-    name = "abcdefghij-klmnopqrst"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_that_ends_with_a_hyphen_is_refused" {
-  command = plan
-
-  variables {
-    name = "shop-"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_in_upper_case_is_refused" {
-  command = plan
-
-  variables {
-    name = "Shop"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_bucket_name_with_a_dot_is_refused" {
-  command = plan
-
-  variables {
-    bucket_name = "my.data"
-  }
-
-  expect_failures = [var.bucket_name]
-}
-
 run "a_bucket_both_made_and_existing_is_refused" {
   command = plan
 
@@ -481,46 +441,6 @@ run "a_bucket_both_made_and_existing_is_refused" {
   }
 
   expect_failures = [var.existing_bucket]
-}
-
-run "an_alias_of_a_key_is_refused" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/data"
-  }
-
-  expect_failures = [var.kms_key_arn]
-}
-
-run "a_prefix_that_begins_with_a_slash_is_refused" {
-  command = plan
-
-  variables {
-    prefixes = { logs = "/logs/" }
-  }
-
-  expect_failures = [var.prefixes]
-}
-
-run "a_prefix_without_a_slash_at_its_end_is_refused" {
-  command = plan
-
-  variables {
-    prefixes = { logs = "logs" }
-  }
-
-  expect_failures = [var.prefixes]
-}
-
-run "a_prefix_with_a_star_is_refused" {
-  command = plan
-
-  variables {
-    prefixes = { logs = "*/" }
-  }
-
-  expect_failures = [var.prefixes]
 }
 
 run "a_prefix_of_129_characters_is_refused" {
@@ -553,36 +473,6 @@ run "two_prefixes_that_are_one_are_refused" {
   expect_failures = [var.prefixes]
 }
 
-run "derived_data_of_0_days_is_refused" {
-  command = plan
-
-  variables {
-    lifecycle_days = { derived = 0 }
-  }
-
-  expect_failures = [var.lifecycle_days]
-}
-
-run "half_a_day_is_refused" {
-  command = plan
-
-  variables {
-    lifecycle_days = { uploads = 0.5 }
-  }
-
-  expect_failures = [var.lifecycle_days]
-}
-
-run "more_than_a_hundred_years_is_refused" {
-  command = plan
-
-  variables {
-    lifecycle_days = { noncurrent = 36501 }
-  }
-
-  expect_failures = [var.lifecycle_days]
-}
-
 run "a_prefix_of_128_characters_and_a_hundred_years_are_accepted" {
   command = plan
 
@@ -595,4 +485,75 @@ run "a_prefix_of_128_characters_and_a_hundred_years_are_accepted" {
     condition     = length(output.prefixes.logs) == 128
     error_message = "It is another prefix."
   }
+}
+
+run "refuses_several_at_once_1" {
+  command = plan
+
+  variables {
+    # a name of 21 characters is refused
+    name = "abcdefghij-klmnopqrst"
+
+    # a bucket name with a dot is refused
+    bucket_name = "my.data"
+
+    # an alias of a key is refused
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/data"
+
+    # a prefix that begins with a slash is refused
+    prefixes = { logs = "/logs/" }
+
+    # derived data of 0 days is refused
+    lifecycle_days = { derived = 0 }
+  }
+
+  expect_failures = [
+    var.name,
+    var.bucket_name,
+    var.kms_key_arn,
+    var.prefixes,
+    var.lifecycle_days,
+  ]
+}
+
+run "refuses_several_at_once_2" {
+  command = plan
+
+  variables {
+    # a name that ends with a hyphen is refused
+    name = "shop-"
+
+    # a prefix without a slash at its end is refused
+    prefixes = { logs = "logs" }
+
+    # half a day is refused
+    lifecycle_days = { uploads = 0.5 }
+  }
+
+  expect_failures = [
+    var.name,
+    var.prefixes,
+    var.lifecycle_days,
+  ]
+}
+
+run "refuses_several_at_once_3" {
+  command = plan
+
+  variables {
+    # a name in upper case is refused
+    name = "Shop"
+
+    # a prefix with a star is refused
+    prefixes = { logs = "*/" }
+
+    # more than a hundred years is refused
+    lifecycle_days = { noncurrent = 36501 }
+  }
+
+  expect_failures = [
+    var.name,
+    var.prefixes,
+    var.lifecycle_days,
+  ]
 }

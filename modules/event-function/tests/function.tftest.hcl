@@ -286,7 +286,7 @@ run "counts_bytes_and_not_characters" {
   command = plan
 
   variables {
-    event_mapping = { text = jsonencode({ x = "üü" }), sha256 = sha256(jsonencode({ x = "üü" })) }
+    write_back = { events = ["üü"] }
   }
 
   assert {

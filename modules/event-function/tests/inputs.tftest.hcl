@@ -35,36 +35,6 @@ run "accepts_a_name_of_20_characters" {
   }
 }
 
-run "refuses_a_name_of_21_characters" {
-  command = plan
-
-  variables {
-    name = "a23456789012345678901"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_a_name_in_capitals" {
-  command = plan
-
-  variables {
-    name = "Shop"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_a_name_that_ends_with_a_hyphen" {
-  command = plan
-
-  variables {
-    name = "shop-"
-  }
-
-  expect_failures = [var.name]
-}
-
 run "accepts_a_package_in_s3" {
   command = plan
 
@@ -88,26 +58,6 @@ run "accepts_a_package_in_s3" {
   }
 }
 
-run "refuses_two_packages" {
-  command = plan
-
-  variables {
-    package = { path = "versions.tf", s3 = { bucket = "artifacts", key = "x.zip" } }
-  }
-
-  expect_failures = [var.package]
-}
-
-run "refuses_no_package" {
-  command = plan
-
-  variables {
-    package = {}
-  }
-
-  expect_failures = [var.package]
-}
-
 run "refuses_a_package_that_is_not_there" {
   command = plan
 
@@ -116,36 +66,6 @@ run "refuses_a_package_that_is_not_there" {
   }
 
   expect_failures = [aws_lambda_function.event]
-}
-
-run "refuses_a_mapping_that_is_no_json" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{", sha256 = "021fb596db81e6d02bf3d2586ee3981fe519f275c0ac9ca76bbcf2ebb4097d96" }
-  }
-
-  expect_failures = [var.event_mapping]
-}
-
-run "refuses_a_digest_of_another_mapping" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{}", sha256 = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945" }
-  }
-
-  expect_failures = [var.event_mapping]
-}
-
-run "refuses_to_record_nothing" {
-  command = plan
-
-  variables {
-    personalize = {}
-  }
-
-  expect_failures = [var.personalize]
 }
 
 run "accepts_a_tracking_id_without_a_prefix" {
@@ -164,56 +84,6 @@ run "accepts_a_tracking_id_without_a_prefix" {
     condition     = length(aws_iam_role_policy.read_parameters) == 0
     error_message = "There is no parameter to read."
   }
-}
-
-run "refuses_a_region_that_is_none" {
-  command = plan
-
-  variables {
-    personalize = { ssm_prefix = "/shop", region = "Ireland" }
-  }
-
-  expect_failures = [var.personalize]
-}
-
-run "refuses_a_prefix_without_a_slash" {
-  command = plan
-
-  variables {
-    personalize = { ssm_prefix = "shop/personalize" }
-  }
-
-  expect_failures = [var.personalize]
-}
-
-run "refuses_a_prefix_that_ends_with_a_slash" {
-  command = plan
-
-  variables {
-    personalize = { ssm_prefix = "/shop/" }
-  }
-
-  expect_failures = [var.personalize]
-}
-
-run "refuses_a_reference_as_tracking_id" {
-  command = plan
-
-  variables {
-    personalize = { tracking_id = "ssm:/shop/tracking_id" }
-  }
-
-  expect_failures = [var.personalize]
-}
-
-run "refuses_a_campaign_and_a_recommender" {
-  command = plan
-
-  variables {
-    personalize = { ssm_prefix = "/shop", campaign = "main", recommender = "home" }
-  }
-
-  expect_failures = [var.personalize]
 }
 
 run "refuses_a_campaign_that_is_no_name" {
@@ -427,16 +297,6 @@ run "accepts_a_path_with_a_blank_in_a_name" {
   }
 }
 
-run "refuses_an_event_without_a_name" {
-  command = plan
-
-  variables {
-    write_back = { events = ["Order Completed", ""] }
-  }
-
-  expect_failures = [var.write_back]
-}
-
 run "accepts_an_interval_of_a_week" {
   command = plan
 
@@ -450,76 +310,6 @@ run "accepts_an_interval_of_a_week" {
   }
 }
 
-run "refuses_an_interval_above_a_week" {
-  command = plan
-
-  variables {
-    write_back = { interval_seconds = 604801 }
-  }
-
-  expect_failures = [var.write_back]
-}
-
-run "refuses_a_negative_interval" {
-  command = plan
-
-  variables {
-    write_back = { interval_seconds = -1 }
-  }
-
-  expect_failures = [var.write_back]
-}
-
-run "refuses_a_trait_of_blanks" {
-  command = plan
-
-  variables {
-    write_back = { trait = " " }
-  }
-
-  expect_failures = [var.write_back]
-}
-
-run "refuses_a_shape_that_there_is_not" {
-  command = plan
-
-  variables {
-    write_back = { shape = "list" }
-  }
-
-  expect_failures = [var.write_back]
-}
-
-run "refuses_a_host_without_https" {
-  command = plan
-
-  variables {
-    write_back = { segment_host = "events.eu1.segmentapis.com" }
-  }
-
-  expect_failures = [var.write_back]
-}
-
-run "refuses_an_arn_for_the_name_of_the_secret" {
-  command = plan
-
-  variables {
-    write_key_secret = { name = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop-AbCdEf" }
-  }
-
-  expect_failures = [var.write_key_secret]
-}
-
-run "refuses_a_json_key_with_a_blank" {
-  command = plan
-
-  variables {
-    write_key_secret = { name = "shop/segment", json_key = "write key" }
-  }
-
-  expect_failures = [var.write_key_secret]
-}
-
 run "refuses_two_write_keys" {
   command = plan
 
@@ -530,16 +320,6 @@ run "refuses_two_write_keys" {
   }
 
   expect_failures = [var.write_key_secret]
-}
-
-run "refuses_a_new_write_key_without_a_version" {
-  command = plan
-
-  variables {
-    new_write_key = "KEY"
-  }
-
-  expect_failures = [var.new_write_key]
 }
 
 run "refuses_a_version_without_its_write_key" {
@@ -576,66 +356,6 @@ run "accepts_a_budget_of_five_seconds" {
   }
 }
 
-run "refuses_a_budget_above_five_seconds" {
-  command = plan
-
-  variables {
-    time_budget_milliseconds = 5001
-  }
-
-  expect_failures = [var.time_budget_milliseconds]
-}
-
-run "refuses_a_budget_below_100_milliseconds" {
-  command = plan
-
-  variables {
-    time_budget_milliseconds = 99
-  }
-
-  expect_failures = [var.time_budget_milliseconds]
-}
-
-run "refuses_to_read_references_again_at_once" {
-  command = plan
-
-  variables {
-    reference_refresh_seconds = 0
-  }
-
-  expect_failures = [var.reference_refresh_seconds]
-}
-
-run "refuses_to_keep_references_for_more_than_a_day" {
-  command = plan
-
-  variables {
-    reference_refresh_seconds = 86401
-  }
-
-  expect_failures = [var.reference_refresh_seconds]
-}
-
-run "refuses_memory_of_127_megabytes" {
-  command = plan
-
-  variables {
-    memory_megabytes = 127
-  }
-
-  expect_failures = [var.memory_megabytes]
-}
-
-run "refuses_memory_of_10241_megabytes" {
-  command = plan
-
-  variables {
-    memory_megabytes = 10241
-  }
-
-  expect_failures = [var.memory_megabytes]
-}
-
 run "accepts_the_most_memory_and_the_least_time" {
   command = plan
 
@@ -648,26 +368,6 @@ run "accepts_the_most_memory_and_the_least_time" {
     condition     = aws_lambda_function.event.memory_size == 10240 && aws_lambda_function.event.timeout == 1
     error_message = "Both are passed on."
   }
-}
-
-run "refuses_a_time_out_of_6_seconds" {
-  command = plan
-
-  variables {
-    timeout_seconds = 6
-  }
-
-  expect_failures = [var.timeout_seconds]
-}
-
-run "refuses_a_time_out_of_0_seconds" {
-  command = plan
-
-  variables {
-    timeout_seconds = 0
-  }
-
-  expect_failures = [var.timeout_seconds]
 }
 
 run "accepts_an_intel_processor" {
@@ -683,16 +383,6 @@ run "accepts_an_intel_processor" {
   }
 }
 
-run "refuses_a_processor_that_there_is_not" {
-  command = plan
-
-  variables {
-    architecture = "arm"
-  }
-
-  expect_failures = [var.architecture]
-}
-
 run "accepts_reserved_concurrency" {
   command = plan
 
@@ -706,76 +396,6 @@ run "accepts_reserved_concurrency" {
   }
 }
 
-run "refuses_a_function_that_never_runs" {
-  command = plan
-
-  variables {
-    reserved_concurrency = 0
-  }
-
-  expect_failures = [var.reserved_concurrency]
-}
-
-run "refuses_days_that_cloudwatch_does_not_take" {
-  command = plan
-
-  variables {
-    log = { retention_days = 31 }
-  }
-
-  expect_failures = [var.log]
-}
-
-run "refuses_a_level_that_there_is_not" {
-  command = plan
-
-  variables {
-    log = { level = "WARN" }
-  }
-
-  expect_failures = [var.log]
-}
-
-run "refuses_a_namespace_with_a_colon" {
-  command = plan
-
-  variables {
-    metrics_namespace = "AWS:Shop"
-  }
-
-  expect_failures = [var.metrics_namespace]
-}
-
-run "refuses_no_region_of_segments" {
-  command = plan
-
-  variables {
-    segment_regions = []
-  }
-
-  expect_failures = [var.segment_regions]
-}
-
-run "refuses_a_region_of_segments_that_is_none" {
-  command = plan
-
-  variables {
-    segment_regions = ["Oregon"]
-  }
-
-  expect_failures = [var.segment_regions]
-}
-
-run "refuses_a_boundary_that_is_no_policy" {
-  command = plan
-
-  variables {
-    permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
-  }
-
-  expect_failures = [var.permissions_boundary_arn]
-}
-
 run "warns_in_a_region_that_segment_does_not_call" {
   command = plan
 
@@ -784,4 +404,210 @@ run "warns_in_a_region_that_segment_does_not_call" {
   }
 
   expect_failures = [check.segment_calls_this_region]
+}
+
+run "refuses_several_at_once_1" {
+  command = plan
+
+  variables {
+    # refuses a name of 21 characters
+    name = "a23456789012345678901"
+
+    # refuses two packages
+    package = { path = "versions.tf", s3 = { bucket = "artifacts", key = "x.zip" } }
+
+    # refuses a mapping that is no json
+    event_mapping = { text = "{", sha256 = "021fb596db81e6d02bf3d2586ee3981fe519f275c0ac9ca76bbcf2ebb4097d96" }
+
+    # refuses to record nothing
+    personalize = {}
+
+    # refuses an event without a name
+    write_back = { events = ["Order Completed", ""] }
+
+    # refuses an arn for the name of the secret
+    write_key_secret = { name = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop-AbCdEf" }
+
+    # refuses a new write key without a version
+    new_write_key = "KEY"
+
+    # refuses a budget above five seconds
+    time_budget_milliseconds = 5001
+
+    # refuses to read references again at once
+    reference_refresh_seconds = 0
+
+    # refuses memory of 127 megabytes
+    memory_megabytes = 127
+
+    # refuses a time out of 6 seconds
+    timeout_seconds = 6
+
+    # refuses a processor that there is not
+    architecture = "arm"
+
+    # refuses a function that never runs
+    reserved_concurrency = 0
+
+    # refuses days that cloudwatch does not take
+    log = { retention_days = 31 }
+
+    # refuses a namespace with a colon
+    metrics_namespace = "AWS:Shop"
+
+    # refuses no region of segments
+    segment_regions = []
+
+    # refuses a boundary that is no policy
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
+  }
+
+  expect_failures = [
+    var.name,
+    var.package,
+    var.event_mapping,
+    var.personalize,
+    var.write_back,
+    var.write_key_secret,
+    var.new_write_key,
+    var.time_budget_milliseconds,
+    var.reference_refresh_seconds,
+    var.memory_megabytes,
+    var.timeout_seconds,
+    var.architecture,
+    var.reserved_concurrency,
+    var.log,
+    var.metrics_namespace,
+    var.segment_regions,
+    var.permissions_boundary_arn,
+  ]
+}
+
+run "refuses_several_at_once_2" {
+  command = plan
+
+  variables {
+    # refuses a name in capitals
+    name = "Shop"
+
+    # refuses no package
+    package = {}
+
+    # refuses a digest of another mapping
+    event_mapping = { text = "{}", sha256 = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945" }
+
+    # refuses a region that is none
+    personalize = { ssm_prefix = "/shop", region = "Ireland" }
+
+    # refuses an interval above a week
+    write_back = { interval_seconds = 604801 }
+
+    # refuses a json key with a blank
+    write_key_secret = { name = "shop/segment", json_key = "write key" }
+
+    # refuses a budget below 100 milliseconds
+    time_budget_milliseconds = 99
+
+    # refuses to keep references for more than a day
+    reference_refresh_seconds = 86401
+
+    # refuses memory of 10241 megabytes
+    memory_megabytes = 10241
+
+    # refuses a time out of 0 seconds
+    timeout_seconds = 0
+
+    # refuses a level that there is not
+    log = { level = "WARN" }
+
+    # refuses a region of segments that is none
+    segment_regions = ["Oregon"]
+  }
+
+  expect_failures = [
+    var.name,
+    var.package,
+    var.event_mapping,
+    var.personalize,
+    var.write_back,
+    var.write_key_secret,
+    var.time_budget_milliseconds,
+    var.reference_refresh_seconds,
+    var.memory_megabytes,
+    var.timeout_seconds,
+    var.log,
+    var.segment_regions,
+  ]
+}
+
+run "refuses_several_at_once_3" {
+  command = plan
+
+  variables {
+    # refuses a name that ends with a hyphen
+    name = "shop-"
+
+    # refuses a prefix without a slash
+    personalize = { ssm_prefix = "shop/personalize" }
+
+    # refuses a negative interval
+    write_back = { interval_seconds = -1 }
+  }
+
+  expect_failures = [
+    var.name,
+    var.personalize,
+    var.write_back,
+  ]
+}
+
+run "refuses_several_at_once_4" {
+  command = plan
+
+  variables {
+    # refuses a prefix that ends with a slash
+    personalize = { ssm_prefix = "/shop/" }
+
+    # refuses a trait of blanks
+    write_back = { trait = " " }
+  }
+
+  expect_failures = [
+    var.personalize,
+    var.write_back,
+  ]
+}
+
+run "refuses_several_at_once_5" {
+  command = plan
+
+  variables {
+    # refuses a reference as tracking id
+    personalize = { tracking_id = "ssm:/shop/tracking_id" }
+
+    # refuses a shape that there is not
+    write_back = { shape = "list" }
+  }
+
+  expect_failures = [
+    var.personalize,
+    var.write_back,
+  ]
+}
+
+run "refuses_several_at_once_6" {
+  command = plan
+
+  variables {
+    # refuses a campaign and a recommender
+    personalize = { ssm_prefix = "/shop", campaign = "main", recommender = "home" }
+
+    # refuses a host without https
+    write_back = { segment_host = "events.eu1.segmentapis.com" }
+  }
+
+  expect_failures = [
+    var.personalize,
+    var.write_back,
+  ]
 }

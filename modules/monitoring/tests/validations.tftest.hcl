@@ -75,146 +75,6 @@ run "an_address_of_operations_is_accepted" {
   }
 }
 
-run "a_name_that_is_empty_is_refused" {
-  command = plan
-
-  variables {
-    name = ""
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_of_21_characters_is_refused" {
-  command = plan
-
-  variables {
-    name = "abcdefghij0123456789x"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_that_ends_in_a_hyphen_is_refused" {
-  command = plan
-
-  variables {
-    name = "shop-"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "no_event_function_is_refused" {
-  command = plan
-
-  variables {
-    functions = { profiles = { name = "p", timeout_seconds = 60 } }
-  }
-
-  expect_failures = [var.functions]
-}
-
-run "another_kind_of_function_is_refused" {
-  command = plan
-
-  variables {
-    functions = { event = { name = "e", timeout_seconds = 5 }, other = { name = "o", timeout_seconds = 5 } }
-  }
-
-  expect_failures = [var.functions]
-}
-
-run "a_time_out_of_0_seconds_is_refused" {
-  command = plan
-
-  variables {
-    functions = { event = { name = "e", timeout_seconds = 0 } }
-  }
-
-  expect_failures = [var.functions]
-}
-
-run "a_time_out_of_901_seconds_is_refused" {
-  command = plan
-
-  variables {
-    functions = { event = { name = "e", timeout_seconds = 901 } }
-  }
-
-  expect_failures = [var.functions]
-}
-
-run "an_arn_of_a_queue_is_refused" {
-  command = plan
-
-  variables {
-    queues = { rejected = "arn:aws:sqs:eu-west-1:123456789012:shop-rejected" }
-  }
-
-  expect_failures = [var.queues]
-}
-
-run "a_name_of_a_state_machine_is_refused" {
-  command = plan
-
-  variables {
-    state_machine_arn = "shop-refresh"
-  }
-
-  expect_failures = [var.state_machine_arn]
-}
-
-run "a_name_of_a_topic_is_refused" {
-  command = plan
-
-  variables {
-    alarm_topic_arns = ["on-call"]
-  }
-
-  expect_failures = [var.alarm_topic_arns]
-}
-
-run "errors_percent_of_0_is_refused" {
-  command = plan
-
-  variables {
-    thresholds = { errors_percent = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "duration_percent_of_0_is_refused" {
-  command = plan
-
-  variables {
-    thresholds = { duration_percent = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "raised_percent_of_0_is_refused" {
-  command = plan
-
-  variables {
-    thresholds = { raised_percent = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "rejected_percent_of_0_is_refused" {
-  command = plan
-
-  variables {
-    thresholds = { rejected_percent = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
 run "recommendation_failed_percent_of_0_is_refused" {
   command = plan
 
@@ -325,42 +185,110 @@ run "a_silence_of_half_an_hour_is_refused" {
   expect_failures = [var.thresholds]
 }
 
-run "a_namespace_of_aws_is_refused" {
+run "refuses_several_at_once_1" {
   command = plan
 
   variables {
+    # a name that is empty is refused
+    name = ""
+
+    # no event function is refused
+    functions = { profiles = { name = "p", timeout_seconds = 60 } }
+
+    # an arn of a queue is refused
+    queues = { rejected = "arn:aws:sqs:eu-west-1:123456789012:shop-rejected" }
+
+    # a name of a state machine is refused
+    state_machine_arn = "shop-refresh"
+
+    # a name of a topic is refused
+    alarm_topic_arns = ["on-call"]
+
+    # errors percent of 0 is refused
+    thresholds = { errors_percent = 0 }
+
+    # a namespace of aws is refused
     metrics_namespace = "AWS/Lambda"
-  }
 
-  expect_failures = [var.metrics_namespace]
-}
-
-run "a_namespace_with_blanks_is_refused" {
-  command = plan
-
-  variables {
-    metrics_namespace = "my shop"
-  }
-
-  expect_failures = [var.metrics_namespace]
-}
-
-run "a_service_with_a_quote_is_refused" {
-  command = plan
-
-  variables {
+    # a service with a quote is refused
     metrics_service = "it's"
-  }
 
-  expect_failures = [var.metrics_service]
-}
-
-run "an_address_with_an_anchor_is_refused" {
-  command = plan
-
-  variables {
+    # an address with an anchor is refused
     operations_url = "docs/operations.md#top"
   }
 
-  expect_failures = [var.operations_url]
+  expect_failures = [
+    var.name,
+    var.functions,
+    var.queues,
+    var.state_machine_arn,
+    var.alarm_topic_arns,
+    var.thresholds,
+    var.metrics_namespace,
+    var.metrics_service,
+    var.operations_url,
+  ]
+}
+
+run "refuses_several_at_once_2" {
+  command = plan
+
+  variables {
+    # a name of 21 characters is refused
+    name = "abcdefghij0123456789x"
+
+    # another kind of function is refused
+    functions = { event = { name = "e", timeout_seconds = 5 }, other = { name = "o", timeout_seconds = 5 } }
+
+    # duration percent of 0 is refused
+    thresholds = { duration_percent = 0 }
+
+    # a namespace with blanks is refused
+    metrics_namespace = "my shop"
+  }
+
+  expect_failures = [
+    var.name,
+    var.functions,
+    var.thresholds,
+    var.metrics_namespace,
+  ]
+}
+
+run "refuses_several_at_once_3" {
+  command = plan
+
+  variables {
+    # a name that ends in a hyphen is refused
+    name = "shop-"
+
+    # a time out of 0 seconds is refused
+    functions = { event = { name = "e", timeout_seconds = 0 } }
+
+    # raised percent of 0 is refused
+    thresholds = { raised_percent = 0 }
+  }
+
+  expect_failures = [
+    var.name,
+    var.functions,
+    var.thresholds,
+  ]
+}
+
+run "refuses_several_at_once_4" {
+  command = plan
+
+  variables {
+    # a time out of 901 seconds is refused
+    functions = { event = { name = "e", timeout_seconds = 901 } }
+
+    # rejected percent of 0 is refused
+    thresholds = { rejected_percent = 0 }
+  }
+
+  expect_failures = [
+    var.functions,
+    var.thresholds,
+  ]
 }

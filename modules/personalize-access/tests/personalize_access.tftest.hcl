@@ -240,106 +240,6 @@ run "with_a_key_role_and_service_may_use_exactly_that" {
   }
 }
 
-run "a_name_of_21_characters_is_refused" {
-  command = plan
-
-  variables {
-    name = "abcdefghij-klmnopqrst"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_that_ends_with_a_hyphen_is_refused" {
-  command = plan
-
-  variables {
-    name = "shop-"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_in_upper_case_is_refused" {
-  command = plan
-
-  variables {
-    name = "Shop"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_boundary_without_an_arn_is_refused" {
-  command = plan
-
-  variables {
-    permissions_boundary_arn = "boundary"
-  }
-
-  expect_failures = [var.permissions_boundary_arn]
-}
-
-run "a_bucket_with_a_scheme_is_refused" {
-  command = plan
-
-  variables {
-    bucket = { name = "s3://shop-data" }
-  }
-
-  expect_failures = [var.bucket]
-}
-
-run "an_alias_of_a_key_is_refused" {
-  command = plan
-
-  variables {
-    bucket = { name = "shop-data", kms_key_arn = "alias/data" }
-  }
-
-  expect_failures = [var.bucket]
-}
-
-run "a_role_that_reads_nothing_is_refused" {
-  command = plan
-
-  variables {
-    read_prefixes = []
-  }
-
-  expect_failures = [var.read_prefixes]
-}
-
-run "a_prefix_to_read_without_a_slash_at_its_end_is_refused" {
-  command = plan
-
-  variables {
-    read_prefixes = ["transformed/", "batch"]
-  }
-
-  expect_failures = [var.read_prefixes]
-}
-
-run "a_whole_bucket_to_read_is_refused" {
-  command = plan
-
-  variables {
-    read_prefixes = [""]
-  }
-
-  expect_failures = [var.read_prefixes]
-}
-
-run "a_star_to_write_is_refused" {
-  command = plan
-
-  variables {
-    write_prefixes = ["*/"]
-  }
-
-  expect_failures = [var.write_prefixes]
-}
-
 run "the_longest_name_and_a_boundary_of_aws_are_accepted" {
   command = plan
 
@@ -352,4 +252,71 @@ run "the_longest_name_and_a_boundary_of_aws_are_accepted" {
     condition     = length(output.role.name) <= 64
     error_message = "The name of the role is too long."
   }
+}
+
+run "refuses_several_at_once_1" {
+  command = plan
+
+  variables {
+    # a name of 21 characters is refused
+    name = "abcdefghij-klmnopqrst"
+
+    # a boundary without an arn is refused
+    permissions_boundary_arn = "boundary"
+
+    # a bucket with a scheme is refused
+    bucket = { name = "s3://shop-data" }
+
+    # a role that reads nothing is refused
+    read_prefixes = []
+
+    # a star to write is refused
+    write_prefixes = ["*/"]
+  }
+
+  expect_failures = [
+    var.name,
+    var.permissions_boundary_arn,
+    var.bucket,
+    var.read_prefixes,
+    var.write_prefixes,
+  ]
+}
+
+run "refuses_several_at_once_2" {
+  command = plan
+
+  variables {
+    # a name that ends with a hyphen is refused
+    name = "shop-"
+
+    # an alias of a key is refused
+    bucket = { name = "shop-data", kms_key_arn = "alias/data" }
+
+    # a prefix to read without a slash at its end is refused
+    read_prefixes = ["transformed/", "batch"]
+  }
+
+  expect_failures = [
+    var.name,
+    var.bucket,
+    var.read_prefixes,
+  ]
+}
+
+run "refuses_several_at_once_3" {
+  command = plan
+
+  variables {
+    # a name in upper case is refused
+    name = "Shop"
+
+    # a whole bucket to read is refused
+    read_prefixes = [""]
+  }
+
+  expect_failures = [
+    var.name,
+    var.read_prefixes,
+  ]
 }

@@ -21,36 +21,6 @@ variables {
   personalize = { ssm_prefix = "/shop/personalize" }
 }
 
-run "refuses_a_name_of_21_characters" {
-  command = plan
-
-  variables {
-    name = "a23456789012345678901"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_a_name_in_capitals" {
-  command = plan
-
-  variables {
-    name = "Shop"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_a_name_that_ends_with_a_hyphen" {
-  command = plan
-
-  variables {
-    name = "shop-"
-  }
-
-  expect_failures = [var.name]
-}
-
 run "accepts_a_package_in_s3" {
   command = plan
 
@@ -64,26 +34,6 @@ run "accepts_a_package_in_s3" {
   }
 }
 
-run "refuses_two_packages" {
-  command = plan
-
-  variables {
-    package = { path = "versions.tf", s3 = { bucket = "artifacts", key = "x.zip" } }
-  }
-
-  expect_failures = [var.package]
-}
-
-run "refuses_no_package" {
-  command = plan
-
-  variables {
-    package = {}
-  }
-
-  expect_failures = [var.package]
-}
-
 run "refuses_a_package_that_is_not_there" {
   command = plan
 
@@ -92,26 +42,6 @@ run "refuses_a_package_that_is_not_there" {
   }
 
   expect_failures = [aws_lambda_function.profiles]
-}
-
-run "refuses_a_mapping_that_is_no_json" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{", sha256 = "021fb596db81e6d02bf3d2586ee3981fe519f275c0ac9ca76bbcf2ebb4097d96" }
-  }
-
-  expect_failures = [var.event_mapping]
-}
-
-run "refuses_a_digest_of_another_mapping" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{}", sha256 = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945" }
-  }
-
-  expect_failures = [var.event_mapping]
 }
 
 run "accepts_one_dataset_without_a_prefix" {
@@ -130,46 +60,6 @@ run "accepts_one_dataset_without_a_prefix" {
     condition     = length(aws_iam_role_policy.read_parameters) == 0
     error_message = "There is no parameter to read."
   }
-}
-
-run "refuses_to_send_nothing" {
-  command = plan
-
-  variables {
-    personalize = {}
-  }
-
-  expect_failures = [var.personalize]
-}
-
-run "refuses_a_region_that_is_none" {
-  command = plan
-
-  variables {
-    personalize = { ssm_prefix = "/shop", region = "Ireland" }
-  }
-
-  expect_failures = [var.personalize]
-}
-
-run "refuses_a_prefix_without_a_slash" {
-  command = plan
-
-  variables {
-    personalize = { ssm_prefix = "shop/personalize" }
-  }
-
-  expect_failures = [var.personalize]
-}
-
-run "refuses_the_items_dataset_as_users" {
-  command = plan
-
-  variables {
-    personalize = { users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/ITEMS" }
-  }
-
-  expect_failures = [var.personalize]
 }
 
 run "refuses_the_users_dataset_as_items" {
@@ -212,46 +102,6 @@ run "accepts_a_small_batch_without_a_window" {
     condition     = aws_sqs_queue.profiles.visibility_timeout_seconds == 360
     error_message = "Six time-outs."
   }
-}
-
-run "refuses_a_batch_of_more_than_10000" {
-  command = plan
-
-  variables {
-    batch = { size = 10001 }
-  }
-
-  expect_failures = [var.batch]
-}
-
-run "refuses_a_batch_of_none" {
-  command = plan
-
-  variables {
-    batch = { size = 0 }
-  }
-
-  expect_failures = [var.batch]
-}
-
-run "refuses_a_window_above_300_seconds" {
-  command = plan
-
-  variables {
-    batch = { window_seconds = 301 }
-  }
-
-  expect_failures = [var.batch]
-}
-
-run "refuses_a_batch_of_11_without_a_window" {
-  command = plan
-
-  variables {
-    batch = { size = 11, window_seconds = 0 }
-  }
-
-  expect_failures = [var.batch]
 }
 
 run "refuses_a_batch_that_takes_longer_than_the_time_out" {
@@ -305,182 +155,170 @@ run "accepts_ten_copies" {
   }
 }
 
-run "refuses_one_copy" {
+run "refuses_several_at_once_1" {
   command = plan
 
   variables {
+    # refuses a name of 21 characters
+    name = "a23456789012345678901"
+
+    # refuses two packages
+    package = { path = "versions.tf", s3 = { bucket = "artifacts", key = "x.zip" } }
+
+    # refuses a mapping that is no json
+    event_mapping = { text = "{", sha256 = "021fb596db81e6d02bf3d2586ee3981fe519f275c0ac9ca76bbcf2ebb4097d96" }
+
+    # refuses to send nothing
+    personalize = {}
+
+    # refuses a batch of more than 10000
+    batch = { size = 10001 }
+
+    # refuses one copy
     maximum_concurrency = 1
-  }
 
-  expect_failures = [var.maximum_concurrency]
-}
-
-run "refuses_eleven_copies" {
-  command = plan
-
-  variables {
-    maximum_concurrency = 11
-  }
-
-  expect_failures = [var.maximum_concurrency]
-}
-
-run "refuses_no_receive" {
-  command = plan
-
-  variables {
+    # refuses no receive
     max_receives = 0
-  }
 
-  expect_failures = [var.max_receives]
-}
-
-run "refuses_more_than_1000_receives" {
-  command = plan
-
-  variables {
-    max_receives = 1001
-  }
-
-  expect_failures = [var.max_receives]
-}
-
-run "refuses_more_than_14_days" {
-  command = plan
-
-  variables {
+    # refuses more than 14 days
     retention_days = { dead_letters = 15 }
-  }
 
-  expect_failures = [var.retention_days]
-}
-
-run "refuses_dead_letters_that_go_with_the_profiles" {
-  command = plan
-
-  variables {
-    retention_days = { profiles = 7, dead_letters = 7 }
-  }
-
-  expect_failures = [var.retention_days]
-}
-
-run "refuses_an_alias_for_the_key" {
-  command = plan
-
-  variables {
+    # refuses an alias for the key
     kms_key_arn = "arn:aws:kms:us-west-2:123456789012:alias/shop"
-  }
 
-  expect_failures = [var.kms_key_arn]
-}
-
-run "refuses_to_read_references_again_at_once" {
-  command = plan
-
-  variables {
+    # refuses to read references again at once
     reference_refresh_seconds = 0
-  }
 
-  expect_failures = [var.reference_refresh_seconds]
-}
-
-run "refuses_to_keep_references_for_more_than_a_day" {
-  command = plan
-
-  variables {
-    reference_refresh_seconds = 86401
-  }
-
-  expect_failures = [var.reference_refresh_seconds]
-}
-
-run "refuses_memory_of_127_megabytes" {
-  command = plan
-
-  variables {
+    # refuses memory of 127 megabytes
     memory_megabytes = 127
-  }
 
-  expect_failures = [var.memory_megabytes]
-}
-
-run "refuses_memory_of_10241_megabytes" {
-  command = plan
-
-  variables {
-    memory_megabytes = 10241
-  }
-
-  expect_failures = [var.memory_megabytes]
-}
-
-run "refuses_a_time_out_of_4_seconds" {
-  command = plan
-
-  variables {
+    # refuses a time out of 4 seconds
     timeout_seconds = 4
-  }
 
-  expect_failures = [var.timeout_seconds]
-}
-
-run "refuses_a_time_out_of_901_seconds" {
-  command = plan
-
-  variables {
-    timeout_seconds = 901
-  }
-
-  expect_failures = [var.timeout_seconds]
-}
-
-run "refuses_a_processor_that_there_is_not" {
-  command = plan
-
-  variables {
+    # refuses a processor that there is not
     architecture = "arm"
-  }
 
-  expect_failures = [var.architecture]
-}
-
-run "refuses_days_that_cloudwatch_does_not_take" {
-  command = plan
-
-  variables {
+    # refuses days that cloudwatch does not take
     log = { retention_days = 31 }
-  }
 
-  expect_failures = [var.log]
-}
-
-run "refuses_a_level_that_there_is_not" {
-  command = plan
-
-  variables {
-    log = { level = "WARN" }
-  }
-
-  expect_failures = [var.log]
-}
-
-run "refuses_a_namespace_with_a_colon" {
-  command = plan
-
-  variables {
+    # refuses a namespace with a colon
     metrics_namespace = "AWS:Shop"
-  }
 
-  expect_failures = [var.metrics_namespace]
-}
-
-run "refuses_a_boundary_that_is_no_policy" {
-  command = plan
-
-  variables {
+    # refuses a boundary that is no policy
     permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
   }
 
-  expect_failures = [var.permissions_boundary_arn]
+  expect_failures = [
+    var.name,
+    var.package,
+    var.event_mapping,
+    var.personalize,
+    var.batch,
+    var.maximum_concurrency,
+    var.max_receives,
+    var.retention_days,
+    var.kms_key_arn,
+    var.reference_refresh_seconds,
+    var.memory_megabytes,
+    var.timeout_seconds,
+    var.architecture,
+    var.log,
+    var.metrics_namespace,
+    var.permissions_boundary_arn,
+  ]
+}
+
+run "refuses_several_at_once_2" {
+  command = plan
+
+  variables {
+    # refuses a name in capitals
+    name = "Shop"
+
+    # refuses no package
+    package = {}
+
+    # refuses a digest of another mapping
+    event_mapping = { text = "{}", sha256 = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945" }
+
+    # refuses a region that is none
+    personalize = { ssm_prefix = "/shop", region = "Ireland" }
+
+    # refuses a batch of none
+    batch = { size = 0 }
+
+    # refuses eleven copies
+    maximum_concurrency = 11
+
+    # refuses more than 1000 receives
+    max_receives = 1001
+
+    # refuses dead letters that go with the profiles
+    retention_days = { profiles = 7, dead_letters = 7 }
+
+    # refuses to keep references for more than a day
+    reference_refresh_seconds = 86401
+
+    # refuses memory of 10241 megabytes
+    memory_megabytes = 10241
+
+    # refuses a time out of 901 seconds
+    timeout_seconds = 901
+
+    # refuses a level that there is not
+    log = { level = "WARN" }
+  }
+
+  expect_failures = [
+    var.name,
+    var.package,
+    var.event_mapping,
+    var.personalize,
+    var.batch,
+    var.maximum_concurrency,
+    var.max_receives,
+    var.retention_days,
+    var.reference_refresh_seconds,
+    var.memory_megabytes,
+    var.timeout_seconds,
+    var.log,
+  ]
+}
+
+run "refuses_several_at_once_3" {
+  command = plan
+
+  variables {
+    # refuses a name that ends with a hyphen
+    name = "shop-"
+
+    # refuses a prefix without a slash
+    personalize = { ssm_prefix = "shop/personalize" }
+
+    # refuses a window above 300 seconds
+    batch = { window_seconds = 301 }
+  }
+
+  expect_failures = [
+    var.name,
+    var.personalize,
+    var.batch,
+  ]
+}
+
+run "refuses_several_at_once_4" {
+  command = plan
+
+  variables {
+    # refuses the items dataset as users
+    personalize = { users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/ITEMS" }
+
+    # refuses a batch of 11 without a window
+    batch = { size = 11, window_seconds = 0 }
+  }
+
+  expect_failures = [
+    var.personalize,
+    var.batch,
+  ]
 }

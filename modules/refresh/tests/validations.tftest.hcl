@@ -113,126 +113,6 @@ run "the_beginnings_of_all_ranges_are_accepted" {
   }
 }
 
-run "a_name_that_is_empty_is_refused" {
-  command = plan
-
-  variables {
-    name = ""
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_of_21_characters_is_refused" {
-  command = plan
-
-  variables {
-    name = "abcdefghij0123456789x"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_that_ends_in_a_hyphen_is_refused" {
-  command = plan
-
-  variables {
-    name = "shop-"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_that_begins_with_a_digit_is_refused" {
-  command = plan
-
-  variables {
-    name = "1shop"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_schedule_with_five_fields_is_refused" {
-  command = plan
-
-  variables {
-    schedule = { expression = "cron(0 3 * * *)" }
-  }
-
-  expect_failures = [var.schedule]
-}
-
-run "a_schedule_once_is_refused" {
-  command = plan
-
-  variables {
-    schedule = { expression = "at(2026-11-24T03:00:00)" }
-  }
-
-  expect_failures = [var.schedule]
-}
-
-run "a_time_zone_with_blanks_is_refused" {
-  command = plan
-
-  variables {
-    schedule = { expression = "rate(7 days)", time_zone = "Central European Time" }
-  }
-
-  expect_failures = [var.schedule]
-}
-
-run "no_export_is_refused" {
-  command = plan
-
-  variables {
-    export = {}
-  }
-
-  expect_failures = [var.export]
-}
-
-run "two_exports_are_refused" {
-  command = plan
-
-  variables {
-    export = { glue_job = { name = "x" }, redshift = { workgroup_name = "w", database = "d", statements = ["select 1"] } }
-  }
-
-  expect_failures = [var.export]
-}
-
-run "redshift_without_a_warehouse_is_refused" {
-  command = plan
-
-  variables {
-    export = { redshift = { database = "d", statements = ["select 1"] } }
-  }
-
-  expect_failures = [var.export]
-}
-
-run "redshift_with_two_warehouses_is_refused" {
-  command = plan
-
-  variables {
-    export = { redshift = { workgroup_name = "w", cluster_identifier = "c", secret_arn = "s", database = "d", statements = ["select 1"] } }
-  }
-
-  expect_failures = [var.export]
-}
-
-run "a_cluster_without_a_login_is_refused" {
-  command = plan
-
-  variables {
-    export = { redshift = { cluster_identifier = "c", database = "d", statements = ["select 1"] } }
-  }
-
-  expect_failures = [var.export]
-}
-
 run "a_cluster_with_two_logins_is_refused" {
   command = plan
 
@@ -293,152 +173,155 @@ run "an_unload_without_the_role_is_refused" {
   expect_failures = [var.export]
 }
 
-run "no_import_is_refused" {
+run "refuses_several_at_once_1" {
   command = plan
 
   variables {
+    # a name that is empty is refused
+    name = ""
+
+    # a schedule with five fields is refused
+    schedule = { expression = "cron(0 3 * * *)" }
+
+    # no export is refused
+    export = {}
+
+    # no import is refused
     imports = {}
-  }
 
-  expect_failures = [var.imports]
-}
-
-run "an_import_of_actions_is_refused" {
-  command = plan
-
-  variables {
-    imports = { actions = { location = "s3://bucket/x/" } }
-  }
-
-  expect_failures = [var.imports]
-}
-
-run "a_location_that_is_a_bucket_is_refused" {
-  command = plan
-
-  variables {
-    imports = { users = { location = "s3://bucket" } }
-  }
-
-  expect_failures = [var.imports]
-}
-
-run "a_location_of_257_characters_is_refused" {
-  command = plan
-
-  variables {
-    imports = { users = { location = "s3://bucket/${join("", [for n in range(244) : "x"])}/" } }
-  }
-
-  expect_failures = [var.imports]
-}
-
-run "another_mode_is_refused" {
-  command = plan
-
-  variables {
-    imports = { users = { location = "s3://bucket/x/", mode = "APPEND" } }
-  }
-
-  expect_failures = [var.imports]
-}
-
-run "an_arn_as_the_dataset_group_is_refused" {
-  command = plan
-
-  variables {
+    # an arn as the dataset group is refused
     dataset_group = "arn:aws:personalize:eu-west-1:123456789012:dataset-group/shop"
-  }
 
-  expect_failures = [var.dataset_group]
-}
-
-run "a_name_as_the_role_arn_is_refused" {
-  command = plan
-
-  variables {
+    # a name as the role arn is refused
     role_arn = "shop-personalize"
-  }
 
-  expect_failures = [var.role_arn]
-}
-
-run "no_seconds_between_polls_are_refused" {
-  command = plan
-
-  variables {
+    # no seconds between polls are refused
     poll_seconds = 0
-  }
 
-  expect_failures = [var.poll_seconds]
-}
-
-run "half_a_second_between_polls_is_refused" {
-  command = plan
-
-  variables {
-    poll_seconds = 1.5
-  }
-
-  expect_failures = [var.poll_seconds]
-}
-
-run "more_than_an_hour_between_polls_is_refused" {
-  command = plan
-
-  variables {
-    poll_seconds = 3601
-  }
-
-  expect_failures = [var.poll_seconds]
-}
-
-run "a_timeout_of_four_minutes_is_refused" {
-  command = plan
-
-  variables {
+    # a timeout of four minutes is refused
     timeout_seconds = 240
-  }
 
-  expect_failures = [var.timeout_seconds]
-}
-
-run "a_timeout_of_more_than_a_week_is_refused" {
-  command = plan
-
-  variables {
-    timeout_seconds = 604801
-  }
-
-  expect_failures = [var.timeout_seconds]
-}
-
-run "a_name_as_the_topic_is_refused" {
-  command = plan
-
-  variables {
+    # a name as the topic is refused
     alarm_topic_arns = ["on-call"]
-  }
 
-  expect_failures = [var.alarm_topic_arns]
-}
-
-run "logs_for_100_days_are_refused" {
-  command = plan
-
-  variables {
+    # logs for 100 days are refused
     log_retention_days = 100
-  }
 
-  expect_failures = [var.log_retention_days]
-}
-
-run "an_alias_as_the_key_is_refused" {
-  command = plan
-
-  variables {
+    # an alias as the key is refused
     kms_key_arn = "alias/shop"
   }
 
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [
+    var.name,
+    var.schedule,
+    var.export,
+    var.imports,
+    var.dataset_group,
+    var.role_arn,
+    var.poll_seconds,
+    var.timeout_seconds,
+    var.alarm_topic_arns,
+    var.log_retention_days,
+    var.kms_key_arn,
+  ]
+}
+
+run "refuses_several_at_once_2" {
+  command = plan
+
+  variables {
+    # a name of 21 characters is refused
+    name = "abcdefghij0123456789x"
+
+    # a schedule once is refused
+    schedule = { expression = "at(2026-11-24T03:00:00)" }
+
+    # two exports are refused
+    export = { glue_job = { name = "x" }, redshift = { workgroup_name = "w", database = "d", statements = ["select 1"] } }
+
+    # an import of actions is refused
+    imports = { actions = { location = "s3://bucket/x/" } }
+
+    # half a second between polls is refused
+    poll_seconds = 1.5
+
+    # a timeout of more than a week is refused
+    timeout_seconds = 604801
+  }
+
+  expect_failures = [
+    var.name,
+    var.schedule,
+    var.export,
+    var.imports,
+    var.poll_seconds,
+    var.timeout_seconds,
+  ]
+}
+
+run "refuses_several_at_once_3" {
+  command = plan
+
+  variables {
+    # a name that ends in a hyphen is refused
+    name = "shop-"
+
+    # a time zone with blanks is refused
+    schedule = { expression = "rate(7 days)", time_zone = "Central European Time" }
+
+    # redshift without a warehouse is refused
+    export = { redshift = { database = "d", statements = ["select 1"] } }
+
+    # a location that is a bucket is refused
+    imports = { users = { location = "s3://bucket" } }
+
+    # more than an hour between polls is refused
+    poll_seconds = 3601
+  }
+
+  expect_failures = [
+    var.name,
+    var.schedule,
+    var.export,
+    var.imports,
+    var.poll_seconds,
+  ]
+}
+
+run "refuses_several_at_once_4" {
+  command = plan
+
+  variables {
+    # a name that begins with a digit is refused
+    name = "1shop"
+
+    # redshift with two warehouses is refused
+    export = { redshift = { workgroup_name = "w", cluster_identifier = "c", secret_arn = "s", database = "d", statements = ["select 1"] } }
+
+    # a location of 257 characters is refused
+    imports = { users = { location = "s3://bucket/${join("", [for n in range(244) : "x"])}/" } }
+  }
+
+  expect_failures = [
+    var.name,
+    var.export,
+    var.imports,
+  ]
+}
+
+run "refuses_several_at_once_5" {
+  command = plan
+
+  variables {
+    # a cluster without a login is refused
+    export = { redshift = { cluster_identifier = "c", database = "d", statements = ["select 1"] } }
+
+    # another mode is refused
+    imports = { users = { location = "s3://bucket/x/", mode = "APPEND" } }
+  }
+
+  expect_failures = [
+    var.export,
+    var.imports,
+  ]
 }

@@ -21,66 +21,6 @@ variables {
   external_ids  = ["4aJ2kQ9x"]
 }
 
-run "refuses_a_name_of_21_characters" {
-  command = plan
-
-  variables {
-    name = "a23456789012345678901"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_a_name_in_capitals" {
-  command = plan
-
-  variables {
-    name = "Shop"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_a_name_that_ends_with_a_hyphen" {
-  command = plan
-
-  variables {
-    name = "shop-"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_no_function" {
-  command = plan
-
-  variables {
-    function_arns = []
-  }
-
-  expect_failures = [var.function_arns]
-}
-
-run "refuses_a_name_for_the_arn_of_a_function" {
-  command = plan
-
-  variables {
-    function_arns = ["shop-event"]
-  }
-
-  expect_failures = [var.function_arns]
-}
-
-run "refuses_all_functions" {
-  command = plan
-
-  variables {
-    function_arns = ["arn:aws:lambda:us-west-2:123456789012:function:*"]
-  }
-
-  expect_failures = [var.function_arns]
-}
-
 run "accepts_a_function_without_an_alias" {
   command = plan
 
@@ -267,36 +207,6 @@ run "refuses_the_placeholder_workspace_id" {
   expect_failures = [var.external_ids]
 }
 
-run "refuses_no_principal" {
-  command = plan
-
-  variables {
-    principal_arns = []
-  }
-
-  expect_failures = [var.principal_arns]
-}
-
-run "refuses_a_whole_account_as_principal" {
-  command = plan
-
-  variables {
-    principal_arns = ["arn:aws:iam::595280932656:root"]
-  }
-
-  expect_failures = [var.principal_arns]
-}
-
-run "refuses_everybody_as_principal" {
-  command = plan
-
-  variables {
-    principal_arns = ["*"]
-  }
-
-  expect_failures = [var.principal_arns]
-}
-
 run "takes_null_for_segments_role_of_today" {
   command = plan
 
@@ -321,36 +231,6 @@ run "accepts_other_principals" {
     condition     = jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Principal.AWS == ["arn:aws:iam::210987654321:user/segment", "arn:aws:iam::210987654321:role/path/segment"]
     error_message = "These and no others."
   }
-}
-
-run "refuses_an_address_for_the_bucket" {
-  command = plan
-
-  variables {
-    logs = { bucket = "s3://shop-logs", prefix = "segment-logs/" }
-  }
-
-  expect_failures = [var.logs]
-}
-
-run "refuses_a_prefix_without_a_slash_at_its_end" {
-  command = plan
-
-  variables {
-    logs = { bucket = "shop-logs", prefix = "segment-logs" }
-  }
-
-  expect_failures = [var.logs]
-}
-
-run "refuses_a_prefix_with_a_slash_in_front" {
-  command = plan
-
-  variables {
-    logs = { bucket = "shop-logs", prefix = "/segment-logs/" }
-  }
-
-  expect_failures = [var.logs]
 }
 
 run "refuses_an_empty_prefix" {
@@ -393,12 +273,81 @@ run "refuses_a_whole_account_as_principal_for_the_logs" {
   expect_failures = [var.logs]
 }
 
-run "refuses_a_boundary_that_is_no_policy" {
+run "refuses_several_at_once_1" {
   command = plan
 
   variables {
+    # refuses a name of 21 characters
+    name = "a23456789012345678901"
+
+    # refuses no function
+    function_arns = []
+
+    # refuses no principal
+    principal_arns = []
+
+    # refuses an address for the bucket
+    logs = { bucket = "s3://shop-logs", prefix = "segment-logs/" }
+
+    # refuses a boundary that is no policy
     permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
   }
 
-  expect_failures = [var.permissions_boundary_arn]
+  expect_failures = [
+    var.name,
+    var.function_arns,
+    var.principal_arns,
+    var.logs,
+    var.permissions_boundary_arn,
+  ]
+}
+
+run "refuses_several_at_once_2" {
+  command = plan
+
+  variables {
+    # refuses a name in capitals
+    name = "Shop"
+
+    # refuses a name for the arn of a function
+    function_arns = ["shop-event"]
+
+    # refuses a whole account as principal
+    principal_arns = ["arn:aws:iam::595280932656:root"]
+
+    # refuses a prefix without a slash at its end
+    logs = { bucket = "shop-logs", prefix = "segment-logs" }
+  }
+
+  expect_failures = [
+    var.name,
+    var.function_arns,
+    var.principal_arns,
+    var.logs,
+  ]
+}
+
+run "refuses_several_at_once_3" {
+  command = plan
+
+  variables {
+    # refuses a name that ends with a hyphen
+    name = "shop-"
+
+    # refuses all functions
+    function_arns = ["arn:aws:lambda:us-west-2:123456789012:function:*"]
+
+    # refuses everybody as principal
+    principal_arns = ["*"]
+
+    # refuses a prefix with a slash in front
+    logs = { bucket = "shop-logs", prefix = "/segment-logs/" }
+  }
+
+  expect_failures = [
+    var.name,
+    var.function_arns,
+    var.principal_arns,
+    var.logs,
+  ]
 }

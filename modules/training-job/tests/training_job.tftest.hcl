@@ -853,246 +853,6 @@ run "a_mapping_is_measured_in_bytes_and_not_in_characters" {
   expect_failures = [aws_glue_job.history]
 }
 
-run "a_name_of_21_characters_is_refused" {
-  command = plan
-
-  variables {
-    name = "abcdefghij-klmnopqrst"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_that_ends_with_a_hyphen_is_refused" {
-  command = plan
-
-  variables {
-    name = "shop-"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_in_upper_case_is_refused" {
-  command = plan
-
-  variables {
-    name = "Shop"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_boundary_without_an_arn_is_refused" {
-  command = plan
-
-  variables {
-    permissions_boundary_arn = "boundary"
-  }
-
-  expect_failures = [var.permissions_boundary_arn]
-}
-
-run "a_package_from_two_places_is_refused" {
-  command = plan
-
-  variables {
-    package = { path = "tests/package.zip", s3 = { bucket = "releases", key = "p.zip" } }
-  }
-
-  expect_failures = [var.package]
-}
-
-run "a_package_in_s3_that_is_no_zip_is_refused" {
-  command = plan
-
-  variables {
-    package = { s3 = { bucket = "releases", key = "package" } }
-  }
-
-  expect_failures = [var.package]
-}
-
-run "a_bucket_of_artifacts_with_a_scheme_is_refused" {
-  command = plan
-
-  variables {
-    artifacts = { bucket = "s3://shop-data", prefix = "artifacts/" }
-  }
-
-  expect_failures = [var.artifacts]
-}
-
-run "a_prefix_of_artifacts_without_a_slash_at_its_end_is_refused" {
-  command = plan
-
-  variables {
-    artifacts = { bucket = "shop-data", prefix = "artifacts" }
-  }
-
-  expect_failures = [var.artifacts]
-}
-
-run "a_bucket_of_logs_with_a_prefix_is_refused" {
-  command = plan
-
-  variables {
-    logs = { bucket = "shop-logs/segment-logs", prefix = "segment-logs/" }
-  }
-
-  expect_failures = [var.logs]
-}
-
-run "a_whole_bucket_of_logs_is_refused" {
-  command = plan
-
-  variables {
-    logs = { bucket = "shop-logs", prefix = "" }
-  }
-
-  expect_failures = [var.logs]
-}
-
-run "a_bucket_of_output_in_upper_case_is_refused" {
-  command = plan
-
-  variables {
-    output = { bucket = "Shop", prefix = "transformed/" }
-  }
-
-  expect_failures = [var.output]
-}
-
-run "a_star_in_the_prefix_of_the_output_is_refused" {
-  command = plan
-
-  variables {
-    output = { bucket = "shop-data", prefix = "*/" }
-  }
-
-  expect_failures = [var.output]
-}
-
-run "a_digest_of_another_text_is_refused" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{}", sha256 = "0" }
-  }
-
-  expect_failures = [var.event_mapping]
-}
-
-run "a_worker_type_for_streams_is_refused" {
-  command = plan
-
-  variables {
-    workers = { type = "G.025X" }
-  }
-
-  expect_failures = [var.workers]
-}
-
-run "a_driver_without_a_worker_is_refused" {
-  command = plan
-
-  variables {
-    workers = { number = 1 }
-  }
-
-  expect_failures = [var.workers]
-}
-
-run "a_worker_and_a_half_is_refused" {
-  command = plan
-
-  variables {
-    workers = { number = 2.5 }
-  }
-
-  expect_failures = [var.workers]
-}
-
-run "a_time_out_of_0_minutes_is_refused" {
-  command = plan
-
-  variables {
-    timeout_minutes = 0
-  }
-
-  expect_failures = [var.timeout_minutes]
-}
-
-run "a_time_out_of_more_than_a_week_is_refused" {
-  command = plan
-
-  variables {
-    timeout_minutes = 10081
-  }
-
-  expect_failures = [var.timeout_minutes]
-}
-
-run "an_eleventh_retry_is_refused" {
-  command = plan
-
-  variables {
-    max_retries = 11
-  }
-
-  expect_failures = [var.max_retries]
-}
-
-run "a_negative_number_of_retries_is_refused" {
-  command = plan
-
-  variables {
-    max_retries = -1
-  }
-
-  expect_failures = [var.max_retries]
-}
-
-run "an_unknown_bookmark_is_refused" {
-  command = plan
-
-  variables {
-    bookmark = "job-bookmark-enable"
-  }
-
-  expect_failures = [var.bookmark]
-}
-
-run "a_window_that_begins_on_no_day_is_refused" {
-  command = plan
-
-  variables {
-    window = { since = "2026-02-30" }
-  }
-
-  expect_failures = [var.window]
-}
-
-run "a_window_that_ends_at_a_time_is_refused" {
-  command = plan
-
-  variables {
-    window = { until = "2026-02-01T00:00:00Z" }
-  }
-
-  expect_failures = [var.window]
-}
-
-run "a_window_of_no_day_is_refused" {
-  command = plan
-
-  variables {
-    window = { since = "2026-02-01", until = "2026-02-01" }
-  }
-
-  expect_failures = [var.window]
-}
-
 run "a_negative_overlap_is_refused" {
   command = plan
 
@@ -1103,42 +863,141 @@ run "a_negative_overlap_is_refused" {
   expect_failures = [var.window]
 }
 
-run "an_alias_of_a_key_is_refused" {
+run "refuses_several_at_once_1" {
   command = plan
 
   variables {
+    # a name of 21 characters is refused
+    name = "abcdefghij-klmnopqrst"
+
+    # a boundary without an arn is refused
+    permissions_boundary_arn = "boundary"
+
+    # a package from two places is refused
+    package = { path = "tests/package.zip", s3 = { bucket = "releases", key = "p.zip" } }
+
+    # a bucket of artifacts with a scheme is refused
+    artifacts = { bucket = "s3://shop-data", prefix = "artifacts/" }
+
+    # a bucket of logs with a prefix is refused
+    logs = { bucket = "shop-logs/segment-logs", prefix = "segment-logs/" }
+
+    # a bucket of output in upper case is refused
+    output = { bucket = "Shop", prefix = "transformed/" }
+
+    # a digest of another text is refused
+    event_mapping = { text = "{}", sha256 = "0" }
+
+    # a worker type for streams is refused
+    workers = { type = "G.025X" }
+
+    # a time out of 0 minutes is refused
+    timeout_minutes = 0
+
+    # an eleventh retry is refused
+    max_retries = 11
+
+    # an unknown bookmark is refused
+    bookmark = "job-bookmark-enable"
+
+    # a window that begins on no day is refused
+    window = { since = "2026-02-30" }
+
+    # an alias of a key is refused
     kms_key = { arn = "alias/data" }
-  }
 
-  expect_failures = [var.kms_key]
-}
-
-run "a_suppression_list_in_a_uri_is_refused" {
-  command = plan
-
-  variables {
+    # a suppression list in a uri is refused
     suppression_list = { bucket = "s3://shop-privacy", key = "suppressed.csv" }
-  }
 
-  expect_failures = [var.suppression_list]
-}
-
-run "a_suppression_list_that_is_a_folder_is_refused" {
-  command = plan
-
-  variables {
-    suppression_list = { bucket = "shop-privacy", key = "lists/" }
-  }
-
-  expect_failures = [var.suppression_list]
-}
-
-run "a_retention_that_cloudwatch_does_not_have_is_refused" {
-  command = plan
-
-  variables {
+    # a retention that cloudwatch does not have is refused
     log_retention_days = 31
   }
 
-  expect_failures = [var.log_retention_days]
+  expect_failures = [
+    var.name,
+    var.permissions_boundary_arn,
+    var.package,
+    var.artifacts,
+    var.logs,
+    var.output,
+    var.event_mapping,
+    var.workers,
+    var.timeout_minutes,
+    var.max_retries,
+    var.bookmark,
+    var.window,
+    var.kms_key,
+    var.suppression_list,
+    var.log_retention_days,
+  ]
+}
+
+run "refuses_several_at_once_2" {
+  command = plan
+
+  variables {
+    # a name that ends with a hyphen is refused
+    name = "shop-"
+
+    # a package in s3 that is no zip is refused
+    package = { s3 = { bucket = "releases", key = "package" } }
+
+    # a prefix of artifacts without a slash at its end is refused
+    artifacts = { bucket = "shop-data", prefix = "artifacts" }
+
+    # a whole bucket of logs is refused
+    logs = { bucket = "shop-logs", prefix = "" }
+
+    # a star in the prefix of the output is refused
+    output = { bucket = "shop-data", prefix = "*/" }
+
+    # a driver without a worker is refused
+    workers = { number = 1 }
+
+    # a time out of more than a week is refused
+    timeout_minutes = 10081
+
+    # a negative number of retries is refused
+    max_retries = -1
+
+    # a window that ends at a time is refused
+    window = { until = "2026-02-01T00:00:00Z" }
+
+    # a suppression list that is a folder is refused
+    suppression_list = { bucket = "shop-privacy", key = "lists/" }
+  }
+
+  expect_failures = [
+    var.name,
+    var.package,
+    var.artifacts,
+    var.logs,
+    var.output,
+    var.workers,
+    var.timeout_minutes,
+    var.max_retries,
+    var.window,
+    var.suppression_list,
+  ]
+}
+
+run "refuses_several_at_once_3" {
+  command = plan
+
+  variables {
+    # a name in upper case is refused
+    name = "Shop"
+
+    # a worker and a half is refused
+    workers = { number = 2.5 }
+
+    # a window of no day is refused
+    window = { since = "2026-02-01", until = "2026-02-01" }
+  }
+
+  expect_failures = [
+    var.name,
+    var.workers,
+    var.window,
+  ]
 }

@@ -1,0 +1,160 @@
+# What the stack puts together, planned without AWS: every policy and name is known before anything is made.
+
+provider "aws" {
+  region                      = "us-west-2"
+  access_key                  = "x"
+  secret_key                  = "x"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  max_retries                 = 1
+}
+
+override_data {
+  target = module.data_bucket.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.personalize_access.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.training_job.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.profile_queue.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.event_function.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.segment_access.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.monitoring.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name                 = "shop"
+  segment_external_ids = ["9sQx2TbZ4k"]
+  write_key_secret     = { name = "segment/shop", json_key = "write_key" }
+}
+
+run "needs_three_variables_only" {
+  command = plan
+
+  assert {
+    condition     = output.personalize.name == "shop" && output.personalize.ssm_prefix == "/shop/personalize"
+    error_message = "The spec has the stack's name, and writes its results where the functions read them."
+  }
+
+  assert {
+    condition     = jsonencode(output.personalize.campaigns) == jsonencode({ main = { follow_latest = true, minimum_tps = 1, solution = "main" } })
+    error_message = "Without a domain there is one campaign,"
+  }
+
+  assert {
+    condition     = output.personalize.solutions.main.recipe == "aws-user-personalization-v2" && output.personalize.solutions.main.automatic_training.every_days == 7
+    error_message = "and one solution, which trains itself."
+  }
+
+  assert {
+    condition     = output.personalize.datasets.interactions.import.location == "s3://shop-personalize-123456789012-us-west-2/transformed/interactions/"
+    error_message = "Personalize imports what the job writes."
+  }
+
+  assert {
+    condition     = !contains(keys(output.personalize), "domain") && !contains(keys(output.personalize), "metric_attribution")
+    error_message = "What isn't wanted is left out of the spec, which takes no null."
+  }
+
+  assert {
+    condition     = output.data.logs == "s3://shop-personalize-123456789012-us-west-2/segment-logs/" && output.merge.bucket_policy == null
+    error_message = "The logs lie in the same bucket, whose policy is ours."
+  }
+
+  assert {
+    condition     = output.segment.function_arn == "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live" && output.segment.logs == null
+    error_message = "Segment invokes the alias."
+  }
+
+  assert {
+    condition     = output.operations.state_machine == null
+    error_message = "There is no refresh unless it has a schedule."
+  }
+}
+
+run "asks_a_recommender_in_a_domain" {
+  command = plan
+
+  variables {
+    personalize = {
+      domain       = "ECOMMERCE"
+      recommenders = { for-you = { recipe = "aws-ecomm-recommended-for-you" } }
+    }
+  }
+
+  assert {
+    condition     = output.personalize.domain == "ECOMMERCE" && length(output.personalize.campaigns) == 0 && length(output.personalize.solutions) == 0
+    error_message = "A domain has recommenders instead of campaigns."
+  }
+
+  assert {
+    condition     = local.asked.recommender == "for-you" && local.asked.campaign == null
+    error_message = "The only one there is is asked."
+  }
+}
+
+run "trains_by_hand_where_that_is_wanted" {
+  command = plan
+
+  variables {
+    personalize = {
+      solutions = { home = { automatic_training_days = 0, events = [{ event_type = "Purchase", weight = 0.8 }] } }
+      campaigns = { home = { solution = "home", follow_latest = false } }
+      metric_attributions = {
+        bought = { event_type = "Purchase", expression = "SAMPLECOUNT()" }
+      }
+    }
+  }
+
+  assert {
+    condition     = output.personalize.solutions.home.automatic_training == false
+    error_message = "Zero days are none."
+  }
+
+  assert {
+    condition     = jsonencode(output.personalize.solutions.home.events) == jsonencode([{ event_type = "Purchase", weight = 0.8 }])
+    error_message = "What isn't said of an event is left out."
+  }
+
+  assert {
+    condition     = output.personalize.metric_attribution.location == "s3://shop-personalize-123456789012-us-west-2/reports/"
+    error_message = "Reports go where Personalize may write."
+  }
+}
+
+run "reads_logs_from_another_bucket_and_lets_segment_write_them" {
+  command = plan
+
+  variables {
+    segment_logs = { bucket = "lake", prefix = "raw/segment-logs/", let_segment_write = true }
+  }
+
+  assert {
+    condition     = output.data.logs == "s3://lake/raw/segment-logs/" && output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-segment-logs"
+    error_message = "The role for Segment's S3 destination is put out with the place."
+  }
+}
