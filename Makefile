@@ -5,7 +5,7 @@ PIN := $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit
 	--no-emit-trusted-host --no-emit-find-links
 export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 
-.PHONY: help setup demo package test lint bench bench-live requirements clean
+.PHONY: help setup demo package test lint checkov generate bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -19,19 +19,35 @@ setup: .venv/ready  ## The virtual environment alone
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup  ## Logs -> training data, without an AWS account (LOGS=folder takes your own)
-	@$(BIN)/python tools/demo.py $(LOGS)
+demo: setup  ## The whole loop against an embedded AWS (ENGINE=spark; KEEP=1 leaves it running)
+	@$(BIN)/python tools/demo.py
 
 package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 adds compiled files)
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
 
-test: setup  ## All tests, in two processes (ARGS=… for pytest)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+# One process more than cores, since what applies Terraform mostly waits.
+test: setup  ## All tests (ARGS=… for pytest)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
-lint: setup  ## Style, types, and that generated files are current
+lint: setup checkov  ## Style, types, policies, and that generated files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/tfdocs.py --check
+	$(BIN)/python tools/generate_sql.py --check
+
+# It pins an old boto3, so it has an environment of its own.
+checkov: .build/checkov/ready  ## Findings in the Terraform that are not argued in place
+	.build/checkov/bin/checkov --directory modules --directory terraform --framework terraform --skip-download --quiet --compact
+
+.build/checkov/ready: requirements/checkov.txt
+	$(PYTHON) -m venv .build/checkov
+	.build/checkov/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/checkov.txt
+	touch $@
+
+generate: setup  ## What is made from other files: tables of the modules, SQL of the default mapping
+	$(BIN)/python tools/tfdocs.py
+	$(BIN)/python tools/generate_sql.py
 
 bench: setup  ## Ratios against the documented approach (LARGE=1: five million events too)
 	@$(BIN)/python bench/bench.py

@@ -24,11 +24,13 @@ from pyspark.sql import functions as F
 
 from personalize_segment import logs
 from personalize_segment.columns import DATASETS
-from personalize_segment.errors import EmptyError, LogsError, OutputError, PersonalizeSegmentError
+from personalize_segment.errors import EmptyError, ForgetError, LogsError, OutputError, PersonalizeSegmentError
 from personalize_segment.logs import REPORT_NAME
 from personalize_segment.mapping import Dataset, EventMapping, default_text, parse
 from personalize_segment.report import Report, only_parts
-from personalize_segment.rows import Row, parse_line, rows, text
+from personalize_segment.rows import Row, describe, parse_line, rows, text
+from personalize_segment.suppression import COLUMN, SUPPRESSED, SuppressionList
+from personalize_segment.suppression import parse as parse_suppression
 
 # Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
 SEPARATOR = "\x1f"
@@ -60,18 +62,26 @@ def main(argv: list[str]) -> None:
         .getOrCreate()
     )
     with _job(spark, options):
-        report = run(spark, options.S3_JSON_INPUT_PATH, options.S3_CSV_OUTPUT_PATH, mapping, window)
+        suppressed = options.suppression_list and _suppression(spark, options.suppression_list)
+        report = run(spark, options.S3_JSON_INPUT_PATH, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed)
     print(report.as_json())
 
 
-def run(spark: SparkSession, tree: str, out: str, mapping: EventMapping, window: logs.Window) -> Report:
-    """Write the rows of the logs in `tree` to `out`, replacing an earlier export there."""
+def run(
+    spark: SparkSession,
+    tree: str,
+    out: str,
+    mapping: EventMapping,
+    window: logs.Window,
+    suppressed: SuppressionList | None = None,
+) -> Report:
+    """Write the rows of the logs in `tree`, but those of suppressed users, to `out`, replacing an earlier export."""
     files = logs.sort_out(_list(spark, tree), window, root=tree)
     old = frozenset(one.name for one in files.overlap)
     wanted = old | {one.name for one in files.inside}
     # Folders, not files: Spark would start a job to look at every single path again.
     folders = sorted({name.rpartition("/")[0] for name in wanted}) if window.bounded else [tree]
-    known = spark.sparkContext.broadcast((wanted, old))
+    known = spark.sparkContext.broadcast((wanted, old, suppressed))
     canonical = mapping.text
     tasks = sum(one.bytes for one in files.overlap + files.inside) // TASK_BYTES + 1
     spark.conf.set("spark.sql.shuffle.partitions", max(tasks, spark.sparkContext.defaultParallelism))
@@ -128,7 +138,27 @@ def _files(spark: SparkSession, folders: list[str]) -> DataFrame:
     )
 
 
-def _read(blobs: Iterable[Any], mapping: EventMapping, wanted: frozenset[str], old: frozenset[str]) -> Iterator[Item]:
+def _suppression(spark: SparkSession, place: str) -> SuppressionList:
+    """Return the list in a file. Raises ForgetError if there is none, since users would come back without it."""
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(place)
+    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    if not files.exists(path):
+        raise ForgetError(place, "no such suppression list", "Check where it is")
+    stream = files.open(path)
+    try:
+        return parse_suppression(bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(stream)), place)
+    finally:
+        stream.close()
+
+
+def _read(
+    blobs: Iterable[Any],
+    mapping: EventMapping,
+    wanted: frozenset[str],
+    old: frozenset[str],
+    suppressed: SuppressionList | None,
+) -> Iterator[Item]:
     """Yield the rows of some files, and at the end what was counted on the way."""
     report = Report.of(mapping)
     latest: dict[tuple[str, str], str] = {}
@@ -151,7 +181,7 @@ def _read(blobs: Iterable[Any], mapping: EventMapping, wanted: frozenset[str], o
                 report.events_overlap += event is not None
                 if event is not None:
                     for row in rows(mapping, event)[0]:
-                        if row.dataset.name == "interactions":
+                        if row.dataset.name == "interactions" and not _left_out(row, suppressed):
                             yield _interaction(row, "0")
                 continue
             if event is None:
@@ -160,6 +190,11 @@ def _read(blobs: Iterable[Any], mapping: EventMapping, wanted: frozenset[str], o
             report.events_read += 1
             found, reasons = rows(mapping, event)
             for row in found:
+                if _left_out(row, suppressed):
+                    report.datasets[row.dataset.name].refused += 1
+                    # Without an example: a messageId leads to the user in the logs.
+                    report.reasons.add((*describe(event), row.dataset.name, COLUMN, SUPPRESSED), 1, None)
+                    continue
                 report.datasets[row.dataset.name].deduplicated += 1
                 if row.dataset.name == "interactions":
                     yield _interaction(row, "1")
@@ -173,6 +208,11 @@ def _read(blobs: Iterable[Any], mapping: EventMapping, wanted: frozenset[str], o
     yield from ((name, key, value) for (name, key), value in latest.items())
     if task:
         yield COUNTS, task, json.dumps(report.as_dict(limit=None))
+
+
+def _left_out(row: Row, suppressed: SuppressionList | None) -> bool:
+    # Where there is a USER_ID, it is the first column.
+    return suppressed is not None and row.dataset.columns[0].name == COLUMN and suppressed.holds(row.values[0])
 
 
 def _interaction(row: Row, flag: str) -> Item:
@@ -251,6 +291,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--since", type=date.fromisoformat, help="first received day, YYYY-MM-DD")
     parser.add_argument("--until", type=date.fromisoformat, help="day after the last")
     parser.add_argument("--overlap", type=int, default=1, help="days before --since that are read for repeats")
+    parser.add_argument("--suppression_list", help="s3://bucket/suppressed.csv, written by `forget`")
     return parser.parse_known_args(argv)[0]
 
 

@@ -1,7 +1,7 @@
 """What the documents say is so: commands run and print what is shown, links lead somewhere, options exist.
 
 In README.md and docs/*.md the blocks of a document run in order in one folder, as a reader would
-run them in a checkout:
+run them in a checkout; the README's with Terraform, against the emulator:
 
 - a `sh` block is run, or looked up if it would install or start something large;
 - a `json` block below a line that ends with its name is that file;
@@ -27,6 +27,9 @@ from typer.testing import CliRunner
 
 from conftest import java_environment
 from personalize_segment.cli import app
+from personalize_segment.emulator.server import Server
+from programs import needs
+from stacks import Stack
 
 ROOT = Path(__file__).parents[1]
 RUN = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -37,6 +40,10 @@ LOOKED_UP = ("make", "pip", "git")
 #: Options of Glue's own that the documents name.
 GLUE = {"--extra-py-files"}
 SECONDS = 50
+#: What Terraform waits for takes this long.
+TERRAFORM_SECONDS = 400
+#: A bucket that Terraform makes.
+MADE = re.compile(r".*-personalize-\d{12}-.*")
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def _shell(path: Path) -> str:
 
 
 @pytest.mark.usefixtures("s3_env")
-@pytest.mark.parametrize("document", RUN, ids=_name)
+@pytest.mark.parametrize("document", RUN[1:], ids=_name)
 def test_commands_do_what_the_document_shows(
     document: Path, tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +93,31 @@ def test_commands_do_what_the_document_shows(
     monkeypatch.setenv("REJECTED_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="rejected")["QueueUrl"])
     for name in CHECKOUT:
         (tmp_path / name).symlink_to(ROOT / name)
+    _follow(document, tmp_path)
+
+
+def test_commands_of_the_readme_build_a_stack_and_take_it_away(
+    tmp_path: Path, shop: Path, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("terraform", "following the README")
+    with Server(region="us-west-2", speed=100_000) as server:
+        stack = Stack(tmp_path / "checkout", server.environment(), package)
+        for name, value in stack.environment.items():
+            monkeypatch.setenv(name, value)
+        # The README's reader says yes, and has the time that Personalize takes.
+        monkeypatch.setenv("TF_CLI_ARGS_apply", "-auto-approve")
+        monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve")
+        monkeypatch.setenv("PERSONALIZE_SEGMENT_POLL", "0.2")
+        _fill_buckets(RUN[0], shop)
+        _follow(RUN[0], tmp_path / "checkout")
+        state = json.loads((stack.folder / "terraform.tfstate").read_text("utf-8"))
+        assert state["resources"] == []
+        assert boto3.client("personalize").list_dataset_groups()["datasetGroups"] == []
+        assert (tmp_path / "checkout" / "preflight.html").exists()
+
+
+def _follow(document: Path, tmp_path: Path) -> None:
+    """Do in a folder what a document says."""
     out = err = ""
     for block in _blocks(document):
         if block.language == "sh" and block.text.startswith(LOOKED_UP):
@@ -96,7 +128,7 @@ def test_commands_do_what_the_document_shows(
             out, err = done.stdout, done.stderr
         elif block.above.endswith("prints:"):
             _compare(block, out, err)
-        elif block.language == "json" and (file := re.search(r"`([\w-]+\.json)`:$", block.above)):
+        elif block.language == "json" and (file := re.search(r"`([\w./-]+\.json)`:$", block.above)):
             (tmp_path / file[1]).write_text(block.text, "utf-8")
 
 
@@ -109,7 +141,7 @@ def _run(block: Block, folder: Path) -> "subprocess.CompletedProcess[str]":
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=SECONDS,
+        timeout=TERRAFORM_SECONDS if "terraform" in block.text else SECONDS,
         check=False,
     )
 
@@ -118,7 +150,9 @@ def _fill_buckets(document: Path, shop: Path) -> None:
     """Make the buckets that the document names, with logs where it has them."""
     s3 = boto3.client("s3")
     for bucket, prefix in re.findall(r"s3://([a-z0-9.-]+)/(\S*)", _shell(document)):
-        s3.create_bucket(Bucket=bucket)
+        if not MADE.fullmatch(bucket):
+            region = {"CreateBucketConfiguration": {"LocationConstraint": s3.meta.region_name}}
+            s3.create_bucket(Bucket=bucket, **({} if s3.meta.region_name == "us-east-1" else region))
         if prefix == "segment-logs/":
             for file in shop.rglob("*.gz"):
                 s3.upload_file(str(file), bucket, prefix + file.relative_to(shop).as_posix())
@@ -174,8 +208,13 @@ def _options() -> dict[str, set[str]]:
     """Return the options of each verb, by name; those of none stand at ""."""
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)
-    verbs = {"": command, **command.commands}
-    return {name: {one for param in verb.params for one in param.opts} | {"--help"} for name, verb in verbs.items()}
+    verbs = {"": [command]} | {
+        name: [verb, *getattr(verb, "commands", {}).values()] for name, verb in command.commands.items()
+    }
+    return {
+        name: {one for verb in several for param in verb.params for one in param.opts} | {"--help"}
+        for name, several in verbs.items()
+    }
 
 
 def test_options_exist() -> None:

@@ -32,7 +32,7 @@ OUTPUT = ROOT / "dist" / "personalize-segment.zip"
 #: The Python of the Lambda functions.
 RUNTIME = "3.13"
 #: The command line, and what stands in for AWS and Segment on a laptop.
-LEFT_OUT = {"cli", "emulator", "sample"}
+LEFT_OUT = {"cli", "emulator", "preflight", "sample", "unload"}
 #: Names that our sources have; an editor's copies (`rows.py~`, `.#rows.py`, `rows (1).py`) have others.
 SOURCE = re.compile(r"(\w+/)*(\w+\.(py|json)|py\.typed)", re.ASCII)
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?P<hashes>( +--hash=sha256:[0-9a-f]{64})+)", re.ASCII)

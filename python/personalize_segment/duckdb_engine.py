@@ -26,40 +26,54 @@ from .logs import LogFile
 from .mapping import Dataset, EventMapping
 from .report import Report
 from .rows import UNMAPPED
+from .suppression import COLUMN, SUPPRESSED, SuppressionList
 
 #: Interactions whose repeats are looked for at a time, and that go sorted into one CSV part.
 SLICE_ROWS = 1_000_000
 
 #: A file, and where it can be read.
 Fetched = tuple[LogFile, Path]
+#: The blame of a candidate whose user is suppressed: those of the compiler count from 1.
+_SUPPRESSED = -1
 #: Earlier than any instant: where an event without a timestamp stands.
 _NEVER = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A connection of DuckDB's, and the folder where it keeps rows."""
+    """A connection of DuckDB's, the folder where it keeps rows, and the salt of the suppression list, if any."""
 
     connection: duckdb.DuckDBPyConnection
     compiler: sql.Compiler
     folder: Path
+    salt: str | None = None
 
     @classmethod
-    def start(cls, mapping: EventMapping, folder: Path, memory: str) -> "Engine":
-        """Return an engine that keeps its rows below `folder` and spills beyond `memory`."""
+    def start(
+        cls, mapping: EventMapping, folder: Path, memory: str, suppressed: SuppressionList | None = None
+    ) -> "Engine":
+        """Return an engine that keeps its rows below `folder`, spills beyond `memory`, and leaves out `suppressed`."""
         connection = duckdb.connect(":memory:")
         connection.execute(f"SET memory_limit = {literal(memory)}")
         connection.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
         # Rows are sorted in the end: files are read side by side, in no order to rely on.
         connection.execute("SET preserve_insertion_order = false")
         (folder / "rows").mkdir()
-        return cls(connection, sql.Compiler(mapping), folder)
+        if suppressed is None:
+            return cls(connection, sql.Compiler(mapping), folder)
+        connection.execute("CREATE TABLE suppressed (hash VARCHAR)")
+        if suppressed.hashes:
+            hashes = folder / "suppressed"
+            hashes.write_text("\n".join(suppressed.hashes), "ascii")
+            connection.execute(f"COPY suppressed FROM {literal(str(hashes))} (FORMAT csv, HEADER false)")
+            hashes.unlink()
+        return cls(connection, sql.Compiler(mapping), folder, suppressed.salt)
 
     def beside(self) -> "Engine":
         """Return an engine for another thread, which keeps its rows in the same place."""
         cursor = self.connection.cursor()
         cursor.execute(MACROS)
-        return Engine(cursor, self.compiler, self.folder)
+        return Engine(cursor, self.compiler, self.folder, self.salt)
 
     def close(self) -> None:
         """Let go of the connection and what it holds in memory."""
@@ -104,7 +118,7 @@ class Engine:
                 report.reasons.add(kind_, number, example)
         for dataset in self.compiler.datasets:
             if dataset.name == "interactions":
-                candidates, _ = self.compiler.candidates(dataset, "events")
+                candidates, _ = self._candidates(dataset)
                 # Refused ones too, to be counted with all others at the end.
                 self._keep(dataset, f"SELECT *, {old} AS old, hash(message, element) AS twin FROM ({candidates})")
             elif not old:
@@ -121,7 +135,7 @@ class Engine:
 
     def _take_profiles(self, dataset: Dataset, report: Report) -> None:
         """Rule 9 for users and items: keep the latest row of each id, of equal ones the greatest by text."""
-        candidates, blames = self.compiler.candidates(dataset, "events")
+        candidates, blames = self._candidates(dataset)
         texts = ", ".join(f"c{i} := {text}" for i, text in enumerate(sql.sort_text(dataset)))
         latest = (
             f"max(struct_pack(seconds := COALESCE(seconds, {_NEVER}),"
@@ -129,6 +143,16 @@ class Engine:
         )
         self._keep(dataset, f"SELECT {latest} FROM ({candidates}) WHERE blame = 0 GROUP BY c0")
         self._count(dataset, blames, f"({candidates})", report)
+
+    def _candidates(self, dataset: Dataset) -> tuple[str, list[sql.Blame]]:
+        """Return the compiler's candidates, with a blame of their own for suppressed users."""
+        candidates, blames = self.compiler.candidates(dataset, "events")
+        # Where there is a USER_ID, it is the first column.
+        if self.salt is None or dataset.columns[0].name != COLUMN:
+            return candidates, blames
+        test = f"blame = 0 AND sha256(concat({literal(self.salt)}, c0)) IN (SELECT hash FROM suppressed)"
+        blame = f"CAST(CASE WHEN {test} THEN {_SUPPRESSED} ELSE blame END AS SMALLINT) AS blame"
+        return f"SELECT * REPLACE ({blame}) FROM ({candidates})", blames
 
     def _keep(self, dataset: Dataset, rows: str) -> None:
         path = self.folder / "rows" / f"{dataset.name}-{uuid4()}.parquet"
@@ -143,7 +167,11 @@ class Engine:
         for event, blame, number, example in self._all(
             f"SELECT event, blame, count(*), min(message) FROM {candidates} GROUP BY ALL"
         ):
-            if blame:
+            if blame == _SUPPRESSED:
+                count.refused += number
+                # Without an example: a messageId leads to the user in the logs.
+                report.reasons.add((*self.compiler.events[event], dataset.name, COLUMN, SUPPRESSED), number, None)
+            elif blame:
                 why = blames[blame - 1]
                 count.refused += number
                 kind = *self.compiler.events[event], dataset.name, why.field, why.reason

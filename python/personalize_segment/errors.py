@@ -4,13 +4,18 @@
     ├── MappingError   the event mapping breaks its grammar, or a rule of Personalize
     ├── LogsError      the Segment logs can't be found, listed, placed in a window or read
     ├── OutputError    the output can't be written
+    ├── WarehouseError a statement for a warehouse can't be made from what was given
+    ├── UnloadError    a warehouse refuses, fails or loses a statement
+    ├── ExportError    an export can't be read, or is none
     ├── EmptyError     the logs were read, but there is not one row to write
     ├── SettingsError  a setting of the Lambda functions is missing or malformed
     ├── TransientError an event can't be recorded now, but may be later
     ├── WriteBackError Segment did not take recommendations
     ├── RedriveError   rejected events can't be read, or sent again
+    ├── VerifyError    what is deployed can't be compared
     ├── SpecError      the description of the Personalize resources is refused
-    └── ProvisionError Personalize refuses, or fails, what the description asks for
+    ├── ProvisionError Personalize refuses, or fails, what the description asks for
+    └── ForgetError    users can't be forgotten: who they are, their list or their file is refused
 
 Each one carries where it happened, what was wrong and what to do about it, so that a
 user never needs a traceback.
@@ -46,6 +51,18 @@ class OutputError(PersonalizeSegmentError):
     """The output can't be written; what stood there before still stands there."""
 
 
+class WarehouseError(PersonalizeSegmentError):
+    """A statement for a warehouse can't be made: a name, a place or the file of columns is refused."""
+
+
+class UnloadError(PersonalizeSegmentError):
+    """A warehouse refuses, fails or loses a statement; `problem` says which datasets are whole all the same."""
+
+
+class ExportError(PersonalizeSegmentError):
+    """An export can't be read, or is none."""
+
+
 class EmptyError(PersonalizeSegmentError):
     """Not one row came out; nothing was written."""
 
@@ -66,9 +83,17 @@ class RedriveError(PersonalizeSegmentError):
     """The queue of rejected events can't be read, or an event in it can't be sent again; it stays there."""
 
 
+class VerifyError(PersonalizeSegmentError):
+    """What is deployed can't be compared with the event mapping."""
+
+
 class SpecError(PersonalizeSegmentError):
     """The spec is refused before any call; `place` is a JSON path such as `$.campaigns.home.solution`."""
 
 
 class ProvisionError(PersonalizeSegmentError):
     """A resource can't be made, changed or deleted; `place` is its kind and name. Try again after the remedy."""
+
+
+class ForgetError(PersonalizeSegmentError):
+    """Ids, a webhook's signature or the suppression list are refused; no message names a user."""

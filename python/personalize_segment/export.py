@@ -22,6 +22,7 @@ from .logs import REPORT_NAME, LogFile, Window
 from .mapping import EventMapping
 from .output import publish, s3_client, staging
 from .report import Report
+from .suppression import SuppressionList
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,15 +42,16 @@ def export(
     mapping: EventMapping,
     *,
     window: Window | None = None,
+    suppressed: SuppressionList | None = None,
     memory: str = MEMORY,
     progress: Progress = lambda done, total: None,
 ) -> Report:
     """Write the rows of the logs in `tree` to `out`, replacing an earlier export there.
 
-    Both are a folder or an S3 URI. `memory` bounds what DuckDB keeps before it spills to disk
-    (docs/benchmarks.md has the process's peak). Returns the report that `out` then holds too.
-    Raises LogsError, OutputError, or EmptyError when not one row came out; nothing is then
-    changed in `out`.
+    Both are a folder or an S3 URI. Rows of `suppressed` users are left out and counted as refused.
+    `memory` bounds what DuckDB keeps before it spills to disk (docs/benchmarks.md has the process's
+    peak). Returns the report that `out` then holds too. Raises LogsError, OutputError, or EmptyError
+    when not one row came out; nothing is then changed in `out`.
     """
     with read_errors(tree):
         s3 = s3_client() if tree.startswith("s3://") else None
@@ -57,7 +59,11 @@ def export(
     files = logs.sort_out(found, window or Window(), root=tree)
     report = Report.of(mapping)
     report.files_skipped += files.skipped
-    with staging(out) as work, _engine_errors(out), closing(Engine.start(mapping, work, memory)) as engine:
+    with (
+        staging(out) as work,
+        _engine_errors(out),
+        closing(Engine.start(mapping, work, memory, suppressed)) as engine,
+    ):
         _read(engine, mapping, s3, files, report, progress)
         for dataset in mapping.datasets:
             engine.write(dataset, report)

@@ -21,7 +21,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     needs("terraform", "testing the Terraform modules")
     folder = tmp_path_factory.mktemp("modules")
     for name in ("modules", "terraform", "sql"):
-        if not (ROOT / name).exists(): continue
+        if not (ROOT / name).exists():
+            continue
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
     for name in ("glue/segment_to_personalize.py", "python/personalize_segment/event_mapping.json"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

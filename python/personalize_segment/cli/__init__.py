@@ -8,10 +8,22 @@ import typer
 
 from .. import __version__
 from ..errors import PersonalizeSegmentError
-from . import emulator, history, live, personalize
+from . import emulator, history, live, personalize, preflight, privacy, unload, verify, warehouse
 from .terminal import app, fail, messages
 
-__all__ = ["app", "emulator", "history", "live", "main", "personalize"]
+__all__ = [
+    "app",
+    "emulator",
+    "history",
+    "live",
+    "main",
+    "personalize",
+    "preflight",
+    "privacy",
+    "unload",
+    "verify",
+    "warehouse",
+]
 
 
 @app.callback(invoke_without_command=True)

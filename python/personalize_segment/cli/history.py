@@ -89,6 +89,10 @@ def export(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day after the last.", show_default=False)
     ] = None,
     overlap: Annotated[int, typer.Option(min=0, help="Days before --since that are read for repeats only.")] = 1,
+    suppress: Annotated[
+        str | None,
+        typer.Option(help="Suppression list of `forget`, a file or s3:// object.", show_default=False),
+    ] = None,
     memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "1GB",
     report: Annotated[
         Path | None, typer.Option(help="Also write the report, JSON, to this file.", show_default=False)
@@ -97,13 +101,16 @@ def export(
     """Turn Segment's logs into CSV that Amazon Personalize imports, and account for every event."""
     try:
         from ..export import export as run
+        from ..forget import list_file
     except ModuleNotFoundError as error:
         fail(f"{error.name} is missing: install personalize-segment[export]")
     if report is not None and not report.absolute().parent.is_dir():
         fail(f"{report.parent}: no such folder for the report")
     window = logs.Window(since and since.date(), until and until.date(), overlap)
+    parsed = read_mapping(mapping)
+    suppressed = None if suppress is None else list_file.read(suppress)
     with progress_bar("Exporting", DownloadColumn()) as progress:
-        result = run(tree, out, read_mapping(mapping), window=window, memory=memory, progress=progress)
+        result = run(tree, out, parsed, window=window, suppressed=suppressed, memory=memory, progress=progress)
     _show(result, out)
     if report is not None:
         report.write_text(result.as_json(), "utf-8")

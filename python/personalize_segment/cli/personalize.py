@@ -27,7 +27,12 @@ SpecFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines, on stdout.")]
 PriceFile = Annotated[Path | None, typer.Option("--prices", help="Your own table of prices.", show_default=False)]
-Poll = Annotated[float, typer.Option("--poll", min=0.05, help="Seconds between two looks at what is going on.")]
+Poll = Annotated[
+    float,
+    typer.Option(
+        "--poll", min=0.05, envvar="PERSONALIZE_SEGMENT_POLL", help="Seconds between two looks at what is going on."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 

@@ -1,0 +1,88 @@
+"""The verb of privacy: forget users."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ForgetError
+from .personalize import Poll, SpecFile, _clients, _pace, _spec, _told
+from .plans import waiting
+from .terminal import app, fail
+
+
+@app.command()
+@_told
+def forget(
+    spec: SpecFile,
+    suppression: Annotated[
+        str, typer.Option(help="The suppression list, a file or s3:// object; made if there is none.")
+    ],
+    users: Annotated[
+        Path | None,
+        typer.Option(help="Ids, one a line or a CSV with USER_ID; - is stdin.", allow_dash=True, show_default=False),
+    ] = None,
+    webhook_payload: Annotated[
+        Path | None, typer.Option(help="Body of a deletion that Segment's webhook sent.", show_default=False)
+    ] = None,
+    signature: Annotated[str | None, typer.Option(help="Its header X-Signature.", show_default=False)] = None,
+    secret_env: Annotated[
+        str | None, typer.Option(help="Environment variable with the webhook's shared secret.", show_default=False)
+    ] = None,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(help="Output of an export, a folder or s3:// prefix; as often as needed.", show_default=False),
+    ] = None,
+    deletions: Annotated[
+        str | None,
+        typer.Option(help="s3:// folder for the ids while the job runs.", show_default="deletions/ in the export"),
+    ] = None,
+    audit: Annotated[
+        str | None, typer.Option(help="File or s3:// folder that keeps the audit line.", show_default=False)
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until Personalize has deleted them.")] = False,
+    poll: Poll = 20.0,
+) -> None:
+    """Forget users: suppress them in later exports, take them out of these, delete them in Personalize.
+
+    Prints the audit line. Stop it whenever you like, and run it again: it goes on.
+    """
+    from ..forget import steps
+
+    found = _users(users, webhook_payload, signature, secret_env)
+    parsed = _spec(spec)
+    where = steps.places(parsed, suppression, export or [], deletions, audit)
+    clients = _clients()
+    who = _caller()
+    with waiting() as show:
+        line = steps.forget(clients, parsed, found, where, _pace(poll), who, show, wait=not no_wait)
+    print(json.dumps(line))
+
+
+def _users(users: Path | None, payload: Path | None, signature: str | None, secret_env: str | None) -> frozenset[str]:
+    """Return who is to be forgotten, by a file or by a webhook."""
+    from ..forget.users import forwarded, listed
+
+    if users is not None and payload is None and signature is None and secret_env is None:
+        data = sys.stdin.buffer.read() if str(users) == "-" else users.read_bytes()
+        return listed(data, str(users))
+    if users is not None or payload is None or signature is None or secret_env is None:
+        raise typer.BadParameter("Give --users alone, or --webhook-payload with --signature and --secret-env")
+    secret = os.environ.get(secret_env)
+    if secret is None:
+        raise ForgetError(secret_env, "is not set", "Set it to the shared secret of Segment's webhook")
+    return forwarded(payload.read_bytes(), signature, secret, str(payload))
+
+
+def _caller() -> str:
+    """Return the ARN of whoever's credentials these are."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return str(boto3.client("sts").get_caller_identity()["Arn"])
+    except BotoCoreError as error:
+        fail(str(error))

@@ -1,0 +1,96 @@
+"""The steps of forgetting, in the order that makes it safe to be killed after any of them and run again.
+
+The list comes first, so that no export that begins later brings the users back; the ids' CSV goes last, when
+nothing needs them any more.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import ForgetError, SpecError
+from ..provision.apply import Clients, Pace
+from ..provision.spec import Spec
+from . import audit, list_file, parts
+from .deletion import Deletion, Progress, csv_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the ids are: the suppression list, exports (folders or S3), the CSV of the job (S3), the audit."""
+
+    suppression: str
+    exports: tuple[str, ...]
+    deletions: str
+    audit: str | None
+
+
+def places(spec: Spec, suppression: str, exports: Sequence[str], deletions: str | None, log: str | None) -> Places:
+    """Return the places, `deletions` being a folder of the first export in S3 unless it is given.
+
+    Raises ForgetError if the spec imports users from elsewhere than the exports: the next import would bring
+    them back; and SpecError if it has no role for the job.
+    """
+    if spec.role is None:
+        raise SpecError("$", "has no 'role_arn'", "Add the role with which Personalize reads the bucket")
+    for one in spec.datasets:
+        if one.load is None or one.key not in parts.OWNED:
+            continue
+        if not any(one.load.location.startswith(out.rstrip("/") + "/") for out in exports):
+            remedy = "Name its export with --export, or take the import out of the spec"
+            raise ForgetError(one.load.location, "is imported, but lies in none of the exports", remedy)
+    first = next((out.rstrip("/") for out in exports if out.startswith("s3://")), None)
+    if deletions is None and first is None:
+        raise ForgetError("--deletions", "is missing, and no export is in S3", "Name a folder that Personalize reads")
+    return Places(suppression, tuple(exports), deletions or f"{first}/deletions", log)
+
+
+def forget(
+    clients: Clients,
+    spec: Spec,
+    users: frozenset[str],
+    where: Places,
+    pace: Pace,
+    who: str,
+    progress: Progress = lambda what, status: None,
+    *,
+    wait: bool = True,
+) -> dict[str, Any]:
+    """Forget `users` everywhere, and return the audit line, which was written too.
+
+    `who` is the ARN of the caller. Run again after a kill or an error it goes on; run again after its end it
+    does all of it anew, with another job. Raises ForgetError, OutputError or ProvisionError; what was done
+    stays done.
+    """
+    csv_bytes(users)  # too many for one job is said before anything is done
+    known = list_file.add(where.suppression, users)
+    progress("suppression list", f"{len(users):,} users are on it")
+    hashes = sorted(map(known.hash, users))
+    digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
+    job = Deletion(clients, spec, pace, where.deletions, digest)
+    rows = dict.fromkeys(parts.OWNED, 0)
+    for out in where.exports:
+        removed = parts.remove(out, users)
+        for dataset, number in removed.rows.items():
+            rows[dataset] += number
+        counted = ", ".join(f"{number:,} rows of {dataset}" for dataset, number in removed.rows.items())
+        progress(out, f"{counted} removed from {removed.parts:,} parts")
+    done = job.run(users, progress, wait=wait)
+    line = {
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "by": who,
+        "users": len(users),
+        "hashes": hashes,
+        "suppression": where.suppression,
+        "rows": rows,
+        "job": done["dataDeletionJobArn"],
+        "status": done["status"],
+        "deleted": done.get("numDeleted"),
+    }
+    if where.audit is not None:
+        audit.write(where.audit, line)
+    if done["status"] == "COMPLETED":
+        job.clear(done["jobName"])
+    return line

@@ -1,0 +1,192 @@
+"""The SQL that Redshift and Snowflake have in common, and what each has to say in its own way.
+
+No text in a statement has a backslash: one warehouse takes it for an escape where another doesn't.
+docs/contract.md numbers the rules.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from ..columns import MAX_STRING
+from ..duckdb_json import identifier
+
+#: Rule 4, without a backslash and with the year 0000 left out.
+INSTANT = (
+    "(000[1-9]|00[1-9][0-9]|0[1-9][0-9][0-9]|[1-9][0-9][0-9][0-9])-[0-9][0-9]-[0-9][0-9]"
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.,][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
+)
+NUMBER = "-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?"
+INTEGER = "-?[0-9]{1,19}"
+
+#: How a control character stands among the hexadecimal digits of a text in UTF-8: U+0000 to U+001F and
+#: U+007F in one byte, U+0080 to U+009F in two. Digits are read in pairs, so that no half of one matches.
+CONTROL = "(..)*([01].|7[Ff]|[Cc]2[89])"
+
+PLACEHOLDER = "{{"
+
+
+class Dialect(ABC):
+    """How one warehouse says things. Arguments named `x` are SQL expressions, and so are results."""
+
+    name: ClassVar[str]
+    #: The types of SQL that hold text, 64-bit floats and points in time.
+    text_type: ClassVar[str]
+    double_type: ClassVar[str]
+    #: The longest name of a table or column, and the words that none may be without `_` in front.
+    longest: ClassVar[int]
+    reserved: ClassVar[frozenset[str]] = frozenset()
+
+    def fold(self, name: str) -> str:
+        """Return a name in the case in which the warehouse keeps it; a placeholder stays as it is."""
+        return name if name.startswith(PLACEHOLDER) else self._fold(name)
+
+    @abstractmethod
+    def _fold(self, name: str) -> str: ...
+
+    def named(self, name: str) -> str:
+        """Return a name of the warehouse, quoted; dots part database and schema."""
+        parts = [name] if name.startswith(PLACEHOLDER) else name.split(".")
+        return ".".join(identifier(self.fold(part)) for part in parts)
+
+    def literal(self, text: str) -> str:
+        """Quote a text."""
+        quoted = " || CHR(92) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\\"))
+        return quoted if "\\" not in text else f"({quoted})"
+
+    def null(self, kind: str) -> str:
+        """Return a NULL of a type, so that the SELECTs of a UNION agree."""
+        return f"CAST(NULL AS {self.type_of(kind)})"
+
+    def type_of(self, kind: str) -> str:
+        """Return the SQL type that a column of the dataset has on the way."""
+        if kind in ("timestamp", "long", "int"):
+            return "BIGINT"
+        return {"float": self.double_type, "double": self.double_type, "boolean": "BOOLEAN"}.get(kind, self.text_type)
+
+    def as_text(self, x: str) -> str:
+        """Turn anything but a boolean into text."""
+        return f"CAST({x} AS {self.text_type})"
+
+    @abstractmethod
+    def matches(self, x: str, pattern: str) -> str:
+        """Whether a whole text matches an extended regular expression."""
+
+    @abstractmethod
+    def hexadecimal(self, x: str) -> str:
+        """The bytes of a text in UTF-8 as hexadecimal digits."""
+
+    def printable(self, x: str) -> str:
+        """Rule 3: 1 to 256 characters, none of them a control character."""
+        controls = self.matches(self.hexadecimal(x), f"{CONTROL}.*")
+        return f"LENGTH({x}) BETWEEN 1 AND {MAX_STRING} AND NOT {controls}"
+
+    def seconds(self, x: str) -> str:
+        """Rule 4: whole epoch seconds of a point in time, rounded down, whatever the session's time zone."""
+        whole = f"DATE_TRUNC('second', {x})"
+        return f"CAST({self.epoch(whole)} AS BIGINT)"
+
+    def moment(self, seconds: int) -> str:
+        """A point in time from its epoch seconds."""
+        return f"CAST('{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}' AS TIMESTAMP)"
+
+    @abstractmethod
+    def epoch(self, x: str) -> str:
+        """Epoch seconds of a point in time that is whole seconds."""
+
+    @abstractmethod
+    def fraction(self, x: str) -> str:
+        """What orders points in time within one second."""
+
+    @abstractmethod
+    def iso_text(self, x: str) -> str:
+        """A point in time as the text that libraries of Segment send."""
+
+    def instant(self, x: str) -> str:
+        """Rule 4: epoch seconds of an ISO-8601 text; NULL if it is none."""
+        day = f"DATEDIFF(day, CAST('1970-01-01' AS DATE), TRY_CAST(SUBSTRING({x}, 1, 10) AS DATE))"
+        clock = " + ".join(
+            f"CAST(SUBSTRING({x}, {at}, 2) AS BIGINT) * {factor}" for at, factor in ((12, 3600), (15, 60), (18, 1))
+        )
+        zone = f"RIGHT(REPLACE(RIGHT({x}, 6), ':', ''), 5)"
+        shift = f"CAST(SUBSTRING({zone}, 2, 2) AS BIGINT) * 3600 + CAST(SUBSTRING({zone}, 4, 2) AS BIGINT) * 60"
+        sign = f"CASE WHEN SUBSTRING({zone}, 1, 1) = '+' THEN -1 ELSE 1 END"
+        offset = f"CASE WHEN RIGHT({x}, 1) = 'Z' THEN 0 ELSE {sign} * ({shift}) END"
+        return f"CASE WHEN {self.matches(x, INSTANT)} THEN {day} * 86400 + {clock} + {offset} END"
+
+    @abstractmethod
+    def parts(self, x: str) -> str:
+        """The array in a JSON text, in the warehouse's own type; NULL if it is none, or is cut off."""
+
+    @abstractmethod
+    def is_array(self, x: str) -> str:
+        """Whether a text is a JSON array."""
+
+    @abstractmethod
+    def array(self, x: str) -> str:
+        """The same of a value that has the warehouse's own type."""
+
+    @abstractmethod
+    def length(self, x: str) -> str:
+        """How many elements an array has."""
+
+    @abstractmethod
+    def item(self, x: str, position: int) -> str:
+        """One element of an array, counted from 0; NULL behind its end."""
+
+    @abstractmethod
+    def unnest(self, rows: str) -> tuple[str, str, str]:
+        """What follows FROM to have a row for each element of `parts`, the element, and its position from 0."""
+
+    @abstractmethod
+    def member(self, x: str, key: str) -> str:
+        """A member of an object; NULL if there is none, or `x` is no object (rule 2)."""
+
+    @abstractmethod
+    def present(self, x: str) -> str:
+        """Whether a JSON value is there, and not null."""
+
+    @abstractmethod
+    def json_string(self, x: str) -> str:
+        """Rule 3: a JSON string or a 64-bit integer as text, of any length."""
+
+    @abstractmethod
+    def json_text(self, x: str) -> str:
+        """A JSON string as text; NULL for every other value."""
+
+    @abstractmethod
+    def json_number(self, x: str) -> str:
+        """Rule 5: a JSON number as a 64-bit float."""
+
+    @abstractmethod
+    def json_integer(self, x: str) -> str:
+        """Rule 5: a JSON integer of 64 bits."""
+
+    @abstractmethod
+    def json_boolean(self, x: str) -> str:
+        """Rule 5."""
+
+    @abstractmethod
+    def csv(self, x: str) -> str:
+        """A text as the unload has to be given it, so that the CSV quotes what needs it."""
+
+    @abstractmethod
+    def columns_query(self, schemas: Sequence[str]) -> str:
+        """What to ask the warehouse for `catalog.parse_columns`."""
+
+    @abstractmethod
+    def setup(self, to: str, access: str) -> list[str]:
+        """What a session runs before anything else."""
+
+    @abstractmethod
+    def setup_of(self, dataset: str) -> list[str]:
+        """What a session runs before the unload of a dataset."""
+
+    @abstractmethod
+    def unload(self, select: str, to: str, dataset: str, access: str) -> str:
+        """The statement that writes the rows of a SELECT to the dataset's folder."""
+
+    @abstractmethod
+    def access(self, value: str) -> str:
+        """Check what gives access to the bucket: a role, or an integration. Raises WarehouseError."""

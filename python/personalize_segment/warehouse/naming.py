@@ -1,0 +1,116 @@
+"""Where Segment stores an event in a warehouse: the table of a call, the column of a path.
+
+Sources: Segment's "Warehouse Schemas" and its pages on Redshift and Snowflake, and the package that names
+tables and columns, segmentio/go-snakecase. Where they leave a name open, `Stored` says so.
+"""
+
+import re
+from dataclasses import dataclass
+
+from ..mapping import Call, Path
+
+TABLES = {"identify": "identifies", "page": "pages", "screen": "screens"}
+
+#: Tables that Segment keeps beside those of events, so that an event of that name has no table of that name.
+OWN_TABLES = frozenset(["accounts", "aliases", "groups", "tracks", "users", *TABLES.values()])
+
+#: Columns of the call itself. A property of that name is discarded, or stored with `_` in front.
+OWN_COLUMNS = {
+    "anonymous_id": "text",
+    "event": "text",
+    "event_text": "text",
+    "id": "text",
+    "original_timestamp": "timestamp",
+    "received_at": "timestamp",
+    "sent_at": "timestamp",
+    "timestamp": "timestamp",
+    "user_id": "text",
+    "uuid": None,
+    "uuid_ts": "timestamp",
+}
+
+_OF_THE_CALL = {
+    "userId": "user_id",
+    "anonymousId": "anonymous_id",
+    "messageId": "id",
+    "timestamp": "timestamp",
+    "originalTimestamp": "original_timestamp",
+    "sentAt": "sent_at",
+    "receivedAt": "received_at",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Names, in lower case, that a table or column may have; the first is the likeliest.
+
+    `sure` is whether the first may be taken for granted where nobody knows what the warehouse has.
+    `kind` is the kind of a column (see `catalog.kind`) where Segment always has the same.
+    """
+
+    names: tuple[str, ...]
+    sure: bool = True
+    kind: str | None = None
+
+
+def snake_case(text: str) -> str:
+    """Return a name as go-snakecase writes it: ASCII letters and digits in lower case, `_` between words.
+
+    A word is a run of capitals and digits with the small letters and digits behind it; whatever is
+    neither letter nor digit of ASCII parts words and is dropped. A name of small letters stays as it is.
+    """
+    start = re.match("[a-z0-9]+(?:_[a-z0-9]+)*", text)
+    kept = start[0] if start else ""
+    rest = text[len(kept) :]
+    if not rest:
+        return text
+    words = [kept] if kept else []
+    # Digits before capitals belong to their word, as in 2FA, as long as no small letter has begun one.
+    if rest[0].isascii() and rest[0].isupper() and not re.search("[a-z]", kept.rpartition("_")[2]):
+        run = re.match("[A-Z0-9]+[a-z0-9]*", rest)
+        word = run[0] if run else ""
+        words, rest = [kept + word.lower()], rest[len(word) :]
+    words += [word.lower() for word in re.findall("[A-Z0-9]+[a-z0-9]*|[a-z0-9]+", rest)]
+    return "_".join(words)
+
+
+def table(call: Call, event: str | None, reserved: frozenset[str], longest: int) -> Stored | None:
+    """Return the table of an event, or None if its name leaves no letter to name a table with."""
+    if call != "track":
+        return Stored((TABLES[call],))
+    name = snake_case(event or "")
+    if name in OWN_TABLES:
+        return Stored((f"_{name}",), sure=False)
+    return _named(name, reserved, longest)
+
+
+def column(call: Call, path: Path, reserved: frozenset[str], longest: int) -> Stored | None:
+    """Return the column that holds what stands at a path of a call, or None if Segment stores it nowhere.
+
+    The path starts at the event. `type` is stored nowhere: the table says it.
+    """
+    first, *rest = path.segments
+    if not rest:
+        if first == "event" and call == "track":
+            return Stored(("event_text",), kind="text")
+        if first == "name" and call in ("page", "screen"):
+            return Stored(("name",), kind="text")
+        own = _OF_THE_CALL.get(first)
+        return None if own is None else Stored((own,), kind=OWN_COLUMNS[own])
+    if first not in ("context", "traits" if call == "identify" else "properties"):
+        return None
+    name = "_".join(word for word in map(snake_case, rest) if word)
+    if first == "context":
+        return _named(f"context_{name}" if name else "", frozenset(), longest)
+    taken = name in OWN_COLUMNS or (name == "name" and call in ("page", "screen")) or name.startswith("context_")
+    return Stored((f"_{name}",), sure=False) if taken else _named(name, reserved, longest)
+
+
+def _named(name: str, reserved: frozenset[str], longest: int) -> Stored | None:
+    if not name:
+        return None
+    if name[0].isdigit() or name in reserved:
+        return Stored((f"_{name}", name))
+    if len(name) > longest:  # nothing says how Segment shortens it
+        return Stored((name[:longest],), sure=False)
+    return Stored((name, f"_{name}"))

@@ -1,0 +1,151 @@
+"""Snowflake: VARIANT for arrays, COPY INTO a stage on a storage integration.
+
+Source: Snowflake's SQL reference ("COPY INTO <location>", "CREATE STAGE", "CREATE STORAGE INTEGRATION",
+"FLATTEN", "TYPEOF", "String & binary data types") and "Data unloading considerations".
+"""
+
+# ruff: noqa: D102, ARG002 - Dialect says what each of them is
+
+import re
+from collections.abc import Sequence
+
+from ..errors import WarehouseError
+from .dialect import PLACEHOLDER, Dialect
+
+#: Bytes of a part: far from S3's and Personalize's limits, and small enough to be written in parallel.
+MAX_PART = 256 << 20
+
+#: The stage lives as long as the session, so that it can't lead to an earlier run's place.
+STAGE = "PERSONALIZE_SEGMENT"
+
+_INTEGRATION = re.compile("[A-Za-z_][A-Za-z0-9_$]{0,254}")
+
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
+
+_INT64 = "BETWEEN -9223372036854775808 AND 9223372036854775807"
+
+
+class Snowflake(Dialect):
+    """Snowflake, in any edition and cloud; the bucket is in S3."""
+
+    name = "snowflake"
+    text_type = "VARCHAR"
+    double_type = "DOUBLE"
+    longest = 255
+
+    def _fold(self, name: str) -> str:
+        return name.upper()
+
+    def matches(self, x: str, pattern: str) -> str:
+        return f"REGEXP_LIKE({x}, '{pattern}')"  # of the whole text
+
+    def hexadecimal(self, x: str) -> str:
+        return f"HEX_ENCODE({x})"
+
+    def epoch(self, x: str) -> str:
+        return f"DATE_PART(EPOCH_SECOND, {x})"
+
+    def fraction(self, x: str) -> str:
+        return f"DATE_PART(NANOSECOND, {x})"
+
+    def iso_text(self, x: str) -> str:
+        return f"""TO_CHAR({x}, 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"')"""
+
+    def parts(self, x: str) -> str:
+        return f"CASE WHEN {x} LIKE '[%' THEN TRY_PARSE_JSON({x}) END"
+
+    def is_array(self, x: str) -> str:
+        return f"{x} LIKE '[%' AND TRY_PARSE_JSON({x}) IS NOT NULL"
+
+    def array(self, x: str) -> str:
+        return f"CASE WHEN TYPEOF({x}) = 'ARRAY' THEN {x} END"
+
+    def length(self, x: str) -> str:
+        return f"ARRAY_SIZE({x})"
+
+    def item(self, x: str, position: int) -> str:
+        return f"GET({x}, {position})"
+
+    def unnest(self, rows: str) -> tuple[str, str, str]:
+        return f"{rows} AS base, LATERAL FLATTEN(INPUT => base.parts) AS part", "part.value", "part.index"
+
+    def member(self, x: str, key: str) -> str:
+        return f"GET({x}, {self.literal(key)})"
+
+    def present(self, x: str) -> str:
+        return f"COALESCE(TYPEOF({x}), 'NULL_VALUE') <> 'NULL_VALUE'"
+
+    def json_string(self, x: str) -> str:
+        number = f"CAST({x} AS NUMBER(38, 0))"
+        integer = f"WHEN TYPEOF({x}) = 'INTEGER' THEN CASE WHEN {number} {_INT64} THEN CAST({number} AS VARCHAR) END"
+        return f"CASE WHEN TYPEOF({x}) = 'VARCHAR' THEN CAST({x} AS VARCHAR) {integer} END"
+
+    def json_text(self, x: str) -> str:
+        return f"CASE WHEN TYPEOF({x}) = 'VARCHAR' THEN CAST({x} AS VARCHAR) END"
+
+    def json_number(self, x: str) -> str:
+        return f"CASE WHEN TYPEOF({x}) IN ('INTEGER', 'DECIMAL', 'DOUBLE') THEN CAST({x} AS DOUBLE) END"
+
+    def json_integer(self, x: str) -> str:
+        number = f"CAST({x} AS NUMBER(38, 0))"
+        return f"CASE WHEN TYPEOF({x}) = 'INTEGER' THEN CASE WHEN {number} {_INT64} THEN {number} END END"
+
+    def json_boolean(self, x: str) -> str:
+        return f"CASE WHEN TYPEOF({x}) = 'BOOLEAN' THEN CAST({x} AS BOOLEAN) END"
+
+    def csv(self, x: str) -> str:
+        # The warehouse's own quoting would quote the header too, and every text.
+        needs = f"POSITION(',' IN {x}) > 0 OR POSITION('\"' IN {x}) > 0"
+        return f"""CASE WHEN {needs} THEN '"' || REPLACE({x}, '"', '""') || '"' ELSE {x} END"""
+
+    def columns_query(self, schemas: Sequence[str]) -> str:
+        queries = []
+        for one in schemas:
+            database, _, schema = one.rpartition(".")
+            source = f"{self.named(database)}.INFORMATION_SCHEMA.COLUMNS" if database else "INFORMATION_SCHEMA.COLUMNS"
+            queries.append(
+                "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE\n"
+                f"FROM {source} WHERE TABLE_SCHEMA = {self.literal(self.fold(schema))}"
+            )
+        return "\nUNION ALL\n".join(queries) + "\nORDER BY TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME"
+
+    def setup(self, to: str, access: str) -> list[str]:
+        stage = (
+            f"CREATE OR REPLACE TEMPORARY STAGE {STAGE}\nURL = {self.literal(to)}\n"
+            f"STORAGE_INTEGRATION = {self.named(access)}"
+        )
+        return ["ALTER SESSION SET TIMEZONE = 'UTC'", stage]
+
+    def setup_of(self, dataset: str) -> list[str]:
+        return [f"REMOVE @{STAGE}/{dataset}/"]  # OVERWRITE leaves what has another name
+
+    def unload(self, select: str, to: str, dataset: str, access: str) -> str:
+        return (
+            f"COPY INTO @{STAGE}/{dataset}/part- FROM (\n{select}\n)\n"
+            "FILE_FORMAT = (TYPE = CSV COMPRESSION = NONE FIELD_DELIMITER = ',' FIELD_OPTIONALLY_ENCLOSED_BY = NONE"
+            " ESCAPE_UNENCLOSED_FIELD = NONE NULL_IF = ('') EMPTY_FIELD_AS_NULL = FALSE FILE_EXTENSION = 'csv')\n"
+            f"HEADER = TRUE OVERWRITE = TRUE SINGLE = FALSE MAX_FILE_SIZE = {MAX_PART}"
+        )
+
+    def access(self, value: str) -> str:
+        if value.startswith(PLACEHOLDER) or _INTEGRATION.fullmatch(value):
+            return value
+        raise WarehouseError(
+            "the integration", "is no name of a storage integration", "Name one, such as PERSONALIZE_SEGMENT"
+        )
+
+    def integration(self, name: str, to: str, role_arn: str) -> list[str]:
+        """Return what an administrator runs once, so that Snowflake may write below `to` with an AWS role.
+
+        The last one shows the user and the external id that the role has to trust. Raises WarehouseError.
+        """
+        if not _ROLE.fullmatch(role_arn):
+            remedy = "Name one, such as arn:aws:iam::123456789012:role/snowflake"
+            raise WarehouseError("the role", "is no ARN of an IAM role", remedy)
+        named = self.named(self.access(name))
+        create = (
+            f"CREATE STORAGE INTEGRATION IF NOT EXISTS {named}\nTYPE = EXTERNAL_STAGE\n"
+            f"STORAGE_PROVIDER = 'S3'\nENABLED = TRUE\nSTORAGE_AWS_ROLE_ARN = {self.literal(role_arn)}\n"
+            f"STORAGE_ALLOWED_LOCATIONS = ({self.literal(to)})"
+        )
+        return [create, f"DESC INTEGRATION {named}"]
