@@ -149,10 +149,12 @@ def _run(block: Block, folder: Path) -> "subprocess.CompletedProcess[str]":
 def _fill_buckets(document: Path, shop: Path) -> None:
     """Make the buckets that the document names, with logs where it has them."""
     s3 = boto3.client("s3")
+    there = {one["Name"] for one in s3.list_buckets()["Buckets"]}
     for bucket, prefix in re.findall(r"s3://([a-z0-9.-]+)/(\S*)", _shell(document)):
-        if not MADE.fullmatch(bucket):
-            region = {"CreateBucketConfiguration": {"LocationConstraint": s3.meta.region_name}}
-            s3.create_bucket(Bucket=bucket, **({} if s3.meta.region_name == "us-east-1" else region))
+        if bucket not in there and not MADE.fullmatch(bucket):
+            # The same in every region, unlike boto3's own way for us-east-1.
+            boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=bucket)
+            there.add(bucket)
         if prefix == "segment-logs/":
             for file in shop.rglob("*.gz"):
                 s3.upload_file(str(file), bucket, prefix + file.relative_to(shop).as_posix())

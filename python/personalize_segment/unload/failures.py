@@ -1,6 +1,5 @@
 """Why warehouses are known to refuse a statement, and what to do about it."""
 
-
 _COLUMNS = "Leave --columns out, or save them anew: the warehouse hasn't, or doesn't show you, what they name"
 _SIZE = "Name fewer schemas, or run what `personalize-segment sql` prints in an SQL client, which takes 16 MB"
 _ROLE = (
