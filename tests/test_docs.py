@@ -214,7 +214,8 @@ def _options() -> dict[str, set[str]]:
         name: [verb, *getattr(verb, "commands", {}).values()] for name, verb in command.commands.items()
     }
     return {
-        name: {one for verb in several for param in verb.params for one in param.opts} | {"--help"}
+        name: {one for verb in several for param in verb.params for one in (*param.opts, *param.secondary_opts)}
+        | {"--help"}
         for name, several in verbs.items()
     }
 
