@@ -357,7 +357,7 @@ def test_an_export_that_is_interrupted_ends_quietly(
             shutil.rmtree(out)
             shutil.copytree(tmp_path / "copy", out)
             continue
-        assert process.returncode == 130
+        assert process.returncode == 130, messages
         assert contents(out) == earlier
         interrupted += 1
     assert interrupted

@@ -66,10 +66,17 @@ def staging(out: str) -> Iterator[Path]:
         raise OutputError(str(error.filename or out), error.strerror or str(error), _RIGHTS) from error
     finally:
         with suppress(OSError):
-            folder.rmdir()  # empty, if we were interrupted before the lock
+            _remove_unlocked(folder)  # if we were interrupted before the lock
         with suppress(OSError):
             if made:
                 root.rmdir()  # it stays when the export is in it
+
+
+def _remove_unlocked(folder: Path) -> None:
+    """Remove a staging folder, if it is there and no export is at work in it."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _remove(folder)
 
 
 def _remove(folder: Path) -> None:
