@@ -13,6 +13,13 @@ locals {
     prefix      = var.segment_logs.prefix
     kms_key_arn = var.segment_logs.bucket == null ? var.bucket.kms_key_arn : var.segment_logs.kms_key_arn
   }
+
+  # What a refresh from Redshift runs: the statements of `warehouse`, unless it has its own.
+  own_statements = try(var.refresh.redshift.statements, null)
+  unload = local.own_statements != null ? { statements = local.own_statements, unload_role_arn = try(var.refresh.redshift.unload_role_arn, null) } : {
+    statements      = try(module.warehouse.redshift.statements, [])
+    unload_role_arn = try(module.warehouse.redshift.role_arn, null)
+  }
 }
 
 module "event_mapping" {
@@ -69,6 +76,18 @@ module "training_job" {
   kms_key = var.bucket.kms_key_arn == null ? null : { arn = var.bucket.kms_key_arn }
 
   log_retention_days       = var.functions.log.retention_days
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
+}
+
+module "warehouse" {
+  source = "../modules/warehouse"
+
+  name                     = var.name
+  event_mapping            = module.event_mapping
+  output                   = { bucket = local.bucket.name, prefix = local.prefixes.transformed, kms_key_arn = var.bucket.kms_key_arn }
+  redshift                 = var.warehouse.redshift == null ? null : merge(var.warehouse.redshift, { sql_path = coalesce(var.warehouse.redshift.sql_path, "${path.module}/../sql/redshift_unload.sql") })
+  snowflake                = var.warehouse.snowflake == null ? null : merge(var.warehouse.snowflake, { sql_path = coalesce(var.warehouse.snowflake.sql_path, "${path.module}/../sql/snowflake_copy.sql") })
   permissions_boundary_arn = var.permissions_boundary_arn
   tags                     = var.tags
 }
@@ -166,7 +185,7 @@ module "refresh" {
 
   name          = var.name
   schedule      = each.value.schedule
-  export        = each.value.redshift == null ? { glue_job = { name = module.training_job.job.name }, redshift = null } : { glue_job = null, redshift = each.value.redshift }
+  export        = each.value.redshift == null ? { glue_job = { name = module.training_job.job.name }, redshift = null } : { glue_job = null, redshift = merge(each.value.redshift, local.unload) }
   dataset_group = var.name
   imports = {
     for dataset in module.event_mapping.datasets : dataset => { location = local.locations[dataset], mode = var.personalize.import_mode }

@@ -28,6 +28,14 @@ output "data" {
   }
 }
 
+output "warehouse" {
+  description = "What to run in your warehouse: `{ redshift, snowflake }`, each `{ sql, role_arn }` or null. `terraform output -json warehouse | jq -r .redshift.sql` prints the statements, which belong into one session; the role is to be associated with the cluster or namespace, or named by the storage integration."
+  value = {
+    redshift  = try({ sql = module.warehouse.redshift.sql, role_arn = module.warehouse.redshift.role_arn }, null)
+    snowflake = try({ sql = module.warehouse.snowflake.sql, role_arn = module.warehouse.snowflake.role_arn }, null)
+  }
+}
+
 output "merge" {
   description = "Policies to merge into those of what existed before: `{ bucket_policy, kms_key_policy }`, each JSON, or null where there is nothing to do."
   value = {

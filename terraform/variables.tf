@@ -118,6 +118,25 @@ variable "suppression_list" {
   default = null
 }
 
+variable "warehouse" {
+  description = "Unloads training data from a Segment warehouse: the output `warehouse` then has the statements for the schema of a source, and a role is made with which Redshift (unless `role_arn` names yours) or Snowflake (as soon as `trust` is there) writes. `sql_path` null: the statements of the default mapping, in `sql/`; else what `personalize-segment sql` printed. They must come from this stack's event mapping."
+  type = object({
+    redshift = optional(object({
+      schema   = string
+      sql_path = optional(string)
+      role_arn = optional(string)
+    }))
+    snowflake = optional(object({
+      schema      = string
+      integration = string
+      sql_path    = optional(string)
+      trust       = optional(object({ user_arn = string, external_id = string }))
+    }))
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "functions" {
   description = "What both Lambda functions have in common, and the event function's time-out."
   type = object({
@@ -240,7 +259,7 @@ variable "monitoring" {
 }
 
 variable "refresh" {
-  description = "Makes training data anew and imports it, by a schedule such as `rate(1 day)`: from the logs with the Glue job, or from Redshift with `redshift`, whose `statements` are those of `personalize-segment sql redshift`. Null: it is left to you."
+  description = "Makes training data anew and imports it, by a schedule such as `rate(1 day)`: from the logs with the Glue job, or from Redshift with `redshift`, whose `statements` are those of `warehouse.redshift` unless you have your own. Null: it is left to you."
   type = object({
     schedule = object({
       expression = string
@@ -249,7 +268,7 @@ variable "refresh" {
     poll_seconds = optional(number, 60)
     redshift = optional(object({
       database           = string
-      statements         = list(string)
+      statements         = optional(list(string))
       workgroup_name     = optional(string)
       workgroup_arn      = optional(string)
       cluster_identifier = optional(string)
@@ -259,6 +278,11 @@ variable "refresh" {
     }))
   })
   default = null
+
+  validation {
+    condition     = try(var.refresh.redshift, null) == null || try(var.refresh.redshift.statements, null) != null || var.warehouse.redshift != null
+    error_message = "A refresh from Redshift has nothing to run. Write `warehouse.redshift`, whose statements it takes, or `statements` of your own."
+  }
 }
 
 variable "permissions_boundary_arn" {

@@ -68,7 +68,7 @@ def verify(outputs: Mapping[str, Any], mapping: EventMapping, clients: Any, sql:
 
 def _sql(outputs: Mapping[str, Any], files: list[Path]) -> list[tuple[str, str]]:
     warehouse = outputs.get("warehouse") or {}
-    found = [(f"SQL for {name}", text) for name, text in warehouse.items() if isinstance(text, str)]
+    found = [(f"SQL for {name}", one["sql"]) for name, one in warehouse.items() if one]
     return found + [(str(file), file.read_text("utf-8")) for file in files]
 
 

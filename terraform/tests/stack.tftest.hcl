@@ -27,6 +27,22 @@ override_data {
 }
 
 override_data {
+  target = module.warehouse.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.refresh["refresh"].data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+# With every value known, the provider would ask Step Functions what it thinks of the definition.
+override_resource {
+  target          = module.refresh["refresh"].aws_sfn_state_machine.refresh
+  override_during = plan
+}
+
+override_data {
   target = module.profile_queue.data.aws_caller_identity.current
   values = { account_id = "123456789012" }
 }
@@ -157,4 +173,73 @@ run "reads_logs_from_another_bucket_and_lets_segment_write_them" {
     condition     = output.data.logs == "s3://lake/raw/segment-logs/" && output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-segment-logs"
     error_message = "The role for Segment's S3 destination is put out with the place."
   }
+}
+
+run "fills_in_the_statements_for_warehouses" {
+  command = plan
+
+  variables {
+    warehouse = {
+      redshift  = { schema = "shop" }
+      snowflake = { schema = "SEGMENT.SHOP", integration = "PERSONALIZE" }
+    }
+    refresh = {
+      schedule = { expression = "rate(1 day)" }
+      redshift = { database = "dev", workgroup_name = "analytics" }
+    }
+  }
+
+  assert {
+    condition     = startswith(output.warehouse.redshift.sql, "-- event mapping sha256: ${output.event_mapping.sha256}\n")
+    error_message = "The statements are of the mapping that everything else has."
+  }
+
+  assert {
+    condition = (
+      strcontains(output.warehouse.redshift.sql, "FROM \"shop\".\"order_completed\"") &&
+      strcontains(output.warehouse.redshift.sql, "TO 's3://shop-personalize-123456789012-us-west-2/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-redshift'") &&
+      strcontains(output.warehouse.snowflake.sql, "FROM \"SEGMENT\".\"SHOP\".\"ORDER_COMPLETED\"") &&
+      strcontains(output.warehouse.snowflake.sql, "URL = 's3://shop-personalize-123456789012-us-west-2/transformed/'\nSTORAGE_INTEGRATION = \"PERSONALIZE\"")
+    )
+    error_message = "Schema, place, role and integration are filled in."
+  }
+
+  assert {
+    condition     = length(module.warehouse.redshift.statements) == 4 && alltrue([for one in slice(module.warehouse.redshift.statements, 1, 4) : startswith(one, "UNLOAD ('")])
+    error_message = "The session is set up, and each dataset unloaded."
+  }
+
+  assert {
+    condition     = local.unload.statements == module.warehouse.redshift.statements
+    error_message = "The refresh runs them."
+  }
+}
+
+run "refreshes_from_redshift_with_statements_of_your_own" {
+  command = plan
+
+  variables {
+    refresh = {
+      schedule = { expression = "rate(1 day)" }
+      redshift = { database = "dev", workgroup_name = "analytics", statements = ["SELECT 1"] }
+    }
+  }
+
+  assert {
+    condition     = local.unload.statements == tolist(["SELECT 1"]) && output.warehouse.redshift == null
+    error_message = "Your own statements go first."
+  }
+}
+
+run "refuses_a_refresh_from_redshift_that_has_nothing_to_run" {
+  command = plan
+
+  variables {
+    refresh = {
+      schedule = { expression = "rate(1 day)" }
+      redshift = { database = "dev", workgroup_name = "analytics" }
+    }
+  }
+
+  expect_failures = [var.refresh]
 }

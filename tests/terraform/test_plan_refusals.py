@@ -65,11 +65,18 @@ def too_big() -> dict[str, Any]:
         pytest.param({"package": {"path": "nowhere.zip"}}, ["nowhere.zip", "make package"], id="no package"),
         pytest.param({"name": "Shop!"}, ["lower"], id="a name"),
         pytest.param({"personalize": {"import_mode": "ALL"}}, ["FULL or INCREMENTAL"], id="an import mode"),
+        pytest.param(
+            {"event_mapping_path": "other.json", "warehouse": {"redshift": {"schema": "shop"}}},
+            ["redshift_unload.sql", "another event mapping", "personalize-segment sql redshift"],
+            id="statements of another mapping",
+        ),
         pytest.param({"recommend": {"campaign": "a", "recommender": "b"}}, ["not both"], id="two to ask"),
     ],
 )
 def test_it_is_refused_at_plan(stack: Stack, wrong: dict[str, Any], said: list[str]) -> None:
     (stack.folder / "too-big.json").write_text(json.dumps(too_big()))
+    other = {dataset: rules for dataset, rules in json.loads(default_text()).items() if dataset != "items"}
+    (stack.folder / "other.json").write_text(json.dumps(other))
     done = plan(stack, GOOD | wrong)
     assert done.returncode == 1
     for one in said:

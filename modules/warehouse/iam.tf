@@ -1,0 +1,124 @@
+locals {
+  makes_redshift_role  = var.redshift != null && try(var.redshift.role_arn, null) == null
+  makes_snowflake_role = try(var.snowflake.trust, null) != null
+
+  # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
+  keys = compact([var.output.kms_key_arn])
+}
+
+data "aws_iam_policy_document" "replace_training_data" {
+  # A run replaces what lies there: it lists, deletes and writes. Nothing outside the datasets' folders.
+  statement {
+    sid       = "ReplaceTheTrainingData"
+    actions   = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]
+    resources = [for dataset in ["interactions", "users", "items"] : "${local.bucket}/${var.output.prefix}${dataset}/*"]
+  }
+
+  statement {
+    sid       = "ListTheTrainingData"
+    actions   = ["s3:ListBucket"]
+    resources = [local.bucket]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["${var.output.prefix}*"]
+    }
+  }
+
+  # Both warehouses ask for the bucket's region, which no condition can narrow down.
+  statement {
+    sid       = "FindTheBucket"
+    actions   = ["s3:GetBucketLocation"]
+    resources = [local.bucket]
+  }
+
+  dynamic "statement" {
+    for_each = local.keys
+
+    content {
+      sid       = "EncryptTheTrainingData"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${split(":", statement.value)[3]}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+data "aws_iam_policy_document" "redshift_trust" {
+  count = local.makes_redshift_role ? 1 : 0
+
+  # Only who may pass this role can associate it, with a cluster of this account: Redshift documents no condition.
+  statement {
+    sid     = "LetRedshiftAssumeTheRole"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "redshift" {
+  count = local.makes_redshift_role ? 1 : 0
+
+  name                 = "${var.name}-redshift"
+  description          = "Assumed by Redshift to unload the training data of ${var.name}."
+  assume_role_policy   = data.aws_iam_policy_document.redshift_trust[0].json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "redshift" {
+  count = local.makes_redshift_role ? 1 : 0
+
+  name   = "replace-training-data"
+  role   = aws_iam_role.redshift[0].id
+  policy = data.aws_iam_policy_document.replace_training_data.json
+}
+
+data "aws_iam_policy_document" "snowflake_trust" {
+  count = local.makes_snowflake_role ? 1 : 0
+
+  statement {
+    sid     = "LetThisStorageIntegrationAssumeTheRole"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [var.snowflake.trust.user_arn]
+    }
+
+    # One user of Snowflake's serves a whole account there; the external id says which integration.
+    condition {
+      test     = "StringEquals"
+      variable = "sts:ExternalId"
+      values   = [var.snowflake.trust.external_id]
+    }
+  }
+}
+
+resource "aws_iam_role" "snowflake" {
+  #checkov:skip=CKV_AWS_61:Only Snowflake's user may assume it, and only with the external id.
+  count = local.makes_snowflake_role ? 1 : 0
+
+  name                 = "${var.name}-snowflake"
+  description          = "Assumed by Snowflake's storage integration to unload the training data of ${var.name}."
+  assume_role_policy   = data.aws_iam_policy_document.snowflake_trust[0].json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "snowflake" {
+  count = local.makes_snowflake_role ? 1 : 0
+
+  name   = "replace-training-data"
+  role   = aws_iam_role.snowflake[0].id
+  policy = data.aws_iam_policy_document.replace_training_data.json
+}

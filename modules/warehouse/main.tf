@@ -1,0 +1,30 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
+locals {
+  location = "s3://${var.output.bucket}/${var.output.prefix}"
+  bucket   = "arn:${data.aws_partition.current.partition}:s3:::${var.output.bucket}"
+  roles    = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role"
+
+  # ARNs are known before the roles are there: a plan shows whole statements, and an integration comes before its role.
+  redshift_role_arn  = var.redshift == null ? null : coalesce(var.redshift.role_arn, "${local.roles}/${var.name}-redshift")
+  snowflake_role_arn = var.snowflake == null ? null : "${local.roles}/${var.name}-snowflake"
+
+  sql = {
+    redshift = var.redshift == null ? null : replace(replace(replace(file(var.redshift.sql_path),
+      "{{schema}}", var.redshift.schema),
+      "{{location}}", local.location),
+    "{{role_arn}}", local.redshift_role_arn)
+    snowflake = var.snowflake == null ? null : replace(replace(replace(file(var.snowflake.sql_path),
+      "{{schema}}", replace(var.snowflake.schema, ".", "\".\"")),
+      "{{location}}", local.location),
+    "{{integration}}", var.snowflake.integration)
+  }
+
+  # A statement ends with a semicolon at the end of a line, and no other line does. Above it stand comments.
+  statements = {
+    for warehouse, text in local.sql : warehouse => text == null ? [] : [
+      for one in split(";\n", text) : trimspace(replace(one, "/^(\\s*--[^\\n]*\\n)*/", "")) if trimspace(one) != ""
+    ]
+  }
+}

@@ -1,0 +1,27 @@
+output "redshift" {
+  description = "What to run in Redshift: `{ sql, statements, role_arn }`, the text and the same as a list of statements for one session, and the role to associate. Null without `redshift`."
+  value = var.redshift == null ? null : {
+    sql        = local.sql.redshift
+    statements = local.statements.redshift
+    role_arn   = local.redshift_role_arn
+  }
+
+  precondition {
+    condition     = !strcontains(coalesce(local.sql.redshift, "-"), "{{")
+    error_message = "${try(var.redshift.sql_path, "")}: a blank {{…}} stays, of a name that is not known. Make the file anew with `personalize-segment sql redshift`."
+  }
+}
+
+output "snowflake" {
+  description = "What to run in Snowflake: `{ sql, statements, role_arn }`, the text and the same as a list of statements for one session, and the role that the storage integration names, which is made as soon as `trust` is there. Null without `snowflake`."
+  value = var.snowflake == null ? null : {
+    sql        = local.sql.snowflake
+    statements = local.statements.snowflake
+    role_arn   = local.snowflake_role_arn
+  }
+
+  precondition {
+    condition     = !strcontains(coalesce(local.sql.snowflake, "-"), "{{")
+    error_message = "${try(var.snowflake.sql_path, "")}: a blank {{…}} stays, of a name that is not known. Make the file anew with `personalize-segment sql snowflake`."
+  }
+}
