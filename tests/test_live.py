@@ -333,7 +333,7 @@ def test_a_parameter_of_recommending_that_hangs_keeps_no_event_from_being_settle
     stub.behave("SendMessage", then=Ok(after_seconds=0.1))
     event = order(2)
     event["properties"]["products"][1]["product_id"] = None
-    with function(stub, personalize_campaign_arn="ssm:/p/campaign", time_budget_milliseconds="700") as take:
+    with function(stub, personalize_campaign_arn="ssm:/p/campaign", time_budget_milliseconds="2000") as take:
         answer = take(event)
     assert (answer["decision"], answer["rows"]) == ("rejected", {"interactions": 1})
     assert len(take.rejected()) == 1
