@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from golden_cases import TESTS
 from personalize_segment import __version__, avro
+from personalize_segment.cli import VERBS, load
 from personalize_segment.mapping import default_text, parse
 from personalize_segment.rows import parse_line
 
@@ -202,3 +204,15 @@ def test_what_goes_wrong_is_said_on_stderr_alone(
     assert message in said
     assert (done.returncode, done.stdout) == (status, b"")
     assert not (tmp_path / "new").exists()
+
+
+def test_the_table_of_verbs_is_complete() -> None:
+    everything = typer.main.get_group(load())
+    assert set(everything.commands) == {verb for verbs in VERBS.values() for verb in verbs}
+
+
+@pytest.mark.parametrize("verb", [verb for verbs in VERBS.values() for verb in verbs])
+def test_a_verb_is_in_the_module_that_the_table_names(verb: str) -> None:
+    done = run(verb, "--help")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f"personalize-segment {verb} [OPTIONS]".encode() in done.stdout

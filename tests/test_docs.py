@@ -26,7 +26,7 @@ import typer
 from typer.testing import CliRunner
 
 from conftest import java_environment
-from personalize_segment.cli import app
+from personalize_segment.cli import load
 from personalize_segment.emulator.server import Server
 from programs import needs
 from stacks import Stack
@@ -194,7 +194,7 @@ def test_blocks_are_of_a_kind_that_is_looked_at() -> None:
 
 
 def test_the_table_of_settings_is_the_one_that_is_printed() -> None:
-    printed = CliRunner().invoke(app, ["settings"]).stdout
+    printed = CliRunner().invoke(load(), ["settings"]).stdout
     assert f"<!-- settings -->\n\n{printed}\n<!-- /settings -->" in (ROOT / "docs/live.md").read_text("utf-8")
 
 
@@ -208,7 +208,7 @@ def test_make_targets_exist() -> None:
 
 def _options() -> dict[str, set[str]]:
     """Return the options of each verb, by name; those of none stand at ""."""
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(load())
     assert isinstance(command, typer.core.TyperGroup)
     verbs = {"": [command]} | {
         name: [verb, *getattr(verb, "commands", {}).values()] for name, verb in command.commands.items()

@@ -15,7 +15,7 @@ from botocore.config import Config
 from typer.testing import CliRunner
 
 from engines import write_log
-from personalize_segment.cli import app, privacy
+from personalize_segment.cli import load, privacy
 from personalize_segment.emulator import Emulator
 from personalize_segment.errors import ForgetError, ProvisionError, SpecError
 from personalize_segment.export import export
@@ -408,7 +408,7 @@ def run(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def call(*options: str, **more: Any) -> Any:
         known = ["--suppression", stack.where.suppression, "--export", stack.where.exports[0]]
-        return CliRunner().invoke(app, ["forget", str(tmp_path / "personalize.json"), *known, *options], **more)
+        return CliRunner().invoke(load(), ["forget", str(tmp_path / "personalize.json"), *known, *options], **more)
 
     return call
 
@@ -475,7 +475,7 @@ def test_with_a_wrong_signature_nothing_is_done(run: Any, stack: Stack, tmp_path
     ],
 )
 def test_users_come_from_one_place(options: list[str]) -> None:
-    done = CliRunner().invoke(app, ["forget", "personalize.json", "--suppression", "list", *options])
+    done = CliRunner().invoke(load(), ["forget", "personalize.json", "--suppression", "list", *options])
     assert done.exit_code == 2
     assert "--users" in done.output
 
@@ -483,7 +483,7 @@ def test_users_come_from_one_place(options: list[str]) -> None:
 def test_the_export_verb_honours_the_list(exported: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     list_file.add(str(tmp_path / "list"), GONE)
     out = tmp_path / "out"
-    done = CliRunner().invoke(app, ["export", str(exported[0]), str(out), "--suppress", str(tmp_path / "list")])
+    done = CliRunner().invoke(load(), ["export", str(exported[0]), str(out), "--suppress", str(tmp_path / "list")])
     assert done.exit_code == 0, done.output
     assert "suppressed" in done.stderr
     assert not any(has_an_id(path.read_bytes()) for path in out.rglob("*") if path.is_file())
@@ -493,6 +493,6 @@ def test_the_export_verb_refuses_a_list_that_is_not_there(
     exported: tuple[Path, dict[str, bytes]], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = CliRunner().invoke(app, ["export", str(exported[0]), str(out), "--suppress", str(tmp_path / "none")])
+    done = CliRunner().invoke(load(), ["export", str(exported[0]), str(out), "--suppress", str(tmp_path / "none")])
     assert isinstance(done.exception, ForgetError)
     assert not out.exists()

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
-from personalize_segment.cli import app
+from personalize_segment.cli import load
 from personalize_segment.cli import preflight as command
 from personalize_segment.export import export
 from personalize_segment.mapping import default_text, parse
@@ -628,7 +628,7 @@ def test_numbers_are_said_as_people_say_them() -> None:
 
 def run(*arguments: str, **environment: str) -> Result:
     """Run the verb; the clock is today's, so the newest interactions are old."""
-    return CliRunner().invoke(app, ["preflight", *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"} | environment)
+    return CliRunner().invoke(load(), ["preflight", *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"} | environment)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from personalize_segment import record, redrive
-from personalize_segment.cli import app
+from personalize_segment.cli import load
 from personalize_segment.errors import RedriveError
 from personalize_segment.rows import Reason
 
@@ -62,7 +62,7 @@ def test_looking_changes_nothing(sqs: Any, queue: str) -> None:
 def test_the_verb_shows_counts_by_reason_and_leaves_the_queue_as_it_was(sqs: Any, queue: str) -> None:
     _reject(sqs, queue, range(3))
     _reject(sqs, queue, range(3, 5), UNMAPPED)
-    done = CliRunner().invoke(app, ["redrive", queue, "--json"])
+    done = CliRunner().invoke(load(), ["redrive", queue, "--json"])
     assert done.exit_code == 0, done.output
     bodies = [json.loads(line) for line in done.stdout.splitlines()]
     assert sorted(body["event"]["messageId"] for body in bodies) == ["m0", "m1", "m2", "m3", "m4"]
@@ -77,7 +77,7 @@ def test_the_verb_shows_counts_by_reason_and_leaves_the_queue_as_it_was(sqs: Any
 def test_only_the_messages_of_a_reason_are_taken(sqs: Any, queue: str) -> None:
     _reject(sqs, queue, range(3))
     _reject(sqs, queue, range(3, 5), UNMAPPED)
-    done = CliRunner().invoke(app, ["redrive", queue, "--json", "--reason", "no rule"])
+    done = CliRunner().invoke(load(), ["redrive", queue, "--json", "--reason", "no rule"])
     assert sorted(json.loads(line)["event"]["messageId"] for line in done.stdout.splitlines()) == ["m3", "m4"]
     assert len(_waiting(sqs, queue)) == 5
 

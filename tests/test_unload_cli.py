@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from personalize_segment.cli import app
+from personalize_segment.cli import load
 from personalize_segment.errors import WarehouseError
 from personalize_segment.warehouse import COUNTS
 from unload_servers import RedshiftData, SnowflakeServer, Table, Warehouse, connections
@@ -126,7 +126,7 @@ def _invoke(home: Path, server: Warehouse, monkeypatch: pytest.MonkeyPatch, *arg
     """Run the verb in this process, which is faster."""
     for name, value in _environment(home, server).items():
         monkeypatch.setenv(name, value)
-    return CliRunner().invoke(app, _command(home, *arguments)[1:])
+    return CliRunner().invoke(load(), _command(home, *arguments)[1:])
 
 
 def _words(text: str) -> list[list[str]]:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from personalize_segment import warehouse
-from personalize_segment.cli import app
+from personalize_segment.cli import load
 from personalize_segment.errors import WarehouseError
 from personalize_segment.mapping import default_text, parse
 
@@ -26,7 +26,7 @@ SNOWFLAKE = ["sql", "snowflake", "--schema", "prod", "--to", "s3://bucket/traini
     ],
 )
 def test_statements_are_printed_in_the_order_in_which_they_run(arguments: list[str], kinds: list[str]) -> None:
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(load(), arguments)
     assert result.exit_code == 0
     assert result.stdout.startswith(DIGEST)
     headers = [
@@ -44,7 +44,7 @@ def test_the_statements_are_those_of_the_function(tmp_path: Path) -> None:
     names = ["id", "event_text", "user_id", "timestamp", "received_at", "sku"]
     file.write_text(header + "".join(f"prod,product_viewed,{name},text\n" for name in names))
     days = ["--since", "2024-03-01", "--until", "2024-04-01", "--overlap", "2"]
-    result = CliRunner().invoke(app, [*REDSHIFT, "--columns", str(file), *days])
+    result = CliRunner().invoke(load(), [*REDSHIFT, "--columns", str(file), *days])
     assert result.exit_code == 0
     made = warehouse.plan(
         parse(default_text()),
@@ -70,7 +70,7 @@ def test_the_statements_are_those_of_the_function(tmp_path: Path) -> None:
     ],
 )
 def test_queries_for_once_are_printed_alone(arguments: list[str], expected: str) -> None:
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(load(), arguments)
     assert result.exit_code == 0
     assert expected in result.stdout
     assert result.stdout.endswith(";\n")
@@ -88,7 +88,7 @@ def test_queries_for_once_are_printed_alone(arguments: list[str], expected: str)
     ],
 )
 def test_an_option_that_is_missing_is_named(arguments: list[str], missing: str) -> None:
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(load(), arguments)
     assert result.exit_code == 2
     assert missing in result.stderr
 
@@ -103,6 +103,6 @@ def test_an_option_that_is_missing_is_named(arguments: list[str], missing: str) 
 def test_a_file_that_tells_no_columns_is_refused(content: bytes, problem: str, tmp_path: Path) -> None:
     file = tmp_path / "columns.csv"
     file.write_bytes(content)
-    result = CliRunner().invoke(app, [*REDSHIFT, "--columns", str(file)])
+    result = CliRunner().invoke(load(), [*REDSHIFT, "--columns", str(file)])
     assert isinstance(result.exception, WarehouseError)
     assert problem in result.exception.problem

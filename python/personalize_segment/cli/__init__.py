@@ -2,28 +2,37 @@
 
 import io
 import sys
+from importlib import import_module
 from typing import Annotated, NoReturn
 
 import typer
 
 from .. import __version__
 from ..errors import PersonalizeSegmentError
-from . import emulator, history, live, personalize, preflight, privacy, unload, verify, warehouse
 from .terminal import app, fail, messages
 
-__all__ = [
-    "app",
-    "emulator",
-    "history",
-    "live",
-    "main",
-    "personalize",
-    "preflight",
-    "privacy",
-    "unload",
-    "verify",
-    "warehouse",
-]
+#: Module -> its verbs.
+VERBS = {
+    "history": ("check", "schema", "explain", "export", "sample"),
+    "warehouse": ("sql",),
+    "unload": ("unload",),
+    "preflight": ("preflight",),
+    "personalize": ("plan", "apply", "status", "destroy", "import", "train", "recommend"),
+    "verify": ("verify",),
+    "live": ("settings", "redrive"),
+    "privacy": ("forget",),
+    "emulator": ("emulator",),
+}
+
+
+def load(verb: str | None = None) -> typer.Typer:
+    """Return the application with the verbs of one module: to load all takes longer than many a verb.
+
+    Without `verb`, or with one that there isn't, it has them all.
+    """
+    for module in [one for one, verbs in VERBS.items() if verb in verbs] or VERBS:
+        import_module(f".{module}", __name__)
+    return app
 
 
 @app.callback(invoke_without_command=True)
@@ -39,7 +48,7 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
     try:
-        app()
+        load(*sys.argv[1:2])()
     except PersonalizeSegmentError as error:
         fail(str(error))
     except SystemExit as ended:  # typer's word for Ctrl-C is the status alone
