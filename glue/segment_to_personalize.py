@@ -11,8 +11,10 @@ import argparse
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import date
 from importlib.util import find_spec
 from typing import Any
@@ -32,6 +34,13 @@ from personalize_segment.rows import Row, describe, parse_line, rows, text
 from personalize_segment.suppression import COLUMN, SUPPRESSED, SuppressionList
 from personalize_segment.suppression import parse as parse_suppression
 
+# A third of the time, where they are installed; without them the rows are the same.
+loads: Any = None
+with suppress(ImportError):
+    from orjson import loads
+with suppress(ImportError):
+    from zlib_ng import zlib_ng as zlib  # type: ignore[no-redef]
+
 # Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
 SEPARATOR = "\x1f"
 COUNTS = "counts"
@@ -39,6 +48,10 @@ COUNTS = "counts"
 TASK_BYTES = 16 << 20
 #: Rows of one CSV part, at least.
 PART_ROWS = 250_000
+
+#: Without Glue. Python does most of the work, so the JVM's second compiler takes more time than it gives, and
+#: a UI is seldom looked at.
+PLAIN: dict[str, Any] = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1", "spark.ui.enabled": "false"}
 
 Item = tuple[str, str, str]
 
@@ -48,11 +61,13 @@ def main(argv: list[str]) -> None:
     options = _options(argv)
     mapping = parse(options.event_mapping)
     window = logs.Window(options.since, options.until, options.overlap)
+    builder = SparkSession.builder
     if find_spec("awsglue") is None:
         # Plain PySpark would start the python3 that comes first on the path, whatever it holds.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = builder.config(map=PLAIN)
     spark = (
-        SparkSession.builder.appName("segment-to-personalize")
+        builder.appName("segment-to-personalize")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.files.maxPartitionBytes", TASK_BYTES)
         .config("spark.sql.files.openCostInBytes", 1 << 18)
@@ -92,21 +107,28 @@ def run(
     )
     table = spark.createDataFrame(items, "dataset string, key string, value string", verifySchema=False)
     # Interactions keep the least of their copies, users and items the latest row (rule 9).
-    one_of_each = table.groupBy("dataset", "key").agg(
-        F.when(F.col("dataset") == "interactions", F.min("value")).otherwise(F.max("value")).alias("value")
+    one_of_each = (
+        table.repartition("dataset", "key")
+        .groupBy("dataset", "key")
+        .agg(F.when(F.col("dataset") == "interactions", F.min("value")).otherwise(F.max("value")).alias("value"))
     )
     kept = one_of_each.persist(StorageLevel.DISK_ONLY)
     report = Report.of(mapping)
     report.files_skipped += files.skipped
-    for one in kept.where(F.col("dataset") == COUNTS).select("value").collect():
-        report.add(json.loads(one.value))
     # The first character tells a row of the overlap, which only took the place of its repeats.
-    result = kept.where((F.col("dataset") != COUNTS) & ~F.col("value").startswith("0"))
-    for name, number in result.groupBy("dataset").count().collect():
-        report.datasets[name].rows = number
-        report.datasets[name].deduplicated -= number
+    repeats = F.col("value").startswith("0")
+    counts = F.collect_list(F.when(F.col("dataset") == COUNTS, F.col("value")))
+    for name, of_overlap, number, counted in kept.groupBy("dataset", repeats).agg(F.count("*"), counts).collect():
+        if name == COUNTS:
+            for one in counted:
+                report.add(json.loads(one))
+        elif not of_overlap:
+            report.datasets[name].rows = number
+    for count in report.datasets.values():
+        count.deduplicated -= count.rows
     if not any(count.rows for count in report.datasets.values()):
         raise EmptyError(tree, f"gave no row: {report.summary()}", "Compare its events with the event mapping")
+    result = kept.where(~repeats)
     _replace(spark, out, report, {one: result.where(F.col("dataset") == one.name) for one in mapping.datasets})
     return report
 
@@ -161,7 +183,7 @@ def _read(
 ) -> Iterator[Item]:
     """Yield the rows of some files, and at the end what was counted on the way."""
     report = Report.of(mapping)
-    latest: dict[tuple[str, str], str] = {}
+    latest: dict[tuple[str, str], Row] = {}
     task = ""
     for path, data in blobs:
         if path not in wanted:
@@ -175,8 +197,8 @@ def _read(
         report.files_read += 1
         damage: list[str] = []
         blocks = (content[at : at + logs.CHUNK_BYTES] for at in range(0, len(content), logs.CHUNK_BYTES))
-        for line in logs.lines(logs.unzip(blocks, damage) if kind == "gzip" else blocks):
-            event = parse_line(line)
+        for line in logs.lines(logs.unzip(blocks, damage, zlib) if kind == "gzip" else blocks):
+            event = parse_line(line, loads)
             if path in old:
                 report.events_overlap += event is not None
                 if event is not None:
@@ -199,13 +221,13 @@ def _read(
                 if row.dataset.name == "interactions":
                     yield _interaction(row, "1")
                 else:
-                    _, key, value = _profile(row)
-                    place = row.dataset.name, key
-                    latest[place] = max(latest.get(place, ""), value)
+                    place = row.dataset.name, str(row.values[0])
+                    if place not in latest or _precedes(latest[place], row):
+                        latest[place] = row
             for why in reasons:
                 report.refuse(event, why)
         report.files_damaged += [(path, one) for one in damage]
-    yield from ((name, key, value) for (name, key), value in latest.items())
+    yield from map(_profile, latest.values())
     if task:
         yield COUNTS, task, json.dumps(report.as_dict(limit=None))
 
@@ -219,6 +241,13 @@ def _interaction(row: Row, flag: str) -> Item:
     element = "" if row.element is None else str(row.element)
     value = SEPARATOR.join([flag, *map(text, row.values)])
     return row.dataset.name, f"{row.message_id}{SEPARATOR}{element}", value
+
+
+def _precedes(row: Row, other: Row) -> bool:
+    """Rule 9 for users and items: whether `other` is the later of two rows of one id."""
+    nothing = (-sys.maxsize, "")  # before every instant
+    one, two = row.instant or nothing, other.instant or nothing
+    return one < two or (one == two and [*map(text, row.values)] < [*map(text, other.values)])
 
 
 def _profile(row: Row) -> Item:
@@ -238,20 +267,25 @@ def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset
     for name in DATASETS:
         if files.exists(path(f"{out}/{name}")):
             only_parts(f"{out}/{name}", [one.getPath().getName() for one in files.listStatus(path(f"{out}/{name}"))])
+
+    def write(dataset: Dataset) -> None:
+        rows = report.datasets[dataset.name].rows
+        files.mkdirs(path(f"{work}/{dataset.name}"))
+        if not rows:
+            return  # Spark would write a header for Personalize to stumble over
+        parts = F.split("value", SEPARATOR)
+        # In front of the values stand the flag and, for users and items, seconds and fraction.
+        first = 1 if dataset.name == "interactions" else 3
+        columns = [parts[first + at].alias(one.name) for at, one in enumerate(dataset.columns)]
+        tables[dataset].select(*columns).coalesce(rows // PART_ROWS + 1).write.mode("overwrite").csv(
+            f"{work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
+            ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
+        )  # fmt: skip
+
     try:
-        for dataset, table in tables.items():
-            rows = report.datasets[dataset.name].rows
-            files.mkdirs(path(f"{work}/{dataset.name}"))
-            if not rows:
-                continue  # Spark would write a header for Personalize to stumble over
-            parts = F.split("value", SEPARATOR)
-            # In front of the values stand the flag and, for users and items, seconds and fraction.
-            first = 1 if dataset.name == "interactions" else 3
-            columns = [parts[first + at].alias(one.name) for at, one in enumerate(dataset.columns)]
-            table.select(*columns).coalesce(rows // PART_ROWS + 1).write.mode("overwrite").csv(
-                f"{work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
-                ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
-            )  # fmt: skip
+        # Side by side: users and items are too few to keep all cores busy.
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(write, tables))
         stream = files.create(path(f"{work}/{REPORT_NAME}"), True)
         stream.write(report.as_json().encode())
         stream.close()

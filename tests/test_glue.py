@@ -126,3 +126,18 @@ def test_what_is_wrong_is_said_in_one_line(
     assert "Traceback" not in done.stderr
     assert words.replace("{tmp}", str(tmp_path)) in done.stderr.rstrip().splitlines()[-1]
     assert [path.name for path in out.rglob("*")] == ["report.json"]
+
+
+@pytest.mark.parametrize("gone", ["orjson", "zlib_ng"])
+def test_without_a_package_that_only_makes_it_faster_the_outcome_is_the_same(
+    gone: str, tree: Path, tmp_path: Path
+) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / f"{gone}.py").write_text("raise ImportError")
+    paths = ["--S3_JSON_INPUT_PATH", str(tree), "--S3_CSV_OUTPUT_PATH"]
+    both = [script(*paths, str(tmp_path / "with")), script(*paths, str(tmp_path / "without"), PYTHONPATH=str(hidden))]
+    assert [done.returncode for done in both] == [0, 0]
+    assert both[0].stdout == both[1].stdout
+    for dataset in ("interactions", "items"):
+        assert read_csv(tmp_path / "with" / dataset) == read_csv(tmp_path / "without" / dataset) != []

@@ -34,6 +34,7 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "report": (3, set()),
     "warehouse": (3, set()),
     "payloads": (3, set()),
+    "log_stream": (4, {"fsspec", "zlib_ng"}),
     "duckdb_engine": (4, {"duckdb", "botocore"}),
     "export": (4, {"duckdb", "boto3", "botocore"}),
     "output": (4, {"boto3", "botocore"}),

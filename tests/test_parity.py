@@ -1,9 +1,8 @@
 """DuckDB and Spark give the rows and the report that the reference gives, whatever the logs hold.
 
 What docs/contract.md leaves undefined is not generated here: the same key twice in one object,
-nesting deeper than 500, trailing commas and NaN or Infinity literals, a byte order mark at the
-beginning of a file, form feeds and vertical tabs around an event, lines above 4 MiB, and bit
-errors that only gzip's checksum would show.
+nesting deeper than 500, trailing commas and NaN or Infinity literals, form feeds and vertical tabs
+around an event, and lines above 4 MiB.
 """
 
 import gzip
@@ -273,6 +272,9 @@ GZIPS = {
     "header only": WHOLE[:10],
     "two bytes": WHOLE[:2],
     "a bit error": WHOLE[:40] + bytes([WHOLE[40] ^ 16]) + WHOLE[41:],
+    "a checksum of something else": WHOLE[:-8] + bytes(4) + WHOLE[-4:],
+    "a byte order mark inside": gzip.compress(b"\xef\xbb\xbf" + gzip.decompress(WHOLE), mtime=0),
+    "a byte order mark": b"\xef\xbb\xbf" + gzip.decompress(WHOLE),
     "garbage after the end": WHOLE + b"garbage",
     "zeros after the end": WHOLE + bytes(512),
     "plain text": gzip.decompress(WHOLE),

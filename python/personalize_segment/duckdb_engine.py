@@ -6,23 +6,21 @@ not of the history; what must be known of all of them (rule 9) is settled at the
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
 import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import logs, sql
+from . import sql
 from .duckdb_json import MACROS, literal, no_pattern
 from .errors import LogsError
-from .logs import LogFile
+from .log_stream import Fetched, LogStreams
 from .mapping import Dataset, EventMapping
 from .report import Report
 from .rows import UNMAPPED
@@ -31,8 +29,6 @@ from .suppression import COLUMN, SUPPRESSED, SuppressionList
 #: Interactions whose repeats are looked for at a time, and that go sorted into one CSV part.
 SLICE_ROWS = 1_000_000
 
-#: A file, and where it can be read.
-Fetched = tuple[LogFile, Path]
 #: The blame of a candidate whose user is suppressed: those of the compiler count from 1.
 _SUPPRESSED = -1
 #: Earlier than any instant: where an event without a timestamp stands.
@@ -41,11 +37,12 @@ _NEVER = -(2**62)
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A connection of DuckDB's, the folder where it keeps rows, and the salt of the suppression list, if any."""
+    """A connection of DuckDB's, where it reads, the folder where it keeps rows, and the salt of a suppression list."""
 
     connection: duckdb.DuckDBPyConnection
     compiler: sql.Compiler
     folder: Path
+    streams: LogStreams
     salt: str | None = None
 
     @classmethod
@@ -58,22 +55,26 @@ class Engine:
         connection.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
         # Rows are sorted in the end: files are read side by side, in no order to rely on.
         connection.execute("SET preserve_insertion_order = false")
+        # It makes a join of every IN (…), and has nothing to gain: ours are short lists of events.
+        connection.execute("SET disabled_optimizers = 'in_clause'")
+        streams = LogStreams()
+        connection.register_filesystem(streams)
         (folder / "rows").mkdir()
         if suppressed is None:
-            return cls(connection, sql.Compiler(mapping), folder)
+            return cls(connection, sql.Compiler(mapping), folder, streams)
         connection.execute("CREATE TABLE suppressed (hash VARCHAR)")
         if suppressed.hashes:
             hashes = folder / "suppressed"
             hashes.write_text("\n".join(suppressed.hashes), "ascii")
             connection.execute(f"COPY suppressed FROM {literal(str(hashes))} (FORMAT csv, HEADER false)")
             hashes.unlink()
-        return cls(connection, sql.Compiler(mapping), folder, suppressed.salt)
+        return cls(connection, sql.Compiler(mapping), folder, streams, suppressed.salt)
 
     def beside(self) -> "Engine":
         """Return an engine for another thread, which keeps its rows in the same place."""
         cursor = self.connection.cursor()
         cursor.execute(MACROS)
-        return Engine(cursor, self.compiler, self.folder, self.salt)
+        return Engine(cursor, self.compiler, self.folder, self.streams, self.salt)
 
     def close(self) -> None:
         """Let go of the connection and what it holds in memory."""
@@ -88,20 +89,17 @@ class Engine:
 
         Of `old` files (the overlap of a window) only what can be repeated later is kept.
         """
-        readable: list[tuple[LogFile, Path, str]] = []
-        for file, path in batch:
-            with read_errors(file.name), path.open("rb") as opened:
-                kind = logs.compression(opened.read(logs.HEAD_BYTES))
-            if kind is None:
-                report.files_damaged.append((file.name, logs.BINARY))
-            else:
-                readable.append((file, path, kind))
-        report.files_read += len(readable)
-        try:
-            self._scan(readable)
-        except duckdb.IOException:
-            with TemporaryDirectory(dir=self.folder) as folder:
-                self._scan([_repaired(one, Path(folder), report) for one in readable])
+        with self.streams.batch(batch) as stream:
+            try:
+                self.connection.execute(f"CREATE TEMP TABLE events AS {self.compiler.scan(stream.path)}")
+            except duckdb.Error:
+                if stream.error is None:
+                    raise
+                place, error = stream.error
+                with read_errors(place):
+                    raise error from None
+        report.files_read += stream.read
+        report.files_damaged += stream.damaged
         (lines, events, mapped) = self._one(
             "SELECT count(*), count(*) FILTER (call IS NOT NULL OR event IS NOT NULL), count(event) FROM events"
         )
@@ -123,15 +121,7 @@ class Engine:
                 self._keep(dataset, f"SELECT *, {old} AS old, hash(message, element) AS twin FROM ({candidates})")
             elif not old:
                 self._take_profiles(dataset, report)
-
-    def _scan(self, files: Sequence[tuple[LogFile, Path, str]]) -> None:
-        selects = []
-        for compression in ("gzip", "none"):
-            paths = [str(path) for _, path, kind in files if kind == compression]
-            if paths:
-                selects.append(f"({self.compiler.scan(paths, compression)})")
-        nothing = [] if selects else [f"({self.compiler.scan([os.devnull], 'none')})"]
-        self.connection.execute("CREATE OR REPLACE TEMP TABLE events AS " + "\nUNION ALL\n".join(selects + nothing))
+        self.connection.execute("DROP TABLE events")
 
     def _take_profiles(self, dataset: Dataset, report: Report) -> None:
         """Rule 9 for users and items: keep the latest row of each id, of equal ones the greatest by text."""
@@ -156,7 +146,9 @@ class Engine:
 
     def _keep(self, dataset: Dataset, rows: str) -> None:
         path = self.folder / "rows" / f"{dataset.name}-{uuid4()}.parquet"
-        self.connection.execute(f"COPY ({rows}) TO {literal(str(path))} (FORMAT parquet)")
+        # Read once and thrown away: to compress ids costs more than it saves. Event types still become numbers.
+        options = "FORMAT parquet, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1000"
+        self.connection.execute(f"COPY ({rows}) TO {literal(str(path))} ({options})")
 
     def _kept(self, dataset: Dataset) -> str:
         return f"read_parquet({literal(no_pattern(str(self.folder / 'rows' / dataset.name)) + '-*.parquet')})"
@@ -232,7 +224,7 @@ class Engine:
             span += f" AND {time} < {high}" if high is not None else ""
             alone = f"SELECT * FROM {kept} WHERE blame = 0 AND {span} AND twin NOT IN (SELECT twin FROM twins)"
             rows_ = f"{alone} UNION ALL SELECT * FROM once WHERE {span}"
-            selects.append(f"SELECT {sql.header(dataset, 'c{}')} FROM ({rows_}) ORDER BY {time}, {texts}")
+            selects.append(f"SELECT {sql.header(dataset, 'c{}')} FROM ({rows_}) ORDER BY {time}, twin")
         return selects
 
     def _all(self, query: str) -> list[tuple[Any, ...]]:
@@ -241,22 +233,6 @@ class Engine:
     def _one(self, query: str) -> tuple[Any, ...]:
         (row,) = self._all(query)
         return row
-
-
-def _repaired(file: tuple[LogFile, Path, str], folder: Path, report: Report) -> tuple[LogFile, Path, str]:
-    """Return a gzip file as a plain copy of what stands before its damage, if it has any.
-
-    DuckDB also refuses sound files, such as those with a comment in the header.
-    """
-    source, path, kind = file
-    if kind != "gzip":
-        return file
-    damage: list[str] = []
-    copy = folder / str(uuid4())
-    with path.open("rb") as opened, copy.open("wb") as kept:
-        kept.writelines(logs.unzip(iter(lambda: opened.read(logs.CHUNK_BYTES), b""), damage))
-    report.files_damaged += [(source.name, one) for one in damage]
-    return source, copy, "none"
 
 
 @contextmanager

@@ -82,11 +82,11 @@ class Reader:
                 else:
                     self.at[path] = _extract(alias, steps)
 
-    def lines(self, files: Sequence[str], compression: str) -> str:
-        """Return a SELECT of the roots, a row a line; `files` are names, not patterns."""
+    def lines(self, path: str) -> str:
+        """Return a SELECT of the roots, a row a line of the plain file at `path`."""
         options = (
-            f"[{', '.join(literal(no_pattern(file)) for file in files)}], format = 'newline_delimited',"
-            f" ignore_errors = true, compression = {literal(compression)}, maximum_object_size = {MAX_LINE_BYTES}"
+            f"{literal(path)}, format = 'newline_delimited', ignore_errors = true, compression = 'none',"
+            f" maximum_object_size = {MAX_LINE_BYTES}"
         )
         if self._whole:
             values = ", ".join(f"{_extract('json', [name])} AS {alias}" for name, alias in self.root.items())

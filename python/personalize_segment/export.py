@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from . import logs
-from .duckdb_engine import Engine, Fetched, read_errors
+from .duckdb_engine import Engine, read_errors
 from .errors import EmptyError, OutputError
+from .log_stream import Fetched
 from .logs import REPORT_NAME, LogFile, Window
 from .mapping import EventMapping
 from .output import publish, s3_client, staging

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import LogsError
 
@@ -168,8 +168,11 @@ def compression(head: bytes) -> Literal["gzip", "none"] | None:
     return None if b"\0" in head else "none"
 
 
-def unzip(chunks: Iterable[bytes], damage: list[str]) -> Iterator[bytes]:
-    """Yield what gzip members hold, up to the end or the first damage, which is told in `damage`."""
+def unzip(chunks: Iterable[bytes], damage: list[str], zlib: Any = zlib) -> Iterator[bytes]:
+    """Yield what gzip members hold, up to the end or the first damage, which is told in `damage`.
+
+    `zlib` may be another module that does the same faster.
+    """
     member = zlib.decompressobj(31)
     fresh = True
     for chunk in chunks:
@@ -181,7 +184,7 @@ def unzip(chunks: Iterable[bytes], damage: list[str]) -> Iterator[bytes]:
             try:
                 yield member.decompress(rest)
             except zlib.error as error:
-                yield _before_damage(before, rest)
+                yield _before_damage(before, rest, zlib.error)
                 damage.append(f"damaged gzip ({error}): what stands before the damage was kept")
                 return
             rest = member.unused_data
@@ -189,10 +192,10 @@ def unzip(chunks: Iterable[bytes], damage: list[str]) -> Iterator[bytes]:
         damage.append("gzip ends too early: what stands before the end was kept")
 
 
-def _before_damage(member: "zlib._Decompress", chunk: bytes) -> bytes:
+def _before_damage(member: "zlib._Decompress", chunk: bytes, error: type[Exception]) -> bytes:
     """Return what zlib withholds of a chunk when an error stands further on in it."""
     kept = b""
-    with suppress(zlib.error):
+    with suppress(error):
         for position in range(len(chunk)):
             kept += member.decompress(chunk[position : position + 1])
     return kept

@@ -32,8 +32,9 @@ class Reasons:
     def add(self, kind: Kind, count: int, example: str | None) -> None:
         """Count `kind`; None is no example."""
         known, lowest = self.kinds.get(kind, (0, None))
-        examples = [one for one in (lowest, example) if one is not None]
-        self.kinds[kind] = known + count, min(examples, default=None)
+        if lowest is None or (example is not None and example < lowest):
+            lowest = example
+        self.kinds[kind] = known + count, lowest
 
 
 @dataclass(slots=True)

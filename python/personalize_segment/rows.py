@@ -66,17 +66,27 @@ _decode = json.JSONDecoder().decode
 _MAX_DIGITS = 4000
 
 
-def parse_line(data: bytes) -> dict[str, Any] | None:
-    """Return the event in one line of a log, or None if the line is malformed (rule 11)."""
+def parse_line(data: bytes, loads: Callable[[bytes], Any] | None = None) -> dict[str, Any] | None:
+    """Return the event in one line of a log, or None if the line is malformed (rule 11).
+
+    `loads` may be a faster parser that refuses, with a ValueError, more than it must, such as orjson's:
+    what it refuses is looked at again.
+    """
+    event: Any = None
     try:
-        line = data.decode()
-        event = load(line)
-        if "\\u" in line and ("\\ud" in line or "\\uD" in line):
-            # A surrogate without its twin is no character: no other part could write it.
-            json.dumps(event, ensure_ascii=False).encode()
+        event = _strict(data) if loads is None else loads(data)
     except (ValueError, RecursionError):
-        return None
+        return None if loads is None else parse_line(data)
     return event if type(event) is dict and type(event.get("type")) is str else None
+
+
+def _strict(data: bytes) -> Any:
+    line = data.decode()
+    event = load(line)
+    if "\\u" in line and ("\\ud" in line or "\\uD" in line):
+        # A surrogate without its twin is no character: no other part could write it.
+        json.dumps(event, ensure_ascii=False).encode()
+    return event
 
 
 def load(line: str) -> Any:
@@ -180,6 +190,7 @@ def walk(value: Any, path: Path) -> Any:
 
 # Cc is what Unicode calls control; Cs are surrogates, which are no characters.
 _NOT_PRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SECONDS = {f":{second:02}": second for second in range(60)}
 _INT64 = range(-(2**63), 2**63)
 _INT32 = range(-(2**31), 2**31)
 _INSTANT = re.compile(
@@ -191,13 +202,33 @@ _INSTANT = re.compile(
 def string(value: Any) -> str | None:
     """Rule 3."""
     if type(value) is str:
-        return value if 0 < len(value) <= MAX_STRING and not _NOT_PRINTABLE.search(value) else None
+        if not 0 < len(value) <= MAX_STRING:
+            return None
+        # The common case first: ASCII has no other characters that isprintable() refuses.
+        return value if (value.isascii() and value.isprintable()) or not _NOT_PRINTABLE.search(value) else None
     return str(value) if type(value) is int and value in _INT64 else None
 
 
 def _instant(value: Any) -> tuple[int, str] | None:
     """Rule 4: whole epoch seconds, and the fraction's digits."""
-    match = _INSTANT.fullmatch(value) if type(value) is str else None
+    if type(value) is not str:
+        return None
+    # The common case first: most events of a file share their minute, and end with fraction and Z.
+    second, fraction = _SECONDS.get(value[16:19]), value[20:-1]
+    if second is not None and value[19:20] == "." and value[-1] == "Z" and fraction.isdigit() and fraction.isascii():
+        minute = _minute(value[:16])
+        return None if minute is None else (minute + second, fraction)
+    return _any_instant(value)
+
+
+@lru_cache(maxsize=4096)
+def _minute(text: str) -> int | None:
+    instant = _any_instant(f"{text}:00Z")
+    return None if instant is None else instant[0]
+
+
+def _any_instant(value: str) -> tuple[int, str] | None:
+    match = _INSTANT.fullmatch(value)
     days = _days(match[1]) if match else None
     if match is None or days is None:
         return None
@@ -268,6 +299,8 @@ DOMAINS: dict[str, Callable[[Any], Value]] = {
 
 def text(value: Value) -> str:
     """Return how a value stands in the CSV; null is the empty text (contract, "CSV")."""
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):

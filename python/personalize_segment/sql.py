@@ -6,7 +6,6 @@ equal. `duckdb_json.py` has the domains and how a path is walked.
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .duckdb_json import Reader, identifier, json_path, literal
@@ -47,8 +46,8 @@ class Compiler:
                             self._values[value].add(event)
                             self._required |= {value} if source.required else set()
 
-    def scan(self, files: Sequence[str], compression: str) -> str:
-        """Return a SELECT of the events in `files`, one row a line that isn't blank.
+    def scan(self, file: str) -> str:
+        """Return a SELECT of the events in a plain file, one row a line that isn't blank.
 
         Columns: event (its number; NULL: no rule), call and name (JSON text, only without a
         rule; a line with neither is malformed, rule 11), message (the messageId, rule 3),
@@ -68,7 +67,7 @@ class Compiler:
             arrays += f", CASE WHEN {self._among(events)} THEN {reader.at[path]} END AS array{position}"
         return f"""
 WITH lines AS (
-    {reader.lines(files, compression)}
+    {reader.lines(file)}
 ), called AS (
     SELECT *, CASE WHEN starts_with({reader.root["type"]}, '"') THEN {reader.root["type"]} END AS call,
         CASE {reader.root["type"]} WHEN '"track"' THEN {reader.root["event"]}
@@ -171,7 +170,11 @@ FROM valued"""
     def _among(self, events: set[int]) -> str:
         if len(events) == len(self.events):
             return "event IS NOT NULL"
-        return f"event IN ({', '.join(map(str, sorted(events)))})"
+        # Runs, since DuckDB compares with one after the other.
+        starts = [one for one in sorted(events) if one - 1 not in events]
+        ends = [one for one in sorted(events) if one + 1 not in events]
+        runs = [f"event BETWEEN {start} AND {end}" for start, end in zip(starts, ends, strict=True)]
+        return f"({' OR '.join(runs)})"
 
 
 def _values(column: Column, source: Source) -> list[Value]:
