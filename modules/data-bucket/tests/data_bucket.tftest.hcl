@@ -427,6 +427,10 @@ run "an_existing_bucket_in_another_region_is_refused" {
 run "a_bucket_both_made_and_existing_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     bucket_name     = "my-data"
     existing_bucket = { name = "theirs" }
@@ -446,6 +450,10 @@ run "a_bucket_both_made_and_existing_is_refused" {
 run "a_prefix_of_129_characters_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     prefixes = { logs = "${join("", [for n in range(128) : "a"])}/" }
   }
@@ -456,6 +464,10 @@ run "a_prefix_of_129_characters_is_refused" {
 run "a_prefix_inside_another_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     prefixes = { artifacts = "transformed/artifacts/" }
   }
@@ -465,6 +477,10 @@ run "a_prefix_inside_another_is_refused" {
 
 run "two_prefixes_that_are_one_are_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     prefixes = { artifacts = "transformed/" }
@@ -489,6 +505,10 @@ run "a_prefix_of_128_characters_and_a_hundred_years_are_accepted" {
 
 run "refuses_several_at_once_1" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a name of 21 characters is refused
@@ -519,6 +539,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name that ends with a hyphen is refused
     name = "shop-"
@@ -539,6 +563,10 @@ run "refuses_several_at_once_2" {
 
 run "refuses_several_at_once_3" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a name in upper case is refused

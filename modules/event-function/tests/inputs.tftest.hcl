@@ -89,6 +89,10 @@ run "accepts_a_tracking_id_without_a_prefix" {
 run "refuses_a_campaign_that_is_no_name" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     personalize = { ssm_prefix = "/shop", campaign = "main campaign" }
   }
@@ -98,6 +102,10 @@ run "refuses_a_campaign_that_is_no_name" {
 
 run "refuses_a_recommender_as_campaign" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     personalize = { ssm_prefix = "/shop", campaign = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home" }
@@ -109,6 +117,10 @@ run "refuses_a_recommender_as_campaign" {
 run "refuses_a_recommender_that_is_no_name" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     personalize = { ssm_prefix = "/shop", recommender = "-home" }
   }
@@ -118,6 +130,10 @@ run "refuses_a_recommender_that_is_no_name" {
 
 run "refuses_a_campaign_by_name_without_a_prefix" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     personalize = { tracking_id = "f4c1b2c0", campaign = "main" }
@@ -129,6 +145,10 @@ run "refuses_a_campaign_by_name_without_a_prefix" {
 run "refuses_a_recommender_by_name_without_a_prefix" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     personalize = { tracking_id = "f4c1b2c0", recommender = "home" }
   }
@@ -139,6 +159,10 @@ run "refuses_a_recommender_by_name_without_a_prefix" {
 run "refuses_the_items_dataset_as_users" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     personalize = { ssm_prefix = "/shop", users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/ITEMS" }
   }
@@ -148,6 +172,10 @@ run "refuses_the_items_dataset_as_users" {
 
 run "refuses_the_users_dataset_as_items" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     personalize = { ssm_prefix = "/shop", items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS" }
@@ -172,6 +200,10 @@ run "accepts_a_count_of_500" {
 run "refuses_a_count_of_501" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     recommend = { count = 501 }
   }
@@ -181,6 +213,10 @@ run "refuses_a_count_of_501" {
 
 run "refuses_a_count_of_none" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     recommend = { count = 0 }
@@ -192,6 +228,10 @@ run "refuses_a_count_of_none" {
 run "refuses_a_count_that_is_not_whole" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     recommend = { count = 2.5 }
   }
@@ -202,6 +242,10 @@ run "refuses_a_count_that_is_not_whole" {
 run "refuses_a_filter_that_is_no_name" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     recommend = { filter = "not seen" }
   }
@@ -211,6 +255,10 @@ run "refuses_a_filter_that_is_no_name" {
 
 run "refuses_a_filter_by_name_without_a_prefix" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     personalize = { tracking_id = "f4c1b2c0" }
@@ -237,6 +285,10 @@ run "accepts_a_filter_by_arn_without_a_prefix" {
 run "refuses_values_without_a_filter" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     recommend = { filter_values = { CATEGORY = "properties.category" } }
   }
@@ -246,6 +298,10 @@ run "refuses_values_without_a_filter" {
 
 run "refuses_a_filter_value_whose_name_has_a_hyphen" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     recommend = { filter = "unseen", filter_values = { "MY-CATEGORY" = "properties.category" } }
@@ -257,6 +313,10 @@ run "refuses_a_filter_value_whose_name_has_a_hyphen" {
 run "refuses_a_filter_value_with_a_relative_path" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     recommend = { filter = "unseen", filter_values = { CATEGORY = ".category" } }
   }
@@ -267,6 +327,10 @@ run "refuses_a_filter_value_with_a_relative_path" {
 run "refuses_a_context_with_an_empty_segment" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     recommend = { context = { DEVICE = "context..type" } }
   }
@@ -276,6 +340,10 @@ run "refuses_a_context_with_an_empty_segment" {
 
 run "refuses_a_context_with_a_wildcard" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     recommend = { context = { DEVICE = "context.*" } }
@@ -313,6 +381,10 @@ run "accepts_an_interval_of_a_week" {
 run "refuses_two_write_keys" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     write_key_secret      = { name = "shop/segment" }
     new_write_key         = "KEY"
@@ -325,6 +397,10 @@ run "refuses_two_write_keys" {
 run "refuses_a_version_without_its_write_key" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     new_write_key_version = 1
   }
@@ -334,6 +410,10 @@ run "refuses_a_version_without_its_write_key" {
 
 run "refuses_version_0_of_the_write_key" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     new_write_key         = "KEY"
@@ -408,6 +488,10 @@ run "warns_in_a_region_that_segment_does_not_call" {
 
 run "refuses_several_at_once_1" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # refuses a name of 21 characters
@@ -486,6 +570,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # refuses a name in capitals
     name = "Shop"
@@ -543,6 +631,10 @@ run "refuses_several_at_once_2" {
 run "refuses_several_at_once_3" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # refuses a name that ends with a hyphen
     name = "shop-"
@@ -564,6 +656,10 @@ run "refuses_several_at_once_3" {
 run "refuses_several_at_once_4" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # refuses a prefix that ends with a slash
     personalize = { ssm_prefix = "/shop/" }
@@ -581,6 +677,10 @@ run "refuses_several_at_once_4" {
 run "refuses_several_at_once_5" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # refuses a reference as tracking id
     personalize = { tracking_id = "ssm:/shop/tracking_id" }
@@ -597,6 +697,10 @@ run "refuses_several_at_once_5" {
 
 run "refuses_several_at_once_6" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # refuses a campaign and a recommender

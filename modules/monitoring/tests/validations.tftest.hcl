@@ -22,6 +22,10 @@ variables {
 run "a_name_of_1_character_is_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     name = "s"
   }
@@ -29,6 +33,10 @@ run "a_name_of_1_character_is_accepted" {
 
 run "a_name_of_20_characters_is_accepted" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     name = "abcdefghij0123456-89"
@@ -38,6 +46,10 @@ run "a_name_of_20_characters_is_accepted" {
 run "both_functions_are_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     functions = { event = { name = "e", timeout_seconds = 1 }, profiles = { name = "p", timeout_seconds = 900 } }
   }
@@ -45,6 +57,10 @@ run "both_functions_are_accepted" {
 
 run "the_greatest_thresholds_are_accepted" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     thresholds = { errors_percent = 100, duration_percent = 100, rejected_age_days = 13, silent_hours = 24 }
@@ -54,6 +70,10 @@ run "the_greatest_thresholds_are_accepted" {
 run "the_least_thresholds_are_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     thresholds = { errors_percent = 0.1, throttles = 1, dead_letters = 1, queue_age_seconds = 1, rejected_age_days = 1, silent_hours = 1 }
   }
@@ -61,6 +81,10 @@ run "the_least_thresholds_are_accepted" {
 
 run "a_namespace_with_a_slash_is_accepted" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     metrics_namespace = "Shop/Events"
@@ -70,6 +94,10 @@ run "a_namespace_with_a_slash_is_accepted" {
 run "an_address_of_operations_is_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     operations_url = "https://wiki/operations"
   }
@@ -77,6 +105,10 @@ run "an_address_of_operations_is_accepted" {
 
 run "recommendation_failed_percent_of_0_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     thresholds = { recommendation_failed_percent = 0 }
@@ -88,6 +120,10 @@ run "recommendation_failed_percent_of_0_is_refused" {
 run "write_back_failed_percent_of_0_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     thresholds = { write_back_failed_percent = 0 }
   }
@@ -97,6 +133,10 @@ run "write_back_failed_percent_of_0_is_refused" {
 
 run "throttles_of_0_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     thresholds = { throttles = 0 }
@@ -108,6 +148,10 @@ run "throttles_of_0_is_refused" {
 run "dead_letters_of_0_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     thresholds = { dead_letters = 0 }
   }
@@ -117,6 +161,10 @@ run "dead_letters_of_0_is_refused" {
 
 run "queue_age_seconds_of_0_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     thresholds = { queue_age_seconds = 0 }
@@ -128,6 +176,10 @@ run "queue_age_seconds_of_0_is_refused" {
 run "rejected_age_days_of_0_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     thresholds = { rejected_age_days = 0 }
   }
@@ -137,6 +189,10 @@ run "rejected_age_days_of_0_is_refused" {
 
 run "silent_hours_of_0_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     thresholds = { silent_hours = 0 }
@@ -148,6 +204,10 @@ run "silent_hours_of_0_is_refused" {
 run "a_percent_of_101_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     thresholds = { errors_percent = 101 }
   }
@@ -157,6 +217,10 @@ run "a_percent_of_101_is_refused" {
 
 run "an_age_of_14_days_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     thresholds = { rejected_age_days = 14 }
@@ -168,6 +232,10 @@ run "an_age_of_14_days_is_refused" {
 run "a_silence_of_25_hours_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     thresholds = { silent_hours = 25 }
   }
@@ -178,6 +246,10 @@ run "a_silence_of_25_hours_is_refused" {
 run "a_silence_of_half_an_hour_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     thresholds = { silent_hours = 0.5 }
   }
@@ -187,6 +259,10 @@ run "a_silence_of_half_an_hour_is_refused" {
 
 run "refuses_several_at_once_1" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a name that is empty is refused
@@ -233,6 +309,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name of 21 characters is refused
     name = "abcdefghij0123456789x"
@@ -258,6 +338,10 @@ run "refuses_several_at_once_2" {
 run "refuses_several_at_once_3" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name that ends in a hyphen is refused
     name = "shop-"
@@ -278,6 +362,10 @@ run "refuses_several_at_once_3" {
 
 run "refuses_several_at_once_4" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a time out of 901 seconds is refused

@@ -257,6 +257,10 @@ run "the_longest_name_and_a_boundary_of_aws_are_accepted" {
 run "refuses_several_at_once_1" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name of 21 characters is refused
     name = "abcdefghij-klmnopqrst"
@@ -286,6 +290,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name that ends with a hyphen is refused
     name = "shop-"
@@ -306,6 +314,10 @@ run "refuses_several_at_once_2" {
 
 run "refuses_several_at_once_3" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a name in upper case is refused

@@ -65,6 +65,10 @@ run "accepts_one_dataset_without_a_prefix" {
 run "refuses_the_users_dataset_as_items" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     personalize = { items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS" }
   }
@@ -158,6 +162,10 @@ run "accepts_ten_copies" {
 run "refuses_several_at_once_1" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # refuses a name of 21 characters
     name = "a23456789012345678901"
@@ -231,6 +239,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # refuses a name in capitals
     name = "Shop"
@@ -288,6 +300,10 @@ run "refuses_several_at_once_2" {
 run "refuses_several_at_once_3" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # refuses a name that ends with a hyphen
     name = "shop-"
@@ -308,6 +324,10 @@ run "refuses_several_at_once_3" {
 
 run "refuses_several_at_once_4" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # refuses the items dataset as users

@@ -32,6 +32,10 @@ variables {
 run "a_name_of_1_character_is_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     name = "s"
   }
@@ -39,6 +43,10 @@ run "a_name_of_1_character_is_accepted" {
 
 run "a_name_of_20_characters_is_accepted" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     name = "abcdefghij0123456-89"
@@ -48,6 +56,10 @@ run "a_name_of_20_characters_is_accepted" {
 run "a_rate_of_one_day_is_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     schedule = { expression = "rate(1 day)" }
   }
@@ -55,6 +67,10 @@ run "a_rate_of_one_day_is_accepted" {
 
 run "a_time_zone_of_three_parts_is_accepted" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     schedule = { expression = "rate(12 hours)", time_zone = "America/Argentina/Buenos_Aires" }
@@ -64,6 +80,10 @@ run "a_time_zone_of_three_parts_is_accepted" {
 run "an_unload_with_the_role_is_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     export = { redshift = { workgroup_name = "w", database = "d", unload_role_arn = "arn:aws:iam::123456789012:role/unload", statements = ["select 1", "unload ('select 1') to 's3://b/' iam_role 'arn:aws:iam::123456789012:role/unload'"] } }
   }
@@ -71,6 +91,10 @@ run "an_unload_with_the_role_is_accepted" {
 
 run "forty_statements_are_accepted" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     export = { redshift = { workgroup_name = "w", database = "d", statements = [for n in range(40) : "select ${n}"] } }
@@ -80,6 +104,10 @@ run "forty_statements_are_accepted" {
 run "all_three_datasets_are_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     imports = { for d in ["interactions", "users", "items"] : d => { location = "s3://bucket/${d}/" } }
   }
@@ -88,6 +116,10 @@ run "all_three_datasets_are_accepted" {
 run "a_location_of_256_characters_is_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     imports = { users = { location = "s3://bucket/${join("", [for n in range(243) : "x"])}/" } }
   }
@@ -95,6 +127,10 @@ run "a_location_of_256_characters_is_accepted" {
 
 run "the_ends_of_all_ranges_are_accepted" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     poll_seconds       = 3600
@@ -106,6 +142,10 @@ run "the_ends_of_all_ranges_are_accepted" {
 run "the_beginnings_of_all_ranges_are_accepted" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     poll_seconds       = 1
     timeout_seconds    = 300
@@ -115,6 +155,10 @@ run "the_beginnings_of_all_ranges_are_accepted" {
 
 run "a_cluster_with_two_logins_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     export = { redshift = { cluster_identifier = "c", secret_arn = "s", db_user = "u", database = "d", statements = ["select 1"] } }
@@ -126,6 +170,10 @@ run "a_cluster_with_two_logins_is_refused" {
 run "a_workgroup_with_a_database_user_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     export = { redshift = { workgroup_name = "w", db_user = "u", database = "d", statements = ["select 1"] } }
   }
@@ -135,6 +183,10 @@ run "a_workgroup_with_a_database_user_is_refused" {
 
 run "no_statement_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     export = { redshift = { workgroup_name = "w", database = "d", statements = [] } }
@@ -146,6 +198,10 @@ run "no_statement_is_refused" {
 run "forty_one_statements_are_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     export = { redshift = { workgroup_name = "w", database = "d", statements = [for n in range(41) : "select ${n}"] } }
   }
@@ -155,6 +211,10 @@ run "forty_one_statements_are_refused" {
 
 run "a_statement_with_a_key_is_refused" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     export = { redshift = { workgroup_name = "w", database = "d", statements = ["unload ('select 1') to 's3://b/' access_key_id 'x'"] } }
@@ -166,6 +226,10 @@ run "a_statement_with_a_key_is_refused" {
 run "an_unload_without_the_role_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     export = { redshift = { workgroup_name = "w", database = "d", unload_role_arn = "arn:aws:iam::123456789012:role/unload", statements = ["unload ('select 1') to 's3://b/' iam_role default"] } }
   }
@@ -175,6 +239,10 @@ run "an_unload_without_the_role_is_refused" {
 
 run "refuses_several_at_once_1" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a name that is empty is refused
@@ -229,6 +297,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name of 21 characters is refused
     name = "abcdefghij0123456789x"
@@ -262,6 +334,10 @@ run "refuses_several_at_once_2" {
 run "refuses_several_at_once_3" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name that ends in a hyphen is refused
     name = "shop-"
@@ -291,6 +367,10 @@ run "refuses_several_at_once_3" {
 run "refuses_several_at_once_4" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name that begins with a digit is refused
     name = "1shop"
@@ -311,6 +391,10 @@ run "refuses_several_at_once_4" {
 
 run "refuses_several_at_once_5" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a cluster without a login is refused

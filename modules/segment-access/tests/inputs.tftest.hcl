@@ -37,6 +37,10 @@ run "accepts_a_function_without_an_alias" {
 run "refuses_no_external_id" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     external_ids = []
   }
@@ -46,6 +50,10 @@ run "refuses_no_external_id" {
 
 run "refuses_an_empty_external_id" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     external_ids = [""]
@@ -57,6 +65,10 @@ run "refuses_an_empty_external_id" {
 run "refuses_an_external_id_in_brackets" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     external_ids = ["<workspace>"]
   }
@@ -66,6 +78,10 @@ run "refuses_an_external_id_in_brackets" {
 
 run "refuses_an_external_id_with_a_blank" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     external_ids = ["my workspace"]
@@ -77,6 +93,10 @@ run "refuses_an_external_id_with_a_blank" {
 run "refuses_an_external_id_of_one_character" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     external_ids = ["4"]
   }
@@ -86,6 +106,10 @@ run "refuses_an_external_id_of_one_character" {
 
 run "refuses_an_external_id_of_1225_characters" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     external_ids = [replace(format("%1225s", "4"), " ", "4")]
@@ -110,6 +134,10 @@ run "accepts_external_ids_of_every_kind" {
 run "refuses_the_placeholder_changeme" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     external_ids = ["4aJ2kQ9x", "changeme"]
   }
@@ -119,6 +147,10 @@ run "refuses_the_placeholder_changeme" {
 
 run "refuses_the_placeholder_change_me_in_capitals" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     external_ids = ["4aJ2kQ9x", "CHANGE_ME"]
@@ -130,6 +162,10 @@ run "refuses_the_placeholder_change_me_in_capitals" {
 run "refuses_the_placeholder_external_id" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     external_ids = ["4aJ2kQ9x", "external_id"]
   }
@@ -139,6 +175,10 @@ run "refuses_the_placeholder_external_id" {
 
 run "refuses_the_placeholder_your_workspace_id" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     external_ids = ["4aJ2kQ9x", "your-workspace-id"]
@@ -150,6 +190,10 @@ run "refuses_the_placeholder_your_workspace_id" {
 run "refuses_the_placeholder_your_workspace_id_in_capitals" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     external_ids = ["4aJ2kQ9x", "YOUR_WORKSPACE_ID"]
   }
@@ -159,6 +203,10 @@ run "refuses_the_placeholder_your_workspace_id_in_capitals" {
 
 run "refuses_the_placeholder_xxx" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     external_ids = ["4aJ2kQ9x", "xxx"]
@@ -170,6 +218,10 @@ run "refuses_the_placeholder_xxx" {
 run "refuses_the_placeholder_example" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     external_ids = ["4aJ2kQ9x", "example"]
   }
@@ -179,6 +231,10 @@ run "refuses_the_placeholder_example" {
 
 run "refuses_the_placeholder_123456" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     external_ids = ["4aJ2kQ9x", "123456"]
@@ -190,6 +246,10 @@ run "refuses_the_placeholder_123456" {
 run "refuses_the_placeholder_placeholder" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     external_ids = ["4aJ2kQ9x", "placeholder"]
   }
@@ -199,6 +259,10 @@ run "refuses_the_placeholder_placeholder" {
 
 run "refuses_the_placeholder_workspace_id" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     external_ids = ["4aJ2kQ9x", "workspace_id"]
@@ -236,6 +300,10 @@ run "accepts_other_principals" {
 run "refuses_an_empty_prefix" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     logs = { bucket = "shop-logs", prefix = "" }
   }
@@ -245,6 +313,10 @@ run "refuses_an_empty_prefix" {
 
 run "refuses_an_alias_for_the_key" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     logs = { bucket = "shop-logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:alias/shop" }
@@ -256,6 +328,10 @@ run "refuses_an_alias_for_the_key" {
 run "refuses_no_principal_for_the_logs" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     logs = { bucket = "shop-logs", prefix = "segment-logs/", principal_arns = [] }
   }
@@ -266,6 +342,10 @@ run "refuses_no_principal_for_the_logs" {
 run "refuses_a_whole_account_as_principal_for_the_logs" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     logs = { bucket = "shop-logs", prefix = "segment-logs/", principal_arns = ["arn:aws:iam::595280932656:root"] }
   }
@@ -275,6 +355,10 @@ run "refuses_a_whole_account_as_principal_for_the_logs" {
 
 run "refuses_several_at_once_1" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # refuses a name of 21 characters
@@ -305,6 +389,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # refuses a name in capitals
     name = "Shop"
@@ -329,6 +417,10 @@ run "refuses_several_at_once_2" {
 
 run "refuses_several_at_once_3" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # refuses a name that ends with a hyphen

@@ -856,6 +856,10 @@ run "a_mapping_is_measured_in_bytes_and_not_in_characters" {
 run "a_negative_overlap_is_refused" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     window = { overlap_days = -1 }
   }
@@ -865,6 +869,10 @@ run "a_negative_overlap_is_refused" {
 
 run "refuses_several_at_once_1" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a name of 21 characters is refused
@@ -935,6 +943,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     # a name that ends with a hyphen is refused
     name = "shop-"
@@ -983,6 +995,10 @@ run "refuses_several_at_once_2" {
 
 run "refuses_several_at_once_3" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     # a name in upper case is refused

@@ -146,6 +146,10 @@ run "lets_the_integration_in_when_it_is_known" {
 run "refuses_statements_of_another_mapping" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     event_mapping = { sha256 = "1111111111111111111111111111111111111111111111111111111111111111" }
     redshift      = { schema = "shop", sql_path = "tests/sql/redshift.sql" }
@@ -157,6 +161,10 @@ run "refuses_statements_of_another_mapping" {
 
 run "refuses_a_file_that_is_not_there" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     redshift  = { schema = "shop", sql_path = "tests/sql/none.sql" }
@@ -180,6 +188,10 @@ run "refuses_a_blank_that_stays" {
 run "refuses_several_at_once_1" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     name                     = "Shop"
     output                   = { bucket = "s3://shop-data", prefix = "transformed/" }
@@ -194,6 +206,10 @@ run "refuses_several_at_once_1" {
 run "refuses_several_at_once_2" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     name      = "shop-"
     output    = { bucket = "shop-data", prefix = "/transformed" }
@@ -207,6 +223,10 @@ run "refuses_several_at_once_2" {
 run "refuses_several_at_once_3" {
   command = plan
 
+  module {
+    source = "./tests/inputs"
+  }
+
   variables {
     output    = { bucket = "shop-data", prefix = "transformed/", kms_key_arn = "alias/shop" }
     snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "PERSONALIZE", trust = { user_arn = "999999999999", external_id = "ABC_SFCRole=2_x" } }
@@ -217,6 +237,10 @@ run "refuses_several_at_once_3" {
 
 run "refuses_several_at_once_4" {
   command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
 
   variables {
     snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "PERSONALIZE", trust = { user_arn = "arn:aws:iam::999999999999:user/snow", external_id = "<id>" } }
