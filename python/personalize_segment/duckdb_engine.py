@@ -7,7 +7,8 @@ not of the history; what must be known of all of them (rule 9) is settled at the
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,8 @@ from .suppression import COLUMN, SUPPRESSED, SuppressionList
 
 #: Interactions whose repeats are looked for at a time, and that go sorted into one CSV part.
 SLICE_ROWS = 1_000_000
+#: Fewer interactions than this stay together, though a core has nothing to do then.
+PART_ROWS = 100_000
 
 #: The blame of a candidate whose user is suppressed: those of the compiler count from 1.
 _SUPPRESSED = -1
@@ -53,6 +56,8 @@ class Engine:
         connection = duckdb.connect(":memory:")
         connection.execute(f"SET memory_limit = {literal(memory)}")
         connection.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
+        # Statements run side by side; with more threads for one they would only wait for each other.
+        connection.execute("SET threads = 1")
         # Rows are sorted in the end: files are read side by side, in no order to rely on.
         connection.execute("SET preserve_insertion_order = false")
         # It makes a join of every IN (…), and has nothing to gain: ours are short lists of events.
@@ -79,10 +84,6 @@ class Engine:
     def close(self) -> None:
         """Let go of the connection and what it holds in memory."""
         self.connection.close()
-
-    def threads(self, number: int) -> None:
-        """Let each statement run on `number` threads."""
-        self.connection.execute(f"SET threads = {number}")
 
     def take(self, batch: Sequence[Fetched], report: Report, *, old: bool) -> None:
         """Keep the rows of some files and count what they hold.
@@ -126,12 +127,12 @@ class Engine:
     def _take_profiles(self, dataset: Dataset, report: Report) -> None:
         """Rule 9 for users and items: keep the latest row of each id, of equal ones the greatest by text."""
         candidates, blames = self._candidates(dataset)
-        texts = ", ".join(f"c{i} := {text}" for i, text in enumerate(sql.sort_text(dataset)))
+        texts = ", ".join(f"c{i} := {text}" for i, text in enumerate(sql.sort_text(dataset)) if i)
         latest = (
             f"max(struct_pack(seconds := COALESCE(seconds, {_NEVER}),"
             f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, {texts})) AS latest"
         )
-        self._keep(dataset, f"SELECT {latest} FROM ({candidates}) WHERE blame = 0 GROUP BY c0")
+        self._keep(dataset, f"SELECT c0, {latest} FROM ({candidates}) WHERE blame = 0 GROUP BY c0")
         self._count(dataset, blames, f"({candidates})", report)
 
     def _candidates(self, dataset: Dataset) -> tuple[str, list[sql.Blame]]:
@@ -172,28 +173,37 @@ class Engine:
                 # What of these is not written in the end repeats or precedes another row.
                 count.deduplicated += number
 
-    def write(self, dataset: Dataset, report: Report) -> None:
-        """Write the CSV parts of one dataset to a folder of its name, and count its rows."""
-        folder = self.folder / dataset.name
-        folder.mkdir()
-        count = report.datasets[dataset.name]
-        interactions = dataset.name == "interactions"
-        selects = self._interactions(dataset, report) if interactions else [self._profiles(dataset)]
-        for number, select in enumerate(selects):
-            part = folder / f"part-{number:05}.csv"
-            (written,) = self._one(f"COPY ({select}) TO {literal(str(part))} (FORMAT csv, HEADER)")
-            if not written:
+    def write(self, report: Report, workers: int) -> None:
+        """Write the CSV parts of all datasets, each to a folder of its name, and count their rows."""
+        selects = []
+        for dataset in self.compiler.datasets:
+            (self.folder / dataset.name).mkdir()
+            interactions = dataset.name == "interactions"
+            parts = self._interactions(dataset, report, workers) if interactions else [self._profiles(dataset)]
+            selects += [(dataset, number, select) for number, select in enumerate(parts)]
+
+        def copy(dataset: Dataset, number: int, select: str) -> tuple[Dataset, int]:
+            part = self.folder / dataset.name / f"part-{number:05}.csv"
+            with closing(self.connection.cursor()) as cursor:
+                ((rows,),) = cursor.execute(f"COPY ({select}) TO {literal(str(part))} (FORMAT csv, HEADER)").fetchall()
+            if not rows:
                 part.unlink()
-            count.rows += written
-        count.deduplicated -= count.rows
+            return dataset, rows
+
+        with ThreadPoolExecutor(workers) as pool:
+            for written in [pool.submit(copy, *part) for part in selects]:
+                dataset, rows = written.result()
+                report.datasets[dataset.name].rows += rows
+        for count in report.datasets.values():
+            count.deduplicated -= count.rows
 
     def _profiles(self, dataset: Dataset) -> str:
         """Return the SELECT of the latest row of each user or item."""
-        names = sql.header(dataset, "nullif(latest.c{}, '')")
-        latest = f"SELECT max(latest) AS latest FROM {self._kept(dataset)} GROUP BY latest.c0"
-        return f"SELECT {names} FROM ({latest}) ORDER BY latest.c0"
+        latest = f"SELECT c0, unnest(max(latest)) FROM {self._kept(dataset)} GROUP BY c0"
+        names = sql.header(dataset, "nullif(c{}, '')")
+        return f"SELECT {names} FROM ({latest}) ORDER BY c0"
 
-    def _interactions(self, dataset: Dataset, report: Report) -> list[str]:
+    def _interactions(self, dataset: Dataset, report: Report, workers: int) -> list[str]:
         """Return a SELECT for each part: by time, and each interaction once (rule 9).
 
         Only rows that share a hash are compared, and hashes are counted in slices, so that
@@ -203,7 +213,7 @@ class Engine:
         _, blames = self.compiler.candidates(dataset, "events")
         self._count(dataset, blames, f"{kept} WHERE NOT old", report)
         (rows,) = self._one(f"SELECT count(*) FROM {kept}")
-        slices = rows // SLICE_ROWS + 1
+        slices = max(rows // SLICE_ROWS + 1, min(rows // PART_ROWS + 1, workers))
         self.connection.execute("CREATE TABLE twins (twin UBIGINT)")
         for piece in range(slices):
             self.connection.execute(

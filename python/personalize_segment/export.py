@@ -66,8 +66,7 @@ def export(
         closing(Engine.start(mapping, work, memory, suppressed)) as engine,
     ):
         _read(engine, mapping, s3, files, report, progress)
-        for dataset in mapping.datasets:
-            engine.write(dataset, report)
+        engine.write(report, os.cpu_count() or 1)
         if not any(one.rows for one in report.datasets.values()):
             raise EmptyError(tree, f"gave no row: {report.summary()}", _COMPARE)
         (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
@@ -89,8 +88,6 @@ def _read(
     size = min(BATCH_BYTES, total // (2 * workers) + 1)
     batches = [(True, one) for one in _batches(files.overlap, size)]
     batches += [(False, one) for one in _batches(files.inside, size)]
-    # Each worker has one thread of DuckDB's; more would only wait for each other.
-    engine.threads(1)
     free: Queue[Engine] = Queue()
     for _ in range(workers):
         free.put(engine.beside())
@@ -128,7 +125,6 @@ def _read(
             pool.shutdown(cancel_futures=True)
             for worker in list(free.queue):
                 worker.close()
-    engine.threads(workers)
 
 
 def _batches(files: Sequence[LogFile], size: int) -> Iterator[list[LogFile]]:
