@@ -51,7 +51,10 @@ PART_ROWS = 250_000
 
 #: Without Glue. Python does most of the work, so the JVM's second compiler takes more time than it gives, and
 #: a UI is seldom looked at.
-PLAIN: dict[str, Any] = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1", "spark.ui.enabled": "false"}
+PLAIN: dict[str, Any] = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC",
+    "spark.ui.enabled": "false",
+}
 
 Item = tuple[str, str, str]
 

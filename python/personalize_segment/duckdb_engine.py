@@ -175,12 +175,6 @@ class Engine:
 
     def write(self, report: Report, workers: int) -> None:
         """Write the CSV parts of all datasets, each to a folder of its name, and count their rows."""
-        selects = []
-        for dataset in self.compiler.datasets:
-            (self.folder / dataset.name).mkdir()
-            interactions = dataset.name == "interactions"
-            parts = self._interactions(dataset, report, workers) if interactions else [self._profiles(dataset)]
-            selects += [(dataset, number, select) for number, select in enumerate(parts)]
 
         def copy(dataset: Dataset, number: int, select: str) -> tuple[Dataset, int]:
             part = self.folder / dataset.name / f"part-{number:05}.csv"
@@ -190,8 +184,23 @@ class Engine:
                 part.unlink()
             return dataset, rows
 
+        def count_interactions(dataset: Dataset) -> None:
+            with closing(self.beside()) as beside:
+                _, blames = self.compiler.candidates(dataset, "events")
+                beside._count(dataset, blames, f"{self._kept(dataset)} WHERE NOT old", report)
+
         with ThreadPoolExecutor(workers) as pool:
-            for written in [pool.submit(copy, *part) for part in selects]:
+            waiting = []
+            for dataset in self.compiler.datasets:
+                (self.folder / dataset.name).mkdir()
+                if dataset.name == "interactions":
+                    counting = pool.submit(count_interactions, dataset)
+                    selects = self._interactions(dataset, workers)
+                else:
+                    selects = [self._profiles(dataset)]
+                waiting += [pool.submit(copy, dataset, number, select) for number, select in enumerate(selects)]
+            counting.result()
+            for written in waiting:
                 dataset, rows = written.result()
                 report.datasets[dataset.name].rows += rows
         for count in report.datasets.values():
@@ -203,21 +212,20 @@ class Engine:
         names = sql.header(dataset, "nullif(c{}, '')")
         return f"SELECT {names} FROM ({latest}) ORDER BY c0"
 
-    def _interactions(self, dataset: Dataset, report: Report, workers: int) -> list[str]:
+    def _interactions(self, dataset: Dataset, workers: int) -> list[str]:
         """Return a SELECT for each part: by time, and each interaction once (rule 9).
 
         Only rows that share a hash are compared, and hashes are counted in slices, so that
         memory holds a part of the hashes instead of every messageId.
         """
         kept = self._kept(dataset)
-        _, blames = self.compiler.candidates(dataset, "events")
-        self._count(dataset, blames, f"{kept} WHERE NOT old", report)
         (rows,) = self._one(f"SELECT count(*) FROM {kept}")
-        slices = max(rows // SLICE_ROWS + 1, min(rows // PART_ROWS + 1, workers))
+        slices = rows // SLICE_ROWS + 1
+        parts = max(slices, min(rows // PART_ROWS + 1, workers))
         self.connection.execute("CREATE TABLE twins (twin UBIGINT)")
-        for piece in range(slices):
+        for slice_ in range(slices):
             self.connection.execute(
-                f"INSERT INTO twins SELECT twin FROM {kept} WHERE blame = 0 AND twin % {slices} = {piece}"
+                f"INSERT INTO twins SELECT twin FROM {kept} WHERE blame = 0 AND twin % {slices} = {slice_}"
                 " GROUP BY twin HAVING count(*) > 1"
             )
         texts = ", ".join(sql.sort_text(dataset))
@@ -226,7 +234,7 @@ class Engine:
             f" QUALIFY row_number() OVER (PARTITION BY message, element ORDER BY old DESC, {texts}) = 1"
         )
         time = f"c{[one.name for one in dataset.columns].index('TIMESTAMP')}"
-        cuts = [number / slices for number in range(1, slices)]
+        cuts = [number / parts for number in range(1, parts)]
         times = self._one(f"SELECT quantile_disc({time}, {cuts}) FROM {kept} WHERE blame = 0")[0] if cuts else []
         selects = []
         for low, high in pairwise([None, *(times or []), None]):

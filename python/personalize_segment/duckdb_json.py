@@ -37,7 +37,9 @@ CREATE OR REPLACE TEMP MACRO as_timestamp(x) AS  -- rule 4: without its fraction
     CASE WHEN NOT regexp_full_match(x, '"{_INSTANT}"') THEN NULL
          WHEN ends_with(x, 'Z"') THEN epoch_ms(TRY_CAST(substring(x, 2, 19) AS TIMESTAMP)) // 1000
          ELSE epoch_ms(TRY_CAST(regexp_replace(replace(x, '"', ''), '[.,][0-9]+', '') AS TIMESTAMPTZ)) // 1000 END;
-CREATE OR REPLACE TEMP MACRO as_fraction(x) AS regexp_extract(x, '[.,]([0-9]+)', 1);
+CREATE OR REPLACE TEMP MACRO as_fraction(x) AS  -- of an instant; with the quotes 26 characters are milliseconds and Z
+    CASE WHEN strlen(x) = 26 AND ends_with(x, 'Z"') THEN substring(x, 22, 3)
+         ELSE regexp_extract(x, '[.,]([0-9]+)', 1) END;
 CREATE OR REPLACE TEMP MACRO as_double(x) AS  -- rule 5
     CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END;
 CREATE OR REPLACE TEMP MACRO as_float(x) AS CASE WHEN abs(as_double(x)) <= {MAX_FLOAT} THEN as_double(x) END;

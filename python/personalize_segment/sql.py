@@ -16,6 +16,10 @@ from .rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK, WRITE_BAC
 Value = tuple[str, tuple[Path, ...]]
 
 
+#: What orders the rows of a user or an item (rule 9).
+_WHEN: Value = ("timestamp", (Path(("timestamp",)),))
+
+
 @dataclass(frozen=True, slots=True)
 class Blame:
     """Why a candidate is refused: `field` and `reason` as in `rows.Reason`."""
@@ -40,6 +44,8 @@ class Compiler:
                 event = self._number[rule.call, rule.name]
                 if rule.each:
                     self._arrays[rule.each].add(event)
+                if dataset.name != "interactions":
+                    self._values[_WHEN].add(event)
                 for column, source in zip(dataset.columns, rule.sources, strict=True):
                     if isinstance(source, Source):
                         for value in _values(column, source):
@@ -131,7 +137,7 @@ FROM valued"""
                 present = _by_event([(n, self._junk(column, one, pieces)) for n, one in needed])
                 test = f"{name} IS NULL" + ("" if needed == several else f" AND {self._among({n for n, _ in needed})}")
                 blame(test, column.name, (present, NOT_IN_DOMAIN[column.type]), ("true", MISSING))
-        order = ", as_timestamp(stamp) AS seconds, as_fraction(stamp) AS fraction"
+        order = f", value{self._place(*_WHEN)} AS seconds, as_fraction(stamp) AS fraction"
         if dataset.name == "interactions":
             blame("message IS NULL", "messageId", ("has_message", NOT_IN_DOMAIN["string"]), ("true", MISSING))
             order = ""
