@@ -27,7 +27,7 @@ package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 add
 
 # One process more than cores, since what applies Terraform mostly waits.
 test: setup  ## All tests (ARGS=… for pytest)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup checkov  ## Style, types, policies, and that generated files are current
 	$(BIN)/ruff check .

@@ -21,12 +21,28 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
+LONGEST = (
+    "test_modules.py",
+    "test_examples.py",
+    "test_docs.py",
+    "test_demo.py",
+    "test_plan_refusals.py",
+    "test_refresh.py",
+)
+
 _numbers = count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what PySpark leaves behind: its sockets to the JVM are closed by the garbage collector."""
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.socket .*'127\.0\.0\.1':ResourceWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, mostly waiting for Terraform, so that none of them ends alone."""
+    items.sort(
+        key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
+    )
 
 
 def java_environment() -> dict[str, str]:
