@@ -190,19 +190,23 @@ class Engine:
                 beside._count(dataset, blames, f"{self._kept(dataset)} WHERE NOT old", report)
 
         with ThreadPoolExecutor(workers) as pool:
-            waiting = []
-            for dataset in self.compiler.datasets:
-                (self.folder / dataset.name).mkdir()
-                if dataset.name == "interactions":
-                    counting = pool.submit(count_interactions, dataset)
-                    selects = self._interactions(dataset, workers)
-                else:
-                    selects = [self._profiles(dataset)]
-                waiting += [pool.submit(copy, dataset, number, select) for number, select in enumerate(selects)]
-            counting.result()
-            for written in waiting:
-                dataset, rows = written.result()
-                report.datasets[dataset.name].rows += rows
+            try:
+                waiting = []
+                for dataset in self.compiler.datasets:
+                    (self.folder / dataset.name).mkdir()
+                    if dataset.name == "interactions":
+                        counting = pool.submit(count_interactions, dataset)
+                        selects = self._interactions(dataset, workers)
+                    else:
+                        selects = [self._profiles(dataset)]
+                    waiting += [pool.submit(copy, dataset, number, select) for number, select in enumerate(selects)]
+                counting.result()
+                for written in waiting:
+                    dataset, rows = written.result()
+                    report.datasets[dataset.name].rows += rows
+            finally:
+                # After an error, or Ctrl-C, the parts that wait are of no use.
+                pool.shutdown(cancel_futures=True)
         for count in report.datasets.values():
             count.deduplicated -= count.rows
 
