@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from personalize_segment.errors import UnloadError
-from personalize_segment.unload.failures import one_line, remedy
+from personalize_segment.unload.failures import REDSHIFT, SNOWFLAKE, one_line, remedy
 from personalize_segment.unload.run import Look, Outcome, Pace, Value, Written, columns, unload
 from personalize_segment.warehouse import Statement
 
@@ -17,13 +17,18 @@ COUNTS = Statement("users", "counts", "SELECT users")
 
 
 class Scripted:
-    """An engine that gives `looks`, and does `on_submit` while a query starts."""
+    """An engine that gives `looks`, and does `on_prepare` and `on_submit` before and while a query starts."""
 
     place = "Test"
 
-    def __init__(self, *looks: Look, on_submit: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        *looks: Look,
+        on_submit: Callable[[], object] = lambda: None,
+        on_prepare: Callable[[], object] = lambda: None,
+    ) -> None:
         self.looks = list(looks) or [Look("DONE", True)]
-        self.on_submit = on_submit
+        self.on_submit, self.on_prepare = on_submit, on_prepare
         self.ran: list[str] = []
         self.cancelled: list[str] = []
         self.rows: list[dict[str, Value]] | None = None
@@ -32,6 +37,10 @@ class Scripted:
         """Take all but `TOO LONG`."""
         if "TOO LONG" in statement.sql:
             raise UnloadError(statement.dataset, "too long", "Shorten it")
+
+    def prepare(self, setup: Sequence[str]) -> None:  # noqa: ARG002 - each query has its own
+        """Do `on_prepare`."""
+        self.on_prepare()
 
     def submit(self, setup: Sequence[str], statement: Statement) -> str:
         """Note what is run, and name it by its number."""
@@ -56,6 +65,10 @@ class Scripted:
         """Note it."""
         self.cancelled.append(query)
         return "was cancelled"
+
+    def remedy(self, reason: str) -> str:
+        """Return what to do in Redshift."""
+        return remedy(reason, REDSHIFT)
 
 
 def test_unloads_run_before_counts_and_each_is_told() -> None:
@@ -129,6 +142,17 @@ def test_ctrl_c_while_a_query_starts_waits_for_its_id_and_cancels_it() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_while_a_session_is_set_up_is_not_held_back() -> None:
+    def press() -> None:
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("the set-up went on")
+
+    engine = Scripted(on_prepare=press)
+    with pytest.raises(KeyboardInterrupt):
+        unload(engine, [USERS], Pace())
+    assert engine.ran == engine.cancelled == []
+
+
 def test_a_query_that_did_not_start_is_not_cancelled() -> None:
     def refuse() -> None:
         raise UnloadError("Test", "refused", "Ask again")
@@ -160,5 +184,48 @@ def test_it_runs_in_any_thread() -> None:
 
 def test_remedies_are_instructions_and_reasons_one_line() -> None:
     assert one_line("ERROR: no\n  Detail:  x. ") == "ERROR: no Detail: x"
-    assert remedy("S3ServiceException: the integration") != remedy("the integration")
-    assert remedy("something else").startswith("Look the query up")
+    assert remedy("something else", REDSHIFT).startswith("Look the query up")
+
+
+DENIED = "S3ServiceException:Access Denied,Status 403,Error AccessDenied"
+PLACE = "s3://training/warehouse/integration/stage/region/"
+
+
+@pytest.mark.parametrize(
+    ("said", "begins"),
+    [
+        pytest.param(f"{DENIED} {PLACE}", "Give the role s3:PutObject", id="denied"),
+        pytest.param(
+            f"S3ServiceException:The S3 bucket addressed by the query is in a different region from this cluster.,"
+            f"Status 301,Error PermanentRedirect {PLACE}",
+            "Name the bucket's region with --bucket-region",
+            id="another region",
+        ),
+        pytest.param(
+            "S3ServiceException:The bucket you are attempting to access must be addressed using the specified endpoint",
+            "Name the bucket's region with --bucket-region",
+            id="another region, as S3 says it",
+        ),
+        pytest.param(f"out of memory, {PLACE}", "Look the query up", id="anything else"),
+    ],
+)
+def test_redshift_s_failures_are_told_by_whole_phrases(said: str, begins: str) -> None:
+    assert remedy(said, REDSHIFT).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("said", "begins"),
+    [
+        pytest.param(f"Failure using stage area {PLACE}. Cause: [Access Denied]", "Give the role", id="denied"),
+        pytest.param("Integration 'A' does not exist or not authorized.", "Run the set-up", id="no integration"),
+        pytest.param("Integration 'A' associated with the stage 'B' cannot be found.", "Run the set-up", id="gone"),
+        pytest.param("Insufficient privileges to operate on integration 'A'", "Run the set-up", id="not granted"),
+        pytest.param("Stage 'A.B.C' does not exist or not authorized.", "Give your role a schema", id="no stage"),
+        pytest.param("Cannot perform CREATE STAGE. This session does not have a current database.", "Give", id="none"),
+        pytest.param("Warehouse 'W' cannot be resumed because of a monitor", "Name a running warehouse", id="off"),
+        pytest.param("Object 'SHOP.WAREHOUSE' does not exist or not authorized.", "Leave --columns out", id="table"),
+        pytest.param(f"Numeric value 'x' is not recognized, {PLACE}", "Look the query up", id="anything else"),
+    ],
+)
+def test_snowflake_s_failures_are_told_by_whole_phrases(said: str, begins: str) -> None:
+    assert remedy(said, SNOWFLAKE).startswith(begins)

@@ -144,6 +144,12 @@ def test_settings_of_the_session_are_in_every_batch(data_api: RedshiftData) -> N
             "Give the role s3:PutObject",
             id="the bucket is denied",
         ),
+        pytest.param(
+            "ERROR: S3ServiceException:The S3 bucket addressed by the query is in a different region from this cluster"
+            ".,Status 301,Error PermanentRedirect,Rid X",
+            "Name the bucket's region with --bucket-region",
+            id="the bucket is elsewhere",
+        ),
         pytest.param('ERROR: relation "shop.order_updated" does not exist', "Leave --columns out", id="no such table"),
         pytest.param('ERROR: column "sku" does not exist in t', "Leave --columns out", id="no such column"),
         pytest.param("ERROR: permission denied for schema shop", "Grant usage of the schema", id="no right to read"),

@@ -121,7 +121,7 @@ def test_a_failure_is_one_line_with_a_remedy_and_what_is_whole(server: Snowflake
 
 def test_a_setting_that_is_refused_is_one_line(server: SnowflakeServer) -> None:
     server.failures["TIMEZONE"] = "invalid value\n'UTC'."
-    with pytest.raises(UnloadError, match=r"^interactions in Snowflake acme/SEGMENT: invalid value 'UTC'; written in"):
+    with pytest.raises(UnloadError, match=r"^set-up in Snowflake acme/SEGMENT: invalid value 'UTC'; written in"):
         _run(UTC, *STATEMENTS)
 
 

@@ -1,7 +1,9 @@
 """Why warehouses are known to refuse a statement, and what to do about it."""
 
+import re
+from collections.abc import Sequence
+
 _COLUMNS = "Leave --columns out, or save them anew: the warehouse hasn't, or doesn't show you, what they name"
-_SIZE = "Name fewer schemas, or run what `personalize-segment sql` prints in an SQL client, which takes 16 MB"
 _ROLE = (
     "Associate the role with the cluster or the namespace, and let redshift.amazonaws.com and"
     " redshift-serverless.amazonaws.com assume it"
@@ -10,27 +12,41 @@ _BUCKET = (
     "Give the role s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there, and the key of the bucket's"
     " encryption if it has one"
 )
+_REGION = "Name the bucket's region with --bucket-region: Redshift takes it for its own otherwise"
+_SETUP = "Run the set-up statements as ACCOUNTADMIN, and grant the integration's usage to your role"
+_STAGE = "Give your role a schema in the connection's database, with the right to create stages there"
+_WAREHOUSE = "Name a running warehouse that your role may use in the connection"
 
-#: A part of what the warehouse says -> the remedy; the first that fits. Sources: Redshift's and Snowflake's guides.
-FIXES = (
-    ("authorized to assume", _ROLE),
-    ("authorized to get credentials of role", _ROLE),
-    ("UnauthorizedException", _ROLE),
-    ("S3ServiceException", _BUCKET),
-    ("Access Denied", _BUCKET),
-    ("AccessDenied (Status", _BUCKET),
-    ("Failure using stage area", _BUCKET),
-    ("Forbidden", _BUCKET),
-    ("integration", "Run the set-up statements as ACCOUNTADMIN, and grant the integration's usage to your role"),
-    ("stage", "Run the set-up statements, and grant the stage's usage to your role"),
-    ("warehouse", "Name a running warehouse that your role may use in the connection"),
-    ("permission denied", "Grant usage of the schema and select on its tables to this user"),
-    ("AccessDeniedException", "Give this user redshift-data:* on the statements below and the right to log in there"),
-    ("ActiveStatementsExceeded", "Wait until other statements are done, then run it again"),
-    ("ActiveSessionsExceeded", "Wait until other sessions are closed, then run it again"),
-    ("larger than 100", _SIZE),
-    ("invalid identifier", _COLUMNS),
-    ("does not exist", _COLUMNS),
+#: What to do about a statement of more bytes than the Data API takes.
+TOO_LONG = "Name fewer schemas, or run what `personalize-segment sql` prints in an SQL client, which takes 16 MB"
+
+#: A pattern of what the warehouse says -> the remedy; the first that fits. Whole phrases, because the places and
+#: names of a user stand beside them. Source: each one's guide, and reports of what it said.
+REDSHIFT = (
+    (r"is not authorized to assume IAM role", _ROLE),
+    (r"not authorized to get credentials of role", _ROLE),
+    (r"UnauthorizedException", _ROLE),
+    (r"in a different region from this cluster", _REGION),
+    (r"must be addressed using the specified endpoint", _REGION),
+    (r"Error (PermanentRedirect|AuthorizationHeaderMalformed)", _REGION),
+    (r"S3ServiceException", _BUCKET),
+    (r"\bAccess ?Denied\b", _BUCKET),
+    (r"permission denied for", "Grant usage of the schema and select on its tables to this user"),
+    (r"(relation|column|schema) .* does not exist", _COLUMNS),
+)
+SNOWFLAKE = (
+    (r"Failure using stage area", _BUCKET),
+    (r"AccessDenied|Access Denied|\(Status Code: 403", _BUCKET),
+    (r"integration \S+ (does not exist|associated with)", _SETUP),
+    (r"insufficient privileges to operate on integration", _SETUP),
+    (
+        r"stage \S+ does not exist|insufficient privileges to operate on schema|not have a current (database|schema)",
+        _STAGE,
+    ),
+    (r"no active warehouse selected|warehouse \S+ (does not exist|cannot be resumed|was suspended)", _WAREHOUSE),
+    (r"insufficient privileges to operate on warehouse", _WAREHOUSE),
+    (r"invalid identifier", _COLUMNS),
+    (r"(object|schema|database|table) \S+ does not exist", _COLUMNS),
 )
 
 
@@ -39,7 +55,8 @@ def one_line(text: str) -> str:
     return " ".join(text.split()).rstrip(". ")
 
 
-def remedy(reason: str) -> str:
-    """Return what to do about a statement that failed."""
-    fixes = (fix for part, fix in FIXES if part.lower() in reason.lower())
-    return next(fixes, "Look the query up in the warehouse's history, mend it and run the command again")
+def remedy(reason: str, fixes: Sequence[tuple[str, str]]) -> str:
+    """Return what to do about a statement that failed, from the patterns of its warehouse."""
+    said = one_line(reason)
+    found = (fix for pattern, fix in fixes if re.search(pattern, said, re.IGNORECASE))
+    return next(found, "Look the query up in the warehouse's history, mend it and run the command again")

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import UnloadError
 from ..warehouse import Statement
-from .failures import one_line, remedy
+from .failures import REDSHIFT, TOO_LONG, one_line, remedy
 from .run import Look, Value
 
 #: A statement's bytes: more than this the Data API refuses; an SQL client may send 16 MB.
@@ -50,8 +50,11 @@ class Redshift:
         size = len(statement.sql.encode())
         if size > MAX_STATEMENT_BYTES:
             problem = f"the {statement.kind} statement has {size:,} bytes, larger than 100 KB, the Data API's limit"
-            how = "Leave the counts out with --no-counts" if statement.kind == "counts" else remedy(problem)
+            how = "Leave the counts out with --no-counts" if statement.kind == "counts" else TOO_LONG
             raise UnloadError(f"{statement.dataset} in {self.place}", problem, how)
+
+    def prepare(self, setup: Sequence[str]) -> None:
+        """Leave the set-up to each batch, which is a session."""
 
     def submit(self, setup: Sequence[str], statement: Statement) -> str:
         """Start one batch, which is one session: its count of rows is that of its own UNLOAD."""
@@ -114,6 +117,10 @@ class Redshift:
             state = f"is still {look.state}: cancel it in the console"
         return state
 
+    def remedy(self, reason: str) -> str:
+        """Return what to do about a batch that failed."""
+        return remedy(reason, REDSHIFT)
+
     def _describe(self, query: str) -> dict[str, Any]:
         with self._told(f"query {query}"):
             answer: dict[str, Any] = self.client.describe_statement(Id=query)
@@ -169,5 +176,5 @@ def _api_remedy(error: ClientError | BotoCoreError) -> str:
     if code in ("ActiveStatementsExceededException", "ActiveSessionsExceededException"):
         return "Wait until other statements are done and run it again"
     if code == "ValidationException" and "larger than 100" in str(error):
-        return remedy(str(error))
+        return TOO_LONG
     return "Check the region, the workgroup or cluster, the database and your credentials"

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ..errors import UnloadError
 from ..warehouse import Columns, Statement, parse_columns
-from .failures import one_line, remedy
+from .failures import one_line
 
 Value = str | int | float | bool | None
 
@@ -36,6 +36,9 @@ class Engine(Protocol):
     def check(self, statement: Statement) -> None:
         """Raise UnloadError if the engine would not take the statement."""
 
+    def prepare(self, setup: Sequence[str]) -> None:
+        """Run what the session has not yet run of `setup`, if the engine has a session of its own."""
+
     def submit(self, setup: Sequence[str], statement: Statement) -> str:
         """Start `statement` in a session that ran `setup`, and return the query's id."""
 
@@ -50,6 +53,9 @@ class Engine(Protocol):
 
     def cancel(self, query: str) -> str:
         """Stop the query, and return what became of it in words."""
+
+    def remedy(self, reason: str) -> str:
+        """Return what to do about a query that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,7 @@ def _run(engine: Engine, setup: Sequence[str], statement: Statement, what: str, 
     pace.progress(what, "starting")
     query = ""
     try:
+        engine.prepare(setup)
         with _interrupts_later():
             query = engine.submit(setup, statement)
         pause = min(0.5, pace.poll_seconds)
@@ -142,7 +149,7 @@ def _run(engine: Engine, setup: Sequence[str], statement: Statement, what: str, 
     pace.progress(what, look.state)
     if look.failure is not None:
         problem = f"query {query}: {one_line(look.failure)}"
-        raise UnloadError(f"{what} in {engine.place}", problem, remedy(look.failure))
+        raise UnloadError(f"{what} in {engine.place}", problem, engine.remedy(look.failure))
     return query
 
 

@@ -14,7 +14,7 @@ from snowflake.connector.errors import Error, ProgrammingError
 
 from ..errors import UnloadError
 from ..warehouse import Statement
-from .failures import one_line, remedy
+from .failures import SNOWFLAKE, one_line, remedy
 from .run import Look, Value
 
 if TYPE_CHECKING:
@@ -44,13 +44,17 @@ class Snowflake:
     def check(self, statement: Statement) -> None:
         """Take every statement: Snowflake's limit of 1 MB is its own to tell."""
 
-    def submit(self, setup: Sequence[str], statement: Statement) -> str:
-        """Run what this session has not yet run of `setup`, and start `statement` without waiting for it."""
-        with self._told(statement.dataset), self._connection.cursor() as cursor:
+    def prepare(self, setup: Sequence[str]) -> None:
+        """Run what this session has not yet run of `setup`, and wait for it."""
+        with self._told("set-up"), self._connection.cursor() as cursor:
             for sql in setup:
                 if sql not in self._prepared:
                     cursor.execute(sql)
                     self._prepared.append(sql)
+
+    def submit(self, setup: Sequence[str], statement: Statement) -> str:  # noqa: ARG002 - `prepare` ran it
+        """Start `statement` without waiting for it, in the session that `prepare` has set up."""
+        with self._told(statement.dataset), self._connection.cursor() as cursor:
             answer = cursor.execute_async(statement.sql)
         return str(answer["queryId"])
 
@@ -91,13 +95,17 @@ class Snowflake:
             return f"may still be running: {one_line(error.raw_msg or str(error))}"
         return "was cancelled" if aborted else "could not be cancelled: it may be done, look into the query history"
 
+    def remedy(self, reason: str) -> str:
+        """Return what to do about a query that failed."""
+        return remedy(reason, SNOWFLAKE)
+
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
         try:
             yield
         except Error as error:
             reason = one_line(error.raw_msg or str(error))
-            raise UnloadError(f"{what} in {self.place}", reason, remedy(reason)) from error
+            raise UnloadError(f"{what} in {self.place}", reason, self.remedy(reason)) from error
 
 
 @contextmanager
