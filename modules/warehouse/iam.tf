@@ -50,6 +50,20 @@ data "aws_iam_policy_document" "replace_training_data" {
   }
 }
 
+data "aws_iam_policy_document" "redshift" {
+  count = local.makes_redshift_role ? 1 : 0
+
+  source_policy_documents = [data.aws_iam_policy_document.replace_training_data.json]
+
+  # ENCRYPTED AUTO "fetches the default AWS KMS encryption key on the target Amazon S3 bucket property". The guide of
+  # UNLOAD names no right for that; this is the one of S3's GetBucketEncryption. It reads a setting and no data.
+  statement {
+    sid       = "FindTheBucketsKey"
+    actions   = ["s3:GetEncryptionConfiguration"]
+    resources = [local.bucket]
+  }
+}
+
 data "aws_iam_policy_document" "redshift_trust" {
   count = local.makes_redshift_role ? 1 : 0
 
@@ -80,7 +94,7 @@ resource "aws_iam_role_policy" "redshift" {
 
   name   = "replace-training-data"
   role   = aws_iam_role.redshift[0].id
-  policy = data.aws_iam_policy_document.replace_training_data.json
+  policy = data.aws_iam_policy_document.redshift[0].json
 }
 
 data "aws_iam_policy_document" "snowflake_trust" {

@@ -1,5 +1,6 @@
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
+data "aws_region" "current" {}
 
 locals {
   location = "s3://${var.output.bucket}/${var.output.prefix}"
@@ -11,9 +12,11 @@ locals {
   snowflake_role_arn = var.snowflake == null ? null : "${local.roles}/${var.name}-snowflake"
 
   sql = {
-    redshift = var.redshift == null ? null : replace(replace(replace(file(var.redshift.sql_path),
+    # Personalize reads buckets of its own region alone, so the bucket lies here, wherever the warehouse does.
+    redshift = var.redshift == null ? null : replace(replace(replace(replace(file(var.redshift.sql_path),
       "{{schema}}", var.redshift.schema),
       "{{location}}", local.location),
+      "{{bucket_region}}", data.aws_region.current.name),
     "{{role_arn}}", local.redshift_role_arn)
     snowflake = var.snowflake == null ? null : replace(replace(replace(file(var.snowflake.sql_path),
       "{{schema}}", replace(var.snowflake.schema, ".", "\".\"")),

@@ -6,6 +6,12 @@ output "redshift" {
     role_arn   = local.redshift_role_arn
   }
 
+  # Base64 tells bytes, which length does not: 100 KB are so many characters of it.
+  precondition {
+    condition     = alltrue([for one in local.statements.redshift : length(base64encode(one)) <= 136536])
+    error_message = "${try(var.redshift.sql_path, "")}: a statement has more than 100 KB, which the Redshift Data API refuses. Make the file anew with fewer sources in it or with --columns, or run it in an SQL client without this module."
+  }
+
   precondition {
     condition     = !strcontains(coalesce(local.sql.redshift, "-"), "{{")
     error_message = "${try(var.redshift.sql_path, "")}: a blank {{…}} stays, of a name that is not known. Make the file anew with `personalize-segment sql redshift`."

@@ -90,8 +90,8 @@ variable "snowflake" {
   }
 
   validation {
-    condition     = can(regex("^[A-Z_][A-Z0-9_$]*$", try(var.snowflake.integration, "PERSONALIZE")))
-    error_message = "Write `integration` in capital letters, digits, _ and $, as Snowflake keeps it, such as \"PERSONALIZE_SEGMENT\"."
+    condition     = can(regex("^[A-Z_][A-Z0-9_$]*$", try(var.snowflake.integration, "PERSONALIZE"))) && !can(regex("^A[KS]IA[A-Z0-9]{12,}$", try(var.snowflake.integration, "PERSONALIZE")))
+    error_message = "Write `integration` in capital letters, digits, _ and $, as Snowflake keeps it, and never a key's id, such as \"PERSONALIZE_SEGMENT\"."
   }
 
   validation {

@@ -38,7 +38,7 @@ run "fills_in_schema_place_and_role_of_redshift" {
   }
 
   assert {
-    condition     = output.redshift.statements == tolist(["SET a TO true", "UNLOAD ('\n-- shop, track\nSELECT 1 FROM \"shop\".\"product_viewed\"')\nTO 's3://shop-data/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-redshift'\nFORMAT AS CSV HEADER"])
+    condition     = output.redshift.statements == tolist(["SET a TO true", "UNLOAD ('\n-- shop, track\nSELECT 1 FROM \"shop\".\"product_viewed\"')\nTO 's3://shop-data/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-redshift'\nFORMAT AS CSV HEADER\nREGION 'us-west-2'"])
     error_message = "The comments above go, the ones inside stay, the blanks are filled."
   }
 
@@ -68,6 +68,7 @@ run "fills_in_schema_place_and_role_of_redshift" {
         Condition = { StringLike = { "s3:prefix" = "transformed/*" } }
       },
       { Sid = "FindTheBucket", Effect = "Allow", Action = "s3:GetBucketLocation", Resource = "arn:aws:s3:::shop-data" },
+      { Sid = "FindTheBucketsKey", Effect = "Allow", Action = "s3:GetEncryptionConfiguration", Resource = "arn:aws:s3:::shop-data" },
     ]
     error_message = "It replaces the datasets, and reaches nothing else."
   }
@@ -133,7 +134,7 @@ run "lets_the_integration_in_when_it_is_known" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.snowflake[0].policy).Statement[3] == { Sid = "EncryptTheTrainingData", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/1", Condition = { StringEquals = { "kms:ViaService" = "s3.us-west-2.amazonaws.com" } } }
+    condition     = length(jsondecode(aws_iam_role_policy.snowflake[0].policy).Statement) == 4 && jsondecode(aws_iam_role_policy.snowflake[0].policy).Statement[3] == { Sid = "EncryptTheTrainingData", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/1", Condition = { StringEquals = { "kms:ViaService" = "s3.us-west-2.amazonaws.com" } } }
     error_message = "With the bucket's key, through S3."
   }
 
@@ -183,6 +184,32 @@ run "refuses_a_blank_that_stays" {
   }
 
   expect_failures = [output.redshift, output.snowflake]
+}
+
+# Bytes count, of which a letter may have several: this one has 102,409 in 102,359 letters.
+run "refuses_a_statement_that_the_data_api_would_not_take" {
+  command = plan
+
+  variables {
+    output   = { bucket = "shop-data", prefix = "${join("", [for n in range(1007) : "x"])}/" }
+    redshift = { schema = "shop", sql_path = "tests/sql/long.sql" }
+  }
+
+  expect_failures = [output.redshift]
+}
+
+run "takes_a_statement_of_less_than_100_kb" {
+  command = plan
+
+  variables {
+    output   = { bucket = "shop-data", prefix = "${join("", [for n in range(1006) : "x"])}/" }
+    redshift = { schema = "shop", sql_path = "tests/sql/long.sql" }
+  }
+
+  assert {
+    condition     = length(output.redshift.statements[0]) == 102259
+    error_message = "It fits."
+  }
 }
 
 run "refuses_several_at_once_1" {
@@ -244,6 +271,20 @@ run "refuses_several_at_once_4" {
 
   variables {
     snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "PERSONALIZE", trust = { user_arn = "arn:aws:iam::999999999999:user/snow", external_id = "<id>" } }
+  }
+
+  expect_failures = [var.snowflake]
+}
+
+run "refuses_a_key_for_an_integration" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "AKIAIOSFODNN7EXAMPLE" }
   }
 
   expect_failures = [var.snowflake]

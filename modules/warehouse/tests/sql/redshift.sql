@@ -10,4 +10,5 @@ UNLOAD ('
 SELECT 1 FROM "{{schema}}"."product_viewed"')
 TO '{{location}}interactions/part-'
 IAM_ROLE '{{role_arn}}'
-FORMAT AS CSV HEADER;
+FORMAT AS CSV HEADER
+REGION '{{bucket_region}}';
