@@ -6,18 +6,24 @@
 -- setup session
 SET enable_case_sensitive_identifier TO true;
 
+-- setup session
+SET extra_float_digits TO 2;
+
+-- setup session
+SET timezone TO 'UTC';
+
 -- unload interactions
 UNLOAD ('
 WITH candidates AS (
 -- {{schema}}, track "Product Clicked"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''Click'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -34,12 +40,12 @@ UNION ALL
 -- {{schema}}, track "Product Viewed"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''View'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''View'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -56,12 +62,12 @@ UNION ALL
 -- {{schema}}, track "Product Added"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''AddToCart'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''AddToCart'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -78,12 +84,12 @@ UNION ALL
 -- {{schema}}, track "Product Added to Wishlist"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''AddToWishlist'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''AddToWishlist'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -100,14 +106,14 @@ UNION ALL
 -- {{schema}}, track "Order Completed"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(p0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN p0 END, CASE WHEN LENGTH(p1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(p1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN p1 END, CASE WHEN LENGTH(p2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(p2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN p2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''Purchase'' AS c3, -- EVENT_TYPE, rule 8
-  CASE WHEN ABS(CAST(p3 AS DOUBLE PRECISION)) <= 3.4028234663852886e+38 THEN CAST(p3 AS DOUBLE PRECISION) END AS c4 -- EVENT_VALUE, rules 5 and 6
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(p1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(p2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''Purchase'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN ABS(CAST(p3 AS DOUBLE PRECISION)) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CAST(p3 AS DOUBLE PRECISION) END AS c4 -- EVENT_VALUE, rules 5 and 6
 FROM (SELECT base.*,
-  place AS element, -- rule 7
+  CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part."product_id") THEN CAST(part."product_id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."product_id") THEN CAST(CAST(part."product_id" AS BIGINT) AS VARCHAR(20)) END AS p0,
   CASE WHEN IS_VARCHAR(part."id") THEN CAST(part."id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."id") THEN CAST(CAST(part."id" AS BIGINT) AS VARCHAR(20)) END AS p1,
   CASE WHEN IS_VARCHAR(part."sku") THEN CAST(part."sku" AS VARCHAR(65535)) WHEN IS_BIGINT(part."sku") THEN CAST(CAST(part."sku" AS BIGINT) AS VARCHAR(20)) END AS p2,
@@ -126,12 +132,12 @@ UNION ALL
 -- {{schema}}, track "Clicked Product"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''Click'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -148,12 +154,12 @@ UNION ALL
 -- {{schema}}, track "Viewed Product"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''View'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''View'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -170,12 +176,12 @@ UNION ALL
 -- {{schema}}, track "Added Product"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''AddToCart'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''AddToCart'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -192,14 +198,14 @@ UNION ALL
 -- {{schema}}, track "Completed Order"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(p0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN p0 END, CASE WHEN LENGTH(p1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(p1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN p1 END, CASE WHEN LENGTH(p2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(p2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN p2 END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''Purchase'' AS c3, -- EVENT_TYPE, rule 8
-  CASE WHEN ABS(CAST(p3 AS DOUBLE PRECISION)) <= 3.4028234663852886e+38 THEN CAST(p3 AS DOUBLE PRECISION) END AS c4 -- EVENT_VALUE, rules 5 and 6
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(p1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(p2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''Purchase'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN ABS(CAST(p3 AS DOUBLE PRECISION)) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CAST(p3 AS DOUBLE PRECISION) END AS c4 -- EVENT_VALUE, rules 5 and 6
 FROM (SELECT base.*,
-  place AS element, -- rule 7
+  CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part."product_id") THEN CAST(part."product_id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."product_id") THEN CAST(CAST(part."product_id" AS BIGINT) AS VARCHAR(20)) END AS p0,
   CASE WHEN IS_VARCHAR(part."id") THEN CAST(part."id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."id") THEN CAST(CAST(part."id" AS BIGINT) AS VARCHAR(20)) END AS p1,
   CASE WHEN IS_VARCHAR(part."sku") THEN CAST(part."sku" AS VARCHAR(65535)) WHEN IS_BIGINT(part."sku") THEN CAST(CAST(part."sku" AS BIGINT) AS VARCHAR(20)) END AS p2,
@@ -218,14 +224,14 @@ UNION ALL
 -- {{schema}}, track "Video Playback Started"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(p0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN p0 END AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''Click'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p0 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT base.*,
-  place AS element, -- rule 7
+  CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part) THEN CAST(part AS VARCHAR(65535)) WHEN IS_BIGINT(part) THEN CAST(CAST(part AS BIGINT) AS VARCHAR(20)) END AS p0
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -241,12 +247,12 @@ UNION ALL
 -- {{schema}}, track "Video Content Started"
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', r2)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
-  ''Watch'' AS c3, -- EVENT_TYPE, rule 8
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r2)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CAST(''Watch'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
@@ -260,7 +266,7 @@ WHERE "event_text" = ''Video Content Started'' -- rule 1
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 ), ranked AS (
 SELECT candidates.*,
-  ROW_NUMBER() OVER (PARTITION BY message, element ORDER BY earlier DESC, COALESCE(c0, ''''), COALESCE(c1, ''''), COALESCE(CAST(c2 AS VARCHAR(65535)), ''''), COALESCE(c3, ''''), COALESCE(CAST(c4 AS VARCHAR(65535)), '''')) AS nth -- rule 9
+  ROW_NUMBER() OVER (PARTITION BY message, element ORDER BY earlier DESC, COALESCE(c0, ''''), COALESCE(c1, ''''), COALESCE(CAST(c2 AS VARCHAR(1024)), ''''), COALESCE(c3, ''''), COALESCE(CAST(c4 AS VARCHAR(1024)), '''')) AS nth -- rule 9
 FROM candidates
 )
 SELECT c0 AS "USER_ID", c1 AS "ITEM_ID", c2 AS "TIMESTAMP", c3 AS "EVENT_TYPE", c4 AS "EVENT_VALUE"
@@ -268,7 +274,9 @@ FROM ranked WHERE nth = 1
 ')
 TO '{{location}}interactions/part-'
 IAM_ROLE '{{role_arn}}'
-FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv';
+FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv'
+ENCRYPTED AUTO
+REGION '{{bucket_region}}';
 
 -- unload users
 UNLOAD ('
@@ -276,15 +284,15 @@ WITH candidates AS (
 -- {{schema}}, identify
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END) AS c1, -- COUNTRY, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r3, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN r3 END AS c2, -- GENDER, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r4, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN r4 END AS c3 -- PLAN, rules 3 and 6
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- COUNTRY, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- GENDER, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3 -- PLAN, rules 3 and 6
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
   "user_id" AS r0,
   CAST("address_country" AS VARCHAR(65535)) AS r1,
@@ -306,7 +314,9 @@ FROM ranked WHERE nth = 1
 ')
 TO '{{location}}users/part-'
 IAM_ROLE '{{role_arn}}'
-FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv';
+FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv'
+ENCRYPTED AUTO
+REGION '{{bucket_region}}';
 
 -- unload items
 UNLOAD ('
@@ -314,16 +324,16 @@ WITH candidates AS (
 -- {{schema}}, track "Product Viewed"
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END AS c1, -- BRAND, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r3, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN r3 END AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r4, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN r4 END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= 3.4028234663852886e+38 THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
+  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
   CAST("product_id" AS VARCHAR(65535)) AS r0,
   CAST("sku" AS VARCHAR(65535)) AS r1,
@@ -340,16 +350,16 @@ UNION ALL
 -- {{schema}}, track "Product Added"
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END AS c1, -- BRAND, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r3, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN r3 END AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r4, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN r4 END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= 3.4028234663852886e+38 THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
+  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
   CAST("product_id" AS VARCHAR(65535)) AS r0,
   CAST("sku" AS VARCHAR(65535)) AS r1,
@@ -366,16 +376,16 @@ UNION ALL
 -- {{schema}}, track "Viewed Product"
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END AS c1, -- BRAND, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r3, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN r3 END AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r4, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN r4 END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= 3.4028234663852886e+38 THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
+  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
   CAST("product_id" AS VARCHAR(65535)) AS r0,
   CAST("sku" AS VARCHAR(65535)) AS r1,
@@ -392,16 +402,16 @@ UNION ALL
 -- {{schema}}, track "Added Product"
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END AS c1, -- BRAND, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r3, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN r3 END AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r4, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN r4 END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= 3.4028234663852886e+38 THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
+  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
   CAST("product_id" AS VARCHAR(65535)) AS r0,
   CAST("sku" AS VARCHAR(65535)) AS r1,
@@ -418,16 +428,16 @@ UNION ALL
 -- {{schema}}, track "Video Content Started"
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(message_id, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN message_id END AS message, -- rule 3
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r0, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN r0 END AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r1, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN r1 END AS c1, -- BRAND, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r2, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN r2 END, CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r3, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN r3 END) AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(r4, ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN r4 END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= 3.4028234663852886e+38 THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
+  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END) AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
 FROM (SELECT "id" AS message_id,
   0 AS earlier,
-  CAST(EXTRACT(EPOCH FROM DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
   CAST("asset_id" AS VARCHAR(65535)) AS r0,
   CAST("brand" AS VARCHAR(65535)) AS r1,
@@ -442,7 +452,7 @@ WHERE "event_text" = ''Video Content Started'' -- rule 1
 WHERE c0 IS NOT NULL
 ), ranked AS (
 SELECT candidates.*,
-  ROW_NUMBER() OVER (PARTITION BY c0 ORDER BY seconds DESC NULLS LAST, fraction DESC NULLS LAST, COALESCE(c0, '''') DESC, COALESCE(c1, '''') DESC, COALESCE(c2, '''') DESC, COALESCE(c3, '''') DESC, COALESCE(CAST(c4 AS VARCHAR(65535)), '''') DESC) AS nth -- rule 9
+  ROW_NUMBER() OVER (PARTITION BY c0 ORDER BY seconds DESC NULLS LAST, fraction DESC NULLS LAST, COALESCE(c0, '''') DESC, COALESCE(c1, '''') DESC, COALESCE(c2, '''') DESC, COALESCE(c3, '''') DESC, COALESCE(CAST(c4 AS VARCHAR(1024)), '''') DESC) AS nth -- rule 9
 FROM candidates
 )
 SELECT c0 AS "ITEM_ID", c1 AS "BRAND", c2 AS "CATEGORY", c3 AS "GENRE", c4 AS "PRICE"
@@ -450,4 +460,6 @@ FROM ranked WHERE nth = 1
 ')
 TO '{{location}}items/part-'
 IAM_ROLE '{{role_arn}}'
-FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv';
+FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv'
+ENCRYPTED AUTO
+REGION '{{bucket_region}}';

@@ -15,7 +15,12 @@ from warehouse_engine import ACCESS
 ROOT = Path(__file__).parents[1]
 FILES = {"redshift": ROOT / "sql" / "redshift_unload.sql", "snowflake": ROOT / "sql" / "snowflake_copy.sql"}
 FILLED = {
-    "redshift": {"schema": "prod", "location": "s3://bucket/training/", "role_arn": ACCESS["redshift"]},
+    "redshift": {
+        "schema": "prod",
+        "location": "s3://bucket/training/",
+        "bucket_region": "eu-west-1",
+        "role_arn": ACCESS["redshift"],
+    },
     "snowflake": {"schema": "PROD", "location": "s3://bucket/training/", "integration": ACCESS["snowflake"]},
 }
 dialects = pytest.mark.parametrize("dialect", list(FILES))
@@ -55,6 +60,7 @@ def test_a_filled_file_is_the_statements_of_its_warehouse_one_after_the_other(di
         schemas=["prod"],
         to="s3://bucket/training",
         role_or_integration=ACCESS[dialect],
+        bucket_region="eu-west-1",
     )
     # Each one ends with a semicolon at the end of a line, and no other line does.
     found = [re.sub(r"\A(--.*\n|\n)*", "", one) for one in text.removesuffix(";\n").split(";\n")]

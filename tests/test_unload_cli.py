@@ -135,18 +135,19 @@ def _words(text: str) -> list[list[str]]:
 
 
 def test_redshift_writes_each_dataset_and_says_what_is_left_out(home: Path, redshift: RedshiftData) -> None:
-    done = _run(home, redshift, *REDSHIFT, "--since", "2026-01-01")
+    done = _run(home, redshift, *REDSHIFT, "--since", "2026-01-01", "--bucket-region", "eu-central-1")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     unloads = [
         one["Sqls"] for one in redshift.requests if one["StatementName"].startswith("personalize-segment unload")
     ]
-    assert [len(one) for one in unloads] == [3, 3]
+    assert [len(one) for one in unloads] == [5, 5]
     for sqls, dataset in zip(unloads, ("interactions", "users"), strict=True):
         assert sqls[0] == "SET enable_case_sensitive_identifier TO true"
-        assert sqls[1].startswith("UNLOAD ('")
-        assert f"TO 's3://training/w/{dataset}/" in sqls[1]
-        assert sqls[2] == "SELECT pg_last_unload_count()"
-    assert "product_added" not in unloads[0][1]
+        assert sqls[3].startswith("UNLOAD ('")
+        assert f"TO 's3://training/w/{dataset}/" in sqls[3]
+        assert sqls[3].endswith("\nREGION 'eu-central-1'")
+        assert sqls[4] == "SELECT pg_last_unload_count()"
+    assert "product_added" not in unloads[0][3]
     assert "product_added" in done.stderr  # and why
     words = _words(done.stderr)
     queries = [line[-1] for line in words if line[:1] in (["interactions"], ["users"])]

@@ -103,6 +103,28 @@ def test_the_warehouse_is_asked_for_the_schemas_that_are_named(dialect: str, exp
     assert query.count("'prod'") + query.count("'PROD'") == 1
 
 
-def test_another_database_of_snowflake_is_asked_itself() -> None:
+TWO = "table_catalog,table_schema,table_name,column_name,data_type\nA,SHOP,T,X,TEXT\nB,SHOP,T,Y,TEXT\n,SHOP,T,Z,TEXT\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "schema", "found"),
+    [
+        pytest.param(TWO, "a.shop", ["x"], id="one database"),
+        pytest.param(TWO, "B.SHOP", ["y"], id="another"),
+        pytest.param(TWO, "shop", ["z"], id="the session's own"),
+        pytest.param(TWO, "c.shop", None, id="a third"),
+        pytest.param(TWO.replace(",SHOP,T,Z,TEXT\n", ""), "shop", None, id="which of two"),
+        pytest.param(TWO.replace("B,SHOP,T,Y,TEXT\n,SHOP,T,Z,TEXT\n", ""), "shop", ["x"], id="the only one"),
+    ],
+)
+def test_two_databases_may_have_one_schema(lines: str, schema: str, found: list[str] | None) -> None:
+    columns = parse_columns(lines, "columns.csv").table(schema, "t")
+    assert (columns and list(columns)) == found
+
+
+def test_another_database_of_snowflake_is_asked_itself_and_told_from_the_others() -> None:
+    query = columns_query("snowflake", ["a.prod", "prod"])
+    assert "SELECT CAST('a' AS VARCHAR) AS TABLE_CATALOG" in query
+    assert "SELECT CAST('' AS VARCHAR) AS TABLE_CATALOG" in query
     assert 'FROM "SEGMENT".INFORMATION_SCHEMA.COLUMNS' in columns_query("snowflake", ["segment.prod"])
     assert set(DIALECTS) == {"redshift", "snowflake"}

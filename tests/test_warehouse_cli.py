@@ -13,14 +13,15 @@ from personalize_segment.mapping import default_text, parse
 
 DIGEST = f"-- event mapping sha256: {parse(default_text()).sha256}\n"
 REDSHIFT = ["sql", "redshift", "--schema", "prod", "--to", "s3://bucket/training"]
+SETUP = ["--setup", "arn:aws:iam::123456789012:role/x", "--grant-to", "loader"]
 SNOWFLAKE = ["sql", "snowflake", "--schema", "prod", "--to", "s3://bucket/training", "--integration", "personalize"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "kinds"),
     [
-        pytest.param(REDSHIFT, ["setup", *["unload"] * 3], id="redshift"),
-        pytest.param([*REDSHIFT, "--counts"], ["setup", *["counts"] * 4], id="redshift's counts"),
+        pytest.param(REDSHIFT, [*["setup"] * 3, *["unload"] * 3], id="redshift"),
+        pytest.param([*REDSHIFT, "--counts"], [*["setup"] * 3, *["counts"] * 4], id="redshift's counts"),
         pytest.param(SNOWFLAKE, ["setup", "setup", *["setup", "unload"] * 3], id="snowflake"),
         pytest.param([*SNOWFLAKE, "--counts"], ["setup", "setup", *["counts"] * 4], id="snowflake's counts"),
     ],
@@ -44,7 +45,8 @@ def test_the_statements_are_those_of_the_function(tmp_path: Path) -> None:
     names = ["id", "event_text", "user_id", "timestamp", "received_at", "sku"]
     file.write_text(header + "".join(f"prod,product_viewed,{name},text\n" for name in names))
     days = ["--since", "2024-03-01", "--until", "2024-04-01", "--overlap", "2"]
-    result = CliRunner().invoke(load(), [*REDSHIFT, "--columns", str(file), *days])
+    region = ["--bucket-region", "eu-west-1"]
+    result = CliRunner().invoke(load(), [*REDSHIFT, "--columns", str(file), *days, *region])
     assert result.exit_code == 0
     made = warehouse.plan(
         parse(default_text()),
@@ -52,6 +54,7 @@ def test_the_statements_are_those_of_the_function(tmp_path: Path) -> None:
         schemas=["prod"],
         to="s3://bucket/training/",
         role_or_integration="default",
+        bucket_region="eu-west-1",
         columns=warehouse.parse_columns(file.read_text(), "columns.csv"),
         since=date(2024, 3, 1),
         until=date(2024, 4, 1),
@@ -66,7 +69,9 @@ def test_the_statements_are_those_of_the_function(tmp_path: Path) -> None:
     [
         pytest.param(["sql", "redshift", "--schema", "prod", "--columns-query"], "FROM svv_columns", id="redshift"),
         pytest.param(["sql", "snowflake", "--schema", "prod", "--columns-query"], "INFORMATION_SCHEMA", id="snowflake"),
-        pytest.param([*SNOWFLAKE, "--setup", "arn:aws:iam::123456789012:role/x"], "DESC INTEGRATION", id="integration"),
+        pytest.param(
+            [*SNOWFLAKE, *SETUP], 'GRANT USAGE ON INTEGRATION "PERSONALIZE" TO ROLE "LOADER"', id="integration"
+        ),
     ],
 )
 def test_queries_for_once_are_printed_alone(arguments: list[str], expected: str) -> None:
@@ -84,6 +89,7 @@ def test_queries_for_once_are_printed_alone(arguments: list[str], expected: str)
         pytest.param(REDSHIFT[:4], "--to", id="redshift without a place"),
         pytest.param(SNOWFLAKE[:6], "--integration", id="snowflake without an integration"),
         pytest.param([*SNOWFLAKE[:4], *SNOWFLAKE[6:]], "--to", id="snowflake without a place"),
+        pytest.param([*SNOWFLAKE, *SETUP[:2]], "--grant-to", id="an integration for nobody"),
         pytest.param(["sql", "redshift"], "--schema", id="no schema"),
     ],
 )

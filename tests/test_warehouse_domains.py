@@ -128,6 +128,40 @@ def test_an_instant_is_whole_seconds_or_the_text_that_it_was(
     assert settled(dialect, type_, "timestamp", stored_as, moments) == expected
 
 
+FLOATS = [0.0, 5.0, -2.25, 19.9, 0.1 + 0.2, 0.08072205302271099, 1 / 3, 1e-7, 123456.789012345, 2.0**53, 3e38, 5e-324]
+
+
+@dialects
+@pytest.mark.parametrize("digits", [15, 17])
+def test_the_csv_has_the_same_float(dialect: str, digits: int) -> None:
+    connection = connect()
+    connection.execute("CREATE OR REPLACE MACRO tme(x) AS printf('%.16e', x)")  # as Snowflake writes it
+    speech = DIALECTS[dialect]
+    values = ", ".join(f"(CAST('{one!r}' AS DOUBLE))" for one in FLOATS)
+    parsed = sqlglot.parse_one(f"SELECT {speech.float_written('x')} AS y FROM stored", read=dialect)
+    assert isinstance(parsed, exp.Select)
+    query = to_duckdb(parsed)
+    connection.execute(f"CREATE TABLE stored AS SELECT x FROM (VALUES {values}) AS v(x)")
+    found = [one if isinstance(one, str) else f"{one:.{digits}g}" for (one,) in connection.execute(query).fetchall()]
+    exact = digits == 17 or dialect == "snowflake"  # the session of Redshift is set to 17
+    assert ([float(one) for one in found] == FLOATS) == exact
+
+
+@dialects
+@pytest.mark.parametrize(
+    "text", ["1969-12-31T23:59:58Z", "2038-01-19T03:14:08Z", "2106-02-07T06:28:16Z", "9999-12-31T23:59:59Z"]
+)
+def test_instants_before_1970_and_behind_32_bits_are_seconds(dialect: str, text: str) -> None:
+    moment = datetime.fromisoformat(text)
+    assert settled(dialect, "timestamp", "timestamp", "TIMESTAMP", [moment]) == [int(moment.timestamp())]
+
+
+@dialects
+def test_only_the_beginning_of_a_text_is_searched_for_control_characters(dialect: str) -> None:
+    texts = ["€" * 256, "€" * 255 + "\x07", "x" * 256 + "\x07", "x" * 70_000, "\x85", "é" * 256]
+    assert settled(dialect, "string", "text", "VARCHAR", texts) == [texts[0], None, None, None, None, texts[5]]
+
+
 @dialects
 def test_a_text_is_no_boolean(dialect: str) -> None:
     assert settled(dialect, "boolean", "text", "VARCHAR", ["true", "t", "1"]) == [None] * 3

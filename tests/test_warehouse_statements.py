@@ -17,6 +17,7 @@ from personalize_segment.warehouse import Columns, Plan, Statement
 from warehouse_engine import ACCESS, connect, interactions, queries, written
 from warehouse_engine import plan as any_plan
 from warehouse_loader import Event, load
+from warehouse_types import assert_typed
 
 DEFAULT = parse(default_text())
 
@@ -48,6 +49,8 @@ def test_a_place_that_is_none_is_refused(dialect: str, text: str) -> None:
 
 
 KEYS = [
+    "ASIAIOSFODNN7EXAMPLE",
+    "akiaiosfodnn7example",
     "aws_access_key_id=AKIAIOSFODNN7EXAMPLE;aws_secret_access_key=x",
     "AKIAIOSFODNN7EXAMPLE",
     "arn:aws:iam::123456789012:user/somebody",
@@ -60,13 +63,110 @@ KEYS = [
 @dialects
 @pytest.mark.parametrize("access", KEYS)
 def test_no_key_gets_into_a_statement(dialect: str, access: str) -> None:
-    if dialect == "snowflake" and re.fullmatch(r"\w+", access):
-        assert 'STORAGE_INTEGRATION = "AKIA' in plan(dialect, role_or_integration=access).statements[1].sql
-        return
     with pytest.raises(WarehouseError):
         plan(dialect, role_or_integration=access)
     with pytest.raises(WarehouseError):
-        warehouse.integration("PERSONALIZE", access, "s3://bucket/x")
+        warehouse.integration("PERSONALIZE", access, "s3://bucket/x", "LOADER")
+    with pytest.raises(WarehouseError):
+        warehouse.integration(access, "arn:aws:iam::123456789012:role/snowflake", "s3://bucket/x", "LOADER")
+
+
+@dialects
+@pytest.mark.parametrize("name", ["AKIA", "ASIA_LOADER", "AKIA_PERSONALIZE_SEGMENT"])
+def test_a_name_that_begins_like_a_key_is_none(dialect: str, name: str) -> None:
+    access = name if dialect == "snowflake" else f"arn:aws:iam::123456789012:role/{name}"
+    assert name in "".join(one.sql for one in plan(dialect, role_or_integration=access).statements)
+
+
+BLANKS = [
+    "{{x}}' CREDENTIALS 'aws_access_key_id=A",
+    "{{x}}'; DROP TABLE x; --",
+    "{{x}}\n",
+    "{{X}}",
+    "{{}}",
+    "{{x}} ",
+    "{{",
+]
+
+
+@dialects
+@pytest.mark.parametrize("text", BLANKS)
+def test_what_only_begins_like_a_blank_is_none(dialect: str, text: str) -> None:
+    with pytest.raises(WarehouseError):
+        plan(dialect, role_or_integration=text)
+    with pytest.raises(WarehouseError, match="is no place in S3"):
+        plan(dialect, to=text)
+    if dialect == "redshift":
+        with pytest.raises(WarehouseError, match="is no region"):
+            plan(dialect, bucket_region=text)
+    if not text.isprintable():
+        return
+    quoted = "".join(one.sql for one in plan(dialect, schemas=[text]).statements)
+    folded = text.lower() if dialect == "redshift" else text.upper()
+    assert f'FROM "{folded}".' in quoted.replace("''", "'")
+
+
+@dialects
+def test_a_blank_stays_to_be_filled(dialect: str) -> None:
+    made = plan(dialect, schemas=["{{schema}}"], to="{{location}}", role_or_integration="{{access}}").statements
+    text = "".join(one.sql for one in made)
+    blanks = {"schema", "location", "access"} | ({"bucket_region"} if dialect == "redshift" else set())
+    assert set(re.findall(r"\{\{(.*?)\}\}", text)) == blanks
+
+
+def test_redshift_is_told_where_the_bucket_is_if_somebody_says_so() -> None:
+    def unload(**options: Any) -> str:
+        return next(one.sql for one in plan("redshift", **options).statements if one.kind == "unload")
+
+    assert unload(bucket_region="us-gov-west-1").endswith("\nENCRYPTED AUTO\nREGION 'us-gov-west-1'")
+    assert "REGION" not in unload()
+
+
+@pytest.mark.parametrize("region", ["", "eu-west-1'", "EU-WEST-1", "Ireland"])
+def test_a_region_that_is_none_is_refused(region: str) -> None:
+    with pytest.raises(WarehouseError, match="is no region of AWS"):
+        plan("redshift", bucket_region=region)
+
+
+def test_redshift_takes_no_database_because_it_tells_the_columns_of_one_alone() -> None:
+    for call in (
+        lambda: plan("redshift", schemas=["db.prod"]),
+        lambda: warehouse.columns_query("redshift", ["db.prod"]),
+    ):
+        with pytest.raises(WarehouseError, match="Connect to that database, and name the schema alone"):
+            call()
+
+
+TYPES = parse(json.dumps(interactions(
+    track={"Viewed": {"fields": {"ITEM_ID": {"from": ["type"]}}}, "a\\b": {"event_type": "\\"},
+           "Bought": {"each": "properties.products", "fields": {"ITEM_ID": {"from": [".sku", "type"]}}}},
+    page={"Viewed": {}}, screen={"x": {}},
+)))  # fmt: skip
+
+
+@pytest.mark.parametrize("mapping", [DEFAULT, TYPES], ids=["default", "types"])
+@pytest.mark.parametrize("known", [True, False])
+def test_no_column_in_redshift_is_a_text_without_a_type(mapping: EventMapping, known: bool) -> None:
+    has = {"viewed": HAS["product_viewed"], "pages": {"id": "text", "name": "text"}, "bought": HAS["product_viewed"]}
+    columns = (
+        Columns({"prod": HAS | has | {"tracks": HAS["product_viewed"], "groups": {"id": "text"}}}) if known else None
+    )
+    made = queries("redshift", plan("redshift", mapping, columns=columns))
+    assert made
+    for tree in made:
+        assert_typed(tree)
+
+
+def test_a_text_without_a_type_would_be_found() -> None:
+    for sql in (
+        "SELECT 'x' AS a",
+        "SELECT CASE WHEN b THEN ('x') ELSE NULL END FROM t",
+        "SELECT 1 FROM t GROUP BY 'x'",
+    ):
+        tree = sqlglot.parse_one(sql, read="redshift")
+        assert isinstance(tree, exp.Select)
+        with pytest.raises(AssertionError):
+            assert_typed(tree)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +176,7 @@ def test_no_key_gets_into_a_statement(dialect: str, access: str) -> None:
         pytest.param([""], "''", id="an empty name"),
         pytest.param(["prod", "a\nb"], "'a\\nb'", id="a line feed"),
         pytest.param(["db..prod"], "'db..prod'", id="two dots"),
+        pytest.param(["db.prod"], "'db.prod'", id="a database"),
     ],
 )
 def test_a_schema_without_a_name_is_refused(schemas: list[str], place: str) -> None:
@@ -94,10 +195,11 @@ def test_redshift_unloads_one_csv_with_a_header_in_parts_that_replaces_the_last(
     assert unload.startswith("UNLOAD ('\n")
     assert unload.endswith(
         "\n')\nTO 's3://bucket/training/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/unload'\n"
-        "FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv'"
+        "FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv'\n"
+        "ENCRYPTED AUTO"
     )
     default = plan("redshift", role_or_integration="default").statements
-    assert "\nIAM_ROLE default\n" in default[1].sql
+    assert "\nIAM_ROLE default\n" in next(one.sql for one in default if one.kind == "unload")
 
 
 def test_snowflake_copies_plain_csv_with_a_header_in_parts_that_replaces_the_last() -> None:
@@ -134,14 +236,24 @@ def test_set_up_comes_before_what_needs_it() -> None:
         *[(kind, dataset) for dataset in ("interactions", "users", "items") for kind in ("setup", "unload")],
         *[("counts", dataset) for dataset in ("interactions", "users", "items", "events")],
     ]
-    assert plan("redshift").statements[0] == Statement("", "setup", "SET enable_case_sensitive_identifier TO true")
+    assert plan("redshift").statements[:3] == (
+        Statement("", "setup", "SET enable_case_sensitive_identifier TO true"),
+        Statement("", "setup", "SET extra_float_digits TO 2"),
+        Statement("", "setup", "SET timezone TO 'UTC'"),
+    )
+    session = "ALTER SESSION SET TIMEZONE = 'UTC' DATE_INPUT_FORMAT = 'AUTO' TIMESTAMP_INPUT_FORMAT = 'AUTO'"
+    assert plan("snowflake").statements[0] == Statement("", "setup", session)
 
 
-def test_the_integration_trusts_a_role_and_shows_what_the_role_has_to_trust() -> None:
-    create, show = warehouse.integration("personalize", "arn:aws:iam::123456789012:role/snowflake", "s3://bucket/x")
+def test_the_integration_trusts_a_role_is_granted_and_shows_what_the_role_has_to_trust() -> None:
+    role = "arn:aws:iam::123456789012:role/snowflake"
+    create, grant, show = warehouse.integration("personalize", role, "s3://bucket/x", "loader")
+    assert grant == 'GRANT USAGE ON INTEGRATION "PERSONALIZE" TO ROLE "LOADER"'
     assert "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::123456789012:role/snowflake'" in create
     assert "STORAGE_ALLOWED_LOCATIONS = ('s3://bucket/x/')" in create
     assert show == 'DESC INTEGRATION "PERSONALIZE"'
+    with pytest.raises(WarehouseError, match="is no name of a role in Snowflake"):
+        warehouse.integration("personalize", role, "s3://bucket/x", 'loader"; DROP')
 
 
 @dialects

@@ -205,7 +205,7 @@ run "fills_in_the_statements_for_warehouses" {
   }
 
   assert {
-    condition     = length(module.warehouse.redshift.statements) == 4 && alltrue([for one in slice(module.warehouse.redshift.statements, 1, 4) : startswith(one, "UNLOAD ('")])
+    condition     = length(module.warehouse.redshift.statements) == 6 && alltrue([for one in slice(module.warehouse.redshift.statements, 3, 6) : startswith(one, "UNLOAD ('") && endswith(one, "\nREGION 'us-west-2'")])
     error_message = "The session is set up, and each dataset unloaded."
   }
 

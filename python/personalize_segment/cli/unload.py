@@ -52,6 +52,10 @@ def redshift(
     to: To,
     role: Annotated[str, typer.Option("--role", help="ARN of the role with which Redshift writes to the bucket.")],
     database: Annotated[str, typer.Option("--database", help="Database that Segment loads.")],
+    bucket_region: Annotated[
+        str | None,
+        typer.Option("--bucket-region", help="Region of the bucket, if not the warehouse's own.", show_default=False),
+    ] = None,
     workgroup: Annotated[str | None, typer.Option(help="Serverless workgroup.", show_default=False)] = None,
     cluster: Annotated[str | None, typer.Option(help="Provisioned cluster.", show_default=False)] = None,
     db_user: Annotated[
@@ -82,7 +86,7 @@ def redshift(
         raise typer.BadParameter("name a workgroup or a cluster", param_hint="--workgroup / --cluster")
     if db_user is not None and (cluster is None or secret_arn is not None):
         raise typer.BadParameter("is for a cluster without --secret-arn", param_hint="--db-user")
-    wanted = _Wanted("redshift", mapping, schema, to, role, columns, since, until, overlap)
+    wanted = _Wanted("redshift", mapping, schema, to, role, columns, since, until, overlap, bucket_region)
     wanted.check()
     try:
         import boto3
@@ -157,6 +161,7 @@ class _Wanted:
     since: datetime | None
     until: datetime | None
     overlap: int
+    bucket_region: str | None = None
 
     def check(self) -> None:
         """Raise WarehouseError or MappingError, before anybody logs in, for what can't be right."""
@@ -179,6 +184,7 @@ class _Wanted:
             schemas=self.schemas,
             to=self.to,
             role_or_integration=self.access,
+            bucket_region=self.bucket_region,
             columns=columns,
             since=self.since and self.since.date(),
             until=self.until and self.until.date(),

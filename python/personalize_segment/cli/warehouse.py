@@ -43,6 +43,10 @@ def redshift(
     role: Annotated[
         str, typer.Option("--role", help="ARN of the role with which Redshift writes to the bucket, or default.")
     ] = "default",
+    bucket_region: Annotated[
+        str | None,
+        typer.Option("--bucket-region", help="Region of the bucket, if not the warehouse's own.", show_default=False),
+    ] = None,
     mapping: MappingFile = None,
     columns: Columns = None,
     since: Since = None,
@@ -55,7 +59,9 @@ def redshift(
     if columns_query:
         print(f"{warehouse.columns_query('redshift', schema)};")
         return
-    _print("redshift", mapping, schema, _required(to, "--to"), role, columns, since, until, overlap, counts)
+    _print(
+        "redshift", mapping, schema, _required(to, "--to"), role, columns, since, until, overlap, counts, bucket_region
+    )
 
 
 @sql.command()
@@ -73,6 +79,9 @@ def snowflake(
             help="Print what an administrator runs once to make the integration with this AWS role, and nothing else.",
         ),
     ] = "",
+    grantee: Annotated[
+        str, typer.Option("--grant-to", help="With --setup: Snowflake's role that unloads, which may use it then.")
+    ] = "",
     mapping: MappingFile = None,
     columns: Columns = None,
     since: Since = None,
@@ -87,7 +96,8 @@ def snowflake(
         return
     integration = _required(integration, "--integration")
     if role_arn:
-        print("\n".join(f"{one};" for one in warehouse.integration(integration, role_arn, _required(to, "--to"))))
+        made = warehouse.integration(integration, role_arn, _required(to, "--to"), _required(grantee, "--grant-to"))
+        print("\n".join(f"{one};" for one in made))
         return
     _print("snowflake", mapping, schema, _required(to, "--to"), integration, columns, since, until, overlap, counts)
 
@@ -119,6 +129,7 @@ def _print(
     until: datetime | None,
     overlap: int,
     counts: bool,
+    bucket_region: str | None = None,
 ) -> None:
     parsed = read_mapping(mapping)
     plan = warehouse.plan(
@@ -127,6 +138,7 @@ def _print(
         schemas=schemas,
         to=to,
         role_or_integration=access,
+        bucket_region=bucket_region,
         columns=read_columns(columns),
         since=since and since.date(),
         until=until and until.date(),

@@ -86,17 +86,18 @@ class Branch:
         """
         values = self._values()
         array = self._array()
-        text = self._dialect.literal
+        text, short = self._dialect.constant, self._dialect.short
         event = self._dialect.null("string") if self._rule.name is None else text(self._rule.name)
         head = f"{text(self.table.schema)} AS source_name, {text(self._rule.call)} AS call_type, {event} AS event_name"
         names = [*self._common(), *(f"c{position}" for position in range(len(values)))]
         selects = []
         if self._rule.each is None or array is not None:
             tests = self._tests(values)
-            fields = " ".join(f"WHEN {one} IS NULL THEN {text(name)}" for one, name, _ in tests)
+            fields = " ".join(f"WHEN {one} IS NULL THEN {self._dialect.literal(name)}" for one, name, _ in tests)
             reasons = " ".join(f"WHEN {one} IS NULL THEN {reason}" for one, _, reason in tests)
             selects.append(
-                f"SELECT {head}, CASE {fields} END AS field, CASE {reasons} END AS reason, {', '.join(names)}\n"
+                f"SELECT {head}, {short(f'CASE {fields} END')} AS field, {short(f'CASE {reasons} END')} AS reason,"
+                f" {', '.join(names)}\n"
                 f"FROM {self._settled(values, array)}"
             )
         if self._rule.each is not None:
@@ -134,7 +135,7 @@ class Branch:
         dialect = self._dialect
         if not isinstance(source, Source):  # rule 8
             null = _Value(dialect.null(column.type), possible=False, present="")
-            return null if source is None else _Value(dialect.literal(source), possible=True, present="")
+            return null if source is None else _Value(dialect.constant(source), possible=True, present="")
         settled, present = [], []
         for path in source.paths:
             if path.relative:
@@ -147,7 +148,7 @@ class Branch:
                     there = self._named(self.pieces, f"CASE WHEN {dialect.present(x)} THEN 1 ELSE 0 END", "p")
                     present.append(f"{there} = 1")
             elif path.segments == ("type",):  # the table says it
-                name, kind = dialect.literal(self._rule.call), "string"
+                name, kind = self._named(self.reads, dialect.constant(self._rule.call), "r"), "string"
                 present.append("1 = 1")
             else:
                 found = self.table.column(path)
@@ -203,7 +204,7 @@ class Branch:
     def _settled(self, values: list[_Value], array: _Array | None) -> str:
         dialect = self._dialect
         reads = {name: expression for expression, name in self.reads.items()}
-        columns = {"message": f"CASE WHEN {dialect.printable('message_id')} THEN message_id END"}
+        columns = {"message": f"CASE WHEN {dialect.printable('message_id')} THEN {dialect.short('message_id')} END"}
         said = {"message": "rule 3"}
         if array is None:
             rows = f"{self._base(reads)} AS base"
@@ -225,7 +226,7 @@ class Branch:
 
     def _without_elements(self, head: str, array: _Array | None) -> str:
         """Rule 7: a refusal for each event whose array is absent, empty, or none."""
-        dialect, text = self._dialect, self._dialect.literal
+        dialect, text = self._dialect, self._dialect.constant
         found = self.table.column(self._rule.each) if self._rule.each else None
         reads = {"size": dialect.null("int"), "reason": text(MISSING)}
         if found is not None:
@@ -239,8 +240,9 @@ class Branch:
         own = {"message": "message_id AS message", "element": f"{dialect.null('long')} AS element"}
         common = [own.get(one, one) for one in self._common()]
         nulls = [f"{dialect.null(column.type)} AS c{at}" for at, column in enumerate(self.dataset.columns)]
+        place = text(str(self._rule.each))
         return (
-            f"SELECT {head}, {text(str(self._rule.each))} AS field, reason, {', '.join([*common, *nulls])}\n"
+            f"SELECT {head}, {place} AS field, reason, {', '.join([*common, *nulls])}\n"
             f"FROM {self._base(reads)} AS base\nWHERE size IS NULL OR size = 0"
         )
 

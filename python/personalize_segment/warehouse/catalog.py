@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..errors import WarehouseError
 
-#: schema -> table -> column -> data type; names in lower case.
+#: schema, with its database and a dot in front if that is told -> table -> column -> data type; in lower case.
 Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 _NEEDED = ("table_schema", "table_name", "column_name", "data_type")
@@ -56,7 +56,14 @@ class Columns:
 
     def table(self, schema: str, name: str) -> Mapping[str, str] | None:
         """Return the columns of a table with their data types, or None if there is no such table."""
-        return self.tables.get(schema.rpartition(".")[2].lower(), {}).get(name)
+        database, _, bare = schema.lower().rpartition(".")
+        found = self.tables.get(schema.lower())
+        if found is None and database and not any("." in one for one in self.tables):
+            found = self.tables.get(bare)  # nobody told the databases: there is one
+        if found is None and not database:
+            several = [tables for one, tables in self.tables.items() if one.rpartition(".")[2] == bare]
+            found = several[0] if len(several) == 1 else None
+        return (found or {}).get(name)
 
 
 def kind(data_type: str) -> str:
@@ -73,8 +80,9 @@ def kind(data_type: str) -> str:
 def parse_columns(text: str, place: str) -> Columns:
     """Return what a CSV file, or a JSON list of objects, says of a warehouse; `place` names it in errors.
 
-    Needs table_schema, table_name, column_name and data_type, in any case and order; others are left
-    alone, but numeric_scale, where it is, tells integers from other numbers. Raises WarehouseError.
+    Needs table_schema, table_name, column_name and data_type, in any case and order. Where they are,
+    numeric_scale tells integers from other numbers, and table_catalog the database; others are left alone.
+    Raises WarehouseError.
     """
     try:
         rows: list[dict[str, object]] = json.loads(text) if text.lstrip().startswith("[") else _csv(text)
@@ -89,7 +97,9 @@ def parse_columns(text: str, place: str) -> Columns:
         schema, table, column, data_type = (str(row[name]).strip() for name in _NEEDED)
         if "(" not in data_type and str(row.get("numeric_scale") or "").strip() == "0" and kind(data_type) == "float":
             data_type += "(38,0)"
-        tables.setdefault(schema.lower(), {}).setdefault(table.lower(), {})[column.lower()] = data_type
+        catalog = str(row.get("table_catalog") or "").strip()
+        whole = f"{catalog}.{schema}" if catalog else schema
+        tables.setdefault(whole.lower(), {}).setdefault(table.lower(), {})[column.lower()] = data_type
     if not tables:
         raise WarehouseError(place, "names no column", _REMEDY)
     return Columns(tables)

@@ -4,6 +4,7 @@ No text in a statement has a backslash: one warehouse takes it for an escape whe
 docs/contract.md numbers the rules.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import ClassVar
 
 from ..columns import MAX_STRING
 from ..duckdb_json import identifier
+from ..errors import WarehouseError
 
 #: Rule 4, without a backslash and with the year 0000 left out.
 INSTANT = (
@@ -24,7 +26,13 @@ INTEGER = "-?[0-9]{1,19}"
 #: U+007F in one byte, U+0080 to U+009F in two. Digits are read in pairs, so that no half of one matches.
 CONTROL = "(..)*([01].|7[Ff]|[Cc]2[89])"
 
-PLACEHOLDER = "{{"
+#: What is filled in later, such as {{schema}}. Nothing else gets past the checks of names and places.
+_BLANK = re.compile(r"\{\{[a-z_]+\}\}")
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text is a blank, and nothing but one."""
+    return _BLANK.fullmatch(text) is not None
 
 
 class Dialect(ABC):
@@ -40,20 +48,28 @@ class Dialect(ABC):
 
     def fold(self, name: str) -> str:
         """Return a name in the case in which the warehouse keeps it; a placeholder stays as it is."""
-        return name if name.startswith(PLACEHOLDER) else self._fold(name)
+        return name if is_blank(name) else self._fold(name)
 
     @abstractmethod
     def _fold(self, name: str) -> str: ...
 
     def named(self, name: str) -> str:
         """Return a name of the warehouse, quoted; dots part database and schema."""
-        parts = [name] if name.startswith(PLACEHOLDER) else name.split(".")
+        parts = [name] if is_blank(name) else name.split(".")
         return ".".join(identifier(self.fold(part)) for part in parts)
 
     def literal(self, text: str) -> str:
         """Quote a text."""
         quoted = " || CHR(92) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\\"))
         return quoted if "\\" not in text else f"({quoted})"
+
+    def constant(self, text: str) -> str:
+        """Quote a text that becomes a column: it has a type then, which a warehouse may not find for itself."""
+        return self.short(self.literal(text))
+
+    @abstractmethod
+    def short(self, x: str) -> str:
+        """A value of at most 256 characters as text, in the type that it has on the way."""
 
     def null(self, kind: str) -> str:
         """Return a NULL of a type, so that the SELECTs of a UNION agree."""
@@ -70,6 +86,18 @@ class Dialect(ABC):
         return f"CAST({x} AS {self.text_type})"
 
     @abstractmethod
+    def float_text(self, x: str) -> str:
+        """A 64-bit float as text from which the same float can be read."""
+
+    @abstractmethod
+    def float_written(self, x: str) -> str:
+        """A 64-bit float as the unload has to be given it, so that the CSV has the same float."""
+
+    def double(self, text: str) -> str:
+        """A 64-bit float from its digits: as a bare number a warehouse may take them for a decimal."""
+        return f"CAST('{text}' AS {self.double_type})"
+
+    @abstractmethod
     def matches(self, x: str, pattern: str) -> str:
         """Whether a whole text matches an extended regular expression."""
 
@@ -79,7 +107,8 @@ class Dialect(ABC):
 
     def printable(self, x: str) -> str:
         """Rule 3: 1 to 256 characters, none of them a control character."""
-        controls = self.matches(self.hexadecimal(x), f"{CONTROL}.*")
+        start = f"LEFT({x}, {MAX_STRING})"  # a longer one is none anyway, and may have megabytes
+        controls = self.matches(self.hexadecimal(start), f"{CONTROL}.*")
         return f"LENGTH({x}) BETWEEN 1 AND {MAX_STRING} AND NOT {controls}"
 
     def seconds(self, x: str) -> str:
@@ -184,8 +213,14 @@ class Dialect(ABC):
         """What a session runs before the unload of a dataset."""
 
     @abstractmethod
-    def unload(self, select: str, to: str, dataset: str, access: str) -> str:
-        """The statement that writes the rows of a SELECT to the dataset's folder."""
+    def unload(self, select: str, to: str, dataset: str, access: str, region: str | None) -> str:
+        """The statement that writes the rows of a SELECT to the dataset's folder; `region` is the bucket's."""
+
+    def schema(self, name: str) -> str:
+        """Check the name of a schema, and return it. Raises WarehouseError."""
+        if not is_blank(name) and (not name or not name.isprintable() or not all(name.split("."))):
+            raise WarehouseError(repr(name), "is no name of a schema", "Name one as Segment shows it, such as prod")
+        return name
 
     @abstractmethod
     def access(self, value: str) -> str:

@@ -4,6 +4,8 @@ A value takes two steps, so that what the second names more than once is just a 
 inner SELECT takes from the table or the element, and `settle` makes of that what the dataset has.
 """
 
+import sys
+
 from ..columns import MAX_FLOAT, MAX_IMPRESSION
 from .catalog import UNKNOWN
 from .dialect import INTEGER, NUMBER, Dialect
@@ -60,15 +62,15 @@ def _string(dialect: Dialect, kind: str, x: str) -> str | None:
     in time was a text.
     """
     if kind == "string":
-        return f"CASE WHEN {dialect.printable(x)} THEN {x} END"
+        return f"CASE WHEN {dialect.printable(x)} THEN {dialect.short(x)} END"
     if kind in ("text", UNKNOWN):
-        return f"CASE WHEN {dialect.printable(x)} AND NOT ({dialect.is_array(x)}) THEN {x} END"
+        return f"CASE WHEN {dialect.printable(x)} AND NOT ({dialect.is_array(x)}) THEN {dialect.short(x)} END"
     if kind == "integer":
-        return f"CASE WHEN {x} {_RANGES['long']} THEN {dialect.as_text(x)} END"
+        return f"CASE WHEN {x} {_RANGES['long']} THEN {dialect.short(x)} END"
     if kind == "float":
         whole = f"{x} = FLOOR({x}) AND ABS({x}) < {_EXACT}"
-        return f"CASE WHEN {whole} THEN {dialect.as_text(f'CAST({x} AS BIGINT)')} END"
-    return dialect.iso_text(x) if kind == "timestamp" else None
+        return f"CASE WHEN {whole} THEN {dialect.short(f'CAST({x} AS BIGINT)')} END"
+    return dialect.short(dialect.iso_text(x)) if kind == "timestamp" else None
 
 
 def _timestamp(dialect: Dialect, kind: str, x: str) -> str | None:
@@ -104,7 +106,7 @@ def _number(dialect: Dialect, type_: str, kind: str, x: str) -> str | None:
     elif kind not in ("integer", "float"):
         return None
     # Every number but infinity and NaN lies below the greatest one.
-    greatest = MAX_FLOAT if type_ == "float" else "1.7976931348623157e308"
+    greatest = dialect.double(str(MAX_FLOAT if type_ == "float" else sys.float_info.max))
     return f"CASE WHEN ABS({number}) <= {greatest} THEN {number} END"
 
 
@@ -114,7 +116,7 @@ def _ids(dialect: Dialect, x: str) -> str:
     good = [_usable(dialect, one) for one in _id_names(x)]
     count = " + ".join(f"CASE WHEN {one} THEN 1 ELSE 0 END" for one in good)
     first, *others = _id_names(x)
-    joined = " || ".join([first, *(f"COALESCE('|' || {one}, '')" for one in others)])
+    joined = " || ".join([dialect.short(first), *(f"COALESCE('|' || {dialect.short(one)}, '')" for one in others)])
     return f"CASE WHEN {size} > 0 AND {count} = LEAST({size}, {MAX_IMPRESSION}) THEN {joined} END"
 
 

@@ -38,8 +38,16 @@ def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str]) -> s
 
     `reason` is that of a refusal, or says what became of a row.
     """
-    outcome = f"CASE WHEN nth = 1 THEN '{WRITTEN}' ELSE '{DEDUPLICATED}' END"
-    values = (f"'{dataset.name}'", "source_name", "call_type", "event_name", "field", f"COALESCE(reason, {outcome})")
+    became = f"CASE WHEN nth = 1 THEN {dialect.literal(WRITTEN)} ELSE {dialect.literal(DEDUPLICATED)} END"
+    outcome = dialect.short(became)
+    values = (
+        dialect.constant(dataset.name),
+        "source_name",
+        "call_type",
+        "event_name",
+        "field",
+        f"COALESCE(reason, {outcome})",
+    )
     ranked = _ranked(dialect, dataset, judged, "reason")
     return f"{ranked}{_counting(dialect, values)}\nFROM ranked WHERE earlier = 0\nGROUP {_BY}\nORDER {_BY}"
 
@@ -60,7 +68,7 @@ def unmapped_query(
             if has is None or (columns is not None and not needed <= set(has)):
                 continue
             tests = [*([test] if test else []), *window.within(dialect, dialect.named("received_at"))]
-            values = (null, dialect.literal(schema), f"'{call}'", event, null, dialect.literal(UNMAPPED))
+            values = (null, dialect.constant(schema), dialect.constant(call), event, null, dialect.constant(UNMAPPED))
             where = f"\nWHERE {' AND '.join(tests)}" if tests else ""
             source = f"{dialect.named(schema)}.{dialect.named(table)}"
             selects.append(f"{_counting(dialect, values)}\nFROM {source}{where}\nGROUP {_BY}")
@@ -78,7 +86,7 @@ def _calls(dialect: Dialect, mapping: EventMapping) -> Iterator[tuple[str, str, 
         name = dialect.named(column)
         yield table, call, column, name, f"({name} IS NULL OR {name} NOT IN ({known}))" if known else ""
     ours = f"{dialect.named('id')} LIKE {dialect.literal(f'{WRITE_BACK_ID}%')}"
-    event = f"CASE WHEN {ours} THEN {dialect.literal(WRITE_BACK)} END"
+    event = f"CASE WHEN {ours} THEN {dialect.constant(WRITE_BACK)} END"
     yield "identifies", "identify", "id", event, ours if ("identify", None) in mapping.by_event else ""
     for table, call in (("groups", "group"), ("aliases", "alias")):
         yield table, call, "id", dialect.null("string"), ""
@@ -105,13 +113,17 @@ def _ranked(dialect: Dialect, dataset: Dataset, selects: Sequence[str], *within:
 def _text(dialect: Dialect, kind: str, x: str) -> str:
     """Return the text that stands in the CSV."""
     if kind == "boolean":  # a warehouse may write t and f
-        return f"CASE WHEN {x} THEN 'true' WHEN NOT {x} THEN 'false' END"
-    return x if kind in ("string", "ids") else dialect.as_text(x)
+        return dialect.short(f"CASE WHEN {x} THEN 'true' WHEN NOT {x} THEN 'false' END")
+    if kind in ("float", "double"):
+        return dialect.float_text(x)
+    return x if kind in ("string", "ids") else dialect.short(x)
 
 
 def _written(dialect: Dialect, kind: str, x: str) -> str:
     if kind in ("string", "ids"):
         return dialect.csv(x)
+    if kind in ("float", "double"):
+        return dialect.float_written(x)
     return _text(dialect, kind, x) if kind == "boolean" else x
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ..duckdb_json import identifier
 from ..errors import WarehouseError
-from .dialect import PLACEHOLDER, Dialect
+from .dialect import Dialect, is_blank
 
 #: A part of this size is far from S3's and Personalize's limits, and small enough to be written in parallel.
 MAX_PART = "256 MB"
@@ -20,9 +20,16 @@ _ROLE = re.compile(
     r"default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+(,arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)*"
 )
 
-# Without it names in quotes become lower case: the header of the CSV, and the keys that paths walk.
-_SESSION = "SET enable_case_sensitive_identifier TO true"
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}")
 
+_SESSION = [
+    # Without it names in quotes become lower case: the header of the CSV, and the keys that paths walk.
+    "SET enable_case_sensitive_identifier TO true",
+    # Floats have 15 digits otherwise, from which another float may be read; 17 are enough for every one.
+    "SET extra_float_digits TO 2",
+    # A user may have another, in which a column with a time zone is read.
+    "SET timezone TO 'UTC'",
+]
 
 #: No name may be one of these: Segment puts `_` in front.
 _RESERVED = frozenset(
@@ -47,12 +54,25 @@ class Redshift(Dialect):
 
     name = "redshift"
     text_type = "VARCHAR(65535)"  # VARCHAR alone is cut off after 256 bytes
+    short_type = "VARCHAR(1024)"  # 256 characters of 4 bytes: what is sorted has room for the longest that may come
     double_type = "DOUBLE PRECISION"
     longest = 127
     reserved = _RESERVED
 
     def _fold(self, name: str) -> str:
         return name.lower()
+
+    def short(self, x: str) -> str:
+        return f"CAST({x} AS {self.short_type})"
+
+    def type_of(self, kind: str) -> str:
+        return self.short_type if kind == "string" else super().type_of(kind)
+
+    def float_text(self, x: str) -> str:
+        return self.short(x)
+
+    def float_written(self, x: str) -> str:
+        return x  # the session says with how many digits
 
     def matches(self, x: str, pattern: str) -> str:
         return f"({x} ~ '^({pattern})$')"
@@ -61,7 +81,8 @@ class Redshift(Dialect):
         return f"FROM_VARBYTE(TO_VARBYTE({x}, 'utf8'), 'hex')"
 
     def epoch(self, x: str) -> str:
-        return f"EXTRACT(EPOCH FROM {x})"
+        # EXTRACT gives an INTEGER, which ends in 2038.
+        return f"DATEDIFF(second, CAST('1970-01-01 00:00:00' AS TIMESTAMP), {x})"
 
     def fraction(self, x: str) -> str:
         return f"CAST(EXTRACT(MICROSECOND FROM {x}) AS BIGINT)"
@@ -85,7 +106,7 @@ class Redshift(Dialect):
         return f"{x}[{position}]"
 
     def unnest(self, rows: str) -> tuple[str, str, str]:
-        return f"{rows} AS base, base.parts AS part AT place", "part", "place"
+        return f"{rows} AS base, base.parts AS part AT place", "part", "CAST(place AS BIGINT)"
 
     def member(self, x: str, key: str) -> str:
         return f"{x}.{identifier(key)}"
@@ -113,28 +134,39 @@ class Redshift(Dialect):
         return x
 
     def columns_query(self, schemas: Sequence[str]) -> str:
-        names = ", ".join(self.literal(self.fold(one.rpartition(".")[2])) for one in schemas)
+        names = ", ".join(self.literal(self.fold(one)) for one in schemas)
         return (
             "SELECT table_schema, table_name, column_name, data_type, numeric_scale\n"
             f"FROM svv_columns WHERE table_schema IN ({names})\nORDER BY table_schema, table_name, ordinal_position"
         )
 
     def setup(self, to: str, access: str) -> list[str]:
-        return [_SESSION]
+        return _SESSION
 
     def setup_of(self, dataset: str) -> list[str]:
         return []  # CLEANPATH does it
 
-    def unload(self, select: str, to: str, dataset: str, access: str) -> str:
+    def unload(self, select: str, to: str, dataset: str, access: str, region: str | None) -> str:
         quoted = select.replace("\\", "\\\\").replace("'", "''")
         role = access if access == "default" else f"'{access}'"
+        if region is not None and not is_blank(region) and not _REGION.fullmatch(region):
+            raise WarehouseError(repr(region), "is no region of AWS", "Name the bucket's, such as eu-west-1")
+        where = "" if region is None else f"\nREGION {self.literal(region)}"
         return (
             f"UNLOAD ('\n{quoted}\n')\nTO {self.literal(f'{to}{dataset}/part-')}\nIAM_ROLE {role}\n"
-            f"FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE {MAX_PART} EXTENSION 'csv'"
+            f"FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE {MAX_PART} EXTENSION 'csv'\n"
+            f"ENCRYPTED AUTO{where}"  # with the bucket's own key, if it has one
         )
 
+    def schema(self, name: str) -> str:
+        super().schema(name)
+        if "." in name:
+            problem = "names a database, but Redshift tells the columns of the one that you are connected to only"
+            raise WarehouseError(repr(name), problem, "Connect to that database, and name the schema alone")
+        return name
+
     def access(self, value: str) -> str:
-        if value.startswith(PLACEHOLDER) or _ROLE.fullmatch(value):
+        if is_blank(value) or _ROLE.fullmatch(value):
             return value
         raise WarehouseError(
             "the role",

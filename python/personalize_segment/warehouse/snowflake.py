@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ..errors import WarehouseError
-from .dialect import PLACEHOLDER, Dialect
+from .dialect import Dialect, is_blank
 
 #: Bytes of a part: far from S3's and Personalize's limits, and small enough to be written in parallel.
 MAX_PART = 256 << 20
@@ -19,6 +19,9 @@ MAX_PART = 256 << 20
 STAGE = "PERSONALIZE_SEGMENT"
 
 _INTEGRATION = re.compile("[A-Za-z_][A-Za-z0-9_$]{0,254}")
+
+#: An access key's id would pass for a name.
+_KEY = re.compile("A[KS]IA[A-Z0-9]{12,}", re.IGNORECASE)
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 
@@ -35,6 +38,17 @@ class Snowflake(Dialect):
 
     def _fold(self, name: str) -> str:
         return name.upper()
+
+    def short(self, x: str) -> str:
+        return f"CAST({x} AS VARCHAR)"
+
+    def float_text(self, x: str) -> str:
+        # The plain text is cut off after some digits. TME has all 17, for those that need them.
+        short = f"TO_VARCHAR({x})"
+        return f"CASE WHEN TRY_CAST({short} AS DOUBLE) = {x} THEN {short} ELSE TO_VARCHAR({x}, 'TME') END"
+
+    def float_written(self, x: str) -> str:
+        return self.float_text(x)  # COPY INTO writes floats with nine decimals
 
     def matches(self, x: str, pattern: str) -> str:
         return f"REGEXP_LIKE({x}, '{pattern}')"  # of the whole text
@@ -103,23 +117,27 @@ class Snowflake(Dialect):
         for one in schemas:
             database, _, schema = one.rpartition(".")
             source = f"{self.named(database)}.INFORMATION_SCHEMA.COLUMNS" if database else "INFORMATION_SCHEMA.COLUMNS"
+            # As it is asked for: what has none is in the session's own.
+            catalog = self.constant(database)
             queries.append(
-                "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE\n"
+                f"SELECT {catalog} AS TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE\n"
                 f"FROM {source} WHERE TABLE_SCHEMA = {self.literal(self.fold(schema))}"
             )
-        return "\nUNION ALL\n".join(queries) + "\nORDER BY TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME"
+        return "\nUNION ALL\n".join(queries) + "\nORDER BY TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME"
 
     def setup(self, to: str, access: str) -> list[str]:
         stage = (
             f"CREATE OR REPLACE TEMPORARY STAGE {STAGE}\nURL = {self.literal(to)}\n"
             f"STORAGE_INTEGRATION = {self.named(access)}"
         )
-        return ["ALTER SESSION SET TIMEZONE = 'UTC'", stage]
+        # Texts are read as ISO-8601 whatever the user's settings are.
+        formats = "DATE_INPUT_FORMAT = 'AUTO' TIMESTAMP_INPUT_FORMAT = 'AUTO'"
+        return [f"ALTER SESSION SET TIMEZONE = 'UTC' {formats}", stage]
 
     def setup_of(self, dataset: str) -> list[str]:
         return [f"REMOVE @{STAGE}/{dataset}/"]  # OVERWRITE leaves what has another name
 
-    def unload(self, select: str, to: str, dataset: str, access: str) -> str:
+    def unload(self, select: str, to: str, dataset: str, access: str, region: str | None) -> str:
         return (
             f"COPY INTO @{STAGE}/{dataset}/part- FROM (\n{select}\n)\n"
             "FILE_FORMAT = (TYPE = CSV COMPRESSION = NONE FIELD_DELIMITER = ',' FIELD_OPTIONALLY_ENCLOSED_BY = NONE"
@@ -128,24 +146,28 @@ class Snowflake(Dialect):
         )
 
     def access(self, value: str) -> str:
-        if value.startswith(PLACEHOLDER) or _INTEGRATION.fullmatch(value):
+        if is_blank(value) or (_INTEGRATION.fullmatch(value) and not _KEY.fullmatch(value)):
             return value
         raise WarehouseError(
             "the integration", "is no name of a storage integration", "Name one, such as PERSONALIZE_SEGMENT"
         )
 
-    def integration(self, name: str, to: str, role_arn: str) -> list[str]:
-        """Return what an administrator runs once, so that Snowflake may write below `to` with an AWS role.
+    def integration(self, name: str, to: str, role_arn: str, grantee: str) -> list[str]:
+        """Return what an administrator runs once, so that `grantee`, a role, may unload below `to` with an AWS role.
 
         The last one shows the user and the external id that the role has to trust. Raises WarehouseError.
         """
         if not _ROLE.fullmatch(role_arn):
             remedy = "Name one, such as arn:aws:iam::123456789012:role/snowflake"
             raise WarehouseError("the role", "is no ARN of an IAM role", remedy)
+        if not _INTEGRATION.fullmatch(grantee):
+            remedy = "Name the one that unloads, such as LOADER"
+            raise WarehouseError(repr(grantee), "is no name of a role in Snowflake", remedy)
         named = self.named(self.access(name))
         create = (
             f"CREATE STORAGE INTEGRATION IF NOT EXISTS {named}\nTYPE = EXTERNAL_STAGE\n"
             f"STORAGE_PROVIDER = 'S3'\nENABLED = TRUE\nSTORAGE_AWS_ROLE_ARN = {self.literal(role_arn)}\n"
             f"STORAGE_ALLOWED_LOCATIONS = ({self.literal(to)})"
         )
-        return [create, f"DESC INTEGRATION {named}"]
+        grant = f"GRANT USAGE ON INTEGRATION {named} TO ROLE {self.named(grantee)}"
+        return [create, grant, f"DESC INTEGRATION {named}"]

@@ -10,7 +10,7 @@ from ..errors import WarehouseError
 from ..mapping import Dataset, EventMapping, Rule
 from .branches import Branch
 from .catalog import Columns
-from .dialect import PLACEHOLDER, Dialect
+from .dialect import Dialect, is_blank
 from .queries import counts_query, dataset_query, unmapped_query
 from .redshift import Redshift
 from .snowflake import Snowflake
@@ -21,6 +21,9 @@ DIALECTS: dict[str, Dialect] = {one.name: one for one in (Redshift(), Snowflake(
 
 #: A bucket and a key; S3 takes more characters in keys than a statement should have.
 _PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^'\\?*\"]*)?")
+
+#: The blank for the region of a bucket that is a blank itself.
+_REGION = "{{bucket_region}}"
 
 Kind = Literal["setup", "unload", "counts"]
 
@@ -53,6 +56,7 @@ def statements(
     schemas: Sequence[str],
     to: str,
     role_or_integration: str,
+    bucket_region: str | None = None,
     columns: Columns | None = None,
     since: date | None = None,
     until: date | None = None,
@@ -65,6 +69,7 @@ def statements(
         schemas=schemas,
         to=to,
         role_or_integration=role_or_integration,
+        bucket_region=bucket_region,
         columns=columns,
         since=since,
         until=until,
@@ -80,6 +85,7 @@ def plan(
     schemas: Sequence[str],
     to: str,
     role_or_integration: str,
+    bucket_region: str | None = None,
     columns: Columns | None = None,
     since: date | None = None,
     until: date | None = None,
@@ -88,7 +94,8 @@ def plan(
     """Return what writes each dataset of the mapping below `to`, from the schemas of one or more sources.
 
     `dialect` is redshift or snowflake; `role_or_integration` the ARN of the role that Redshift assumes, or the
-    name of Snowflake's storage integration. Without `columns` the warehouse is taken to have every table and
+    name of Snowflake's storage integration. `bucket_region` tells Redshift where the bucket is, if not in its own
+    region; with a blank for `to` it is one, too. Without `columns` the warehouse is taken to have every table and
     column that the mapping names. `since`, `until` (not included) and `overlap` are days of the time received,
     UTC, as for `export` (rule 9). A dataset for which there is nothing to read has no unload, and `left_out` says
     so. Raises WarehouseError for names that are refused, and where there is nothing to read at all.
@@ -96,7 +103,8 @@ def plan(
     speech = _dialect(dialect)
     where = _location(to)
     access = speech.access(role_or_integration)
-    sources = _sources(schemas)
+    region = _REGION if bucket_region is None and is_blank(where) else bucket_region
+    sources = _sources(speech, schemas)
     received = {True: window(since, until, overlap), False: window(since, until, 0)}
     notes: list[str] = []
     made = [Statement("", "setup", sql) for sql in speech.setup(where, access)]
@@ -108,7 +116,7 @@ def plan(
         if rows:
             made += [Statement(dataset.name, "setup", sql) for sql in speech.setup_of(dataset.name)]
             select = dataset_query(speech, dataset, rows, within)
-            made.append(Statement(dataset.name, "unload", speech.unload(select, where, dataset.name, access)))
+            made.append(Statement(dataset.name, "unload", speech.unload(select, where, dataset.name, access, region)))
         else:
             notes.append(f"{dataset.name}: there is nothing to read, and what lies in the folder stays there")
         judged = [one.judged() for one in _branches(speech, dataset, sources, columns, within, [], counting=True)]
@@ -125,12 +133,13 @@ def plan(
 
 def columns_query(dialect: str, schemas: Sequence[str]) -> str:
     """Return what to ask the warehouse for the tables and columns that it has: see `parse_columns`."""
-    return _dialect(dialect).columns_query(_sources(schemas))
+    speech = _dialect(dialect)
+    return speech.columns_query(_sources(speech, schemas))
 
 
-def integration(name: str, role_arn: str, to: str) -> list[str]:
-    """Return what an administrator of Snowflake runs once, so that it may write below `to` with an AWS role."""
-    return Snowflake().integration(name, _location(to), role_arn)
+def integration(name: str, role_arn: str, to: str, grantee: str) -> list[str]:
+    """Return what an administrator of Snowflake runs once, so that the role `grantee` may unload below `to`."""
+    return Snowflake().integration(name, _location(to), role_arn, grantee)
 
 
 def _branches(
@@ -167,17 +176,14 @@ def _dialect(name: str) -> Dialect:
     return DIALECTS[name]
 
 
-def _sources(schemas: Sequence[str]) -> list[str]:
+def _sources(dialect: Dialect, schemas: Sequence[str]) -> list[str]:
     if not schemas:
         raise WarehouseError("the schemas", "are missing", "Name one for each source")
-    for one in schemas:
-        if not one or not one.isprintable() or any(not part for part in one.split(".")):
-            raise WarehouseError(repr(one), "is no name of a schema", "Name one as Segment shows it, such as prod")
-    return list(dict.fromkeys(schemas))
+    return list(dict.fromkeys(dialect.schema(one) for one in schemas))
 
 
 def _location(to: str) -> str:
-    if to.startswith(PLACEHOLDER):
+    if is_blank(to):
         return to
     if not _PLACE.fullmatch(to) or not to.isprintable():
         raise WarehouseError(repr(to), "is no place in S3", "Name a bucket and a folder, such as s3://bucket/training")
