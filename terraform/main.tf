@@ -73,7 +73,8 @@ module "training_job" {
     key         = var.suppression_list.key
     kms_key_arn = var.suppression_list.bucket == null ? var.bucket.kms_key_arn : var.suppression_list.kms_key_arn
   }
-  kms_key = var.bucket.kms_key_arn == null ? null : { arn = var.bucket.kms_key_arn }
+  # Not the bucket's key by itself: CloudWatch Logs refuses a log group whose key doesn't know it yet.
+  kms_key = var.training_job.kms_key_arn == null ? null : { arn = var.training_job.kms_key_arn }
 
   log_retention_days       = var.functions.log.retention_days
   permissions_boundary_arn = var.permissions_boundary_arn

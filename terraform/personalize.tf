@@ -48,9 +48,12 @@ locals {
 }
 
 data "aws_iam_policy_document" "kms_key" {
-  count = var.bucket.kms_key_arn == null ? 0 : 1
+  count = var.bucket.kms_key_arn == null && var.training_job.kms_key_arn == null ? 0 : 1
 
-  source_policy_documents = [module.personalize_access.kms_key_policy_json, module.training_job.kms_key_policy_json]
+  source_policy_documents = concat(
+    var.bucket.kms_key_arn == null ? [] : [module.personalize_access.kms_key_policy_json],
+    var.training_job.kms_key_arn == null ? [] : [module.training_job.kms_key_policy_json],
+  )
 }
 
 check "recommendation_is_asked_of_something" {

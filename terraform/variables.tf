@@ -89,7 +89,7 @@ variable "segment_principal_arns" {
 }
 
 variable "training_job" {
-  description = "The Glue job that makes training data of the logs."
+  description = "The Glue job that makes training data of the logs. `kms_key_arn` encrypts its log group, its bookmarks and what it spills; before the first apply the key's policy must let CloudWatch Logs use it, as the output `merge.kms_key_policy` has it."
   type = object({
     workers = optional(object({
       type        = optional(string, "G.1X")
@@ -98,6 +98,7 @@ variable "training_job" {
     }), {})
     timeout_minutes = optional(number, 120)
     max_retries     = optional(number, 1)
+    kms_key_arn     = optional(string)
     window = optional(object({
       since        = optional(string)
       until        = optional(string)

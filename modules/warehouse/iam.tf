@@ -67,7 +67,8 @@ data "aws_iam_policy_document" "redshift" {
 data "aws_iam_policy_document" "redshift_trust" {
   count = local.makes_redshift_role ? 1 : 0
 
-  # Only who may pass this role can associate it, with a cluster of this account: Redshift documents no condition.
+  # Only who may pass this role can associate it. All users of that cluster may use it then; a role of your own can
+  # narrow that down to database users, whose ARNs Redshift sends as external id.
   statement {
     sid     = "LetRedshiftAssumeTheRole"
     actions = ["sts:AssumeRole"]

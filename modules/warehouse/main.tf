@@ -27,7 +27,8 @@ locals {
   # A statement ends with a semicolon at the end of a line, and no other line does. Above it stand comments.
   statements = {
     for warehouse, text in local.sql : warehouse => text == null ? [] : [
-      for one in split(";\n", text) : trimspace(replace(one, "/^(\\s*--[^\\n]*\\n)*/", "")) if trimspace(one) != ""
+      for one in split(";\n", "${trimspace(text)}\n") : trimspace(replace("${one}\n", "/^(\\s*--[^\\n]*\\n)*/", ""))
+      if trimspace(replace("${one}\n", "/^(\\s*--[^\\n]*\\n)*/", "")) != ""
     ]
   }
 }

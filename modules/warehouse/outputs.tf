@@ -12,6 +12,17 @@ output "redshift" {
     error_message = "${try(var.redshift.sql_path, "")}: a statement has more than 100 KB, which the Redshift Data API refuses. Make the file anew with fewer sources in it or with --columns, or run it in an SQL client without this module."
   }
 
+  # A refresh hands all of them to one task of Step Functions, which takes 256 KB.
+  precondition {
+    condition     = sum(concat([0], [for one in local.statements.redshift : length(base64encode(one))])) <= 320000
+    error_message = "${try(var.redshift.sql_path, "")}: the statements have more than 240 KB together. Make the file anew with fewer sources in it or with --columns."
+  }
+
+  precondition {
+    condition     = local.sql.redshift == null || strcontains(coalesce(local.sql.redshift, "-"), local.location)
+    error_message = "${try(var.redshift.sql_path, "")}: nothing in it is written to ${local.location}, where the imports look. Make the file anew with `--to ${local.location}`."
+  }
+
   precondition {
     condition     = !strcontains(coalesce(local.sql.redshift, "-"), "{{")
     error_message = "${try(var.redshift.sql_path, "")}: a blank {{…}} stays, of a name that is not known. Make the file anew with `personalize-segment sql redshift`."
@@ -24,6 +35,11 @@ output "snowflake" {
     sql        = local.sql.snowflake
     statements = local.statements.snowflake
     role_arn   = local.snowflake_role_arn
+  }
+
+  precondition {
+    condition     = local.sql.snowflake == null || strcontains(coalesce(local.sql.snowflake, "-"), local.location)
+    error_message = "${try(var.snowflake.sql_path, "")}: nothing in it is written to ${local.location}, where the imports look. Make the file anew with `--to ${local.location}`."
   }
 
   precondition {

@@ -52,10 +52,11 @@ def verify(outputs: Mapping[str, Any], mapping: EventMapping, clients: Any, sql:
     """
     again = "Run `terraform apply`"
     findings = [_digest("Terraform", str(outputs["event_mapping"]["sha256"]), mapping, again)]
-    function, job = outputs["operations"]["functions"]["event"], outputs["operations"]["glue_job"]
-    found = _asked(clients("lambda").get_function_configuration, FunctionName=function, Qualifier="live")
-    text = (found or {}).get("Environment", {}).get("Variables", {}).get("event_mapping")
-    findings.append(_digest(f"Lambda function {function}", _sha256(text), mapping, again))
+    for function in outputs["operations"]["functions"].values():
+        found = _asked(clients("lambda").get_function_configuration, FunctionName=function, Qualifier="live")
+        text = (found or {}).get("Environment", {}).get("Variables", {}).get("event_mapping")
+        findings.append(_digest(f"Lambda function {function}", _sha256(text), mapping, again))
+    job = outputs["operations"]["glue_job"]
     found = _asked(clients("glue").get_job, JobName=job)
     text = (found or {}).get("Job", {}).get("DefaultArguments", {}).get("--event_mapping")
     findings.append(_digest(f"Glue job {job}", _sha256(text), mapping, again))

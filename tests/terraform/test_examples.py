@@ -1,6 +1,9 @@
 """Every example is applied at once, on one emulator: second plan empty, no secret kept, nothing left behind."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,11 @@ import boto3
 import pytest
 from roles import ROLES, allowed, policies_of
 
+from conftest import java_environment
 from personalize_segment.emulator.server import Server
+from personalize_segment.mapping import default_text, parse
 from personalize_segment.provision import spec
+from personalize_segment.sample import sample
 from programs import needs
 from stacks import Stack
 
@@ -127,6 +133,30 @@ def test_the_state_holds_no_secret_and_secrets_manager_does(applied: Applied) ->
     assert WRITE_KEY not in state
     [secret] = [one for one in applied.names()["secrets"] if one.startswith("shop")]
     assert applied.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"] == WRITE_KEY
+
+
+def test_the_job_s_script_package_and_arguments_write_the_training_data(applied: Applied, tmp_path: Path) -> None:
+    """As Glue would run it, but for the two places: plain PySpark reads no S3."""
+    job = applied.client("glue").get_job(JobName="shop-history")["Job"]
+    arguments = job["DefaultArguments"] | {
+        "--S3_JSON_INPUT_PATH": str(sample(tmp_path / "logs", 3000)),
+        "--S3_CSV_OUTPUT_PATH": str(tmp_path / "out"),
+    }
+    for place, name in ((job["Command"]["ScriptLocation"], "job.py"), (arguments["--extra-py-files"], "job.zip")):
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        applied.client("s3").download_file(bucket, key, str(tmp_path / name))
+    where = "\nimport personalize_segment; print(personalize_segment.__file__, file=sys.stderr)\n"
+    (tmp_path / "job.py").write_text((tmp_path / "job.py").read_text("utf-8") + where, "utf-8")
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "job.py"), *(text for pair in arguments.items() for text in pair)],
+        env=os.environ | java_environment() | {"PYTHONPATH": str(tmp_path / "job.zip")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "job.zip") in done.stderr.splitlines()[-1]
+    report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert report["mapping_sha256"] == parse(default_text()).sha256
+    assert all(one["rows"] > 10 for one in report["datasets"].values())
 
 
 @pytest.mark.parametrize(

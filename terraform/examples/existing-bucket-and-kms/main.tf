@@ -1,4 +1,4 @@
-# A bucket and a key that were there before. Their policies stay yours: what Personalize needs is merged into them.
+# A bucket and a key that were there before: the bucket gets its policy here, the key's stays yours.
 
 terraform {
   required_version = ">= 1.11"
@@ -10,10 +10,6 @@ terraform {
     }
   }
 }
-
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
 
 variable "bucket" {
   description = "Name of a bucket that has no policy yet."
@@ -43,24 +39,10 @@ resource "aws_s3_bucket_policy" "lake" {
   policy = module.personalize.merge.bucket_policy
 }
 
-data "aws_iam_policy_document" "key" {
-  source_policy_documents = [module.personalize.merge.kms_key_policy]
-
-  statement {
-    sid       = "LetThisAccountDecideByItsOwnPolicies"
-    actions   = ["kms:*"]
-    resources = ["*"]
-
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
-    }
-  }
-}
-
-resource "aws_kms_key_policy" "data" {
-  key_id = split("/", var.kms_key_arn)[1]
-  policy = data.aws_iam_policy_document.key.json
+# Merged by you, since a key's policy is replaced as a whole: other statements of it would be lost here.
+output "kms_key_statements" {
+  description = "Key policy whose statements belong into that of the key, before the first import."
+  value       = module.personalize.merge.kms_key_policy
 }
 
 output "personalize" {

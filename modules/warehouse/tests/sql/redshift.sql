@@ -12,3 +12,5 @@ TO '{{location}}interactions/part-'
 IAM_ROLE '{{role_arn}}'
 FORMAT AS CSV HEADER
 REGION '{{bucket_region}}';
+
+-- That is all.
