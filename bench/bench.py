@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,10 +58,19 @@ def measure(command: list[str]) -> Run:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment())
     watched = psutil.Process(process.pid)
     peak = 0
-    while process.poll() is None:
-        peak = max(peak, memory(watched))
-        time.sleep(0.1)  # often enough, and it costs the run less than a hundredth
+    ended = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(0.1):  # often enough, and it costs the run less than a hundredth
+            peak = max(peak, memory(watched))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    process.wait()
     seconds = time.perf_counter() - started
+    ended.set()
+    watching.join()
     assert process.stderr is not None
     errors = process.stderr.read().decode()
     if process.returncode:
