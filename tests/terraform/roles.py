@@ -1,6 +1,7 @@
 """What each role may do, since the code calls it, and what it may not: a table for a policy simulator.
 
-Names are those of the example `minimal`, a stack called shop in the account and region of the emulator.
+Names are those of the example `minimal`, a stack called shop in the account and region of the emulator; a
+refresh has only `inside-another-stack`, called streaming.
 """
 
 import json
@@ -35,6 +36,7 @@ ROLES = {
             ("ssm:GetParameter", arn("ssm", "parameter/shop/personalize/campaigns/main")),
             ("sqs:SendMessage", arn("sqs", "shop-profiles")),
             ("sqs:SendMessage", arn("sqs", "shop-rejected")),
+            ("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:shop/segment-write-key-AbCdEf")),
             ("logs:PutLogEvents", arn("logs", "log-group:/aws/lambda/shop-event:log-stream:one")),
         ],
         may_not=[
@@ -66,7 +68,7 @@ ROLES = {
             ("personalize:PutUsers", arn("personalize", "dataset/other/USERS")),
             ("sqs:ReceiveMessage", arn("sqs", "shop-rejected")),
             ("sqs:DeleteMessage", arn("sqs", "other-profiles")),
-            ("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:shop-write-key-AbCdEf")),
+            ("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:shop/segment-write-key-AbCdEf")),
             *KEY_IS_NOT_THEIRS,
         ],
     ),
@@ -110,6 +112,34 @@ ROLES = {
             ("lambda:InvokeFunction", arn("lambda", "function:other")),
             ("lambda:UpdateFunctionCode", arn("lambda", "function:shop-event")),
             ("lambda:GetFunctionConfiguration", arn("lambda", "function:shop-event:live")),
+            *KEY_IS_NOT_THEIRS,
+        ],
+    ),
+    "streaming-refresh": Role(
+        may=[
+            ("glue:StartJobRun", arn("glue", "job/streaming-history")),
+            ("glue:GetJobRun", arn("glue", "job/streaming-history")),
+            ("personalize:CreateDatasetImportJob", arn("personalize", "dataset/streaming/INTERACTIONS")),
+            ("personalize:CreateDatasetImportJob", arn("personalize", "dataset-import-job/streaming-interactions-1")),
+            ("personalize:DescribeDatasetImportJob", arn("personalize", "dataset-import-job/streaming-interactions-1")),
+            ("iam:PassRole", f"arn:aws:iam::{A}:role/streaming-personalize"),
+        ],
+        may_not=[
+            ("glue:StartJobRun", arn("glue", "job/shop-history")),
+            ("glue:UpdateJob", arn("glue", "job/streaming-history")),
+            ("personalize:CreateDatasetImportJob", arn("personalize", "dataset/shop/INTERACTIONS")),
+            ("personalize:DeleteDataset", arn("personalize", "dataset/streaming/INTERACTIONS")),
+            ("iam:PassRole", f"arn:aws:iam::{A}:role/streaming-history"),
+            ("redshift-data:BatchExecuteStatement", arn("redshift-serverless", "workgroup/any")),
+            ("s3:GetObject", f"arn:aws:s3:::streaming-personalize-{A}-{R}/transformed/interactions/part-0.csv"),
+            *KEY_IS_NOT_THEIRS,
+        ],
+    ),
+    "streaming-refresh-schedule": Role(
+        may=[("states:StartExecution", arn("states", "stateMachine:streaming-refresh"))],
+        may_not=[
+            ("states:StartExecution", arn("states", "stateMachine:other")),
+            ("states:DeleteStateMachine", arn("states", "stateMachine:streaming-refresh")),
             *KEY_IS_NOT_THEIRS,
         ],
     ),
