@@ -86,7 +86,7 @@ variable "export" {
   }
 
   validation {
-    condition     = alltrue([for one in try(var.export.redshift.statements, []) : !can(regex("(?i)(access_key_id|secret_access_key|\\bcredentials\\s*(as\\s*)?')", one))])
+    condition     = alltrue([for one in try(var.export.redshift.statements, []) : !can(regex("(?i)(access_key_id|secret_access_key|\\bcredentials\\b)", one))])
     error_message = "Write IAM_ROLE '<arn>' in export.redshift.statements, never keys: they would stand in the state and in every log."
   }
 

@@ -186,6 +186,29 @@ run "refuses_a_blank_that_stays" {
   expect_failures = [output.redshift, output.snowflake]
 }
 
+run "refuses_statements_that_write_elsewhere" {
+  command = plan
+
+  variables {
+    redshift  = { schema = "shop", sql_path = "tests/sql/other_place.sql" }
+    snowflake = { schema = "SHOP", sql_path = "tests/sql/other_place.sql", integration = "PERSONALIZE" }
+  }
+
+  expect_failures = [output.redshift, output.snowflake]
+}
+
+# Each of the three is small enough, as the run below shows of one.
+run "refuses_statements_that_a_refresh_could_not_hand_over" {
+  command = plan
+
+  variables {
+    output   = { bucket = "shop-data", prefix = "${join("", [for n in range(1006) : "x"])}/" }
+    redshift = { schema = "shop", sql_path = "tests/sql/three_long.sql" }
+  }
+
+  expect_failures = [output.redshift]
+}
+
 # Bytes count, of which a letter may have several: this one has 102,409 in 102,359 letters.
 run "refuses_a_statement_that_the_data_api_would_not_take" {
   command = plan
