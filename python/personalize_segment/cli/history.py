@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import DownloadColumn, MofNCompleteColumn
 from rich.table import Table
 
 from .. import avro, logs
@@ -109,7 +108,7 @@ def export(
     window = logs.Window(since and since.date(), until and until.date(), overlap)
     parsed = read_mapping(mapping)
     suppressed = None if suppress is None else list_file.read(suppress)
-    with progress_bar("Exporting", DownloadColumn()) as progress:
+    with progress_bar("Exporting", of="bytes") as progress:
         result = run(tree, out, parsed, window=window, suppressed=suppressed, memory=memory, progress=progress)
     _show(result, out)
     if report is not None:
@@ -126,7 +125,7 @@ def sample(
     """Generate Segment logs of a shop and a video service, with the quirks of real ones."""
     from ..sample import sample as run
 
-    with progress_bar("Generating", MofNCompleteColumn()) as progress:
+    with progress_bar("Generating", of="things") as progress:
         print(run(out, events, days=days, seed=seed, progress=progress))
 
 

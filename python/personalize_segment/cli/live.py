@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import MofNCompleteColumn
 from rich.table import Table
 
 from ..settings import table
@@ -69,7 +68,7 @@ def redrive(
         if function is None:
             return
         call = work.invoke(work.client("lambda"), function)
-        with progress_bar("Sending", MofNCompleteColumn()) as progress:
+        with progress_bar("Sending", of="things") as progress:
             done = work.send(sqs, queue, wanted, call, profile_queue, progress)
         wanted = []
     finally:

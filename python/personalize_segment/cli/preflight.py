@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import DownloadColumn
 from rich.table import Table
 
 from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
@@ -41,7 +40,7 @@ def preflight(
         fail(f"{error.name} is missing: install personalize-segment[export]")
     if html is not None and not html.absolute().parent.is_dir():
         fail(f"{html.parent}: no such folder for the page")
-    with progress_bar("Reading", DownloadColumn()) as progress:
+    with progress_bar("Reading", of="bytes") as progress:
         result = run(out, read_mapping(mapping), memory=memory, progress=progress)
     if as_json:
         print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))

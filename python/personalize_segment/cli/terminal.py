@@ -4,12 +4,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 from ..errors import MappingError
 from ..mapping import EventMapping, default_text, parse
@@ -44,9 +43,16 @@ def read_mapping(path: Path | None) -> EventMapping:
 
 
 @contextmanager
-def progress_bar(title: str, amount: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str, *, of: Literal["bytes", "things"]) -> Iterator[Callable[[int, int], None]]:
     """Yield what draws a bar on a terminal and nothing elsewhere."""
+    if not messages.is_terminal:
+        yield lambda done, total: None
+        return
+    # Not loaded for machines: many a verb is done before.
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    amount = DownloadColumn() if of == "bytes" else MofNCompleteColumn()
     columns = (TextColumn(title), BarColumn(), amount, TimeRemainingColumn())
-    with Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as bar:
+    with Progress(*columns, console=messages, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
