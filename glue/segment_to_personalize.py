@@ -44,6 +44,8 @@ with suppress(ImportError):
 # Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
 SEPARATOR = "\x1f"
 COUNTS = "counts"
+#: Before every instant: where a row without a timestamp stands.
+NEVER = (-sys.maxsize, "")
 #: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
 TASK_BYTES = 16 << 20
 #: Rows of one CSV part, at least.
@@ -74,6 +76,8 @@ def main(argv: list[str]) -> None:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.files.maxPartitionBytes", TASK_BYTES)
         .config("spark.sql.files.openCostInBytes", 1 << 18)
+        # What is kept on disk is read twice, soon after: to compress it would take longer.
+        .config("spark.sql.inMemoryColumnarStorage.compressed", "false")
         # Personalize reads every file of a folder: no _SUCCESS, no checksums beside the parts.
         .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
         .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
@@ -241,15 +245,14 @@ def _left_out(row: Row, suppressed: SuppressionList | None) -> bool:
 
 
 def _interaction(row: Row, flag: str) -> Item:
-    element = "" if row.element is None else str(row.element)
-    value = SEPARATOR.join([flag, *map(text, row.values)])
-    return row.dataset.name, f"{row.message_id}{SEPARATOR}{element}", value
+    dataset, values, message_id, element, _ = row
+    value = SEPARATOR.join([flag, *[one if type(one) is str else text(one) for one in values]])
+    return dataset.name, f"{message_id}{SEPARATOR}{'' if element is None else element}", value
 
 
 def _precedes(row: Row, other: Row) -> bool:
     """Rule 9 for users and items: whether `other` is the later of two rows of one id."""
-    nothing = (-sys.maxsize, "")  # before every instant
-    one, two = row.instant or nothing, other.instant or nothing
+    one, two = row.instant or NEVER, other.instant or NEVER
     return one < two or (one == two and [*map(text, row.values)] < [*map(text, other.values)])
 
 
