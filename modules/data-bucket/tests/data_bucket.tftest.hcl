@@ -20,9 +20,10 @@ variables {
   name = "shop"
 }
 
-run "a_bucket_is_named_after_stack_account_and_region" {
+run "without_options" {
   command = plan
 
+  # A bucket is named after stack account and region.
   assert {
     condition     = output.bucket.name == "shop-personalize-123456789012-eu-west-1" && aws_s3_bucket.data[0].bucket == output.bucket.name
     error_message = "The name is ${output.bucket.name}"
@@ -37,43 +38,8 @@ run "a_bucket_is_named_after_stack_account_and_region" {
     condition     = length(data.aws_s3_bucket.existing) == 0
     error_message = "No bucket is looked for."
   }
-}
 
-run "the_longest_name_still_gives_a_name_of_a_bucket" {
-  command = plan
-
-  variables {
-    name = "abcdefghij-klmnopqrs"
-  }
-
-  assert {
-    condition     = length(output.bucket.name) <= 63
-    error_message = "${output.bucket.name} is too long."
-  }
-}
-
-run "a_bucket_may_have_a_name_of_its_own_and_tags" {
-  command = plan
-
-  variables {
-    bucket_name = "my-data"
-    tags        = { team = "shop" }
-  }
-
-  assert {
-    condition     = output.bucket.name == "my-data" && aws_s3_bucket.data[0].bucket == "my-data"
-    error_message = "The name is ${output.bucket.name}"
-  }
-
-  assert {
-    condition     = aws_s3_bucket.data[0].tags["team"] == "shop"
-    error_message = "The tags are missing."
-  }
-}
-
-run "a_made_bucket_is_closed_to_the_public" {
-  command = plan
-
+  # A made bucket is closed to the public.
   assert {
     condition = alltrue([
       aws_s3_bucket_public_access_block.data[0].block_public_acls,
@@ -88,11 +54,8 @@ run "a_made_bucket_is_closed_to_the_public" {
     condition     = aws_s3_bucket_ownership_controls.data[0].rule[0].object_ownership == "BucketOwnerEnforced"
     error_message = "ACLs count."
   }
-}
 
-run "a_made_bucket_is_versioned_and_stays_while_it_holds_something" {
-  command = plan
-
+  # A made bucket is versioned and stays while it holds something.
   assert {
     condition     = aws_s3_bucket_versioning.data[0].versioning_configuration[0].status == "Enabled"
     error_message = "It is not versioned."
@@ -102,51 +65,14 @@ run "a_made_bucket_is_versioned_and_stays_while_it_holds_something" {
     condition     = aws_s3_bucket.data[0].force_destroy == false
     error_message = "Destroy would delete data."
   }
-}
 
-run "a_made_bucket_may_go_with_everything_in_it" {
-  command = plan
-
-  variables {
-    force_destroy = true
-  }
-
-  assert {
-    condition     = aws_s3_bucket.data[0].force_destroy
-    error_message = "force_destroy is not passed on."
-  }
-}
-
-run "without_a_key_s3_encrypts" {
-  command = plan
-
+  # Without a key s3 encrypts.
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256" && !one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
     error_message = "It is not SSE-S3."
   }
-}
 
-run "with_a_key_kms_encrypts_once_for_many_objects" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/k"
-  }
-
-  assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms" && one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
-    error_message = "It is not SSE-KMS with a bucket key."
-  }
-
-  assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/k"
-    error_message = "It is another key."
-  }
-}
-
-run "derived_data_old_versions_and_unfinished_uploads_are_forgotten" {
-  command = plan
-
+  # Derived data old versions and unfinished uploads are forgotten.
   assert {
     condition = jsonencode([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"]) == jsonencode([
       ["transformed/", 90], ["batch/", 90], ["deletions/", 90]
@@ -168,41 +94,8 @@ run "derived_data_old_versions_and_unfinished_uploads_are_forgotten" {
     condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].expiration).expired_object_delete_marker
     error_message = "Delete markers stay."
   }
-}
 
-run "how_long_they_stay_can_be_said" {
-  command = plan
-
-  variables {
-    lifecycle_days = { derived = 10, noncurrent = 5, uploads = 2 }
-  }
-
-  assert {
-    condition = jsonencode([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"]) == jsonencode([
-      ["transformed/", 10], ["batch/", 10], ["deletions/", 10]
-    ])
-    error_message = "Derived data is forgotten otherwise."
-  }
-
-  assert {
-    condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : rule.status == "Enabled"])
-    error_message = "A rule sleeps."
-  }
-
-  assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 5 && one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload).days_after_initiation == 2
-    error_message = "Old versions or unfinished uploads stay otherwise."
-  }
-
-  assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].expiration).expired_object_delete_marker
-    error_message = "Delete markers stay."
-  }
-}
-
-run "the_policy_denies_plain_http_and_lets_personalize_read_its_input_and_write_its_results" {
-  command = plan
-
+  # The policy denies plain http and lets personalize read its input and write its results.
   assert {
     condition = jsonencode(jsondecode(output.policy_json).Statement) == jsonencode([
       {
@@ -253,6 +146,107 @@ run "the_policy_denies_plain_http_and_lets_personalize_read_its_input_and_write_
   assert {
     condition     = jsondecode(aws_s3_bucket_policy.data[0].policy) == jsondecode(output.policy_json)
     error_message = "The bucket has another policy."
+  }
+
+  # Prefixes are put out with their defaults.
+  assert {
+    condition = jsonencode(output.prefixes) == jsonencode({
+      logs = "segment-logs/", transformed = "transformed/", reports = "reports/", batch = "batch/", deletions = "deletions/", artifacts = "artifacts/"
+    })
+    error_message = "The prefixes are ${jsonencode(output.prefixes)}"
+  }
+}
+
+run "the_longest_name_still_gives_a_name_of_a_bucket" {
+  command = plan
+
+  variables {
+    name = "abcdefghij-klmnopqrs"
+  }
+
+  assert {
+    condition     = length(output.bucket.name) <= 63
+    error_message = "${output.bucket.name} is too long."
+  }
+}
+
+run "a_bucket_may_have_a_name_of_its_own_and_tags" {
+  command = plan
+
+  variables {
+    bucket_name = "my-data"
+    tags        = { team = "shop" }
+  }
+
+  assert {
+    condition     = output.bucket.name == "my-data" && aws_s3_bucket.data[0].bucket == "my-data"
+    error_message = "The name is ${output.bucket.name}"
+  }
+
+  assert {
+    condition     = aws_s3_bucket.data[0].tags["team"] == "shop"
+    error_message = "The tags are missing."
+  }
+}
+
+run "a_made_bucket_may_go_with_everything_in_it" {
+  command = plan
+
+  variables {
+    force_destroy = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket.data[0].force_destroy
+    error_message = "force_destroy is not passed on."
+  }
+}
+
+run "with_a_key_kms_encrypts_once_for_many_objects" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/k"
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms" && one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
+    error_message = "It is not SSE-KMS with a bucket key."
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/k"
+    error_message = "It is another key."
+  }
+}
+
+run "how_long_they_stay_can_be_said" {
+  command = plan
+
+  variables {
+    lifecycle_days = { derived = 10, noncurrent = 5, uploads = 2 }
+  }
+
+  assert {
+    condition = jsonencode([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"]) == jsonencode([
+      ["transformed/", 10], ["batch/", 10], ["deletions/", 10]
+    ])
+    error_message = "Derived data is forgotten otherwise."
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : rule.status == "Enabled"])
+    error_message = "A rule sleeps."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 5 && one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload).days_after_initiation == 2
+    error_message = "Old versions or unfinished uploads stay otherwise."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].expiration).expired_object_delete_marker
+    error_message = "Delete markers stay."
   }
 }
 
@@ -314,17 +308,6 @@ run "the_policy_follows_the_prefixes" {
   assert {
     condition     = output.prefixes.logs == "segment-logs/" && output.prefixes.artifacts == "artifacts/"
     error_message = "The others keep their defaults."
-  }
-}
-
-run "prefixes_are_put_out_with_their_defaults" {
-  command = plan
-
-  assert {
-    condition = jsonencode(output.prefixes) == jsonencode({
-      logs = "segment-logs/", transformed = "transformed/", reports = "reports/", batch = "batch/", deletions = "deletions/", artifacts = "artifacts/"
-    })
-    error_message = "The prefixes are ${jsonencode(output.prefixes)}"
   }
 }
 

@@ -22,9 +22,10 @@ variables {
   personalize   = { ssm_prefix = "/shop/personalize" }
 }
 
-run "has_safe_defaults" {
+run "without_options" {
   command = plan
 
+  # Has safe defaults.
   assert {
     condition     = aws_lambda_function.event.runtime == "python3.13" && aws_lambda_function.event.handler == "personalize_segment.handler.segment_event"
     error_message = "The handler is the one for Segment."
@@ -79,11 +80,8 @@ run "has_safe_defaults" {
     condition     = length(aws_secretsmanager_secret.write_key) == 0
     error_message = "There is no secret."
   }
-}
 
-run "says_where_results_stand_and_no_more" {
-  command = plan
-
+  # Says where results stand and no more.
   assert {
     condition = jsonencode(aws_lambda_function.event.environment[0].variables) == jsonencode({
       POWERTOOLS_SERVICE_NAME       = "shop"
@@ -93,6 +91,22 @@ run "says_where_results_stand_and_no_more" {
       personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users"
     })
     error_message = "The environment has references, and no defaults of the function."
+  }
+
+  # Says all names before they are made.
+  assert {
+    condition     = output.function == { name = "shop-event", arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-event", alias_arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live" }
+    error_message = "The function is known at plan."
+  }
+
+  assert {
+    condition     = output.role == { name = "shop-event", arn = "arn:aws:iam::123456789012:role/shop-event" }
+    error_message = "The role is known at plan."
+  }
+
+  assert {
+    condition     = output.log_group == "/aws/lambda/shop-event" && output.secret == null
+    error_message = "So are the log group, and that there is no secret."
   }
 }
 
@@ -305,24 +319,5 @@ run "counts_the_urls_of_the_queues" {
   assert {
     condition     = local.sizes.profile_queue_url == "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles"
     error_message = "A URL is counted before it is known."
-  }
-}
-
-run "says_all_names_before_they_are_made" {
-  command = plan
-
-  assert {
-    condition     = output.function == { name = "shop-event", arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-event", alias_arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live" }
-    error_message = "The function is known at plan."
-  }
-
-  assert {
-    condition     = output.role == { name = "shop-event", arn = "arn:aws:iam::123456789012:role/shop-event" }
-    error_message = "The role is known at plan."
-  }
-
-  assert {
-    condition     = output.log_group == "/aws/lambda/shop-event" && output.secret == null
-    error_message = "So are the log group, and that there is no secret."
   }
 }

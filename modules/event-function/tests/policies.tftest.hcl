@@ -22,31 +22,26 @@ variables {
   personalize   = { ssm_prefix = "/shop/personalize" }
 }
 
-run "is_assumed_by_lambda_of_this_account_only" {
+run "without_options" {
   command = plan
 
+  # Is assumed by lambda of this account only.
   assert {
     condition = jsondecode(aws_iam_role.event.assume_role_policy).Statement == jsondecode(jsonencode([
       { Sid = "LetLambdaOfThisAccountAssumeTheRole", Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" }, Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } } },
     ]))
     error_message = "Lambda, for this account."
   }
-}
 
-run "writes_its_own_log_only" {
-  command = plan
-
+  # Writes its own log only.
   assert {
     condition = jsondecode(aws_iam_role_policy.write_logs.policy).Statement == jsondecode(jsonencode([
       { Sid = "WriteTheLogOfThisFunction", Effect = "Allow", Action = ["logs:PutLogEvents", "logs:CreateLogStream"], Resource = "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-event:log-stream:*" }
     ]))
     error_message = "The log of this function."
   }
-}
 
-run "records_users_and_items_itself_without_a_queue" {
-  command = plan
-
+  # Records users and items itself without a queue.
   assert {
     condition = jsondecode(aws_iam_role_policy.record.policy).Statement == jsondecode(jsonencode([
       { Sid = "RecordInteractions", Effect = "Allow", Action = "personalize:PutEvents", Resource = "*", Condition = { StringEquals = { "aws:RequestedRegion" = "us-west-2" } } },
@@ -54,6 +49,12 @@ run "records_users_and_items_itself_without_a_queue" {
       { Sid = "RecordUsers", Effect = "Allow", Action = "personalize:PutUsers", Resource = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS" }
     ]))
     error_message = "Events, and the two datasets of the stack."
+  }
+
+  # Reads the parameters of datasets without a queue.
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.read_parameters[0].policy).Statement[0].Resource == [for name in ["tracking_id", "datasets/users", "datasets/items"] : "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/${name}"]
+    error_message = "Tracker and datasets."
   }
 }
 
@@ -75,7 +76,7 @@ run "records_to_the_datasets_that_are_given" {
   }
 }
 
-run "records_events_only_with_a_queue" {
+run "with_every_option" {
   command = plan
 
   variables {
@@ -110,54 +111,67 @@ run "records_events_only_with_a_queue" {
     tags                      = { team = "shop" }
   }
 
+  # Records events only with a queue.
   assert {
     condition = jsondecode(aws_iam_role_policy.record.policy).Statement == jsondecode(jsonencode([
       { Sid = "RecordInteractions", Effect = "Allow", Action = "personalize:PutEvents", Resource = "*", Condition = { StringEquals = { "aws:RequestedRegion" = "eu-west-1" } } }
     ]))
     error_message = "No PutUsers, no PutItems; and where Personalize is."
   }
-}
 
-run "asks_its_own_campaign_and_filter_only" {
-  command = plan
-
-  variables {
-    personalize = {
-      region     = "eu-west-1"
-      ssm_prefix = "/shop/personalize"
-      campaign   = "main"
-    }
-    recommend = {
-      count         = 10
-      filter        = "unseen"
-      filter_values = { CATEGORY = "properties.category" }
-      context       = { DEVICE = "context.device.type" }
-    }
-    write_back = {
-      events           = ["Order Completed"]
-      interval_seconds = 3600
-      trait            = "for_you"
-      shape            = "object"
-      segment_host     = "https://events.eu1.segmentapis.com"
-    }
-    write_key_secret          = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
-    profile_queue             = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    rejected_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    keep_unmapped             = false
-    time_budget_milliseconds  = 3000
-    reference_refresh_seconds = 60
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
+  # Asks its own campaign and filter only.
   assert {
     condition = jsondecode(aws_iam_role_policy.recommend[0].policy).Statement == jsondecode(jsonencode([
       { Sid = "AskForRecommendations", Effect = "Allow", Action = "personalize:GetRecommendations", Resource = ["arn:aws:personalize:eu-west-1:123456789012:filter/shop-unseen-????????", "arn:aws:personalize:eu-west-1:123456789012:campaign/shop-main-????????"] }
     ]))
     error_message = "The campaign and the filter, whatever their digest."
+  }
+
+  # Reads only the parameters that it refers to.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.read_parameters[0].policy).Statement == jsondecode(jsonencode([
+      { Sid = "ReadWhatWasProvisioned", Effect = "Allow", Action = "ssm:GetParameter", Resource = [
+        "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/tracking_id",
+        "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/filters/unseen",
+        "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/campaigns/main",
+      ] }
+    ]))
+    error_message = "Tracker, filter, campaign; no dataset, since there is a queue."
+  }
+
+  # Reads the secret that is given and decrypts it.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.read_secret[0].policy).Statement == jsondecode(jsonencode([
+      { Sid = "ReadTheWriteKey", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-??????" },
+      { Sid = "DecryptTheWriteKey", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:us-west-2:123456789012:key/secret", Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.us-west-2.amazonaws.com" } } }
+    ]))
+    error_message = "This secret, this key."
+  }
+
+  # Queues users and items.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.queue_profiles[0].policy).Statement == jsondecode(jsonencode([
+      { Sid = "QueueUsersAndItems", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:aws:sqs:us-west-2:123456789012:shop-profiles" },
+      { Sid = "EncryptUsersAndItems", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }
+    ]))
+    error_message = "This queue, this key."
+  }
+
+  # Keeps rejected events.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.keep_rejected[0].policy).Statement == jsondecode(jsonencode([
+      { Sid = "KeepRejectedEvents", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:aws:sqs:us-west-2:123456789012:shop-rejected" },
+      { Sid = "EncryptRejectedEvents", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }
+    ]))
+    error_message = "This queue, this key."
+  }
+
+  # Sends traces.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.trace[0].policy).Statement == jsondecode(jsonencode([
+      { Sid = "SendTraces", Effect = "Allow", Action = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], Resource = "*" }
+    ]))
+    error_message = "Traces belong to no resource."
   }
 }
 
@@ -192,106 +206,6 @@ run "asks_what_is_given_by_arn_only" {
   }
 }
 
-run "reads_only_the_parameters_that_it_refers_to" {
-  command = plan
-
-  variables {
-    personalize = {
-      region     = "eu-west-1"
-      ssm_prefix = "/shop/personalize"
-      campaign   = "main"
-    }
-    recommend = {
-      count         = 10
-      filter        = "unseen"
-      filter_values = { CATEGORY = "properties.category" }
-      context       = { DEVICE = "context.device.type" }
-    }
-    write_back = {
-      events           = ["Order Completed"]
-      interval_seconds = 3600
-      trait            = "for_you"
-      shape            = "object"
-      segment_host     = "https://events.eu1.segmentapis.com"
-    }
-    write_key_secret          = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
-    profile_queue             = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    rejected_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    keep_unmapped             = false
-    time_budget_milliseconds  = 3000
-    reference_refresh_seconds = 60
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.read_parameters[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "ReadWhatWasProvisioned", Effect = "Allow", Action = "ssm:GetParameter", Resource = [
-        "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/tracking_id",
-        "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/filters/unseen",
-        "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/campaigns/main",
-      ] }
-    ]))
-    error_message = "Tracker, filter, campaign; no dataset, since there is a queue."
-  }
-}
-
-run "reads_the_parameters_of_datasets_without_a_queue" {
-  command = plan
-
-  assert {
-    condition     = jsondecode(aws_iam_role_policy.read_parameters[0].policy).Statement[0].Resource == [for name in ["tracking_id", "datasets/users", "datasets/items"] : "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/${name}"]
-    error_message = "Tracker and datasets."
-  }
-}
-
-run "reads_the_secret_that_is_given_and_decrypts_it" {
-  command = plan
-
-  variables {
-    personalize = {
-      region     = "eu-west-1"
-      ssm_prefix = "/shop/personalize"
-      campaign   = "main"
-    }
-    recommend = {
-      count         = 10
-      filter        = "unseen"
-      filter_values = { CATEGORY = "properties.category" }
-      context       = { DEVICE = "context.device.type" }
-    }
-    write_back = {
-      events           = ["Order Completed"]
-      interval_seconds = 3600
-      trait            = "for_you"
-      shape            = "object"
-      segment_host     = "https://events.eu1.segmentapis.com"
-    }
-    write_key_secret          = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
-    profile_queue             = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    rejected_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    keep_unmapped             = false
-    time_budget_milliseconds  = 3000
-    reference_refresh_seconds = 60
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.read_secret[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "ReadTheWriteKey", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-??????" },
-      { Sid = "DecryptTheWriteKey", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:us-west-2:123456789012:key/secret", Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.us-west-2.amazonaws.com" } } }
-    ]))
-    error_message = "This secret, this key."
-  }
-}
-
 run "reads_the_secret_that_is_made" {
   command = plan
 
@@ -308,94 +222,6 @@ run "reads_the_secret_that_is_made" {
   }
 }
 
-run "queues_users_and_items" {
-  command = plan
-
-  variables {
-    personalize = {
-      region     = "eu-west-1"
-      ssm_prefix = "/shop/personalize"
-      campaign   = "main"
-    }
-    recommend = {
-      count         = 10
-      filter        = "unseen"
-      filter_values = { CATEGORY = "properties.category" }
-      context       = { DEVICE = "context.device.type" }
-    }
-    write_back = {
-      events           = ["Order Completed"]
-      interval_seconds = 3600
-      trait            = "for_you"
-      shape            = "object"
-      segment_host     = "https://events.eu1.segmentapis.com"
-    }
-    write_key_secret          = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
-    profile_queue             = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    rejected_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    keep_unmapped             = false
-    time_budget_milliseconds  = 3000
-    reference_refresh_seconds = 60
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.queue_profiles[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "QueueUsersAndItems", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:aws:sqs:us-west-2:123456789012:shop-profiles" },
-      { Sid = "EncryptUsersAndItems", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }
-    ]))
-    error_message = "This queue, this key."
-  }
-}
-
-run "keeps_rejected_events" {
-  command = plan
-
-  variables {
-    personalize = {
-      region     = "eu-west-1"
-      ssm_prefix = "/shop/personalize"
-      campaign   = "main"
-    }
-    recommend = {
-      count         = 10
-      filter        = "unseen"
-      filter_values = { CATEGORY = "properties.category" }
-      context       = { DEVICE = "context.device.type" }
-    }
-    write_back = {
-      events           = ["Order Completed"]
-      interval_seconds = 3600
-      trait            = "for_you"
-      shape            = "object"
-      segment_host     = "https://events.eu1.segmentapis.com"
-    }
-    write_key_secret          = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
-    profile_queue             = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    rejected_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    keep_unmapped             = false
-    time_budget_milliseconds  = 3000
-    reference_refresh_seconds = 60
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.keep_rejected[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "KeepRejectedEvents", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:aws:sqs:us-west-2:123456789012:shop-rejected" },
-      { Sid = "EncryptRejectedEvents", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }
-    ]))
-    error_message = "This queue, this key."
-  }
-}
-
 run "needs_no_key_for_queues_that_have_none" {
   command = plan
 
@@ -407,48 +233,5 @@ run "needs_no_key_for_queues_that_have_none" {
   assert {
     condition     = jsondecode(aws_iam_role_policy.queue_profiles[0].policy).Statement[*].Sid == ["QueueUsersAndItems"] && jsondecode(aws_iam_role_policy.keep_rejected[0].policy).Statement[*].Sid == ["KeepRejectedEvents"]
     error_message = "SendMessage alone."
-  }
-}
-
-run "sends_traces" {
-  command = plan
-
-  variables {
-    personalize = {
-      region     = "eu-west-1"
-      ssm_prefix = "/shop/personalize"
-      campaign   = "main"
-    }
-    recommend = {
-      count         = 10
-      filter        = "unseen"
-      filter_values = { CATEGORY = "properties.category" }
-      context       = { DEVICE = "context.device.type" }
-    }
-    write_back = {
-      events           = ["Order Completed"]
-      interval_seconds = 3600
-      trait            = "for_you"
-      shape            = "object"
-      segment_host     = "https://events.eu1.segmentapis.com"
-    }
-    write_key_secret          = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
-    profile_queue             = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    rejected_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    keep_unmapped             = false
-    time_budget_milliseconds  = 3000
-    reference_refresh_seconds = 60
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.trace[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "SendTraces", Effect = "Allow", Action = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], Resource = "*" }
-    ]))
-    error_message = "Traces belong to no resource."
   }
 }

@@ -1,12 +1,13 @@
 # Nothing here needs a provider: the module reads one file.
 
-run "the_text_has_sorted_keys_and_escapes_what_go_escapes" {
+run "the_mapping_of_a_shop" {
   command = plan
 
   variables {
     path = "tests/mappings/shop.json"
   }
 
+  # The text has sorted keys and escapes what go escapes.
   assert {
     condition = output.text == join("", [
       "{\"interactions\":{\"fields\":{\"ITEM_ID\":{\"from\":[\"properties.sku\"]},",
@@ -27,15 +28,8 @@ run "the_text_has_sorted_keys_and_escapes_what_go_escapes" {
     condition     = output.sha256 == sha256(output.text)
     error_message = "The digest is not that of the text: ${output.sha256}"
   }
-}
 
-run "events_and_datasets_are_those_of_the_file" {
-  command = plan
-
-  variables {
-    path = "tests/mappings/shop.json"
-  }
-
+  # Events and datasets are those of the file.
   assert {
     condition = jsonencode(output.events) == jsonencode({
       track    = ["Order <Completed> & Paid", "Price Changed", "Product Viewed"]
@@ -50,15 +44,8 @@ run "events_and_datasets_are_those_of_the_file" {
     condition     = jsonencode(output.datasets) == jsonencode(["interactions", "users", "items"])
     error_message = "The datasets are others: ${jsonencode(output.datasets)}"
   }
-}
 
-run "the_destination_filter_lets_through_what_has_a_rule" {
-  command = plan
-
-  variables {
-    path = "tests/mappings/shop.json"
-  }
-
+  # The destination filter lets through what has a rule.
   assert {
     condition = output.destination_filter == join(" or ", [
       "( type = 'track' and event in ['Order <Completed> & Paid', 'Price Changed', 'Product Viewed'] )",

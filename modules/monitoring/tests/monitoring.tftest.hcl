@@ -19,7 +19,7 @@ variables {
   functions = { event = { name = "shop-event", timeout_seconds = 5 } }
 }
 
-run "there_is_an_alarm_for_everything_that_is_there" {
+run "with_everything" {
   command = plan
 
   variables {
@@ -30,6 +30,7 @@ run "there_is_an_alarm_for_everything_that_is_there" {
     thresholds        = { silent_hours = 6 }
   }
 
+  # There is an alarm for everything that is there.
   assert {
     condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
       "event-errors", "event-throttles", "event-duration", "profiles-errors", "profiles-throttles", "profiles-duration",
@@ -42,31 +43,8 @@ run "there_is_an_alarm_for_everything_that_is_there" {
     condition     = output.alarms["events-raised"] == "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:shop-events-raised" && sort(keys(output.alarms)) == sort(keys(aws_cloudwatch_metric_alarm.this))
     error_message = "The output has another form."
   }
-}
 
-run "without_queues_job_and_refresh_there_are_only_the_alarms_of_the_event_function" {
-  command = plan
-
-
-  assert {
-    condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
-      "event-errors", "event-throttles", "event-duration", "events-raised", "events-rejected", "recommendations-failed", "write-back-failed",
-    ]) && length(aws_cloudwatch_event_rule.history_failed) == 0
-    error_message = "An alarm is about something that is not there."
-  }
-}
-
-run "errors_are_a_share_of_the_calls_twice_in_a_quarter_of_an_hour" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # Errors are a share of the calls twice in a quarter of an hour.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["event-errors"].metric_query : one(q.metric) if q.id == "errors"]).namespace == "AWS/Lambda" && one([for q in aws_cloudwatch_metric_alarm.this["event-errors"].metric_query : one(q.metric) if q.id == "errors"]).metric_name == "Errors" && one([for q in aws_cloudwatch_metric_alarm.this["event-errors"].metric_query : one(q.metric) if q.id == "errors"]).dimensions == tomap({ FunctionName = "shop-event" }) && one([for q in aws_cloudwatch_metric_alarm.this["event-errors"].metric_query : one(q.metric) if q.id == "errors"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["event-errors"].metric_query : one(q.metric) if q.id == "errors"]).period == 300
     error_message = "The metric errors is another one."
@@ -83,36 +61,14 @@ run "errors_are_a_share_of_the_calls_twice_in_a_quarter_of_an_hour" {
     condition     = aws_cloudwatch_metric_alarm.this["event-errors"].alarm_name == "shop-event-errors" && aws_cloudwatch_metric_alarm.this["event-errors"].threshold == 5 && aws_cloudwatch_metric_alarm.this["event-errors"].evaluation_periods == 3 && aws_cloudwatch_metric_alarm.this["event-errors"].datapoints_to_alarm == 2 && aws_cloudwatch_metric_alarm.this["event-errors"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["event-errors"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "errors_of_the_consumer_are_its_own" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # Errors of the consumer are its own.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["profiles-errors"].metric_query : one(q.metric) if q.id == "errors"]).namespace == "AWS/Lambda" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-errors"].metric_query : one(q.metric) if q.id == "errors"]).metric_name == "Errors" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-errors"].metric_query : one(q.metric) if q.id == "errors"]).dimensions == tomap({ FunctionName = "shop-profiles" }) && one([for q in aws_cloudwatch_metric_alarm.this["profiles-errors"].metric_query : one(q.metric) if q.id == "errors"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-errors"].metric_query : one(q.metric) if q.id == "errors"]).period == 300
     error_message = "The metric errors is another one."
   }
-}
 
-run "a_throttled_function_is_an_alarm" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # A throttled function is an alarm.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["event-throttles"].metric_query : one(q.metric) if q.id == "throttles"]).namespace == "AWS/Lambda" && one([for q in aws_cloudwatch_metric_alarm.this["event-throttles"].metric_query : one(q.metric) if q.id == "throttles"]).metric_name == "Throttles" && one([for q in aws_cloudwatch_metric_alarm.this["event-throttles"].metric_query : one(q.metric) if q.id == "throttles"]).dimensions == tomap({ FunctionName = "shop-event" }) && one([for q in aws_cloudwatch_metric_alarm.this["event-throttles"].metric_query : one(q.metric) if q.id == "throttles"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["event-throttles"].metric_query : one(q.metric) if q.id == "throttles"]).period == 300
     error_message = "The metric throttles is another one."
@@ -121,19 +77,8 @@ run "a_throttled_function_is_an_alarm" {
     condition     = aws_cloudwatch_metric_alarm.this["event-throttles"].alarm_name == "shop-event-throttles" && aws_cloudwatch_metric_alarm.this["event-throttles"].threshold == 1 && aws_cloudwatch_metric_alarm.this["event-throttles"].evaluation_periods == 3 && aws_cloudwatch_metric_alarm.this["event-throttles"].datapoints_to_alarm == 2 && aws_cloudwatch_metric_alarm.this["event-throttles"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["event-throttles"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "a_function_near_its_time_out_is_an_alarm" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # A function near its time out is an alarm.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["event-duration"].metric_query : one(q.metric) if q.id == "duration"]).namespace == "AWS/Lambda" && one([for q in aws_cloudwatch_metric_alarm.this["event-duration"].metric_query : one(q.metric) if q.id == "duration"]).metric_name == "Duration" && one([for q in aws_cloudwatch_metric_alarm.this["event-duration"].metric_query : one(q.metric) if q.id == "duration"]).dimensions == tomap({ FunctionName = "shop-event" }) && one([for q in aws_cloudwatch_metric_alarm.this["event-duration"].metric_query : one(q.metric) if q.id == "duration"]).stat == "p99" && one([for q in aws_cloudwatch_metric_alarm.this["event-duration"].metric_query : one(q.metric) if q.id == "duration"]).period == 300
     error_message = "The metric duration is another one."
@@ -146,19 +91,8 @@ run "a_function_near_its_time_out_is_an_alarm" {
     condition     = aws_cloudwatch_metric_alarm.this["profiles-duration"].threshold == 48000
     error_message = "The time-out of each function counts."
   }
-}
 
-run "raised_events_are_a_share_of_all_events" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # Raised events are a share of all events.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "raised"]).namespace == "PersonalizeSegment" && one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "raised"]).metric_name == "Events" && one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "raised"]).dimensions == tomap({ decision = "raised", service = "shop" }) && one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "raised"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "raised"]).period == 300
     error_message = "The metric raised is another one."
@@ -175,19 +109,8 @@ run "raised_events_are_a_share_of_all_events" {
     condition     = aws_cloudwatch_metric_alarm.this["events-raised"].alarm_name == "shop-events-raised" && aws_cloudwatch_metric_alarm.this["events-raised"].threshold == 5 && aws_cloudwatch_metric_alarm.this["events-raised"].evaluation_periods == 3 && aws_cloudwatch_metric_alarm.this["events-raised"].datapoints_to_alarm == 2 && aws_cloudwatch_metric_alarm.this["events-raised"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["events-raised"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "rejected_events_are_a_share_of_all_events" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # Rejected events are a share of all events.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["events-rejected"].metric_query : one(q.metric) if q.id == "rejected"]).namespace == "PersonalizeSegment" && one([for q in aws_cloudwatch_metric_alarm.this["events-rejected"].metric_query : one(q.metric) if q.id == "rejected"]).metric_name == "Events" && one([for q in aws_cloudwatch_metric_alarm.this["events-rejected"].metric_query : one(q.metric) if q.id == "rejected"]).dimensions == tomap({ decision = "rejected", service = "shop" }) && one([for q in aws_cloudwatch_metric_alarm.this["events-rejected"].metric_query : one(q.metric) if q.id == "rejected"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["events-rejected"].metric_query : one(q.metric) if q.id == "rejected"]).period == 300
     error_message = "The metric rejected is another one."
@@ -204,19 +127,8 @@ run "rejected_events_are_a_share_of_all_events" {
     condition     = aws_cloudwatch_metric_alarm.this["events-rejected"].alarm_name == "shop-events-rejected" && aws_cloudwatch_metric_alarm.this["events-rejected"].threshold == 5 && aws_cloudwatch_metric_alarm.this["events-rejected"].evaluation_periods == 3 && aws_cloudwatch_metric_alarm.this["events-rejected"].datapoints_to_alarm == 2 && aws_cloudwatch_metric_alarm.this["events-rejected"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["events-rejected"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "failed_recommendations_are_a_share_of_those_asked_for" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # Failed recommendations are a share of those asked for.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["recommendations-failed"].metric_query : one(q.metric) if q.id == "failed"]).namespace == "PersonalizeSegment" && one([for q in aws_cloudwatch_metric_alarm.this["recommendations-failed"].metric_query : one(q.metric) if q.id == "failed"]).metric_name == "RecommendationFailed" && one([for q in aws_cloudwatch_metric_alarm.this["recommendations-failed"].metric_query : one(q.metric) if q.id == "failed"]).dimensions == tomap({ service = "shop" }) && one([for q in aws_cloudwatch_metric_alarm.this["recommendations-failed"].metric_query : one(q.metric) if q.id == "failed"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["recommendations-failed"].metric_query : one(q.metric) if q.id == "failed"]).period == 300
     error_message = "The metric failed is another one."
@@ -237,19 +149,8 @@ run "failed_recommendations_are_a_share_of_those_asked_for" {
     condition     = aws_cloudwatch_metric_alarm.this["recommendations-failed"].alarm_name == "shop-recommendations-failed" && aws_cloudwatch_metric_alarm.this["recommendations-failed"].threshold == 20 && aws_cloudwatch_metric_alarm.this["recommendations-failed"].evaluation_periods == 3 && aws_cloudwatch_metric_alarm.this["recommendations-failed"].datapoints_to_alarm == 2 && aws_cloudwatch_metric_alarm.this["recommendations-failed"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["recommendations-failed"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "failed_write_backs_are_a_share_of_those_tried" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # Failed write backs are a share of those tried.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["write-back-failed"].metric_query : one(q.metric) if q.id == "failed"]).namespace == "PersonalizeSegment" && one([for q in aws_cloudwatch_metric_alarm.this["write-back-failed"].metric_query : one(q.metric) if q.id == "failed"]).metric_name == "WriteBackFailed" && one([for q in aws_cloudwatch_metric_alarm.this["write-back-failed"].metric_query : one(q.metric) if q.id == "failed"]).dimensions == tomap({ service = "shop" }) && one([for q in aws_cloudwatch_metric_alarm.this["write-back-failed"].metric_query : one(q.metric) if q.id == "failed"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["write-back-failed"].metric_query : one(q.metric) if q.id == "failed"]).period == 300
     error_message = "The metric failed is another one."
@@ -266,19 +167,8 @@ run "failed_write_backs_are_a_share_of_those_tried" {
     condition     = aws_cloudwatch_metric_alarm.this["write-back-failed"].alarm_name == "shop-write-back-failed" && aws_cloudwatch_metric_alarm.this["write-back-failed"].threshold == 20 && aws_cloudwatch_metric_alarm.this["write-back-failed"].evaluation_periods == 3 && aws_cloudwatch_metric_alarm.this["write-back-failed"].datapoints_to_alarm == 2 && aws_cloudwatch_metric_alarm.this["write-back-failed"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["write-back-failed"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "six_hours_without_a_call_are_an_alarm_and_so_is_no_data" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # Six hours without a call are an alarm and so is no data.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["events-silent"].metric_query : one(q.metric) if q.id == "calls"]).namespace == "AWS/Lambda" && one([for q in aws_cloudwatch_metric_alarm.this["events-silent"].metric_query : one(q.metric) if q.id == "calls"]).metric_name == "Invocations" && one([for q in aws_cloudwatch_metric_alarm.this["events-silent"].metric_query : one(q.metric) if q.id == "calls"]).dimensions == tomap({ FunctionName = "shop-event" }) && one([for q in aws_cloudwatch_metric_alarm.this["events-silent"].metric_query : one(q.metric) if q.id == "calls"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["events-silent"].metric_query : one(q.metric) if q.id == "calls"]).period == 3600
     error_message = "The metric calls is another one."
@@ -291,19 +181,8 @@ run "six_hours_without_a_call_are_an_alarm_and_so_is_no_data" {
     condition     = aws_cloudwatch_metric_alarm.this["events-silent"].alarm_name == "shop-events-silent" && aws_cloudwatch_metric_alarm.this["events-silent"].threshold == 1 && aws_cloudwatch_metric_alarm.this["events-silent"].evaluation_periods == 6 && aws_cloudwatch_metric_alarm.this["events-silent"].datapoints_to_alarm == 6 && aws_cloudwatch_metric_alarm.this["events-silent"].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.this["events-silent"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "a_profile_that_waits_a_quarter_of_an_hour_is_an_alarm" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # A profile that waits a quarter of an hour is an alarm.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["profiles-waiting"].metric_query : one(q.metric) if q.id == "age"]).namespace == "AWS/SQS" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-waiting"].metric_query : one(q.metric) if q.id == "age"]).metric_name == "ApproximateAgeOfOldestMessage" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-waiting"].metric_query : one(q.metric) if q.id == "age"]).dimensions == tomap({ QueueName = "shop-profiles" }) && one([for q in aws_cloudwatch_metric_alarm.this["profiles-waiting"].metric_query : one(q.metric) if q.id == "age"]).stat == "Maximum" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-waiting"].metric_query : one(q.metric) if q.id == "age"]).period == 300
     error_message = "The metric age is another one."
@@ -312,19 +191,8 @@ run "a_profile_that_waits_a_quarter_of_an_hour_is_an_alarm" {
     condition     = aws_cloudwatch_metric_alarm.this["profiles-waiting"].alarm_name == "shop-profiles-waiting" && aws_cloudwatch_metric_alarm.this["profiles-waiting"].threshold == 900 && aws_cloudwatch_metric_alarm.this["profiles-waiting"].evaluation_periods == 3 && aws_cloudwatch_metric_alarm.this["profiles-waiting"].datapoints_to_alarm == 2 && aws_cloudwatch_metric_alarm.this["profiles-waiting"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["profiles-waiting"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "one_dead_letter_is_an_alarm" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # One dead letter is an alarm.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["profiles-dead"].metric_query : one(q.metric) if q.id == "messages"]).namespace == "AWS/SQS" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-dead"].metric_query : one(q.metric) if q.id == "messages"]).metric_name == "ApproximateNumberOfMessagesVisible" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-dead"].metric_query : one(q.metric) if q.id == "messages"]).dimensions == tomap({ QueueName = "shop-profiles-dead" }) && one([for q in aws_cloudwatch_metric_alarm.this["profiles-dead"].metric_query : one(q.metric) if q.id == "messages"]).stat == "Maximum" && one([for q in aws_cloudwatch_metric_alarm.this["profiles-dead"].metric_query : one(q.metric) if q.id == "messages"]).period == 300
     error_message = "The metric messages is another one."
@@ -333,19 +201,8 @@ run "one_dead_letter_is_an_alarm" {
     condition     = aws_cloudwatch_metric_alarm.this["profiles-dead"].alarm_name == "shop-profiles-dead" && aws_cloudwatch_metric_alarm.this["profiles-dead"].threshold == 1 && aws_cloudwatch_metric_alarm.this["profiles-dead"].evaluation_periods == 1 && aws_cloudwatch_metric_alarm.this["profiles-dead"].datapoints_to_alarm == 1 && aws_cloudwatch_metric_alarm.this["profiles-dead"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["profiles-dead"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "a_rejected_event_is_an_alarm_four_days_before_it_is_forgotten" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # A rejected event is an alarm four days before it is forgotten.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["rejected-forgotten"].metric_query : one(q.metric) if q.id == "age"]).namespace == "AWS/SQS" && one([for q in aws_cloudwatch_metric_alarm.this["rejected-forgotten"].metric_query : one(q.metric) if q.id == "age"]).metric_name == "ApproximateAgeOfOldestMessage" && one([for q in aws_cloudwatch_metric_alarm.this["rejected-forgotten"].metric_query : one(q.metric) if q.id == "age"]).dimensions == tomap({ QueueName = "shop-rejected" }) && one([for q in aws_cloudwatch_metric_alarm.this["rejected-forgotten"].metric_query : one(q.metric) if q.id == "age"]).stat == "Maximum" && one([for q in aws_cloudwatch_metric_alarm.this["rejected-forgotten"].metric_query : one(q.metric) if q.id == "age"]).period == 300
     error_message = "The metric age is another one."
@@ -354,19 +211,8 @@ run "a_rejected_event_is_an_alarm_four_days_before_it_is_forgotten" {
     condition     = aws_cloudwatch_metric_alarm.this["rejected-forgotten"].alarm_name == "shop-rejected-forgotten" && aws_cloudwatch_metric_alarm.this["rejected-forgotten"].threshold == 864000 && aws_cloudwatch_metric_alarm.this["rejected-forgotten"].evaluation_periods == 1 && aws_cloudwatch_metric_alarm.this["rejected-forgotten"].datapoints_to_alarm == 1 && aws_cloudwatch_metric_alarm.this["rejected-forgotten"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["rejected-forgotten"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
   }
-}
 
-run "a_failed_run_of_the_glue_job_is_an_alarm" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # A failed run of the glue job is an alarm.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["history-failed"].metric_query : one(q.metric) if q.id == "failures"]).namespace == "AWS/Events" && one([for q in aws_cloudwatch_metric_alarm.this["history-failed"].metric_query : one(q.metric) if q.id == "failures"]).metric_name == "TriggeredRules" && one([for q in aws_cloudwatch_metric_alarm.this["history-failed"].metric_query : one(q.metric) if q.id == "failures"]).dimensions == tomap({ RuleName = "shop-history-failed" }) && one([for q in aws_cloudwatch_metric_alarm.this["history-failed"].metric_query : one(q.metric) if q.id == "failures"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["history-failed"].metric_query : one(q.metric) if q.id == "failures"]).period == 300
     error_message = "The metric failures is another one."
@@ -383,19 +229,8 @@ run "a_failed_run_of_the_glue_job_is_an_alarm" {
     }
     error_message = "The rule matches something else."
   }
-}
 
-run "a_refresh_that_failed_or_was_late_or_stopped_is_an_alarm" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
+  # A refresh that failed or was late or stopped is an alarm.
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["refresh-failed"].metric_query : one(q.metric) if q.id == "failed"]).namespace == "AWS/States" && one([for q in aws_cloudwatch_metric_alarm.this["refresh-failed"].metric_query : one(q.metric) if q.id == "failed"]).metric_name == "ExecutionsFailed" && one([for q in aws_cloudwatch_metric_alarm.this["refresh-failed"].metric_query : one(q.metric) if q.id == "failed"]).dimensions == tomap({ StateMachineArn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh" }) && one([for q in aws_cloudwatch_metric_alarm.this["refresh-failed"].metric_query : one(q.metric) if q.id == "failed"]).stat == "Sum" && one([for q in aws_cloudwatch_metric_alarm.this["refresh-failed"].metric_query : one(q.metric) if q.id == "failed"]).period == 300
     error_message = "The metric failed is another one."
@@ -415,6 +250,44 @@ run "a_refresh_that_failed_or_was_late_or_stopped_is_an_alarm" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["refresh-failed"].alarm_name == "shop-refresh-failed" && aws_cloudwatch_metric_alarm.this["refresh-failed"].threshold == 1 && aws_cloudwatch_metric_alarm.this["refresh-failed"].evaluation_periods == 1 && aws_cloudwatch_metric_alarm.this["refresh-failed"].datapoints_to_alarm == 1 && aws_cloudwatch_metric_alarm.this["refresh-failed"].treat_missing_data == "notBreaching" && aws_cloudwatch_metric_alarm.this["refresh-failed"].comparison_operator == "GreaterThanOrEqualToThreshold"
     error_message = "The alarm begins at another point."
+  }
+
+  # Alarms are on top of the dashboard and events next.
+  assert {
+    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "shop" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].y == 0 && sort(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == sort(values(output.alarms))
+    error_message = "Whether something is wrong has to be seen first."
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[2].properties.metrics[0][0].expression == "SEARCH('{PersonalizeSegment,decision,service} MetricName=\"Events\" service=\"shop\"', 'Sum', 300)"
+    error_message = "What became of the events has to be seen next."
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[4].properties.metrics[0][0].expression == "SEARCH('{PersonalizeSegment,decision,reason,service} MetricName=\"Events\" service=\"shop\" NOT reason=\"none\"', 'Sum', 300)"
+    error_message = "The reasons have to be seen."
+  }
+
+  # Panels lie side by side and never on each other.
+  assert {
+    condition     = length(distinct([for one in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${one.x}/${one.y}"])) == 12 && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 12 && alltrue([for one in slice(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets, 2, 12) : one.properties.region == "eu-west-1" && contains([0, 12], one.x)])
+    error_message = "A panel hides another, or is missing."
+  }
+}
+
+run "without_options" {
+  command = plan
+
+  # Without queues job and refresh there are only the alarms of the event function.
+  assert {
+    condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
+      "event-errors", "event-throttles", "event-duration", "events-raised", "events-rejected", "recommendations-failed", "write-back-failed",
+    ]) && length(aws_cloudwatch_event_rule.history_failed) == 0
+    error_message = "An alarm is about something that is not there."
+  }
+
+  # The dashboard has no panel of what is not there.
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 10 && !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/SQS") && !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/States")
+    error_message = "A panel would be empty for ever."
   }
 }
 
@@ -469,57 +342,5 @@ run "thresholds_namespace_and_service_can_be_set" {
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "every"]).namespace == "Shop/Events" && one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "every"]).dimensions == tomap({ service = "other" })
     error_message = "Namespace or service is not used."
-  }
-}
-
-run "alarms_are_on_top_of_the_dashboard_and_events_next" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
-  assert {
-    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "shop" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].y == 0 && sort(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == sort(values(output.alarms))
-    error_message = "Whether something is wrong has to be seen first."
-  }
-  assert {
-    condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[2].properties.metrics[0][0].expression == "SEARCH('{PersonalizeSegment,decision,service} MetricName=\"Events\" service=\"shop\"', 'Sum', 300)"
-    error_message = "What became of the events has to be seen next."
-  }
-  assert {
-    condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[4].properties.metrics[0][0].expression == "SEARCH('{PersonalizeSegment,decision,reason,service} MetricName=\"Events\" service=\"shop\" NOT reason=\"none\"', 'Sum', 300)"
-    error_message = "The reasons have to be seen."
-  }
-}
-
-run "panels_lie_side_by_side_and_never_on_each_other" {
-  command = plan
-
-  variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
-    queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
-    glue_job_name     = "shop-history"
-    state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    thresholds        = { silent_hours = 6 }
-  }
-
-  assert {
-    condition     = length(distinct([for one in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${one.x}/${one.y}"])) == 12 && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 12 && alltrue([for one in slice(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets, 2, 12) : one.properties.region == "eu-west-1" && contains([0, 12], one.x)])
-    error_message = "A panel hides another, or is missing."
-  }
-}
-
-run "the_dashboard_has_no_panel_of_what_is_not_there" {
-  command = plan
-
-
-  assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 10 && !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/SQS") && !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/States")
-    error_message = "A panel would be empty for ever."
   }
 }

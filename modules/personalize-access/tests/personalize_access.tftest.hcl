@@ -23,9 +23,10 @@ variables {
   write_prefixes = ["reports/", "batch/"]
 }
 
-run "only_personalize_of_this_account_and_region_assumes_the_role" {
+run "without_options" {
   command = plan
 
+  # Only personalize of this account and region assumes the role.
   assert {
     condition = jsonencode(jsondecode(aws_iam_role.personalize.assume_role_policy).Statement) == jsonencode([
       {
@@ -41,11 +42,8 @@ run "only_personalize_of_this_account_and_region_assumes_the_role" {
     ])
     error_message = "Others assume it."
   }
-}
 
-run "the_role_is_named_after_the_stack" {
-  command = plan
-
+  # The role is named after the stack.
   assert {
     condition     = output.role.name == "shop-personalize" && aws_iam_role.personalize.name == "shop-personalize"
     error_message = "The name is ${output.role.name}"
@@ -59,6 +57,58 @@ run "the_role_is_named_after_the_stack" {
   assert {
     condition     = aws_iam_role.personalize.permissions_boundary == null
     error_message = "There is a boundary."
+  }
+
+  # The role reads one prefix and nothing else.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucket"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReadTheInput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-data/transformed/*"
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  # The role writes the given prefixes and nothing else.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write[0].policy).Statement) == jsonencode([
+      {
+        Sid      = "WriteTheResults"
+        Effect   = "Allow"
+        Action   = "s3:PutObject"
+        Resource = ["arn:aws:s3:::shop-data/reports/*", "arn:aws:s3:::shop-data/batch/*"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  # The role publishes metrics in the namespace of personalize.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.publish_metrics.policy).Statement) == jsonencode([
+      {
+        Sid       = "PublishMetricsOfAttributions"
+        Effect    = "Allow"
+        Action    = "cloudwatch:PutMetricData"
+        Resource  = "*"
+        Condition = { StringEquals = { "cloudwatch:namespace" = "AWS/Personalize" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  # Without a key there is nothing to merge into its policy.
+  assert {
+    condition     = output.kms_key_policy_json == null
+    error_message = "There is a policy of a key."
   }
 }
 
@@ -78,28 +128,6 @@ run "the_role_may_have_a_boundary_and_tags" {
   assert {
     condition     = aws_iam_role.personalize.tags["team"] == "shop"
     error_message = "The tags are missing."
-  }
-}
-
-run "the_role_reads_one_prefix_and_nothing_else" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.read.policy).Statement) == jsonencode([
-      {
-        Sid      = "ListTheBucket"
-        Effect   = "Allow"
-        Action   = "s3:ListBucket"
-        Resource = "arn:aws:s3:::shop-data"
-      },
-      {
-        Sid      = "ReadTheInput"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = "arn:aws:s3:::shop-data/transformed/*"
-      },
-    ])
-    error_message = "Other statements."
   }
 }
 
@@ -129,22 +157,6 @@ run "the_role_reads_all_given_prefixes" {
   }
 }
 
-run "the_role_writes_the_given_prefixes_and_nothing_else" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.write[0].policy).Statement) == jsonencode([
-      {
-        Sid      = "WriteTheResults"
-        Effect   = "Allow"
-        Action   = "s3:PutObject"
-        Resource = ["arn:aws:s3:::shop-data/reports/*", "arn:aws:s3:::shop-data/batch/*"]
-      },
-    ])
-    error_message = "Other statements."
-  }
-}
-
 run "a_role_that_writes_nothing_has_no_policy_for_it" {
   command = plan
 
@@ -155,32 +167,6 @@ run "a_role_that_writes_nothing_has_no_policy_for_it" {
   assert {
     condition     = length(aws_iam_role_policy.write) == 0
     error_message = "It writes."
-  }
-}
-
-run "the_role_publishes_metrics_in_the_namespace_of_personalize" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.publish_metrics.policy).Statement) == jsonencode([
-      {
-        Sid       = "PublishMetricsOfAttributions"
-        Effect    = "Allow"
-        Action    = "cloudwatch:PutMetricData"
-        Resource  = "*"
-        Condition = { StringEquals = { "cloudwatch:namespace" = "AWS/Personalize" } }
-      },
-    ])
-    error_message = "Other statements."
-  }
-}
-
-run "without_a_key_there_is_nothing_to_merge_into_its_policy" {
-  command = plan
-
-  assert {
-    condition     = output.kms_key_policy_json == null
-    error_message = "There is a policy of a key."
   }
 }
 

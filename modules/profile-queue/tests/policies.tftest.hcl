@@ -21,9 +21,10 @@ variables {
   personalize = { ssm_prefix = "/shop/personalize" }
 }
 
-run "queues_take_nothing_over_plain_http" {
+run "without_options" {
   command = plan
 
+  # Queues take nothing over plain http.
   assert {
     condition = jsondecode(aws_sqs_queue.profiles.policy).Statement == jsondecode(jsonencode([
       { Sid = "DenyPlainHttp", Effect = "Deny", Principal = "*", Action = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:PurgeQueue", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"], Resource = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", Condition = { Bool = { "aws:SecureTransport" = "false" } } },
@@ -44,73 +45,32 @@ run "queues_take_nothing_over_plain_http" {
     ]))
     error_message = "The queue shop-rejected."
   }
-}
 
-run "is_assumed_by_lambda_of_this_account_only" {
-  command = plan
-
+  # Is assumed by lambda of this account only.
   assert {
     condition = jsondecode(aws_iam_role.profiles.assume_role_policy).Statement == jsondecode(jsonencode([
       { Sid = "LetLambdaOfThisAccountAssumeTheRole", Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" }, Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } } },
     ]))
     error_message = "Lambda, for this account."
   }
-}
 
-run "writes_its_own_log_only" {
-  command = plan
-
+  # Writes its own log only.
   assert {
     condition = jsondecode(aws_iam_role_policy.write_logs.policy).Statement == jsondecode(jsonencode([
       { Sid = "WriteTheLogOfThisFunction", Effect = "Allow", Action = ["logs:PutLogEvents", "logs:CreateLogStream"], Resource = "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-profiles:log-stream:*" }
     ]))
     error_message = "The log of this function."
   }
-}
 
-run "empties_its_own_queue_only" {
-  command = plan
-
+  # Empties its own queue only.
   assert {
     condition = jsondecode(aws_iam_role_policy.receive_profiles.policy).Statement == jsondecode(jsonencode([
       { Sid = "TakeUsersAndItemsFromTheQueue", Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:GetQueueAttributes", "sqs:DeleteMessage"], Resource = "arn:aws:sqs:us-west-2:123456789012:shop-profiles" }
     ]))
     error_message = "The queue of profiles."
   }
-}
 
-run "decrypts_what_it_takes" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-    personalize = {
-      region            = "eu-west-1"
-      ssm_prefix        = "/shop/personalize"
-      users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
-    }
-    max_receives              = 8
-    retention_days            = { profiles = 2, dead_letters = 10 }
-    kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
-    reference_refresh_seconds = 60
-    memory_megabytes          = 1024
-    architecture              = "x86_64"
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition     = jsondecode(aws_iam_role_policy.receive_profiles.policy).Statement[1] == jsondecode(jsonencode({ Sid = "DecryptUsersAndItems", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }))
-    error_message = "This key, for SQS."
-  }
-}
-
-run "records_to_the_datasets_of_the_stack" {
-  command = plan
-
+  # Records to the datasets of the stack.
   assert {
     condition = jsondecode(aws_iam_role_policy.record.policy).Statement == jsondecode(jsonencode([
       { Sid = "RecordUsers", Effect = "Allow", Action = "personalize:PutUsers", Resource = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS" },
@@ -118,80 +78,16 @@ run "records_to_the_datasets_of_the_stack" {
     ]))
     error_message = "Users to users, items to items."
   }
-}
 
-run "records_to_the_datasets_that_are_given" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-    personalize = {
-      region            = "eu-west-1"
-      ssm_prefix        = "/shop/personalize"
-      users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
-    }
-    max_receives              = 8
-    retention_days            = { profiles = 2, dead_letters = 10 }
-    kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
-    reference_refresh_seconds = 60
-    memory_megabytes          = 1024
-    architecture              = "x86_64"
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition     = jsondecode(aws_iam_role_policy.record.policy).Statement[*].Resource == ["arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS", "arn:aws:personalize:eu-west-1:123456789012:dataset/shop/ITEMS"]
-    error_message = "The one that is given, and the one of the stack where Personalize is."
-  }
-}
-
-run "reads_the_parameters_of_the_datasets" {
-  command = plan
-
+  # Reads the parameters of the datasets.
   assert {
     condition = jsondecode(aws_iam_role_policy.read_parameters[0].policy).Statement == jsondecode(jsonencode([
       { Sid = "ReadWhatWasProvisioned", Effect = "Allow", Action = "ssm:GetParameter", Resource = [for dataset in ["users", "items"] : "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/datasets/${dataset}"] }
     ]))
     error_message = "Both, and nothing else."
   }
-}
 
-run "reads_only_the_parameters_that_it_refers_to" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-    personalize = {
-      region            = "eu-west-1"
-      ssm_prefix        = "/shop/personalize"
-      users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
-    }
-    max_receives              = 8
-    retention_days            = { profiles = 2, dead_letters = 10 }
-    kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
-    reference_refresh_seconds = 60
-    memory_megabytes          = 1024
-    architecture              = "x86_64"
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition     = jsondecode(aws_iam_role_policy.read_parameters[0].policy).Statement[0].Resource == "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/datasets/items"
-    error_message = "What is given is not read."
-  }
-}
-
-run "keeps_rejected_users_and_items" {
-  command = plan
-
+  # Keeps rejected users and items.
   assert {
     condition = jsondecode(aws_iam_role_policy.keep_rejected.policy).Statement == jsondecode(jsonencode([
       { Sid = "KeepRejectedUsersAndItems", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:aws:sqs:us-west-2:123456789012:shop-rejected" }
@@ -200,7 +96,7 @@ run "keeps_rejected_users_and_items" {
   }
 }
 
-run "encrypts_rejected_users_and_items" {
+run "with_every_option" {
   command = plan
 
   variables {
@@ -223,35 +119,31 @@ run "encrypts_rejected_users_and_items" {
     tags                      = { team = "shop" }
   }
 
+  # Decrypts what it takes.
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.receive_profiles.policy).Statement[1] == jsondecode(jsonencode({ Sid = "DecryptUsersAndItems", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }))
+    error_message = "This key, for SQS."
+  }
+
+  # Records to the datasets that are given.
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.record.policy).Statement[*].Resource == ["arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS", "arn:aws:personalize:eu-west-1:123456789012:dataset/shop/ITEMS"]
+    error_message = "The one that is given, and the one of the stack where Personalize is."
+  }
+
+  # Reads only the parameters that it refers to.
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.read_parameters[0].policy).Statement[0].Resource == "arn:aws:ssm:us-west-2:123456789012:parameter/shop/personalize/datasets/items"
+    error_message = "What is given is not read."
+  }
+
+  # Encrypts rejected users and items.
   assert {
     condition     = jsondecode(aws_iam_role_policy.keep_rejected.policy).Statement[1] == jsondecode(jsonencode({ Sid = "EncryptRejectedUsersAndItems", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }))
     error_message = "This key, for SQS."
   }
-}
 
-run "sends_traces" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-    personalize = {
-      region            = "eu-west-1"
-      ssm_prefix        = "/shop/personalize"
-      users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
-    }
-    max_receives              = 8
-    retention_days            = { profiles = 2, dead_letters = 10 }
-    kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
-    reference_refresh_seconds = 60
-    memory_megabytes          = 1024
-    architecture              = "x86_64"
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
+  # Sends traces.
   assert {
     condition = jsondecode(aws_iam_role_policy.trace[0].policy).Statement == jsondecode(jsonencode([
       { Sid = "SendTraces", Effect = "Allow", Action = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], Resource = "*" }

@@ -21,9 +21,10 @@ variables {
   personalize = { ssm_prefix = "/shop/personalize" }
 }
 
-run "has_queues_that_lose_nothing" {
+run "without_options" {
   command = plan
 
+  # Has queues that lose nothing.
   assert {
     condition     = aws_sqs_queue.profiles.name == "shop-profiles" && aws_sqs_queue.profiles_dead.name == "shop-profiles-dead" && aws_sqs_queue.rejected.name == "shop-rejected"
     error_message = "The three queues."
@@ -48,49 +49,14 @@ run "has_queues_that_lose_nothing" {
     condition     = aws_sqs_queue.profiles.visibility_timeout_seconds == 365
     error_message = "Six time-outs and the window."
   }
-}
 
-run "encrypts_with_a_key_of_sqs" {
-  command = plan
-
+  # Encrypts with a key of sqs.
   assert {
     condition     = alltrue([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null])
     error_message = "All three are encrypted."
   }
-}
 
-run "encrypts_with_a_key_that_is_given" {
-  command = plan
-
-  variables {
-    event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-    personalize = {
-      region            = "eu-west-1"
-      ssm_prefix        = "/shop/personalize"
-      users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
-    }
-    max_receives              = 8
-    retention_days            = { profiles = 2, dead_letters = 10 }
-    kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
-    reference_refresh_seconds = 60
-    memory_megabytes          = 1024
-    architecture              = "x86_64"
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
-  }
-
-  assert {
-    condition     = alltrue([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.kms_master_key_id == "arn:aws:kms:us-west-2:123456789012:key/queue" && queue.kms_data_key_reuse_period_seconds == 300])
-    error_message = "All three, with that key."
-  }
-}
-
-run "has_safe_defaults" {
-  command = plan
-
+  # Has safe defaults.
   assert {
     condition     = aws_lambda_function.profiles.runtime == "python3.13" && aws_lambda_function.profiles.handler == "personalize_segment.handler.profile_batch"
     error_message = "The handler is the one for the queue."
@@ -125,11 +91,8 @@ run "has_safe_defaults" {
     condition     = aws_lambda_function.profiles.tracing_config[0].mode == "PassThrough" && length(aws_iam_role_policy.trace) == 0
     error_message = "There are no traces."
   }
-}
 
-run "takes_batches_and_gives_back_what_failed" {
-  command = plan
-
+  # Takes batches and gives back what failed.
   assert {
     condition     = aws_lambda_event_source_mapping.profiles.event_source_arn == "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
     error_message = "From the queue of profiles,"
@@ -149,18 +112,31 @@ run "takes_batches_and_gives_back_what_failed" {
     condition     = aws_lambda_event_source_mapping.profiles.batch_size == 100 && aws_lambda_event_source_mapping.profiles.maximum_batching_window_in_seconds == 5 && aws_lambda_event_source_mapping.profiles.scaling_config[0].maximum_concurrency == 2
     error_message = "two batches of 100 at once."
   }
-}
 
-run "says_where_datasets_stand_and_no_more" {
-  command = plan
-
+  # Says where datasets stand and no more.
   assert {
     condition     = local.written == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items", personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users", profile_calls_per_second = "5" }
     error_message = "The environment has references, and no defaults of the function."
   }
+
+  # Says all names before they are made.
+  assert {
+    condition     = output.function == { name = "shop-profiles", arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles", timeout_seconds = 60 }
+    error_message = "The function is known at plan."
+  }
+
+  assert {
+    condition     = output.role == { name = "shop-profiles", arn = "arn:aws:iam::123456789012:role/shop-profiles" } && output.log_group == "/aws/lambda/shop-profiles"
+    error_message = "So are role and log group,"
+  }
+
+  assert {
+    condition     = [for queue in [output.queue, output.dead_letter_queue, output.rejected_queue] : [queue.name, queue.arn]] == [["shop-profiles", "arn:aws:sqs:us-west-2:123456789012:shop-profiles"], ["shop-profiles-dead", "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead"], ["shop-rejected", "arn:aws:sqs:us-west-2:123456789012:shop-rejected"]]
+    error_message = "and the queues but for their URLs."
+  }
 }
 
-run "passes_every_setting_on" {
+run "with_every_option" {
   command = plan
 
   variables {
@@ -183,6 +159,13 @@ run "passes_every_setting_on" {
     tags                      = { team = "shop" }
   }
 
+  # Encrypts with a key that is given.
+  assert {
+    condition     = alltrue([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.kms_master_key_id == "arn:aws:kms:us-west-2:123456789012:key/queue" && queue.kms_data_key_reuse_period_seconds == 300])
+    error_message = "All three, with that key."
+  }
+
+  # Passes every setting on.
   assert {
     condition = jsonencode(local.written) == jsonencode({
       POWERTOOLS_LOG_LEVEL          = "DEBUG"
@@ -245,23 +228,4 @@ run "refuses_a_mapping_that_is_too_big" {
   }
 
   expect_failures = [aws_lambda_function.profiles]
-}
-
-run "says_all_names_before_they_are_made" {
-  command = plan
-
-  assert {
-    condition     = output.function == { name = "shop-profiles", arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles", timeout_seconds = 60 }
-    error_message = "The function is known at plan."
-  }
-
-  assert {
-    condition     = output.role == { name = "shop-profiles", arn = "arn:aws:iam::123456789012:role/shop-profiles" } && output.log_group == "/aws/lambda/shop-profiles"
-    error_message = "So are role and log group,"
-  }
-
-  assert {
-    condition     = [for queue in [output.queue, output.dead_letter_queue, output.rejected_queue] : [queue.name, queue.arn]] == [["shop-profiles", "arn:aws:sqs:us-west-2:123456789012:shop-profiles"], ["shop-profiles-dead", "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead"], ["shop-rejected", "arn:aws:sqs:us-west-2:123456789012:shop-rejected"]]
-    error_message = "and the queues but for their URLs."
-  }
 }

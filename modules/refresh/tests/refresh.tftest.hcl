@@ -31,18 +31,16 @@ variables {
 
 # What the definition has.
 
-run "it_begins_with_the_export_and_ends_after_twelve_hours" {
+run "without_options" {
   command = plan
 
+  # It begins with the export and ends after twelve hours.
   assert {
     condition     = jsondecode(output.definition).StartAt == "Export" && jsondecode(output.definition).TimeoutSeconds == 43200
     error_message = "It has to begin with the export, and to end by itself."
   }
-}
 
-run "the_glue_job_is_waited_for_and_not_repeated_when_it_failed" {
-  command = plan
-
+  # The glue job is waited for and not repeated when it failed.
   assert {
     condition     = jsondecode(output.definition).States.Export.Resource == "arn:aws:states:::glue:startJobRun.sync"
     error_message = "Without .sync the import would read what the job has not written yet."
@@ -58,6 +56,124 @@ run "the_glue_job_is_waited_for_and_not_repeated_when_it_failed" {
   assert {
     condition     = !strcontains(output.definition, "redshiftdata")
     error_message = "There is no warehouse here."
+  }
+
+  # Only this state machine assumes its role.
+  assert {
+    condition = jsondecode(aws_iam_role.refresh.assume_role_policy).Statement == [{
+      Sid       = "LetThisStateMachineAssumeTheRole"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "states.amazonaws.com" }
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+        ArnEquals    = { "aws:SourceArn" = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh" }
+      }
+    }]
+    error_message = "Another state machine could assume the role."
+  }
+
+  # Only the schedules of this group assume their role which starts this state machine.
+  assert {
+    condition = jsondecode(aws_iam_role.refresh_schedule.assume_role_policy).Statement == [{
+      Sid       = "LetThisScheduleGroupAssumeTheRole"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+        ArnEquals    = { "aws:SourceArn" = "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/shop-refresh" }
+      }
+    }]
+    error_message = "Another schedule could assume the role."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.refresh_schedule_start.policy).Statement == [{
+      Sid      = "StartTheRefresh"
+      Effect   = "Allow"
+      Action   = "states:StartExecution"
+      Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
+    }]
+    error_message = "The schedule may start something else."
+  }
+
+  # The role runs this glue job and no other.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.refresh_glue[0].policy).Statement == [{
+      Sid      = "RunTheGlueJobAndWaitForIt"
+      Effect   = "Allow"
+      Action   = ["glue:StartJobRun", "glue:GetJobRuns", "glue:GetJobRun", "glue:BatchStopJobRun"]
+      Resource = "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
+    }]
+    error_message = "The role may run another job."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.refresh_redshift) == 0
+    error_message = "There is no warehouse here."
+  }
+
+  # The role imports into these datasets and passes one role to personalize.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.refresh_import.policy).Statement == [
+      {
+        Sid      = "ImportIntoTheDatasets"
+        Effect   = "Allow"
+        Action   = "personalize:CreateDatasetImportJob"
+        Resource = ["arn:aws:personalize:eu-west-1:123456789012:dataset/shop/INTERACTIONS", "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/shop-interactions-*"]
+      },
+      {
+        Sid      = "WaitForItsImports"
+        Effect   = "Allow"
+        Action   = "personalize:DescribeDatasetImportJob"
+        Resource = "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/shop-interactions-*"
+      },
+      {
+        Sid       = "LetPersonalizeReadWithItsRole"
+        Effect    = "Allow"
+        Action    = "iam:PassRole"
+        Resource  = "arn:aws:iam::123456789012:role/shop-personalize"
+        Condition = { StringEquals = { "iam:PassedToService" = "personalize.amazonaws.com" } }
+      },
+    ]
+    error_message = "The role may import into, or pass, something else."
+  }
+
+  # The role delivers its logs.
+  assert {
+    condition = toset(jsondecode(aws_iam_role_policy.refresh_logs.policy).Statement[0].Action) == toset([
+      "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+      "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+    ]) && length(jsondecode(aws_iam_role_policy.refresh_logs.policy).Statement) == 1
+    error_message = "Step Functions asks for exactly these."
+  }
+
+  # Traces are sent only if asked for.
+  assert {
+    condition     = length(aws_iam_role_policy.refresh_tracing) == 0 && !aws_sfn_state_machine.refresh.tracing_configuration[0].enabled
+    error_message = "Tracing is on."
+  }
+
+  # Everything is named after the stack and known at plan.
+  assert {
+    condition     = output.state_machine == { name = "shop-refresh", arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh" }
+    error_message = "The ARN has to be known at plan, because alarms count on it."
+  }
+  assert {
+    condition = [
+      aws_sfn_state_machine.refresh.name, aws_iam_role.refresh.name, aws_iam_role.refresh_schedule.name, output.schedule,
+      aws_scheduler_schedule_group.refresh.name, output.log_group, aws_cloudwatch_metric_alarm.not_started.alarm_name,
+    ] == ["shop-refresh", "shop-refresh", "shop-refresh-schedule", "shop-refresh", "shop-refresh", "/aws/vendedlogs/states/shop-refresh", "shop-refresh-not-started"]
+    error_message = "Something has another name."
+  }
+
+  # Logs have what each state got and are kept for 90 days.
+  assert {
+    condition     = aws_sfn_state_machine.refresh.logging_configuration[0].level == "ALL" && aws_sfn_state_machine.refresh.logging_configuration[0].include_execution_data && aws_cloudwatch_log_group.refresh.retention_in_days == 90
+    error_message = "Logs are missing."
+  }
+  assert {
+    condition     = output.kms_key_policy_json == null && aws_cloudwatch_log_group.refresh.kms_key_id == null
+    error_message = "There is no key."
   }
 }
 
@@ -239,119 +355,6 @@ run "statements_run_in_a_cluster_as_a_database_user" {
 
 # What the roles may do.
 
-run "only_this_state_machine_assumes_its_role" {
-  command = plan
-
-  assert {
-    condition = jsondecode(aws_iam_role.refresh.assume_role_policy).Statement == [{
-      Sid       = "LetThisStateMachineAssumeTheRole"
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
-      Principal = { Service = "states.amazonaws.com" }
-      Condition = {
-        StringEquals = { "aws:SourceAccount" = "123456789012" }
-        ArnEquals    = { "aws:SourceArn" = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh" }
-      }
-    }]
-    error_message = "Another state machine could assume the role."
-  }
-}
-
-run "only_the_schedules_of_this_group_assume_their_role_which_starts_this_state_machine" {
-  command = plan
-
-  assert {
-    condition = jsondecode(aws_iam_role.refresh_schedule.assume_role_policy).Statement == [{
-      Sid       = "LetThisScheduleGroupAssumeTheRole"
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
-      Principal = { Service = "scheduler.amazonaws.com" }
-      Condition = {
-        StringEquals = { "aws:SourceAccount" = "123456789012" }
-        ArnEquals    = { "aws:SourceArn" = "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/shop-refresh" }
-      }
-    }]
-    error_message = "Another schedule could assume the role."
-  }
-  assert {
-    condition = jsondecode(aws_iam_role_policy.refresh_schedule_start.policy).Statement == [{
-      Sid      = "StartTheRefresh"
-      Effect   = "Allow"
-      Action   = "states:StartExecution"
-      Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
-    }]
-    error_message = "The schedule may start something else."
-  }
-}
-
-run "the_role_runs_this_glue_job_and_no_other" {
-  command = plan
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.refresh_glue[0].policy).Statement == [{
-      Sid      = "RunTheGlueJobAndWaitForIt"
-      Effect   = "Allow"
-      Action   = ["glue:StartJobRun", "glue:GetJobRuns", "glue:GetJobRun", "glue:BatchStopJobRun"]
-      Resource = "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
-    }]
-    error_message = "The role may run another job."
-  }
-  assert {
-    condition     = length(aws_iam_role_policy.refresh_redshift) == 0
-    error_message = "There is no warehouse here."
-  }
-}
-
-run "the_role_imports_into_these_datasets_and_passes_one_role_to_personalize" {
-  command = plan
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.refresh_import.policy).Statement == [
-      {
-        Sid      = "ImportIntoTheDatasets"
-        Effect   = "Allow"
-        Action   = "personalize:CreateDatasetImportJob"
-        Resource = ["arn:aws:personalize:eu-west-1:123456789012:dataset/shop/INTERACTIONS", "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/shop-interactions-*"]
-      },
-      {
-        Sid      = "WaitForItsImports"
-        Effect   = "Allow"
-        Action   = "personalize:DescribeDatasetImportJob"
-        Resource = "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/shop-interactions-*"
-      },
-      {
-        Sid       = "LetPersonalizeReadWithItsRole"
-        Effect    = "Allow"
-        Action    = "iam:PassRole"
-        Resource  = "arn:aws:iam::123456789012:role/shop-personalize"
-        Condition = { StringEquals = { "iam:PassedToService" = "personalize.amazonaws.com" } }
-      },
-    ]
-    error_message = "The role may import into, or pass, something else."
-  }
-}
-
-run "the_role_delivers_its_logs" {
-  command = plan
-
-  assert {
-    condition = toset(jsondecode(aws_iam_role_policy.refresh_logs.policy).Statement[0].Action) == toset([
-      "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
-      "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
-    ]) && length(jsondecode(aws_iam_role_policy.refresh_logs.policy).Statement) == 1
-    error_message = "Step Functions asks for exactly these."
-  }
-}
-
-run "traces_are_sent_only_if_asked_for" {
-  command = plan
-
-  assert {
-    condition     = length(aws_iam_role_policy.refresh_tracing) == 0 && !aws_sfn_state_machine.refresh.tracing_configuration[0].enabled
-    error_message = "Tracing is on."
-  }
-}
-
 run "with_tracing_the_role_may_send_traces" {
   command = plan
 
@@ -409,22 +412,6 @@ run "the_schedule_starts_the_state_machine_in_its_time_zone" {
   }
 }
 
-run "everything_is_named_after_the_stack_and_known_at_plan" {
-  command = plan
-
-  assert {
-    condition     = output.state_machine == { name = "shop-refresh", arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh" }
-    error_message = "The ARN has to be known at plan, because alarms count on it."
-  }
-  assert {
-    condition = [
-      aws_sfn_state_machine.refresh.name, aws_iam_role.refresh.name, aws_iam_role.refresh_schedule.name, output.schedule,
-      aws_scheduler_schedule_group.refresh.name, output.log_group, aws_cloudwatch_metric_alarm.not_started.alarm_name,
-    ] == ["shop-refresh", "shop-refresh", "shop-refresh-schedule", "shop-refresh", "shop-refresh", "/aws/vendedlogs/states/shop-refresh", "shop-refresh-not-started"]
-    error_message = "Something has another name."
-  }
-}
-
 run "a_refresh_that_was_not_started_is_an_alarm" {
   command = plan
 
@@ -439,18 +426,5 @@ run "a_refresh_that_was_not_started_is_an_alarm" {
       aws_cloudwatch_metric_alarm.not_started.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"])
     )
     error_message = "Nobody would hear of it."
-  }
-}
-
-run "logs_have_what_each_state_got_and_are_kept_for_90_days" {
-  command = plan
-
-  assert {
-    condition     = aws_sfn_state_machine.refresh.logging_configuration[0].level == "ALL" && aws_sfn_state_machine.refresh.logging_configuration[0].include_execution_data && aws_cloudwatch_log_group.refresh.retention_in_days == 90
-    error_message = "Logs are missing."
-  }
-  assert {
-    condition     = output.kms_key_policy_json == null && aws_cloudwatch_log_group.refresh.kms_key_id == null
-    error_message = "There is no key."
   }
 }

@@ -21,14 +21,21 @@ variables {
   external_ids  = ["4aJ2kQ9x"]
 }
 
-run "is_assumed_by_segment_with_the_external_id_only" {
+run "without_options" {
   command = plan
 
+  # Is assumed by segment with the external id only.
   assert {
     condition = jsondecode(aws_iam_role.segment.assume_role_policy).Statement == jsondecode(jsonencode([
       { Sid = "LetSegmentAssumeTheRoleForThisWorkspaceOnly", Effect = "Allow", Action = "sts:AssumeRole", Principal = { AWS = "arn:aws:iam::595280932656:role/customer-personalize-prod-destination-access" }, Condition = { StringEquals = { "sts:ExternalId" = "4aJ2kQ9x" } } },
     ]))
     error_message = "Segment, for this workspace."
+  }
+
+  # Has no role for logs unless asked.
+  assert {
+    condition     = length(aws_iam_role.segment_logs) == 0 && length(aws_iam_role_policy.write_segment_logs) == 0 && output.logs_role == null
+    error_message = "There is none."
   }
 }
 
@@ -60,22 +67,14 @@ run "invokes_these_functions_only" {
   }
 }
 
-run "has_no_role_for_logs_unless_asked" {
-  command = plan
-
-  assert {
-    condition     = length(aws_iam_role.segment_logs) == 0 && length(aws_iam_role_policy.write_segment_logs) == 0 && output.logs_role == null
-    error_message = "There is none."
-  }
-}
-
-run "lets_the_s3_destination_write_below_the_prefix_only" {
+run "with_a_prefix_for_logs" {
   command = plan
 
   variables {
     logs = { bucket = "shop-logs", prefix = "raw/segment-logs/" }
   }
 
+  # Lets the s3 destination write below the prefix only.
   assert {
     condition = jsondecode(aws_iam_role.segment_logs[0].assume_role_policy).Statement == jsondecode(jsonencode([
       { Sid = "LetSegmentsS3DestinationAssumeTheRoleForThisWorkspaceOnly", Effect = "Allow", Action = "sts:AssumeRole", Principal = { AWS = "arn:aws:iam::595280932656:role/segment-s3-integration-production-access" }, Condition = { StringEquals = { "sts:ExternalId" = "4aJ2kQ9x" } } },
@@ -88,6 +87,12 @@ run "lets_the_s3_destination_write_below_the_prefix_only" {
       { Sid = "WriteSegmentLogs", Effect = "Allow", Action = ["s3:PutObjectAcl", "s3:PutObject"], Resource = "arn:aws:s3:::shop-logs/raw/segment-logs/*" }
     ]))
     error_message = "Below the prefix; nothing is read."
+  }
+
+  # Says all names before they are made.
+  assert {
+    condition     = output.role == { name = "shop-segment", arn = "arn:aws:iam::123456789012:role/shop-segment" } && output.logs_role == { name = "shop-segment-logs", arn = "arn:aws:iam::123456789012:role/shop-segment-logs" }
+    error_message = "Both roles are known at plan."
   }
 }
 
@@ -116,18 +121,5 @@ run "has_the_boundary_and_the_tags" {
   assert {
     condition     = alltrue([for role in [aws_iam_role.segment, aws_iam_role.segment_logs[0]] : role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && role.tags["team"] == "shop"])
     error_message = "Both roles."
-  }
-}
-
-run "says_all_names_before_they_are_made" {
-  command = plan
-
-  variables {
-    logs = { bucket = "shop-logs", prefix = "raw/segment-logs/" }
-  }
-
-  assert {
-    condition     = output.role == { name = "shop-segment", arn = "arn:aws:iam::123456789012:role/shop-segment" } && output.logs_role == { name = "shop-segment-logs", arn = "arn:aws:iam::123456789012:role/shop-segment-logs" }
-    error_message = "Both roles are known at plan."
   }
 }

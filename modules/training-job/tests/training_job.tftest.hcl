@@ -26,9 +26,10 @@ variables {
   event_mapping = { text = "{}", sha256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" }
 }
 
-run "the_job_is_named_after_the_stack_and_runs_on_glue_5" {
+run "without_options" {
   command = plan
 
+  # The job is named after the stack and runs on glue 5.
   assert {
     condition     = output.job.name == "shop-history" && output.job.arn == "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
     error_message = "The job is ${output.job.arn}"
@@ -53,11 +54,8 @@ run "the_job_is_named_after_the_stack_and_runs_on_glue_5" {
     condition     = one(aws_glue_job.history.execution_property).max_concurrent_runs == 1
     error_message = "Runs would replace each other's output."
   }
-}
 
-run "the_arguments_are_those_of_the_script_and_of_glue_5" {
-  command = plan
-
+  # The arguments are those of the script and of glue 5.
   assert {
     condition = jsonencode(output.arguments) == jsonencode({
       "--S3_JSON_INPUT_PATH"           = "s3://shop-logs/segment-logs/"
@@ -78,6 +76,167 @@ run "the_arguments_are_those_of_the_script_and_of_glue_5" {
   assert {
     condition     = jsonencode(aws_glue_job.history.default_arguments) == jsonencode(output.arguments)
     error_message = "The job has others."
+  }
+
+  # The job is small stops after two hours and is not repeated.
+  assert {
+    condition     = aws_glue_job.history.worker_type == "G.1X" && aws_glue_job.history.number_of_workers == 2
+    error_message = "Other workers."
+  }
+
+  assert {
+    condition     = aws_glue_job.history.timeout == 120 && aws_glue_job.history.max_retries == 0
+    error_message = "Another time-out, or retries."
+  }
+
+  # Script and package are uploaded by their content.
+  assert {
+    condition     = aws_s3_object.script.source_hash == filesha256("tests/script.py") && aws_s3_object.script.key == "artifacts/shop-history/segment_to_personalize.py"
+    error_message = "It is another script."
+  }
+
+  assert {
+    condition     = aws_s3_object.package[0].source_hash == filesha256("tests/package.zip") && aws_s3_object.package[0].key == "artifacts/shop-history/personalize-segment.zip"
+    error_message = "It is another package."
+  }
+
+  # Only glue assumes the role and for this job only.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role.history.assume_role_policy).Statement) == jsonencode([
+      {
+        Sid       = "GlueAssumesTheRoleForThisJob"
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = "glue.amazonaws.com" }
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:glue:eu-west-1:123456789012:job/shop-history" }
+        }
+      },
+    ])
+    error_message = "Others assume it."
+  }
+
+  assert {
+    condition     = aws_iam_role.history.permissions_boundary == null
+    error_message = "There is a boundary."
+  }
+
+  # The job reads the logs and nothing else of their bucket.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_logs.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheLogs"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-logs"
+      },
+      {
+        Sid      = "ReadTheLogs"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-logs/segment-logs_$folder$", "arn:aws:s3:::shop-logs/segment-logs/*", "arn:aws:s3:::shop-logs/segment-logs"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  # The job writes the output and nothing else of its bucket.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_output.policy).Statement) == jsonencode([
+      {
+        Sid      = "ListTheBucketOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:aws:s3:::shop-data"
+      },
+      {
+        Sid      = "ReplaceTheOutput"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
+      },
+      {
+        Sid      = "LookForTheFoldersOfTheOutput"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::shop-data/transformed"
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  # The job reads its own code and no other.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.read_code.policy).Statement) == jsonencode([
+      {
+        Sid      = "ReadScriptAndPackage"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py", "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  # The job writes its own logs which are kept for 30 days.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.write_job_logs.policy).Statement) == jsonencode([
+      {
+        Sid      = "WriteTheLogsOfTheJob"
+        Effect   = "Allow"
+        Action   = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
+        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error"]
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  assert {
+    condition     = output.log_group == "/aws-glue/jobs/shop-history/output" && jsonencode(output.log_groups) == jsonencode({ error = "/aws-glue/jobs/shop-history/error", output = "/aws-glue/jobs/shop-history/output" })
+    error_message = "Other groups."
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.retention_in_days == 30 && group.kms_key_id == null])
+    error_message = "Kept otherwise."
+  }
+
+  # The job publishes metrics in the namespace of glue.
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.metrics.policy).Statement) == jsonencode([
+      {
+        Sid       = "PublishMetricsOfTheJob"
+        Effect    = "Allow"
+        Action    = "cloudwatch:PutMetricData"
+        Resource  = "*"
+        Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
+      },
+    ])
+    error_message = "Other statements."
+  }
+
+  # Without a bookmark the role has no right to one.
+  assert {
+    condition     = length(aws_iam_role_policy.bookmark) == 0
+    error_message = "It has one."
+  }
+
+  # Without a key there is no security configuration.
+  assert {
+    condition     = length(aws_glue_security_configuration.job) == 0 && aws_glue_job.history.security_configuration == null
+    error_message = "There is one."
+  }
+
+  assert {
+    condition     = output.kms_key_policy_json == null
+    error_message = "There is a policy of a key."
+  }
+
+  # Without a suppression list none is read.
+  assert {
+    condition     = length(aws_iam_role_policy.read_suppression_list) == 0 && !contains(keys(output.arguments), "--suppression_list")
+    error_message = "One is read."
   }
 }
 
@@ -123,20 +282,6 @@ run "a_window_may_be_open" {
   }
 }
 
-run "the_job_is_small_stops_after_two_hours_and_is_not_repeated" {
-  command = plan
-
-  assert {
-    condition     = aws_glue_job.history.worker_type == "G.1X" && aws_glue_job.history.number_of_workers == 2
-    error_message = "Other workers."
-  }
-
-  assert {
-    condition     = aws_glue_job.history.timeout == 120 && aws_glue_job.history.max_retries == 0
-    error_message = "Another time-out, or retries."
-  }
-}
-
 run "workers_time_out_retries_and_tags_can_be_given" {
   command = plan
 
@@ -166,20 +311,6 @@ run "workers_time_out_retries_and_tags_can_be_given" {
   assert {
     condition     = aws_iam_role.history.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
     error_message = "The boundary is missing."
-  }
-}
-
-run "script_and_package_are_uploaded_by_their_content" {
-  command = plan
-
-  assert {
-    condition     = aws_s3_object.script.source_hash == filesha256("tests/script.py") && aws_s3_object.script.key == "artifacts/shop-history/segment_to_personalize.py"
-    error_message = "It is another script."
-  }
-
-  assert {
-    condition     = aws_s3_object.package[0].source_hash == filesha256("tests/package.zip") && aws_s3_object.package[0].key == "artifacts/shop-history/personalize-segment.zip"
-    error_message = "It is another package."
   }
 }
 
@@ -241,81 +372,6 @@ run "a_missing_script_is_refused" {
   expect_failures = [aws_s3_object.script]
 }
 
-run "only_glue_assumes_the_role_and_for_this_job_only" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role.history.assume_role_policy).Statement) == jsonencode([
-      {
-        Sid       = "GlueAssumesTheRoleForThisJob"
-        Effect    = "Allow"
-        Action    = "sts:AssumeRole"
-        Principal = { Service = "glue.amazonaws.com" }
-        Condition = {
-          StringEquals = { "aws:SourceAccount" = "123456789012" }
-          ArnLike      = { "aws:SourceArn" = "arn:aws:glue:eu-west-1:123456789012:job/shop-history" }
-        }
-      },
-    ])
-    error_message = "Others assume it."
-  }
-
-  assert {
-    condition     = aws_iam_role.history.permissions_boundary == null
-    error_message = "There is a boundary."
-  }
-}
-
-run "the_job_reads_the_logs_and_nothing_else_of_their_bucket" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.read_logs.policy).Statement) == jsonencode([
-      {
-        Sid      = "ListTheBucketOfTheLogs"
-        Effect   = "Allow"
-        Action   = "s3:ListBucket"
-        Resource = "arn:aws:s3:::shop-logs"
-      },
-      {
-        Sid      = "ReadTheLogs"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:aws:s3:::shop-logs/segment-logs_$folder$", "arn:aws:s3:::shop-logs/segment-logs/*", "arn:aws:s3:::shop-logs/segment-logs"]
-      },
-    ])
-    error_message = "Other statements."
-  }
-}
-
-run "the_job_writes_the_output_and_nothing_else_of_its_bucket" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.write_output.policy).Statement) == jsonencode([
-      {
-        Sid      = "ListTheBucketOfTheOutput"
-        Effect   = "Allow"
-        Action   = "s3:ListBucket"
-        Resource = "arn:aws:s3:::shop-data"
-      },
-      {
-        Sid      = "ReplaceTheOutput"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-        Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
-      },
-      {
-        Sid      = "LookForTheFoldersOfTheOutput"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = "arn:aws:s3:::shop-data/transformed"
-      },
-    ])
-    error_message = "Other statements."
-  }
-}
-
 run "a_deeper_output_has_the_markers_of_all_its_folders" {
   command = plan
 
@@ -348,48 +404,6 @@ run "a_deeper_output_has_the_markers_of_all_its_folders" {
   }
 }
 
-run "the_job_reads_its_own_code_and_no_other" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.read_code.policy).Statement) == jsonencode([
-      {
-        Sid      = "ReadScriptAndPackage"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py", "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip"]
-      },
-    ])
-    error_message = "Other statements."
-  }
-}
-
-run "the_job_writes_its_own_logs_which_are_kept_for_30_days" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.write_job_logs.policy).Statement) == jsonencode([
-      {
-        Sid      = "WriteTheLogsOfTheJob"
-        Effect   = "Allow"
-        Action   = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
-        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error"]
-      },
-    ])
-    error_message = "Other statements."
-  }
-
-  assert {
-    condition     = output.log_group == "/aws-glue/jobs/shop-history/output" && jsonencode(output.log_groups) == jsonencode({ error = "/aws-glue/jobs/shop-history/error", output = "/aws-glue/jobs/shop-history/output" })
-    error_message = "Other groups."
-  }
-
-  assert {
-    condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.retention_in_days == 30 && group.kms_key_id == null])
-    error_message = "Kept otherwise."
-  }
-}
-
 run "how_long_logs_are_kept_can_be_said" {
   command = plan
 
@@ -400,32 +414,6 @@ run "how_long_logs_are_kept_can_be_said" {
   assert {
     condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.retention_in_days == 365])
     error_message = "Kept otherwise."
-  }
-}
-
-run "the_job_publishes_metrics_in_the_namespace_of_glue" {
-  command = plan
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.metrics.policy).Statement) == jsonencode([
-      {
-        Sid       = "PublishMetricsOfTheJob"
-        Effect    = "Allow"
-        Action    = "cloudwatch:PutMetricData"
-        Resource  = "*"
-        Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
-      },
-    ])
-    error_message = "Other statements."
-  }
-}
-
-run "without_a_bookmark_the_role_has_no_right_to_one" {
-  command = plan
-
-  assert {
-    condition     = length(aws_iam_role_policy.bookmark) == 0
-    error_message = "It has one."
   }
 }
 
@@ -451,20 +439,6 @@ run "with_a_bookmark_the_role_keeps_that_of_this_job" {
   assert {
     condition     = output.arguments["--job-bookmark-option"] == "job-bookmark-enable"
     error_message = "It is not enabled."
-  }
-}
-
-run "without_a_key_there_is_no_security_configuration" {
-  command = plan
-
-  assert {
-    condition     = length(aws_glue_security_configuration.job) == 0 && aws_glue_job.history.security_configuration == null
-    error_message = "There is one."
-  }
-
-  assert {
-    condition     = output.kms_key_policy_json == null
-    error_message = "There is a policy of a key."
   }
 }
 
@@ -690,15 +664,6 @@ run "cloudwatch_may_use_the_key_for_the_logs_of_the_job" {
       },
     ])
     error_message = "Other statements."
-  }
-}
-
-run "without_a_suppression_list_none_is_read" {
-  command = plan
-
-  assert {
-    condition     = length(aws_iam_role_policy.read_suppression_list) == 0 && !contains(keys(output.arguments), "--suppression_list")
-    error_message = "One is read."
   }
 }
 
