@@ -24,7 +24,8 @@ def main(logs: str) -> None:
 
     def parse(worker: int) -> tuple[int, ...]:
         mine = [(one, Path(one.name)) for one in files[worker::workers]]
-        with streams.batch(mine) as batch, connection.cursor() as cursor:
+        batch = streams.batch(mine)
+        with connection.cursor() as cursor:
             options = "format = 'newline_delimited', compression = 'none', ignore_errors = true"
             query = f"SELECT count(*), count(json) FROM read_json_objects('{batch.path}', {options})"
             return cursor.execute(query).fetchone() or ()

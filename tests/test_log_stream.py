@@ -86,7 +86,8 @@ def _lines(files: dict[str, bytes], folder: Path) -> tuple[list[str], log_stream
         (folder / name).write_bytes(data)
         made.append((LogFile(name, len(data), None), folder / name))
     streams = LogStreams()
-    with _connection(streams) as connection, streams.batch(made) as batch:
+    batch = streams.batch(made)
+    with _connection(streams) as connection:
         found = connection.execute(f"SELECT json FROM {_reader(batch.path)}").fetchall()
     return sorted(str(line) for (line,) in found), batch
 
@@ -123,7 +124,8 @@ def test_a_line_longer_than_what_duckdb_asks_for_comes_whole(tmp_path: Path) -> 
 def test_a_file_that_is_gone_is_remembered_with_its_error(tmp_path: Path) -> None:
     streams = LogStreams()
     gone = [(LogFile("gone", 1, None), tmp_path / "gone")]
-    with _connection(streams) as connection, streams.batch(gone) as batch, pytest.raises(duckdb.Error):
+    batch = streams.batch(gone)
+    with _connection(streams) as connection, pytest.raises(duckdb.Error):
         connection.execute(f"SELECT json FROM {_reader(batch.path)}").fetchall()
     assert batch.error is not None
     assert batch.error[0] == "gone"

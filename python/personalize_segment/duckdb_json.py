@@ -14,41 +14,49 @@ _INSTANT = (
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.,][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
 )
 
+#: Seconds from the first instant that is allowed to 1970.
+_YEAR_1 = 62_135_596_800
+
 #: A longer line is malformed; Segment's own limit is 32 KB an event. DuckDB keeps two buffers
 #: of this size a thread.
 MAX_LINE_BYTES = 1 << 22
 
 #: The domains of the contract, from JSON text `x` (DuckDB writes it canonically: strings escape
-#: only quotes, backslashes and control characters). Common forms take a short way: ASCII
-#: without escapes, and Z. Each macro names `x` as seldom as it can, since it is pasted in and
+#: only quotes, backslashes and control characters). Common forms take a short way: NULL, ASCII
+#: without escapes, milliseconds and Z. Each macro names `x` as seldom as it can, since it is pasted in and
 #: planning a batch costs too. TRY_CAST everywhere: an engine may evaluate a branch that CASE
 #: then doesn't take.
 MACROS = f"""
-CREATE OR REPLACE TEMP MACRO json_integer(x) AS
+CREATE MACRO json_integer(x) AS
     CASE WHEN regexp_full_match(x, '-?[0-9]{{1,19}}') THEN TRY_CAST(x AS BIGINT) END;
-CREATE OR REPLACE TEMP MACRO printable(s) AS
+CREATE MACRO printable(s) AS
     CASE WHEN length(s) <= {MAX_STRING} AND regexp_full_match(s, '[^\\x00-\\x1f\\x7f-\\x{{9f}}]+') THEN s END;
-CREATE OR REPLACE TEMP MACRO as_string(x) AS  -- rule 3
-    CASE WHEN starts_with(x, '"') AND strlen(x) = length(x) AND strlen(x) BETWEEN 3 AND {MAX_STRING + 2}
+CREATE MACRO as_string(x) AS  -- rule 3
+    CASE WHEN x IS NULL THEN NULL
+         WHEN starts_with(x, '"') AND strlen(x) = length(x) AND strlen(x) BETWEEN 3 AND {MAX_STRING + 2}
           AND NOT contains(x, '\\') AND NOT contains(x, chr(127)) THEN substring(x, 2, strlen(x) - 2)
          WHEN starts_with(x, '"') THEN printable(json_extract_string(x, '$'))
          ELSE CAST(json_integer(x) AS VARCHAR) END;
-CREATE OR REPLACE TEMP MACRO as_timestamp(x) AS  -- rule 4: without its fraction, an instant is rounded down
-    CASE WHEN NOT regexp_full_match(x, '"{_INSTANT}"') THEN NULL
-         WHEN ends_with(x, 'Z"') THEN epoch_ms(TRY_CAST(substring(x, 2, 19) AS TIMESTAMP)) // 1000
-         ELSE epoch_ms(TRY_CAST(regexp_replace(replace(x, '"', ''), '[.,][0-9]+', '') AS TIMESTAMPTZ)) // 1000 END;
-CREATE OR REPLACE TEMP MACRO as_fraction(x) AS  -- of an instant; with the quotes 26 characters are milliseconds and Z
+CREATE MACRO as_timestamp(x) AS  -- rule 4: without its fraction, an instant is rounded down
+    COALESCE(
+        -- With the quotes 26 characters, so that every number has all its digits; rounded down from the year 1 on.
+        CASE WHEN strlen(x) = 26 AND ends_with(x, 'Z"') AND NOT starts_with(x, '"0000') THEN
+            (epoch_us(try_strptime(x, '"%Y-%m-%dT%H:%M:%S.%gZ"')) + {_YEAR_1 * 1_000_000}) // 1000000 - {_YEAR_1} END,
+        CASE WHEN NOT regexp_full_match(x, '"{_INSTANT}"') THEN NULL
+             WHEN ends_with(x, 'Z"') THEN epoch_ms(TRY_CAST(substring(x, 2, 19) AS TIMESTAMP)) // 1000
+             ELSE epoch_ms(TRY_CAST(regexp_replace(replace(x, '"', ''), '[.,][0-9]+', '') AS TIMESTAMPTZ)) // 1000 END);
+CREATE MACRO as_fraction(x) AS  -- of an instant
     CASE WHEN strlen(x) = 26 AND ends_with(x, 'Z"') THEN substring(x, 22, 3)
          ELSE regexp_extract(x, '[.,]([0-9]+)', 1) END;
-CREATE OR REPLACE TEMP MACRO as_double(x) AS  -- rule 5
+CREATE MACRO as_double(x) AS  -- rule 5
     CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END;
-CREATE OR REPLACE TEMP MACRO as_float(x) AS CASE WHEN abs(as_double(x)) <= {MAX_FLOAT} THEN as_double(x) END;
-CREATE OR REPLACE TEMP MACRO as_long(x) AS json_integer(x);
-CREATE OR REPLACE TEMP MACRO as_int(x) AS TRY_CAST(json_integer(x) AS INTEGER);
-CREATE OR REPLACE TEMP MACRO as_boolean(x) AS CASE x WHEN 'true' THEN true WHEN 'false' THEN false END;
-CREATE OR REPLACE TEMP MACRO elements(x) AS
+CREATE MACRO as_float(x) AS CASE WHEN abs(as_double(x)) <= {MAX_FLOAT} THEN as_double(x) END;
+CREATE MACRO as_long(x) AS json_integer(x);
+CREATE MACRO as_int(x) AS TRY_CAST(json_integer(x) AS INTEGER);
+CREATE MACRO as_boolean(x) AS CASE x WHEN 'true' THEN true WHEN 'false' THEN false END;
+CREATE MACRO elements(x) AS
     CASE WHEN starts_with(x, '[') THEN CAST(json_extract(x, '$[*]') AS VARCHAR[]) END;
-CREATE OR REPLACE TEMP MACRO as_ids(x) AS
+CREATE MACRO as_ids(x) AS
     CASE WHEN len(elements(x)) > 0
           AND list_bool_and(list_transform(elements(x), lambda e: COALESCE(NOT contains(as_string(e), '|'), false)))
          THEN array_to_string(list_transform(elements(x)[1:{MAX_IMPRESSION}], lambda e: as_string(e)), '|') END;

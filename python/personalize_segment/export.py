@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from . import logs
-from .duckdb_engine import Engine, read_errors
+from .duckdb_engine import Engine
+from .duckdb_worker import Worker, read_errors
 from .errors import EmptyError, OutputError
 from .log_stream import Fetched
 from .logs import REPORT_NAME, LogFile, Window
@@ -88,9 +89,9 @@ def _read(
     size = min(BATCH_BYTES, total // (2 * workers) + 1)
     batches = [(True, one) for one in _batches(files.overlap, size)]
     batches += [(False, one) for one in _batches(files.inside, size)]
-    free: Queue[Engine] = Queue()
+    free: Queue[Worker] = Queue()
     for _ in range(workers):
-        free.put(engine.beside())
+        free.put(engine.worker())
     waiting = iter(batches)
     done = 0
     with ThreadPoolExecutor(workers) as pool, _fetcher(s3, engine.folder) as fetch:

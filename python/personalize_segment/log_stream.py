@@ -6,7 +6,6 @@ files in every engine.
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -78,15 +77,11 @@ class LogStreams(AbstractFileSystem):  # type: ignore[misc]
         self._batches: dict[str, Batch] = {}
         self._numbers = count()
 
-    @contextmanager
-    def batch(self, files: Sequence[Fetched]) -> Iterator[Batch]:
-        """Yield a batch of `files`, which DuckDB finds at its `path` meanwhile."""
+    def batch(self, files: Sequence[Fetched] = ()) -> Batch:
+        """Return a batch of `files`, which may become others; DuckDB finds those it has at its `path`."""
         name = str(next(self._numbers))
         self._batches[name] = Batch(files, f"{self.protocol}://{name}")
-        try:
-            yield self._batches[name]
-        finally:
-            del self._batches[name]
+        return self._batches[name]
 
     def open(self, path: str, *arguments: Any, **options: Any) -> "_Stream":  # noqa: ARG002
         """Return the lines of a batch."""

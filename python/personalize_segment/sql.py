@@ -7,10 +7,13 @@ equal. `duckdb_json.py` has the domains and how a path is walked.
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import TypeVar
 
 from .duckdb_json import Reader, identifier, json_path, literal
 from .mapping import Column, Dataset, EventMapping, Path, Rule, Source
 from .rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK, WRITE_BACK_ID
+
+_T = TypeVar("_T")
 
 #: A type and the paths to look it up at, in order.
 Value = tuple[str, tuple[Path, ...]]
@@ -35,22 +38,27 @@ class Compiler:
         self.datasets = mapping.datasets
         self.events = list(mapping.by_event)
         self._number = {event: position for position, event in enumerate(self.events)}
-        # What `scan` computes once for all datasets, and for which events.
-        self._values: dict[Value, set[int]] = defaultdict(set)
-        self._arrays: dict[Path, set[int]] = defaultdict(set)
-        self._required: set[Value] = set()
+        # The columns of `scan`: of which kind, and what each holds for which event. Events share
+        # them, since a column takes time for every line.
+        self._values: list[tuple[str, dict[int, tuple[Path, ...]]]] = []
+        self._arrays: list[tuple[str, dict[int, Path]]] = []
+        self._required: set[tuple[int, Value]] = set()
         for dataset in mapping.datasets:
-            for rule in dataset.rules:
-                event = self._number[rule.call, rule.name]
-                if rule.each:
-                    self._arrays[rule.each].add(event)
-                if dataset.name != "interactions":
-                    self._values[_WHEN].add(event)
-                for column, source in zip(dataset.columns, rule.sources, strict=True):
+            events = [self._number[rule.call, rule.name] for rule in dataset.rules]
+            arrays = {event: rule.each for event, rule in zip(events, dataset.rules, strict=True) if rule.each}
+            _put(self._arrays, "array", arrays)
+            if dataset.name != "interactions":
+                _put(self._values, _WHEN[0], dict.fromkeys(events, _WHEN[1]))
+            for position, column in enumerate(dataset.columns):
+                wanted: dict[int, dict[int, tuple[Path, ...]]] = defaultdict(dict)
+                for event, rule in zip(events, dataset.rules, strict=True):
+                    source = rule.sources[position]
                     if isinstance(source, Source):
-                        for value in _values(column, source):
-                            self._values[value].add(event)
-                            self._required |= {value} if source.required else set()
+                        for number, paths in enumerate(_absolute(source)):
+                            wanted[number][event] = paths
+                            self._required |= {(event, (column.type, paths))} if source.required else set()
+                for several in wanted.values():
+                    _put(self._values, column.type, several)
 
     def scan(self, file: str) -> str:
         """Return a SELECT of the events in a plain file, one row a line that isn't blank.
@@ -59,18 +67,26 @@ class Compiler:
         rule; a line with neither is malformed, rule 11), message (the messageId, rule 3),
         has_message, stamp (the timestamp's JSON text), and what the rules read, in domain.
         """
-        reader = Reader({path for _, several in self._values for path in several} | set(self._arrays))
+        paths = {path for _, held in self._values for several in held.values() for path in several}
+        reader = Reader(paths | {path for _, held in self._arrays for path in held.values()})
         cases = " ".join(f"WHEN {_matches(event)} THEN {number}" for event, number in self._number.items())
         values, junk, arrays = "", "", ""
-        for position, (value, events) in enumerate(self._values.items()):
-            kind, paths = value
-            domains = ", ".join(f"as_{kind}({reader.at[path]})" for path in paths)
-            values += f", CASE WHEN {self._among(events)} THEN COALESCE({domains}, NULL) END AS value{position}"
-            if value in self._required:
-                present = " OR ".join(f"{reader.at[path]} IS NOT NULL" for path in paths)
-                junk += f", value{position} IS NULL AND event IS NOT NULL AND ({present}) AS junk{position}"
-        for position, (path, events) in enumerate(self._arrays.items()):
-            arrays += f", CASE WHEN {self._among(events)} THEN {reader.at[path]} END AS array{position}"
+        for position, (kind, held) in enumerate(self._values):
+            domains = {
+                event: f"COALESCE({', '.join(f'as_{kind}({reader.at[path]})' for path in several)}, NULL)"
+                for event, several in held.items()
+            }
+            values += f", {self._of_event(domains)} AS value{position}"
+            present = {
+                event: " OR ".join(f"{reader.at[path]} IS NOT NULL" for path in several)
+                for event, several in held.items()
+                if (event, (kind, several)) in self._required
+            }
+            if present:
+                junk += f", CASE WHEN value{position} IS NULL THEN {self._of_event(present)} END AS junk{position}"
+        for position, (_, one) in enumerate(self._arrays):
+            texts = {event: reader.at[path] for event, path in one.items()}
+            arrays += f", {self._of_event(texts)} AS array{position}"
         return f"""
 WITH lines AS (
     {reader.lines(file)}
@@ -121,7 +137,7 @@ FROM valued"""
 
         pieces: list[Path] = []
         if each:
-            array = f"array{list(self._arrays).index(each)}"
+            array = f"array{_place(self._arrays, 'array', each, numbers[0])}"
             reasons = [(f"{array} IS NULL", MISSING), (f"{array} = '[]'", EMPTY), ("true", NO_ARRAY)]
             blame("part IS NULL", str(each), *reasons)
             sources = [one for one in rules[0].sources if isinstance(one, Source)]
@@ -131,16 +147,17 @@ FROM valued"""
         for position, column in enumerate(dataset.columns):
             name = f"c{position}"
             several = [(number, rule.sources[position]) for number, rule in zip(numbers, rules, strict=True)]
-            made.append(f"{_by_event([(n, self._value(column, one, pieces)) for n, one in several])} AS {name}")
-            needed = [(n, one) for n, one in several if isinstance(one, Source) and one.required]
+            made.append(f"{self._by_event({n: self._value(column, one, pieces, n) for n, one in several})} AS {name}")
+            needed = {n: one for n, one in several if isinstance(one, Source) and one.required}
             if needed:
-                present = _by_event([(n, self._junk(column, one, pieces)) for n, one in needed])
-                test = f"{name} IS NULL" + ("" if needed == several else f" AND {self._among({n for n, _ in needed})}")
+                present = self._by_event({n: self._junk(column, one, pieces, n) for n, one in needed.items()})
+                test = f"{name} IS NULL" + ("" if len(needed) == len(several) else f" AND {self._among(set(needed))}")
                 blame(test, column.name, (present, NOT_IN_DOMAIN[column.type]), ("true", MISSING))
-        order = f", value{self._place(*_WHEN)} AS seconds, as_fraction(stamp) AS fraction"
         if dataset.name == "interactions":
             blame("message IS NULL", "messageId", ("has_message", NOT_IN_DOMAIN["string"]), ("true", MISSING))
             order = ""
+        else:
+            order = f", value{_place(self._values, *_WHEN, numbers[0])} AS seconds, as_fraction(stamp) AS fraction"
         names = ", ".join(f"c{position}" for position in range(len(dataset.columns)))
         return (
             f"SELECT {names}, message, {'element' if each else 'NULL::BIGINT AS element'}, event,"
@@ -148,30 +165,38 @@ FROM valued"""
             f"FROM (SELECT *, {', '.join(made)} FROM ({rows}))"
         )
 
-    def _value(self, column: Column, source: Source | str | None, pieces: list[Path]) -> str:
+    def _value(self, column: Column, source: Source | str | None, pieces: list[Path], event: int) -> str:
         """What a rule has in a column: rule 6, the constant of rule 8, or NULL."""
         if not isinstance(source, Source):
             return "NULL" if source is None else literal(source)
-        if not pieces or not any(path.relative for path in source.paths):
-            return f"value{self._place(column.type, source.paths)}"
+        if not any(path.relative for path in source.paths):
+            return f"value{_place(self._values, column.type, source.paths, event)}"
         domains = (
             f"as_{column.type}(pieces[{pieces.index(path) + 1}])"
             if path.relative
-            else f"value{self._place(column.type, (path,))}"
+            else f"value{_place(self._values, column.type, (path,), event)}"
             for path in source.paths
         )
         return f"COALESCE({', '.join(domains)}, NULL)"
 
-    def _junk(self, column: Column, source: Source, pieces: list[Path]) -> str:
+    def _junk(self, column: Column, source: Source, pieces: list[Path], event: int) -> str:
         """Whether something stood there, though not in the domain; null is absent (rule 2)."""
         tests = [
             f"COALESCE(pieces[{pieces.index(path) + 1}] <> 'null', false)" for path in source.paths if path.relative
         ]
-        tests += [f"junk{self._place(*value)}" for value in _values(column, source)]
+        tests += [f"junk{_place(self._values, column.type, paths, event)}" for paths in _absolute(source)]
         return f"({' OR '.join(tests)})"
 
-    def _place(self, kind: str, paths: tuple[Path, ...]) -> int:
-        return list(self._values).index((kind, paths))
+    def _of_event(self, values: dict[int, str]) -> str:
+        """Return an expression for what some events have; others have NULL."""
+        events: dict[str, set[int]] = defaultdict(set)
+        for event, value in values.items():
+            events[value].add(event)
+        return f"CASE {' '.join(f'WHEN {self._among(those)} THEN {value}' for value, those in events.items())} END"
+
+    def _by_event(self, values: dict[int, str]) -> str:
+        """Return an expression for rows of these events alone."""
+        return self._of_event(values) if len(set(values.values())) > 1 else next(iter(values.values()))
 
     def _among(self, events: set[int]) -> str:
         if len(events) == len(self.events):
@@ -179,15 +204,32 @@ FROM valued"""
         # Runs, since DuckDB compares with one after the other.
         starts = [one for one in sorted(events) if one - 1 not in events]
         ends = [one for one in sorted(events) if one + 1 not in events]
-        runs = [f"event BETWEEN {start} AND {end}" for start, end in zip(starts, ends, strict=True)]
+        runs = [
+            f"event = {start}" if start == end else f"event BETWEEN {start} AND {end}"
+            for start, end in zip(starts, ends, strict=True)
+        ]
         return f"({' OR '.join(runs)})"
 
 
-def _values(column: Column, source: Source) -> list[Value]:
+def _put(columns: list[tuple[str, dict[int, _T]]], kind: str, wanted: dict[int, _T]) -> None:
+    """Let the first column of a kind that is free for it hold what some events want."""
+    for one, held in columns:
+        if one == kind and all(held.get(event, value) == value for event, value in wanted.items()):
+            held |= wanted
+            return
+    if wanted:
+        columns.append((kind, dict(wanted)))
+
+
+def _place(columns: list[tuple[str, dict[int, _T]]], kind: str, value: _T, event: int) -> int:
+    return next(i for i, (one, held) in enumerate(columns) if one == kind and held.get(event) == value)
+
+
+def _absolute(source: Source) -> list[tuple[Path, ...]]:
     """Return what `scan` computes for a source: all of it, or its paths that aren't relative."""
     if any(path.relative for path in source.paths):
-        return [(column.type, (path,)) for path in source.paths if not path.relative]
-    return [(column.type, source.paths)]
+        return [(path,) for path in source.paths if not path.relative]
+    return [source.paths]
 
 
 def _elements(rows: str, array: str, pieces: list[Path]) -> str:
@@ -197,17 +239,6 @@ def _elements(rows: str, array: str, pieces: list[Path]) -> str:
     rows = f"SELECT *, parts[element + 1] AS part FROM ({rows})"
     steps = ", ".join(json_path(path.segments) for path in pieces)
     return f"SELECT *, CAST(json_extract(part, [{steps}]) AS VARCHAR[]) AS pieces FROM ({rows})"
-
-
-def _by_event(values: list[tuple[int, str]]) -> str:
-    """Return one expression for what differs by event."""
-    events: dict[str, list[str]] = defaultdict(list)
-    for number, value in values:
-        events[value].append(str(number))
-    if len(events) == 1:
-        return values[0][1]
-    cases = (f"WHEN event IN ({', '.join(those)}) THEN {value}" for value, those in events.items())
-    return f"CASE {' '.join(cases)} END"
 
 
 def _matches(event: tuple[str, str | None]) -> str:
