@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "report": (3, set()),
     "warehouse": (3, set()),
     "payloads": (3, set()),
-    "log_stream": (4, {"fsspec", "zlib_ng"}),
+    "log_stream": (4, {"fsspec", "isal"}),
     "duckdb_rows": (4, {"duckdb"}),
     "duckdb_worker": (4, {"duckdb", "botocore"}),
     "duckdb_engine": (4, {"duckdb"}),

@@ -71,9 +71,15 @@ class Worker:
 
     def _events(self, files: Sequence[Fetched]) -> duckdb.DuckDBPyRelation:
         self.batch.files = files
+        self.batch.doubtful = False
         try:
             if self._scan is None:
                 self._scan = self.connection.sql(self.kept.compiler.scan(self.batch.path))
+            try:
+                return self._scan.materialize()
+            except duckdb.Error:
+                if not self.batch.doubtful:
+                    raise
             return self._scan.materialize()
         except duckdb.Error:
             if self.batch.error is None:
