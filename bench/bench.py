@@ -46,6 +46,7 @@ def contenders(logs: Path, out: Path) -> dict[str, list[str]]:
     documented = str(ROOT / "bench" / "documented_glue.py")
     return {
         "documented, faithful": [python, documented, "faithful", str(logs), str(out / "faithful")],
+        "documented, early schema": [python, documented, "early", str(logs), str(out / "early")],
         "documented, charitable": [python, documented, "charitable", str(logs), str(out / "charitable")],
         "ours, Spark": [python, glue, "--S3_JSON_INPUT_PATH", str(logs), "--S3_CSV_OUTPUT_PATH", str(out / "spark")],
         "ours, DuckDB": [ours, "export", str(logs), str(out / "duckdb")],
