@@ -3,10 +3,12 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import attached
 import tfmirror
 from programs import needs
 
@@ -16,8 +18,10 @@ EXAMPLES = sorted(one.name for one in (ROOT / "terraform" / "examples").iterdir(
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of all that is Terraform, since Terraform writes beside what it reads."""
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a copy of all that is Terraform, since Terraform writes beside what it reads; commands there have one
+    provider.
+    """
     needs("terraform", "testing the Terraform modules")
     folder = tmp_path_factory.mktemp("modules")
     for name in ("modules", "terraform", "sql"):
@@ -27,15 +31,28 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("glue/segment_to_personalize.py", "python/personalize_segment/event_mapping.json"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    return folder
+    (folder / "provider").mkdir()
+    (folder / "provider" / "main.tf").write_text((ROOT / "terraform" / "versions.tf").read_text("utf-8"))
+    made = terraform(folder / "provider", "init", "-input=false", "-no-color")
+    assert made.returncode == 0, made.stderr
+    with (
+        attached.provider(folder / "provider", environment(folder)) as variables,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
+    kept |= {"TF_IN_AUTOMATION": "1", "NO_COLOR": "1"}
+    return kept | tfmirror.environment(folder / "terraform.tfrc", kept)
 
 
 def terraform(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
-    kept |= {"TF_IN_AUTOMATION": "1", "NO_COLOR": "1"}
-    environment = kept | tfmirror.environment(folder / "terraform.tfrc", kept)
     return subprocess.run(
-        ["terraform", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        ["terraform", *arguments], cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
     )
 
 

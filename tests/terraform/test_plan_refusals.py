@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import attached
 from personalize_segment.emulator.server import Server
 from personalize_segment.mapping import default_text
 from programs import needs
@@ -27,7 +28,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[S
     with Server(region="us-west-2") as server:
         stack = Stack(tmp_path_factory.mktemp("refusals"), server.environment(), package)
         stack("init", "-no-color")
-        yield stack
+        with attached.provider(stack.folder, stack.environment) as variables:
+            stack.environment |= variables
+            yield stack
 
 
 def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProcess[str]":

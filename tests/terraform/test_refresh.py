@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+import attached
 from personalize_segment.emulator import Clock, Emulator, wsgi
 from personalize_segment.emulator.server import Server
 from programs import needs
@@ -143,11 +144,14 @@ def refreshing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refreshing]
         found = Refreshing(server, emulator)
         stack = Stack(folder / "all", server.environment(), folder / "package.zip", root="refresh")
         (stack.folder / "main.tf").write_text(ROOT % {"bucket": BUCKET, "sql": SQL})
-        found.machines = stack.apply({})["machines"]["value"]
-        assert stack.changes() == {}
-        found.prepare()
-        yield found
-        stack.destroy()
+        stack("init", "-no-color")
+        with attached.provider(stack.folder, stack.environment) as variables:
+            stack.environment |= variables
+            found.machines = stack.apply({})["machines"]["value"]
+            assert stack.changes() == {}
+            found.prepare()
+            yield found
+            stack.destroy()
 
 
 @pytest.fixture(autouse=True)

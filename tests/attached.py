@@ -1,0 +1,38 @@
+"""One AWS provider for many commands of Terraform, which otherwise start it anew, some of them for every run.
+
+To start 700 MB of program takes more of the processor than what a command here then asks of it. The provider's
+debug mode, and the variable with which Terraform attaches to it, are made for such use.
+"""
+
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+NAME = "registry.terraform.io/hashicorp/aws"
+_VARIABLE = re.compile(r"^\s*(TF_REATTACH_PROVIDERS)='(.*)'$", re.MULTILINE)
+
+
+@contextmanager
+def provider(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Yield the variable for commands that shall attach to the provider of a `folder` where init ran.
+
+    The provider has the `environment` it begins with, not that of a command, and is for one command at a time.
+    """
+    [program] = (folder / ".terraform" / "providers").glob(f"{NAME}/*/*/terraform-provider-aws_*")
+    with tempfile.NamedTemporaryFile() as file:
+        printed = Path(file.name)
+        process = subprocess.Popen([program, "-debug"], env=dict(environment), stdout=file, stderr=file)
+        try:
+            until = time.monotonic() + 60
+            while not (found := _VARIABLE.search(printed.read_text("utf-8"))):
+                assert process.poll() is None, printed.read_text("utf-8")
+                assert time.monotonic() < until, printed.read_text("utf-8")
+                time.sleep(0.05)
+            yield {found[1]: found[2]}
+        finally:
+            process.terminate()
+            process.wait()
