@@ -20,12 +20,12 @@ _VARIABLE = re.compile(r"^\s*(TF_REATTACH_PROVIDERS)='(.*)'$", re.MULTILINE)
 def provider(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Yield the variable for commands that shall attach to the provider of a `folder` where init ran.
 
-    The provider has the `environment` it begins with, not that of a command, and is for one command at a time.
+    The provider has this folder and `environment`, whatever those of a command are, and is for one command at a time.
     """
     [program] = (folder / ".terraform" / "providers").glob(f"{NAME}/*/*/terraform-provider-aws_*")
     with tempfile.NamedTemporaryFile() as file:
         printed = Path(file.name)
-        process = subprocess.Popen([program, "-debug"], env=dict(environment), stdout=file, stderr=file)
+        process = subprocess.Popen([program, "-debug"], cwd=folder, env=dict(environment), stdout=file, stderr=file)
         try:
             until = time.monotonic() + 60
             while not (found := _VARIABLE.search(printed.read_text("utf-8"))):
