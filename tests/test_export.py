@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -385,6 +386,26 @@ def test_an_export_that_is_interrupted_while_it_writes_says_so(large_shop: Path,
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "interrupted" in done.stdout
+
+
+def test_an_interrupt_while_a_thread_is_started_is_no_other_error(
+    large_shop: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool then doesn't know the thread, which works on when all is closed."""
+    earlier = contents(out)
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name.startswith("reading"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(str(large_shop), str(out), MAPPING)
+    monkeypatch.undo()
+    assert contents(out) == earlier
+    export(str(large_shop), str(out), MAPPING)
 
 
 def test_a_full_disk_changes_nothing(large_shop: Path, out: Path) -> None:

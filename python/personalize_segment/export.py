@@ -94,7 +94,7 @@ def _read(
         free.put(engine.worker())
     waiting = iter(batches)
     done = 0
-    with ThreadPoolExecutor(workers) as pool, _fetcher(s3, engine.folder) as fetch:
+    with ThreadPoolExecutor(workers, "reading") as pool, _fetcher(s3, engine.folder) as fetch:
 
         def take(old: bool, coming: "list[Future[Fetched]]") -> dict[str, Any]:
             counts = Report.of(mapping)
@@ -112,9 +112,9 @@ def _read(
         def submit(old: bool, batch: list[LogFile]) -> "Future[dict[str, Any]]":
             return pool.submit(take, old, [fetch(file) for file in batch])
 
-        # One batch more than workers, so that the next one's files are on their way meanwhile.
-        running = {submit(*one): one for one in islice(waiting, workers + 1)}
         try:
+            # One batch more than workers, so that the next one's files are on their way meanwhile.
+            running = {submit(*one): one for one in islice(waiting, workers + 1)}
             while running:
                 for finished in wait(running, return_when=FIRST_COMPLETED).done:
                     report.add(finished.result())
@@ -174,6 +174,9 @@ def _engine_errors(out: str) -> Iterator[None]:
         problem = f"needs more memory or disk: {_first_line(error)}"
         raise OutputError(out, problem, "Raise --memory, or free disk space") from error
     except duckdb.Error as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            # It broke into the start of a thread, which the pool then doesn't wait for, and DuckDB refuses to close.
+            raise KeyboardInterrupt from error
         raise OutputError(out, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
     except RuntimeError as error:
         if "interrupted" not in str(error):  # DuckDB's way to say Ctrl-C in the main thread
