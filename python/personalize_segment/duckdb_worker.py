@@ -80,6 +80,7 @@ class Worker:
             except duckdb.Error:
                 if not self.batch.doubtful:
                     raise
+            # A file may be damaged: this time `logs.unzip` says what to keep of it.
             return self._scan.materialize()
         except duckdb.Error:
             if self.batch.error is None:
