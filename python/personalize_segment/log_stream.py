@@ -1,6 +1,6 @@
 """Log files as DuckDB reads them: a batch is one plain file, decompressed on the way.
 
-ISA-L takes a third of the time of DuckDB's own decompression. What to keep of a damaged file it doesn't say
+ISA-L takes about half the time of DuckDB's own decompression. What to keep of a damaged file it doesn't say
 as every engine must, so a batch with one is read again, and `logs.unzip` says it.
 """
 
