@@ -12,8 +12,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-NAME = "registry.terraform.io/hashicorp/aws"
+import tfmirror
+from stacks import Stack
+
 _VARIABLE = re.compile(r"^\s*(TF_REATTACH_PROVIDERS)='(.*)'$", re.MULTILINE)
+
+
+@contextmanager
+def attached(stack: Stack) -> Iterator[None]:
+    """Let all commands of a stack, from here on, have one provider."""
+    stack("init", "-no-color")
+    with provider(stack.folder, stack.environment) as variables:
+        stack.environment |= variables
+        yield
 
 
 @contextmanager
@@ -22,7 +33,9 @@ def provider(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[str,
 
     The provider has this folder and `environment`, whatever those of a command are, and is for one command at a time.
     """
-    [program] = (folder / ".terraform" / "providers").glob(f"{NAME}/*/*/terraform-provider-aws_*")
+    [program] = (folder / ".terraform" / "providers").glob(
+        f"{tfmirror.HOST}/{tfmirror.PROVIDER}/*/*/terraform-provider-aws_*"
+    )
     with tempfile.NamedTemporaryFile() as file:
         printed = Path(file.name)
         process = subprocess.Popen([program, "-debug"], cwd=folder, env=dict(environment), stdout=file, stderr=file)

@@ -45,7 +45,8 @@ _numbers = count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pass what PySpark leaves behind: its sockets to the JVM are closed by the garbage collector."""
+    """Set what all tests need of the process they run in."""
+    # PySpark's sockets to the JVM are closed by the garbage collector.
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.socket .*'127\.0\.0\.1':ResourceWarning")
     # Terraform and its provider live for seconds and hold the schemas of all of AWS: a fifth of their work is to look
     # for memory to give back.

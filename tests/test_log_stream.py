@@ -98,6 +98,17 @@ def test_an_intact_file_is_not_read_twice(tmp_path: Path, *, named: bool) -> Non
     assert not batch.doubtful
 
 
+@pytest.mark.parametrize("size", [1, 13, 100])
+def test_a_header_that_comes_in_pieces_is_no_reason_to_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(log_stream, "CHUNK_BYTES", size)
+    (tmp_path / "a.gz").write_bytes(WHOLE)
+    batch = LogStreams().batch([(LogFile("a.gz", len(WHOLE), None), tmp_path / "a.gz")])
+    assert b"".join(batch.blocks()) == b"\n" + DATA
+    assert not batch.doubtful
+
+
 def _connection(streams: LogStreams) -> duckdb.DuckDBPyConnection:
     # With more threads for a statement DuckDB reads a file in several places at a time.
     connection = duckdb.connect(config={"threads": 1})

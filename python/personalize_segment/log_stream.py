@@ -91,25 +91,27 @@ def _unzip_intact(chunks: Iterable[bytes]) -> Iterator[bytes]:
     ISA-L checks what members hold as zlib does, but not their headers, and goes wrong in one that comes in pieces.
     """
     member = None
+    held = b""
     for chunk in chunks:
-        rest = chunk
+        rest, held = held + chunk, b""
         while rest:
             if member is None or member.eof:
+                if len(rest) < _HEADER_BYTES:
+                    held = rest
+                    break
                 if not _is_plain(rest):
                     raise IsalError("a header to look at closely")
                 member = isal_zlib.decompressobj(31)
             yield member.decompress(rest)
             rest = member.unused_data
-    if member is not None and not member.eof:
+    if held or (member is not None and not member.eof):
         raise IsalError("ends too early")
 
 
 def _is_plain(start: bytes) -> bool:
     """Return whether a member begins with a whole header that holds nothing, or a name alone."""
-    if len(start) < _HEADER_BYTES or not start.startswith(_MAGIC):
-        return False
     flags = start[len(_MAGIC)]
-    return flags == 0 or (flags == _NAMED and b"\0" in start[_HEADER_BYTES:])
+    return start.startswith(_MAGIC) and (flags == 0 or (flags == _NAMED and b"\0" in start[_HEADER_BYTES:]))
 
 
 class LogStreams(AbstractFileSystem):  # type: ignore[misc]

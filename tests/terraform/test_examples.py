@@ -12,7 +12,7 @@ import boto3
 import pytest
 from roles import ROLES, allowed, policies_of
 
-import attached
+from attached import attached
 from conftest import java_environment
 from personalize_segment.emulator.server import Server
 from personalize_segment.mapping import default_text, parse
@@ -118,9 +118,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
         found.client("s3").create_bucket(Bucket=BUCKET)
         before = found.names()
         stack.environment |= {"TF_VAR_write_key": WRITE_KEY, "TF_VAR_kms_key_arn": key}
-        stack("init", "-no-color")
-        with attached.provider(stack.folder, stack.environment) as variables:
-            stack.environment |= variables
+        with attached(stack):
             found.outputs = {name: one["value"] for name, one in stack.apply({}).items()}
             yield found
             stack.destroy()

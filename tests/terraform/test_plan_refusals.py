@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import attached
+from attached import attached
 from personalize_segment.emulator.server import Server
 from personalize_segment.mapping import default_text
 from programs import needs
@@ -27,9 +27,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[S
     needs("terraform", "planning what is wrong")
     with Server(region="us-west-2") as server:
         stack = Stack(tmp_path_factory.mktemp("refusals"), server.environment(), package)
-        stack("init", "-no-color")
-        with attached.provider(stack.folder, stack.environment) as variables:
-            stack.environment |= variables
+        with attached(stack):
             yield stack
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-import attached
+from attached import attached
 from personalize_segment.emulator import Clock, Emulator, wsgi
 from personalize_segment.emulator.server import Server
 from programs import needs
@@ -144,9 +144,7 @@ def refreshing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refreshing]
         found = Refreshing(server, emulator)
         stack = Stack(folder / "all", server.environment(), folder / "package.zip", root="refresh")
         (stack.folder / "main.tf").write_text(ROOT % {"bucket": BUCKET, "sql": SQL})
-        stack("init", "-no-color")
-        with attached.provider(stack.folder, stack.environment) as variables:
-            stack.environment |= variables
+        with attached(stack):
             found.machines = stack.apply({})["machines"]["value"]
             assert stack.changes() == {}
             found.prepare()
