@@ -2,7 +2,7 @@
 
 ISA-L and DuckDB's parser, a thread a core, because that was the fastest of those tried: with DuckDB's own
 decompression it takes a fifth longer, with zlib-ng a tenth, and zlib with orjson in a process a core takes
-about twice as long.
+nearly three times as long.
 """
 
 import os
