@@ -97,6 +97,6 @@ class Stack:
     def destroy(self, show: Callable[[str], None] = lambda line: None) -> None:
         """Destroy all of it; raise StackError if something is left in the state."""
         self("destroy", "-auto-approve", "-no-color", "-parallelism=30", show=show)
-        left = json.loads((self.folder / "terraform.tfstate").read_text("utf-8"))["resources"]
+        left = json.loads(self("state", "pull"))["resources"]
         if left:
             raise StackError(f"terraform destroy: left {', '.join(one['type'] for one in left)}")
