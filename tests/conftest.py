@@ -14,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # Engines share two cores with whatever else runs there, so no example has a time of its own; and
 # what fails once is printed with its seed, so that no folder of examples is needed.
@@ -41,6 +43,9 @@ LONGEST = (
     "test_warehouse_quoting.py",
 )
 
+# Files whose tests share one Spark, which takes as long to become quick as they then take.
+SPARK = ("tests/test_parity.py", "tests/test_forget_parity.py")
+
 _numbers = count(1)
 
 
@@ -61,6 +66,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
     )
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a process one file after the other, but all that share Spark to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return SPARK[0] if file in SPARK else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Return what shares out the tests in place of `--dist loadfile`."""
+    return _ByFile(config, log)
 
 
 def java_environment() -> dict[str, str]:

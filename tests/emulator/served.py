@@ -29,11 +29,11 @@ def client(server: Server, service: str) -> Any:
 
 
 def zipped(files: dict[str, str]) -> bytes:
-    """Return a zip of text files."""
+    """Return a zip of text files, the same at any time."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, text in files.items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name), text)
     return packed.getvalue()
 
 
