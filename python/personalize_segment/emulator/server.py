@@ -28,6 +28,7 @@ from . import lambda_patches, moto_patches, step_functions
 from .event_sources import EventSources
 from .lambda_runner import Runner, remove
 from .lambda_service import LambdaService
+from .repeats import once_per_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ class Server:
             stack.callback(service.close)
             known = (*moto_patches.PATCHES, *lambda_patches.PATCHES, *step_functions.PATCHES)
             stack.enter_context(moto_patches.applied((*known, lambda_patches.runs_on(service))))
-            stack.enter_context(_serving(listening, self._application()))
+            stack.enter_context(_serving(listening, once_per_call(self._application())))
             sources = EventSources(service)
             sources.open()
             stack.callback(sources.close)

@@ -1,0 +1,53 @@
+"""A client that lost an answer asks again, and gets the same one.
+
+AWS's SDKs number their attempts at a call. Where the first one did what was asked and only its answer was lost,
+moto would refuse the second as a conflict, as most of AWS does, too: on a network that is rare, on a laptop with
+both cores busy it ends a whole `terraform apply`.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+#: So many answers are kept; a client asks again within seconds.
+MOST = 512
+
+
+def once_per_call(application: Application) -> Application:
+    """Return an application that answers a later attempt at a writing call as the one before, if that succeeded."""
+    answers: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
+    lock = threading.Lock()
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
+        if call is None or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return application(environ, start)
+        with lock:
+            known = answers.get(call)
+        if known is not None:
+            status, headers, body = known
+            start(status, headers)
+            return [body]
+        started: list[Any] = []
+
+        def note(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            started[:] = [status, headers]
+            return start(status, headers, *more)
+
+        found = application(environ, note)
+        try:
+            body = b"".join(found)
+        finally:
+            getattr(found, "close", lambda: None)()
+        status, headers = started
+        if status.startswith("2"):
+            with lock:
+                answers[call] = (status, headers, body)
+                while len(answers) > MOST:
+                    answers.popitem(last=False)
+        return [body]
+
+    return answer
