@@ -25,6 +25,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from attached import attached
 from conftest import java_environment
 from personalize_segment.cli import load
 from personalize_segment.emulator.server import Server
@@ -102,18 +103,19 @@ def test_commands_of_the_readme_build_a_stack_and_take_it_away(
     needs("terraform", "following the README")
     with Server(region="us-west-2", speed=100_000) as server:
         stack = Stack(tmp_path / "checkout", server.environment(), package)
-        for name, value in stack.environment.items():
-            monkeypatch.setenv(name, value)
-        # The README's reader says yes, and has the time that Personalize takes.
-        monkeypatch.setenv("TF_CLI_ARGS_apply", "-auto-approve")
-        monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve")
-        monkeypatch.setenv("PERSONALIZE_SEGMENT_POLL", "0.2")
-        _fill_buckets(RUN[0], shop)
-        _follow(RUN[0], tmp_path / "checkout")
-        state = json.loads((stack.folder / "terraform.tfstate").read_text("utf-8"))
-        assert state["resources"] == []
-        assert boto3.client("personalize").list_dataset_groups()["datasetGroups"] == []
-        assert (tmp_path / "checkout" / "preflight.html").exists()
+        with attached(stack):
+            for name, value in stack.environment.items():
+                monkeypatch.setenv(name, value)
+            # The README's reader says yes, and has the time that Personalize takes.
+            monkeypatch.setenv("TF_CLI_ARGS_apply", "-auto-approve")
+            monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve")
+            monkeypatch.setenv("PERSONALIZE_SEGMENT_POLL", "0.2")
+            _fill_buckets(RUN[0], shop)
+            _follow(RUN[0], tmp_path / "checkout")
+            state = json.loads((stack.folder / "terraform.tfstate").read_text("utf-8"))
+            assert state["resources"] == []
+            assert boto3.client("personalize").list_dataset_groups()["datasetGroups"] == []
+            assert (tmp_path / "checkout" / "preflight.html").exists()
 
 
 def _follow(document: Path, tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def _dot(node: exp.Expression) -> exp.Expression:
 def _walk(value: exp.Expression, keys: list[str]) -> exp.Expression:
     for key in keys:
         path = '$."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        value = exp.Anonymous(this="json_extract", expressions=[value.copy(), exp.Literal.string(path)])
+        value = exp.Anonymous(this="json_extract", expressions=[value, exp.Literal.string(path)])
     return value
 
 

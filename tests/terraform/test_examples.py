@@ -137,6 +137,11 @@ def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
         assert found.names() == before
 
 
+def test_all_examples_are_here() -> None:
+    for one in (Path(__file__).parents[2] / "terraform" / "examples").iterdir():
+        assert f'"../terraform/examples/{one.name}"' in ROOT
+
+
 def test_a_second_plan_is_empty(applied: Applied) -> None:
     assert applied.stack.changes() == {}
 
