@@ -25,9 +25,9 @@ demo: setup  ## The whole loop against an embedded AWS (ENGINE=spark; KEEP=1 lea
 package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 adds compiled files)
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
 
-# Two processes more than two cores, since what applies Terraform mostly waits.
+# A process more than two cores, since what applies Terraform mostly waits.
 test: setup  ## All tests (ARGS=… for pytest)
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup checkov  ## Style, types, policies, and that generated files are current
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What tests share: one Spark session, one S3 server, generated logs, Hypothesis without a clock."""
 
+import gc
 import os
 import shutil
 import signal
@@ -51,6 +52,8 @@ _numbers = count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set what all tests need of the process they run in."""
+    # Models of AWS and trees of SQL are large and live long: Python would look through them again and again.
+    gc.set_threshold(100_000, 50, 100)
     # PySpark's sockets to the JVM are closed by the garbage collector.
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.socket .*'127\.0\.0\.1':ResourceWarning")
     # Terraform and its provider live for seconds and hold the schemas of all of AWS: a fifth of their work is to look

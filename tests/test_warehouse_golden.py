@@ -56,7 +56,7 @@ def test_golden_cases_are_alike_but_for_what_a_warehouse_does_not_know(dialect: 
         for row in rows(mapping, event)[0]:
             expected[row.dataset.name].append(tuple(map(text, row.values)))
         try:
-            found, _ = unloaded(dialect, mapping, {"prod": [event]}, connection=connection)
+            found, _ = unloaded(dialect, mapping, {"prod": [event]}, connection=connection, counted=False)
         except WarehouseError:  # the one event has no table that a rule reads
             found = {name: [] for name in expected}
         own_keys = "user's id" in case.mapping_text  # no rule of that mapping finds its user in a warehouse

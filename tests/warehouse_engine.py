@@ -155,8 +155,9 @@ def unloaded(
     until: date | None = None,
     overlap: int = 1,
     connection: duckdb.DuckDBPyConnection | None = None,
+    counted: bool = True,
 ) -> tuple[Rows, Counts]:
-    """Return what the statements write of events in one schema a source, and what they count."""
+    """Return what the statements write of events in one schema a source, and what they count, if that is asked."""
     connection = connection or connect()
     for schema, events in sources.items():
         connection.execute(f"DROP SCHEMA IF EXISTS {identifier(schema)} CASCADE")
@@ -173,7 +174,7 @@ def unloaded(
         until=until,
         overlap=overlap,
     )
-    return outcome(connection, statements, dialect, mapping)
+    return outcome(connection, [one for one in statements if counted or one.kind != "counts"], dialect, mapping)
 
 
 def outcome(
