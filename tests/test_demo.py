@@ -24,21 +24,20 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what the demo handed over, and what it printed, after another run was killed."""
+    """Return what the demo handed over, and what it printed, after another run was killed while Terraform applied."""
     needs("terraform", "the demo")
     killed = subprocess.Popen(DEMO, stdout=subprocess.DEVNULL, env=environment())
-    stack = FOLDER / str(killed.pid) / "terraform"
+    state = FOLDER / str(killed.pid) / "terraform" / "terraform" / "terraform.tfstate"
     until = time.monotonic() + 60
-    while not stack.exists() and time.monotonic() < until:
+    while not state.exists() and time.monotonic() < until:
         time.sleep(0.1)
+    assert state.exists()
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    # What Terraform had made would be gone with the process; its state would lie there.
-    (stack / "terraform.tfstate").write_text("{}")
     report = tmp_path_factory.mktemp("demo") / "report.json"
     done = subprocess.run([*DEMO, "--report", report], env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not stack.exists(), "what the killed run left is still there"
+    assert not state.exists(), "what the killed run left is still there"
     return {"printed": done.stdout, "left": list(FOLDER.iterdir()), **json.loads(report.read_text("utf-8"))}
 
 

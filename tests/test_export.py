@@ -369,10 +369,10 @@ INTERRUPTED_LATE = """
 import os, signal, sys, threading, time
 from personalize_segment.export import export
 from personalize_segment.mapping import default_text, parse
-for moment in range(6):
+for moment in range(12):
     def late(done, total):
         if done == total:
-            threading.Timer(0.02 * moment, os.kill, (os.getpid(), signal.SIGINT)).start()
+            threading.Timer(0.01 * moment, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
         export(sys.argv[1], sys.argv[2], parse(default_text()), progress=late)
         time.sleep(1)  # it was faster: the signal is still to come

@@ -138,3 +138,4 @@ def test_without_packages_that_only_make_it_faster_the_outcome_is_the_same(tree:
     expected = python_rows(tree, parse(default_text()))
     assert rows_of(out, *expected.rows) == expected.rows
     assert json.loads((out / "report.json").read_bytes()) == expected.report
+    assert json.dumps(expected.report, indent=2, ensure_ascii=False) in done.stdout

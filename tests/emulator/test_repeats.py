@@ -11,15 +11,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from personalize_segment.emulator.repeats import MOST, Application, once_per_call
+from personalize_segment.emulator.repeats import MOST, once_per_call
 from personalize_segment.emulator.server import Server
+from personalize_segment.emulator.transports import Application
 
 
-def headers(call: str, attempt: int, target: str = "AmazonSSM.PutParameter") -> dict[str, str]:
+def headers(call: str, attempt: int) -> dict[str, str]:
     return {
         "Authorization": "AWS4-HMAC-SHA256 Credential=k/20240101/us-east-1/ssm/aws4_request, Signature=x",
         "Content-Type": "application/x-amz-json-1.1",
-        "X-Amz-Target": target,
+        "X-Amz-Target": "AmazonSSM.PutParameter",
         "amz-sdk-invocation-id": call,
         "amz-sdk-request": f"attempt={attempt}; max=2",
     }

@@ -1,27 +1,28 @@
 """A client that lost an answer asks again, and gets the same one.
 
-AWS's SDKs number their attempts at a call. Where the first one did what was asked and only its answer was lost,
-moto would refuse the second as a conflict, as most of AWS does, too: on a network that is rare, on a laptop with
-both cores busy it ends a whole `terraform apply`.
+AWS's SDKs name each call, and a later attempt at it has the same name. Where the first one did what was asked and
+only its answer was lost, moto would refuse the second as a conflict, as much of AWS does, too, and that would end
+a whole `terraform apply`.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+if TYPE_CHECKING:
+    from .transports import Application, Environment, StartResponse
 
 #: So many answers are kept; a client asks again within seconds.
 MOST = 512
 
 
-def once_per_call(application: Application) -> Application:
+def once_per_call(application: "Application") -> "Application":
     """Return an application that answers a later attempt at a writing call as the one before, if that succeeded."""
     answers: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
     lock = threading.Lock()
 
-    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def answer(environ: "Environment", start: "StartResponse") -> Iterable[bytes]:
         call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
         if call is None or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return application(environ, start)
