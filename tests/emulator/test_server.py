@@ -70,6 +70,17 @@ def test_what_moto_has_not_is_refused_so_that_nobody_tries_again(
     assert "has not been implemented" in caught.value.response["Error"]["Message"]
 
 
+def test_a_service_for_which_moto_lacks_a_package_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("moto.cognitoidp")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    with Server() as server, pytest.raises(ClientError) as caught:
+        client(server, "cognito-idp").list_user_pools(MaxResults=1)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    message = "For this service moto needs joserfc: pip install 'moto[server]'"
+    assert caught.value.response["Error"] == {"Code": "NotImplemented", "Message": message}
+
+
 def test_requests_come_through_the_middleware_it_is_given() -> None:
     def middleware(moto: Any) -> Any:
         def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

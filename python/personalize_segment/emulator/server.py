@@ -221,17 +221,20 @@ def _serving(listening: socket.socket, application: "WSGIApplication") -> "Itera
 
 
 def _refusing(moto: "WSGIApplication") -> "WSGIApplication":
-    """Answer 501 for what moto has not: with its own 500, SDKs try again for minutes."""
+    """Answer 501 for what moto, as installed, has not: with its own 500, SDKs try again for minutes."""
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
             return moto(environ, start_response)
-        except NotImplementedError as error:
+        except (NotImplementedError, ModuleNotFoundError) as error:
+            message = str(error)
+            if isinstance(error, ModuleNotFoundError):
+                message = f"For this service moto needs {error.name}: pip install 'moto[server]'"
             if "form-urlencoded" in environ.get("CONTENT_TYPE", ""):
-                kind, message = "text/xml", f"<Message>{escape(str(error))}</Message>"
-                body = f"<ErrorResponse><Error><Code>NotImplemented</Code>{message}</Error></ErrorResponse>"
+                told = f"<Code>NotImplemented</Code><Message>{escape(message)}</Message>"
+                kind, body = "text/xml", f"<ErrorResponse><Error>{told}</Error></ErrorResponse>"
             else:
-                kind, body = "application/json", json.dumps({"__type": "NotImplemented", "message": str(error)})
+                kind, body = "application/json", json.dumps({"__type": "NotImplemented", "message": message})
             headers = [("Content-Type", kind), ("Content-Length", str(len(body.encode())))]
             start_response("501 Not Implemented", [*headers, ("x-amzn-errortype", "NotImplemented")])
             return [body.encode()]
