@@ -4,6 +4,8 @@ BIN := .venv/bin
 PIN := $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links
 export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
+# Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo package test lint checkov generate bench bench-live requirements clean
 
