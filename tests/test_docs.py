@@ -26,7 +26,7 @@ import typer
 from typer.testing import CliRunner
 
 from attached import attached
-from conftest import java_environment
+from java import Java
 from personalize_segment.cli import load
 from personalize_segment.emulator.server import Server
 from programs import needs
@@ -88,17 +88,17 @@ def _shell(path: Path) -> str:
 @pytest.mark.usefixtures("s3_env")
 @pytest.mark.parametrize("document", RUN[1:], ids=_name)
 def test_commands_do_what_the_document_shows(
-    document: Path, tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch
+    document: Path, tmp_path: Path, shop: Path, java: Java, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _fill_buckets(document, shop)
     monkeypatch.setenv("REJECTED_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="rejected")["QueueUrl"])
     for name in CHECKOUT:
         (tmp_path / name).symlink_to(ROOT / name)
-    _follow(document, tmp_path)
+    _follow(document, tmp_path, java)
 
 
 def test_commands_of_the_readme_build_a_stack_and_take_it_away(
-    tmp_path: Path, shop: Path, package: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, shop: Path, package: Path, java: Java, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("terraform", "following the README")
     with Server(region="us-west-2", speed=100_000) as server:
@@ -111,21 +111,22 @@ def test_commands_of_the_readme_build_a_stack_and_take_it_away(
             monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve")
             monkeypatch.setenv("PERSONALIZE_SEGMENT_POLL", "0.2")
             _fill_buckets(RUN[0], shop)
-            _follow(RUN[0], tmp_path / "checkout")
+            _follow(RUN[0], tmp_path / "checkout", java)
             state = json.loads((stack.folder / "terraform.tfstate").read_text("utf-8"))
             assert state["resources"] == []
             assert boto3.client("personalize").list_dataset_groups()["datasetGroups"] == []
             assert (tmp_path / "checkout" / "preflight.html").exists()
 
 
-def _follow(document: Path, tmp_path: Path) -> None:
+def _follow(document: Path, tmp_path: Path, java: Java) -> None:
     """Do in a folder what a document says."""
     out = err = ""
     for block in _blocks(document):
         if block.language == "sh" and block.text.startswith(LOOKED_UP):
             _look_up(block)
         elif block.language == "sh":
-            done = _run(block, tmp_path)
+            with java.environment() as variables:
+                done = _run(block, tmp_path, variables)
             assert done.returncode == 0, f"{block.place} ended with {done.returncode}:\n{done.stderr}"
             out, err = done.stdout, done.stderr
         elif block.above.endswith("prints:"):
@@ -134,12 +135,12 @@ def _follow(document: Path, tmp_path: Path) -> None:
             (tmp_path / file[1]).write_text(block.text, "utf-8")
 
 
-def _run(block: Block, folder: Path) -> "subprocess.CompletedProcess[str]":
+def _run(block: Block, folder: Path, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", block.text],
         cwd=folder,
-        env={**os.environ, **java_environment(), "PATH": path, "COLUMNS": "120"},
+        env={**os.environ, **variables, "PATH": path, "COLUMNS": "120"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conftest import java_environment
 from engines import SCRIPT, Texts, python_rows, read_csv, write_log
+from java import Java
 from personalize_segment.mapping import default_text, parse
+
+Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 WITHOUT_USERS = json.dumps({name: body for name, body in json.loads(default_text()).items() if name != "users"})
 
@@ -31,17 +34,17 @@ class Job:
 }
 
 
-def script(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the script with Glue's kind of arguments."""
-    command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(
-        command,
-        env=os.environ | java_environment() | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def script(java: Java) -> Script:
+    """Return what runs the script with Glue's kind of arguments."""
+
+    def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(SCRIPT), *arguments]
+        with java.environment() as variables:
+            found = os.environ | variables | environment
+            return subprocess.run(command, env=found, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
 
 
 def event(message: str, **changes: object) -> bytes:
@@ -66,7 +69,7 @@ def rows_of(out: Path, *datasets: str) -> dict[str, list[Texts]]:
     return {name: sorted(row for _, rows in read_csv(out / name) for row in rows) for name in datasets}
 
 
-def test_the_script_replaces_an_earlier_output(tree: Path, tmp_path: Path) -> None:
+def test_the_script_replaces_an_earlier_output(script: Script, tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "transformed"
     for name in ("interactions/part-00009.csv", "items/part-00009.csv", "users/part-00009.csv", "report.json"):
         write_log(out / name, [b"earlier"])
@@ -89,7 +92,7 @@ def test_the_script_replaces_an_earlier_output(tree: Path, tmp_path: Path) -> No
     assert json.dumps(report, indent=2, ensure_ascii=False) in done.stdout
 
 
-def test_on_glue_the_job_is_begun_and_committed(tree: Path, tmp_path: Path) -> None:
+def test_on_glue_the_job_is_begun_and_committed(script: Script, tree: Path, tmp_path: Path) -> None:
     for name, text in AWSGLUE.items():
         write_log(tmp_path / "path" / "awsglue" / name, [text.encode()])
     calls, out = tmp_path / "calls", tmp_path / "out"
@@ -117,7 +120,7 @@ def test_on_glue_the_job_is_begun_and_committed(tree: Path, tmp_path: Path) -> N
     ids=["missing", "mapping", "since"],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    arguments: dict[str, str], status: int, words: str, tree: Path, tmp_path: Path
+    arguments: dict[str, str], status: int, words: str, script: Script, tree: Path, tmp_path: Path
 ) -> None:
     out = write_log(tmp_path / "out" / "report.json", [b"earlier"]).parent
     paths = {"--S3_JSON_INPUT_PATH": str(tree), "--S3_CSV_OUTPUT_PATH": str(out)} | arguments
@@ -128,7 +131,9 @@ def test_what_is_wrong_is_said_in_one_line(
     assert [path.name for path in out.rglob("*")] == ["report.json"]
 
 
-def test_without_packages_that_only_make_it_faster_the_outcome_is_the_same(tree: Path, tmp_path: Path) -> None:
+def test_without_packages_that_only_make_it_faster_the_outcome_is_the_same(
+    script: Script, tree: Path, tmp_path: Path
+) -> None:
     for gone in ("orjson", "zlib_ng"):
         write_log(tmp_path / "hidden" / f"{gone}.py", [b"raise ImportError"])
     out = tmp_path / "out"

@@ -13,7 +13,7 @@ import pytest
 from roles import ROLES, allowed, policies_of
 
 from attached import attached
-from conftest import java_environment
+from java import Java
 from personalize_segment.emulator.server import Server
 from personalize_segment.mapping import default_text, parse
 from personalize_segment.provision import spec
@@ -154,7 +154,9 @@ def test_the_state_holds_no_secret_and_secrets_manager_does(applied: Applied) ->
     assert applied.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"] == WRITE_KEY
 
 
-def test_the_job_s_script_package_and_arguments_write_the_training_data(applied: Applied, tmp_path: Path) -> None:
+def test_the_job_s_script_package_and_arguments_write_the_training_data(
+    applied: Applied, java: Java, tmp_path: Path
+) -> None:
     """As Glue would run it, but for the two places: plain PySpark reads no S3."""
     job = applied.client("glue").get_job(JobName="shop-history")["Job"]
     arguments = job["DefaultArguments"] | {
@@ -166,11 +168,10 @@ def test_the_job_s_script_package_and_arguments_write_the_training_data(applied:
         applied.client("s3").download_file(bucket, key, str(tmp_path / name))
     where = "\nimport personalize_segment; print(personalize_segment.__file__, file=sys.stderr)\n"
     (tmp_path / "job.py").write_text((tmp_path / "job.py").read_text("utf-8") + where, "utf-8")
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "job.py"), *(text for pair in arguments.items() for text in pair)],
-        env=os.environ | java_environment() | {"PYTHONPATH": str(tmp_path / "job.zip")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, str(tmp_path / "job.py"), *(text for pair in arguments.items() for text in pair)]
+    with java.environment() as variables:
+        environment = os.environ | variables | {"PYTHONPATH": str(tmp_path / "job.zip")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert str(tmp_path / "job.zip") in done.stderr.splitlines()[-1]
     report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
