@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
 import boto3
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
@@ -55,6 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Set what all tests need of the process they run in."""
     # Models of AWS and trees of SQL are large and live long: Python would look through them again and again.
     gc.set_threshold(100_000, 50, 100)
+    # Each session of boto3's reads megabytes of JSON, and tests have hundreds of them.
+    load = JSONFileLoader.load_file
+    loaded = cache(lambda path: load(JSONFileLoader(), path))
+    JSONFileLoader.load_file = lambda _, path: loaded(path)  # type: ignore[assignment, method-assign]
     # PySpark's sockets to the JVM are closed by the garbage collector.
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.socket .*'127\.0\.0\.1':ResourceWarning")
     # Terraform and its provider live for seconds and hold the schemas of all of AWS: a fifth of their work is to look

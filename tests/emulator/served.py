@@ -4,6 +4,7 @@ import io
 import time
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import boto3
@@ -15,11 +16,17 @@ Value = TypeVar("Value")
 NO_RETRY = Config(retries={"total_max_attempts": 1}, read_timeout=30)
 
 
+@cache
+def session() -> Any:
+    """Return the session of all clients, each of which would otherwise read the models of its service anew."""
+    return boto3.session.Session()
+
+
 def client(server: Server, service: str) -> Any:
     """Return a client of the server, whatever the environment says; it takes no second try."""
     found = server.environment()
-    return boto3.session.Session().client(
-        service,  # type: ignore[call-overload]
+    return session().client(
+        service,
         endpoint_url=server.endpoint,
         region_name=found["AWS_REGION"],
         aws_access_key_id=found["AWS_ACCESS_KEY_ID"],

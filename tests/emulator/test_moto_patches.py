@@ -5,9 +5,11 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC
 from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
+from moto import backends
 from served import client, create_function, eventually
 
 from personalize_segment.emulator import lambda_patches, moto_patches, step_functions
@@ -30,6 +32,15 @@ def of(patch: Patch) -> Callable[[Check], Check]:
 
 def fresh(kind: str) -> str:
     return f"{kind}-{uuid.uuid4().hex[:12]}"
+
+
+@of(moto_patches.service_of_a_host)
+def where_a_host_leads_is_found_out_once(server: Server) -> object:
+    sts = client(server, "sts")
+    with mock.patch.object(backends, "list_of_moto_modules", wraps=backends.list_of_moto_modules) as looked:
+        for _ in range(2):
+            sts.get_caller_identity()
+    return looked.call_count == 1
 
 
 @of(moto_patches.tls_only_bucket_policy)

@@ -88,13 +88,12 @@ class Applied:
 
     def __init__(self, stack: Stack, server: Server, outputs: dict[str, Any]) -> None:
         self.stack, self.server, self.outputs = stack, server, outputs
+        self._session: Any = boto3.session.Session()
 
     def client(self, service: str) -> Any:
         """Return a client of the emulator."""
         keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-        return boto3.session.Session().client(  # type: ignore[call-overload]
-            service, region_name=self.server.region, endpoint_url=self.server.endpoint, **keys
-        )
+        return self._session.client(service, region_name=self.server.region, endpoint_url=self.server.endpoint, **keys)
 
     def names(self) -> dict[str, set[str]]:
         """Return the names of everything there is, by service."""

@@ -10,6 +10,7 @@ needs it. Those for Lambda are in `lambda_patches`, those for state machines in 
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 #: The object to change, the name of its attribute, and the new value.
@@ -218,7 +219,20 @@ def redshift_statements() -> list[Replacement]:
     ]
 
 
+def service_of_a_host() -> list[Replacement]:
+    """Requests are answered side by side.
+
+    moto looks for the service of a host among its folders on disk and the patterns of all its URLs, for every
+    request, and meanwhile no other is answered. Where a host leads never changes.
+    """
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+    found = lru_cache(DomainDispatcherApplication.get_backend_for_host)
+    return [(DomainDispatcherApplication, "get_backend_for_host", lambda self, host: found(self, host))]
+
+
 PATCHES: tuple[Patch, ...] = (
+    service_of_a_host,
     tls_only_bucket_policy,
     bucket_notifications_to_eventbridge,
     key_rotation_period,
