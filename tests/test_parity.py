@@ -246,11 +246,26 @@ def test_the_latest_profile_is_kept(engine: Engine, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["a*.json", "a[b].json", "a?.json", "{a,b}.json", "it's 100%20.json", "k=1/x#.json"])
-def test_a_file_s_name_means_nothing(engine: Engine, name: str, tmp_path: Path) -> None:
+NAMES = ["a*.json", "a[b].json", "a?.json", "{a,b}.json", "it's 100%20.json", "k=1/x#.json"]
+
+
+def beside_others(folder: Path, name: str) -> None:
+    """Write a log of that name, and two that it could stand for if it were a pattern."""
     for number, path in enumerate([name, "ab.json", "a.json"]):
-        write_log(tmp_path / path, [event(messageId=str(number))])
-    assert len(alike(engine, tmp_path, TYPED).rows["interactions"]) == 3
+        write_log(folder / path, [event(messageId=f"{name} {number}")])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_s_name_means_nothing(name: str, tmp_path: Path) -> None:
+    beside_others(tmp_path, name)
+    assert len(alike(duckdb_rows, tmp_path, TYPED).rows["interactions"]) == 3
+
+
+def test_a_file_s_name_means_nothing_on_spark(spark: SparkSession, tmp_path: Path) -> None:
+    for number, name in enumerate(NAMES):
+        beside_others(tmp_path / str(number), name)
+    found = alike(lambda *what: spark_rows(spark, *what), tmp_path, TYPED)
+    assert len(found.rows["interactions"]) == 3 * len(NAMES)
 
 
 def test_files_that_are_no_logs_are_told(engine: Engine, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 from moto import mock_aws
 
 from personalize_segment.emulator import Clock, Emulator
@@ -120,7 +122,18 @@ def read(document: dict[str, Any]) -> spec.Spec:
 @cache
 def session() -> Any:
     """Return the session of all clients: what it costs is reading the models."""
-    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+    made = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+    # botocore builds its name for every call, and asks for the zone of every time: an eighth of what calls cost here.
+    made._session.set_default_client_config(Config(user_agent="tests"))
+    made._session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_instant)
+    return made
+
+
+def _instant(value: Any) -> datetime:
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    parsed: datetime = parse_timestamp(value)
+    return parsed
 
 
 @cache
