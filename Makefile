@@ -31,12 +31,16 @@ package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 add
 test: setup  ## All tests (ARGS=… for pytest)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: setup checkov  ## Style, types, policies, and that generated files are current
+lint: setup .venv/lint checkov  ## Style, types, policies, and that generated files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/tfdocs.py --check
 	$(BIN)/python tools/generate_sql.py --check
+
+.venv/lint: requirements/lint.txt .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements/lint.txt
+	touch $@
 
 # It pins an old boto3, so it has an environment of its own.
 checkov: .build/checkov/ready  ## Findings in the Terraform that are not argued in place
@@ -62,6 +66,7 @@ requirements: setup  ## Pin requirements/*.in anew
 	$(PIN) --unsafe-package cryptography --unsafe-package cffi --unsafe-package pycparser --generate-hashes \
 		--output-file requirements/package.txt requirements/package.in
 	$(PIN) --allow-unsafe --output-file requirements/dev.txt requirements/dev.in
+	$(PIN) --output-file requirements/lint.txt requirements/lint.in
 
 clean:  ## Remove what is generated
 	rm -rf .venv .build build dist

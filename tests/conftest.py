@@ -170,7 +170,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def large_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return logs that take an export about a second; read only."""
-    return _sample(tmp_path_factory.mktemp("large-shop"), 60_000)
+    return _sample(tmp_path_factory.mktemp("large-shop"), 40_000)
 
 
 def _sample(folder: Path, events: int) -> Path:

@@ -372,7 +372,7 @@ from personalize_segment.mapping import default_text, parse
 for moment in range(12):
     def late(done, total):
         if done == total:
-            threading.Timer(0.01 * moment, os.kill, (os.getpid(), signal.SIGINT)).start()
+            threading.Timer(0.006 * moment, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
         export(sys.argv[1], sys.argv[2], parse(default_text()), progress=late)
         time.sleep(1)  # it was faster: the signal is still to come
@@ -381,8 +381,8 @@ for moment in range(12):
 """
 
 
-def test_an_export_that_is_interrupted_while_it_writes_says_so(large_shop: Path, out: Path) -> None:
-    command = [sys.executable, "-c", INTERRUPTED_LATE, str(large_shop), str(out)]
+def test_an_export_that_is_interrupted_while_it_writes_says_so(shop: Path, out: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_LATE, str(shop), str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "interrupted" in done.stdout
