@@ -319,7 +319,7 @@ def test_more_kinds_of_reasons_than_are_listed_are_alike(engine: Engine, tmp_pat
 
 @pytest.mark.parametrize("mapping", MAPPINGS, ids=["every type", "mutated"])
 def test_generated_events_are_alike(mapping: EventMapping, tmp_path_factory: pytest.TempPathFactory) -> None:
-    @settings(max_examples=10)  # of three logs, since a small export takes its time to begin
+    @settings(max_examples=14)  # of three logs, since a small export takes its time to begin
     @given(st.lists(logs, min_size=3, max_size=3))
     def check(several: list[list[bytes]]) -> None:
         folder = tmp_path_factory.mktemp("generated")

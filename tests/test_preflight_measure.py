@@ -166,7 +166,7 @@ def measured(rows: dict[str, Rows]) -> Figures:
         return preflight(folder, MAPPING, now=NOW).figures
 
 
-@settings(max_examples=25)
+@settings(max_examples=40)
 @given(interactions, users, items)
 def test_figures_are_those_of_a_plain_count(interactions: Rows, users: Rows, items: Rows) -> None:
     rows = {"interactions": interactions, "users": users, "items": items}

@@ -118,7 +118,7 @@ events = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("dialect", list(ACCESS))
 def test_generated_events_are_alike(dialect: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    @settings(max_examples=7)  # of many events each: what takes its time is the statement for their columns
+    @settings(max_examples=8)  # of many events each: what takes its time is the statement for their columns
     @given(st.lists(events, min_size=30, max_size=80))
     def check(log: list[Event]) -> None:
         for event in log:  # a rule of theirs alone has events of a call: members of the other calls stay behind

@@ -115,7 +115,7 @@ def catalog(draw: st.DrawFn, mapping: EventMapping, dialect: str) -> Columns | N
 def test_every_statement_of_a_generated_mapping_parses_and_reads_only_its_tables(dialect: str) -> None:
     constant = duckdb.connect()
 
-    @settings(max_examples=24)
+    @settings(max_examples=30)
     @given(mappings(), st.data(), st.sampled_from([None, date(2024, 3, 1)]))
     def check(mapping: EventMapping, data: st.DataObject, since: date | None) -> None:
         columns = data.draw(st.composite(catalog)(mapping, dialect))
