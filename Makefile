@@ -7,7 +7,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 # Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo package test lint checkov generate bench bench-live requirements clean
+.PHONY: help setup installed demo package test lint checkov generate bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -21,14 +21,28 @@ setup: .venv/ready  ## The virtual environment alone
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup  ## The whole loop against an embedded AWS (ENGINE=spark; KEEP=1 leaves it running)
-	@$(BIN)/python tools/demo.py
+# What a user has: a built wheel, in an environment without our sources. Other packages are those of .venv.
+INSTALLED := .build/installed
+installed: $(INSTALLED)/ready  ## The built wheel in a separate environment, which the demo and the tests use
+
+$(INSTALLED)/ready: .venv/ready pyproject.toml $(shell find python -type f ! -name '*.pyc')
+	rm -rf $(INSTALLED)
+	$(PYTHON) -m venv --without-pip $(INSTALLED)
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(INSTALLED) .
+	$(BIN)/python -m pip --python $(INSTALLED)/bin/python install --quiet --disable-pip-version-check --no-deps \
+		$(INSTALLED)/*.whl
+	$(BIN)/python -c 'import site; print(*site.getsitepackages())' \
+		> "$$($(INSTALLED)/bin/python -c 'import site; print(*site.getsitepackages())')/packages.pth"
+	touch $@
+
+demo: installed  ## The whole loop against an embedded AWS (ENGINE=spark; KEEP=1 leaves it running)
+	@$(INSTALLED)/bin/python tools/demo.py
 
 package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 adds compiled files)
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
 
 # A process more than two cores, since what applies Terraform mostly waits.
-test: setup  ## All tests (ARGS=… for pytest)
+test: installed  ## All tests (ARGS=… for pytest)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup .venv/lint checkov  ## Style, types, policies, and that generated files are current

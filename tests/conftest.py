@@ -175,6 +175,6 @@ def large_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _sample(folder: Path, events: int) -> Path:
     # A process of its own, since `sample` forks and this one has threads.
-    command = [sys.executable, "-m", "personalize_segment.cli", "sample", str(folder), "--events", str(events)]
+    command = [sys.executable, "-m", "personalize_segment", "sample", str(folder), "--events", str(events)]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "segment-logs"

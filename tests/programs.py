@@ -1,9 +1,25 @@
-"""Programs that tests need and pip can't install: where one is missing, what is left out is said, and CI fails."""
+"""Programs that tests run: the installed command, and those that pip can't install."""
 
+import fcntl
 import os
 import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def installed() -> Path:
+    """Return the folder of the commands that the built wheel installs, in an environment without our sources."""
+    (ROOT / ".build").mkdir(exist_ok=True)
+    with (ROOT / ".build" / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "--silent", "installed"], cwd=ROOT, check=True)
+    return ROOT / ".build" / "installed" / "bin"
 
 
 def needs(program: str, left_out: str) -> None:

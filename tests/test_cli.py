@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from personalize_segment import __version__, avro
 from personalize_segment.cli import VERBS, load
 from personalize_segment.mapping import default_text, parse
 from personalize_segment.rows import parse_line
+from programs import installed
 
-COMMAND = Path(sys.executable).parent / "personalize-segment"
+COMMAND = installed() / "personalize-segment"
 INVALID = TESTS / "mappings" / "invalid"
 SMALLEST = TESTS / "mappings" / "valid" / "smallest.json"
 CLICK = {

@@ -17,7 +17,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-BIN = Path(sys.executable).parent
+from programs import installed
+
+BIN = installed()
 COMMAND = BIN / "personalize-segment"
 SECONDS = 60
 

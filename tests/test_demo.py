@@ -4,17 +4,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from programs import needs
+from programs import installed, needs
 
 ROOT = Path(__file__).parents[1]
-DEMO = [sys.executable, str(ROOT / "tools" / "demo.py")]
+DEMO = [str(installed() / "python"), str(ROOT / "tools" / "demo.py")]
 FOLDER = ROOT / ".build" / "demo"
 
 

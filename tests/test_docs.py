@@ -29,7 +29,7 @@ from attached import attached
 from java import Java
 from personalize_segment.cli import load
 from personalize_segment.emulator.server import Server
-from programs import needs
+from programs import installed, needs
 from stacks import Stack
 
 ROOT = Path(__file__).parents[1]
@@ -136,7 +136,7 @@ def _follow(document: Path, tmp_path: Path, java: Java) -> None:
 
 
 def _run(block: Block, folder: Path, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{installed()}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", block.text],
         cwd=folder,

@@ -241,7 +241,7 @@ def test_of_two_exports_at_once_the_second_is_refused(logs: Path, out: Path) -> 
 
 def cli(logs: Path, out: Path, **options: Any) -> "subprocess.Popen[str]":
     """Start an export in a process of its own."""
-    command = [sys.executable, "-m", "personalize_segment.cli", "export", str(logs), str(out)]
+    command = [sys.executable, "-m", "personalize_segment", "export", str(logs), str(out)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 

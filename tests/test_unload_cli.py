@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from typer.testing import CliRunner
 from personalize_segment.cli import load
 from personalize_segment.errors import WarehouseError
 from personalize_segment.warehouse import COUNTS
+from programs import installed
 from unload_servers import RedshiftData, SnowflakeServer, Table, Warehouse, connections
 
-COMMAND = Path(sys.executable).parent / "personalize-segment"
+COMMAND = installed() / "personalize-segment"
 SECONDS = 60
 SECRET = "canary-Zq7wJalrXUtnFEMI"
 MAPPING = {

@@ -20,12 +20,17 @@ class Object(dict[str, Any]):
 
 def load(text: str) -> Any:
     """Return the document in `text`; raise MappingError if the parts would disagree about it."""
+    document = parse(text)
+    check(document)
+    return document
+
+
+def parse(text: str) -> Any:
+    """Return the document in `text`, of which `check` has to see what is used; raise MappingError if it isn't JSON."""
     try:
-        document = json.loads(text, object_pairs_hook=_pairs)
+        return json.loads(text, object_pairs_hook=_pairs)
     except (ValueError, RecursionError) as error:
         refuse("$", f"not JSON: {error}", "Write one JSON object")
-    _strings(document, "$")
-    return document
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> Object:
@@ -51,17 +56,17 @@ def keys(value: Any, at: str, *, required: tuple[str, ...] = (), optional: tuple
     return value
 
 
-def _strings(value: Any, at: str) -> None:
-    """Refuse what the parts of the project would not all read alike: see docs/mapping.md."""
+def check(value: Any, at: str = "$") -> None:
+    """Raise MappingError for keys and strings that the parts would not all read alike: see docs/mapping.md."""
     if isinstance(value, Object):
         if value.twice is not None:
             refuse(at, f"has the key {value.twice!r} twice", "Keep one")
         for key, inner in value.items():
-            _strings(key, at)
-            _strings(inner, at + member(key))
+            check(key, at)
+            check(inner, at + member(key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            _strings(inner, f"{at}[{index}]")
+            check(inner, f"{at}[{index}]")
     elif isinstance(value, str):
         if any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
             refuse(at, f"{value!r} has a control character", "Take it out")

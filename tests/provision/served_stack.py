@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,9 @@ from stack import csv, policy
 
 from personalize_segment.emulator import Clock, Emulator, wsgi
 from personalize_segment.emulator.server import Server
+from programs import installed
 
-COMMAND = Path(sys.executable).parent / "personalize-segment"
+COMMAND = installed() / "personalize-segment"
 SECONDS = 60
 #: The longest that a stack takes, some hours, are a few hundredths of a second.
 SPEED = 400_000

@@ -103,6 +103,17 @@ def test_outputs_of_terraform_hold_the_same_spec() -> None:
     assert read((VALID / "terraform-output-called-name.json").read_text("utf-8")) == usual
 
 
+def test_other_outputs_of_terraform_may_hold_anything() -> None:
+    document = json.loads((VALID / "terraform-output.json").read_text("utf-8"))
+    for name, value in {"tls_cert": "-----BEGIN\nMII\n", "é": "e\u0301", "list": ["\t", {"key": "\u0000"}]}.items():
+        document[name] = {"sensitive": True, "type": "dynamic", "value": value}
+    assert read(json.dumps(document)) == read((VALID / "usual.json").read_text("utf-8"))
+    document["personalize"]["value"]["tags"] = {"team": "two\nlines"}
+    with pytest.raises(SpecError) as caught:
+        read(json.dumps(document))
+    assert (caught.value.place, "control character" in caught.value.problem) == ("$.tags.team", True)
+
+
 def test_an_error_in_an_output_of_terraform_names_its_place_in_the_spec() -> None:
     document = {"personalize": {"sensitive": False, "type": "dynamic", "value": SMALLEST | {"name": "a b"}}}
     with pytest.raises(SpecError) as caught:

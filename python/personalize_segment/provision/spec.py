@@ -17,7 +17,7 @@ from ..errors import MappingError, SpecError
 from ..mapping import EventMapping, default_text
 from ..mapping import parse as parse_mapping
 from ..outputs import holding, of_terraform
-from ..strict_json import Object, canonical, keys, load, member
+from ..strict_json import Object, canonical, check, keys, member, parse
 from ..strict_json import refuse as _refuse
 from . import checks
 
@@ -117,7 +117,8 @@ def read(text: str, folder: Path | None = None) -> Spec:
     `folder` is where a relative path of the event mapping starts. Raises SpecError.
     """
     try:
-        document = load(text)
+        document = parse(text)
+        # Outputs hold whatever a stack has, such as a certificate of several lines; only the spec in them is ours.
         values = of_terraform(document)
         if values is not None:
             specs = holding(values, "datasets")
@@ -126,6 +127,7 @@ def read(text: str, folder: Path | None = None) -> Spec:
                     "$", "is neither a spec nor outputs of Terraform with one", "Pass the output that holds the spec"
                 )
             document = specs[0]
+        check(document)
         return _spec(document, folder)
     except MappingError as error:
         raise SpecError(*error.args) from None

@@ -1,5 +1,0 @@
-"""`python -m personalize_segment.cli`."""
-
-from . import main
-
-main()
