@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from personalize_segment.sample import sample
+from personalize_segment.history.sample import sample
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"

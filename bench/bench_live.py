@@ -5,7 +5,7 @@
 
 Each round starts every contender once, in a process of its own, one after the other. A process
 reports when its first answer was there, counted from its start, and then the time of each of some
-more events. AWS and Segment are tests/stub.py, again in a process of its own. The table goes to
+more events. AWS and Segment are tests/support/stub.py, again in a process of its own. The table goes to
 stdout and, with --write, into docs/benchmarks.md.
 
 A contender's process imports this module too. That costs it next to nothing, since boto3 imports all
@@ -46,7 +46,7 @@ class Context:
 
 
 def ours() -> Take:
-    from personalize_segment.handler import segment_event
+    from personalize_segment.live.handler import segment_event
 
     return lambda event: segment_event(event, Context())
 
@@ -229,7 +229,7 @@ def calls(url: str) -> dict[str, int]:
 
 def measure(delay: int, rounds: int) -> dict[str, Times]:
 
-    command = [sys.executable, str(BENCH.parent / "tests" / "stub.py"), "--delay", str(delay / 1000)]
+    command = [sys.executable, str(BENCH.parent / "tests" / "support" / "stub.py"), "--delay", str(delay / 1000)]
     times = {name: Times([], []) for name in CONTENDERS}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin is not None

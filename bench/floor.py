@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from personalize_segment.log_stream import LogStreams
-from personalize_segment.logs import list_folder
+from personalize_segment.history.duckdb.streams import LogStreams
+from personalize_segment.history.logs import list_folder
 
 
 def main(logs: str) -> None:

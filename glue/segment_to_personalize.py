@@ -24,15 +24,15 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from personalize_segment import logs
-from personalize_segment.columns import DATASETS
+from personalize_segment.contract.columns import DATASETS
+from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, parse
+from personalize_segment.contract.rows import Row, describe, parse_line, rows, text
+from personalize_segment.contract.suppression import COLUMN, SUPPRESSED, SuppressionList
+from personalize_segment.contract.suppression import parse as parse_suppression
 from personalize_segment.errors import EmptyError, ForgetError, LogsError, OutputError, PersonalizeSegmentError
-from personalize_segment.logs import REPORT_NAME
-from personalize_segment.mapping import Dataset, EventMapping, default_text, parse
-from personalize_segment.report import Report, only_parts
-from personalize_segment.rows import Row, describe, parse_line, rows, text
-from personalize_segment.suppression import COLUMN, SUPPRESSED, SuppressionList
-from personalize_segment.suppression import parse as parse_suppression
+from personalize_segment.history import logs
+from personalize_segment.history.logs import REPORT_NAME
+from personalize_segment.history.report import Report, only_parts
 
 # They save a fifth of the job where they are installed; without them the rows are the same.
 loads: Any = None

@@ -25,7 +25,7 @@ locals {
 module "event_mapping" {
   source = "../modules/event-mapping"
 
-  path           = coalesce(var.event_mapping_path, "${path.module}/../python/personalize_segment/event_mapping.json")
+  path           = coalesce(var.event_mapping_path, "${path.module}/../python/personalize_segment/contract/event_mapping.json")
   trigger_events = coalesce(var.write_back.events, [])
 }
 

@@ -48,7 +48,7 @@ LONGEST = (
 )
 
 # Files whose tests share one Spark, which takes as long to become quick as they then take.
-SPARK = ("tests/test_parity.py", "tests/test_forget_parity.py")
+SPARK = ("tests/history/test_parity.py", "tests/privacy/test_forget_parity.py")
 
 _numbers = count(1)
 

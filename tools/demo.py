@@ -28,9 +28,9 @@ from rich.table import Table
 
 from demo_segment import Api, Destination
 from demo_stage import DemoError, Stage, check, console, show_json
-from personalize_segment.emulator.server import Server
+from personalize_emulator.server import Server, ServerError
 from personalize_segment.errors import PersonalizeSegmentError
-from personalize_segment.sample import sample
+from personalize_segment.history.sample import sample
 from stacks import ROOT, Stack, StackError
 
 EVENTS = 40_000
@@ -329,6 +329,6 @@ if __name__ == "__main__":
     options = parser.parse_args()
     try:
         main(options.report, os.environ.get("ENGINE", "duckdb"), keep=os.environ.get("KEEP") == "1")
-    except (DemoError, StackError, PersonalizeSegmentError, OSError) as error:
+    except (DemoError, StackError, ServerError, PersonalizeSegmentError, OSError) as error:
         console.print(f"[bold red]The demo failed:[/bold red] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)

@@ -31,8 +31,18 @@ OUTPUT = ROOT / "dist" / "personalize-segment.zip"
 
 #: The Python of the Lambda functions.
 RUNTIME = "3.13"
-#: The command line, and what stands in for AWS and Segment on a laptop.
-LEFT_OUT = {"cli", "emulator", "preflight", "sample", "unload"}
+#: What Lambda and Glue load of our package: modules, or folders whole.
+PARTS = (
+    "__init__.py",
+    "py.typed",
+    "errors.py",
+    "aws_errors.py",
+    "contract/",
+    "live/",
+    "history/__init__.py",
+    "history/logs.py",
+    "history/report.py",
+)
 #: Names that our sources have; an editor's copies (`rows.py~`, `.#rows.py`, `rows (1).py`) have others.
 SOURCE = re.compile(r"(\w+/)*(\w+\.(py|json)|py\.typed)", re.ASCII)
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?P<hashes>( +--hash=sha256:[0-9a-f]{64})+)", re.ASCII)
@@ -80,8 +90,7 @@ def own_files() -> dict[str, bytes]:
     found = {f"{PACKAGE.name}/LICENSE": (ROOT / "LICENSE").read_bytes()}
     for path in PACKAGE.rglob("*"):
         name = path.relative_to(PACKAGE).as_posix()
-        module = name.partition("/")[0].removesuffix(".py")
-        if SOURCE.fullmatch(name) and path.is_file() and module not in LEFT_OUT:
+        if SOURCE.fullmatch(name) and path.is_file() and name.startswith(PARTS):
             found[f"{PACKAGE.name}/{name}"] = path.read_bytes()
     return found
 

@@ -16,7 +16,7 @@ from typing import Any
 import tfmirror
 
 ROOT = Path(__file__).parents[1]
-MAPPING = "python/personalize_segment/event_mapping.json"
+MAPPING = "python/personalize_segment/contract/event_mapping.json"
 PACKAGE = "dist/personalize-segment.zip"
 #: Attributes that moto doesn't keep, by type: a second plan always wants to set them.
 KNOWN_GAPS = {"aws_lambda_event_source_mapping": {"function_name"}}

@@ -118,7 +118,7 @@ resource "aws_lambda_function" "event" {
   description                    = "Records Segment's events in Amazon Personalize and writes recommendations back."
   role                           = aws_iam_role.event.arn
   runtime                        = "python3.13"
-  handler                        = "personalize_segment.handler.segment_event"
+  handler                        = "personalize_segment.live.handler.segment_event"
   architectures                  = [var.architecture]
   memory_size                    = var.memory_megabytes
   timeout                        = var.timeout_seconds

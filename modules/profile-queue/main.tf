@@ -127,7 +127,7 @@ resource "aws_lambda_function" "profiles" {
   description   = "Sends users and items to Amazon Personalize, ten a call."
   role          = aws_iam_role.profiles.arn
   runtime       = "python3.13"
-  handler       = "personalize_segment.handler.profile_batch"
+  handler       = "personalize_segment.live.handler.profile_batch"
   architectures = [var.architecture]
   memory_size   = var.memory_megabytes
   timeout       = var.timeout_seconds

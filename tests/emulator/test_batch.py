@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from offline import ROLE, Offline, group_of
 
 

@@ -1,6 +1,7 @@
 """Campaigns and solutions are updated behind their statuses, and follow what is trained."""
 
 import pytest
+
 from offline import DAY, Offline, walk
 
 

@@ -6,10 +6,10 @@ from itertools import count
 from typing import Any
 
 import pytest
-from served import client, create_function, eventually
 
-from personalize_segment.emulator.event_sources import failures
-from personalize_segment.emulator.server import Server
+from personalize_emulator.event_sources import failures
+from personalize_emulator.server import Server
+from served import client, create_function, eventually
 
 #: Keeps its batches as objects of a bucket named as the function, and fails for bodies that begin with "bad".
 CONSUMER = """

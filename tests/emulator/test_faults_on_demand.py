@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-from offline import Offline, interactions
 
-from personalize_segment.emulator import Clock, Emulator, Faults
-from personalize_segment.emulator.service_errors import ServiceError
+from offline import Offline, interactions
+from personalize_emulator import Clock, Emulator, Faults
+from personalize_emulator.service_errors import ServiceError
 
 
 def outcomes(emulator: Emulator, calls: int) -> list[str]:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from offline import RECIPE, ROLE, Offline
-
-from personalize_segment.avro import schema
-from personalize_segment.export import export
-from personalize_segment.mapping import default_text, parse
+from personalize_segment.contract.avro import schema
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.history.export import export
 
 MAPPING = parse(default_text())
 

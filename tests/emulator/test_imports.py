@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from offline import INTERACTIONS, ROLE, Offline, interactions, policy
 
-from personalize_segment.emulator import Clock, Faults
-from personalize_segment.emulator.imports import rows
-from personalize_segment.emulator.schemas import Field
-from personalize_segment.emulator.storage import NO_LOCATION, NO_RIGHTS, allowed
-from personalize_segment.emulator.world import JobError, World
+from offline import INTERACTIONS, ROLE, Offline, interactions, policy
+from personalize_emulator import Clock, Faults
+from personalize_emulator.imports import rows
+from personalize_emulator.schemas import Field
+from personalize_emulator.storage import NO_LOCATION, NO_RIGHTS, allowed
+from personalize_emulator.world import JobError, World
 
 HEADER = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE"
 GOOD = "u,i,1700000000,View,"

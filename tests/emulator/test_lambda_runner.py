@@ -8,9 +8,9 @@ from typing import Any
 
 import psutil
 import pytest
-from served import zipped
 
-from personalize_segment.emulator.lambda_runner import Function, Outcome, Runner, remove
+from personalize_emulator.lambda_runner import Function, Outcome, Runner, remove
+from served import zipped
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:shop:live"
 

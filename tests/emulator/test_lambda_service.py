@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from served import client, create_function, eventually, zipped
 
-from personalize_segment.emulator.lambda_service import invoked_arn
-from personalize_segment.emulator.server import Server
+from personalize_emulator.lambda_service import invoked_arn
+from personalize_emulator.server import Server
+from served import client, create_function, eventually, zipped
 
 ECHO = """
 import boto3

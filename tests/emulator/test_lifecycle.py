@@ -1,11 +1,11 @@
 """Resources come, change and go as documented, on the emulator's clock."""
 
 import pytest
-from offline import INTERACTIONS, ITEMS, RECIPE, ROLE, Offline, interactions, schema, session, walk
 
-from personalize_segment.emulator import install
-from personalize_segment.emulator.kinds import KINDS
-from personalize_segment.emulator.service_errors import ServiceError
+from offline import INTERACTIONS, ITEMS, RECIPE, ROLE, Offline, interactions, schema, session, walk
+from personalize_emulator import install
+from personalize_emulator.kinds import KINDS
+from personalize_emulator.service_errors import ServiceError
 
 
 @pytest.fixture

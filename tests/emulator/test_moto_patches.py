@@ -10,11 +10,11 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 from moto import backends
-from served import client, create_function, eventually
 
-from personalize_segment.emulator import lambda_patches, moto_patches, step_functions
-from personalize_segment.emulator.moto_patches import Patch, applied
-from personalize_segment.emulator.server import Server
+from personalize_emulator import lambda_patches, moto_patches, step_functions
+from personalize_emulator.moto_patches import Patch, applied
+from personalize_emulator.server import Server
+from served import client, create_function, eventually
 
 Check = Callable[[Server], object]
 CHECKS: dict[Patch, Check] = {}

@@ -9,12 +9,12 @@ from botocore.model import ListShape, MapShape, Shape, StringShape, StructureSha
 from botocore.parsers import create_parser
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offline import INTERACTIONS, RECIPE, ROLE, Offline, schema
 
-from personalize_segment.emulator import Clock, Emulator, handle
-from personalize_segment.emulator.constraints import check, pattern
-from personalize_segment.emulator.model import OPERATIONS, service_of
-from personalize_segment.emulator.service_errors import ServiceError
+from offline import INTERACTIONS, RECIPE, ROLE, Offline, schema
+from personalize_emulator import Clock, Emulator, handle
+from personalize_emulator.constraints import check, pattern
+from personalize_emulator.model import OPERATIONS, service_of
+from personalize_emulator.service_errors import ServiceError
 
 UNSUPPORTED = {"PutActions", "PutActionInteractions", "GetActionRecommendations"}
 REGION = "eu-west-1"

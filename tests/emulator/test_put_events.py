@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from offline import Offline, group_of
 
 VIEW: Any = {"eventType": "View", "sentAt": 1_800_000_000}

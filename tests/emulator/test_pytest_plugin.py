@@ -23,7 +23,7 @@ def test_it_begins_empty_again(personalize):
 
 def test_the_fixture_answers_all_clients_of_a_test(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(TEST, "utf-8")
-    plugin = "personalize_segment.emulator.pytest_plugin"
+    plugin = "personalize_emulator.pytest_plugin"
     command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     # Without the entry points, so that it is no matter whether the plugin is one of them.
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -32,7 +32,7 @@ def test_the_fixture_answers_all_clients_of_a_test(tmp_path: Path) -> None:
 
 
 def test_the_plugin_and_the_package_load_nothing_until_they_are_used() -> None:
-    code = "import personalize_segment.emulator.pytest_plugin, sys; print(*sys.modules)"
+    code = "import personalize_emulator.pytest_plugin, sys; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert not loaded & {"botocore", "boto3", "moto", "duckdb"}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from offline import ROLE, Offline, interactions, walk
 
 CREATED = ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE"]

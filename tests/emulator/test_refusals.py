@@ -7,11 +7,11 @@ from typing import Any
 
 import boto3
 import pytest
-from offline import INTERACTIONS, ITEMS, ROLE, USERS, Offline, schema
 
-from personalize_segment.emulator.constraints import check, pattern
-from personalize_segment.emulator.model import OPERATIONS
-from personalize_segment.emulator.service_errors import ServiceError
+from offline import INTERACTIONS, ITEMS, ROLE, USERS, Offline, schema
+from personalize_emulator.constraints import check, pattern
+from personalize_emulator.model import OPERATIONS
+from personalize_emulator.service_errors import ServiceError
 
 INVALID = "InvalidInputException"
 LIMIT = "LimitExceededException"

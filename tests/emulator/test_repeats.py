@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from personalize_segment.emulator.repeats import MOST, once_per_call
-from personalize_segment.emulator.server import Server
-from personalize_segment.emulator.transports import Application
+from personalize_emulator.repeats import MOST, once_per_call
+from personalize_emulator.server import Server
+from personalize_emulator.transports import Application
 
 
 def headers(call: str, attempt: int) -> dict[str, str]:

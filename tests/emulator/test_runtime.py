@@ -1,6 +1,7 @@
 """Recommendations come from what similar users took."""
 
 import pytest
+
 from offline import RECIPE, Offline, group_of, interactions
 
 

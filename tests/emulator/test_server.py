@@ -15,12 +15,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+
+from personalize_emulator.server import Server, ServerError
 from served import client
 
-from personalize_segment.emulator.server import Server
-from personalize_segment.errors import PersonalizeSegmentError
-
-SERVE = "from personalize_segment.emulator.server import serve; serve({port}, lambda s: print(s.endpoint, flush=True))"
+SERVE = "from personalize_emulator.server import serve; serve({port}, lambda s: print(s.endpoint, flush=True))"
 
 
 def test_personalize_and_other_services_have_one_endpoint() -> None:
@@ -102,18 +101,18 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(PersonalizeSegmentError) as caught, Server(port):
+        with pytest.raises(ServerError) as caught, Server(port):
             pass
     assert str(caught.value) == f"127.0.0.1:{port}: is in use. Name another port, or 0 for a free one."
 
 
 def test_a_port_that_cannot_be_is_named_with_what_to_do() -> None:
-    with pytest.raises(PersonalizeSegmentError, match=r"127\.0\.0\.1:70000: .*0-65535"), Server(70000):
+    with pytest.raises(ServerError, match=r"127\.0\.0\.1:70000: .*0-65535"), Server(70000):
         pass
 
 
 def test_a_second_server_in_a_process_is_refused_and_one_after_the_other_is_not() -> None:
-    with Server(), pytest.raises(PersonalizeSegmentError, match="runs in this process already"), Server():
+    with Server(), pytest.raises(ServerError, match="runs in this process already"), Server():
         pass
     with Server() as server:
         assert client(server, "sts").get_caller_identity()["Account"] == "123456789012"

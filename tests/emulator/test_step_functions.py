@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from served import client, eventually
 
-from personalize_segment.emulator.server import Server
+from personalize_emulator.server import Server
+from served import client, eventually
 
 ROLE = "arn:aws:iam::123456789012:role/states"
 ARN = "arn:aws:personalize:us-east-1:123456789012:dataset-group/{}"
@@ -44,7 +44,7 @@ REFRESH: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    from personalize_segment.emulator import Clock, Emulator, wsgi
+    from personalize_emulator import Clock, Emulator, wsgi
 
     with Server(personalize=lambda moto: wsgi(Emulator(clock=Clock(speed=1000)), moto)) as found:
         yield found

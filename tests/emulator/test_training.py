@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from offline import Offline, interactions
 
-from personalize_segment.emulator.training import Interaction, Model
+from offline import Offline, interactions
+from personalize_emulator.training import Interaction, Model
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from offline import INTERACTIONS, schema, session
 
-from personalize_segment.emulator import Clock, Emulator, handle, install, wsgi
+from offline import INTERACTIONS, schema, session
+from personalize_emulator import Clock, Emulator, handle, install, wsgi
 
 GROUP = "arn:aws:personalize:us-east-1:123456789012:dataset-group/shop"
 SCOPE = "AWS4-HMAC-SHA256 Credential=testing/20240101/{}/{}/aws4_request, SignedHeaders=host, Signature=0"

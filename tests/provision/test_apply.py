@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from stack import COLOR, DOMAIN, MAPPING, ROLE, SHOP, Cloud, changed, cloud, lines, read
 
 from personalize_segment.errors import ProvisionError
+from stack import COLOR, DOMAIN, MAPPING, ROLE, SHOP, Cloud, changed, cloud, lines, read
 
 OTHER = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("Purchase", "View")'
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stack import COLOR, DOMAIN, MAPPING, SHOP, Cloud, changed, cloud, read
 
 from personalize_segment.errors import ProvisionError
+from stack import COLOR, DOMAIN, MAPPING, SHOP, Cloud, changed, cloud, read
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from typing import Any
 
 import boto3
 import pytest
+
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.history.export import export
 from served_stack import SECONDS, Aws, aws, write
 from stack import MAPPING, READS, SHOP, changed, csv
-
-from personalize_segment.export import export
-from personalize_segment.mapping import default_text, parse
 
 NAMES = count(1)
 POLL = ("--poll", "0.05")

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stack import SHOP, Cloud, changed, cloud, read
 
 from personalize_segment.errors import ProvisionError
 from personalize_segment.provision import apply as applying
 from personalize_segment.provision import teardown
 from personalize_segment.provision.draft import Step
+from stack import SHOP, Cloud, changed, cloud, read
 
 RANK = (
     {"DeleteCampaign", "DeleteRecommender"},

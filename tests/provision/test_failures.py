@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stack import SHOP, Cloud, changed, cloud, csv, policy
 
 from personalize_segment.errors import ProvisionError
+from stack import SHOP, Cloud, changed, cloud, csv, policy
 
 SMALL: dict[str, Any] = changed(SHOP, {"solutions": {}, "campaigns": {}, "filters": {}, "ssm_prefix": ...})
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stack import SHOP, Cloud, KilledError, changed, cloud, csv, policy, read
 
-from personalize_segment.emulator.training import Model
+from personalize_emulator.training import Model
 from personalize_segment.errors import ProvisionError
 from personalize_segment.provision import training
 from personalize_segment.provision.training import Promotion
+from stack import SHOP, Cloud, KilledError, changed, cloud, csv, policy, read
 
 NDCG = "normalized_discounted_cumulative_gain_at_25"
 #: A stack whose campaign serves what `train` lets it serve.

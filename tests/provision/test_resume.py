@@ -20,9 +20,9 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
-from stack import COLOR, MAPPING, SHOP, Cloud, KilledError, changed, cloud
 
-from personalize_segment.emulator import wsgi
+from personalize_emulator import wsgi
+from stack import COLOR, MAPPING, SHOP, Cloud, KilledError, changed, cloud
 
 OTHER = changed(
     SHOP,

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stack import MAPPING, ROLE, SHOP, changed
 
+from personalize_segment.contract.mapping import default_text
 from personalize_segment.errors import SpecError
-from personalize_segment.mapping import default_text
 from personalize_segment.provision.spec import read
+from stack import MAPPING, ROLE, SHOP, changed
 
 SPECS = Path(__file__).parent.parent / "specs"
 VALID, INVALID = SPECS / "valid", SPECS / "invalid"

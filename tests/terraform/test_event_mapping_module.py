@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from golden_cases import TESTS, valid_mappings
+from personalize_segment.contract.mapping import parse
 from personalize_segment.errors import MappingError
-from personalize_segment.mapping import parse
 from programs import needs
 
 MODULE = TESTS.parent / "modules" / "event-mapping"

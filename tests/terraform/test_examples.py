@@ -10,15 +10,15 @@ from typing import Any
 
 import boto3
 import pytest
-from roles import ROLES, allowed, policies_of
 
 from attached import attached
 from java import Java
-from personalize_segment.emulator.server import Server
-from personalize_segment.mapping import default_text, parse
+from personalize_emulator.server import Server
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.history.sample import sample
 from personalize_segment.provision import spec
-from personalize_segment.sample import sample
 from programs import needs
+from roles import ROLES, allowed, policies_of
 from stacks import Stack
 
 WRITE_KEY = "the-write-key-that-nobody-may-see"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import tfmirror
-from personalize_segment.mapping import default_text, parse
-from personalize_segment.settings import Settings, load, table
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.live.settings import Settings, load, table
 from programs import needs
 
 ROOT = Path(__file__).parents[2]

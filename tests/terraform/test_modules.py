@@ -27,7 +27,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         if not (ROOT / name).exists():
             continue
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
-    for name in ("glue/segment_to_personalize.py", "python/personalize_segment/event_mapping.json"):
+    for name in ("glue/segment_to_personalize.py", "python/personalize_segment/contract/event_mapping.json"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     (folder / "provider").mkdir()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from attached import attached
-from personalize_segment.emulator.server import Server
-from personalize_segment.mapping import default_text
+from personalize_emulator.server import Server
+from personalize_segment.contract.mapping import default_text
 from programs import needs
 from stacks import Stack
 

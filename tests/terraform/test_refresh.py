@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from attached import attached
-from personalize_segment.emulator import Clock, Emulator, wsgi
-from personalize_segment.emulator.server import Server
+from personalize_emulator import Clock, Emulator, wsgi
+from personalize_emulator.server import Server
 from programs import needs
 from stacks import Stack
 

@@ -27,7 +27,7 @@ run "without_options" {
 
   # Has safe defaults.
   assert {
-    condition     = aws_lambda_function.event.runtime == "python3.13" && aws_lambda_function.event.handler == "personalize_segment.handler.segment_event"
+    condition     = aws_lambda_function.event.runtime == "python3.13" && aws_lambda_function.event.handler == "personalize_segment.live.handler.segment_event"
     error_message = "The handler is the one for Segment."
   }
 

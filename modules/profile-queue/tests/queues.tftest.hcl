@@ -58,7 +58,7 @@ run "without_options" {
 
   # Has safe defaults.
   assert {
-    condition     = aws_lambda_function.profiles.runtime == "python3.13" && aws_lambda_function.profiles.handler == "personalize_segment.handler.profile_batch"
+    condition     = aws_lambda_function.profiles.runtime == "python3.13" && aws_lambda_function.profiles.handler == "personalize_segment.live.handler.profile_batch"
     error_message = "The handler is the one for the queue."
   }
 

@@ -10,7 +10,7 @@ import typer
 from .terminal import app, fail, messages
 
 if TYPE_CHECKING:
-    from ..emulator.server import Server
+    from personalize_emulator.server import Server
 
 #: What stands against the variables that are printed.
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
@@ -44,11 +44,13 @@ def emulator(
     _forget_aws()
 
     try:
-        from ..emulator.server import serve
-
-        serve(port, announce, region=region, speed=speed)
+        from personalize_emulator.server import ServerError, serve
     except ModuleNotFoundError as error:
         fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[emulator]")
+    try:
+        serve(port, announce, region=region, speed=speed)
+    except ServerError as error:
+        fail(str(error))
     if not ready:
         raise KeyboardInterrupt
 

@@ -12,10 +12,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from .. import avro, logs
-from ..columns import DATASETS
-from ..report import Report
-from ..rows import parse_line, rows, string
+from ..contract import avro
+from ..contract.columns import DATASETS
+from ..contract.rows import parse_line, rows, string
+from ..history import logs
+from ..history.report import Report
 from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
 
 #: Kinds of reasons in the table on the terminal; report.json has them all.
@@ -99,8 +100,8 @@ def export(
 ) -> None:
     """Turn Segment's logs into CSV that Amazon Personalize imports, and account for every event."""
     try:
-        from ..export import export as run
-        from ..forget import list_file
+        from ..history.export import export as run
+        from ..privacy import list_file
     except ModuleNotFoundError as error:
         fail(f"{error.name} is missing: install personalize-segment[export]")
     if report is not None and not report.absolute().parent.is_dir():
@@ -123,7 +124,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
 ) -> None:
     """Generate Segment logs of a shop and a video service, with the quirks of real ones."""
-    from ..sample import sample as run
+    from ..history.sample import sample as run
 
     with progress_bar("Generating", of="things") as progress:
         print(run(out, events, days=days, seed=seed, progress=progress))

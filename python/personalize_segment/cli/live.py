@@ -8,11 +8,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ..settings import table
+from ..live.settings import table
 from .terminal import app, fail, messages, progress_bar
 
 if TYPE_CHECKING:
-    from ..redrive import Rejected
+    from ..live.redrive import Rejected
 
 
 @app.command()
@@ -51,7 +51,7 @@ def redrive(
     Without --send-to nothing is changed. Sending twice does no harm: events keep their ids.
     """
     try:
-        from .. import redrive as work
+        from ..live import redrive as work
     except ModuleNotFoundError as error:
         fail(f"{error.name} is missing: install personalize-segment[live]")
     sqs = work.client("sqs")

@@ -50,7 +50,7 @@ def forget(
 
     Prints the audit line. Stop it whenever you like, and run it again: it goes on.
     """
-    from ..forget import steps
+    from ..privacy import steps
 
     found = _users(users, webhook_payload, signature, secret_env)
     parsed = _spec(spec)
@@ -64,7 +64,7 @@ def forget(
 
 def _users(users: Path | None, payload: Path | None, signature: str | None, secret_env: str | None) -> frozenset[str]:
     """Return who is to be forgotten, by a file or by a webhook."""
-    from ..forget.users import forwarded, listed
+    from ..privacy.users import forwarded, listed
 
     if users is not None and payload is None and signature is None and secret_env is None:
         data = sys.stdin.buffer.read() if str(users) == "-" else users.read_bytes()

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from ..contract.mapping import EventMapping, default_text, parse
 from ..errors import MappingError
-from ..mapping import EventMapping, default_text, parse
 
 app = typer.Typer(
     name="personalize-segment",

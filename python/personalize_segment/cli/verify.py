@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ..contract.mapping import parse
+from ..contract.strict_json import canonical
 from ..errors import VerifyError
-from ..mapping import parse
-from ..strict_json import canonical
 from .terminal import app, fail, messages, read_mapping
 
 
@@ -36,7 +36,7 @@ def verify(
         from botocore.exceptions import BotoCoreError, ClientError
     except ModuleNotFoundError as error:
         fail(f"{error.name} is missing: install personalize-segment[provision]")
-    from .. import verify as work
+    from ..provision import verify as work
 
     try:
         text = sys.stdin.buffer.read().decode() if str(outputs) == "-" else outputs.read_text("utf-8")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..rows import MISSING, UNMAPPED
+from ..contract.rows import MISSING, UNMAPPED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..mapping import EventMapping
+from ..contract.mapping import EventMapping
 from .accounts import Accounts
 from .figures import Figures
 from .verdict import ANALYSIS, Check, Limit, judged, number, percent, share, thumb

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from ..columns import MAX_EVENT_TYPES_AND_COLUMNS, RESERVED
+from ..contract.columns import MAX_EVENT_TYPES_AND_COLUMNS, RESERVED
 from .figures import Figures
 from .parts import Export
 from .verdict import (

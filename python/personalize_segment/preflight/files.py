@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from ..columns import DATASETS, REQUIRED
-from ..mapping import EventMapping
+from ..contract.columns import DATASETS, REQUIRED
+from ..contract.mapping import EventMapping
 from .accounts import Accounts
 from .figures import Figures
 from .loading import Table

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import duckdb
 
-from ..columns import DATASETS
-from ..duckdb_json import literal, no_pattern
+from ..contract.columns import DATASETS
+from ..contract.quoting import literal, no_pattern
 from ..errors import ExportError
-from ..logs import split_uri
-from ..output import s3_client
+from ..history.logs import split_uri
+from ..history.publish import s3_client
 from .parts import Export, Part, read_errors
 
 #: Errors of a part that are kept, one line may have several; a file that is no CSV would otherwise be kept whole.

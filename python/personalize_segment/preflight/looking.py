@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..mapping import EventMapping
+from ..contract.mapping import EventMapping
 from .agreement import agreement
 from .enough import enough
 from .figures import Figures, day

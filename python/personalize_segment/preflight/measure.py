@@ -5,9 +5,9 @@ from typing import Any
 
 import duckdb
 
-from ..columns import MAX_IMPRESSION, MAX_STRING, REQUIRED
-from ..duckdb_json import literal
-from ..mapping import Column, Dataset, EventMapping
+from ..contract.columns import MAX_IMPRESSION, MAX_STRING, REQUIRED
+from ..contract.mapping import Column, Dataset, EventMapping
+from ..contract.quoting import literal
 from .figures import DAY_SECONDS, Activity, ColumnFacts, Coverage, DatasetFacts, Figures, OddIds, Times
 from .loading import Table
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..columns import DATASETS
+from ..contract.columns import DATASETS
 from ..errors import ExportError
-from ..logs import REPORT_NAME, split_uri
-from ..output import s3_client
+from ..history.logs import REPORT_NAME, split_uri
+from ..history.publish import s3_client
 from .accounts import Accounts
 
 if TYPE_CHECKING:

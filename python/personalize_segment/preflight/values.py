@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..columns import MAX_STRING, REQUIRED, RESERVED
-from ..mapping import Dataset, EventMapping
+from ..contract.columns import MAX_STRING, REQUIRED, RESERVED
+from ..contract.mapping import Dataset, EventMapping
 from .figures import ColumnFacts, DatasetFacts, Figures
 from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, number, percent, share, thumb
 

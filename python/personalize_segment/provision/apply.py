@@ -13,8 +13,8 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..aws_errors import THROTTLED
 from ..errors import ProvisionError
-from ..trouble import THROTTLED
 from . import failures
 from . import plan as planning
 from .account import Account, observe

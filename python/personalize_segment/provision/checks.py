@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from ..strict_json import Object, keys, member, refuse
+from ..contract.strict_json import Object, keys, member, refuse
 
 
 def match(value: Any, at: str, pattern: re.Pattern[str], remedy: str) -> str:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import avro
+from ..contract import avro
+from ..contract.mapping import EventMapping, default_text
+from ..contract.mapping import parse as parse_mapping
+from ..contract.strict_json import Object, canonical, check, keys, member, parse
+from ..contract.strict_json import refuse as _refuse
 from ..errors import MappingError, SpecError
-from ..mapping import EventMapping, default_text
-from ..mapping import parse as parse_mapping
-from ..outputs import holding, of_terraform
-from ..strict_json import Object, canonical, check, keys, member, parse
-from ..strict_json import refuse as _refuse
 from . import checks
+from .terraform_outputs import holding, of_terraform
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..mapping import Column, Dataset, Rule, Source
-from ..rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK_ID
+from ..contract.mapping import Column, Dataset, Rule, Source
+from ..contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK_ID
 from .dialect import Dialect
 from .domains import ids_columns, read, settle
 from .tables import Table

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from ..columns import MAX_STRING
-from ..duckdb_json import identifier
+from ..contract.columns import MAX_STRING
+from ..contract.quoting import identifier
 from ..errors import WarehouseError
 
 #: Rule 4, without a backslash and with the year 0000 left out.

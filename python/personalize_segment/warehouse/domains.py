@@ -6,7 +6,7 @@ inner SELECT takes from the table or the element, and `settle` makes of that wha
 
 import sys
 
-from ..columns import MAX_FLOAT, MAX_IMPRESSION
+from ..contract.columns import MAX_FLOAT, MAX_IMPRESSION
 from .catalog import UNKNOWN
 from .dialect import INTEGER, NUMBER, Dialect
 

@@ -7,7 +7,7 @@ tables and columns, segmentio/go-snakecase. Where they leave a name open, `Store
 import re
 from dataclasses import dataclass
 
-from ..mapping import Call, Path
+from ..contract.mapping import Call, Path
 
 TABLES = {"identify": "identifies", "page": "pages", "screen": "screens"}
 

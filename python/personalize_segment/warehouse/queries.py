@@ -5,9 +5,9 @@ docs/contract.md numbers the rules.
 
 from collections.abc import Iterator, Sequence
 
-from ..duckdb_json import identifier
-from ..mapping import Dataset, EventMapping
-from ..rows import UNMAPPED, WRITE_BACK, WRITE_BACK_ID
+from ..contract.mapping import Dataset, EventMapping
+from ..contract.quoting import identifier
+from ..contract.rows import UNMAPPED, WRITE_BACK, WRITE_BACK_ID
 from .catalog import Columns
 from .dialect import Dialect
 from .window import Window

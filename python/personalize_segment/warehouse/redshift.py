@@ -9,7 +9,7 @@ Source: Amazon Redshift Database Developer Guide ("UNLOAD", "Names and identifie
 import re
 from collections.abc import Sequence
 
-from ..duckdb_json import identifier
+from ..contract.quoting import identifier
 from ..errors import WarehouseError
 from .dialect import Dialect, is_blank
 

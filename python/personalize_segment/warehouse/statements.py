@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from ..contract.mapping import Dataset, EventMapping, Rule
 from ..errors import WarehouseError
-from ..mapping import Dataset, EventMapping, Rule
 from .branches import Branch
 from .catalog import Columns
 from .dialect import Dialect, is_blank

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..mapping import Path, Rule
+from ..contract.mapping import Path, Rule
 from . import naming
 from .catalog import UNKNOWN, Columns, kind
 from .dialect import Dialect

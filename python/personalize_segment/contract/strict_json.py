@@ -1,0 +1,93 @@
+"""JSON as people write it by hand, read strictly: every refusal names its JSON path.
+
+The parts of this project read the same file in Python, Go (Terraform) and SQL; what those
+don't all read alike is refused here. `canonical` is the one text they agree on.
+"""
+
+import json
+import re
+import unicodedata
+from typing import Any, NoReturn
+
+from ..errors import MappingError
+
+
+class Object(dict[str, Any]):
+    """A JSON object that remembers a key that stood in it twice."""
+
+    twice: str | None = None
+
+
+def load(text: str) -> Any:
+    """Return the document in `text`; raise MappingError if the parts would disagree about it."""
+    document = parse(text)
+    check(document)
+    return document
+
+
+def parse(text: str) -> Any:
+    """Return the document in `text`, of which `check` has to see what is used; raise MappingError if it isn't JSON."""
+    try:
+        return json.loads(text, object_pairs_hook=_pairs)
+    except (ValueError, RecursionError) as error:
+        refuse("$", f"not JSON: {error}", "Write one JSON object")
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> Object:
+    result = Object()
+    for key, value in pairs:
+        if key in result:
+            result.twice = key
+        result[key] = value
+    return result
+
+
+def keys(value: Any, at: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return `value`, an object; with `required` or `optional` it has no other keys than these."""
+    if not isinstance(value, Object):
+        refuse(at, "is no JSON object", "Write {…}")
+    for key in required:
+        if key not in value:
+            refuse(at, f"has no {key!r}", f"Add {key!r}")
+    known = required + optional
+    for key in value:
+        if known and key not in known:
+            refuse(at + member(key), "is unknown", f"Use only {', '.join(known)} here")
+    return value
+
+
+def check(value: Any, at: str = "$") -> None:
+    """Raise MappingError for keys and strings that the parts would not all read alike: see docs/mapping.md."""
+    if isinstance(value, Object):
+        if value.twice is not None:
+            refuse(at, f"has the key {value.twice!r} twice", "Keep one")
+        for key, inner in value.items():
+            check(key, at)
+            check(inner, at + member(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            check(inner, f"{at}[{index}]")
+    elif isinstance(value, str):
+        if any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
+            refuse(at, f"{value!r} has a control character", "Take it out")
+        if not unicodedata.is_normalized("NFC", value):
+            refuse(at, f"{value!r} is not in Unicode form NFC", "Type it with composed letters")
+
+
+def member(key: str) -> str:
+    """Return `key` as a step of a JSON path."""
+    return f".{key}" if re.fullmatch(r"\w+", key, re.ASCII) else f"[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def canonical(document: Any) -> str:
+    """Return what Terraform's `jsonencode(jsondecode(text))` gives, byte for byte."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # Go's encoder, which Terraform's jsonencode uses, escapes these for HTML and JavaScript.
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def refuse(at: str, problem: str, remedy: str) -> NoReturn:
+    """Raise the error of this module."""
+    raise MappingError(at, problem, remedy)

@@ -1,0 +1,1 @@
+"""Segment's logs -> training data: which files count, how an export goes, what is reported."""

@@ -1,0 +1,1 @@
+"""The engine of a local export: log files -> rows on disk -> CSV."""

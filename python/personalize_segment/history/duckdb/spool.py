@@ -1,0 +1,79 @@
+"""The rows that DuckDB keeps on disk between reading logs and writing CSV.
+
+They stand in Parquet files, so that memory follows from the size of a batch and not of the
+history; what must be known of all of them (rule 9) is settled at the end.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from ...contract.mapping import Dataset
+from ...contract.quoting import literal, no_pattern
+from ...contract.suppression import COLUMN, SUPPRESSED
+from ..report import Report
+from .compiler import Blame, Compiler
+
+#: The blame of a candidate whose user is suppressed: those of the compiler count from 1.
+_SUPPRESSED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """Rows in the files of a `folder`, and what the compiler's numbers in them mean.
+
+    `salt` is that of a suppression list, whose hashes stand in a table `suppressed`.
+    """
+
+    compiler: Compiler
+    folder: Path
+    salt: str | None
+
+    def add(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset, rows: str) -> None:
+        """Keep what the SELECT `rows` gives."""
+        path = self.folder / f"{dataset.name}-{uuid4()}.parquet"
+        # Read once and thrown away: to compress ids costs more than it saves. Event types still become numbers.
+        options = "FORMAT parquet, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1000"
+        connection.execute(f"COPY ({rows}) TO {literal(str(path))} ({options})")
+
+    def of(self, dataset: Dataset) -> str:
+        """Return what stands after FROM to read the rows of a dataset."""
+        return f"read_parquet({literal(no_pattern(str(self.folder / dataset.name)) + '-*.parquet')})"
+
+    def candidates(self, dataset: Dataset) -> tuple[str, list[Blame]]:
+        """Return the compiler's candidates from a table `events`, with a blame of their own for suppressed users."""
+        candidates, blames = self.compiler.candidates(dataset, "events")
+        # Where there is a USER_ID, it is the first column.
+        if self.salt is None or dataset.columns[0].name != COLUMN:
+            return candidates, blames
+        test = f"blame = 0 AND sha256(concat({literal(self.salt)}, c0)) IN (SELECT hash FROM suppressed)"
+        blame = f"CAST(CASE WHEN {test} THEN {_SUPPRESSED} ELSE blame END AS SMALLINT) AS blame"
+        return f"SELECT * REPLACE ({blame}) FROM ({candidates})", blames
+
+    def count(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        dataset: Dataset,
+        blames: list[Blame],
+        candidates: str,
+        report: Report,
+    ) -> None:
+        """Count good and refused candidates, these by their reason."""
+        count = report.datasets[dataset.name]
+        for event, blame, number, example in connection.execute(
+            f"SELECT event, blame, count(*), min(message) FILTER (blame <> 0) FROM {candidates} GROUP BY ALL"
+        ).fetchall():
+            if blame == _SUPPRESSED:
+                count.refused += number
+                # Without an example: a messageId leads to the user in the logs.
+                report.reasons.add((*self.compiler.events[event], dataset.name, COLUMN, SUPPRESSED), number, None)
+            elif blame:
+                why = blames[blame - 1]
+                count.refused += number
+                kind = *self.compiler.events[event], dataset.name, why.field, why.reason
+                report.reasons.add(kind, number, example)
+            else:
+                # What of these is not written in the end repeats or precedes another row.
+                count.deduplicated += number

@@ -1,0 +1,172 @@
+"""Log files as DuckDB reads them: a batch is one plain file, decompressed on the way.
+
+ISA-L takes about half the time of DuckDB's own decompression. What to keep of a damaged file it doesn't say
+as every engine must, so a batch with one is read again, and `logs.unzip` says it.
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from fsspec import AbstractFileSystem
+from isal import isal_zlib
+
+from .. import logs
+from ..logs import LogFile
+
+#: Compressed bytes at a time: what comes of them still lies in the processor's cache when it is parsed.
+CHUNK_BYTES = 1 << 14
+
+#: What ISA-L raises; its stub takes the class for an instance.
+IsalError: type[Exception] = isal_zlib.error  # type: ignore[assignment]
+
+#: How a gzip member begins, up to its flags, and how long this header is at least.
+_MAGIC, _HEADER_BYTES = b"\x1f\x8b\x08", 10
+#: The flag of the one thing that often stands in a header: the file's name, up to a zero byte.
+_NAMED = 8
+
+#: A file, and where it can be read.
+Fetched = tuple[LogFile, Path]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some log files under one `path` for DuckDB, and what was found in them once it is read.
+
+    `error` is what the file system said of a file that can't be read: DuckDB makes a text of it.
+    `doubtful` is set when reading fails because a file may be damaged, and lets the next attempt keep
+    what `logs.unzip` keeps.
+    """
+
+    files: Sequence[Fetched]
+    path: str
+    read: int = 0
+    damaged: list[tuple[str, str]] = field(default_factory=list)
+    error: tuple[str, OSError] | None = None
+    doubtful: bool = False
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the lines of all files, in blocks. DuckDB may begin more than once; the last time counts."""
+        self.read = 0
+        self.damaged.clear()
+        for file, path in self.files:
+            # A line feed before each file, so that the last line of one ends, and no byte order mark is the first.
+            yield b"\n"
+            try:
+                with path.open("rb", buffering=0) as opened:
+                    yield from self._of(file, opened)
+            except OSError as error:
+                self.error = file.name, error
+                raise
+
+    def _of(self, file: LogFile, opened: BinaryIO) -> Iterator[bytes]:
+        kind = logs.compression(opened.read(logs.HEAD_BYTES))
+        if kind is None:
+            self.damaged.append((file.name, logs.BINARY))
+            return
+        self.read += 1
+        opened.seek(0)
+        chunks = iter(lambda: opened.read(CHUNK_BYTES), b"")
+        if kind == "none":
+            yield from chunks
+        elif self.doubtful:
+            damage: list[str] = []
+            yield from logs.unzip(chunks, damage)
+            self.damaged += [(file.name, one) for one in damage]
+        else:
+            try:
+                yield from _unzip_intact(chunks)
+            except IsalError:
+                self.doubtful = True
+                raise
+
+
+def _unzip_intact(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what gzip members hold; raise IsalError where `logs.unzip` might find damage.
+
+    ISA-L checks what members hold as zlib does, but not their headers, and goes wrong in one that comes in pieces.
+    """
+    member = None
+    held = b""
+    for chunk in chunks:
+        rest, held = held + chunk, b""
+        while rest:
+            if member is None or member.eof:
+                if len(rest) < _HEADER_BYTES:
+                    held = rest
+                    break
+                if not _is_plain(rest):
+                    raise IsalError("a header to look at closely")
+                member = isal_zlib.decompressobj(31)
+            yield member.decompress(rest)
+            rest = member.unused_data
+    if held or (member is not None and not member.eof):
+        raise IsalError("ends too early")
+
+
+def _is_plain(start: bytes) -> bool:
+    """Return whether a member begins with a whole header that holds nothing, or a name alone."""
+    flags = start[len(_MAGIC)]
+    return start.startswith(_MAGIC) and (flags == 0 or (flags == _NAMED and b"\0" in start[_HEADER_BYTES:]))
+
+
+class LogStreams(AbstractFileSystem):  # type: ignore[misc]
+    """The file system that DuckDB opens batches from, to read each from the beginning to the end."""
+
+    cachable = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        # A name of its own, since DuckDB's file systems are those of the process.
+        self.protocol = f"logs-{uuid4().hex}"
+        self._batches: dict[str, Batch] = {}
+        self._numbers = count()
+
+    def batch(self, files: Sequence[Fetched] = ()) -> Batch:
+        """Return a batch of `files`, which may become others; DuckDB finds those it has at its `path`."""
+        name = str(next(self._numbers))
+        self._batches[name] = Batch(files, f"{self.protocol}://{name}")
+        return self._batches[name]
+
+    def open(self, path: str, *arguments: Any, **options: Any) -> "_Stream":  # noqa: ARG002
+        """Return the lines of a batch."""
+        return _Stream(self._batches[path.rpartition("/")[2]].blocks())
+
+    def glob(self, path: str, **options: Any) -> list[str]:  # noqa: ARG002
+        """A name is no pattern."""
+        return [path]
+
+    def exists(self, path: str, **options: Any) -> bool:  # noqa: ARG002
+        """Whatever is asked for is there."""
+        return True
+
+    def size(self, path: str) -> int:  # noqa: ARG002
+        """Not known: larger than anything, and DuckDB reads up to the end."""
+        return 1 << 62
+
+
+class _Stream(io.RawIOBase):
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        # DuckDB does so before it reads, and never goes elsewhere.
+        if offset or whence:
+            raise io.UnsupportedOperation("a batch is read from the beginning")
+        return 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._rest or next((one for one in self._blocks if one), b"")
+        if size < 0 or len(block) <= size:
+            self._rest = b""
+            return block
+        self._rest = block[size:]
+        return block[:size]

@@ -1,0 +1,115 @@
+"""A worker of DuckDB's: a batch of log files -> rows kept on disk, and what was counted.
+
+A batch is scanned once into narrow columns, from which every dataset takes its rows and its reasons.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ...contract.mapping import Dataset
+from ...contract.rows import UNMAPPED
+from ...errors import LogsError
+from ..report import Report
+from . import compiler
+from .spool import KeptRows
+from .streams import Batch, Fetched
+
+#: Earlier than any instant: where an event without a timestamp stands.
+_NEVER = -(2**62)
+
+
+@dataclass(slots=True)
+class Worker:
+    """A connection for one thread, what it reads, and where it keeps rows, together with other workers."""
+
+    connection: duckdb.DuckDBPyConnection
+    kept: KeptRows
+    batch: Batch
+    #: The events of the batch, whichever files it has: bound once.
+    _scan: duckdb.DuckDBPyRelation | None = None
+
+    def close(self) -> None:
+        """Let go of the connection and what it holds in memory."""
+        self.connection.close()
+
+    def take(self, files: Sequence[Fetched], report: Report, *, old: bool) -> None:
+        """Keep the rows of some files and count what they hold.
+
+        Of `old` files (the overlap of a window) only what can be repeated later is kept.
+        """
+        self.connection.register("events", self._events(files))
+        report.files_read += self.batch.read
+        report.files_damaged += self.batch.damaged
+        ((lines, events, mapped),) = self.connection.execute(
+            "SELECT count(*), count(*) FILTER (call IS NOT NULL OR event IS NOT NULL), count(event) FROM events"
+        ).fetchall()
+        if old:
+            report.events_overlap += events
+        else:
+            report.events_read += events
+            report.lines_malformed += lines - events
+            report.events_unmapped += events - mapped
+            for call, name, number, example in self.connection.execute(
+                "SELECT call, name, count(*), min(message) FROM events WHERE call IS NOT NULL GROUP BY ALL"
+            ).fetchall():
+                kind = json.loads(call), name and json.loads(name), None, None, UNMAPPED
+                report.reasons.add(kind, number, example)
+        for dataset in self.kept.compiler.datasets:
+            if dataset.name == "interactions":
+                candidates, _ = self.kept.candidates(dataset)
+                # Refused ones too, to be counted with all others at the end.
+                rows = f"SELECT *, {old} AS old, hash(message, element) AS twin FROM ({candidates})"
+                self.kept.add(self.connection, dataset, rows)
+            elif not old:
+                self._take_profiles(dataset, report)
+        self.connection.unregister("events")
+
+    def _events(self, files: Sequence[Fetched]) -> duckdb.DuckDBPyRelation:
+        self.batch.files = files
+        self.batch.doubtful = False
+        try:
+            if self._scan is None:
+                self._scan = self.connection.sql(self.kept.compiler.scan(self.batch.path))
+            try:
+                return self._scan.materialize()
+            except duckdb.Error:
+                if not self.batch.doubtful:
+                    raise
+            # A file may be damaged: this time `logs.unzip` says what to keep of it.
+            return self._scan.materialize()
+        except duckdb.Error:
+            if self.batch.error is None:
+                raise
+            place, error = self.batch.error
+            with read_errors(place):
+                raise error from None
+
+    def _take_profiles(self, dataset: Dataset, report: Report) -> None:
+        """Rule 9 for users and items: keep the latest row of each id, of equal ones the greatest by text."""
+        candidates, blames = self.kept.candidates(dataset)
+        texts = ", ".join(f"c{i} := {text}" for i, text in enumerate(compiler.sort_text(dataset)) if i)
+        latest = (
+            f"max(struct_pack(seconds := COALESCE(seconds, {_NEVER}),"
+            f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, {texts})) AS latest"
+        )
+        self.kept.add(self.connection, dataset, f"SELECT c0, {latest} FROM ({candidates}) WHERE blame = 0 GROUP BY c0")
+        self.kept.count(self.connection, dataset, blames, f"({candidates})", report)
+
+
+@contextmanager
+def read_errors(place: str) -> Iterator[None]:
+    """Turn what a file system or S3 says of a read into a LogsError."""
+    try:
+        yield
+    except OSError as error:
+        raise LogsError(str(error.filename or place), error.strerror or str(error), _READ) from error
+    except (ClientError, BotoCoreError) as error:
+        raise LogsError(place, str(error), _READ) from error
+
+
+_READ = "Check the path, the credentials and the right to read it"

@@ -1,0 +1,191 @@
+"""Segment logs -> CSV for Amazon Personalize on one machine.
+
+The files of a window go through `duckdb_engine` in batches, one a core at a time, S3 objects
+fetched while others are worked on; `output` puts the result in place.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from itertools import count, islice
+from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ..contract.mapping import EventMapping
+from ..contract.suppression import SuppressionList
+from ..errors import EmptyError, OutputError
+from . import logs
+from .duckdb.engine import Engine
+from .duckdb.streams import Fetched
+from .duckdb.worker import Worker, read_errors
+from .logs import REPORT_NAME, LogFile, Window
+from .publish import publish, s3_client, staging
+from .report import Report
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: Bytes on disk that a core works on at a time: the export's memory follows from it.
+BATCH_BYTES = 32 << 20
+#: What DuckDB keeps before it spills to disk.
+MEMORY = "1GB"
+
+#: Called with bytes done and bytes in all.
+Progress = Callable[[int, int], None]
+
+
+def export(
+    tree: str,
+    out: str,
+    mapping: EventMapping,
+    *,
+    window: Window | None = None,
+    suppressed: SuppressionList | None = None,
+    memory: str = MEMORY,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Write the rows of the logs in `tree` to `out`, replacing an earlier export there.
+
+    Both are a folder or an S3 URI. Rows of `suppressed` users are left out and counted as refused.
+    `memory` bounds what DuckDB keeps before it spills to disk (docs/benchmarks.md has the process's
+    peak). Returns the report that `out` then holds too. Raises LogsError, OutputError, or EmptyError
+    when not one row came out; nothing is then changed in `out`.
+    """
+    with read_errors(tree):
+        s3 = s3_client() if tree.startswith("s3://") else None
+        found = logs.list_bucket(s3, tree) if s3 else logs.list_folder(Path(tree))
+    files = logs.sort_out(found, window or Window(), root=tree)
+    report = Report.of(mapping)
+    report.files_skipped += files.skipped
+    with (
+        staging(out) as work,
+        _engine_errors(out),
+        closing(Engine.start(mapping, work, memory, suppressed)) as engine,
+    ):
+        _read(engine, mapping, s3, files, report, progress)
+        engine.write(report, os.cpu_count() or 1)
+        if not any(one.rows for one in report.datasets.values()):
+            raise EmptyError(tree, f"gave no row: {report.summary()}", _COMPARE)
+        (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
+        publish(work, out)
+    return report
+
+
+def _read(
+    engine: Engine,
+    mapping: EventMapping,
+    s3: "S3Client | None",
+    files: logs.Tree,
+    report: Report,
+    progress: Progress,
+) -> None:
+    """Let the engine take all files, and count into `report`."""
+    workers = os.cpu_count() or 1
+    total = sum(one.bytes for one in files.overlap + files.inside)
+    size = min(BATCH_BYTES, total // (2 * workers) + 1)
+    batches = [(True, one) for one in _batches(files.overlap, size)]
+    batches += [(False, one) for one in _batches(files.inside, size)]
+    free: Queue[Worker] = Queue()
+    for _ in range(workers):
+        free.put(engine.worker())
+    waiting = iter(batches)
+    done = 0
+    with ThreadPoolExecutor(workers, "reading") as pool, _fetcher(s3, engine.folder) as fetch:
+
+        def take(old: bool, coming: "list[Future[Fetched]]") -> dict[str, Any]:
+            counts = Report.of(mapping)
+            worker = free.get()
+            try:
+                batch = [one.result() for one in coming]
+                worker.take(batch, counts, old=old)
+            finally:
+                free.put(worker)
+            for file, path in batch:
+                if str(path) != file.name:
+                    path.unlink()
+            return counts.as_dict(limit=None)
+
+        def submit(old: bool, batch: list[LogFile]) -> "Future[dict[str, Any]]":
+            return pool.submit(take, old, [fetch(file) for file in batch])
+
+        try:
+            # One batch more than workers, so that the next one's files are on their way meanwhile.
+            running = {submit(*one): one for one in islice(waiting, workers + 1)}
+            while running:
+                for finished in wait(running, return_when=FIRST_COMPLETED).done:
+                    report.add(finished.result())
+                    _, batch = running.pop(finished)
+                    done += sum(file.bytes for file in batch)
+                    progress(done, total)
+                    running |= {submit(*one): one for one in islice(waiting, 1)}
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for worker in list(free.queue):
+                worker.close()
+
+
+def _batches(files: Sequence[LogFile], size: int) -> Iterator[list[LogFile]]:
+    """Yield the files in groups of about `size` bytes."""
+    batch: list[LogFile] = []
+    held = 0
+    for file in files:
+        batch.append(file)
+        held += file.bytes
+        if held >= size:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def _fetcher(s3: "S3Client | None", work: Path) -> "Iterator[Callable[[LogFile], Future[Fetched]]]":
+    """Yield what promises a local copy of a file: the file itself, or a download."""
+    folder = work / "fetched"
+    folder.mkdir()
+    numbers = count()
+    with ThreadPoolExecutor(8) as pool:
+
+        def fetch(file: LogFile) -> Fetched:
+            if s3 is None:
+                return file, Path(file.name)
+            path = folder / str(next(numbers))
+            bucket, key = logs.split_uri(file.name)
+            with read_errors(file.name):
+                s3.download_file(bucket, key, str(path))
+            return file, path
+
+        yield lambda file: pool.submit(fetch, file)
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _engine_errors(out: str) -> Iterator[None]:
+    """Turn what DuckDB may say for want of memory, disk or sense of a setting into our errors."""
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except duckdb.OutOfMemoryException as error:
+        problem = f"needs more memory or disk: {_first_line(error)}"
+        raise OutputError(out, problem, "Raise --memory, or free disk space") from error
+    except duckdb.Error as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            # It broke into the start of a thread, which the pool then doesn't wait for, and DuckDB refuses to close.
+            raise KeyboardInterrupt from error
+        raise OutputError(out, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
+    except RuntimeError as error:
+        if "interrupted" not in str(error):  # DuckDB's way to say Ctrl-C in the main thread
+            raise
+        raise KeyboardInterrupt from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+_COMPARE = "Compare its events with the event mapping: try `personalize-segment explain`"

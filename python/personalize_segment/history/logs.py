@@ -1,0 +1,212 @@
+"""Segment's logs: which files a tree holds, which of them a window needs, and reading them.
+
+Segment's S3 destination writes `segment-logs/{source id}/{day}/*.gz`, where day is the UTC
+midnight of the day an event was *received*, in milliseconds. A tree is a folder, one file, or
+`s3://bucket/prefix` with the credentials, region and endpoint that boto3 finds.
+"""
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import LogsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DAY_MS = 86_400_000
+ENDINGS = (".gz", ".json", ".ndjson", ".jsonl")
+HEAD_BYTES = 4096
+CHUNK_BYTES = 1 << 16
+#: Where in an output the report stands; written last, so that it says the rest is whole.
+REPORT_NAME = "report.json"
+BINARY = "binary data: nothing was read"
+_BLANK = b" \t\r"
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file of a tree: its path or S3 URI, size in bytes, and the day its folder names.
+
+    `inner` is its path below the tree; a name that starts with . or _ there hides it.
+    """
+
+    name: str
+    bytes: int
+    day: date | None
+    inner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Received days: `since` (first, None: from the beginning) up to and without `until`.
+
+    The `overlap` days before `since` are read too, only to recognise events that an earlier
+    export already holds: Segment may deliver an event again about a day later (rule 9).
+    """
+
+    since: date | None = None
+    until: date | None = None
+    overlap: int = 1
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a first or a last day at all."""
+        return self.since is not None or self.until is not None
+
+    def place(self, day: date) -> Literal["in", "overlap", "out"]:
+        """Return what becomes of the files of one day."""
+        if self.until is not None and day >= self.until:
+            return "out"
+        if self.since is None or day >= self.since:
+            return "in"
+        return "overlap" if day >= self.since - timedelta(days=self.overlap) else "out"
+
+
+@dataclass(slots=True)
+class Tree:
+    """The files of a tree by what an export does with them, in the order of their names."""
+
+    inside: list[LogFile] = field(default_factory=list)
+    overlap: list[LogFile] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def day_of(name: str) -> date | None:
+    """Return the received day that a file's folder names, or None."""
+    for part in reversed(PurePosixPath(name).parts[:-1]):
+        if part.isascii() and part.isdigit() and len(part) <= 14 and int(part) % DAY_MS == 0 and int(part) > 0:
+            return datetime.fromtimestamp(int(part) / 1000, UTC).date()
+    return None
+
+
+def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
+    """Return the files that `window` needs; nothing is opened.
+
+    Raises LogsError when there is no log file, or one that the window can't place.
+    """
+    tree = Tree()
+    for file in sorted(files, key=lambda one: one.name):
+        name = PurePosixPath(file.name).name
+        if name == "dummy-object.txt":
+            continue  # Segment's own test of its write permission
+        if any(part.startswith((".", "_")) for part in PurePosixPath(file.inner or name).parts):
+            tree.skipped.append((file.name, "not a log: its name or a folder's starts with . or _"))
+        elif name == REPORT_NAME:
+            tree.skipped.append((file.name, "not a log: the report of an export"))
+        elif not name.endswith(ENDINGS):
+            tree.skipped.append((file.name, f"not a log: its name ends with none of {', '.join(ENDINGS)}"))
+        elif not file.bytes:
+            tree.skipped.append((file.name, "empty file"))
+        elif not window.bounded:
+            tree.inside.append(file)
+        elif file.day is None:
+            raise LogsError(
+                file.name,
+                "lies in no folder of a received day, so --since and --until can't place it",
+                "Point to a tree with Segment's layout, …/{source id}/{midnight in ms}/*.gz, or leave the window out",
+            )
+        else:
+            place = window.place(file.day)
+            if place != "out":
+                (tree.inside if place == "in" else tree.overlap).append(file)
+    if not tree.inside:
+        held = f"{len(files)} files, none of them a log in the window" if files else "no file"
+        raise LogsError(
+            root, f"holds {held}", f"Point to a folder of {', '.join(ENDINGS)} files, such as segment-logs/"
+        )
+    return tree
+
+
+def list_folder(root: Path) -> list[LogFile]:
+    """Return the files below a folder, or the one file that `root` is."""
+    if root.is_file():
+        return [LogFile(str(root), root.stat().st_size, day_of(str(root.absolute())), root.name)]
+    if not root.is_dir():
+        raise LogsError(str(root), "no such file or folder", "Check the path")
+
+    def fail(error: OSError) -> None:
+        raise LogsError(str(error.filename), error.strerror or str(error), "Give this user the right to read it")
+
+    found = []
+    for folder, _, names in os.walk(root, onerror=fail, followlinks=True):
+        for name in names:
+            path = Path(folder, name)
+            inner = path.relative_to(root).as_posix()
+            found.append(LogFile(str(path), path.stat().st_size, day_of(str(path.absolute())), inner))
+    return found
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return bucket and key prefix of an S3 URI."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def list_bucket(s3: "S3Client", uri: str) -> list[LogFile]:
+    """Return the objects below `uri`, which is a prefix that ends in / or one object's key."""
+    bucket, key = split_uri(uri)
+    prefix = key if not key or key.endswith("/") or key.endswith(ENDINGS) else key + "/"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [
+        LogFile(f"s3://{bucket}/{one['Key']}", one["Size"], day_of(one["Key"]), one["Key"].removeprefix(prefix))
+        for page in pages
+        for one in page.get("Contents", [])
+        if not one["Key"].endswith("/")
+    ]
+
+
+def compression(head: bytes) -> Literal["gzip", "none"] | None:
+    """Return what the first bytes of a file say, whatever its name is; None: not a log at all."""
+    if head[:2] == b"\x1f\x8b":
+        return "gzip"
+    return None if b"\0" in head else "none"
+
+
+def unzip(chunks: Iterable[bytes], damage: list[str], zlib: Any = zlib) -> Iterator[bytes]:
+    """Yield what gzip members hold, up to the end or the first damage, which is told in `damage`.
+
+    `zlib` may be another module that does the same faster.
+    """
+    member = zlib.decompressobj(31)
+    fresh = True
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if member.eof:
+                member = zlib.decompressobj(31)
+            before, fresh = member.copy(), False
+            try:
+                yield member.decompress(rest)
+            except zlib.error as error:
+                yield _before_damage(before, rest, zlib.error)
+                damage.append(f"damaged gzip ({error}): what stands before the damage was kept")
+                return
+            rest = member.unused_data
+    if not member.eof and not fresh:
+        damage.append("gzip ends too early: what stands before the end was kept")
+
+
+def _before_damage(member: "zlib._Decompress", chunk: bytes, error: type[Exception]) -> bytes:
+    """Return what zlib withholds of a chunk when an error stands further on in it."""
+    kept = b""
+    with suppress(error):
+        for position in range(len(chunk)):
+            kept += member.decompress(chunk[position : position + 1])
+    return kept
+
+
+def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a file read in blocks, without their line feeds and without blank ones."""
+    tail = b""
+    for block in blocks:
+        whole = (tail + block).split(b"\n")
+        tail = whole.pop()
+        yield from (line for line in whole if line.strip(_BLANK))
+    if tail.strip(_BLANK):
+        yield tail

@@ -1,0 +1,1 @@
+"""The Lambda functions: events as they happen, recorded and answered."""

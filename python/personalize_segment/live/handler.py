@@ -1,0 +1,185 @@
+"""The Lambda functions: `segment_event`, which Segment invokes, and `profile_batch`, which SQS does.
+
+What they log and count has ids only, never an event's content.
+"""
+
+import json
+import os
+import sys
+import threading
+from functools import cache, partial
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from ..contract.rows import Reason, string
+from ..errors import PersonalizeSegmentError, TransientError
+from . import invocation, record
+from . import profile_batch as profiles
+from .clients import ONCE, RETRIED, Clients
+from .deadline import Deadline, start
+from .event import Live, Outcome
+from .settings import Settings, load
+
+SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "personalize-segment")
+NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "PersonalizeSegment")
+#: Left of Lambda's time when the deadline comes, to answer in.
+RESERVE_SECONDS = 0.2
+
+logger = Logger(service=SERVICE)
+
+
+#: Two first events at once start one function.
+_starting = threading.Lock()
+
+
+@cache
+def _live() -> tuple[Settings, Live]:
+    settings = load(os.environ)
+    clients = Clients(settings, RETRIED)
+    # Whatever will be needed is made while the function starts, when Lambda gives it the most CPU.
+    if settings.tracking_id:
+        _ = clients.events
+    if settings.campaign:
+        _ = clients.runtime
+    if settings.rejected_queue or settings.profile_queue:
+        _ = clients.sqs
+    return settings, Live(settings, clients)
+
+
+@cache
+def _consumer() -> tuple[Settings, Clients, dict[str, profiles.Pace]]:
+    settings = load(os.environ)
+    paces = {dataset: profiles.Pace(settings.profile_rate) for dataset in ("users", "items")}
+    return settings, Clients(settings, ONCE), paces
+
+
+def segment_event(payload: Any, context: Any) -> dict[str, Any]:
+    """Record an event of Segment's, or each in a batch of SQS or Kinesis; answer what became of it.
+
+    `payload` is the event as Segment sends it, or in the `detail` of EventBridge, or in the
+    `Records` of SQS or Kinesis; a batch is answered with `batchItemFailures`. Raises
+    TransientError for what should be sent again.
+    """
+    with _starting:
+        settings, live = _live()
+    several = invocation.records(payload)
+    if several is None:
+        outcome = _take(live, invocation.unwrapped(payload), _deadline(context, settings.budget), context)
+        return {
+            "decision": outcome.decision,
+            "rows": outcome.rows,
+            "reasons": [reason._asdict() for reason in outcome.reasons],
+            "recommendation": outcome.recommendation,
+            "write_back": outcome.write_back,
+        }
+    failed = []
+    for one in several:
+        try:
+            _take(live, invocation.event_in(one), _deadline(context, settings.budget), context)
+        except PersonalizeSegmentError:
+            failed.append(invocation.record_id(one))
+    return invocation.failures(iter(failed))
+
+
+def profile_batch(payload: Any, context: Any) -> dict[str, Any]:
+    """Send the users and items in a batch of SQS to Personalize; answer with what SQS shall deliver again."""
+    with _starting:
+        settings, clients, paces = _consumer()
+    messages = {one["messageId"]: one["body"] for one in payload["Records"]}
+    deadline = _deadline(context, None)
+    arns = {"users": clients.value(settings.users), "items": clients.value(settings.items)}
+    batch = profiles.put(clients.events, arns, messages, paces, deadline)
+    kept = 0
+    for message, profile, reason in batch.rejected:
+        logger.warning("profile rejected", extra={"sqs_message_id": message, "reason": _short(reason)})
+        try:
+            deadline.wait(start(partial(_reject, settings, clients, profile, reason)))
+            kept += 1
+        except (TransientError, TimeoutError):
+            batch.failed.append(message)
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+    for name, number in (("Recorded", len(batch.recorded)), ("Failed", len(batch.failed)), ("Rejected", kept)):
+        metrics.add_metric(f"Profiles{name}", MetricUnit.Count, number)
+    _write(metrics)
+    if batch.failed:
+        logger.warning("profiles will be delivered again", extra={"count": len(batch.failed)})
+    return invocation.failures(iter(batch.failed))
+
+
+def _reject(settings: Settings, clients: Clients, profile: Any, reason: Reason) -> None:
+    if settings.rejected_queue:
+        record.reject(clients.sqs, settings.rejected_queue, [reason], settings.mapping.sha256, profile=profile)
+
+
+def _deadline(context: Any, budget: int | None) -> Deadline:
+    """Return when to have answered: before Lambda stops us, and before Segment stops waiting."""
+    left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    return Deadline(left if budget is None else min(left, budget / 1000))
+
+
+def _take(live: Live, event: Any, deadline: Deadline, context: Any) -> Outcome:
+    message_id = string(event.get("messageId")) if isinstance(event, dict) else None
+    ids = {"message_id": message_id, "aws_request_id": getattr(context, "aws_request_id", None)}
+    try:
+        outcome = live.take(event, deadline)
+    except PersonalizeSegmentError as error:
+        logger.warning("event will be sent again", extra=ids | {"place": error.place, "problem": error.problem})
+        _count("raised", error.place)
+        raise
+    _count(outcome.decision, _short(outcome.reasons[0]) if outcome.reasons else "")
+    if outcome.reasons:
+        why = [[reason.dataset, reason.field, _short(reason)] for reason in outcome.reasons[:10]]
+        logger.warning("event rejected", extra=ids | {"reasons": why})
+    if ":" in outcome.recommendation + outcome.write_back:
+        said = {"recommendation": outcome.recommendation, "write_back": outcome.write_back}
+        logger.warning("recommendations not written back", extra=ids | said)
+    _measure(outcome, ids)
+    return outcome
+
+
+def _short(reason: Reason) -> str:
+    """Return a reason without the message of an API, which may hold values of the event."""
+    return reason.reason.partition(":")[0]
+
+
+def _count(decision: str, reason: str) -> None:
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+    metrics.add_dimension("decision", decision)
+    metrics.add_dimension("reason", reason or "none")
+    # An alarm names every dimension of a metric: these sets leave the reason, then the decision, out.
+    metrics.add_dimensions(service=SERVICE, decision=decision)
+    metrics.add_dimensions(service=SERVICE)
+    metrics.add_metric("Events", MetricUnit.Count, 1)
+    _write(metrics)
+
+
+def _measure(outcome: Outcome, ids: dict[str, str | None]) -> None:
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+    for dataset, number in outcome.rows.items():
+        metrics.add_metric(f"Rows{dataset.capitalize()}", MetricUnit.Count, number)
+    if outcome.unprovisioned:
+        metrics.add_metric("RowsUnprovisioned", MetricUnit.Count, outcome.unprovisioned)
+    for what, said in (("Recommendation", outcome.recommendation), ("WriteBack", outcome.write_back)):
+        if said:
+            name = "".join(word.capitalize() for word in said.partition(":")[0].split())
+            metrics.add_metric(f"{what}{name}", MetricUnit.Count, 1)
+    for step, milliseconds in dict(outcome.milliseconds).items():  # a call that was left behind may still end
+        name = "".join(word.capitalize() for word in step.split("_"))
+        metrics.add_metric(f"{name}Milliseconds", MetricUnit.Milliseconds, round(milliseconds, 1))
+    for name, value in ids.items():
+        if value:
+            metrics.add_metadata(name, value)
+    _write(metrics)
+
+
+def _write(metrics: EphemeralMetrics) -> None:
+    # One write a line: Powertools' own flush lets the lines of several threads run into each other.
+    sys.stdout.write(json.dumps(metrics.serialize_metric_set(), separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # A missing or malformed setting fails the cold start, and says its name there.
+    _consumer() if os.environ.get("_HANDLER", "").endswith(".profile_batch") else _live()

@@ -1,0 +1,155 @@
+"""Rows -> requests for Personalize's PutEvents, PutUsers and PutItems, inside every limit.
+
+Limits are those of the service's model (botocore, `personalize-events` of 2018-03-22), which
+botocore itself does not check. What can't fit is a reason, never an exception.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from ..contract.mapping import Dataset
+from ..contract.rows import Reason, Row, Value, string, text
+
+Request = dict[str, Any]
+
+#: Records of one call.
+MAX_RECORDS = 10
+MAX_EVENT_ID = 256
+MAX_RECOMMENDATION_ID = 40
+#: Characters of the JSON text in `properties`, by dataset.
+MAX_PROPERTIES = {"interactions": 1024, "users": 24_000, "items": 32_000}
+
+NO_SESSION = "neither an anonymousId nor a userId to name the session"
+TOO_LONG = {
+    "messageId": f"with the element's index longer than {MAX_EVENT_ID} characters",
+    "RECOMMENDATION_ID": f"longer than {MAX_RECOMMENDATION_ID} characters",
+} | {name: f"the JSON of its own columns is longer than {most} characters" for name, most in MAX_PROPERTIES.items()}
+NOT_ASCII = "not printable ASCII, or blank"
+NO_DATE = "before the year 1 or after 9999"
+#: Epoch seconds that are a date in UTC; an offset can lead out of it.
+_DATES = range(-62_135_596_800, 253_402_300_800)
+_ATTRIBUTION = re.compile(r"[\x20-\x7E]*[\x21-\x7E][\x20-\x7E]*")
+
+#: Columns of interactions with a member of their own in PutEvents; all others are properties.
+_MEMBERS = {
+    "ITEM_ID": "itemId",
+    "EVENT_TYPE": "eventType",
+    "EVENT_VALUE": "eventValue",
+    "IMPRESSION": "impression",
+    "RECOMMENDATION_ID": "recommendationId",
+}
+#: The operation and the names that PutUsers and PutItems give the same things.
+OPERATIONS = {"users": ("put_users", "users", "userId"), "items": ("put_items", "items", "itemId")}
+
+
+class Profile(NamedTuple):
+    """A user or an item as PutUsers or PutItems wants it, and what orders it among its like (rule 9).
+
+    `order` is seconds, the fraction's digits and the texts of the columns: the greatest is the latest.
+    """
+
+    dataset: str
+    id: str
+    properties: str
+    order: tuple[int, str, tuple[str, ...]]
+
+
+def put_events(tracking_id: str, event: dict[str, Any], rows: Iterable[Row]) -> tuple[list[Request], list[Reason]]:
+    """Return the PutEvents requests for an event's interactions: one user and session each, ten at most.
+
+    The session is the event's `anonymousId`, which stays the same over a login, so that
+    Personalize joins what came before; without one it is the `userId`. An interaction
+    without a user is an anonymous visitor's. `eventId` follows rule 10.
+    """
+    session = string(event.get("anonymousId")) or string(event.get("userId"))
+    groups: dict[str | None, list[Request]] = {}
+    reasons: list[Reason] = []
+    for row in rows:
+        columns = _columns(row)
+        user = columns.pop("USER_ID")
+        record = _record(row, columns)
+        if isinstance(record, Reason):
+            reasons.append(record)
+        elif session is None and user is None:
+            reasons.append(Reason("interactions", "sessionId", NO_SESSION))
+        else:
+            groups.setdefault(user, []).append(record)
+    requests = []
+    for user, records in groups.items():
+        who = {"trackingId": tracking_id, "sessionId": session or user} | ({} if user is None else {"userId": user})
+        requests += [who | {"eventList": some} for some in batches(records)]
+    return requests, reasons
+
+
+def _record(row: Row, columns: dict[str, Any]) -> Request | Reason:
+    seconds = columns.pop("TIMESTAMP")
+    event_id = row.message_id if row.element is None else f"{row.message_id}-{row.element}"
+    if event_id is None or len(event_id) > MAX_EVENT_ID:
+        return Reason("interactions", "messageId", TOO_LONG["messageId"])
+    if seconds not in _DATES:
+        return Reason("interactions", "TIMESTAMP", NO_DATE)
+    record: Request = {"eventId": event_id, "sentAt": datetime.fromtimestamp(seconds, UTC)}
+    for column, member in _MEMBERS.items():
+        if (value := columns.pop(column, None)) is not None:
+            record[member] = value
+    if len(record.get("recommendationId", "")) > MAX_RECOMMENDATION_ID:
+        return Reason("interactions", "RECOMMENDATION_ID", TOO_LONG["RECOMMENDATION_ID"])
+    if (source := columns.pop("EVENT_ATTRIBUTION_SOURCE", None)) is not None:
+        if not _ATTRIBUTION.fullmatch(source):
+            return Reason("interactions", "EVENT_ATTRIBUTION_SOURCE", NOT_ASCII)
+        record["metricAttribution"] = {"eventAttributionSource": source}
+    properties = _properties(columns)
+    if len(properties) > MAX_PROPERTIES["interactions"]:
+        return Reason("interactions", "properties", TOO_LONG["interactions"])
+    return record | ({"properties": properties} if columns else {})
+
+
+def profile(row: Row) -> Profile | Reason:
+    """Return a row of users or items as their API wants it, or the reason why it can't."""
+    columns = _columns(row)
+    key = columns.pop(row.dataset.key)
+    properties = _properties(columns)
+    if len(properties) > MAX_PROPERTIES[row.dataset.name]:
+        return Reason(row.dataset.name, "properties", TOO_LONG[row.dataset.name])
+    seconds, fraction = row.instant or (-(2**62), "")
+    return Profile(row.dataset.name, key, properties, (seconds, fraction, tuple(map(text, row.values))))
+
+
+def put_profiles(dataset: str, arn: str, profiles: Iterable[Profile]) -> list[Request]:
+    """Return the PutUsers or PutItems requests for profiles of one dataset: the latest of each id, ten a call."""
+    latest: dict[str, Profile] = {}
+    for one in profiles:
+        latest[one.id] = max(latest.get(one.id, one), one, key=lambda profile: profile.order)
+    _, several, key = OPERATIONS[dataset]
+    records = [{key: one.id, "properties": one.properties} for one in latest.values()]
+    return [{"datasetArn": arn, several: some} for some in batches(records)]
+
+
+def batches(records: list[Any]) -> Iterator[list[Any]]:
+    """Yield `records` ten at a time."""
+    for start in range(0, len(records), MAX_RECORDS):
+        yield records[start : start + MAX_RECORDS]
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    columns = zip(row.dataset.columns, row.values, strict=True)
+    # An interaction's user may be absent; any other null is a column that is left out.
+    return {column.name: value for column, value in columns if value is not None or _is_user(row.dataset, column.name)}
+
+
+def _is_user(dataset: Dataset, name: str) -> bool:
+    return dataset.name == "interactions" and name == "USER_ID"
+
+
+def _properties(columns: dict[str, Value]) -> str:
+    properties = {camel_case(name): value for name, value in columns.items()}
+    return json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
+
+
+def camel_case(column: str) -> str:
+    """Return a column's name as the APIs want it: EVENT_TYPE is eventType."""
+    first, *others = (word for word in column.lower().split("_") if word)
+    return first + "".join(word.capitalize() for word in others)

@@ -1,0 +1,83 @@
+"""Values that stand in SSM parameters and Secrets Manager, kept for a while.
+
+So that provisioning needs no second deploy: a parameter that doesn't exist yet is None, and is
+found some seconds after it was made.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
+from aws_lambda_powertools.utilities.parameters.base import BaseProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
+
+from ..errors import SettingsError, TransientError
+from .settings import Reference, Value
+
+#: How long a value that wasn't there, or couldn't be read again, is not asked for.
+PAUSE_SECONDS = 15
+_NOT_THERE = ("ParameterNotFound", "ResourceNotFoundException")
+
+
+class References:
+    """Reads values and keeps them for `refresh` seconds; a value that can't be read again stays.
+
+    `client` gives boto3's client of a service.
+    """
+
+    def __init__(self, client: Callable[[str], Any], refresh: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._refresh = refresh
+        self._clock = clock
+        self._providers: dict[str, BaseProvider] = {}
+        self._last: dict[Reference, str | None] = {}
+        self._pause_until: dict[Reference, float] = {}
+
+    def value(self, value: Value) -> str | None:
+        """Return a setting's value; None if there is none, or none yet.
+
+        Raises TransientError if it was never read and can't be now, SettingsError if it is no text.
+        """
+        if not isinstance(value, Reference):
+            return value
+        if self._clock() < self._pause_until.get(value, 0):
+            return self._last[value]
+        try:
+            self._last[value] = self._read(value)
+        except GetParameterError as error:
+            cause = error.__context__
+            code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+            if code in _NOT_THERE:
+                self._last[value] = None
+            elif value not in self._last:
+                raise TransientError(
+                    f"{value.service}:{value.name}", f"can't be read ({code})", "Check that it may be read"
+                ) from error
+            self._pause_until[value] = self._clock() + PAUSE_SECONDS
+        return self._last[value]
+
+    def _read(self, reference: Reference) -> str | None:
+        provider = self._provider(reference.service)
+        more: dict[str, Any] = {"decrypt": True} if reference.service == "ssm" else {}
+        found = provider.get(reference.name, max_age=self._refresh, **more)
+        place = f"{reference.service}:{reference.name}"
+        if reference.key is not None:
+            try:
+                found = json.loads(str(found))[reference.key]
+            except (ValueError, LookupError, TypeError):
+                remedy = f'Store JSON such as {{"{reference.key}": "…"}}'
+                raise SettingsError(place, f"has no key {reference.key}", remedy) from None
+        if not isinstance(found, str) or not found.strip():
+            raise SettingsError(place, "is no text", "Store the value as a string")
+        return found.strip()
+
+    def _provider(self, service: str) -> BaseProvider:
+        # Two threads may each make one; the one that stays is as good as the other.
+        if service not in self._providers:
+            client = self._client(service)
+            made = SSMProvider(boto3_client=client) if service == "ssm" else SecretsProvider(boto3_client=client)
+            self._providers[service] = made
+        return self._providers[service]

@@ -1,0 +1,274 @@
+"""The settings of the Lambda functions: one table of names, defaults, units and meaning.
+
+They come from environment variables. The names in lower case are those of Segment's
+documentation and their like.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from ..contract.mapping import EventMapping, Path, decode, path
+from ..errors import MappingError, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a value stands that is not in the environment: an SSM parameter or a secret, and in it a JSON key."""
+
+    service: str
+    name: str
+    key: str | None
+
+
+#: A value, where it stands, or None: not set.
+Value = str | Reference | None
+
+_REFERENCE = re.compile(r"(ssm|secretsmanager):([^#\s]+)(?:#(\S+))?")
+_ARN = re.compile(r"arn:[a-z\d-]+:personalize:([a-z\d-]*):\d*:(\S+)")
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+def _text(text: str) -> Value:
+    found = _REFERENCE.fullmatch(text)
+    if found:
+        return Reference(found[1], found[2], found[3])
+    if text.startswith(("ssm:", "secretsmanager:")) or re.search(r"\s", text):
+        raise ValueError("is neither a value nor a reference", "Write it plain, as ssm:/name or as secretsmanager:name")
+    return text
+
+
+def arn(text: str, *kinds: str) -> str:
+    """Return `text` if it is the ARN of one of these `kinds` of Personalize resources; else raise ValueError."""
+    found = _ARN.fullmatch(text)
+    kind, _, name = found[2].partition("/") if found else ("", "", "")
+    if kind not in kinds or not name:
+        raise ValueError(f"is no ARN of a {' or a '.join(kinds)}", "Copy it from `personalize-segment status`")
+    return text
+
+
+def _arn(*kinds: str) -> Callable[[str], Value]:
+    def read(text: str) -> Value:
+        value = _text(text)
+        return arn(value, *kinds) if isinstance(value, str) else value
+
+    return read
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
+            raise ValueError(f"is no whole number from {low} to {high}", "Write digits only")
+        return int(text)
+
+    return read
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("is neither true nor false", "Write true or false")
+    return text == "true"
+
+
+def _one_of(*texts: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in texts:
+            raise ValueError("is unknown", f"Write one of {', '.join(texts)}")
+        return text
+
+    return read
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = (
+            parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"[\s?#]", text)
+        )
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("is no address", "Write it with https:// in front")
+    return text.rstrip("/")
+
+
+def _region(text: str) -> str:
+    if not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", text):
+        raise ValueError("is no region", "Write it as eu-west-1")
+    return text
+
+
+def _events(text: str) -> tuple[str, ...] | None:
+    """Return the names; None is every event."""
+    if text == "*":
+        return None
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("is no list of names", 'Write a JSON array such as ["Order Completed"], or *')
+    return tuple(names)
+
+
+def _paths(text: str) -> tuple[tuple[str, Path], ...]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or not all(_NAME.fullmatch(name) for name in document):
+        raise ValueError("is no object of names and paths", 'Write JSON such as {"CATEGORY": "properties.category"}')
+    try:
+        return tuple((name, path(value, name)) for name, value in document.items())
+    except MappingError as error:
+        raise ValueError(f"at {error.place}: {error.problem}", error.remedy) from None
+
+
+def _mapping(text: str) -> EventMapping:
+    try:
+        return decode(text)
+    except MappingError as error:
+        raise ValueError(f"at {error.place}: {error.problem}", error.remedy) from None
+
+
+def _setting(name: str, read: Callable[[str], Any], default: str, unit: str, meaning: str) -> Any:
+    return field(metadata={"name": name, "read": read, "default": default, "unit": unit, "meaning": meaning})
+
+
+def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: read(text) if text else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Settings:
+    """What the functions were told; a field's metadata is its line in the table.
+
+    There is no repr, because one field may be a key.
+    """
+
+    tracking_id: Value = _setting(
+        "personalize_tracking_id", _optional(_text), "", "id or reference",
+        "Event tracker that interactions are recorded with. Empty: none are.",
+    )  # fmt: skip
+    campaign: Value = _setting(
+        "personalize_campaign_arn", _optional(_arn("campaign", "recommender")), "", "ARN or reference",
+        "Campaign or recommender that is asked. Empty: nothing is recommended.",
+    )  # fmt: skip
+    write_key: Value = _setting(
+        "connections_source_api_key", _optional(_text), "", "write key or reference",
+        "Segment source that recommendations are written to. Empty: nothing is written back.",
+    )  # fmt: skip
+    mapping: EventMapping = _setting(
+        "event_mapping", _mapping, "", "JSON",
+        "The event mapping, or gzip: and its gzip in base64. Empty: the one that ships with the package.",
+    )  # fmt: skip
+    region: str | None = _setting(
+        "personalize_region", _optional(_region), "", "region",
+        "Where Personalize is. Empty: the function's own region.",
+    )  # fmt: skip
+    users: Value = _setting(
+        "personalize_users_dataset_arn", _optional(_arn("dataset")), "", "ARN or reference",
+        "Users dataset. Empty: no users are recorded.",
+    )  # fmt: skip
+    items: Value = _setting(
+        "personalize_items_dataset_arn", _optional(_arn("dataset")), "", "ARN or reference",
+        "Items dataset. Empty: no items are recorded.",
+    )  # fmt: skip
+    profile_queue: str | None = _setting(
+        "profile_queue_url", _optional(_url), "", "URL",
+        "SQS queue for users and items, which profile_batch empties. Empty: each event calls PutUsers and PutItems.",
+    )  # fmt: skip
+    rejected_queue: str | None = _setting(
+        "rejected_queue_url", _optional(_url), "", "URL",
+        "SQS queue for events that were refused, with the reason. Empty: they are only counted.",
+    )  # fmt: skip
+    keep_unmapped: bool = _setting(
+        "keep_unmapped", _boolean, "true", "true or false",
+        "Whether events without a rule go to that queue too.",
+    )  # fmt: skip
+    results: int = _setting(
+        "recommendation_count", _integer(1, 500), "25", "items",
+        "How many items are recommended.",
+    )  # fmt: skip
+    filter: Value = _setting(
+        "recommendation_filter_arn", _optional(_arn("filter")), "", "ARN or reference",
+        "Filter for recommendations. Empty: none.",
+    )  # fmt: skip
+    filter_values: tuple[tuple[str, Path], ...] = _setting(
+        "recommendation_filter_values", _paths, "{}", "JSON",
+        "The filter's parameters, and the path in the event that each is taken from.",
+    )  # fmt: skip
+    context: tuple[tuple[str, Path], ...] = _setting(
+        "recommendation_context", _paths, "{}", "JSON",
+        "Context of the recommendation, and the path in the event that each is taken from.",
+    )  # fmt: skip
+    triggers: tuple[str, ...] | None = _setting(
+        "write_back_events", _events, "*", "JSON array or *",
+        "Names of the events after which recommendations are written back. *: every event that was recorded.",
+    )  # fmt: skip
+    interval: int = _setting(
+        "write_back_interval_seconds", _integer(0, 604_800), "60", "seconds",
+        "The least time between two write-backs for one user.",
+    )  # fmt: skip
+    trait: str = _setting(
+        "write_back_trait", str, "recommendations", "name",
+        "The trait that holds them.",
+    )  # fmt: skip
+    shape: str = _setting(
+        "write_back_shape", _one_of("ids", "object"), "ids", "ids or object",
+        "ids: an array of item ids. object: items, recommendation_id and generated_at.",
+    )  # fmt: skip
+    host: str = _setting(
+        "segment_host", _url, "https://api.segment.io", "URL",
+        "Segment's HTTP API. A workspace in the EU: https://events.eu1.segmentapis.com.",
+    )  # fmt: skip
+    budget: int = _setting(
+        "time_budget_milliseconds", _integer(100, 900_000), "4500", "milliseconds",
+        "The longest an event may take. Segment waits for five seconds.",
+    )  # fmt: skip
+    profile_rate: int = _setting(
+        "profile_calls_per_second", _integer(1, 1000), "10", "calls a second",
+        "The most PutUsers calls, and the most PutItems calls, that one profile_batch makes.",
+    )  # fmt: skip
+    refresh: int = _setting(
+        "reference_refresh_seconds", _integer(1, 86_400), "300", "seconds",
+        "How long values of SSM and Secrets Manager are kept.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A setting's line in the table."""
+
+    name: str
+    default: str
+    unit: str
+    meaning: str
+
+
+def table() -> list[Line]:
+    """Return all settings in the order of the documentation."""
+    metadata = (one.metadata for one in fields(Settings))
+    return [Line(one["name"], one["default"], one["unit"], one["meaning"]) for one in metadata]
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Return the settings in `environment`; raise SettingsError, which names the first that is malformed."""
+    values: dict[str, Any] = {}
+    for one in fields(Settings):
+        name, text = one.metadata["name"], environment.get(one.metadata["name"], "").strip()
+        try:
+            values[one.name] = one.metadata["read"](text or one.metadata["default"])
+        except ValueError as error:
+            _refuse(name, *error.args)
+    settings = Settings(**values)
+    if settings.filter_values and settings.filter is None:
+        _refuse("recommendation_filter_arn", "is missing, but there are values for it", "Write the filter's ARN")
+    return settings
+
+
+def _refuse(name: str, problem: str, remedy: str) -> NoReturn:
+    raise SettingsError(name, problem, remedy)

@@ -1,0 +1,124 @@
+"""Recommendations -> Segment, as a trait of the user: when to, and how.
+
+The identify opts out of this destination, and its messageId marks it as ours (rule 1 of
+docs/contract.md), so that it comes back neither as an event nor as a user without traits. The
+id follows from the event that led to it, so that a retry repeats it.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import requests
+from segment.analytics.client import Client
+from segment.analytics.request import APIError
+
+from ..contract.rows import WRITE_BACK_ID, string
+from ..errors import WriteBackError
+from .deadline import Deadline
+from .recommend import Recommendation
+
+#: Users whose last write-back this process remembers.
+MAX_REMEMBERED = 10_000
+#: Bytes of an event that Segment takes, less what stands around the traits.
+MAX_TRAITS_BYTES = 32 * 1024 - 4096
+CONNECT_AND_READ_SECONDS = (1, 2)
+ATTEMPTS = 2
+
+#: Names of this destination in Segment's `integrations`.
+OPT_OUT = {"Amazon Personalize": False, "Personalize": False}
+
+
+class Identity(NamedTuple):
+    """Whose trait it is: the `userId`, or the `anonymousId` of a visitor without one."""
+
+    user_id: str | None
+    anonymous_id: str | None
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> "Identity | None":
+        """Return the identity in an event, if it has one."""
+        user = string(event.get("userId"))
+        anonymous = string(event.get("anonymousId"))
+        return None if user is None and anonymous is None else cls(user, None if user else anonymous)
+
+
+class Memory:
+    """The last write-back of each user, as far as this process knows. Threads may share it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last: OrderedDict[Identity, tuple[float, list[str]]] = OrderedDict()
+
+    def too_soon(self, who: Identity, interval: int) -> bool:
+        """Whether the last write-back is less than `interval` seconds ago."""
+        with self._lock:
+            last = self._last.get(who)
+        return last is not None and self._clock() - last[0] < interval
+
+    def unchanged(self, who: Identity, items: list[str]) -> bool:
+        """Whether these are the items of the last write-back."""
+        with self._lock:
+            last = self._last.get(who)
+        return last is not None and last[1] == items
+
+    def remember(self, who: Identity, items: list[str]) -> None:
+        """Note a write-back that arrived."""
+        with self._lock:
+            self._last[who] = (self._clock(), items)
+            self._last.move_to_end(who)
+            while len(self._last) > MAX_REMEMBERED:
+                self._last.popitem(last=False)
+
+
+def traits(recommendation: Recommendation, trait: str, shape: str) -> dict[str, Any]:
+    """Return the traits of the identify, with as many of the best items as fit into Segment's 32 KB."""
+    items = recommendation.items
+    while True:
+        value: Any = items
+        if shape == "object":
+            value = {
+                "items": items,
+                "recommendation_id": recommendation.id,
+                "generated_at": recommendation.at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            }
+        made = {trait: value}
+        if not items or len(json.dumps(made).encode()) <= MAX_TRAITS_BYTES:
+            return made
+        items = items[: len(items) * 9 // 10]
+
+
+def write_back(client: Client, who: Identity, what: dict[str, Any], message_id: str, deadline: Deadline) -> None:
+    """Send one identify, a second time if that can help; raise WriteBackError if Segment didn't take it.
+
+    In `sync_mode` the library sends at once and raises what goes wrong; it calls `on_error`
+    and retries, both without a bound that five seconds allow, only for its queue.
+    """
+    marker = WRITE_BACK_ID + hashlib.sha256(f"{message_id}\n{who}".encode()).hexdigest()[:32]
+    for attempt in range(ATTEMPTS):
+        try:
+            client.identify(
+                user_id=who.user_id,
+                anonymous_id=who.anonymous_id,
+                traits=what,
+                integrations=dict(OPT_OUT),
+                message_id=marker,
+            )
+            return
+        except APIError as error:
+            code = f"HTTP {error.status}"
+            again = error.status == 429 or error.status >= 500
+        except requests.RequestException as error:
+            code, again = type(error).__name__, True
+        if not again or attempt == ATTEMPTS - 1 or not deadline.left():
+            raise WriteBackError(client.host, code, "Check segment_host and the write key")
+
+
+def segment(write_key: str, host: str) -> Client:
+    """Return a client that sends in the calling thread, within seconds, and raises what goes wrong."""
+    return Client(write_key, host=host, sync_mode=True, timeout=CONNECT_AND_READ_SECONDS)

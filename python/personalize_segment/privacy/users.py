@@ -1,0 +1,71 @@
+"""Who is to be forgotten: ids from a file, or from a deletion that Segment's webhooks forward."""
+
+import csv
+import hashlib
+import hmac
+
+from ..contract.rows import load, string
+from ..contract.suppression import COLUMN
+from ..errors import ForgetError
+
+
+def listed(data: bytes, place: str) -> frozenset[str]:
+    """Return the ids in a file: one a line, or the column USER_ID of a CSV whose header has it.
+
+    In a plain file a line is the id as it is, spaces and quotes included; blank lines don't count.
+    Raises ForgetError, which names a line and never an id, if one is outside rule 3 or there is none.
+    """
+    try:
+        lines = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+    except UnicodeDecodeError:
+        raise ForgetError(place, "is not UTF-8 text", "Save it as UTF-8") from None
+    header = next(csv.reader(lines[:1]), [])
+    users = set()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or (number == 1 and COLUMN in header):
+            continue
+        text = line
+        if COLUMN in header:
+            values = _values(line)
+            text = values[header.index(COLUMN)] if len(values) == len(header) else ""
+        if string(text) is None:
+            raise ForgetError(f"{place}:{number}", "is no user id by rule 3 of docs/contract.md", _MEND)
+        users.add(text)
+    if not users:
+        raise ForgetError(place, "holds no user id", f"Write one a line, or a CSV with the column {COLUMN}")
+    return frozenset(users)
+
+
+def _values(line: str) -> list[str]:
+    # One line at a time: an open quote must not swallow the users after it.
+    try:
+        return next(csv.reader([line], strict=True))
+    except csv.Error:
+        return []
+
+
+def forwarded(body: bytes, signature: str, secret: str, place: str) -> frozenset[str]:
+    """Return the user in the body of a deletion that Segment's webhook destination sent.
+
+    `signature` is its header X-Signature: HMAC-SHA1 of the body with the shared secret, in hex. Source:
+    "Webhooks Destination", sections "Delete" and "Authentication". Raises ForgetError for anything else,
+    and reads nothing of a body whose signature is wrong.
+    """
+    if not secret:
+        raise ForgetError(place, "can't be verified with an empty secret", "Set the shared secret of the webhook")
+    right = hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
+    if not hmac.compare_digest(right.encode(), signature.strip().lower().encode("utf-8", "replace")):
+        raise ForgetError(place, "has another signature", "Pass the body byte by byte, its X-Signature and the secret")
+    try:
+        message = load(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        message = None
+    if not isinstance(message, dict) or message.get("type") != "delete":
+        raise ForgetError(place, "is no deletion", 'Pass only messages with "type": "delete"')
+    user = string(message.get("userId"))
+    if user is None:
+        raise ForgetError(place, "names no userId", "Segment deletes by userId; look at the message in Segment")
+    return frozenset({user})
+
+
+_MEND = "Mend the line; ids have 1 to 256 printable characters"

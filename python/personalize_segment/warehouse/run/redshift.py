@@ -1,0 +1,180 @@
+"""Runs statements through the Redshift Data API, on a serverless workgroup or a cluster.
+
+Source: botocore's model of `redshift-data`, and the Data API's pages in the Redshift management guide.
+"""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ...errors import UnloadError
+from .. import Statement
+from .failures import REDSHIFT, TOO_LONG, one_line, remedy
+from .runner import Look, Value
+
+#: A statement's bytes: more than this the Data API refuses; an SQL client may send 16 MB.
+MAX_STATEMENT_BYTES = 100 << 10
+
+#: The rows of the session's last UNLOAD; documented for both kinds of warehouse, and for every user.
+_ROWS = "SELECT pg_last_unload_count()"
+_CANCELS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Redshift:
+    """A database: `target` holds Database and WorkgroupName, or ClusterIdentifier with DbUser or SecretArn.
+
+    `client` is boto3's `redshift-data`. Two runs with one `client_token` and the same statements are
+    one: the second waits for the queries of the first. Without one, only the retries of a call are.
+    """
+
+    client: Any
+    target: dict[str, str]
+    client_token: str
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def place(self) -> str:
+        """Name the workgroup or the cluster, and the database."""
+        where = self.target.get("WorkgroupName") or self.target.get("ClusterIdentifier")
+        return f"Redshift {where}/{self.target['Database']}"
+
+    def check(self, statement: Statement) -> None:
+        """Raise UnloadError if the Data API would not take so long a statement."""
+        size = len(statement.sql.encode())
+        if size > MAX_STATEMENT_BYTES:
+            problem = f"the {statement.kind} statement has {size:,} bytes, larger than 100 KB, the Data API's limit"
+            how = "Leave the counts out with --no-counts" if statement.kind == "counts" else TOO_LONG
+            raise UnloadError(f"{statement.dataset} in {self.place}", problem, how)
+
+    def prepare(self, setup: Sequence[str]) -> None:
+        """Leave the set-up to each batch, which is a session."""
+
+    def submit(self, setup: Sequence[str], statement: Statement) -> str:
+        """Start one batch, which is one session: its count of rows is that of its own UNLOAD."""
+        sqls = [*setup, statement.sql, *([_ROWS] if statement.kind == "unload" else [])]
+        token = "\n".join([self.client_token, *self.target.values(), *sqls])
+        with self._told(statement.dataset):
+            answer = self.client.batch_execute_statement(
+                **self.target,
+                Sqls=sqls,
+                StatementName=f"personalize-segment {statement.kind} {statement.dataset}",
+                ClientToken=hashlib.sha256(token.encode()).hexdigest(),
+            )
+        return str(answer["Id"])
+
+    def look(self, query: str) -> Look:
+        """Return the batch's status; it is over when it is FINISHED, FAILED or ABORTED."""
+        detail = self._describe(query)
+        state = detail["Status"]
+        if state in ("FAILED", "ABORTED"):
+            said = (one.get("Error") for one in (detail, *detail.get("SubStatements", [])))
+            default = "somebody cancelled it" if state == "ABORTED" else "no reason given"
+            return Look(state, True, next(filter(None, said), default))
+        return Look(state, state == "FINISHED")
+
+    def rows_written(self, query: str) -> int:
+        """Return what `pg_last_unload_count` gave in the batch."""
+        ((count,),) = (one.values() for one in self.records(query))
+        return int(count or 0)
+
+    def records(self, query: str) -> list[dict[str, Value]]:
+        """Return the rows of the batch's last statement."""
+        last = self._describe(query)["SubStatements"][-1]["Id"]
+        request, found = {"Id": last}, []
+        while True:
+            with self._told(f"query {last}"):
+                page = self.client.get_statement_result(**request)
+            names = [str(one.get("label") or one["name"]).lower() for one in page["ColumnMetadata"]]
+            found += [dict(zip(names, map(_value, record), strict=True)) for record in page["Records"]]
+            if not page.get("NextToken"):
+                return found
+            request["NextToken"] = page["NextToken"]
+
+    def cancel(self, query: str) -> str:
+        """Cancel the batch; one that is only SUBMITTED can't be, so ask for it again."""
+        state = "is in an unknown state"
+        for again in range(_CANCELS):
+            if again:
+                self.sleep(1.0)
+            try:
+                if self.client.cancel_statement(Id=query)["Status"]:
+                    return "was cancelled"
+            except (ClientError, BotoCoreError) as error:
+                state = f"could not be cancelled: {one_line(str(error))}"
+            try:
+                look = self.look(query)
+            except UnloadError as error:
+                return f"may still be running: {error.problem}"
+            if look.over:
+                return f"is {look.state}"
+            state = f"is still {look.state}: cancel it in the console"
+        return state
+
+    def remedy(self, reason: str) -> str:
+        """Return what to do about a batch that failed."""
+        return remedy(reason, REDSHIFT)
+
+    def _describe(self, query: str) -> dict[str, Any]:
+        with self._told(f"query {query}"):
+            answer: dict[str, Any] = self.client.describe_statement(Id=query)
+        return answer
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (ClientError, BotoCoreError) as error:
+            reason = one_line(str(error))
+            raise UnloadError(f"{what} in {self.place}", reason, _api_remedy(error)) from error
+
+
+def redshift(
+    client: Any,
+    database: str,
+    *,
+    workgroup: str | None = None,
+    cluster: str | None = None,
+    db_user: str | None = None,
+    secret_arn: str | None = None,
+    client_token: str | None = None,
+) -> Redshift:
+    """Return the engine for a workgroup or for a cluster, of which one must be given.
+
+    Without `db_user` and `secret_arn` the database's user follows from the caller's IAM identity.
+    """
+    named = {
+        "WorkgroupName": workgroup,
+        "ClusterIdentifier": cluster,
+        "DbUser": db_user,
+        "SecretArn": secret_arn,
+        "Database": database,
+    }
+    target = {key: value for key, value in named.items() if value}
+    return Redshift(client, target, client_token or str(uuid.uuid4()))
+
+
+def _value(field: dict[str, Any]) -> Value:
+    """Return one value of a record, which the API wraps in its type."""
+    return None if field.get("isNull") else next(iter(field.values()))
+
+
+def _api_remedy(error: ClientError | BotoCoreError) -> str:
+    """Return what to do about a call that the API refused, which is seldom about tables."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    if code == "AccessDeniedException":
+        return (
+            "Allow redshift-data:BatchExecuteStatement, DescribeStatement, GetStatementResult and CancelStatement, and"
+            " redshift-serverless:GetCredentials, redshift:GetClusterCredentials or the secret"
+        )
+    if code in ("ActiveStatementsExceededException", "ActiveSessionsExceededException"):
+        return "Wait until other statements are done and run it again"
+    if code == "ValidationException" and "larger than 100" in str(error):
+        return TOO_LONG
+    return "Check the region, the workgroup or cluster, the database and your credentials"

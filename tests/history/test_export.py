@@ -1,0 +1,527 @@
+"""An export replaces the one before it as a whole or not at all, and says what it could not read."""
+
+import gzip
+import json
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from engines import read_csv, write_log
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.errors import EmptyError, LogsError, OutputError, PersonalizeSegmentError
+from personalize_segment.history.export import export
+from personalize_segment.history.logs import Window
+from personalize_segment.history.publish import staging
+
+MAPPING = parse(default_text())
+WITHOUT_USERS = parse(json.dumps({name: body for name, body in json.loads(default_text()).items() if name != "users"}))
+DATASETS = ("interactions", "users", "items")
+
+Files = dict[str, bytes]
+
+
+def viewed(message: str, user: str = "u", **changes: object) -> bytes:
+    """Return the line of an event that gives an interaction and an item."""
+    event = {"type": "track", "event": "Product Viewed", "messageId": message, "userId": user,
+             "timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": message}}  # fmt: skip
+    return json.dumps(event | changes).encode()
+
+
+def identified(user: str, plan: str) -> bytes:
+    """Return the line of an event that gives a user."""
+    return viewed(plan, user, type="identify", traits={"plan": plan})
+
+
+def contents(folder: Path) -> Files:
+    """Return the bytes of all files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Return a folder with one small log."""
+    write_log(tmp_path / "logs" / "1.gz", [viewed("1"), viewed("2", "v"), identified("u", "pro")])
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Return a folder with an earlier export of other events."""
+    write_log(tmp_path / "earlier" / "1.gz", [viewed("earlier"), identified("earlier", "free")])
+    export(str(tmp_path / "earlier"), str(tmp_path / "out"), MAPPING)
+    return tmp_path / "out"
+
+
+def test_an_export_is_a_folder_a_dataset_and_a_report(shop: Path, tmp_path: Path) -> None:
+    report = export(str(shop), str(tmp_path / "new" / "out"), MAPPING)
+    found = contents(tmp_path / "new" / "out")
+    assert {str(Path(name).parent) for name in found} == {".", *DATASETS}
+    assert [name for name in found if "/" not in name] == ["report.json"]
+    assert json.loads(found["report.json"]) == report.as_dict()
+    for dataset in MAPPING.datasets:
+        parts = read_csv(tmp_path / "new" / "out" / dataset.name)
+        assert all(header == [one.name for one in dataset.columns] for header, _ in parts)
+        assert sum(len(rows) for _, rows in parts) == report.datasets[dataset.name].rows > 0
+    assert not any(data.startswith(b"\xef\xbb\xbf") or b"\r" in data for data in found.values())
+
+
+def test_the_same_logs_give_the_same_bytes(shop: Path, out: Path, tmp_path: Path) -> None:
+    export(str(shop), str(tmp_path / "other"), MAPPING)
+    for _ in range(3):
+        export(str(shop), str(out), MAPPING)
+        assert contents(out) == contents(tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", ["out[1]", "o?t*", "it's here"])
+def test_an_output_s_name_means_nothing(name: str, logs: Path, tmp_path: Path) -> None:
+    export(str(logs), str(tmp_path / name), MAPPING)
+    export(str(logs), str(tmp_path / "plain"), MAPPING)
+    assert contents(tmp_path / name) == contents(tmp_path / "plain")
+
+
+def test_many_rows_are_split_into_parts(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export(str(shop), str(tmp_path / "whole"), MAPPING)
+    monkeypatch.setattr("personalize_segment.history.duckdb.engine.SLICE_ROWS", 999)
+    export(str(shop), str(tmp_path / "split"), MAPPING)
+    whole, split = (read_csv(tmp_path / name / "interactions") for name in ("whole", "split"))
+    assert len(split) > len(whole)
+    assert [row for _, rows in split for row in rows] == [row for _, rows in whole for row in rows]
+    assert contents(tmp_path / "split")["report.json"] == contents(tmp_path / "whole")["report.json"]
+
+
+def test_an_output_among_the_logs_is_not_read_as_a_log(logs: Path) -> None:
+    first = export(str(logs), str(logs / "out"), MAPPING)
+    assert export(str(logs), str(logs / "out"), MAPPING).as_dict()["lines"] == first.as_dict()["lines"]
+
+
+def test_a_mapping_without_users_removes_the_earlier_users(logs: Path, out: Path) -> None:
+    assert (out / "users").exists()
+    export(str(logs), str(out), WITHOUT_USERS)
+    assert {Path(name).parts[0] for name in contents(out)} == {"interactions", "items", "report.json"}
+
+
+def test_a_window_takes_its_days_and_leaves_out_what_the_days_before_hold(tmp_path: Path) -> None:
+    for day, log in {
+        1: [viewed("a"), viewed("old")],
+        2: [viewed("b"), identified("b", "pro")],
+        3: [viewed("c")],
+    }.items():
+        midnight = int(datetime(2024, 3, day, tzinfo=UTC).timestamp() * 1000)
+        # Delivered again a day later, by a sender whose clock has moved.
+        again = [viewed("a", timestamp="2023-01-01T00:00:00Z")] if day > 1 else []
+        write_log(tmp_path / "logs" / "source" / str(midnight) / "x.gz", [*log, *again])
+
+    def ids(*window: Any) -> dict[str, list[str]]:
+        export(str(tmp_path / "logs"), str(tmp_path / "out"), MAPPING, window=Window(*window))
+        columns = {"interactions": 1, "users": 0, "items": 0}
+        found = {name: read_csv(tmp_path / "out" / name) for name in columns}
+        return {name: sorted(row[at] for _, part in found[name] for row in part) for name, at in columns.items()}
+
+    first, second, third = (date(2024, 3, day) for day in (1, 2, 3))
+    assert ids()["interactions"] == ["a", "b", "c", "old"]
+    assert ids(first, second)["interactions"] == ["a", "old"]
+    assert ids(second) == {"interactions": ["b", "c"], "users": ["b"], "items": ["a", "b", "c"]}
+    assert ids(second, None, 0)["interactions"] == ["a", "b", "c"]
+    assert ids(third, None, 1) == {"interactions": ["c"], "users": [], "items": ["a", "c"]}
+
+
+CUT = gzip.compress(b"\n".join(viewed(f"{number:03}") for number in range(500)), mtime=0)
+#: What the log files hold; what is raised, and which file or folder it names.
+UNUSABLE: dict[str, tuple[Files, type[PersonalizeSegmentError], str]] = {
+    "an empty folder": ({}, LogsError, "bad"),
+    "Segment's own test file": ({"dummy-object.txt": b"test"}, LogsError, "bad"),
+    "files of other kinds": ({"a.csv": b"a", "b.parquet": b"PAR1"}, LogsError, "bad"),
+    "empty files": ({"a.gz": b"", "b.json": b""}, LogsError, "bad"),
+    "binary data": ({"a.gz": b"PAR1\0\0", "b.json": bytes(9)}, EmptyError, "bad"),
+    "gzip of nothing": ({"a.gz": gzip.compress(b"")}, EmptyError, "bad"),
+    "a beginning without a line": ({"a.gz": CUT[:20]}, EmptyError, "bad"),
+    "malformed lines": ({"a.json": b"{\n}\nhello"}, EmptyError, "bad"),
+    "events without a rule": ({"a.json": b'{"type": "group"}'}, EmptyError, "bad"),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_unusable_logs_are_named_and_change_nothing(kind: str, out: Path, tmp_path: Path) -> None:
+    files, error, place = UNUSABLE[kind]
+    (tmp_path / "bad").mkdir()
+    for name, data in files.items():
+        (tmp_path / "bad" / name).write_bytes(data)
+    earlier = contents(out)
+    with pytest.raises(error) as raised:
+        export(str(tmp_path / "bad"), str(out), MAPPING)
+    assert raised.value.place == str(tmp_path / place)
+    assert contents(out) == earlier
+    assert not (out / ".export").exists()
+
+
+def test_logs_that_do_not_exist_or_have_no_day_are_named(logs: Path, out: Path) -> None:
+    earlier = contents(out)
+    for tree, window, place in (
+        (logs / "none", Window(), logs / "none"),
+        (logs, Window(date(2024, 3, 1)), logs / "1.gz"),
+    ):
+        with pytest.raises(LogsError) as raised:
+            export(str(tree), str(out), MAPPING, window=window)
+        assert raised.value.place == str(place)
+    assert contents(out) == earlier
+
+
+def test_what_a_damaged_file_still_gives_is_kept_and_the_file_is_named(logs: Path, tmp_path: Path) -> None:
+    flipped = bytearray(CUT)
+    flipped[1000] ^= 0xFF
+    for name, data in {
+        "cut": CUT[:2000],
+        "flipped": bytes(flipped),
+        "plain": viewed("plain"),
+        "binary": bytes(9),
+    }.items():
+        (logs / f"{name}.gz").write_bytes(data)
+    report = export(str(logs), str(tmp_path / "out"), MAPPING)
+    assert {Path(name).name for name, _ in report.files_damaged} >= {"cut.gz", "binary.gz"}
+    items = {row[0] for _, rows in read_csv(tmp_path / "out" / "items") for row in rows}
+    assert items >= {"1", "2", "plain", "000", "001", "010"}
+
+
+def unwritable(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield outputs that can't be written, even by root, and the place that an error should name."""
+    (tmp_path / "file").write_text("mine")
+    yield tmp_path / "file", tmp_path / "file"
+    yield tmp_path / "file" / "below", tmp_path / "file"
+    yield Path("/proc/personalize-segment"), Path("/proc/personalize-segment")
+
+
+def test_an_output_that_can_not_be_written_is_named(logs: Path, tmp_path: Path) -> None:
+    for out, place in unwritable(tmp_path):
+        with pytest.raises(OutputError) as raised:
+            export(str(logs), str(out), MAPPING)
+        assert raised.value.place.startswith(str(place))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("theirs", ["interactions/notes.txt", "users/2024/part-0.csv", "items"])
+def test_somebody_s_file_is_not_replaced(theirs: str, logs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "out" / theirs
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    with pytest.raises(OutputError):
+        export(str(logs), str(tmp_path / "out"), MAPPING)
+    assert contents(tmp_path / "out") == {theirs: b"mine"}
+    assert not (tmp_path / "out" / ".export").exists()
+
+
+def test_files_beside_an_export_stay(logs: Path, out: Path) -> None:
+    (out / "README.md").write_text("mine")
+    export(str(logs), str(out), MAPPING)
+    assert contents(out)["README.md"] == b"mine"
+
+
+def test_of_two_exports_at_once_the_second_is_refused(logs: Path, out: Path) -> None:
+    earlier = contents(out)
+    with staging(str(out)):
+        with pytest.raises(OutputError, match="another export"):
+            export(str(logs), str(out), MAPPING)
+        assert {name: data for name, data in contents(out).items() if not name.startswith(".export")} == earlier
+    export(str(logs), str(out), MAPPING)
+    assert contents(out) != earlier
+
+
+def cli(logs: Path, out: Path, **options: Any) -> "subprocess.Popen[str]":
+    """Start an export in a process of its own."""
+    command = [sys.executable, "-m", "personalize_segment", "export", str(logs), str(out)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(large_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Return what an export of the large shop writes if nothing happens to it."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    export(str(large_shop), str(out), MAPPING)
+    return contents(out)
+
+
+def visible(out: Path) -> Files:
+    """Return what a reader sees of an output, whatever is being prepared there."""
+    return {name: data for name, data in contents(out).items() if not name.startswith(".export")}
+
+
+def test_an_export_that_is_killed_leaves_the_old_or_the_new_one(
+    large_shop: Path, out: Path, undisturbed: Files, tmp_path: Path
+) -> None:
+    earlier = contents(out)
+    shutil.copytree(out, tmp_path / "copy")
+    killed = 0
+    for delay in [random.Random(1).uniform(0.05, 0.3), *(random.Random(n).uniform(0.3, 1.5) for n in range(5))]:
+        process = cli(large_shop, out)
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        found = visible(out)
+        # Between the moves, which take less than a millisecond, there is no report.
+        assert found in (earlier, undisturbed) or "report.json" not in found
+        if found != earlier:
+            shutil.rmtree(out)
+            shutil.copytree(tmp_path / "copy", out)
+    assert killed
+    export(str(large_shop), str(out), MAPPING)
+    assert contents(out) == undisturbed
+
+
+#: Calls `Path.rename`, of which the moves are made, and kills the process at a given one.
+KILLED_AT = """
+import os, pathlib, sys
+from personalize_segment.export import export
+from personalize_segment.mapping import default_text, parse
+calls, rename = 0, pathlib.Path.rename
+def counted(*args):
+    global calls
+    calls += 1
+    if calls == int(sys.argv[3]):
+        os.kill(os.getpid(), 9)
+    return rename(*args)
+pathlib.Path.rename = counted
+export(sys.argv[1], sys.argv[2], parse(default_text()))
+"""
+
+
+def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(logs: Path, out: Path) -> None:
+    shutil.copytree(out, out.with_name("copy"))
+    export(str(logs), str(out.with_name("new")), MAPPING)
+    earlier, new = contents(out), contents(out.with_name("new"))
+    for move in count(1):
+        command = [sys.executable, "-c", KILLED_AT, str(logs), str(out), str(move)]
+        if subprocess.run(command, check=False).returncode == 0:
+            break
+        assert visible(out) in (earlier, new) or "report.json" not in visible(out)
+        export(str(logs), str(out), MAPPING)
+        assert contents(out) == new
+        shutil.rmtree(out)
+        shutil.copytree(out.with_name("copy"), out)
+    assert move > 1
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()], ids=["EIO", "SIGINT"])
+def test_an_export_that_fails_between_two_moves_changes_nothing(
+    error: BaseException, logs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier, rename = contents(out), Path.rename
+    left = 0
+
+    def failing(self: Path, target: Path) -> Path:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    for move in count(1):
+        left = move
+        try:
+            export(str(logs), str(out), MAPPING)
+            break
+        except (OutputError, KeyboardInterrupt):
+            assert contents(out) == earlier
+    assert move > 1
+
+
+def test_an_export_that_is_interrupted_ends_quietly(
+    large_shop: Path, out: Path, undisturbed: Files, tmp_path: Path
+) -> None:
+    earlier = contents(out)
+    shutil.copytree(out, tmp_path / "copy")
+    interrupted = 0
+    for delay in (0, 0.05, 0.1, 0.2, 0.3, 0.35, 0.4, 0.45):
+        process = cli(large_shop, out)
+        while not (out / ".export").exists() and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, messages = process.communicate(timeout=60)
+        assert "Traceback" not in messages
+        assert not (out / ".export").exists()
+        if contents(out) == undisturbed:  # the signal came too late
+            shutil.rmtree(out)
+            shutil.copytree(tmp_path / "copy", out)
+            continue
+        assert process.returncode == 130, messages
+        assert contents(out) == earlier
+        interrupted += 1
+    assert interrupted
+
+
+#: Interrupts its exports a moment after they have read the last log, while DuckDB sorts and writes.
+INTERRUPTED_LATE = """
+import os, signal, sys, threading, time
+from personalize_segment.export import export
+from personalize_segment.mapping import default_text, parse
+for moment in range(12):
+    def late(done, total):
+        if done == total:
+            threading.Timer(0.006 * moment, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        export(sys.argv[1], sys.argv[2], parse(default_text()), progress=late)
+        time.sleep(1)  # it was faster: the signal is still to come
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_an_export_that_is_interrupted_while_it_writes_says_so(shop: Path, out: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_LATE, str(shop), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "interrupted" in done.stdout
+
+
+def test_an_interrupt_while_a_thread_is_started_is_no_other_error(
+    large_shop: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool then doesn't know the thread, which works on when all is closed."""
+    earlier = contents(out)
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name.startswith("reading"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(str(large_shop), str(out), MAPPING)
+    monkeypatch.undo()
+    assert contents(out) == earlier
+    export(str(large_shop), str(out), MAPPING)
+
+
+def test_a_full_disk_changes_nothing(large_shop: Path, out: Path) -> None:
+    earlier = contents(out)
+    # No file may grow beyond 200 kB: what a full disk does, for root too.
+    process = cli(large_shop, out, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)))
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in messages
+    assert str(out) in messages
+    assert contents(out) == earlier
+
+
+def objects(bucket: str) -> Files:
+    """Return the objects of a bucket."""
+    s3 = boto3.client("s3")
+    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return {one["Key"]: s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in found}
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, operation: str, number: int = 1) -> None:
+    """Let the n-th call of one of S3's operations be refused, and all after it."""
+    calls = iter(range(1, 10**6))
+
+    def refuse(**_: Any) -> None:
+        if next(calls) >= number:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not today"}}, operation)
+
+    session = boto3.Session()
+    session.events.register(f"before-call.s3.{operation}", refuse)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+
+
+@pytest.fixture
+def bucket(s3_env: str, logs: Path, out: Path) -> str:
+    """Return a bucket with logs below segment-logs/ and an earlier export below out/."""
+    s3 = boto3.client("s3")
+    s3.upload_file(str(logs / "1.gz"), s3_env, "segment-logs/source/1709251200000/1.gz")
+    s3.put_object(Bucket=s3_env, Key="segment-logs/dummy-object.txt", Body=b"test")
+    for name, data in contents(out).items():
+        s3.put_object(Bucket=s3_env, Key=f"out/{name}", Body=data)
+    s3.put_object(Bucket=s3_env, Key="out/README.md", Body=b"mine")
+    s3.put_object(Bucket=s3_env, Key="outside/users/part-0.csv", Body=b"mine")
+    return s3_env
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_an_export_from_bucket_to_bucket_is_the_same(bucket: str, slash: str, logs: Path, tmp_path: Path) -> None:
+    others = {name: data for name, data in objects(bucket).items() if data in (b"mine", b"test") or "logs/" in name}
+    report = export(f"s3://{bucket}/segment-logs{slash}", f"s3://{bucket}/out{slash}", MAPPING)
+    assert report == export(str(logs), str(tmp_path / "local"), MAPPING)
+    local = {f"out/{name}": data for name, data in contents(tmp_path / "local").items()}
+    assert objects(bucket) == local | others
+    export(f"s3://{bucket}/segment-logs", f"s3://{bucket}/out", WITHOUT_USERS)
+    assert {name for name in objects(bucket) if name.startswith("out/users/")} == set()
+    assert objects(bucket).items() >= others.items()
+
+
+FAULTS = [("HeadBucket", 1), ("CreateMultipartUpload", 2), ("UploadPart", 1), ("UploadPart", 3)]
+
+
+@pytest.mark.parametrize(("operation", "number"), FAULTS)
+def test_a_failing_upload_leaves_the_earlier_export(
+    operation: str, number: int, bucket: str, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = objects(bucket)
+    with monkeypatch.context() as patch:
+        fail(patch, operation, number)
+        with pytest.raises(OutputError) as raised:
+            export(str(logs), f"s3://{bucket}/out", MAPPING)
+    assert raised.value.place == f"s3://{bucket}/out"
+    assert objects(bucket) == earlier
+    assert not boto3.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_failing_completion_leaves_no_report_and_nothing_pending(
+    number: int, bucket: str, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        fail(patch, "CompleteMultipartUpload", number)
+        with pytest.raises(OutputError):
+            export(str(logs), f"s3://{bucket}/out", MAPPING)
+    assert "out/report.json" not in objects(bucket)
+    assert not boto3.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads")
+    export(str(logs), f"s3://{bucket}/out", MAPPING)
+    export(str(logs), str(tmp_path / "local"), MAPPING)
+    assert (
+        objects(bucket).items() >= {f"out/{name}": data for name, data in contents(tmp_path / "local").items()}.items()
+    )
+
+
+@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "HeadObject"])
+def test_logs_in_s3_that_may_not_be_read_are_named(
+    operation: str, bucket: str, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = contents(out)
+    fail(monkeypatch, operation)
+    with pytest.raises(LogsError, match="AccessDenied") as raised:
+        export(f"s3://{bucket}/segment-logs/", str(out), MAPPING)
+    assert raised.value.place.startswith(f"s3://{bucket}/segment-logs/")
+    assert contents(out) == earlier
+
+
+def test_a_bucket_or_profile_that_does_not_exist_is_named(
+    bucket: str, logs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LogsError, match="s3://no-such-bucket/x"):
+        export("s3://no-such-bucket/x", str(out), MAPPING)
+    with pytest.raises(LogsError, match=f"s3://{bucket}/nothing"):
+        export(f"s3://{bucket}/nothing", str(out), MAPPING)
+    with pytest.raises(OutputError, match="s3://no-such-bucket/x"):
+        export(str(logs), "s3://no-such-bucket/x", MAPPING)
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with pytest.raises(LogsError, match="no-such-profile"):
+        export(f"s3://{bucket}/segment-logs", str(out), MAPPING)
+    with pytest.raises(OutputError, match="no-such-profile"):
+        export(str(logs), f"s3://{bucket}/out", MAPPING)

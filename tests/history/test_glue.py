@@ -1,0 +1,140 @@
+"""The Glue script as Glue runs it: a file, given arguments, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from engines import SCRIPT, Texts, python_rows, read_csv, write_log
+from java import Java
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.history.logs import Window
+
+Script = Callable[..., "subprocess.CompletedProcess[str]"]
+
+WITHOUT_USERS = json.dumps({name: body for name, body in json.loads(default_text()).items() if name != "users"})
+
+#: Stands in for the library that exists on Glue only, and writes down what is asked of it.
+AWSGLUE = {
+    "__init__.py": "",
+    "context.py": "class GlueContext:\n    def __init__(self, context): self.context = context\n",
+    "job.py": """
+import json, os
+def note(*what):
+    with open(os.environ["CALLS"], "a") as file:
+        print(json.dumps(what), file=file)
+class Job:
+    def __init__(self, context): note("Job", type(context).__name__, type(context.context).__name__)
+    def init(self, name, arguments): note("init", name, arguments["S3_JSON_INPUT_PATH"])
+    def commit(self): note("commit", os.path.exists(os.environ["OUT"] + "/report.json"))
+""",
+}
+
+
+@pytest.fixture
+def script(java: Java) -> Script:
+    """Return what runs the script with Glue's kind of arguments."""
+
+    def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(SCRIPT), *arguments]
+        with java.environment() as variables:
+            found = os.environ | variables | environment
+            return subprocess.run(command, env=found, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+def event(message: str, **changes: object) -> bytes:
+    """Return the line of an event that gives an interaction and an item."""
+    good = {"type": "track", "event": "Product Viewed", "messageId": message, "userId": "u",
+            "timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": message}}  # fmt: skip
+    return json.dumps(good | changes).encode()
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return logs of two days, the second of which repeats an event of the first."""
+    root = tmp_path_factory.mktemp("glue") / "segment-logs"
+    write_log(root / "source" / "1709251200000" / "1.gz", [event("1"), event("2", userId="x,\"y'é ")])
+    write_log(root / "source" / "1709337600000" / "2.gz", [event("2"), event("3"), b"{", event("4", userId=None)])
+    (root / "dummy-object.txt").write_text("test")
+    return root
+
+
+def rows_of(out: Path, *datasets: str) -> dict[str, list[Texts]]:
+    """Return the rows of an export."""
+    return {name: sorted(row for _, rows in read_csv(out / name) for row in rows) for name in datasets}
+
+
+def test_the_script_replaces_an_earlier_output(script: Script, tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "transformed"
+    for name in ("interactions/part-00009.csv", "items/part-00009.csv", "users/part-00009.csv", "report.json"):
+        write_log(out / name, [b"earlier"])
+    write_log(out / "README.md", [b"mine"])
+    paths = ("--S3_JSON_INPUT_PATH", str(tree), "--S3_CSV_OUTPUT_PATH", f"{out}/", "--event_mapping", WITHOUT_USERS)
+    glue_s_own = ("--JOB_NAME", "nightly", "--unknown", "x", "--enable-metrics", "true", "--TempDir", "s3://x/y")
+    done = script(*paths, *glue_s_own)
+    assert done.returncode == 0, done.stderr
+    expected = python_rows(tree, parse(WITHOUT_USERS))
+    assert rows_of(out, "interactions", "items") == expected.rows
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert {name for name in files if not name.startswith(("interactions/part-", "items/part-"))} == {
+        "report.json",
+        "README.md",
+    }
+    assert all(name.endswith((".csv", ".json", ".md")) for name in files)
+    report = json.loads((out / "report.json").read_bytes())
+    assert expected.report
+    assert report == expected.report
+    assert json.dumps(report, indent=2, ensure_ascii=False) in done.stdout
+
+
+def test_on_glue_the_job_is_begun_and_committed(script: Script, tree: Path, tmp_path: Path) -> None:
+    for name, text in AWSGLUE.items():
+        write_log(tmp_path / "path" / "awsglue" / name, [text.encode()])
+    # Nor are the packages there that only make it faster: the outcome is the same.
+    for gone in ("orjson", "zlib_ng"):
+        write_log(tmp_path / "path" / f"{gone}.py", [b"raise ImportError"])
+    calls, out = tmp_path / "calls", tmp_path / "out"
+    window = ("--since", "2024-03-02", "--until", "2024-03-03", "--overlap", "1")
+    done = script(
+        "--JOB_NAME", "nightly", "--S3_JSON_INPUT_PATH", str(tree), "--S3_CSV_OUTPUT_PATH", str(out), *window,
+        PYTHONPATH=str(tmp_path / "path"), CALLS=str(calls), OUT=str(out),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line) for line in calls.read_text().splitlines()] == [
+        ["Job", "GlueContext", "SparkContext"],
+        ["init", "nightly", str(tree)],
+        ["commit", True],
+    ]
+    expected = python_rows(tree, parse(default_text()), Window(date(2024, 3, 2), date(2024, 3, 3), overlap=1))
+    assert [row[1] for row in expected.rows["interactions"]] == ["3"]
+    assert rows_of(out, *expected.rows) == expected.rows
+    assert json.loads((out / "report.json").read_bytes()) == expected.report
+    assert json.dumps(expected.report, indent=2, ensure_ascii=False) in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ({"--S3_JSON_INPUT_PATH": "{tmp}/none"}, 1, "{tmp}/none"),
+        ({"--event_mapping": '{"version": 2}'}, 1, "$"),
+        ({"--since": "yesterday"}, 2, "--since"),
+    ],
+    ids=["missing", "mapping", "since"],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    arguments: dict[str, str], status: int, words: str, script: Script, tree: Path, tmp_path: Path
+) -> None:
+    out = write_log(tmp_path / "out" / "report.json", [b"earlier"]).parent
+    paths = {"--S3_JSON_INPUT_PATH": str(tree), "--S3_CSV_OUTPUT_PATH": str(out)} | arguments
+    done = script(*(part.replace("{tmp}", str(tmp_path)) for pair in paths.items() for part in pair))
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert words.replace("{tmp}", str(tmp_path)) in done.stderr.rstrip().splitlines()[-1]
+    assert [path.name for path in out.rglob("*")] == ["report.json"]

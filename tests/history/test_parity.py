@@ -1,0 +1,340 @@
+"""DuckDB and Spark give the rows and the report that the reference gives, whatever the logs hold.
+
+What docs/contract.md leaves undefined is not generated here: the same key twice in one object,
+nesting deeper than 500, trailing commas and NaN or Infinity literals, form feeds and vertical tabs
+around an event, and lines above 4 MiB.
+"""
+
+import gzip
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from awkward import logs
+from engines import Outcome, duckdb_rows, python_rows, spark_rows, write_log
+from golden_cases import golden_cases
+from personalize_segment.contract.mapping import EventMapping, default_text, parse
+from personalize_segment.history.logs import Window
+
+Engine = Callable[[Path, EventMapping, Window | None], Outcome]
+
+#: Every type of column, required and optional, from the event and from an element.
+TYPES = {
+    "version": 1,
+    "interactions": {
+        "fields": {
+            "USER_ID": {"from": ["userId", "context.user", "anonymousId"]},
+            "ITEM_ID": {"from": ["properties.sku", "properties.nested.sku"]},
+            "TIMESTAMP": {"from": ["timestamp", "properties.when"]},
+            "EVENT_VALUE": {"from": ["properties.value", "properties.price"], "optional": True},
+            "IMPRESSION": {"from": ["properties.ids"], "optional": True},
+            "FLAG": {"from": ["properties.flag"], "type": "boolean", "optional": True},
+            "SMALL": {"from": ["properties.value"], "type": "int", "optional": True},
+            "LARGE": {"from": ["properties.value"], "type": "long", "optional": True},
+        },
+        "track": {
+            "Viewed": {"event_type": "View"},
+            "Bought": {"each": "properties.products", "fields": {"ITEM_ID": {"from": [".sku", "."]}}},
+        },
+        "page": {"Viewed": {"event_type": "View"}},
+        "screen": {'Née "Q" \\ it\'s': {"fields": {"FLAG": {"from": ["properties.flag"], "optional": False}}}},
+    },
+    "users": {
+        "fields": {
+            "USER_ID": {"from": ["userId"]},
+            "SCORE": {"from": ["traits.value"], "type": "double", "optional": True},
+            "SEEN": {"from": ["traits.when"], "type": "timestamp", "optional": True},
+            "PLAN": {"from": ["traits.sku", "traits.nested.sku"], "type": "string", "optional": True},
+        },
+        "track": {"Viewed": {"fields": {"PLAN": {"from": ["properties.flag"], "optional": True}}}},
+    },
+}
+# Without users, `each` below a field that is a value elsewhere, and a required field of its own.
+MUTATED = {
+    "version": 1,
+    "interactions": {
+        "fields": {"USER_ID": {"from": ["userId"]}, "TIMESTAMP": {"from": ["timestamp"]}},
+        "track": {
+            "Viewed": {"each": "properties.nested.sku", "fields": {"ITEM_ID": {"from": [".", "messageId"]}}},
+            "Bought": {"fields": {"ITEM_ID": {"from": ["properties.products.sku", "properties.ids"]}}},
+        },
+    },
+    "items": {
+        "fields": {"ITEM_ID": {"from": ["properties.sku"]}, "PRICE": {"from": ["properties.value"], "type": "float"}},
+        "track": {"Bought": {"each": "properties.products", "fields": {"ITEM_ID": {"from": [".sku"]}}}},
+        "screen": {"Viewed": {}},
+    },
+}
+TYPED = parse(json.dumps(TYPES))
+MAPPINGS = [TYPED, parse(json.dumps(MUTATED))]
+
+GOOD: dict[str, object] = {
+    "type": "track", "event": "Viewed", "messageId": "good", "userId": "u", "timestamp": "2024-03-01T00:00:00Z",
+    "properties": {"sku": "s"},
+}  # fmt: skip
+
+
+def event(**changes: object) -> bytes:
+    """Return the line of a good event, changed; None is null."""
+    return json.dumps(GOOD | changes).encode()
+
+
+@pytest.fixture(params=["duckdb", "spark"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Return an engine that must do what the reference does."""
+    if request.param == "duckdb":
+        return duckdb_rows
+    spark: SparkSession = request.getfixturevalue("spark")
+    return lambda folder, mapping, window: spark_rows(spark, folder, mapping, window)
+
+
+def alike(engine: Engine, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
+    """Return the reference's outcome, having seen that the engine's is the same."""
+    expected, found = python_rows(folder, mapping, window), engine(folder, mapping, window)
+    assert differences(found, expected) == {}
+    assert found == expected
+    return expected
+
+
+def differences(found: Outcome, expected: Outcome) -> dict[str, tuple[object, object]]:
+    """Return what differs as (found, expected), short enough to be read in a failure."""
+    here: dict[str, tuple[object, object]] = {}
+    for name, rows in expected.rows.items():
+        one, other = Counter(found.rows[name]), Counter(rows)
+        here[name] = sorted((one - other).elements())[:5], sorted((other - one).elements())[:5]
+    for name in expected.report or found.report or {}:
+        one_, other_ = (found.report or {}).get(name), (expected.report or {}).get(name)
+        if name == "reasons" and one_ and other_:
+            one_, other_ = [x for x in one_ if x not in other_][:5], [x for x in other_ if x not in one_][:5]
+        here[name] = one_, other_
+    return {name: pair for name, pair in here.items() if pair[0] != pair[1]}
+
+
+def golden_logs() -> dict[str, list[bytes]]:
+    """Return the golden lines of each mapping, with ids of their own, lest one replace another."""
+    found: dict[str, list[bytes]] = defaultdict(list)
+    for number, case in enumerate(golden_cases()):
+        line = case.line
+        for name in (b"m1", b"u1", b"p1"):
+            line = line.replace(b'"%s"' % name, b'"%s of %d"' % (name, number))
+        found[case.mapping_text].append(line)
+    return found
+
+
+@pytest.mark.parametrize("mapping_text", golden_logs(), ids=lambda text: parse(text).sha256[:8])
+def test_the_golden_cases_are_alike(engine: Engine, mapping_text: str, tmp_path: Path) -> None:
+    write_log(tmp_path / "cases.json", golden_logs()[mapping_text])
+    alike(engine, tmp_path, parse(mapping_text))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        None,
+        Window(date(2024, 3, 2), None),
+        Window(date(2024, 3, 2), date(2024, 3, 3), overlap=0),
+        Window(date(2024, 3, 3), None, overlap=2),
+    ],
+)
+def test_a_shop_s_logs_are_alike_in_every_window(engine: Engine, window: Window | None, shop: Path) -> None:
+    found = alike(engine, shop, parse(default_text()), window)
+    assert found.report
+    assert all(count["deduplicated"] for count in found.report["datasets"].values())
+    assert (found.report["events"]["overlap"] > 0) is (window is not None and window.overlap > 0)
+
+
+#: Lines that are no plain event; the good event around them must come out in any case.
+LINES = {
+    "a byte order mark": b" \xef\xbb\xbf" + event(messageId="1"),
+    "a carriage return": event(messageId="1") + b"\r",
+    "blank": b" \t\r",
+    "two in a line": event(messageId="1") + event(messageId="2"),
+    "something after": event(messageId="1") + b" x",
+    "an array": b"[" + event(messageId="1") + b"]",
+    "latin-1": event(messageId="1").replace(b'"s"', b'"\xe9"'),
+    "overlong UTF-8": event(messageId="1").replace(b'"s"', b'"\xc0\xaf"'),
+    "a raw tab": event(messageId="1").replace(b'"s"', b'"\t"'),
+    "a raw NUL": event(messageId="1").replace(b'"s"', b'"' + b"x" * 5000 + b'\0"'),
+    "half a pair": event(messageId="1").replace(b'"s"', b'"\\ud83d"'),
+    "a pair the wrong way round": event(messageId="1").replace(b'"s"', b'"\\ude00\\ud83d"'),
+    "half a pair in a key": event(messageId="1").replace(b'"sku"', b'"\\udc00": 1, "sku"'),
+    "half a pair, but escaped": event(messageId="1").replace(b'"s"', b'"\\\\ud83d"'),
+    "an escaped key": event(messageId="1").replace(b'"userId"', b'"user\\u0049d"'),
+    "an escaped type": event(messageId="1").replace(b'"track"', b'"tr\\u0061ck"'),
+    "an escaped name": event(messageId="1").replace(b'"Viewed"', b'"\\u0056iewed"'),
+    "a key in another case": event(messageId="1").replace(b'"userId"', b'"userid"'),
+    "a key twice but for its case": event(messageId="1").replace(b'"userId"', b'"USERID": "v", "userId"'),
+    "3 MB": event(messageId="1").replace(b'"s"', b'"s", "pad": "' + b"x" * 3_000_000 + b'"'),
+    "many digits": event(messageId="1").replace(b'"s"', b"7" * 5000 + b', "nested": {"sku": "t"}'),
+    "many digits, and no JSON": event(messageId="1").replace(b'"s"', b"7" * 5000)[:-1],
+    "many digits, and half a pair": event(messageId="1").replace(b'"s"', b"7" * 5000 + b', "x": "\\ud83d"'),
+    "no type": b'{"event": "Viewed"}',
+    "null type": event(type=None),
+    "a list as type": event(type=["track"]),
+    "an empty type": event(type=""),
+    "no string as name": event(event=5),
+    "null name": event(event=None),
+    "nothing": b"{}",
+    "null": b"null",
+    "a number": b"5",
+    "a string": b'"type"',
+    "an apostrophe": b"'",
+    "no end": event(messageId="1")[:-1],
+    "no colon": event(messageId="1").replace(b":", b"=", 1),
+}
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+@pytest.mark.parametrize("kind", LINES)
+def test_an_awkward_line_is_alike(kind: str, place: str, tmp_path: Path) -> None:
+    log = [LINES[kind], event()] if place == "first" else [event(), LINES[kind]]
+    (tmp_path / "log.json").write_bytes(b"\n".join(log))  # the last line has no line feed
+    assert ("u", "s", "1709251200") in [row[:3] for row in alike(duckdb_rows, tmp_path, TYPED).rows["interactions"]]
+
+
+@pytest.mark.parametrize(
+    "segment", ["userid", "Type", "a b", "it's", '"', "\\", "$", "[0]", "a*", "é😀", "/a", "root0", "path0", "rowid"]
+)
+def test_a_path_through_any_name_is_alike(segment: str, tmp_path: Path) -> None:
+    fields = {"USER_ID": ["userId"], "ITEM_ID": [segment, f"properties.{segment}"], "TIMESTAMP": ["timestamp"]}
+    rules = {"Viewed": {}, "Bought": {"each": "properties.products", "fields": {"ITEM_ID": {"from": [f".{segment}"]}}}}
+    body = {"fields": {name: {"from": paths} for name, paths in fields.items()}, "track": rules}
+    products = [{segment: "in an element"}, {segment.swapcase() + "x": "no"}, None]
+    write_log(
+        tmp_path / "log.json",
+        [
+            event(messageId="1", properties={segment: "below"}),
+            json.dumps(GOOD | {"properties": {}} | {segment: "top" if segment != "type" else "track"}).encode(),
+            event(messageId="3", event="Bought", properties={"products": products}),
+        ],
+    )
+    found = alike(duckdb_rows, tmp_path, parse(json.dumps({"version": 1, "interactions": body})))
+    assert [row[1] for row in found.rows["interactions"]] == ["below", "in an element", "top"]
+
+
+#: Plan and timestamp of the events of one user, and the plan that is kept.
+PROFILES: list[tuple[list[tuple[str, object]], str]] = [
+    ([("a", "2024-03-01T00:00:00.0Z"), ("b", "2024-03-01T00:00:00Z")], "a"),
+    ([("b", "2024-03-01T00:00:00.9Z"), ("a", "2024-03-01T01:00:00.10+01:00")], "b"),
+    ([("a", "2024-03-01T00:00:01Z"), ("b", "2024-03-01T00:00:00,999999999999Z")], "a"),
+    ([("a", "1960-01-01T00:00:00Z"), ("b", None)], "a"),
+    ([("a", "2024-03-01T00:00:00Z"), ("b", "2024-03-01T00:00:00Z")], "b"),
+    # Without an instant all rows are equal: nothing that stands in its place may decide.
+    ([("b", None), ("a", "yesterday")], "b"),
+    ([("b", "2024-03-01T00:00:00"), ("a", "2024-13-01T00:00:00.9Z")], "b"),
+    ([("b", 5), ("a", "x.9")], "b"),
+]
+
+
+def test_the_latest_profile_is_kept(engine: Engine, tmp_path: Path) -> None:
+    log = [
+        event(type="identify", userId=number, timestamp=when, traits={"sku": plan})
+        for number, (versions, _) in enumerate(PROFILES)
+        for plan, when in versions
+    ]
+    write_log(tmp_path / "1.json", [event(), *log])
+    write_log(tmp_path / "2.gz", reversed(log))
+    found = alike(engine, tmp_path, TYPED)
+    assert {row[0]: row[1] for row in found.rows["users"] if row[0].isdigit()} == {
+        str(number): latest for number, (_, latest) in enumerate(PROFILES)
+    }
+
+
+NAMES = ["a*.json", "a[b].json", "a?.json", "{a,b}.json", "it's 100%20.json", "k=1/x#.json"]
+
+
+def beside_others(folder: Path, name: str) -> None:
+    """Write a log of that name, and two that it could stand for if it were a pattern."""
+    for number, path in enumerate([name, "ab.json", "a.json"]):
+        write_log(folder / path, [event(messageId=f"{name} {number}")])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_s_name_means_nothing(name: str, tmp_path: Path) -> None:
+    beside_others(tmp_path, name)
+    assert len(alike(duckdb_rows, tmp_path, TYPED).rows["interactions"]) == 3
+
+
+def test_a_file_s_name_means_nothing_on_spark(spark: SparkSession, tmp_path: Path) -> None:
+    for number, name in enumerate(NAMES):
+        beside_others(tmp_path / str(number), name)
+    found = alike(lambda *what: spark_rows(spark, *what), tmp_path, TYPED)
+    assert len(found.rows["interactions"]) == 3 * len(NAMES)
+
+
+def test_files_that_are_no_logs_are_told(engine: Engine, tmp_path: Path) -> None:
+    for name in ("log.json", ".hidden.json", "_begun.json", "_folder/log.json", "note.txt", "dummy-object.txt"):
+        write_log(tmp_path / name, [event(messageId=name)])
+    (tmp_path / "empty.json").touch()
+    (tmp_path / "binary.gz").write_bytes(b"PAR1\0\0")
+    alike(engine, tmp_path, TYPED)
+
+
+WHOLE = gzip.compress(b"".join(event(messageId=str(number)) + b"\n" for number in range(999)), 6, mtime=0)
+GZIPS = {
+    "whole": WHOLE,
+    "two members": WHOLE + gzip.compress(event(messageId="another"), mtime=0),
+    "a comment in the header": WHOLE[:3] + b"\x10" + WHOLE[4:10] + b"hello\0" + WHOLE[10:],
+    "nothing inside": gzip.compress(b"", mtime=0),
+    "cut off": WHOLE[: len(WHOLE) // 2],
+    "without the last byte": WHOLE[:-1],
+    "header only": WHOLE[:10],
+    "two bytes": WHOLE[:2],
+    "a bit error": WHOLE[:40] + bytes([WHOLE[40] ^ 16]) + WHOLE[41:],
+    "a checksum of something else": WHOLE[:-8] + bytes(4) + WHOLE[-4:],
+    "a byte order mark inside": gzip.compress(b"\xef\xbb\xbf" + gzip.decompress(WHOLE), mtime=0),
+    "a byte order mark": b"\xef\xbb\xbf" + gzip.decompress(WHOLE),
+    "garbage after the end": WHOLE + b"garbage",
+    "zeros after the end": WHOLE + bytes(512),
+    "plain text": gzip.decompress(WHOLE),
+}
+
+
+@pytest.mark.parametrize("kind", GZIPS)
+def test_a_gzip_file_is_alike(kind: str, tmp_path: Path) -> None:
+    write_log(tmp_path / "1.json", [event()])
+    (tmp_path / "2.gz").write_bytes(GZIPS[kind])
+    alike(duckdb_rows, tmp_path, TYPED)
+
+
+def test_damaged_files_are_alike_on_spark(spark: SparkSession, tmp_path: Path) -> None:
+    for kind, data in GZIPS.items():
+        (tmp_path / f"{kind}.gz").write_bytes(data)
+    alike(lambda *what: spark_rows(spark, *what), tmp_path, TYPED)
+
+
+def test_more_kinds_of_reasons_than_are_listed_are_alike(engine: Engine, tmp_path: Path) -> None:
+    for number, (first, last) in enumerate([(0, 1100), (1000, 2200), (500, 700)]):
+        names = [f"name {one:05}" for one in range(first, last)]
+        write_log(tmp_path / f"{number}.gz", [event(), *(event(event=one, messageId=one) for one in names)])
+    alike(engine, tmp_path, TYPED)
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS, ids=["every type", "mutated"])
+def test_generated_events_are_alike(mapping: EventMapping, tmp_path_factory: pytest.TempPathFactory) -> None:
+    @settings(max_examples=14)  # of three logs, since a small export takes its time to begin
+    @given(st.lists(logs, min_size=3, max_size=3))
+    def check(several: list[list[bytes]]) -> None:
+        folder = tmp_path_factory.mktemp("generated")
+        for number, log in enumerate(several):
+            write_log(folder / f"{number}.json", log)
+        alike(duckdb_rows, folder, mapping)
+
+    check()
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS, ids=["every type", "mutated"])
+def test_generated_events_are_alike_on_spark(mapping: EventMapping, spark: SparkSession, tmp_path: Path) -> None:
+    collected: list[list[bytes]] = []
+    # Spark takes seconds for what DuckDB does at once: one job for all examples, without shrinking.
+    settings(max_examples=15, phases=[Phase.generate])(given(logs)(lambda log: collected.append(log)))()
+    for number, log in enumerate(collected):
+        write_log(tmp_path / f"{number % 3}" / f"{number}.gz", log)
+    alike(lambda *what: spark_rows(spark, *what), tmp_path, mapping)

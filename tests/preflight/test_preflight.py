@@ -1,0 +1,721 @@
+"""`personalize-segment preflight`: each check on an export that breaks just that, and what the command says."""
+
+import csv
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from typer.testing import CliRunner, Result
+
+from personalize_segment.cli import load
+from personalize_segment.cli import preflight as command
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.history.export import export
+from personalize_segment.preflight import ExportError, preflight
+from personalize_segment.preflight.figures import Activity
+from personalize_segment.preflight.loading import MAX_ERRORS
+from personalize_segment.preflight.verdict import Check, percent, size, visible
+
+DAY = 86_400
+#: Noon of 2024-03-21 UTC.
+NOW = 1_711_022_400
+MAPPING = parse(
+    json.dumps(
+        {
+            "version": 1,
+            "interactions": {
+                "fields": {
+                    "USER_ID": {"from": ["userId"]},
+                    "ITEM_ID": {"from": ["properties.sku"]},
+                    "TIMESTAMP": {"from": ["timestamp"]},
+                    "DEVICE": {
+                        "from": ["context.device.type"],
+                        "type": "string",
+                        "categorical": True,
+                        "optional": True,
+                    },
+                },
+                "track": {"Viewed": {"event_type": "View"}, "Bought": {"event_type": "Purchase"}},
+            },
+            "users": {
+                "fields": {
+                    "USER_ID": {"from": ["userId"]},
+                    "PLAN": {"from": ["traits.plan"], "type": "string", "categorical": True, "optional": True},
+                }
+            },
+            "items": {
+                "fields": {
+                    "ITEM_ID": {"from": ["properties.sku"]},
+                    "PRICE": {"from": ["properties.price"], "type": "float", "optional": True},
+                },
+                "track": {"Viewed": {}},
+            },
+        }
+    )
+)
+COLUMNS = {one.name: [column.name for column in one.columns] for one in MAPPING.datasets}
+USER, ITEM, TIME, TYPE, DEVICE = range(5)
+
+
+@dataclass
+class Data:
+    """The rows of an export that has nothing wrong with it but its size, to be changed by a test."""
+
+    interactions: list[list[str]] = field(default_factory=list)
+    users: list[list[str]] = field(default_factory=list)
+    items: list[list[str]] = field(default_factory=list)
+    headers: dict[str, list[str]] = field(default_factory=lambda: {name: list(one) for name, one in COLUMNS.items()})
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def sound(cls, interactions: int = 1200, users: int = 60, items: int = 40, days: int = 20) -> "Data":
+        """Return data over so many days until NOW, every user with every item in turn."""
+        data = cls()
+        for n in range(interactions):
+            time = NOW - n * days * DAY // interactions
+            data.interactions.append(
+                [
+                    f"u{n % users}",
+                    f"i{n * 7 % items}",
+                    str(time),
+                    "View" if n % 4 else "Purchase",
+                    ("ios", "web")[n % 2],
+                ]
+            )
+        data.users = [[f"u{n}", ("free", "pro")[n % 2]] for n in range(users)]
+        data.items = [[f"i{n}", f"{n}.5"] for n in range(items)]
+        data.report = {
+            "mapping_sha256": MAPPING.sha256,
+            "files": {"read": 1, "skipped": [], "damaged": []},
+            "events": {"read": interactions, "unmapped": 0, "overlap": 0},
+            "lines": {"malformed": 0},
+            "datasets": {},
+            "reasons": [],
+        }
+        return data
+
+    def each(self, column: int, text: str, every: int = 1) -> None:
+        """Give a column of interactions this text in every so many rows."""
+        for row in self.interactions[::every]:
+            row[column] = text
+
+    def refused(self, count: int, field_: str, reason: str) -> None:
+        """Let the report say so of interactions."""
+        self.report["datasets"]["interactions"] = {"rows": 1200, "deduplicated": 0, "refused": count}
+        one = {"call": "track", "event": "Viewed", "dataset": "interactions", "field": field_, "reason": reason}
+        self.report["reasons"] = [one | {"count": count, "example": None}]
+
+    def write(self, folder: Path) -> str:
+        """Write it, with a report of what there is where the test says nothing else, and return its place."""
+        for name in COLUMNS:
+            rows = getattr(self, name)
+            if self.report:
+                self.report["datasets"].setdefault(name, {"rows": len(rows), "deduplicated": 0, "refused": 0})
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            with (folder / name / "part-00000.csv").open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([self.headers[name], *rows])
+        if self.report:
+            (folder / "report.json").write_text(json.dumps(self.report))
+        return str(folder)
+
+
+def checks(out: str) -> dict[str, Check]:
+    """Return the checks of an export by their ids."""
+    return {one.id: one for one in preflight(out, MAPPING, now=NOW).checks}
+
+
+def test_an_export_with_nothing_wrong_is_green_in_every_check(tmp_path: Path) -> None:
+    result = preflight(Data.sound(50_000, 1000, 400).write(tmp_path), MAPPING, now=NOW)
+    assert [(one.id, one.said) for one in result.checks if one.verdict != "green" or one.remedy] == []
+    assert result.verdict == "green"
+    assert result.counted == {"green": len(result.checks), "yellow": 0, "red": 0}
+
+
+def test_a_small_one_is_yellow_for_its_size_alone(tmp_path: Path) -> None:
+    found = checks(Data.sound().write(tmp_path))
+    assert {name: one.value for name, one in found.items() if one.verdict == "yellow"} == {
+        "interactions": 1200,
+        "returning-users": 60,
+    }
+    assert not [one for one in found.values() if one.verdict == "red"]
+
+
+def few_interactions(data: Data) -> None:
+    del data.interactions[999:]
+    data.report["datasets"]["interactions"] = {"rows": 999, "deduplicated": 0, "refused": 0}
+
+
+def identical_rows(data: Data) -> None:
+    data.interactions[1000:] = data.interactions[:200]
+
+
+def few_users_return(data: Data) -> None:
+    for n, row in enumerate(data.interactions):
+        row[USER] = f"u{n % 24}" if n < 1100 else f"one-{n}"
+
+
+def one_of_hundred_returns(data: Data) -> None:
+    for n, row in enumerate(data.interactions):
+        row[USER] = "u0" if n < 2 else f"one-{n}"
+
+
+def one_item(data: Data) -> None:
+    data.each(ITEM, "i0")
+
+
+def nine_types_and_a_column(data: Data) -> None:
+    for n, row in enumerate(data.interactions):
+        row[TYPE] = f"Type {n % 9}"
+
+
+def ten_types_and_a_column(data: Data) -> None:
+    for n, row in enumerate(data.interactions):
+        row[TYPE] = f"Type {n % 10}"
+
+
+def two_spellings(data: Data) -> None:
+    data.each(TYPE, "view", 9)
+
+
+def a_lost_row(data: Data) -> None:
+    data.report["datasets"]["items"] = {"rows": 41, "deduplicated": 0, "refused": 0}
+
+
+def no_report(data: Data) -> None:
+    data.report = {}
+
+
+def another_column(data: Data) -> None:
+    data.headers["users"] = ["USER_ID", "TIER"]
+
+
+def another_order(data: Data) -> None:
+    data.headers["users"] = ["PLAN", "USER_ID"]
+
+
+def a_short_line(data: Data) -> None:
+    data.interactions.append(["u1", "i1"])
+
+
+def a_price_in_words(data: Data) -> None:
+    data.items[3][1] = "cheap"
+
+
+def a_price_of_infinity(data: Data) -> None:
+    data.items[3][1] = "1e999"
+
+
+def a_user_without_id(data: Data) -> None:
+    data.interactions[5][USER] = ""
+
+
+def a_long_category(data: Data) -> None:
+    data.users[0][1] = "x" * 1001
+
+
+def a_text_for_a_time(data: Data) -> None:
+    data.interactions[5][TIME] = "2024-03-01T00:00:00Z"
+
+
+def milliseconds(data: Data) -> None:
+    data.interactions[5][TIME] += "000"
+
+
+def before_1970(data: Data) -> None:
+    data.interactions[5][TIME] = "-1"
+
+
+def before_2000(data: Data) -> None:
+    data.interactions[5][TIME] = "946684799"
+
+
+def the_day_after_tomorrow(data: Data) -> None:
+    data.interactions[5][TIME] = str(NOW + DAY + 1)
+
+
+def within_a_day(data: Data) -> None:
+    data.interactions[5][TIME] = str(NOW + DAY)
+
+
+def user_id(text: str) -> Callable[[Data], None]:
+    def change(data: Data) -> None:
+        data.interactions[5][USER] = text
+
+    return change
+
+
+def views_beside_clicks(data: Data) -> None:
+    for before, after in zip(data.interactions[::10], data.interactions[1::10], strict=True):
+        before[TYPE] = "View"
+        after[:] = [*before[:TYPE], "Purchase", before[DEVICE]]
+
+
+def a_user_twice(data: Data) -> None:
+    data.users.append(["u0", "pro"])
+
+
+def few_plans(data: Data) -> None:
+    for row in data.users[:19]:
+        row[1] = ""
+
+
+def no_plan(data: Data) -> None:
+    for row in data.users:
+        row[1] = ""
+
+
+def one_device(data: Data) -> None:
+    data.each(DEVICE, "ios")
+
+
+def a_device_each(data: Data) -> None:
+    for n, row in enumerate(data.interactions):
+        row[DEVICE] = f"device {n}"
+
+
+def another_mapping(data: Data) -> None:
+    data.report["mapping_sha256"] = "0" * 64
+
+
+def a_strange_type(data: Data) -> None:
+    data.interactions[5][TYPE] = "Share"
+
+
+def no_purchase(data: Data) -> None:
+    data.each(TYPE, "View")
+
+
+def unknown_items(data: Data) -> None:
+    del data.items[:5]
+
+
+def idle_users(data: Data) -> None:
+    data.users += [[f"idle{n}", "pro"] for n in range(61)]
+
+
+def anonymous(data: Data) -> None:
+    data.refused(1201, "USER_ID", "missing")
+
+
+def refused(data: Data) -> None:
+    data.refused(64, "ITEM_ID", "missing")
+
+
+def unmapped(data: Data) -> None:
+    data.report["events"] |= {"read": 100, "unmapped": 91}
+    nothing = {"call": "page", "event": "Home", "dataset": None, "field": None, "reason": "no rule for this event"}
+    data.report["reasons"] = [nothing | {"count": 91, "example": "m"}]
+
+
+def a_damaged_log(data: Data) -> None:
+    data.report["files"]["damaged"] = [{"file": "a.gz", "reason": "cut off"}]
+
+
+def malformed_lines(data: Data) -> None:
+    data.report["lines"]["malformed"] = 13
+
+
+def two_weeks_less_a_day(data: Data) -> None:
+    data.interactions = Data.sound(days=12).interactions
+
+
+def a_month_ago(data: Data) -> None:
+    for row in data.interactions:
+        row[TIME] = str(int(row[TIME]) - 31 * DAY)
+
+
+def days_without(count: int) -> Callable[[Data], None]:
+    def change(data: Data) -> None:
+        for row in data.interactions:
+            if int(row[TIME]) // DAY < NOW // DAY - 10:
+                row[TIME] = str(int(row[TIME]) - count * DAY)
+
+    return change
+
+
+def a_wrong_clock(data: Data) -> None:
+    data.interactions[5][TIME] = str(NOW - 300 * DAY)
+
+
+def a_star(data: Data) -> None:
+    for n, row in enumerate(data.interactions):
+        row[ITEM] = "i0" if n % 8 else f"i{n}"
+
+
+def items_seen_once(data: Data) -> None:
+    for n, row in enumerate(data.interactions[:50]):
+        row[ITEM] = f"once{n}"
+
+
+def a_robot(data: Data) -> None:
+    data.interactions += [["robot", f"i{n % 40}", str(NOW - n), "View", "web"] for n in range(1000)]
+
+
+def a_patient_robot(data: Data) -> None:
+    sound = Data.sound(10_000, 2000)
+    data.interactions, data.users = sound.interactions, sound.users
+    data.interactions += [["robot", f"i{n % 40}", str(NOW - n * 1700), "View", "web"] for n in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "verdict", "value"),
+    [
+        (few_interactions, "interactions", "red", 999),
+        (identical_rows, "interactions", "yellow", 1000),
+        (few_users_return, "returning-users", "red", 24),
+        (one_of_hundred_returns, "returning-share", "red", pytest.approx(1 / 1199, abs=1e-6)),
+        (one_item, "items", "red", 40),
+        (nine_types_and_a_column, "event-types", "green", 10),
+        (ten_types_and_a_column, "event-types", "red", 11),
+        (two_spellings, "event-types", "yellow", 4),
+        (a_lost_row, "whole", "red", 1),
+        (no_report, "whole", "yellow", None),
+        (another_column, "headers", "red", 1),
+        (another_order, "headers", "red", 1),
+        (a_short_line, "lines", "red", 1),
+        (a_price_in_words, "types", "red", 1),
+        (a_price_of_infinity, "types", "red", 1),
+        (a_user_without_id, "types", "red", 1),
+        (a_long_category, "types", "red", 1),
+        (a_text_for_a_time, "types", "red", 1),
+        (milliseconds, "timestamps", "red", 1),
+        (before_1970, "timestamps", "red", 1),
+        (before_2000, "timestamps", "yellow", 1),
+        (the_day_after_tomorrow, "timestamps", "yellow", 1),
+        (within_a_day, "timestamps", "green", 0),
+        (user_id("x" * 257), "ids", "red", 1),
+        (user_id("é" * 256), "ids", "green", 0),
+        (user_id('say "a"'), "ids", "yellow", 1),
+        (user_id("back\\slash"), "ids", "yellow", 1),
+        (user_id(" u1"), "ids", "yellow", 1),
+        (user_id("Undefined"), "ids", "yellow", 1),
+        (user_id("zoe@example.com"), "ids", "yellow", 1),
+        (identical_rows, "duplicates", "yellow", 200),
+        (views_beside_clicks, "same-second", "yellow", 120),
+        (a_user_twice, "repeated-ids", "yellow", 1),
+        (few_plans, "nulls", "yellow", 1),
+        (no_plan, "nulls", "yellow", 1),
+        (one_device, "categories", "yellow", 1),
+        (a_device_each, "categories", "yellow", 1),
+        (another_mapping, "mapping", "yellow", "0" * 64),
+        (a_strange_type, "gaps", "yellow", 1),
+        (no_purchase, "gaps", "yellow", 1),
+        (unknown_items, "known-items", "yellow", 0.875),
+        (idle_users, "idle-users", "yellow", pytest.approx(61 / 121, abs=1e-6)),
+        (anonymous, "anonymous", "yellow", 1201),
+        (refused, "refused", "yellow", 64),
+        (refused, "anonymous", "green", 0),
+        (anonymous, "refused", "green", 0),
+        (unmapped, "unmapped", "yellow", 91),
+        (a_damaged_log, "malformed", "yellow", 1),
+        (malformed_lines, "malformed", "yellow", 13),
+        (two_weeks_less_a_day, "span", "yellow", 13),
+        (a_month_ago, "age", "yellow", 31),
+        (days_without(2), "activity", "green", 2),
+        (days_without(3), "activity", "yellow", 3),
+        (a_wrong_clock, "clocks", "yellow", 1),
+        (a_star, "long-tail", "yellow", 0.876667),
+        (items_seen_once, "items-once", "yellow", 50),
+        (a_robot, "crowds", "yellow", 1),
+        (a_patient_robot, "crowds", "yellow", 0),
+    ],
+    ids=lambda one: getattr(one, "__name__", None),
+)
+def test_a_check_finds_what_it_is_for(
+    change: Callable[[Data], None], check: str, verdict: str, value: object, tmp_path: Path
+) -> None:
+    data = Data.sound()
+    change(data)
+    found = checks(data.write(tmp_path))[check]
+    assert (found.verdict, found.value) == (verdict, value)
+    assert bool(found.remedy) is (verdict != "green")
+
+
+def test_a_column_that_no_header_has_is_told_and_nothing_else_falls_over(tmp_path: Path) -> None:
+    data = Data.sound()
+    data.headers["interactions"] = ["USER_ID", "ITEM_ID", "WHEN", "EVENT_TYPE", "DEVICE"]
+    found = checks(data.write(tmp_path))
+    assert found["headers"].details == (
+        (str(tmp_path / "interactions" / "part-00000.csv"), "lacks TIMESTAMP; has WHEN too many"),
+    )
+    assert (found["age"].verdict, found["age"].value) == ("yellow", None)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        pytest.param('"USER_ID","PLAN"', "the header stands in quotes", id="quotes"),
+        pytest.param("USER_ID,PLAN,USER_ID", "the columns stand in another order or twice", id="a column twice"),
+        pytest.param("USER_ID", "lacks PLAN", id="a column too few"),
+        pytest.param("", "no header", id="an empty file"),
+    ],
+)
+def test_a_header_that_an_import_refuses_is_red(header: str, said: str, tmp_path: Path) -> None:
+    out = Data.sound().write(tmp_path)
+    (tmp_path / "users" / "part-00001.csv").write_text(header)
+    found = checks(out)["headers"]
+    assert (found.verdict, found.details) == ("red", ((str(tmp_path / "users" / "part-00001.csv"), said),))
+
+
+def test_parts_are_read_by_their_own_headers(tmp_path: Path) -> None:
+    out = Data.sound().write(tmp_path)
+    (tmp_path / "interactions" / "part-00001.csv").write_text(f"ITEM_ID,TIMESTAMP,USER_ID\nnew item,{NOW},u0\n")
+    figures = preflight(out, MAPPING, now=NOW).figures
+    assert (figures.rows, figures.users, figures.items) == (1201, 60, 41)
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        pytest.param(b"u1,i1,1,View,\n", 0, id="a row"),
+        pytest.param(b"u1,i1,1,View\n", 1, id="too few values"),
+        pytest.param(b"u1,i1,1,View,ios,x\n", 1, id="too many values"),
+        pytest.param(b"\xff,i1,1,View,\n", 1, id="not UTF-8"),
+        pytest.param(b'"u1,i1,1,View,\n', 1, id="a quote that stays open"),
+        pytest.param(b"u1,i1,1,View\n" * (MAX_ERRORS + 5), MAX_ERRORS, id="no CSV at all"),
+    ],
+)
+def test_lines_that_are_no_rows_are_counted(lines: bytes, count: int, tmp_path: Path) -> None:
+    out = Data.sound().write(tmp_path)
+    header = ",".join(COLUMNS["interactions"]).encode()
+    (tmp_path / "interactions" / "part-00001.csv").write_bytes(header + b"\n" + lines)
+    found = checks(out)["lines"]
+    assert (found.value, "At least" in found.said) == (count, count == MAX_ERRORS)
+
+
+def test_files_beside_the_parts_are_told_and_those_of_spark_are_not(tmp_path: Path) -> None:
+    out = Data.sound().write(tmp_path)
+    (tmp_path / "users" / "part-00001.csv.gz").write_bytes(gzip.compress(b"USER_ID,PLAN\n"))
+    for name in ("_SUCCESS", ".part-00000.csv.crc"):
+        (tmp_path / "users" / name).write_bytes(b"")
+    assert checks(out)["files"].details == ((str(tmp_path / "users" / "part-00001.csv.gz"), ""),)
+
+
+def test_a_dataset_that_was_not_exported_is_not_asked_for(tmp_path: Path) -> None:
+    out = Data.sound().write(tmp_path)
+    (tmp_path / "users" / "part-00000.csv").unlink()
+    found = checks(out)
+    assert not {"known-users", "idle-users", "size-users"} & set(found)
+    assert found["whole"].details == (("users", "60 in the report, 0 found"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        pytest.param(None, None, "no such folder", id="no folder"),
+        pytest.param("users/part-0.csv", "USER_ID\n", "holds no interactions/*.csv", id="no interactions"),
+        pytest.param("report.json", "{", "is not the report of an export", id="a report that is no JSON"),
+        pytest.param("report.json", "[]", "is not the report of an export", id="a report that is an array"),
+        pytest.param("report.json", '{"datasets": {}}', "is not the report of an export", id="a report without keys"),
+    ],
+)
+def test_what_is_no_export_is_an_error(name: str | None, text: str | None, problem: str, tmp_path: Path) -> None:
+    if name == "report.json":
+        Data.sound().write(tmp_path)
+    if name and text:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ExportError) as raised:
+        preflight(str(tmp_path if name else tmp_path / "none"), MAPPING)
+    assert raised.value.problem == problem
+
+
+def test_too_little_memory_is_said_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="Raise --memory"):
+        preflight(Data.sound(20_000).write(tmp_path), MAPPING, memory="1MB")
+
+
+@pytest.mark.parametrize("name", ["out[1]", "o?t1", "*", "it's out"])
+def test_an_export_s_name_means_nothing(name: str, tmp_path: Path) -> None:
+    Data.sound(1300).write(tmp_path / "out1")  # which the names would match
+    assert preflight(Data.sound().write(tmp_path / name), MAPPING, now=NOW).figures.rows == 1200
+
+
+def test_an_export_in_s3_gives_the_same_as_in_a_folder(tmp_path: Path, s3_env: str) -> None:
+    out = Data.sound().write(tmp_path)
+    for number in range(5):  # more parts than are fetched ahead
+        (tmp_path / "users" / f"part-1000{number}.csv").write_text(f"USER_ID,PLAN\nmore{number},pro\n")
+    local = preflight(out, MAPPING, now=NOW)
+    s3 = boto3.client("s3")
+    for file in (one for one in tmp_path.rglob("*") if one.is_file()):
+        s3.upload_file(str(file), s3_env, f"a/b/{file.relative_to(tmp_path).as_posix()}")
+    for place in (f"s3://{s3_env}/a/b", f"s3://{s3_env}/a/b/"):
+        assert preflight(place, MAPPING, now=NOW).figures == local.figures
+
+
+def test_a_bucket_that_is_not_there_is_an_error(s3_env: str) -> None:
+    with pytest.raises(ExportError, match="NoSuchBucket"):
+        preflight(f"s3://{s3_env}-not/a", MAPPING)
+
+
+def test_what_an_export_writes_is_read_whole(shop: Path, tmp_path: Path) -> None:
+    mapping = parse(default_text())
+    report = export(str(shop), str(tmp_path / "out"), mapping)
+    result = preflight(str(tmp_path / "out"), mapping)
+    assert {name: one.rows for name, one in result.figures.datasets.items()} == {
+        name: one.rows for name, one in report.datasets.items()
+    }
+    found = {one.id: one for one in result.checks}
+    assert {one.verdict for one in found.values() if one.group == "Sound files"} == {"green"}
+    assert found["mapping"].verdict == "green"
+    missing = [
+        number for kind, number, _ in report.sorted_reasons() if kind[2:] == ("interactions", "USER_ID", "missing")
+    ]
+    assert found["anonymous"].value == sum(missing) > 0
+
+
+@pytest.mark.parametrize(
+    ("days", "kept", "apart"),
+    [
+        pytest.param([], [], 0, id="nothing"),
+        pytest.param([(5, 1)], [(5, 1)], 0, id="one day"),
+        pytest.param([(1, 1), (30, 999)], [(30, 999)], 1, id="an early tail"),
+        pytest.param([(1, 999), (30, 1)], [(1, 999)], 1, id="a late tail"),
+        pytest.param([(1, 1), (30, 998), (60, 1)], [(30, 998)], 2, id="both"),
+        pytest.param([(1, 1), (2, 1), (30, 998)], [(30, 998)], 2, id="a tail of two days"),
+        pytest.param([(1, 1), (9, 1), (30, 998)], [(30, 998)], 2, id="two holes"),
+        pytest.param([(1, 1), (8, 999)], [(1, 1), (8, 999)], 0, id="a hole too short"),
+        pytest.param([(1, 1), (9, 999)], [(9, 999)], 1, id="a hole just long enough"),
+        pytest.param([(1, 5), (30, 995)], [(30, 995)], 5, id="a tail just thin enough"),
+        pytest.param([(1, 6), (30, 994)], [(1, 6), (30, 994)], 0, id="a tail too thick"),
+    ],
+)
+def test_a_thin_tail_behind_a_hole_is_cut(days: list[Any], kept: list[Any], apart: int) -> None:
+    assert Activity(tuple(days)).apart() == (Activity(tuple(kept)), apart)
+
+
+@pytest.mark.parametrize(
+    ("most", "width", "bins"),
+    [
+        pytest.param(9, 1, ((1, 1), (2, 2), (3, 0), (4, 0), (5, 5)), id="a day each"),
+        pytest.param(4, 2, ((1, 3), (3, 0), (5, 5)), id="two days each"),
+        pytest.param(1, 5, ((1, 8),), id="one bin"),
+    ],
+)
+def test_days_are_put_into_so_many_bins(most: int, width: int, bins: Any) -> None:
+    assert Activity(((1, 1), (2, 2), (5, 5))).binned(most) == (width, bins)
+    assert Activity(()).binned(most) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 本 😀", "plain é 本 😀"),
+        ("a\nb\x1b[31m", "a\\u{a}b\\u{1b}[31m"),
+        ("\u202eabc", "\\u{202e}abc"),
+        ("a\u2028b\ufeff", "a\\u{2028}b\\u{feff}"),
+        ("x" * 80, "x" * 80),
+        ("x" * 81, "x" * 79 + "…"),
+        ("\x00" * 80, ("\\u{0}" * 80)[:79] + "…"),
+    ],
+)
+def test_what_could_hide_or_steer_is_shown_as_what_it_is(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_numbers_are_said_as_people_say_them() -> None:
+    shares = [percent(one) for one in (0, 0.0001, 0.25, 0.333, 0.9999, 1)]
+    assert shares == ["0 %", "under 0.1 %", "25 %", "33.3 %", "over 99.9 %", "100 %"]
+    assert [size(one) for one in (0, 999, 1500, 123_456_789, 5 * 10**12)] == [
+        "0 bytes", "999 bytes", "1.5 kB", "123 MB", "5,000 GB",
+    ]  # fmt: skip
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    """Run the verb; the clock is today's, so the newest interactions are old."""
+    return CliRunner().invoke(load(), ["preflight", *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"} | environment)
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> str:
+    """Return the mapping's file."""
+    (tmp_path / "mapping.json").write_text(MAPPING.text)
+    return str(tmp_path / "mapping.json")
+
+
+@pytest.mark.parametrize(("change", "status"), [(None, 0), (few_interactions, 1)], ids=["yellow", "red"])
+def test_the_status_is_1_if_something_stops_the_training(
+    change: Callable[[Data], None] | None, status: int, mapping: str, tmp_path: Path
+) -> None:
+    data = Data.sound()
+    if change:
+        change(data)
+    done = run(data.write(tmp_path / "out"), "--mapping", mapping)
+    assert (done.exit_code, done.stdout) == (status, "")
+    assert ("Not ready: 1 thing stops the import or the training" if change else "Ready to train, with") in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        pytest.param([], 2, "OUT", id="no export"),
+        pytest.param(["out", "--nothing"], 2, "--nothing", id="an option that isn't there"),
+        pytest.param(["out", "--html", "no/such/page.html"], 1, "no such folder for the page", id="no folder"),
+    ],
+)
+def test_misuse_is_told(arguments: list[str], status: int, said: str) -> None:
+    done = run(*arguments)
+    assert (done.exit_code, said in done.stderr) == (status, True)
+
+
+def test_the_terminal_shows_what_to_do_and_no_escape_sequence_of_the_data(mapping: str, tmp_path: Path) -> None:
+    data = Data.sound()
+    data.each(TYPE, "\x1b[31mred[bold]", 50)
+    said = run(data.write(tmp_path / "out"), "-m", mapping).stderr
+    assert "\x1b" not in said
+    said = " ".join(said.replace("│", " ").split())  # lines break where the terminal ends
+    assert "\\u{1b}[31mred[bold] 24 interactions, but no rule gives it" in said
+    assert "→ Live events will never have these types" in said
+    assert "activity" in said
+
+
+def test_json_has_every_check_and_the_figures_behind_the_plots(mapping: str, tmp_path: Path) -> None:
+    data = Data.sound()
+    data.each(TYPE, "本", 50)
+    out = data.write(tmp_path / "out")
+    done = run(out, "--json", "-m", mapping)
+    found = json.loads(done.stdout)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert list(found) == [
+        "version", "export", "mapping_sha256", "now", "verdict", "counted", "checks", "figures",
+    ]  # fmt: skip
+    assert (found["version"], found["export"], found["mapping_sha256"]) == (1, out, MAPPING.sha256)
+    assert sum(found["counted"].values()) == len(found["checks"]) == len({one["id"] for one in found["checks"]})
+    first = found["checks"][0]
+    assert first == {
+        "id": "interactions",
+        "group": "Enough to train",
+        "title": "Interactions",
+        "verdict": "yellow",
+        "value": 1200,
+        "unit": "interactions",
+        "said": "1,200 unique interactions.",
+        "limit": {
+            "text": "at least 1,000; recommended 50,000",
+            "source": {
+                "name": "Endpoints and quotas",
+                "url": "https://docs.aws.amazon.com/personalize/latest/dg/limits.html",
+            },
+        },
+        "remedy": first["remedy"],
+        "details": [],
+    }
+    figures = found["figures"]
+    assert figures["rows"] == {"interactions": 1200, "users": 60, "items": 40}
+    assert {"name": "本", "interactions": 24} in figures["event_types"]
+    assert sum(one["interactions"] for one in figures["activity"]["bins"]) == 1200
+    assert figures["users_by_interactions"][-1] == {"from": 20, "to": 49, "users": 60}
+    assert [one["percent"] for one in figures["top_items"]] == [1, 2, 5, 10, 20, 50]
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [([], ""), ([0], " "), ([1], "█"), ([0, 1, 50, 100], " ▁▄█"), ([8, 7, 1], "█▇▁")],
+)
+def test_a_sparkline_shows_what_is_not_nothing(values: list[int], line: str) -> None:
+    assert command.sparkline(values) == line

@@ -1,0 +1,498 @@
+"""Users are forgotten in the list, the exports and Personalize, wherever the command is killed on the way."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.client
+import pytest
+from botocore.config import Config
+from typer.testing import CliRunner
+
+from engines import write_log
+from personalize_emulator import Emulator
+from personalize_segment.cli import load, privacy
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.errors import ForgetError, ProvisionError, SpecError
+from personalize_segment.history.export import export
+from personalize_segment.privacy import list_file, parts, steps
+from personalize_segment.provision import apply as applying
+from personalize_segment.provision import prices, spec
+
+MAPPING = parse(default_text())
+ROLE = "arn:aws:iam::123456789012:role/personalize"
+WHO = "arn:aws:sts::123456789012:assumed-role/privacy/anna"
+#: Two of the shop's users; each has 20 interactions and a line of its own.
+GONE = frozenset({"user-1", 'user "2", b'})
+EACH = 20
+DAY = 86_400
+
+
+class KilledError(BaseException):
+    """What nothing catches: the process is gone, and what was sent has been done."""
+
+
+def log() -> Iterator[bytes]:
+    """Yield events of enough users for an import."""
+    names = ['user "2", b' if number == 2 else f"user-{number}" for number in range(60)]
+    for user in names:
+        yield json.dumps({"type": "identify", "userId": user, "traits": {"plan": "free"}}).encode()
+        for number in range(EACH):
+            event = {
+                "type": "track",
+                "event": "Product Viewed",
+                "messageId": f"{user} {number}",
+                "userId": user,
+                "timestamp": f"2024-03-01T00:00:{number:02}Z",
+                "properties": {"product_id": f"p{number}"},
+            }
+            yield json.dumps(event).encode()
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    """Return logs, and what an export of them writes."""
+    logs = write_log(tmp_path_factory.mktemp("logs") / "1.gz", log()).parent
+    out = tmp_path_factory.mktemp("transformed")
+    export(str(logs), str(out), MAPPING)
+    return logs, {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+class Stack:
+    """A stack in Personalize that has imported an export in S3, and the ways to forget users of it."""
+
+    def __init__(self, emulator: Emulator, bucket: str, files: dict[str, bytes]) -> None:
+        self.emulator, self.bucket, self.files = emulator, bucket, files
+        self.s3: Any = boto3.client("s3")
+        self.api: Any = boto3.client("personalize")
+        statement = {
+            "Effect": "Allow", "Principal": {"Service": "personalize.amazonaws.com"}, "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        }  # fmt: skip
+        self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+        self.document: dict[str, Any] = {
+            "version": 1, "name": "shop", "role_arn": ROLE, "event_tracker": False, "tags": {"team": "shop"},
+            "datasets": {one: {"import": {"location": f"s3://{bucket}/transformed/{one}/"}} for one in parts.OWNED},
+        }  # fmt: skip
+        self.spec = spec.read(json.dumps(self.document))
+        self.where = steps.places(
+            self.spec, f"s3://{bucket}/suppressed.csv", [f"s3://{bucket}/transformed/"], None, f"s3://{bucket}/audit"
+        )
+        self.upload()
+        applying.apply(self.clients(), self.spec, prices.read(None), self.pace())
+
+    def clients(self) -> applying.Clients:
+        """Return clients as a new process has them; how patient the command itself is, is what is tested."""
+        once = Config(retries={"total_max_attempts": 1})
+        return applying.Clients(*(boto3.client(one, config=once) for one in ("personalize", "ssm", "s3")))
+
+    def pace(self) -> applying.Pace:
+        """Return a pace whose waiting moves the emulator's clock; AssertionError where it would never end."""
+        spent = [0.0]
+
+        def sleep(seconds: float) -> None:
+            spent[0] += seconds
+            assert spent[0] < 3 * DAY, "it waits in vain"
+            self.emulator.clock.advance(seconds)
+
+        return applying.Pace(600.0, sleep)
+
+    def forget(self, users: frozenset[str] = GONE, **options: Any) -> dict[str, Any]:
+        """Forget users as a new process does."""
+        return steps.forget(self.clients(), self.spec, users, self.where, self.pace(), WHO, **options)
+
+    def upload(self) -> None:
+        """Put the export as it was into the bucket, and take everything else out of it."""
+        for key in self.names():
+            self.s3.delete_object(Bucket=self.bucket, Key=key)
+        for name, data in self.files.items():
+            self.s3.put_object(Bucket=self.bucket, Key=f"transformed/{name}", Body=data)
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the keys of the objects below a prefix."""
+        return [one["Key"] for one in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])]
+
+    def read(self, key: str) -> bytes:
+        """Return an object."""
+        return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def export(self) -> dict[str, bytes]:
+        """Return the files of the export."""
+        keys = [one for part in (*parts.OWNED, "items", "report.json") for one in self.names(f"transformed/{part}")]
+        return {key: self.read(key) for key in keys}
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the data deletion jobs, the first one first."""
+        found = self.api.list_data_deletion_jobs()["dataDeletionJobs"]
+        details = [self.api.describe_data_deletion_job(dataDeletionJobArn=one["dataDeletionJobArn"]) for one in found]
+        return sorted((one["dataDeletionJob"] for one in details), key=lambda one: str(one["creationDateTime"]))
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Return the audit lines."""
+        return [json.loads(self.read(key)) for key in self.names("audit/")]
+
+
+@pytest.fixture
+def stack(personalize: Emulator, s3_env: str, exported: tuple[Path, dict[str, bytes]]) -> Stack:
+    """Return a stack with users to forget."""
+    return Stack(personalize, s3_env, exported[1])
+
+
+def has_an_id(data: bytes) -> bool:
+    """Return whether somebody who was forgotten can be read there."""
+    return any(re.search(rb"(?<![\w-])" + re.escape(user.encode()) + rb"(?![\w-])", data) for user in GONE) or (
+        b'user ""2""' in data or b'user \\\\"2' in data
+    )
+
+
+def test_users_are_gone_from_the_export_and_from_personalize_and_nothing_keeps_their_ids(stack: Stack) -> None:
+    assert any(map(has_an_id, stack.export().values()))
+    line = stack.forget()
+    assert line["rows"] == {"interactions": 2 * EACH, "users": 2}
+    (job,) = stack.jobs()
+    assert (job["status"], job["numDeleted"]) == ("COMPLETED", 2 * EACH + 2)
+    assert line["deleted"] == job["numDeleted"]
+    for key in stack.names():
+        assert not has_an_id(stack.read(key)), key
+    assert not any(map(has_an_id, [json.dumps(line).encode(), job["jobName"].encode()]))
+
+
+def test_a_later_export_with_the_list_does_not_bring_them_back(
+    stack: Stack, exported: tuple[Path, dict[str, bytes]]
+) -> None:
+    logs, _ = exported
+    stack.forget()
+    found = stack.export()
+    suppressed = list_file.read(stack.where.suppression)
+    export(str(logs), f"s3://{stack.bucket}/transformed", MAPPING, suppressed=suppressed)
+    again = stack.export()
+    assert {key: data for key, data in again.items() if key.endswith(".csv")} == {
+        key: data for key, data in found.items() if key.endswith(".csv")
+    }
+    counts = [json.loads(one["transformed/report.json"])["datasets"] for one in (found, again)]
+    assert counts[0] == counts[1]
+
+
+def test_the_audit_line_says_when_how_many_by_whom_and_by_which_job(stack: Stack) -> None:
+    line = stack.forget()
+    assert stack.audit() == [line]
+    known = list_file.read(stack.where.suppression)
+    assert line["hashes"] == sorted(known.hashes) == sorted(known.hash(user) for user in GONE)
+    assert (line["users"], line["by"], line["status"]) == (2, WHO, "COMPLETED")
+    assert line["job"] == stack.jobs()[0]["dataDeletionJobArn"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["at"])
+
+
+def test_the_job_reads_the_documented_csv_with_the_spec_s_role_and_tags(stack: Stack) -> None:
+    stack.forget(wait=False)
+    (job,) = stack.jobs()
+    location = job["dataSource"]["dataLocation"]
+    assert location == f"s3://{stack.bucket}/transformed/deletions/{job['jobName']}.csv"
+    assert stack.read(location.partition(f"{stack.bucket}/")[2]) == b'USER_ID\n"user ""2"", b"\nuser-1\n'
+    assert job["roleArn"] == ROLE
+    tags = stack.api.list_tags_for_resource(resourceArn=job["dataDeletionJobArn"])["tags"]
+    assert tags == [{"tagKey": "team", "tagValue": "shop"}]
+
+
+#: What changes something for good. Reading and waiting are not worth a kill of their own.
+WRITES = {"PutObject", "DeleteObject", "CreateDataDeletionJob"}
+
+
+class Kill:
+    """Kills the command before (odd) or after (even) one of its writes; counts them all."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.at = self.seen = 0
+        plain = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def call(client: Any, operation: str, request: dict[str, Any]) -> Any:
+            if operation not in WRITES:
+                return plain(client, operation, request)
+            self._step()
+            answer = plain(client, operation, request)
+            self._step()
+            return answer
+
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+    def _step(self) -> None:
+        self.seen += 1
+        if self.seen == self.at:
+            raise KilledError
+
+
+def test_killed_at_any_write_and_run_again_it_is_done_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill = Kill(monkeypatch)
+    stack.forget()
+    undisturbed = stack.export()
+    writes = kill.seen
+    # List, two parts, report, CSV, job, audit, CSV: each before and after.
+    assert writes == 2 * 8
+    for at in range(1, writes):
+        stack.upload()
+        users = frozenset({"user-1", f"user-{at + 10}"})
+        before = len(stack.jobs())
+        kill.at, kill.seen = at, 0
+        with pytest.raises(KilledError):
+            stack.forget(users)
+        kill.at = 0
+        on_list = at > 1 and all(map(list_file.read(stack.where.suppression).holds, users))
+        # Nothing leaves the export or Personalize before the list holds everybody.
+        assert on_list or (stack.read("transformed/report.json"), len(stack.jobs())) == (
+            stack.files["report.json"],
+            before,
+        )
+        stack.forget(users)
+        jobs = stack.jobs()[before:]
+        assert [one["status"] for one in jobs] == ["COMPLETED"], at
+        counts = json.loads(stack.read("transformed/report.json"))["datasets"]
+        expected = json.loads(undisturbed["transformed/report.json"])["datasets"]
+        assert counts == expected
+        assert not any(f"user-{at + 10}," in data.decode() for data in stack.export().values())
+        assert stack.names("transformed/deletions/") == []
+        assert {one["job"] for one in stack.audit()} == {jobs[0]["dataDeletionJobArn"]}
+
+
+def test_killed_while_it_waits_it_takes_the_job_over(stack: Stack) -> None:
+    def seen(what: str, status: str) -> None:
+        if status == "IN_PROGRESS":
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        stack.forget(progress=seen)
+    assert stack.forget()["status"] == "COMPLETED"
+    assert len(stack.jobs()) == 1
+
+
+def test_run_again_after_its_end_it_deletes_again(stack: Stack) -> None:
+    first, second = stack.forget(), stack.forget()
+    assert first["job"] != second["job"]
+    assert second["rows"] == {"interactions": 0, "users": 0}
+    assert [one["status"] for one in stack.jobs()] == ["COMPLETED"] * 2
+    assert stack.jobs()[1]["jobName"] == f"{stack.jobs()[0]['jobName']}-2"
+
+
+def test_without_waiting_the_next_run_ends_what_was_begun(stack: Stack) -> None:
+    line = stack.forget(wait=False)
+    assert (line["status"], line["deleted"]) == ("PENDING", None)
+    assert stack.names("transformed/deletions/")
+    assert stack.forget()["job"] == line["job"]
+    assert not stack.names("transformed/deletions/")
+
+
+def test_a_job_that_failed_is_told_and_another_is_made(stack: Stack) -> None:
+    policy = stack.s3.get_bucket_policy(Bucket=stack.bucket)["Policy"]
+    stack.s3.delete_bucket_policy(Bucket=stack.bucket)
+    with pytest.raises(ProvisionError, match="Insufficient privileges"):
+        stack.forget()
+    assert not stack.names("transformed/deletions/")
+    stack.s3.put_bucket_policy(Bucket=stack.bucket, Policy=policy)
+    assert stack.forget()["status"] == "COMPLETED"
+    assert [one["status"] for one in stack.jobs()] == ["FAILED", "COMPLETED"]
+
+
+def test_what_passes_is_waited_for(stack: Stack) -> None:
+    for number, code in enumerate(("LimitExceededException", "ResourceInUseException", "ThrottlingException")):
+        stack.emulator.faults.fail_calls("CreateDataDeletionJob", 3, code)
+        assert stack.forget()["status"] == "COMPLETED"
+        assert len(stack.jobs()) == number + 1
+
+
+def test_what_personalize_refuses_is_told(stack: Stack) -> None:
+    stack.emulator.faults.fail_calls("CreateDataDeletionJob", 1, "InvalidInputException")
+    with pytest.raises(ProvisionError, match=r"CreateDataDeletionJob was refused .InvalidInputException"):
+        stack.forget()
+    stack.emulator.faults.fail_calls("CreateDataDeletionJob", 1, "LimitExceededException")
+    with pytest.raises(ProvisionError, match="LimitExceededException"):
+        stack.forget(wait=False)
+
+
+def test_an_import_that_is_under_way_ends_first(stack: Stack) -> None:
+    (dataset,) = [one["datasetArn"] for one in stack.api.list_datasets()["datasets"] if one["datasetType"] == "USERS"]
+    source = {"dataLocation": f"s3://{stack.bucket}/transformed/users/"}
+    name = "shop-users-0000beef"
+    arn = stack.api.create_dataset_import_job(jobName=name, datasetArn=dataset, dataSource=source, roleArn=ROLE)[
+        "datasetImportJobArn"
+    ]
+    waited: list[str] = []
+    stack.forget(progress=lambda what, status: waited.append(what))
+    ended = stack.api.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
+    assert any("DatasetImportJob" in one for one in waited)
+    assert ended["lastUpdatedDateTime"] <= stack.jobs()[0]["creationDateTime"]
+
+
+def test_where_there_is_no_dataset_group_the_list_and_the_export_are_done_all_the_same(stack: Stack) -> None:
+    stack.spec = spec.read(json.dumps(stack.document | {"name": "elsewhere"}))
+    with pytest.raises(ProvisionError, match="DatasetGroup elsewhere: is not there"):
+        stack.forget()
+    assert list_file.read(stack.where.suppression).holds("user-1")
+    assert not any(map(has_an_id, stack.export().values()))
+
+
+def test_too_many_for_one_job_is_said_before_anything_is_done(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personalize_segment.privacy.deletion.MAX_BYTES", 10)
+    before = stack.export()
+    with pytest.raises(ForgetError, match="Split the file"):
+        stack.forget()
+    assert stack.export() == before
+    assert "suppressed.csv" not in stack.names()
+
+
+IMPORTS = {"interactions": {"import": {"location": "s3://data/transformed/interactions/"}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "exports", "deletions", "error", "problem"),
+    [
+        pytest.param({"datasets": IMPORTS}, [], None, ForgetError, "in none of the exports", id="no export"),
+        pytest.param(
+            {"datasets": IMPORTS}, ["s3://data/transform"], None, ForgetError, "in none of the exports", id="another"
+        ),
+        pytest.param({"role_arn": None}, ["s3://data/t"], None, SpecError, "has no 'role_arn'", id="no role"),
+        pytest.param({}, ["folder"], None, ForgetError, "no export is in S3", id="nowhere for the ids"),
+    ],
+)
+def test_places_that_would_let_users_come_back_are_refused(
+    changes: dict[str, Any], exports: list[str], deletions: str | None, error: type[Exception], problem: str
+) -> None:
+    document = {"version": 1, "name": "shop", "role_arn": ROLE, "datasets": {"interactions": {}}} | changes
+    made = spec.read(json.dumps({key: value for key, value in document.items() if value is not None}))
+    with pytest.raises(error, match=problem):
+        steps.places(made, "list", exports, deletions, None)
+
+
+def test_a_folder_that_no_job_can_read_is_refused_before_the_export_is_touched(stack: Stack) -> None:
+    before = stack.export()
+    for folder in ("deletions", "s3://data/" + "x" * 220):
+        stack.where = steps.places(stack.spec, stack.where.suppression, stack.where.exports, folder, None)
+        with pytest.raises(ForgetError, match="is no folder in S3"):
+            stack.forget()
+    assert stack.export() == before
+
+
+def test_a_local_export_and_a_local_audit_work_too(
+    stack: Stack, exported: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    for name, data in exported[1].items():
+        write_log(tmp_path / "out" / name, data.splitlines())
+    exports = [*stack.where.exports, str(tmp_path / "out")]
+    stack.where = steps.places(stack.spec, str(tmp_path / "list"), exports, None, str(tmp_path / "audit.jsonl"))
+    lines = [stack.forget(), stack.forget()]
+    assert lines[0]["rows"] == {"interactions": 4 * EACH, "users": 4}
+    assert [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()] == lines
+    assert (tmp_path / "audit.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_audit_line_that_can_not_be_kept_is_an_error_and_the_job_stays_open(stack: Stack) -> None:
+    good = stack.where
+    for audit in ("s3://no-such-bucket-9/audit", "/proc/none/audit.jsonl"):
+        stack.where = steps.places(stack.spec, good.suppression, good.exports, None, audit)
+        with pytest.raises(ForgetError) as raised:
+            stack.forget()
+        assert raised.value.place == audit
+    stack.where = good
+    stack.forget()
+    assert (len(stack.jobs()), len(stack.audit())) == (1, 1)
+
+
+@pytest.fixture
+def run(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what runs the verb with the stack's places and other options, and returns its result."""
+    (tmp_path / "personalize.json").write_text(json.dumps(stack.document))
+    monkeypatch.setattr(privacy, "_pace", lambda poll: stack.pace())
+
+    def call(*options: str, **more: Any) -> Any:
+        known = ["--suppression", stack.where.suppression, "--export", stack.where.exports[0]]
+        return CliRunner().invoke(load(), ["forget", str(tmp_path / "personalize.json"), *known, *options], **more)
+
+    return call
+
+
+def test_the_verb_prints_the_audit_line_and_no_id_on_the_way(run: Any, stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "users.txt").write_text("".join(f"{user}\n" for user in GONE))
+    done = run("--users", str(tmp_path / "users.txt"), "--audit", f"s3://{stack.bucket}/audit")
+    assert done.exit_code == 0, done.output
+    assert [json.loads(done.stdout)] == stack.audit()
+    assert stack.audit()[0]["by"].startswith("arn:aws:sts::")
+    assert "COMPLETED" in done.stderr
+    assert not has_an_id(done.output.encode())
+
+
+def test_the_verb_takes_ids_from_stdin_and_need_not_wait(run: Any, stack: Stack) -> None:
+    done = run("--users", "-", "--no-wait", input="USER_ID\nuser-7\n")
+    assert json.loads(done.stdout)["status"] == "PENDING", done.output
+    assert list_file.read(stack.where.suppression).holds("user-7")
+
+
+BODY = b'{"type":"delete","userId":"user-1","timestamp":"2024-03-01T00:00:00.000Z"}'
+
+
+def webhook(folder: Path, body: bytes = BODY) -> tuple[str, ...]:
+    """Write the body of a webhook and return the options that pass it on, with a right signature."""
+    (folder / "body.json").write_bytes(BODY)
+    signature = hmac.new(b"secret", body, hashlib.sha1).hexdigest()
+    return "--webhook-payload", str(folder / "body.json"), "--signature", signature, "--secret-env", "WEBHOOK_SECRET"
+
+
+def test_the_verb_takes_a_signed_deletion_of_segment_s(run: Any, stack: Stack, tmp_path: Path) -> None:
+    done = run(*webhook(tmp_path), env={"WEBHOOK_SECRET": "secret"})
+    assert json.loads(done.stdout)["rows"] == {"interactions": EACH, "users": 1}, done.output
+
+
+#: The body that was signed, the secret in the environment, and what is said.
+REFUSED: list[tuple[bytes, str | None, str]] = [
+    (BODY + b" ", "secret", "another signature"),
+    (BODY, "Secret", "another signature"),
+    (BODY, "", "empty secret"),
+    (BODY, None, "WEBHOOK_SECRET: is not set"),
+]
+
+
+def test_with_a_wrong_signature_nothing_is_done(run: Any, stack: Stack, tmp_path: Path) -> None:
+    before = {key: stack.read(key) for key in stack.names()}
+    for body, secret, problem in REFUSED:
+        done = run(*webhook(tmp_path, body), env={"WEBHOOK_SECRET": secret})
+        assert done.exit_code == 1
+        assert isinstance(done.exception, ForgetError)
+        assert problem in str(done.exception)
+    assert {key: stack.read(key) for key in stack.names()} == before
+    assert not stack.jobs()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="nobody"),
+        pytest.param(["--users", "x", "--webhook-payload", "y", "--signature", "z", "--secret-env", "A"], id="both"),
+        pytest.param(["--webhook-payload", "y"], id="a webhook without a signature"),
+        pytest.param(["--webhook-payload", "y", "--signature", "z"], id="a webhook without a secret"),
+        pytest.param(["--users", "x", "--signature", "z"], id="a file with a signature"),
+    ],
+)
+def test_users_come_from_one_place(options: list[str]) -> None:
+    done = CliRunner().invoke(load(), ["forget", "personalize.json", "--suppression", "list", *options])
+    assert done.exit_code == 2
+    assert "--users" in done.output
+
+
+def test_the_export_verb_honours_the_list(exported: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+    list_file.add(str(tmp_path / "list"), GONE)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(load(), ["export", str(exported[0]), str(out), "--suppress", str(tmp_path / "list")])
+    assert done.exit_code == 0, done.output
+    assert "suppressed" in done.stderr
+    assert not any(has_an_id(path.read_bytes()) for path in out.rglob("*") if path.is_file())
+
+
+def test_the_export_verb_refuses_a_list_that_is_not_there(
+    exported: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = CliRunner().invoke(load(), ["export", str(exported[0]), str(out), "--suppress", str(tmp_path / "none")])
+    assert isinstance(done.exception, ForgetError)
+    assert not out.exists()

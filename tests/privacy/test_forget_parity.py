@@ -1,0 +1,212 @@
+"""Both engines leave the same rows of suppressed users out and count them, whatever the logs hold."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+import awkward
+import engines
+from engines import Outcome, python_rows, write_log
+from personalize_segment.contract.mapping import EventMapping, default_text, parse
+from personalize_segment.contract.rows import Reason, Row, rows
+from personalize_segment.contract.suppression import SuppressionList, empty
+from personalize_segment.history.export import export
+from personalize_segment.history.logs import Window
+
+#: Folder, mapping, window and the list -> what is written.
+Engine = Callable[[Path, EventMapping, Window | None, SuppressionList | None], Outcome]
+MAPPING = parse(default_text())
+#: A mapping whose ids can be any string that `awkward` makes.
+ANY_ID = parse(
+    json.dumps(
+        {
+            "version": 1,
+            "interactions": {
+                "fields": {
+                    "USER_ID": {"from": ["properties.user", "properties.value", "userId"]},
+                    "ITEM_ID": {"from": ["properties.sku"]},
+                    "TIMESTAMP": {"from": ["timestamp"]},
+                },
+                "track": {
+                    "Viewed": {},
+                    "Bought": {"each": "properties.products", "fields": {"ITEM_ID": {"from": [".sku", "."]}}},
+                },
+            },
+            "users": {
+                "fields": {
+                    "USER_ID": {"from": ["properties.user", "userId"]},
+                    "PLAN": {"from": ["traits.sku"], "type": "string", "optional": True},
+                },
+                "track": {"Viewed": {}},
+            },
+            "items": {
+                "fields": {
+                    "ITEM_ID": {"from": ["properties.sku"]},
+                    "USER_ID": {"from": ["userId"], "type": "string", "optional": True},
+                },
+                "track": {"Viewed": {}},
+            },
+        }
+    )
+)  # fmt: skip
+
+
+def reference(
+    folder: Path, mapping: EventMapping, window: Window | None, suppressed: SuppressionList | None
+) -> Outcome:
+    """Return what the reference gives when a row of a suppressed user is a reason, without an example."""
+
+    def filtered(mapping: EventMapping, event: dict[str, Any]) -> tuple[list[Row], list[Reason]]:
+        found, reasons = rows(mapping, event)
+        gone = [row for row in found if row.dataset.name != "items" and suppressed and suppressed.holds(row.values[0])]
+        kept = [row for row in found if row not in gone]
+        return kept, [*reasons, *(Reason(row.dataset.name, "USER_ID", "suppressed") for row in gone)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engines.rows", filtered)
+        made = python_rows(folder, mapping, window)
+    for one in made.report["reasons"] if made.report else []:
+        if one["reason"] == "suppressed":
+            one["example"] = None
+    return made
+
+
+def duckdb_rows(
+    folder: Path, mapping: EventMapping, window: Window | None, suppressed: SuppressionList | None
+) -> Outcome:
+    """Return what the local engine writes."""
+    return engines._written(
+        lambda out: export(str(folder), out, mapping, window=window, suppressed=suppressed), folder, mapping
+    )
+
+
+@pytest.fixture(params=["duckdb", "spark"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Return an engine that must leave out what the reference leaves out."""
+    if request.param == "duckdb":
+        return duckdb_rows
+    spark: SparkSession = request.getfixturevalue("spark")
+    spec = importlib.util.spec_from_file_location("segment_to_personalize", engines.SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    # Not in sys.modules: Spark then sends its functions to the workers instead of their name.
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+
+    def spark_rows(
+        folder: Path, mapping: EventMapping, window: Window | None, suppressed: SuppressionList | None
+    ) -> Outcome:
+        run = script.run
+        return engines._written(
+            lambda out: run(spark, str(folder), out, mapping, window or Window(), suppressed), folder, mapping
+        )
+
+    return spark_rows
+
+
+def users_of(found: Outcome) -> set[str]:
+    """Return everybody who has a row."""
+    return {row[0] for name in ("interactions", "users") for row in found.rows[name]}
+
+
+@pytest.mark.parametrize("window", [None, Window(date(2024, 3, 3), None, overlap=2)], ids=["all", "overlap"])
+def test_the_rows_of_suppressed_users_are_left_out_and_counted(
+    engine: Engine, window: Window | None, shop: Path
+) -> None:
+    everybody = reference(shop, MAPPING, window, None)
+    some = set(sorted(users_of(everybody))[::3])
+    suppressed = empty().plus(some)
+    found = engine(shop, MAPPING, window, suppressed)
+    assert found == reference(shop, MAPPING, window, suppressed)
+    assert users_of(found) == users_of(everybody) - some
+    assert found.rows["items"] == everybody.rows["items"]
+    assert found.report
+    assert everybody.report
+    reasons = [one for one in found.report["reasons"] if one["reason"] == "suppressed"]
+    for name in ("interactions", "users"):
+        here, before = found.report["datasets"][name], everybody.report["datasets"][name]
+        counted = sum(one["count"] for one in reasons if one["dataset"] == name)
+        assert here["refused"] - before["refused"] == counted > 0
+        assert sum(here.values()) == sum(before.values())
+
+
+def test_a_list_of_nobody_changes_nothing(engine: Engine, shop: Path) -> None:
+    assert engine(shop, MAPPING, None, empty()) == engine(shop, MAPPING, None, None)
+
+
+def event(message: str, user: object, **changes: object) -> bytes:
+    """Return the line of a view."""
+    body = {"type": "track", "event": "Product Viewed", "messageId": message, "userId": user,
+            "timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": "p"}}  # fmt: skip
+    return json.dumps(body | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("user", "stands"),
+    [
+        pytest.param("plain", "plain", id="plain"),
+        pytest.param(42, "42", id="an integer is its decimal text"),
+        pytest.param(" a ", " a ", id="spaces count"),
+        pytest.param('say "a", b\\', 'say "a", b\\', id="quotes, commas and backslashes"),
+        pytest.param("e\u0301 😀", "e\u0301 😀", id="beyond ASCII"),
+        pytest.param("😀" * 256, "😀" * 256, id="as long as can be"),
+    ],
+)
+def test_whoever_is_meant_is_found_by_the_text_of_the_id(
+    engine: Engine, user: object, stands: str, tmp_path: Path
+) -> None:
+    write_log(tmp_path / "1.json", [event("1", user), event("2", "other"), event("3", "Plain")])
+    found = engine(tmp_path, MAPPING, None, empty().plus([stands]))
+    assert users_of(found) == {"other", "Plain"}
+
+
+def test_a_copy_of_an_event_by_another_user_stays(engine: Engine, tmp_path: Path) -> None:
+    # The copy that sorts first is suppressed; it must not take the other with it.
+    write_log(tmp_path / "1.json", [event("1", "a"), event("1", "b")])
+    assert users_of(engine(tmp_path, MAPPING, None, empty().plus(["a"]))) == {"b"}
+
+
+def test_a_suppressed_copy_in_the_overlap_takes_nobody_with_it(engine: Engine, tmp_path: Path) -> None:
+    write_log(tmp_path / "source" / "1709251200000" / "1.gz", [event("1", "a")])
+    write_log(tmp_path / "source" / "1709337600000" / "1.gz", [event("1", "b"), event("2", "a")])
+    found = engine(tmp_path, MAPPING, Window(date(2024, 3, 2)), empty().plus(["a"]))
+    assert users_of(found) == {"b"}
+
+
+def test_an_item_with_the_id_of_a_suppressed_user_stays(engine: Engine, tmp_path: Path) -> None:
+    write_log(tmp_path / "1.json", [event(one, one, event="Viewed", properties={"sku": one}) for one in ("a", "b")])
+    found = engine(tmp_path, ANY_ID, None, empty().plus(["a"]))
+    assert users_of(found) == {"b"}
+    assert [row[0] for row in found.rows["items"]] == ["a", "b"]
+
+
+def test_where_all_are_suppressed_nothing_is_written(engine: Engine, tmp_path: Path) -> None:
+    write_log(tmp_path / "1.json", [event("1", "a", type="identify", traits={})])
+    assert engine(tmp_path, MAPPING, None, empty().plus(["a"])).report is None
+
+
+identities = st.sampled_from(["u1", "u2", "u3", "s1", "s2", "0", "2147483647", *awkward.STRINGS])
+
+
+def test_random_events_and_lists_are_alike(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
+    @settings(max_examples=15 if engine is duckdb_rows else 4)
+    @given(log=awkward.logs, old=awkward.logs, users=st.sets(identities, max_size=12))
+    def check(log: list[bytes], old: list[bytes], users: set[str]) -> None:
+        folder = tmp_path_factory.mktemp("random")
+        write_log(folder / "source" / "1709251200000" / "1.gz", old)
+        write_log(folder / "source" / "1709337600000" / "1.gz", log)
+        suppressed = empty().plus(users)
+        window = Window(date(2024, 3, 2), None)
+        expected = reference(folder, ANY_ID, window, suppressed)
+        assert engine(folder, ANY_ID, window, suppressed) == expected
+        assert not users_of(expected) & users
+
+    check()

@@ -1,0 +1,291 @@
+"""Rows of forgotten users leave an export part by part, and everything else in it stays as it was."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines import Texts, read_csv, write_log
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.contract.suppression import empty
+from personalize_segment.errors import OutputError
+from personalize_segment.history.export import export
+from personalize_segment.history.publish import staging
+from personalize_segment.privacy import parts
+
+MAPPING = parse(default_text())
+DATASETS = ("interactions", "users", "items")
+#: Ids that a CSV has to quote, and ids that look like parts of others.
+AWKWARD = [
+    "a",
+    "ab",
+    'say "a"',
+    '"',
+    '"a"',
+    "a,b",
+    ",",
+    "a\\",
+    "\\",
+    " a",
+    "a ",
+    "é",
+    "e\u0301",
+    "😀",
+    "\u2028",
+    "USER_ID",
+]
+
+Files = dict[str, bytes]
+
+
+def contents(folder: Path) -> Files:
+    """Return the bytes of all files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def rows(folder: Path) -> dict[str, list[Texts]]:
+    """Return the rows of an export."""
+    return {name: sorted(row for _, part in read_csv(folder / name) for row in part) for name in DATASETS}
+
+
+@pytest.fixture
+def out(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an export in several parts."""
+    monkeypatch.setattr("personalize_segment.history.duckdb.engine.SLICE_ROWS", 4000)
+    export(str(shop), str(tmp_path / "out"), MAPPING)
+    assert len(read_csv(tmp_path / "out" / "interactions")) > 2
+    return tmp_path / "out"
+
+
+def suppressed(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the lines of a report for rows that were left out or taken out."""
+    return [one for one in report["reasons"] if one["reason"] == "suppressed"]
+
+
+def some(out: Path) -> frozenset[str]:
+    """Return some of the users of an export."""
+    return frozenset(sorted({row[0] for row in rows(out)["interactions"]})[::7])
+
+
+def test_what_is_left_is_what_an_export_with_the_list_writes(shop: Path, out: Path, tmp_path: Path) -> None:
+    users = some(out)
+    before = rows(out)
+    removed = parts.remove(str(out), users)
+    export(str(shop), str(tmp_path / "again"), MAPPING, suppressed=empty().plus(users))
+    assert rows(out) == rows(tmp_path / "again")
+    assert removed.rows == {name: sum(row[0] in users for row in before[name]) for name in ("interactions", "users")}
+    assert all(removed.rows.values())
+
+
+def test_the_report_counts_what_is_there_and_what_was_taken_out(out: Path) -> None:
+    before = json.loads((out / "report.json").read_bytes())
+    removed = parts.remove(str(out), some(out))
+    after = json.loads((out / "report.json").read_bytes())
+    assert {one["dataset"]: one["count"] for one in suppressed(after)} == removed.rows
+    for name, found in rows(out).items():
+        one, other = before["datasets"][name], after["datasets"][name]
+        assert other["rows"] == len(found) == one["rows"] - removed.rows.get(name, 0)
+        assert other["refused"] == one["refused"] + removed.rows.get(name, 0)
+        assert other["deduplicated"] == one["deduplicated"]
+    assert [one for one in after["reasons"] if one["reason"] != "suppressed"] == before["reasons"]
+
+
+def test_a_second_time_nothing_is_changed_and_others_are_counted_with_the_first(out: Path) -> None:
+    first, second = sorted(some(out))[:2]
+    parts.remove(str(out), frozenset({first}))
+    before = contents(out)
+    assert parts.remove(str(out), frozenset({first})).rows == {"interactions": 0, "users": 0}
+    assert contents(out) == before
+    removed = parts.remove(str(out), frozenset({second}))
+    reasons = [
+        one for one in json.loads((out / "report.json").read_bytes())["reasons"] if one["reason"] == "suppressed"
+    ]
+    assert len(reasons) == len({one["dataset"] for one in reasons})
+    assert sum(one["count"] for one in reasons) > sum(removed.rows.values()) > 0
+
+
+def test_a_part_without_rows_of_theirs_is_left_alone(out: Path) -> None:
+    # Whoever is seen in one part only.
+    seen = [{row[0] for row in part} for _, part in read_csv(out / "interactions")]
+    user = min(user for part in seen for user in part if sum(user in other for other in seen) == 1)
+    holding = {f"interactions/part-{number:05}.csv" for number, part in enumerate(seen) if user in part}
+    before = {name: (out / name).stat().st_ino for name in contents(out)}
+    parts.remove(str(out), frozenset({user}))
+    changed = {name for name, inode in before.items() if (out / name).stat().st_ino != inode}
+    assert {name for name in changed if name.startswith("interactions")} == holding
+    assert not any(name.startswith("items") for name in changed)
+
+
+def small(out: Path, users: list[str]) -> Path:
+    """Write an export by hand, as DuckDB and Spark quote it."""
+    for number, some_ in enumerate((users[: len(users) // 2], users[len(users) // 2 :])):
+        path = out / "interactions" / f"part-0000{number}-x.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE"])
+            writer.writerows([user, "a,b", "1", user] for user in some_)
+    return out
+
+
+@given(st.sets(st.sampled_from(AWKWARD), min_size=1), st.sets(st.sampled_from(AWKWARD)))
+def test_ids_are_compared_as_they_are_however_the_csv_quotes_them(
+    tmp_path_factory: pytest.TempPathFactory, users: set[str], gone: set[str]
+) -> None:
+    out = small(tmp_path_factory.mktemp("small"), sorted(users))
+    before = [path.read_text("utf-8").split("\n")[1:-1] for path in sorted(out.rglob("*.csv"))]
+    lines = [line for part in before for line in part]
+    removed = parts.remove(str(out), frozenset(gone))
+    left = [line for path in sorted(out.rglob("*.csv")) for line in path.read_text("utf-8").split("\n")[1:-1]]
+    assert left == [line for line in lines if next(csv.reader([line]))[0] not in gone]
+    assert removed.rows["interactions"] == len(users & gone)
+    assert sorted(out.rglob("*")) == sorted([*out.rglob("*.csv"), out / "interactions"])
+
+
+def test_a_user_column_need_not_be_the_first(tmp_path: Path) -> None:
+    write_log(tmp_path / "users" / "part-0.csv", [b"PLAN,USER_ID", b'"a,b",u1', b"u1,u2"])
+    parts.remove(str(tmp_path), frozenset({"u1"}))
+    assert contents(tmp_path) == {"users/part-0.csv": b"PLAN,USER_ID\nu1,u2\n"}
+
+
+def test_a_part_of_nobody_else_is_removed(tmp_path: Path) -> None:
+    write_log(tmp_path / "users" / "part-0.csv", [b"USER_ID,PLAN", b"u1,x"])
+    write_log(tmp_path / "users" / "part-1.csv", [b"USER_ID,PLAN"])
+    parts.remove(str(tmp_path), frozenset({"u1"}))
+    assert contents(tmp_path) == {"users/part-1.csv": b"USER_ID,PLAN\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        pytest.param({"interactions/notes.txt": b"mine"}, "which no export wrote", id="somebody's file"),
+        pytest.param({"users/part-0.csv": b"ITEM_ID,X\nu1,1\n"}, "has no column USER_ID", id="another CSV"),
+        pytest.param({"users/part-0.csv": b"USER_ID,X\n\xff,1\n"}, "is not UTF-8", id="bytes"),
+    ],
+)
+def test_what_no_export_wrote_is_not_touched(files: Files, problem: str, tmp_path: Path) -> None:
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(OutputError, match=problem):
+        parts.remove(str(tmp_path), frozenset({"u1"}))
+    assert contents(tmp_path) == files
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="no such export"):
+        parts.remove(str(tmp_path / "none"), frozenset({"u1"}))
+    assert not (tmp_path / "none").exists()
+
+
+def test_while_an_export_is_writing_nothing_is_taken_out(out: Path) -> None:
+    with staging(str(out)), pytest.raises(OutputError, match="another export is writing"):
+        parts.remove(str(out), some(out))
+    assert parts.remove(str(out), some(out)).rows["interactions"]
+
+
+#: Kills the process at the n-th change of a file in the export.
+KILLED_AT = """
+import os, pathlib, sys
+from personalize_segment.forget import parts
+calls = 0
+def counting(plain):
+    def call(self, *args, **more):
+        global calls
+        if ".export" in str(self) and not args:
+            return plain(self, *args, **more)
+        calls += 1
+        if calls * 2 - 1 == int(sys.argv[2]):
+            os.kill(os.getpid(), 9)
+        made = plain(self, *args, **more)
+        if calls * 2 == int(sys.argv[2]):
+            os.kill(os.getpid(), 9)
+        return made
+    return call
+pathlib.Path.replace = counting(pathlib.Path.replace)
+pathlib.Path.unlink = counting(pathlib.Path.unlink)
+parts.remove(sys.argv[1], frozenset(sys.argv[3:]))
+"""
+
+
+def test_a_command_that_is_killed_at_any_change_is_finished_by_the_next(out: Path, tmp_path: Path) -> None:
+    users = some(out)
+    write_log(out / "users" / "part-00001.csv", [(out / "users" / "part-00000.csv").read_bytes().split(b"\n")[0],
+                                                 next(iter(users)).encode() + b",,,"])  # fmt: skip
+    report = json.loads((out / "report.json").read_bytes())
+    report["datasets"]["users"]["rows"] += 1
+    (out / "report.json").write_text(json.dumps(report), "utf-8")
+    shutil.copytree(out, tmp_path / "copy")
+    parts.remove(str(out), users)
+    undisturbed = contents(out)
+    assert "users/part-00001.csv" not in undisturbed
+    for change in count(1):
+        shutil.rmtree(out)
+        shutil.copytree(tmp_path / "copy", out)
+        if (
+            subprocess.run([sys.executable, "-c", KILLED_AT, str(out), str(change), *users], check=False).returncode
+            == 0
+        ):
+            break
+        # What a reader sees is whole at every moment.
+        assert all(
+            data.endswith(b"\n")
+            for name, data in contents(out).items()
+            if name.endswith(".csv") and ".export" not in name
+        )
+        parts.remove(str(out), users)
+        assert contents(out) == undisturbed
+    assert change > 2 * len([name for name in undisturbed if not name.startswith("items")])
+
+
+def test_an_export_in_s3_loses_the_same_rows(out: Path, s3_env: str, tmp_path: Path) -> None:
+    s3 = boto3.client("s3")
+    for name, data in contents(out).items():
+        s3.put_object(Bucket=s3_env, Key=f"a/transformed/{name}", Body=data)
+    users = some(out)
+    assert parts.remove(f"s3://{s3_env}/a/transformed/", users) == parts.remove(str(out), users)
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket=s3_env)["Contents"]]
+    found = {key.removeprefix("a/transformed/"): s3.get_object(Bucket=s3_env, Key=key)["Body"].read() for key in keys}
+    assert found == contents(out)
+
+
+def test_a_part_that_an_export_replaced_meanwhile_is_not_put_back(
+    out: Path, s3_env: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = boto3.client("s3")
+    for name, data in contents(out).items():
+        s3.put_object(Bucket=s3_env, Key=f"t/{name}", Body=data)
+    plain = parts._part
+
+    def overtaken(store: parts._Store, name: str, users: frozenset[str], work: Path) -> tuple[int, int]:
+        replace = store.replace
+
+        def late(name: str, made: Path) -> None:
+            s3.put_object(Bucket=s3_env, Key=f"t/{name}", Body=b"USER_ID\nnew\n")
+            replace(name, made)
+
+        monkeypatch.setattr(store, "replace", late)
+        return plain(store, name, users, work)
+
+    monkeypatch.setattr(parts, "_part", overtaken)
+    with pytest.raises(OutputError, match="is being written by another"):
+        parts.remove(f"s3://{s3_env}/t", some(out))
+    assert s3.get_object(Bucket=s3_env, Key="t/interactions/part-00000.csv")["Body"].read() == b"USER_ID\nnew\n"
+
+
+def test_an_empty_prefix_holds_nothing_to_remove(s3_env: str) -> None:
+    assert parts.remove(f"s3://{s3_env}/none/", frozenset({"u"})).parts == 0
+
+
+def test_a_bucket_that_is_not_there_is_named(s3_env: str) -> None:
+    with pytest.raises(OutputError, match="s3://no-such-bucket-9/t"):
+        parts.remove("s3://no-such-bucket-9/t", frozenset({"u"}))

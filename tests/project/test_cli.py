@@ -1,0 +1,219 @@
+"""The installed command: data on stdout, messages on stderr, an exit status, and never a traceback."""
+
+import gzip
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from golden_cases import TESTS
+from personalize_segment import __version__
+from personalize_segment.cli import VERBS, load
+from personalize_segment.contract import avro
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.contract.rows import parse_line
+from programs import installed
+
+COMMAND = installed() / "personalize-segment"
+INVALID = TESTS / "mappings" / "invalid"
+SMALLEST = TESTS / "mappings" / "valid" / "smallest.json"
+CLICK = {
+    "type": "track", "event": "Product Clicked", "messageId": "m1", "userId": "本",
+    "timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": 7},
+}  # fmt: skip
+ROW = {"USER_ID": "本", "ITEM_ID": "7", "TIMESTAMP": 1709251200, "EVENT_TYPE": "Click", "EVENT_VALUE": None}
+MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"}
+
+
+def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a shell would; a wide terminal, so that no message is wrapped."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "500", "NO_COLOR": "1"} | environment,
+        timeout=60,
+    )
+
+
+def answered(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> str:
+    """Return what the command says on stdout when all is well."""
+    done = run(*arguments, stdin=stdin, **environment)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+    return done.stdout.decode()
+
+
+def explained(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> list[dict[str, Any]]:
+    """Return the answers of `explain`, one a line."""
+    return [json.loads(line) for line in answered("explain", *arguments, stdin=stdin, **environment).splitlines()]
+
+
+def test_version_is_the_packages_own() -> None:
+    assert answered("--version") == f"{__version__}\n"
+
+
+def test_check_prints_the_digest_of_the_default_mapping() -> None:
+    assert answered("check") == f"{parse(default_text()).sha256}\n"
+
+
+def test_check_prints_the_digest_of_a_file_whatever_its_white_space(tmp_path: Path) -> None:
+    again = tmp_path / "mapping with blanks [1].json"
+    again.write_text(json.dumps(json.loads(SMALLEST.read_bytes()), indent=7))
+    assert answered("check", again) == answered("check", SMALLEST) == f"{parse(again.read_text()).sha256}\n"
+
+
+def test_schema_prints_all_schemas_or_one() -> None:
+    schemas = {one.name: avro.schema(one) for one in parse(default_text()).datasets}
+    assert json.loads(answered("schema")) == schemas
+    assert json.loads(answered("schema", "users")) == schemas["users"]
+
+
+def test_schema_takes_a_mapping() -> None:
+    (interactions,) = parse(SMALLEST.read_text()).datasets
+    assert json.loads(answered("schema", "--mapping", SMALLEST)) == {"interactions": avro.schema(interactions)}
+    assert json.loads(answered("schema", "interactions", "-m", SMALLEST)) == avro.schema(interactions)
+
+
+def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> None:
+    click = json.dumps(CLICK).encode()
+    nobody = json.dumps(CLICK | {"userId": None, "messageId": 5}).encode()
+    unmapped = b'{"type": "track", "event": "Other", "messageId": ""}'
+    assert explained(stdin=b"\n".join([click, b"", nobody, b"hello", unmapped, b" \r", b"{}"])) == [
+        {"messageId": "m1", "rows": [{"dataset": "interactions", "values": ROW}], "reasons": []},
+        {
+            "messageId": "5",
+            "rows": [],
+            "reasons": [{"dataset": "interactions", "field": "USER_ID", "reason": "missing"}],
+        },
+        {"messageId": None, "rows": [], "reasons": [MALFORMED]},
+        {
+            "messageId": None,
+            "rows": [],
+            "reasons": [{"dataset": None, "field": None, "reason": "no rule for this event"}],
+        },
+        {"messageId": None, "rows": [], "reasons": [MALFORMED]},
+    ]
+
+
+def test_explain_says_nothing_about_nothing() -> None:
+    assert explained(stdin=b"") == explained("-", stdin=b"\n\n") == []
+
+
+def test_explain_takes_a_mapping() -> None:
+    (answer,) = explained("-", "--mapping", SMALLEST, stdin=json.dumps(CLICK | {"event": "Product Viewed"}).encode())
+    assert answer["rows"][0]["values"]["EVENT_TYPE"] == "Product Viewed"
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a.json", "gzip by its content.json", "plain by its content.gz"])
+def test_explain_reads_a_file_by_what_it_holds(name: str, tmp_path: Path) -> None:
+    line = json.dumps(CLICK, ensure_ascii=False).encode() + b"\n"
+    zipped = name in ("a.gz", "gzip by its content.json")
+    (tmp_path / name).write_bytes(gzip.compress(line) + gzip.compress(line) if zipped else line * 2)
+    answers = explained(tmp_path / name)
+    assert [answer["rows"][0]["values"] for answer in answers] == [ROW, ROW]
+
+
+def test_explain_reads_a_damaged_file_up_to_the_damage_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "[bold]cut.gz"
+    lines = [json.dumps(CLICK | {"messageId": os.urandom(32).hex()}) for _ in range(200)]
+    file.write_bytes(gzip.compress("\n".join(lines).encode())[:-2000])
+    done = run("explain", file)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    whole = [parse_line(line.encode()) for line in lines[: len(answers) - 1]]
+    assert 0 < len(whole) < len(lines)
+    assert [answer["messageId"] for answer in answers[:-1]] == [event and event["messageId"] for event in whole]
+    assert "[bold]cut.gz: gzip ends too early" in done.stderr.decode()
+
+
+def test_explain_writes_utf_8_whatever_the_locale_says() -> None:
+    narrow = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (answer,) = explained(stdin=json.dumps(CLICK).encode(), **narrow)
+    assert answer["rows"][0]["values"] == ROW
+
+
+def test_explain_survives_a_number_of_5000_digits_in_a_broken_line() -> None:
+    (answer,) = explained(stdin=b'{"type": "track", "a": ' + b"1" * 5000)
+    assert answer["reasons"] == [MALFORMED]
+
+
+def test_a_reader_that_stops_reading_is_no_reason_for_a_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "events.json"
+    file.write_bytes(json.dumps(CLICK).encode() + b"\n")
+    file.write_bytes(file.read_bytes() * 5000)
+    with subprocess.Popen([COMMAND, "explain", file], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_sample_writes_a_tree_that_explain_reads_and_the_same_seed_the_same_bytes(tmp_path: Path) -> None:
+    trees = [tmp_path / name for name in ("one", "two", "three")]
+    for tree, seed in zip(trees, "112", strict=True):
+        printed = answered("sample", tree, "--events", "300", "--days", "1", "--seed", seed)
+        assert printed == f"{tree / 'segment-logs'}\n"
+    one, two, three = ({str(f.relative_to(tree)): f.read_bytes() for f in tree.rglob("*.gz")} for tree in trees)
+    assert one == two != three
+    (file,) = trees[0].rglob("*.gz")
+    answers = explained(file)
+    assert len(answers) >= 300
+    assert {row["dataset"] for answer in answers for row in answer["rows"]} == {"interactions", "users", "items"}
+
+
+MISSING = "no [such] file.json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        pytest.param(["check", INVALID / "unknown-key-in-a-rule.json"], 1, "is unknown. Use only", id="unknown key"),
+        pytest.param(["check", INVALID / "not-json.json"], 1, "$: not JSON", id="not JSON"),
+        pytest.param(["check", INVALID / "lone-surrogate.json"], 1, "control character", id="lone surrogate"),
+        pytest.param(["schema", "-m", INVALID / "an-array.json"], 1, "$: is no JSON object. Write {…}", id="an array"),
+        pytest.param(["explain", "-m", INVALID / "no-rule.json"], 1, "$.interactions: has no rule", id="no rule"),
+        pytest.param(["check", MISSING], 1, f"{MISSING}: No such file", id="missing mapping"),
+        pytest.param(["explain", MISSING], 1, f"{MISSING}: No such file", id="missing events"),
+        pytest.param(["check", INVALID], 1, "Is a directory", id="mapping is a folder"),
+        pytest.param(["explain", INVALID], 1, "Is a directory", id="events are a folder"),
+        pytest.param(["check", "latin-1.json"], 1, "latin-1.json", id="mapping is not UTF-8"),
+        pytest.param(["explain", "-m", "latin-1.json"], 1, "latin-1.json", id="mapping of explain is not UTF-8"),
+        pytest.param(["sample", "."], 1, "segment-logs: exists already. Name another", id="sample over a sample"),
+        pytest.param(["sample", "latin-1.json"], 1, "Name another folder", id="sample below a file"),
+        pytest.param(["schema", "clicks"], 2, "the mapping has no 'clicks'", id="unknown dataset"),
+        pytest.param(["schema", "users", "-m", SMALLEST], 2, "only interactions", id="dataset that is not mapped"),
+        pytest.param(["sample", "new", "--events", "0"], 2, "--events", id="no events"),
+        pytest.param(["sample", "new", "--events", "many"], 2, "--events", id="not a number of events"),
+        pytest.param(["check", "--mapping", SMALLEST], 2, "--mapping", id="unknown option"),
+        pytest.param(["import"], 2, "import", id="unknown command"),
+    ],
+)
+def test_what_goes_wrong_is_said_on_stderr_alone(
+    arguments: list[str | Path], status: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "latin-1.json").write_bytes('{"version": 1, "Küche": 0}'.encode("latin-1"))
+    (tmp_path / "segment-logs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+    said = done.stderr.decode()
+    assert "Traceback" not in said
+    assert message in said
+    assert (done.returncode, done.stdout) == (status, b"")
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_table_of_verbs_is_complete() -> None:
+    everything = typer.main.get_group(load())
+    assert set(everything.commands) == {verb for verbs in VERBS.values() for verb in verbs}
+
+
+@pytest.mark.parametrize("verb", [verb for verbs in VERBS.values() for verb in verbs])
+def test_a_verb_is_in_the_module_that_the_table_names(verb: str) -> None:
+    done = run(verb, "--help")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f"personalize-segment {verb} [OPTIONS]".encode() in done.stdout

@@ -1,0 +1,258 @@
+"""What the documents say is so: commands run and print what is shown, links lead somewhere, options exist.
+
+In README.md and docs/*.md the blocks of a document run in order in one folder, as a reader would
+run them in a checkout; the README's with Terraform, against the emulator:
+
+- a `sh` block is run, or looked up if it would install or start something large;
+- a `json` block below a line that ends with its name is that file;
+- a `json` or `text` block below a line that ends with "prints:" is what the last command printed,
+  numbers aside in `text`.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from attached import attached
+from java import Java
+from personalize_emulator.server import Server
+from personalize_segment.cli import load
+from programs import installed, needs
+from stacks import Stack
+
+ROOT = Path(__file__).parents[2]
+RUN = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+ALL = [*RUN, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/adr/*.md"))]
+#: What of the checkout a command may need.
+CHECKOUT = ("glue", "python")
+LOOKED_UP = ("make", "pip", "git")
+#: Options of Glue's own that the documents name.
+GLUE = {"--extra-py-files"}
+SECONDS = 50
+#: What Terraform waits for takes this long.
+TERRAFORM_SECONDS = 400
+#: A bucket that Terraform makes.
+MADE = re.compile(r".*-personalize-\d{12}-.*")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, the line it begins at, and the text line above it."""
+
+    place: str
+    language: str
+    text: str
+    above: str
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _blocks(path: Path) -> Iterator[Block]:
+    lines = iter(enumerate(path.read_text("utf-8").splitlines(), start=1))
+    above = ""
+    for number, line in lines:
+        if line.startswith("```"):
+            body = []
+            for _, inner in lines:
+                if inner == "```":
+                    break
+                body.append(inner)
+            yield Block(f"{_name(path)}:{number}", line.removeprefix("```"), "\n".join(body) + "\n", above)
+            above = ""
+        elif line.strip():
+            above = line.strip()
+
+
+def _prose(path: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def _shell(path: Path) -> str:
+    return "".join(block.text for block in _blocks(path) if block.language == "sh").replace("\\\n", " ")
+
+
+@pytest.mark.usefixtures("s3_env")
+@pytest.mark.parametrize("document", RUN[1:], ids=_name)
+def test_commands_do_what_the_document_shows(
+    document: Path, tmp_path: Path, shop: Path, java: Java, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill_buckets(document, shop)
+    monkeypatch.setenv("REJECTED_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="rejected")["QueueUrl"])
+    for name in CHECKOUT:
+        (tmp_path / name).symlink_to(ROOT / name)
+    _follow(document, tmp_path, java)
+
+
+def test_commands_of_the_readme_build_a_stack_and_take_it_away(
+    tmp_path: Path, shop: Path, package: Path, java: Java, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("terraform", "following the README")
+    with Server(region="us-west-2", speed=100_000) as server:
+        stack = Stack(tmp_path / "checkout", server.environment(), package)
+        with attached(stack):
+            for name, value in stack.environment.items():
+                monkeypatch.setenv(name, value)
+            # The README's reader says yes, and has the time that Personalize takes.
+            monkeypatch.setenv("TF_CLI_ARGS_apply", "-auto-approve")
+            monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve")
+            monkeypatch.setenv("PERSONALIZE_SEGMENT_POLL", "0.2")
+            _fill_buckets(RUN[0], shop)
+            _follow(RUN[0], tmp_path / "checkout", java)
+            state = json.loads((stack.folder / "terraform.tfstate").read_text("utf-8"))
+            assert state["resources"] == []
+            assert boto3.client("personalize").list_dataset_groups()["datasetGroups"] == []
+            assert (tmp_path / "checkout" / "preflight.html").exists()
+
+
+def _follow(document: Path, tmp_path: Path, java: Java) -> None:
+    """Do in a folder what a document says."""
+    out = err = ""
+    for block in _blocks(document):
+        if block.language == "sh" and block.text.startswith(LOOKED_UP):
+            _look_up(block)
+        elif block.language == "sh":
+            with java.environment() as variables:
+                done = _run(block, tmp_path, variables)
+            assert done.returncode == 0, f"{block.place} ended with {done.returncode}:\n{done.stderr}"
+            out, err = done.stdout, done.stderr
+        elif block.above.endswith("prints:"):
+            _compare(block, out, err)
+        elif block.language == "json" and (file := re.search(r"`([\w./-]+\.json)`:$", block.above)):
+            (tmp_path / file[1]).write_text(block.text, "utf-8")
+
+
+def _run(block: Block, folder: Path, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    path = f"{installed()}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", block.text],
+        cwd=folder,
+        env={**os.environ, **variables, "PATH": path, "COLUMNS": "120"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TERRAFORM_SECONDS if "terraform" in block.text else SECONDS,
+        check=False,
+    )
+
+
+def _fill_buckets(document: Path, shop: Path) -> None:
+    """Make the buckets that the document names, with logs where it has them."""
+    s3 = boto3.client("s3")
+    there = {one["Name"] for one in s3.list_buckets()["Buckets"]}
+    for bucket, prefix in re.findall(r"s3://([a-z0-9.-]+)/(\S*)", _shell(document)):
+        if bucket not in there and not MADE.fullmatch(bucket):
+            # The same in every region, unlike boto3's own way for us-east-1.
+            boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=bucket)
+            there.add(bucket)
+        if prefix == "segment-logs/":
+            for file in shop.rglob("*.gz"):
+                s3.upload_file(str(file), bucket, prefix + file.relative_to(shop).as_posix())
+
+
+def _look_up(block: Block) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    for line in block.text.splitlines():
+        if install := re.fullmatch(r"pip install '\.\[(\w+)\]'", line):
+            assert install[1] in extras, f"{block.place}: no extra {install[1]!r}"
+        else:
+            assert re.match(r"make [a-z]|git clone ", line), f"{block.place}: {line!r} is neither run nor looked up"
+
+
+def _compare(block: Block, out: str, err: str) -> None:
+    if block.language == "json":
+        assert json.loads(out) == json.loads(block.text), f"{block.place} no longer is what the command prints"
+        return
+    printed = map(_shape, (err + out).splitlines())
+    for line in block.text.splitlines():
+        if line != "…":
+            assert _shape(line) in printed, f"{block.place}: {line!r} isn't printed there:\n{err}{out}"
+
+
+def _shape(line: str) -> str:
+    """Return a line without what may change: numbers, messageIds, and widths of a table."""
+    line = re.sub(r"\bajs-\S+", "id", line)
+    line = re.sub(r"\b\d[\d,]*\b", "0", line)
+    return re.sub(r"([ ━─])+", r"\1", line).strip()
+
+
+def test_blocks_are_of_a_kind_that_is_looked_at() -> None:
+    for block in (block for document in ALL for block in _blocks(document)):
+        assert block.language in ("sh", "json", "text"), block.place
+        if block.language == "json":
+            json.loads(block.text)
+
+
+def test_the_table_of_settings_is_the_one_that_is_printed() -> None:
+    printed = CliRunner().invoke(load(), ["settings"]).stdout
+    assert f"<!-- settings -->\n\n{printed}\n<!-- /settings -->" in (ROOT / "docs/live.md").read_text("utf-8")
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for document in ALL:
+        named = re.findall(r"^(?:\w+=\S+ )?make ([a-z-]+)", _shell(document), re.MULTILINE)
+        named += re.findall(r"`(?:\w+=\S+ )?make ([a-z-]+)", _prose(document))
+        assert set(named) <= targets, _name(document)
+
+
+def _options() -> dict[str, set[str]]:
+    """Return the options of each verb, by name; those of none stand at ""."""
+    command = typer.main.get_command(load())
+    assert isinstance(command, typer.core.TyperGroup)
+    verbs = {"": [command]} | {
+        name: [verb, *getattr(verb, "commands", {}).values()] for name, verb in command.commands.items()
+    }
+    return {
+        name: {one for verb in several for param in verb.params for one in (*param.opts, *param.secondary_opts)}
+        | {"--help"}
+        for name, several in verbs.items()
+    }
+
+
+def test_options_exist() -> None:
+    options = _options()
+    glue = set(re.findall(r'add_argument\("(--\w+)"', (ROOT / "glue/segment_to_personalize.py").read_text("utf-8")))
+    every = GLUE.union(glue, *options.values())
+    for document in ALL:
+        spans = re.findall(r"`([^`]+)`", _prose(document))
+        for text in [*_shell(document).splitlines(), *spans]:
+            named = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", text))
+            place = f"{_name(document)}: {text}"
+            if call := re.search(r"\bpersonalize-segment(?: ([a-z]+))?", text):
+                assert (call[1] or "") in options, place
+                assert named <= options[call[1] or ""], place
+            elif "segment_to_personalize.py" in text:
+                assert named <= glue, place
+            elif text.startswith("--"):
+                assert named <= every, place
+
+
+def test_links_lead_somewhere() -> None:
+    for document in ALL:
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", _prose(document)):
+            if target.startswith("https://"):
+                continue
+            file = (document.parent / target).resolve() if target else document
+            assert file.exists(), f"{_name(document)} links to {target}"
+            assert ROOT in file.parents, f"{_name(document)} links out of the project: {target}"
+            assert not anchor or anchor in _anchors(file), f"{_name(document)} links to {target}#{anchor}"
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return the anchors of the headings, made as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", _prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}

@@ -1,0 +1,162 @@
+"""Rooms import only what the table in CONTRIBUTING.md lets them, for every pair of rooms."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import permutations
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "personalize_segment"
+EMULATOR = "personalize_emulator"
+FOLDERS = {PACKAGE: ROOT / "python" / PACKAGE, EMULATOR: ROOT / "python" / EMULATOR, "glue": ROOT / "glue"}
+#: They hold no more than a version and the start of the command.
+DOORS = {"__init__", "__main__"}
+
+
+class Room(NamedTuple):
+    """What a room may import beside the standard library: other rooms, and packages."""
+
+    rooms: set[str]
+    packages: set[str]
+
+
+def _table() -> dict[str, Room]:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    lines = text.partition("<!-- layers -->")[2].partition("<!-- /layers -->")[0].split("\n| `")[1:]
+    found = {}
+    for line in lines:
+        name, _, rooms, packages, _ = line.split("|")
+        found[name.strip("` ")] = Room(set(re.findall(r"`(\w+)`", rooms)), set(re.findall(r"\w+", packages)))
+    return found
+
+
+TABLE = _table()
+
+
+def _room(parts: list[str]) -> str | None:
+    """Return the room of a module given by the parts of its name; None if it isn't ours."""
+    if parts[0] == PACKAGE:
+        return parts[1] if len(parts) > 1 and parts[1] not in DOORS else "__init__"
+    return parts[0] if parts[0] in (EMULATOR, "glue") else None
+
+
+def imported(source: str, module: list[str]) -> Iterator[tuple[str | None, str]]:
+    """Yield (room, package) for each import in `module`: a room of ours, or None and another package.
+
+    Imports in functions count, those under `if TYPE_CHECKING` don't: they never run.
+    """
+    for node in _running(ast.parse(source)):
+        names: list[list[str]] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = module[: -node.level] if node.level else []
+            start += (node.module or "").split(".") if node.module else []
+            names = [[*start, alias.name] for alias in node.names]
+        for name in names:
+            yield _room(name), name[0]
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            for other in child.orelse:
+                yield from (other, *_running(other))
+        else:
+            yield from (child, *_running(child))
+
+
+def wrong(source: str, module: list[str]) -> set[str]:
+    """Return the rooms and packages that the module `module` imports and its room may not."""
+    room = _room(module)
+    assert room is not None
+    allowed = TABLE[room]
+    found = set()
+    for other, package in imported(source, module):
+        if other is None and package not in allowed.packages | sys.stdlib_module_names:
+            found.add(package)
+        elif other is not None and other not in allowed.rooms | {room, "__init__"}:
+            found.add(other)
+    return found
+
+
+def _modules() -> dict[str, tuple[Path, list[str]]]:
+    found = {}
+    for package, folder in FOLDERS.items():
+        for file in folder.rglob("*.py"):
+            module = [package, *file.relative_to(folder).with_suffix("").parts]
+            if module[:2] not in [[PACKAGE, door] for door in DOORS]:
+                found[".".join(module)] = file, module
+    return found
+
+
+MODULES = _modules()
+
+
+def test_every_room_is_in_the_table_and_the_other_way_round() -> None:
+    assert {_room(module) for _, module in MODULES.values()} == set(TABLE)
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_a_module_imports_only_what_its_room_may(name: str) -> None:
+    file, module = MODULES[name]
+    assert wrong(file.read_text("utf-8"), module) == set()
+
+
+@pytest.mark.parametrize(
+    ("room", "other"), [(one, other) for one, other in permutations(TABLE, 2) if other not in TABLE[one].rooms]
+)
+def test_an_import_that_no_row_allows_is_found(room: str, other: str) -> None:
+    inside = [room, "any"] if room in (EMULATOR, "glue") else [PACKAGE, room, "any"]
+    name = other if other in (EMULATOR, "glue") else f"{PACKAGE}.{other}"
+    for source in (
+        f"import {name}.some",
+        f"from {name} import some",
+        f"def f():\n    from {name}.some import thing",
+        f"try:\n    import {name}\nexcept E:\n    pass",
+        *([f"from ..{other} import some"] if inside[0] == PACKAGE and name != other else []),
+        *([f"from .. import {other}"] if inside[0] == PACKAGE and name != other else []),
+    ):
+        assert wrong(source, inside) == {other}, source
+
+
+def test_other_packages_are_found_and_what_is_for_types_is_not() -> None:
+    assert wrong("import json, duckdb", [PACKAGE, "contract", "rows"]) == {"duckdb"}
+    source = "if TYPE_CHECKING:\n    import boto3\nelse:\n    import rich"
+    assert wrong(source, [PACKAGE, "contract", "rows"]) == {"rich"}
+    assert wrong("from .mapping import a\nfrom ..errors import b", [PACKAGE, "contract", "rows"]) == set()
+
+
+def test_rooms_lead_to_each_other_in_no_circle() -> None:
+    left = {name: set(room.rooms) for name, room in TABLE.items()}
+    while ready := [name for name, needed in left.items() if not needed & set(left)]:
+        for name in ready:
+            del left[name]
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        pytest.param(
+            ("contract.rows", "contract.avro", "history.logs", "history.report", "live.payloads", "live.settings"),
+            {"duckdb", "boto3", "botocore", "typer", "rich", "pyspark", "click", "numpy"},
+            id="what is the standard library only",
+        ),
+        pytest.param(
+            ("live.handler",), {"duckdb", "typer", "rich", "pyspark", "click", "numpy"}, id="the Lambda functions"
+        ),
+    ],
+)
+def test_what_lambda_and_glue_load_brings_no_other_package_along(modules: tuple[str, ...], absent: set[str]) -> None:
+    code = f"import {', '.join(f'{PACKAGE}.{one}' for one in modules)}, sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in run.stdout.split()}
+    assert PACKAGE in loaded
+    assert not loaded & absent

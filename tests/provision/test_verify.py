@@ -1,0 +1,178 @@
+"""`verify` finds the one part whose event mapping differs, and says what to do about it."""
+
+import base64
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from personalize_emulator import Emulator
+from personalize_segment.cli import load
+from personalize_segment.contract import avro
+from personalize_segment.contract.mapping import default_text, parse
+
+MAPPING = parse(default_text())
+OTHER = parse(json.dumps({**json.loads(default_text()), "items": json.loads(default_text())["users"] | {
+    "fields": {"ITEM_ID": {"from": ["properties.sku"]}, "COLOUR": {"from": ["properties.colour"], "type": "string"}},
+    "track": {"Product Viewed": {}},
+}}))  # fmt: skip
+REGION = "us-west-2"
+
+
+def outputs(sha256: str = MAPPING.sha256, **more: Any) -> dict[str, Any]:
+    values = {
+        "operations": {"functions": {"event": "shop-event"}, "glue_job": "shop-history"},
+        "personalize": {"version": 1, "name": "shop", "event_mapping": json.loads(MAPPING.text), "datasets": {}},
+        "event_mapping": {"sha256": sha256},
+        **more,
+    }
+    return {name: {"sensitive": False, "type": "dynamic", "value": value} for name, value in values.items()}
+
+
+def zipped() -> bytes:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "")
+    return package.getvalue()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, personalize: Emulator) -> Iterator[Emulator]:
+    for name, value in {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws(config={"core": {"passthrough": {"services": ["personalize"]}}}):
+        yield personalize
+
+
+def deploy(emulator: Emulator, function: str | None, job: str | None, schemas: Any) -> None:
+    """Make a stack whose function and job have these texts of a mapping, and whose datasets have these schemas."""
+    role = boto3.client("iam").create_role(RoleName="shop", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    if function is not None:
+        client = boto3.client("lambda")
+        version = client.create_function(
+            FunctionName="shop-event", Role=role, Runtime="python3.13", Handler="app.handler", Publish=True,
+            Code={"ZipFile": zipped()}, Environment={"Variables": {"event_mapping": function} if function else {}},
+        )["Version"]  # fmt: skip
+        client.create_alias(FunctionName="shop-event", Name="live", FunctionVersion=version)
+    if job is not None:
+        arguments = {"--event_mapping": job}
+        boto3.client("glue").create_job(Name="shop-history", Role=role, Command={}, DefaultArguments=arguments)
+    client = boto3.client("personalize")
+    group = client.create_dataset_group(name="shop")["datasetGroupArn"]
+    emulator.clock.advance(60)
+    for dataset in schemas:
+        name = f"shop-{dataset.name}"
+        schema = client.create_schema(name=name, schema=json.dumps(avro.schema(dataset)))["schemaArn"]
+        client.create_dataset(name=name, datasetGroupArn=group, datasetType=dataset.name.upper(), schemaArn=schema)
+        emulator.clock.advance(60)
+
+
+def packed(text: str) -> str:
+    return "gzip:" + base64.b64encode(gzip.compress(text.encode())).decode()
+
+
+def run(document: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
+    text = document if isinstance(document, str) else json.dumps(document)
+    done = CliRunner().invoke(load(), ["verify", "-", "--json", *arguments], input=text)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    findings = json.loads(done.stdout)["findings"]
+    return done.exit_code, {one["place"]: one for one in findings}
+
+
+def test_a_stack_of_one_mapping_agrees_everywhere(aws: Emulator) -> None:
+    deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
+    redshift = {"sql": f"-- event mapping sha256: {MAPPING.sha256}\nSELECT 1"}
+    status, found = run(outputs(warehouse={"redshift": redshift, "snowflake": None}))
+    assert status == 0
+    assert list(found) == [
+        "Terraform", "Lambda function shop-event", "Glue job shop-history", "SQL for redshift",
+        "Schema of interactions", "Schema of users", "Schema of items",
+    ]  # fmt: skip
+    assert all(one["agrees"] for one in found.values())
+
+
+def test_a_stack_that_a_module_call_put_deeper_is_found_there(aws: Emulator) -> None:
+    deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
+    inner = {name: one["value"] for name, one in outputs().items()}
+    status, found = run({"shop": {"sensitive": False, "type": "dynamic", "value": inner}})
+    assert (status, len(found)) == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("differs", "function", "job", "schemas", "said"),
+    [
+        pytest.param("Lambda function shop-event", packed(OTHER.text), None, None, OTHER.sha256, id="the function"),
+        pytest.param(
+            "Lambda function shop-event", "{", None, None, "no mapping: event_mapping", id="a function without sense"
+        ),
+        pytest.param("Lambda function shop-event", "", None, None, "absent", id="a function without a mapping"),
+        pytest.param("Glue job shop-history", None, OTHER.text, None, OTHER.sha256, id="the job"),
+        pytest.param(
+            "Schema of items",
+            None,
+            None,
+            OTHER.datasets,
+            "lacks BRAND, CATEGORY, GENRE, PRICE; has also COLOUR",
+            id="a schema",
+        ),
+        pytest.param("Schema of users", None, None, MAPPING.datasets[:1], "absent", id="a dataset that isn't there"),
+    ],
+)
+def test_the_part_that_differs_is_named(
+    aws: Emulator, differs: str, function: str | None, job: str | None, schemas: Any, said: str
+) -> None:
+    good = packed(MAPPING.text)
+    deploy(aws, good if function is None else function, job or MAPPING.text, schemas or MAPPING.datasets)
+    status, found = run(outputs())
+    assert status == 1
+    assert not found[differs]["agrees"]
+    assert said in found[differs]["found"]
+    assert found[differs]["remedy"]
+
+
+def test_what_is_not_deployed_is_absent(aws: Emulator) -> None:
+    status, found = run(outputs())
+    assert status == 1
+    assert {place for place, one in found.items() if one["found"] == "absent"} == set(found) - {"Terraform"}
+
+
+def test_a_file_that_terraform_has_not_applied_differs(aws: Emulator, tmp_path: Path) -> None:
+    deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
+    (tmp_path / "mapping.json").write_text(OTHER.text)
+    status, found = run(outputs(), "--mapping", str(tmp_path / "mapping.json"))
+    assert status == 1
+    assert not found["Terraform"]["agrees"]
+
+
+def test_sql_of_another_mapping_differs(aws: Emulator, tmp_path: Path) -> None:
+    deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
+    stale, none = tmp_path / "stale.sql", tmp_path / "none.sql"
+    stale.write_text(f"-- event mapping sha256: {OTHER.sha256}\n")
+    none.write_text("SELECT 1")
+    status, found = run(outputs(), "--sql", str(stale), "--sql", str(none))
+    assert status == 1
+    assert (found[str(stale)]["found"], found[str(none)]["found"]) == (OTHER.sha256, "no digest")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("{", "is not JSON", id="no JSON"),
+        pytest.param("[]", "holds the outputs of 0 stacks", id="no outputs"),
+        pytest.param(
+            '{"other": {"type": "string", "value": "x"}}', "holds the outputs of 0 stacks", id="of something else"
+        ),
+    ],
+)
+def test_what_is_no_output_of_terraform_is_refused(text: str, said: str) -> None:
+    done = CliRunner().invoke(load(), ["verify", "-"], input=text)
+    assert said in str(done.exception)

@@ -1,0 +1,161 @@
+"""One export by each engine, in a form that can be compared: sorted CSV texts and the report."""
+
+import csv
+import gzip
+import importlib.util
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from personalize_segment.contract.mapping import EventMapping
+from personalize_segment.contract.rows import Row, parse_line, rows, text
+from personalize_segment.errors import EmptyError
+from personalize_segment.history.export import export
+from personalize_segment.history.logs import (
+    BINARY,
+    HEAD_BYTES,
+    Window,
+    compression,
+    lines,
+    list_folder,
+    sort_out,
+    unzip,
+)
+from personalize_segment.history.report import Report
+
+Texts = tuple[str, ...]
+SCRIPT = Path(__file__).parents[2] / "glue" / "segment_to_personalize.py"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The rows of each dataset, without header, and the report; no report if not one row came out."""
+
+    rows: dict[str, list[Texts]]
+    report: dict[str, Any] | None
+
+
+def python_rows(folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
+    """Return what the reference gives: `rows()` line by line, and rule 9 said again naively."""
+    tree = sort_out(list_folder(folder), window or Window(), root=str(folder))
+    report = Report.of(mapping)
+    report.files_skipped += tree.skipped
+    copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]] = defaultdict(list)
+    versions: dict[tuple[str, str], list[tuple[tuple[int, str], Texts]]] = defaultdict(list)
+    for old, file in [(True, one) for one in tree.overlap] + [(False, one) for one in tree.inside]:
+        for event in map(parse_line, _lines_of(file.name, report)):
+            found, reasons = rows(mapping, event) if event is not None else ([], [])
+            if old:
+                report.events_overlap += event is not None
+            else:
+                report.events_read += event is not None
+                report.lines_malformed += event is None
+                for why in reasons:
+                    report.refuse(event or {}, why)
+            for row in found:
+                _sort_in(row, copies, versions, old=old)
+                report.datasets[row.dataset.name].deduplicated += not old
+    kept: dict[str, list[Texts]] = {one.name: [] for one in mapping.datasets}
+    for group in copies.values():
+        if not any(old for old, _ in group):
+            kept["interactions"].append(min(texts for _, texts in group))
+    for (dataset, _), group_ in versions.items():
+        kept[dataset].append(max(group_)[1])
+    for name, one in kept.items():
+        one.sort()
+        report.datasets[name].rows = len(one)
+        report.datasets[name].deduplicated -= len(one)
+    return Outcome(kept, _comparable(report.as_dict(), folder) if any(kept.values()) else None)
+
+
+def _sort_in(
+    row: Row,
+    copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]],
+    versions: dict[tuple[str, str], list[tuple[tuple[int, str], Texts]]],
+    *,
+    old: bool,
+) -> None:
+    texts = tuple(map(text, row.values))
+    if row.dataset.name == "interactions":
+        copies[row.message_id, row.element].append((old, texts))
+    elif not old:
+        nothing = (-(10**18), "")  # sorts before every instant
+        versions[row.dataset.name, texts[0]].append((row.instant or nothing, texts))
+
+
+def _lines_of(name: str, report: Report) -> Iterable[bytes]:
+    data = Path(name).read_bytes()
+    kind = compression(data[:HEAD_BYTES])
+    if kind is None:
+        report.files_damaged.append((name, BINARY))
+        return []
+    report.files_read += 1
+    damage: list[str] = []
+    found = list(lines(unzip([data], damage) if kind == "gzip" else [data]))
+    report.files_damaged += [(name, one) for one in damage]
+    return found
+
+
+def duckdb_rows(folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
+    """Return what the local engine writes."""
+    return _written(lambda out: export(str(folder), out, mapping, window=window or Window()), folder, mapping)
+
+
+def spark_rows(spark: SparkSession, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
+    """Return what the Glue job writes."""
+    spec = importlib.util.spec_from_file_location("segment_to_personalize", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    # Not in sys.modules: Spark then sends its functions to the workers instead of their name.
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return _written(lambda out: script.run(spark, str(folder), out, mapping, window or Window()), folder, mapping)
+
+
+def _written(run: Callable[[str], Report], folder: Path, mapping: EventMapping) -> Outcome:
+    with tempfile.TemporaryDirectory() as out:
+        try:
+            report = run(out)
+        except EmptyError:
+            return Outcome({one.name: [] for one in mapping.datasets}, None)
+        found = {one.name: read_csv(Path(out, one.name)) for one in mapping.datasets}
+        for dataset in mapping.datasets:
+            header = [one.name for one in dataset.columns]
+            assert all(names == header for names, _ in found[dataset.name])
+        on_disk = json.loads(Path(out, "report.json").read_bytes())
+        assert on_disk == report.as_dict()
+        rows_of = {name: sorted(row for _, part in parts for row in part) for name, parts in found.items()}
+        return Outcome(rows_of, _comparable(on_disk, folder))
+
+
+def read_csv(folder: Path) -> list[tuple[list[str], list[Texts]]]:
+    """Return header and rows of each part of a dataset."""
+    found = []
+    for path in sorted(folder.glob("part-*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *body = csv.reader(file)
+            found.append((header, [tuple(row) for row in body]))
+    return found
+
+
+def _comparable(report: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Name files as seen from `folder`, in the order of their names."""
+    for kind in ("skipped", "damaged"):
+        for one in report["files"][kind]:
+            one["file"] = one["file"].removeprefix("file:").replace(f"{folder}/", "")
+        report["files"][kind].sort(key=lambda one: (one["file"], one["reason"]))
+    return report
+
+
+def write_log(path: Path, log: Iterable[bytes]) -> Path:
+    """Write lines as Segment does, gzipped if the name says so, and return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = b"".join(line + b"\n" for line in log)
+    path.write_bytes(gzip.compress(data, 1, mtime=0) if path.suffix == ".gz" else data)
+    return path

@@ -1,0 +1,335 @@
+"""What tests of provisioning share: an account without AWS, a spec for it, and ways to look at both."""
+
+import copy
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.utils import parse_timestamp
+from moto import mock_aws
+
+from personalize_emulator import Clock, Emulator
+from personalize_emulator.http import handle
+from personalize_segment.provision import apply as applying
+from personalize_segment.provision import prices, spec, teardown
+from personalize_segment.provision.draft import Step
+
+ROLE = "arn:aws:iam::123456789012:role/personalize"
+DAY = 86_400
+#: How much time may pass in one command, in seconds: what takes longer would never end.
+FOREVER = DAY / 2
+READS = ("List", "Describe", "Get", "Head")
+#: kind -> the parent whose ARN its list needs.
+KINDS: dict[str, str | None] = {
+    "DatasetGroup": None, "Schema": None, "Dataset": None, "DatasetImportJob": None, "EventTracker": None,
+    "Solution": None, "SolutionVersion": None, "Campaign": None, "Recommender": None, "Filter": None,
+    "MetricAttribution": None,
+}  # fmt: skip
+
+SHOP: dict[str, Any] = {
+    "version": 1,
+    "name": "shop",
+    "role_arn": ROLE,
+    "datasets": {one: {"import": {"location": f"s3://data/t/{one}/"}} for one in ("interactions", "users", "items")},
+    "solutions": {"for-you": {"recipe": "aws-user-personalization-v2"}},
+    "campaigns": {"home": {"solution": "for-you"}},
+    "filters": {"bought": 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("Purchase")'},
+    "ssm_prefix": "/shop/personalize",
+    "tags": {"team": "shop"},
+}
+#: The smallest mapping with all three datasets that a domain group of ECOMMERCE takes.
+MAPPING: dict[str, Any] = {
+    "version": 1,
+    "interactions": {
+        "fields": {
+            "USER_ID": {"from": ["userId"]},
+            "ITEM_ID": {"from": ["properties.product_id"]},
+            "TIMESTAMP": {"from": ["timestamp"]},
+        },
+        "track": {"Product Viewed": {"event_type": "View"}, "Order Completed": {"event_type": "Purchase"}},
+    },
+    "users": {
+        "fields": {
+            "USER_ID": {"from": ["userId"]},
+            "PLAN": {"from": ["traits.plan"], "type": "string", "categorical": True, "optional": True},
+        }
+    },
+    "items": {
+        "fields": {
+            "ITEM_ID": {"from": ["properties.product_id"]},
+            "PRICE": {"from": ["properties.price"], "type": "float", "optional": True},
+            "CATEGORY_L1": {"from": ["properties.category"], "type": "string", "categorical": True},
+        },
+        "track": {"Product Viewed": {}},
+    },
+}
+
+
+def changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a document with values at dotted paths replaced; `...` takes one away."""
+    made = copy.deepcopy(document)
+    for path, value in changes.items():
+        *way, last = path.split("/")
+        inner = made
+        for key in way:
+            inner = inner.setdefault(key, {})
+        if value is ...:
+            del inner[last]
+        else:
+            inner[last] = value
+    return made
+
+
+#: A stack of a domain, with all that only it has.
+DOMAIN: dict[str, Any] = changed(
+    SHOP,
+    {
+        "name": "mall",
+        "domain": "ECOMMERCE",
+        "solutions": {"ranking": {"recipe": "aws-personalized-ranking-v2", "automatic_training": False}},
+        "campaigns": {"rank": {"solution": "ranking", "follow_latest": False}},
+        "recommenders": {"top": {"recipe": "aws-ecomm-recommended-for-you", "minimum_tps": 2}},
+        "metric_attribution": {
+            "location": "s3://data/metrics/",
+            "metrics": {"views": {"event_type": "View", "expression": "SAMPLECOUNT()"}},
+        },
+        "ssm_prefix": "/mall",
+    },
+)
+#: A new field of items.
+COLOR = {"from": ["properties.color"], "type": "string", "optional": True}
+
+
+class KilledError(BaseException):
+    """What nothing catches: the process is gone, and what was sent has been done."""
+
+
+def read(document: dict[str, Any]) -> spec.Spec:
+    """Return a document as a spec, the mapping of these tests in it if it names none."""
+    return spec.read(json.dumps({"event_mapping": MAPPING} | document))
+
+
+@cache
+def session() -> Any:
+    """Return the session of all clients: what it costs is reading the models."""
+    made = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+    # botocore builds its name for every call, and asks for the zone of every time: an eighth of what calls cost here.
+    made._session.set_default_client_config(Config(user_agent="tests"))
+    made._session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_instant)
+    return made
+
+
+def _instant(value: Any) -> datetime:
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    parsed: datetime = parse_timestamp(value)
+    return parsed
+
+
+@cache
+def csv(kind: str, rows: int = 1100) -> bytes:
+    """Return a CSV file with as many interactions, or the users or items in them."""
+    chance = random.Random(1)
+    if kind == "users":
+        return ("USER_ID,PLAN\n" + "".join(f"u{one},free\n" for one in range(60))).encode()
+    if kind == "items":
+        return ("ITEM_ID,CATEGORY_L1,PRICE\n" + "".join(f"i{one},toys,1.5\n" for one in range(20))).encode()
+    lines = (
+        f"u{one % 60},i{chance.randrange(20)},{1_700_000_000 + one},{('View', 'Purchase')[one % 3 == 0]}\n"
+        for one in range(rows)
+    )
+    return ("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n" + "".join(lines)).encode()
+
+
+def policy(bucket: str) -> str:
+    """Return the bucket policy that the developer guide asks for."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "personalize.amazonaws.com"},
+        "Action": ["s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+class Cloud:
+    """An account without AWS whose clock moves when a command waits, and what was called in it.
+
+    `calls` are the operations that were answered without an error, with their requests. Clients take
+    no second try of their own: how patient the commands are is what is tested.
+    """
+
+    def __init__(self, poll_seconds: float = 600.0) -> None:
+        self.clock = Clock(speed=0, start=1_700_000_000 + 100 * DAY)
+        self.s3: Any = remembering(session().client("s3"))
+        self.ssm: Any = session().client("ssm", config=Config(signature_version=UNSIGNED))
+        self.emulator = Emulator(self.clock, s3=lambda: self.s3)
+        self.faults = self.emulator.faults
+        self.poll_seconds = poll_seconds
+        self.prices = prices.read(None)
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.api = self.client()
+        self.s3.create_bucket(Bucket="data")
+        self.s3.put_bucket_policy(Bucket="data", Policy=policy("data"))
+        for kind in ("interactions", "users", "items"):
+            self.put(kind)
+
+    def put(self, kind: str, body: bytes | None = None) -> None:
+        """Put the CSV of a dataset where the spec has it."""
+        self.s3.put_object(Bucket="data", Key=f"t/{kind}/part-0.csv", Body=csv(kind) if body is None else body)
+
+    def client(self) -> Any:
+        """Return a new client of Personalize."""
+        made = session().client("personalize", config=Config(retries={"total_max_attempts": 1}))
+        parser = made._response_parser
+
+        def answer(model: Any, params: Any, **_: Any) -> Any:
+            # As `install` answers, but before what costs most of a call: what these tests sweep over is not that.
+            status, headers, body = handle(self.emulator, "POST", "/", params["headers"], params["body"])
+            found = HTTPHeaders.from_dict(headers)
+            parsed = parser.parse({"status_code": status, "headers": found, "body": body}, model.output_shape)
+            return AWSResponse("", status, found, None), parsed
+
+        made.meta.events.register_last("before-call", answer)
+        return made
+
+    def clients(self, before: Callable[[int, str], None] | None = None, after: Any = None) -> applying.Clients:
+        """Return clients as a new process has them.
+
+        `before` and `after` are called around every writing call with its number, from 1, and its operation.
+        """
+        api, ssm = self.client(), session().client("ssm", config=Config(signature_version=UNSIGNED))
+        count = Counter[str]()
+        requests: list[Any] = []
+
+        def sent(params: Any, model: Any, **_: Any) -> None:
+            requests.append(params)
+
+        def begin(model: Any, params: Any, **_: Any) -> None:
+            if not model.name.startswith(READS):
+                count["begun"] += 1
+                if before is not None:
+                    before(count["begun"], model.name)
+
+        def end(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+            if http_response.status_code < 300:
+                self.calls.append((model.name, json.loads(requests[-1]["body"] or b"{}")))
+            if not model.name.startswith(READS):
+                count["ended"] += 1
+                if after is not None:
+                    after(count["ended"], model.name)
+
+        for client in (api, ssm):
+            events = client.meta.events
+            events.register("before-call", begin)
+            events.register("before-call", sent)
+            events.register_last("after-call", end)
+        return applying.Clients(api, ssm, self.s3)
+
+    def pace(self) -> applying.Pace:
+        """Return a pace for one command, which moves the clock; AssertionError where it would never end."""
+        spent = [0.0]
+
+        def sleep(seconds: float) -> None:
+            spent[0] += seconds
+            assert spent[0] < FOREVER, "it waits in vain"
+            self.clock.advance(seconds)
+
+        return applying.Pace(self.poll_seconds, sleep, random.Random(1))
+
+    def plan(self, document: dict[str, Any]) -> list[Step]:
+        """Return the plan, without what is as it should be."""
+        steps = applying.plan(self.clients(), read(document), self.prices, self.pace())
+        return [one for one in steps if one.action != "nothing"]
+
+    def apply(self, document: dict[str, Any], clients: applying.Clients | None = None) -> list[Step]:
+        """Apply a spec as a new process does."""
+        return applying.apply(clients or self.clients(), read(document), self.prices, self.pace())
+
+    def destroy(self, document: dict[str, Any], clients: applying.Clients | None = None) -> None:
+        """Destroy a stack as a new process does."""
+        teardown.destroy(clients or self.clients(), read(document), self.pace())
+
+    def made(self) -> Counter[str]:
+        """Return how often each operation that creates, changes or deletes succeeded."""
+        return Counter(name for name, _ in self.calls if not name.startswith((*READS, "PutParameter")))
+
+    def each(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Yield what Describe answers for every resource of a kind in the account."""
+        noun = kind[0].lower() + kind[1:]
+        for one in self._call(f"List{kind}s", {})["Filters" if kind == "Filter" else f"{noun}s"]:
+            yield self._call(f"Describe{kind}", {f"{noun}Arn": one[f"{noun}Arn"]})[noun]
+
+    def one(self, kind: str, begins: str = "") -> dict[str, Any]:
+        """Return the only resource of a kind whose name begins so."""
+        (found,) = [one for one in self.each(kind) if name_of(one).startswith(begins)]
+        return found
+
+    def everything(self) -> list[tuple[str, str, str]]:
+        """Return kind, name and status of all that there is, and the names of the parameters."""
+        found = [(kind, name_of(one), str(one.get("status", "ACTIVE"))) for kind in KINDS for one in self.each(kind)]
+        pages = self.ssm.get_paginator("describe_parameters").paginate()
+        found += [("Parameter", one["Name"], "") for page in pages for one in page["Parameters"]]
+        return sorted(found)
+
+    def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        # Straight to the emulator, around the faults that a test has set for the commands.
+        faults, self.emulator.faults = self.emulator.faults, type(self.emulator.faults)()
+        try:
+            return dict(self.emulator.call(operation, request))
+        finally:
+            self.emulator.faults = faults
+
+
+def remembering(s3: Any) -> Any:
+    """Let a client of S3 list what it has listed from memory, until it writes: every look of a command lists."""
+    listed: dict[str, Any] = {}
+
+    def known(model: Any, params: Any, context: Any, **_: Any) -> Any:
+        if model.name != "ListObjectsV2":
+            if not model.name.startswith(READS):
+                listed.clear()
+            return None
+        context["asked"] = f"{params['url']}?{params['query_string']}"
+        return listed.get(context["asked"])
+
+    def keep(http_response: Any, parsed: Any, context: Any, **_: Any) -> None:
+        if "asked" in context and http_response.status_code == 200:
+            listed[context["asked"]] = (http_response, parsed)
+
+    s3.meta.events.register("before-call", known)
+    s3.meta.events.register("after-call", keep)
+    return s3
+
+
+def name_of(detail: dict[str, Any]) -> str:
+    """Return the name of a resource; of a version that has none, its solution's."""
+    return str(detail.get("name") or detail.get("jobName") or detail["solutionArn"].rpartition("/")[2])
+
+
+@contextmanager
+def cloud(poll_seconds: float = 600.0) -> Iterator[Cloud]:
+    """Yield an empty account."""
+    with mock_aws(config={"core": {"passthrough": {"services": ["personalize"]}}}):
+        yield Cloud(poll_seconds)
+
+
+def lines(steps: list[Step]) -> list[tuple[str, str, str]]:
+    """Return action, kind and name of steps, names without their digests."""
+    return [(one.action, one.kind, without_digest(one.name)) for one in steps]
+
+
+def without_digest(name: str) -> str:
+    """Return a name without the eight digits at its end."""
+    head, _, tail = name.rpartition("-")
+    return head if len(tail) == 8 and set(tail) <= set("0123456789abcdef") else name
