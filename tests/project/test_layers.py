@@ -42,7 +42,7 @@ TABLE = _table()
 def _room(parts: list[str]) -> str | None:
     """Return the room of a module given by the parts of its name; None if it isn't ours."""
     if parts[0] == PACKAGE:
-        return parts[1] if len(parts) > 1 and parts[1] not in DOORS else "__init__"
+        return parts[1] if len(parts) > 1 and not parts[1].startswith("__") else "__init__"
     return parts[0] if parts[0] in (EMULATOR, "glue") else None
 
 
