@@ -76,7 +76,7 @@ def bare() -> Take:
 
     def take(event: Event) -> None:
         properties = json.dumps({"itemId": event["properties"]["sku"]})
-        record = {"eventId": event["messageId"], "eventType": "View", "sentAt": 0, "properties": properties}
+        record: Any = {"eventId": event["messageId"], "eventType": "View", "sentAt": 0, "properties": properties}
         who = event["userId"]
         events.put_events(trackingId=settings["personalize_tracking_id"], sessionId=who, userId=who, eventList=[record])
         answer = runtime.get_recommendations(campaignArn=settings["personalize_campaign_arn"], userId=who)

@@ -45,7 +45,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> None:
             eventList=[
                 {
                     "eventId": event["messageId"],
-                    "sentAt": int(seconds),
+                    "sentAt": int(seconds),  # type: ignore[typeddict-item]
                     "eventType": event["event"],
                     "properties": json.dumps({"itemId": event["properties"]["sku"]}),
                 }

@@ -270,8 +270,10 @@ def operator(stage: Stage, outputs: dict[str, Any]) -> None:
     operations = outputs["operations"]
     sqs = boto3.client("sqs")
     for _ in range(100):
-        counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        queue = sqs.get_queue_attributes(QueueUrl=operations["queues"]["profiles"], AttributeNames=counts)
+        queue = sqs.get_queue_attributes(
+            QueueUrl=operations["queues"]["profiles"],
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
         if not any(int(number) for number in queue["Attributes"].values()):
             break
         time.sleep(0.2)

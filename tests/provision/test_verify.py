@@ -65,13 +65,13 @@ def deploy(emulator: Emulator, function: str | None, job: str | None, schemas: A
     if job is not None:
         arguments = {"--event_mapping": job}
         boto3.client("glue").create_job(Name="shop-history", Role=role, Command={}, DefaultArguments=arguments)
-    client = boto3.client("personalize")
-    group = client.create_dataset_group(name="shop")["datasetGroupArn"]
+    personalize = boto3.client("personalize")
+    group = personalize.create_dataset_group(name="shop")["datasetGroupArn"]
     emulator.clock.advance(60)
     for dataset in schemas:
         name = f"shop-{dataset.name}"
-        schema = client.create_schema(name=name, schema=json.dumps(avro.schema(dataset)))["schemaArn"]
-        client.create_dataset(name=name, datasetGroupArn=group, datasetType=dataset.name.upper(), schemaArn=schema)
+        schema = personalize.create_schema(name=name, schema=json.dumps(avro.schema(dataset)))["schemaArn"]
+        personalize.create_dataset(name=name, datasetGroupArn=group, datasetType=dataset.name.upper(), schemaArn=schema)
         emulator.clock.advance(60)
 
 
