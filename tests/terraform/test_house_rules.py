@@ -69,7 +69,7 @@ def test_the_tables_of_inputs_and_outputs_are_current() -> None:
 @pytest.mark.parametrize("folder", FOLDERS, ids=ids)
 def test_a_readme_begins_with_an_example(folder: Path) -> None:
     text = (folder / "README.md").read_text("utf-8")
-    assert 0 < text.index("```hcl") < text.index("<!-- inputs and outputs -->")
+    assert 0 < text.index("```hcl") < text.index("<!-- BEGIN_TF_DOCS -->")
     assert text.index("```hcl") < (text.index("\n## ") if "\n## " in text else len(text))
 
 
