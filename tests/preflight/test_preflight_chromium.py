@@ -15,7 +15,8 @@ import pytest
 from test_preflight import DEVICE, ITEM, MAPPING, NOW, TYPE, USER, Data
 from test_preflight_page import HOSTILE
 
-from personalize_segment.preflight import page, preflight
+from personalize_segment.preflight import preflight
+from personalize_segment.preflight.page import page
 
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",

@@ -2,14 +2,17 @@
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from test_preflight import MAPPING, NOW, TYPE, USER, Data, a_lost_row
 
-from personalize_segment.preflight import Result, page, preflight
-from personalize_segment.preflight.plots import Bar, columns, rows, scale, short
+from personalize_segment.preflight import Result, preflight
+from personalize_segment.preflight.page import TEMPLATES, page
+from personalize_segment.preflight.plots import Bar, scale, short
 from personalize_segment.preflight.verdict import visible
 
+PLOTS: Any = TEMPLATES.get_template("plots.html").module
 HOSTILE = '</script></style></title><img src=x onerror="document.title=1">'
 VOID = {"meta", "br", "img"}
 
@@ -108,20 +111,20 @@ def test_plots_have_a_title_a_description_and_their_numbers(result: Result) -> N
 
 
 def test_bars_are_as_high_as_their_numbers() -> None:
-    drawn = columns("a", "A", "Of a.", [Bar("x", 50, "50"), Bar("y", 100, "100"), Bar("z", 0, "0")], ("l", "n"))
+    drawn = PLOTS.columns("a", "A", "Of a.", [Bar("x", 50, "50"), Bar("y", 100, "100"), Bar("z", 0, "0")], ("l", "n"))
     assert re.findall(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', drawn) == [
         ("100.00", "100.00"), ("0.00", "200.00"), ("200.00", "0.00"),
     ]  # fmt: skip
     assert re.findall(r"<th scope=\"row\">(\w)</th><td>(\d+)</td>", drawn) == [("x", "50"), ("y", "100"), ("z", "0")]
-    lying = rows("b", "B", "Of b.", [Bar("x", 0.25, "25 %"), Bar("y", 1, "100 %")], ("l", "n"), top=1, mark=0.7)
+    lying = PLOTS.rows("b", "B", "Of b.", [Bar("x", 0.25, "25 %"), Bar("y", 1, "100 %")], ("l", "n"), top=1, mark=0.7)
     assert re.findall(r'<rect width="([\d.]+)" height="10"/>', lying) == ["250.0", "1000.0"]
     assert lying.count('<line x1="700.0" x2="700.0"') == 2
 
 
 @pytest.mark.parametrize("bars", [[], [Bar("only", 0, "0")], [Bar(str(n), n, str(n)) for n in range(40)]])
 def test_plots_of_nothing_one_and_many_are_whole(bars: list[Bar]) -> None:
-    parsed(columns("a", "A", "Of a.", bars, ("l", "n")))
-    parsed(rows("b", "B", "Of b.", bars, ("l", "n"), top=40))
+    parsed(PLOTS.columns("a", "A", "Of a.", bars, ("l", "n")))
+    parsed(PLOTS.rows("b", "B", "Of b.", bars, ("l", "n"), top=40))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The verb `preflight`: what stands between an export and a training, for people, machines and browsers."""
+"""The verb `preflight`: whether an export is ready for training, for people, machines and browsers."""
 
 import json
 from itertools import groupby
@@ -34,8 +34,10 @@ def preflight(
 ) -> None:
     """Look at an export before money is spent on training it. Exit 1 if something stops the training."""
     try:
-        from ..preflight import page
         from ..preflight import preflight as run
+
+        if html is not None:
+            from ..preflight.page import page  # Jinja takes a while to import.
     except ModuleNotFoundError as error:
         fail(f"{error.name} is missing: install personalize-segment[export]")
     if html is not None and not html.absolute().parent.is_dir():
@@ -55,7 +57,6 @@ def preflight(
 
 def _show(result: "Result") -> None:
     """Print the result for people: to stderr, because stdout is for data."""
-    from ..preflight.page import headline
     from ..preflight.verdict import visible
 
     figures = result.figures
@@ -66,15 +67,16 @@ def _show(result: "Result") -> None:
     classes = result.classes()
     sparks.add_row("users by interactions", sparkline([users for *_, users in classes]), _range(classes))
     messages.print(sparks)
-    shown = Table("", "check", "found", "limit", title=escape(visible(result.export.place, 300)), title_justify="left")
-    for group, checks in groupby(result.checks, key=lambda one: one.group):
-        shown.add_section()
-        shown.add_row("", f"[bold]{escape(group)}[/]")
+    title = escape(visible(result.export.place, 300))
+    table = Table("", "check", "found", "limit", title=title, title_justify="left")
+    for group, checks in groupby(result.checks, key=lambda check: check.group):
+        table.add_section()
+        table.add_row("", f"[bold]{escape(group)}[/]")
         for check in checks:
-            shown.add_row(_SIGNS[check.verdict], check.title, _found(check), f"[dim]{escape(check.limit.text)}[/]")
-    messages.print(shown)
+            table.add_row(_SIGNS[check.verdict], check.title, _found(check), f"[dim]{escape(check.limit.text)}[/]")
+    messages.print(table)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in result.counted.items())
-    messages.print(f"\n{_SIGNS[result.verdict]} [bold]{escape(headline(result))}[/] ({counted})", soft_wrap=True)
+    messages.print(f"\n{_SIGNS[result.verdict]} [bold]{escape(result.headline)}[/] ({counted})", soft_wrap=True)
 
 
 def _found(check: "Check") -> str:

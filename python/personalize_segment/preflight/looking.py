@@ -15,7 +15,7 @@ from .loading import Progress, loaded
 from .measure import measure
 from .parts import Export, find
 from .values import values
-from .verdict import VERDICTS, Check, Verdict, worst
+from .verdict import VERDICTS, Check, Verdict, number, worst
 
 #: What DuckDB keeps before it spills to disk.
 MEMORY = "1GB"
@@ -46,6 +46,15 @@ class Result:
         """How many checks have which verdict."""
         found = Counter(check.verdict for check in self.checks)
         return {verdict: found[verdict] for verdict in VERDICTS}
+
+    @property
+    def headline(self) -> str:
+        """The meaning of the verdict in a few words."""
+        if red := self.counted["red"]:
+            return f"Not ready: {number(red, 'thing stops', 'things stop')} the import or the training"
+        if yellow := self.counted["yellow"]:
+            return f"Ready to train, with {number(yellow, 'thing')} to look at"
+        return "Ready to train"
 
     def classes(self) -> list[tuple[int, int | None, int]]:
         """Return classes of users up to the last that has one: from how many interactions, to how many, users."""
