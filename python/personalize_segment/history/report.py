@@ -66,6 +66,14 @@ class Report:
         """Return an empty report for `mapping`."""
         return cls(mapping.sha256, datasets={one.name: DatasetCount() for one in mapping.datasets})
 
+    @classmethod
+    def from_dict(cls, counts: dict[str, Any]) -> "Report":
+        """Return what `as_dict` wrote. Raises KeyError, TypeError, ValueError or AttributeError if it didn't."""
+        rows = {name: DatasetCount(int(count["rows"])) for name, count in counts["datasets"].items()}
+        report = cls(str(counts["mapping_sha256"]), datasets=rows)
+        report.add(counts)
+        return report
+
     def add(self, counts: dict[str, Any]) -> None:
         """Add what a part of the work counted: the `as_dict(limit=None)` of its report."""
         self.files_read += counts["files"]["read"]

@@ -1,13 +1,15 @@
 """Checks of what history and live events agree on: mapping, event types, ids, and what was left out."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from ..contract.mapping import EventMapping
-from .accounts import Accounts
+from ..contract.rows import MISSING, UNMAPPED
+from ..history.report import DatasetCount, Report
 from .figures import Figures
 from .verdict import ANALYSIS, Check, Limit, judged, number, percent, share, thumb
 
-GROUP = "History and live agree"
+_judged = partial(judged, "History and live agree")
 _SHOWN = 5
 _KNOWN_SHARE = 0.9
 _IDLE_SHARE = 0.5
@@ -17,24 +19,23 @@ _UNMAPPED_SHARE = 0.9
 _MALFORMED_SHARE = 0.01
 
 
-def agreement(accounts: Accounts | None, figures: Figures, mapping: EventMapping) -> Iterator[Check]:
+def agreement(report: Report | None, figures: Figures, mapping: EventMapping) -> Iterator[Check]:
     """Yield the checks of this group; without a report, those that it answers are left out."""
-    if accounts is not None:
-        yield _mapping(accounts, mapping)
+    if report is not None:
+        yield _mapping(report, mapping)
     yield _gaps(figures, mapping)
     for dataset in figures.coverage:
         yield from _coverage(figures, dataset)
-    if accounts is not None:
-        yield from _accounted(accounts)
+    if report is not None:
+        yield from _left_out(report)
 
 
-def _mapping(accounts: Accounts, mapping: EventMapping) -> Check:
-    same = accounts.mapping_sha256 == mapping.sha256
-    return judged(
+def _mapping(report: Report, mapping: EventMapping) -> Check:
+    same = report.mapping_sha256 == mapping.sha256
+    return _judged(
         "mapping",
-        GROUP,
         "Event mapping",
-        accounts.mapping_sha256,
+        report.mapping_sha256,
         "sha256",
         f"The export was made with {'this' if same else 'another'} event mapping.",
         thumb("history and live events read one mapping"),
@@ -42,14 +43,22 @@ def _mapping(accounts: Accounts, mapping: EventMapping) -> Check:
     )
 
 
-def _accounted(accounts: Accounts) -> Iterator[Check]:
+def _left_out(report: Report) -> Iterator[Check]:
     """Yield the checks that report.json answers."""
-    matched = accounts.matched.get("interactions", 0)
-    anonymous = accounts.anonymous
-    refused = accounts.refused.get("interactions", 0) - anonymous
-    yield judged(
+    interactions = report.datasets.get("interactions", DatasetCount())
+    matched = interactions.rows + interactions.deduplicated + interactions.refused
+    read, without_rule = report.events_read, report.events_unmapped
+    anonymous, other, unmapped = 0, [], []
+    for (call, event, dataset, field, reason), (count, _) in report.reasons.kinds.items():
+        if (dataset, field, reason) == ("interactions", "USER_ID", MISSING):
+            anonymous += count
+        elif dataset == "interactions":
+            other.append((f"{call} {event or ''} {field or ''}".strip(), f"{count:,}: {reason}"))
+        elif reason == UNMAPPED:
+            unmapped.append((f"{call} {event or ''}".strip(), number(count)))
+    refused = interactions.refused - anonymous
+    yield _judged(
         "anonymous",
-        GROUP,
         "Anonymous",
         anonymous,
         "events",
@@ -61,9 +70,8 @@ def _accounted(accounts: Accounts) -> Iterator[Check]:
             "History can't use visitors without a userId: identify earlier, or read docs/adr/0005.",
         ),
     )
-    yield judged(
+    yield _judged(
         "refused",
-        GROUP,
         "Refused",
         refused,
         "events and elements",
@@ -74,47 +82,40 @@ def _accounted(accounts: Accounts) -> Iterator[Check]:
             share(refused, matched) > _REFUSED_SHARE,
             "Try `personalize-segment explain` on such events, and add the paths that they need.",
         ),
-        details=(
-            (f"{one.call} {one.event or ''} {one.field or ''}".strip(), f"{one.count:,}: {one.reason}")
-            for one in accounts.kinds(unmapped=False)[:_SHOWN]
-        ),
+        details=other[:_SHOWN],
     )
-    yield judged(
+    yield _judged(
         "unmapped",
-        GROUP,
         "Unmapped",
-        accounts.unmapped,
+        without_rule,
         "events",
-        f"{percent(share(accounts.unmapped, accounts.events))} of {number(accounts.events, 'event')} have no rule.",
+        f"{percent(share(without_rule, read))} of {number(read, 'event')} have no rule.",
         thumb(f"under {percent(_UNMAPPED_SHARE)}"),
         (
             "yellow",
-            share(accounts.unmapped, accounts.events) > _UNMAPPED_SHARE,
+            share(without_rule, read) > _UNMAPPED_SHARE,
             "See below whether events that speak of items are among them, and give them rules.",
         ),
-        details=(
-            (f"{one.call} {one.event or ''}".strip(), number(one.count))
-            for one in accounts.kinds(unmapped=True)[:_SHOWN]
-        ),
+        details=unmapped[:_SHOWN],
     )
-    lost = accounts.malformed + len(accounts.damaged)
-    yield judged(
+    damaged = [name for name, _ in report.files_damaged]
+    lost = report.lines_malformed + len(damaged)
+    yield _judged(
         "malformed",
-        GROUP,
         "Damaged logs",
         lost,
         "lines and files",
-        f"{number(accounts.malformed, 'malformed line')} and {number(len(accounts.damaged), 'damaged file')}.",
+        f"{number(report.lines_malformed, 'malformed line')} and {number(len(damaged), 'damaged file')}.",
         thumb(f"no file, and under {percent(_MALFORMED_SHARE)} of lines"),
-        ("yellow", bool(accounts.damaged), "Fetch these files again, and export again."),
-        ("yellow", share(lost, accounts.events) > _MALFORMED_SHARE, "See where the logs are cut off on their way."),
-        details=((name, "") for name in accounts.damaged[:_SHOWN]),
+        ("yellow", bool(damaged), "Fetch these files again, and export again."),
+        ("yellow", share(lost, read) > _MALFORMED_SHARE, "See where the logs are cut off on their way."),
+        details=((name, "") for name in damaged[:_SHOWN]),
     )
 
 
 def _gaps(figures: Figures, mapping: EventMapping) -> Check:
-    (interactions,) = (one for one in mapping.datasets if one.name == "interactions")
-    place = [one.name for one in interactions.columns].index("EVENT_TYPE")
+    (interactions,) = (dataset for dataset in mapping.datasets if dataset.name == "interactions")
+    place = [column.name for column in interactions.columns].index("EVENT_TYPE")
     live: dict[str, list[str]] = {}
     for rule in interactions.rules:
         live.setdefault(str(rule.sources[place]), []).append(f"{rule.call} {rule.name or ''}".strip())
@@ -123,9 +124,8 @@ def _gaps(figures: Figures, mapping: EventMapping) -> Check:
     silent = [name for name in live if name not in seen]
     details = [(name, f"{seen[name]:,} interactions, but no rule gives it") for name in strange]
     details += [(name, f"never occurred: {', '.join(live[name])}") for name in silent]
-    return judged(
+    return _judged(
         "gaps",
-        GROUP,
         "History and live",
         len(strange) + len(silent),
         "event types",
@@ -141,37 +141,35 @@ def _gaps(figures: Figures, mapping: EventMapping) -> Check:
 
 def _coverage(figures: Figures, dataset: str) -> Iterator[Check]:
     coverage = figures.coverage[dataset]
-    one = dataset.removesuffix("s")
+    noun, a_noun = ("item", "an item") if dataset == "items" else ("user", "a user")
     known, idle = share(coverage.known, coverage.named), share(coverage.idle, coverage.listed)
     weight = share(coverage.known_interactions, figures.unique)
-    yield judged(
+    yield _judged(
         f"known-{dataset}",
-        GROUP,
         f"Known {dataset}",
         round(known, 6),
         "share",
-        f"{percent(known)} of {number(coverage.named, one)} in interactions are in {dataset},"
+        f"{percent(known)} of {number(coverage.named, noun)} in interactions are in {dataset},"
         f" with {percent(weight)} of interactions.",
         thumb(f"at least {percent(_KNOWN_SHARE)}"),
         (
             "yellow",
             bool(coverage.named) and known < _KNOWN_SHARE,
-            f"Without a row nothing is known of {'an item' if one == 'item' else 'a user'}: see which events bring it.",
+            f"Without a row nothing is known of {a_noun}: see which events bring it.",
         ),
     )
-    yield judged(
+    yield _judged(
         f"idle-{dataset}",
-        GROUP,
         f"Idle {dataset}",
         round(idle, 6),
         "share",
-        f"{percent(idle)} of {number(coverage.listed, one)} in {dataset} have no interaction.",
+        f"{percent(idle)} of {number(coverage.listed, noun)} in {dataset} have no interaction.",
         Limit(f"few; a rule of thumb is {percent(_IDLE_SHARE)}", ANALYSIS),
         (
             "yellow",
             idle > _IDLE_SHARE,
             "They are hardly recommended: see whether the ids of both datasets are the same kind of id."
-            if one == "item"
+            if noun == "item"
             else "They get popular items only: see whether the ids of both datasets are the same kind of id.",
         ),
     )

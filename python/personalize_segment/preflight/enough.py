@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from ..contract.columns import MAX_EVENT_TYPES_AND_COLUMNS, RESERVED
 from .figures import Figures
@@ -25,7 +26,7 @@ from .verdict import (
     size,
 )
 
-GROUP = "Enough to train"
+_judged = partial(judged, "Enough to train")
 _MORE = "Export a longer history, or let live events run for a while"
 
 
@@ -42,9 +43,8 @@ def enough(export: Export, figures: Figures) -> Iterator[Check]:
 def _interactions(figures: Figures) -> Check:
     found = figures.unique
     v2, others = MAX_INTERACTIONS
-    return judged(
+    return _judged(
         "interactions",
-        GROUP,
         "Interactions",
         found,
         "interactions",
@@ -60,9 +60,8 @@ def _interactions(figures: Figures) -> Check:
 def _returning(figures: Figures) -> Check:
     found = figures.returning
     missing = MIN_RETURNING_USERS - found
-    return judged(
+    return _judged(
         "returning-users",
-        GROUP,
         "Users who return",
         found,
         "users",
@@ -76,9 +75,8 @@ def _returning(figures: Figures) -> Check:
 def _returning_share(figures: Figures) -> Check:
     part = share(figures.returning, figures.users)
     remedy = "Most ids are seen once: make sure that USER_ID is a user's id, not that of a session or a device."
-    return judged(
+    return _judged(
         "returning-share",
-        GROUP,
         "Share who return",
         round(part, 6),
         "share of users",
@@ -92,9 +90,8 @@ def _items(figures: Figures) -> Check:
     idle = figures.coverage["items"].idle if "items" in figures.coverage else 0
     found = figures.items + idle
     v2, others = MAX_ITEMS
-    return judged(
+    return _judged(
         "items",
-        GROUP,
         "Items",
         found,
         "items",
@@ -111,9 +108,8 @@ def _event_types(figures: Figures) -> Check:
     columns = [one for one in figures.datasets["interactions"].columns if one.name not in reserved]
     found = len(figures.types) + len(columns)
     spellings = Counter("".join(filter(str.isalnum, name.lower())) for name, _ in figures.types)
-    return judged(
+    return _judged(
         "event-types",
-        GROUP,
         "Event types",
         found,
         "event types and optional columns",
@@ -137,9 +133,8 @@ def _event_types(figures: Figures) -> Check:
 def _size(export: Export, figures: Figures, dataset: str) -> Check:
     found = export.bytes(dataset)
     parts = sum(part.dataset == dataset for part in export.parts)
-    return judged(
+    return _judged(
         f"size-{dataset}",
-        GROUP,
         f"Size of {dataset}",
         found,
         "bytes",

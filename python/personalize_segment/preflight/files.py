@@ -1,51 +1,51 @@
 """Checks of the files: would an import take them as they are, and is all of the export there?"""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from ..contract.columns import DATASETS, REQUIRED
 from ..contract.mapping import EventMapping
-from .accounts import Accounts
+from ..history.report import Report
 from .figures import Figures
-from .loading import Table
 from .parts import Export
+from .loading import Table
 from .verdict import CONTRACT, FORMAT, MAX_CATEGORY, QUOTAS, Check, Limit, judged, number
 
-GROUP = "Sound files"
+_judged = partial(judged, "Sound files")
+_SHOWN = 10
 
 
 def files(export: Export, tables: Mapping[str, Table], figures: Figures, mapping: EventMapping) -> Iterator[Check]:
     """Yield the checks of this group."""
-    yield _whole(export.accounts, figures)
+    yield _whole(export.report, figures)
     yield _files(export)
     yield _headers(tables, mapping)
     yield _lines(tables)
     yield _types(figures, mapping)
 
 
-def _whole(accounts: Accounts | None, figures: Figures) -> Check:
-    found = {name: figures.datasets[name].rows if name in figures.datasets else 0 for name in DATASETS}
-    told = accounts.rows if accounts else {}
-    off = {name: found[name] - rows for name, rows in told.items() if name in found and found[name] != rows}
-    return judged(
+def _whole(report: Report | None, figures: Figures) -> Check:
+    rows = {name: figures.datasets[name].rows if name in figures.datasets else 0 for name in DATASETS}
+    told = {name: count.rows for name, count in report.datasets.items()} if report else {}
+    off = [name for name in told if name in rows and rows[name] != told[name]]
+    return _judged(
         "whole",
-        GROUP,
         "Whole export",
-        len(off) if accounts else None,
+        len(off) if report else None,
         "datasets that differ from report.json",
         ("The rows are those that report.json counts." if not off else "The rows aren't those that report.json counts.")
-        if accounts
+        if report
         else "There is no report.json, so nobody knows what was left out.",
         Limit("as many rows as the report says", CONTRACT),
         ("red", bool(off), "Parts were lost or added, or an export is still being written: export again."),
-        ("yellow", accounts is None, "An export that was stopped has none: export again. Warehouse SQL writes none."),
-        details=((name, f"{told[name]:,} in the report, {found[name]:,} found") for name in off),
+        ("yellow", report is None, "An export that was stopped has none: export again. Warehouse SQL writes none."),
+        details=((name, f"{told[name]:,} in the report, {rows[name]:,} found") for name in off),
     )
 
 
 def _files(export: Export) -> Check:
-    return judged(
+    return _judged(
         "files",
-        GROUP,
         "Files",
         len(export.strays),
         "files that are no CSV",
@@ -55,12 +55,12 @@ def _files(export: Export) -> Check:
         ),
         Limit("a folder holds plain CSV files only", FORMAT),
         ("yellow", bool(export.strays), "Personalize imports a folder as a whole: take these out, or unpack them."),
-        details=((name, "") for name in export.strays[:10]),
+        details=((name, "") for name in export.strays[:_SHOWN]),
     )
 
 
 def _headers(tables: Mapping[str, Table], mapping: EventMapping) -> Check:
-    mapped = {one.name: tuple(column.name for column in one.columns) for one in mapping.datasets}
+    mapped = {dataset.name: tuple(column.name for column in dataset.columns) for dataset in mapping.datasets}
     wrong = []
     for table in tables.values():
         for header in table.headers:
@@ -75,9 +75,8 @@ def _headers(tables: Mapping[str, Table], mapping: EventMapping) -> Check:
                 said = [f"lacks {', '.join(sorted(wants - has))}"] if wants - has else []
                 said += [f"has {', '.join(sorted(has - wants))} too many"] if has - wants else []
                 wrong.append((header.part, "; ".join(said) or "the columns stand in another order or twice"))
-    return judged(
+    return _judged(
         "headers",
-        GROUP,
         "Headers",
         len(wrong),
         "parts",
@@ -86,7 +85,7 @@ def _headers(tables: Mapping[str, Table], mapping: EventMapping) -> Check:
         else "All headers are the columns of the mapping's schemas.",
         Limit("every file has the schema's columns, without quotes", FORMAT),
         ("red", bool(wrong), "Export with the mapping that the schemas are made of, or name that one with --mapping."),
-        details=wrong[:10],
+        details=wrong[:_SHOWN],
     )
 
 
@@ -94,9 +93,8 @@ def _lines(tables: Mapping[str, Table]) -> Check:
     refused = sum(table.refused for table in tables.values())
     more = any(table.more for table in tables.values())
     examples = [table.example for table in tables.values() if table.example]
-    return judged(
+    return _judged(
         "lines",
-        GROUP,
         "Lines",
         refused,
         "lines",
@@ -105,12 +103,14 @@ def _lines(tables: Mapping[str, Table]) -> Check:
         else "Every line is a row with the header's columns.",
         Limit("one record a line, UTF-8", FORMAT),
         ("red", bool(refused), "Look at these lines; what wrote them leaves out quotes, or cuts lines off."),
-        details=((f"{one.part}, line {one.line}", one.why) for one in examples),
+        details=((f"{line.part}, line {line.line}", line.why) for line in examples),
     )
 
 
 def _types(figures: Figures, mapping: EventMapping) -> Check:
-    needed = {(one.name, column.name) for one in mapping.datasets for column in one.columns if not column.nullable}
+    needed = {
+        (dataset.name, column.name) for dataset in mapping.datasets for column in dataset.columns if not column.nullable
+    }
     wrong = []
     for facts in figures.datasets.values():
         for column in facts.columns:
@@ -121,9 +121,8 @@ def _types(figures: Figures, mapping: EventMapping) -> Check:
                 wrong.append((place, f"{column.nulls:,} without a value"))
             if column.longest is not None and column.longest > MAX_CATEGORY:
                 wrong.append((place, f"up to {column.longest:,} characters"))
-    return judged(
+    return _judged(
         "types",
-        GROUP,
         "Types",
         len(wrong),
         "kinds of values",

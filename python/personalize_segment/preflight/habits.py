@@ -1,12 +1,13 @@
 """Checks of when and by whom: is the history recent, long and even, and is it about people?"""
 
 from collections.abc import Iterator
+from functools import partial
 
 from .figures import APART_DAYS, DAY_SECONDS, Figures, day
 from .measure import CROWD
 from .verdict import Check, judged, number, percent, share, thumb
 
-GROUP = "Time and people"
+_judged = partial(judged, "Time and people")
 _OLD_DAYS = 30
 _SHORT_DAYS = 14
 _HOLE_DAYS = 2
@@ -31,9 +32,8 @@ def _time(figures: Figures) -> Iterator[Check]:
     first = day(activity.days[0][0]) if activity.days else "-"
     last = day(newest) if newest is not None else "-"
     hole, length = activity.hole()
-    yield judged(
+    yield _judged(
         "span",
-        GROUP,
         "Time span",
         activity.span,
         "days",
@@ -41,9 +41,8 @@ def _time(figures: Figures) -> Iterator[Check]:
         thumb(f"at least {_SHORT_DAYS} days"),
         ("yellow", activity.span < _SHORT_DAYS, "A few weeks show what users come back for: export a longer history."),
     )
-    yield judged(
+    yield _judged(
         "age",
-        GROUP,
         "Age of the newest",
         age,
         "days",
@@ -53,9 +52,8 @@ def _time(figures: Figures) -> Iterator[Check]:
         thumb(f"at most {_OLD_DAYS} days"),
         ("yellow", age is None or age > _OLD_DAYS, "What users want has changed since: export again before training."),
     )
-    yield judged(
+    yield _judged(
         "activity",
-        GROUP,
         "Activity",
         length,
         "days",
@@ -65,9 +63,8 @@ def _time(figures: Figures) -> Iterator[Check]:
         thumb(f"at most {_HOLE_DAYS} days"),
         ("yellow", length > _HOLE_DAYS, "Tracking was broken, or logs are missing: see what lies there in the bucket."),
     )
-    yield judged(
+    yield _judged(
         "clocks",
-        GROUP,
         "Wrong clocks",
         apart,
         "interactions",
@@ -81,9 +78,8 @@ def _time(figures: Figures) -> Iterator[Check]:
 
 def _popular(figures: Figures) -> Check:
     shares = dict(figures.shares)
-    return judged(
+    return _judged(
         "long-tail",
-        GROUP,
         "Long tail",
         round(shares.get(1, 0.0), 6),
         "share of interactions",
@@ -100,9 +96,8 @@ def _popular(figures: Figures) -> Check:
 
 def _once(figures: Figures) -> Check:
     part = share(figures.items_once, figures.items)
-    return judged(
+    return _judged(
         "items-once",
-        GROUP,
         "Items seen once",
         figures.items_once,
         "items",
@@ -122,9 +117,8 @@ def _crowd(figures: Figures) -> Check:
     usual = _usual(figures)
     found = [("most interactions", figures.heaviest), ("most in one day", figures.busiest)]
     remedy = "Bots, tests or a shared id; they are not what people want: leave these users out before training."
-    return judged(
+    return _judged(
         "crowds",
-        GROUP,
         "Users like robots",
         figures.crowded,
         "users",

@@ -138,7 +138,7 @@ def preflight(
         *enough(export, figures),
         *files(export, tables, figures, mapping),
         *values(figures, mapping),
-        *agreement(export.accounts, figures, mapping),
+        *agreement(export.report, figures, mapping),
         *habits(figures),
     )
     return Result(export, mapping.sha256, figures, checks)

@@ -1,4 +1,4 @@
-"""An export as it lies there: its CSV parts, whatever lies beside them, and its report."""
+"""The files of an export: its CSV parts, other files next to them, and its report."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from ..contract.columns import DATASETS
 from ..errors import ExportError
 from ..history.logs import REPORT_NAME, split_uri
 from ..history.publish import s3_client
-from .accounts import Accounts
+from ..history.report import Report
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,12 +30,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What lies at `place`: CSV parts, other files in the datasets' folders, and the report if it has one."""
+    """The CSV parts at `place`, other files in the datasets' folders, and the report if it has one."""
 
     place: str
     parts: tuple[Part, ...]
     strays: tuple[str, ...]
-    accounts: Accounts | None
+    report: Report | None
 
     def bytes(self, dataset: str) -> int:
         """Return the size of a dataset's parts."""
@@ -50,22 +50,22 @@ def find(out: str) -> Export:
     """
     with read_errors(out):
         if out.startswith("s3://"):
-            listed, report = _list_bucket(s3_client(), out)
+            listed, text = _list_bucket(s3_client(), out)
         else:
-            listed, report = _list_folder(Path(out))
-    seen = [one for one in listed if not one.name.rsplit("/", 1)[-1].startswith((".", "_"))]
-    parts = tuple(one for one in seen if one.name.endswith(".csv"))
+            listed, text = _list_folder(Path(out))
+    seen = [file for file in listed if not file.name.rsplit("/", 1)[-1].startswith((".", "_"))]
+    parts = tuple(file for file in seen if file.name.endswith(".csv"))
     if not any(part.dataset == "interactions" for part in parts):
         raise ExportError(out, "holds no interactions/*.csv", "Name the output of `personalize-segment export`")
-    strays = tuple(one.name for one in seen if not one.name.endswith(".csv"))
-    accounts = None
-    if report is not None:
+    strays = tuple(file.name for file in seen if not file.name.endswith(".csv"))
+    report = None
+    if text is not None:
         try:
-            accounts = Accounts.of(json.loads(report))
+            report = Report.from_dict(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             place = f"{out.rstrip('/')}/{REPORT_NAME}"
             raise ExportError(place, "is not the report of an export", "Delete it, or export again") from error
-    return Export(out, parts, strays, accounts)
+    return Export(out, parts, strays, report)
 
 
 def _list_folder(root: Path) -> tuple[list[Part], bytes | None]:
@@ -98,7 +98,7 @@ def _list_bucket(s3: "S3Client", out: str) -> tuple[list[Part], bytes | None]:
 
 @contextmanager
 def read_errors(place: str) -> Iterator[None]:
-    """Turn what a file system or S3 says of a read into an ExportError."""
+    """Turn what a file system or S3 says of a read into a ExportError."""
     try:
         yield
     except OSError as error:

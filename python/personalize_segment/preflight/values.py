@@ -1,13 +1,14 @@
 """Checks of the values: do ids, times and columns mean what they say?"""
 
 from collections.abc import Iterator
+from functools import partial
 
 from ..contract.columns import MAX_STRING, REQUIRED, RESERVED
 from ..contract.mapping import Dataset, EventMapping
 from .figures import ColumnFacts, DatasetFacts, Figures
 from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, number, percent, share, thumb
 
-GROUP = "Sound values"
+_judged = partial(judged, "Sound values")
 #: More values than this are no categories; fewer rows than this say nothing about it.
 _MANY = 1000
 _FEW_ROWS = 100
@@ -35,9 +36,8 @@ def _times(figures: Figures) -> Check:
         ("later than tomorrow", times.future),
     ]
     found = sum(count for _, count in kinds)
-    return judged(
+    return _judged(
         "timestamps",
-        GROUP,
         "Timestamps",
         found,
         "interactions",
@@ -70,9 +70,8 @@ def _ids(figures: Figures) -> Check:
     odd = [one for one in figures.odd if one.ids]
     kinds = {one.kind for one in odd}
     found = sum(one.ids for one in odd)
-    return judged(
+    return _judged(
         "ids",
-        GROUP,
         "Ids",
         found,
         "ids",
@@ -101,9 +100,8 @@ def _ids(figures: Figures) -> Check:
 def _duplicates(figures: Figures) -> Check:
     found = figures.rows - figures.unique
     part = share(found, figures.rows)
-    return judged(
+    return _judged(
         "duplicates",
-        GROUP,
         "Identical rows",
         found,
         "rows",
@@ -120,9 +118,8 @@ def _duplicates(figures: Figures) -> Check:
 def _same_second(figures: Figures) -> Check:
     found = figures.same_second
     part = share(found, figures.unique)
-    return judged(
+    return _judged(
         "same-second",
-        GROUP,
         "Same second",
         found,
         "interactions",
@@ -140,9 +137,8 @@ def _same_second(figures: Figures) -> Check:
 def _repeated(figures: Figures) -> Check:
     found = [(facts.name, facts.repeated_ids) for facts in figures.datasets.values() if facts.repeated_ids]
     total = sum(count for _, count in found)
-    return judged(
+    return _judged(
         "repeated-ids",
-        GROUP,
         "Users and items once",
         total,
         "rows",
@@ -170,9 +166,8 @@ def _nulls(figures: Figures, mapping: EventMapping) -> Check:
         # A reserved column of interactions, such as EVENT_VALUE, belongs to some events only.
         sparse += filled < COMPLETE_SHARE and column.name not in RESERVED[facts.name]
         details.append((filled, f"{facts.name}.{column.name}"))
-    return judged(
+    return _judged(
         "nulls",
-        GROUP,
         "Filled columns",
         sparse,
         "columns",
@@ -198,9 +193,8 @@ def _categories(figures: Figures, mapping: EventMapping) -> Check:
             details.append((f"{facts.name}.{column.name}", number(column.distinct, "value")))
             if values >= _FEW_ROWS and (column.distinct in (1, values) or column.distinct > _MANY):
                 odd.append(column.name)
-    return judged(
+    return _judged(
         "categories",
-        GROUP,
         "Categories",
         len(odd),
         "columns",

@@ -78,8 +78,8 @@ class Check:
 
 
 def judged(
-    id_: str,
     group: str,
+    id_: str,
     title: str,
     value: int | float | str | None,
     unit: str,
