@@ -6,7 +6,7 @@
     ├── OutputError    the output can't be written
     ├── WarehouseError a statement for a warehouse can't be made from what was given
     ├── UnloadError    a warehouse refuses, fails or loses a statement
-    ├── ExportError    an export can't be read, or is none
+    ├── PreflightError an export can't be read, or isn't one
     ├── EmptyError     the logs were read, but there is not one row to write
     ├── SettingsError  a setting of the Lambda functions is missing or malformed
     ├── TransientError an event can't be recorded now, but may be later
@@ -59,8 +59,8 @@ class UnloadError(PersonalizeSegmentError):
     """A warehouse refuses, fails or loses a statement; `problem` says which datasets are whole all the same."""
 
 
-class ExportError(PersonalizeSegmentError):
-    """An export can't be read, or is none."""
+class PreflightError(PersonalizeSegmentError):
+    """An export can't be read, or isn't one."""
 
 
 class EmptyError(PersonalizeSegmentError):

@@ -16,9 +16,9 @@ from personalize_segment.cli import load
 from personalize_segment.cli import preflight as command
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.export import export
-from personalize_segment.preflight import ExportError, preflight
+from personalize_segment.preflight import PreflightError, preflight
 from personalize_segment.preflight.figures import Activity
-from personalize_segment.preflight.loading import MAX_ERRORS
+from personalize_segment.preflight.tables import MAX_ERRORS
 from personalize_segment.preflight.verdict import Check, percent, size, visible
 
 DAY = 86_400
@@ -520,13 +520,13 @@ def test_what_is_no_export_is_an_error(name: str | None, text: str | None, probl
     if name and text:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    with pytest.raises(ExportError) as raised:
+    with pytest.raises(PreflightError) as raised:
         preflight(str(tmp_path if name else tmp_path / "none"), MAPPING)
     assert raised.value.problem == problem
 
 
 def test_too_little_memory_is_said_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="Raise --memory"):
+    with pytest.raises(PreflightError, match="Raise --memory"):
         preflight(Data.sound(20_000).write(tmp_path), MAPPING, memory="1MB")
 
 
@@ -549,7 +549,7 @@ def test_an_export_in_s3_gives_the_same_as_in_a_folder(tmp_path: Path, s3_env: s
 
 
 def test_a_bucket_that_is_not_there_is_an_error(s3_env: str) -> None:
-    with pytest.raises(ExportError, match="NoSuchBucket"):
+    with pytest.raises(PreflightError, match="NoSuchBucket"):
         preflight(f"s3://{s3_env}-not/a", MAPPING)
 
 

@@ -118,8 +118,7 @@ def plain(rows: dict[str, Rows]) -> Figures:
             days[time // DAY] += 1
             if row[0]:
                 by_day[row[0], time // DAY] += 1
-    seconds = [(row[2], whole(row[2])) for row in rows["interactions"]]
-    meant = [one for _, one in seconds if one is not None]
+    meant = [time for row in rows["interactions"] if (time := whole(row[2])) is not None]
     popular = sorted(by_item.values(), reverse=True)
     tops = [sum(popular[: math.ceil(len(popular) * share / 100)]) for share in TOP]
     most = [(n, user.encode(), user) for user, n in by_user.items()]
@@ -142,8 +141,6 @@ def plain(rows: dict[str, Rows]) -> Figures:
         crowded=len({user for (user, _), n in by_day.items() if n >= CROWD}),
         types=tuple(sorted(types.items(), key=lambda one: (-one[1], one[0].encode()))),
         times=Times(
-            missing=sum(not text for text, _ in seconds),
-            malformed=sum(bool(text) and one is None for text, one in seconds),
             negative=sum(one < 0 for one in meant),
             early=sum(0 <= one < EARLIEST for one in meant),
             future=sum(NOW + DAY < one < MILLISECONDS for one in meant),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from test_preflight import MAPPING, NOW, TYPE, USER, Data, a_lost_row
 
-from personalize_segment.preflight import Result, preflight
+from personalize_segment.preflight import Assessment, preflight
 from personalize_segment.preflight.page import TEMPLATES, page
 from personalize_segment.preflight.plots import Bar, scale, short
 from personalize_segment.preflight.verdict import visible
@@ -55,7 +55,7 @@ def parsed(text: str) -> Tags:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def result(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
     """Return the result of an export whose texts are hostile, and that lost rows."""
     data = Data.sound()
     data.each(USER, f'{HOSTILE}"', 7)
@@ -64,7 +64,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return preflight(data.write(tmp_path_factory.mktemp("out") / "a<b>&c"), MAPPING, now=NOW)
 
 
-def test_the_page_is_one_well_formed_file_that_needs_no_other(result: Result) -> None:
+def test_the_page_is_one_well_formed_file_that_needs_no_other(result: Assessment) -> None:
     tags = parsed(page(result))
     names = {name for name, _ in tags.found}
     assert {"html", "main", "svg", "table", "style"} <= names
@@ -78,14 +78,14 @@ def test_the_page_is_one_well_formed_file_that_needs_no_other(result: Result) ->
     assert not re.search(r"url\(|@import|@font-face|</", css)
 
 
-def test_what_comes_from_the_data_is_text(result: Result) -> None:
+def test_what_comes_from_the_data_is_text(result: Assessment) -> None:
     text = page(result)
     assert HOSTILE not in text
     assert visible(HOSTILE, 60) in parsed(text).text
     assert "a<b>&c" in parsed(text).text
 
 
-def test_every_check_and_what_to_do_stand_on_the_page(result: Result) -> None:
+def test_every_check_and_what_to_do_stand_on_the_page(result: Assessment) -> None:
     tags = parsed(page(result))
     ids = [attributes["id"] for _, attributes in tags.found if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -97,7 +97,7 @@ def test_every_check_and_what_to_do_stand_on_the_page(result: Result) -> None:
     assert "Not ready: 1 thing stops the import or the training" in tags.text
 
 
-def test_plots_have_a_title_a_description_and_their_numbers(result: Result) -> None:
+def test_plots_have_a_title_a_description_and_their_numbers(result: Assessment) -> None:
     tags = parsed(page(result))
     ids = {attributes.get("id") for _, attributes in tags.found}
     drawn = [one for name, one in tags.found if name == "svg" and one.get("class") is None]

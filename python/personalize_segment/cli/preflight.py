@@ -12,7 +12,7 @@ from rich.table import Table
 from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
 
 if TYPE_CHECKING:
-    from ..preflight import Result
+    from ..preflight import Assessment
     from ..preflight.verdict import Check
 
 _SIGNS = {"green": "[green]✓[/]", "yellow": "[yellow]![/]", "red": "[bold red]✗[/]"}
@@ -34,7 +34,7 @@ def preflight(
 ) -> None:
     """Look at an export before money is spent on training it. Exit 1 if something stops the training."""
     try:
-        from ..preflight import preflight as run
+        from ..preflight import preflight as assess
 
         if html is not None:
             from ..preflight.page import page  # Jinja takes a while to import.
@@ -43,40 +43,40 @@ def preflight(
     if html is not None and not html.absolute().parent.is_dir():
         fail(f"{html.parent}: no such folder for the page")
     with progress_bar("Reading", of="bytes") as progress:
-        result = run(out, read_mapping(mapping), memory=memory, progress=progress)
+        assessment = assess(out, read_mapping(mapping), memory=memory, progress=progress)
     if as_json:
-        print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
+        print(json.dumps(assessment.as_dict(), indent=2, ensure_ascii=False))
     else:
-        _show(result)
+        _show(assessment)
     if html is not None:
-        html.write_text(page(result), "utf-8")
+        html.write_text(page(assessment), "utf-8")
         messages.print(f"Written to {escape(str(html))}", soft_wrap=True)
-    if result.verdict == "red":
+    if assessment.verdict == "red":
         raise typer.Exit(1)
 
 
-def _show(result: "Result") -> None:
-    """Print the result for people: to stderr, because stdout is for data."""
+def _show(assessment: "Assessment") -> None:
+    """Print the assessment for people: to stderr, because stdout is for data."""
     from ..preflight.verdict import visible
 
-    figures = result.figures
+    figures = assessment.figures
     activity, _ = figures.activity.apart()
     _, bins = activity.binned(_SPARKS)
     sparks = Table.grid(padding=(0, 2))
     sparks.add_row("activity", sparkline([count for _, count in bins]), f"{activity.span:,} days")
-    classes = result.classes()
+    classes = assessment.classes()
     sparks.add_row("users by interactions", sparkline([users for *_, users in classes]), _range(classes))
     messages.print(sparks)
-    title = escape(visible(result.export.place, 300))
+    title = escape(visible(assessment.export.place, 300))
     table = Table("", "check", "found", "limit", title=title, title_justify="left")
-    for group, checks in groupby(result.checks, key=lambda check: check.group):
+    for group, checks in groupby(assessment.checks, key=lambda check: check.group):
         table.add_section()
         table.add_row("", f"[bold]{escape(group)}[/]")
         for check in checks:
             table.add_row(_SIGNS[check.verdict], check.title, _found(check), f"[dim]{escape(check.limit.text)}[/]")
     messages.print(table)
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in result.counted.items())
-    messages.print(f"\n{_SIGNS[result.verdict]} [bold]{escape(result.headline)}[/] ({counted})", soft_wrap=True)
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in assessment.counted.items())
+    messages.print(f"\n{_SIGNS[assessment.verdict]} [bold]{escape(assessment.headline)}[/] ({counted})", soft_wrap=True)
 
 
 def _found(check: "Check") -> str:

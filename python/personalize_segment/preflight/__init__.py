@@ -1,9 +1,9 @@
-"""What training needs, looked at in an export before money is spent: figures, checks, verdicts.
+"""Whether an export has what training needs, before money is spent: figures, checks, verdicts.
 
-`preflight` reads an export and returns a `Result`; `page.page` makes one HTML page of it.
+`preflight` reads an export and returns an `Assessment`; `page.page` makes one HTML page of it.
 """
 
-from ..errors import ExportError
-from .looking import Result, preflight
+from ..errors import PreflightError
+from .assessment import Assessment, preflight
 
-__all__ = ["ExportError", "Result", "preflight"]
+__all__ = ["Assessment", "PreflightError", "preflight"]

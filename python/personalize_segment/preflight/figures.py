@@ -44,8 +44,6 @@ class DatasetFacts:
 class Times:
     """How many interactions have a TIMESTAMP that can't be meant, by what is wrong with it."""
 
-    missing: int
-    malformed: int
     negative: int
     early: int
     future: int

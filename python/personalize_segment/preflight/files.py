@@ -1,6 +1,6 @@
 """Checks of the files: would an import take them as they are, and is all of the export there?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 
 from ..contract.columns import DATASETS, REQUIRED
@@ -8,14 +8,14 @@ from ..contract.mapping import EventMapping
 from ..history.report import Report
 from .figures import Figures
 from .parts import Export
-from .loading import Table
+from .tables import Tables
 from .verdict import CONTRACT, FORMAT, MAX_CATEGORY, QUOTAS, Check, Limit, judged, number
 
 _judged = partial(judged, "Sound files")
 _SHOWN = 10
 
 
-def files(export: Export, tables: Mapping[str, Table], figures: Figures, mapping: EventMapping) -> Iterator[Check]:
+def files(export: Export, tables: Tables, figures: Figures, mapping: EventMapping) -> Iterator[Check]:
     """Yield the checks of this group."""
     yield _whole(export.report, figures)
     yield _files(export)
@@ -59,7 +59,7 @@ def _files(export: Export) -> Check:
     )
 
 
-def _headers(tables: Mapping[str, Table], mapping: EventMapping) -> Check:
+def _headers(tables: Tables, mapping: EventMapping) -> Check:
     mapped = {dataset.name: tuple(column.name for column in dataset.columns) for dataset in mapping.datasets}
     wrong = []
     for table in tables.values():
@@ -89,7 +89,7 @@ def _headers(tables: Mapping[str, Table], mapping: EventMapping) -> Check:
     )
 
 
-def _lines(tables: Mapping[str, Table]) -> Check:
+def _lines(tables: Tables) -> Check:
     refused = sum(table.refused for table in tables.values())
     more = any(table.more for table in tables.values())
     examples = [table.example for table in tables.values() if table.example]

@@ -1,6 +1,5 @@
 """The rows of an export in DuckDB -> `Figures`. Every number is exact."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -9,7 +8,7 @@ from ..contract.columns import MAX_IMPRESSION, MAX_STRING, REQUIRED
 from ..contract.mapping import Column, Dataset, EventMapping
 from ..contract.quoting import literal
 from .figures import DAY_SECONDS, Activity, ColumnFacts, Coverage, DatasetFacts, Figures, OddIds, Times
-from .loading import Table
+from .tables import ExportTable, Tables
 
 #: What is earlier, than the year 2000, was hardly meant; what is later than a day from now isn't either.
 EARLIEST = 946_684_800
@@ -34,7 +33,7 @@ ODD = {
     "control": f"regexp_matches(id, {_CONTROL})",
     "special": "contains(id, '\"') OR contains(id, '\\')",
     "spaced": "id <> trim(id)",
-    "placeholder": f"lower(id) IN ({', '.join(literal(one) for one in PLACEHOLDERS)})",
+    "placeholder": f"lower(id) IN ({', '.join(literal(word) for word in PLACEHOLDERS)})",
     "email": "regexp_full_match(id, '[^@\\s]+@[^@\\s]+\\.[^@\\s]+')",
 }
 
@@ -56,9 +55,7 @@ _DOMAIN = {
 }
 
 
-def measure(
-    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table], mapping: EventMapping, now: int
-) -> Figures:
+def measure(connection: duckdb.DuckDBPyConnection, tables: Tables, mapping: EventMapping, now: int) -> Figures:
     """Return what is in the tables, among them `interactions`; `now` is epoch seconds.
 
     Leaves tables of its own in the connection.
@@ -67,11 +64,9 @@ def measure(
 
 
 class _Measure:
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table], mapping: EventMapping, now: int
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, tables: Tables, mapping: EventMapping, now: int) -> None:
         self._connection, self._tables, self._now = connection, tables, now
-        self._mapped = {one.name: one for one in mapping.datasets}
+        self._mapped = {dataset.name: dataset for dataset in mapping.datasets}
 
     def figures(self) -> Figures:
         datasets = {name: self._dataset(table) for name, table in self._tables.items()}
@@ -89,12 +84,12 @@ class _Measure:
                 f"CREATE TABLE by_{name} AS SELECT {name}_id AS id, count(*) AS n FROM once"
                 f" WHERE {name}_id IS NOT NULL GROUP BY ALL"
             )
-        (unique, triples) = self._one(
+        (unique, triples) = self._row(
             "SELECT count(*), (SELECT count(*) FROM (SELECT DISTINCT user_id, item_id, seconds FROM once)) FROM once"
         )
-        users, returning, heaviest = self._one("SELECT count(*), count(*) FILTER (n > 1), max(ROW(n, id)) FROM by_user")
-        items, items_once = self._one("SELECT count(*), count(*) FILTER (n = 1) FROM by_item")
-        busiest, crowded = self._one(
+        users, returning, heaviest = self._row("SELECT count(*), count(*) FILTER (n > 1), max(ROW(n, id)) FROM by_user")
+        items, items_once = self._row("SELECT count(*), count(*) FILTER (n = 1) FROM by_item")
+        busiest, crowded = self._row(
             f"SELECT max(ROW(n, id)), count(DISTINCT id) FILTER (n >= {CROWD}) FROM ("
             f"SELECT user_id AS id, count(*) AS n FROM once WHERE {self._meant()} AND user_id IS NOT NULL"
             f" GROUP BY user_id, seconds // {DAY_SECONDS})"
@@ -120,7 +115,7 @@ class _Measure:
                     " GROUP BY ALL ORDER BY n DESC, event_type"
                 )
             ),
-            times=self._times(f"SELECT {time} AS time, {seconds} AS seconds FROM interactions"),
+            times=self._times(f"SELECT {seconds} AS seconds FROM interactions"),
             activity=Activity(
                 tuple(
                     self._all(
@@ -129,7 +124,7 @@ class _Measure:
                     )
                 )
             ),
-            odd=tuple(one for name in ("user", "item") for one in self._odd(name)),
+            odd=tuple(ids for name in ("user", "item") for ids in self._odd(name)),
             coverage={
                 name: self._coverage(name, by) for name, by in (("users", "by_user"), ("items", "by_item"))
                 if name in self._tables
@@ -144,9 +139,9 @@ class _Measure:
         columns = self._tables[dataset].columns
         return f"c{columns.index(name)}" if name in columns else "CAST(NULL AS VARCHAR)"
 
-    def _dataset(self, table: Table) -> DatasetFacts:
+    def _dataset(self, table: ExportTable) -> DatasetFacts:
         mapped: Dataset | None = self._mapped.get(table.dataset)
-        columns = {one.name: one for one in mapped.columns} if mapped else {}
+        columns = {column.name: column for column in mapped.columns} if mapped else {}
         keys = REQUIRED[table.dataset]
         selects, known = ["count(*)"], []
         for place, name in enumerate(table.columns):
@@ -154,10 +149,10 @@ class _Measure:
             kind = column.type if column else None
             text = kind in ("string", None) and name not in keys
             known.append((name, kind, text))
-            one = f"c{place}"
-            selects += [f"count({one})", f"count({one}) FILTER (NOT ({_DOMAIN[kind or 'string'].format(one)}))"]
-            selects += [f"count(DISTINCT {one})", f"max(length({one}))"] if text else ["NULL", "NULL"]
-        rows, *rest = self._one(f"SELECT {', '.join(selects)} FROM {table.dataset}")
+            c = f"c{place}"
+            selects += [f"count({c})", f"count({c}) FILTER (NOT ({_DOMAIN[kind or 'string'].format(c)}))"]
+            selects += [f"count(DISTINCT {c})", f"max(length({c}))"] if text else ["NULL", "NULL"]
+        rows, *rest = self._row(f"SELECT {', '.join(selects)} FROM {table.dataset}")
         facts = [
             ColumnFacts(name, kind, rows - rest[at * 4], rest[at * 4 + 1], *rest[at * 4 + 2 : at * 4 + 4])
             for at, (name, kind, _) in enumerate(known)
@@ -165,44 +160,43 @@ class _Measure:
         repeated = 0
         if table.dataset != "interactions":
             key = self._column(table.dataset, keys[0])
-            (repeated,) = self._one(f"SELECT count({key}) - count(DISTINCT {key}) FROM {table.dataset}")
+            (repeated,) = self._row(f"SELECT count({key}) - count(DISTINCT {key}) FROM {table.dataset}")
         return DatasetFacts(table.dataset, rows, repeated, tuple(facts))
 
     def _shares(self, items: int) -> tuple[tuple[int, float], ...]:
         sums = ", ".join(f"sum(n) FILTER (place <= {-(-items * percent // 100)})" for percent in TOP)
-        *tops, total = self._one(
+        *tops, total = self._row(
             f"SELECT {sums}, sum(n) FROM (SELECT n, row_number() OVER (ORDER BY n DESC) AS place FROM by_item)"
         )
         return tuple((percent, int(top) / int(total)) for percent, top in zip(TOP, tops, strict=True)) if total else ()
 
     def _times(self, times: str) -> Times:
         conditions = (
-            "time IS NULL",
-            "time IS NOT NULL AND seconds IS NULL",
             "seconds < 0",
             f"seconds >= 0 AND seconds < {EARLIEST}",
             f"seconds > {self._now + TOLERANCE} AND seconds < {MILLISECONDS}",
             f"seconds >= {MILLISECONDS}",
         )
-        return Times(*self._one(f"SELECT {', '.join(f'count(*) FILTER ({one})' for one in conditions)} FROM ({times})"))
+        counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
+        return Times(*self._row(f"SELECT {counts} FROM ({times})"))
 
     def _odd(self, name: str) -> list[OddIds]:
         counts = ", ".join(
-            f"count(*) FILTER ({one}), COALESCE(sum(n) FILTER ({one}), 0), min(id) FILTER ({one})"
-            for one in ODD.values()
+            f"count(*) FILTER ({odd}), COALESCE(sum(n) FILTER ({odd}), 0), min(id) FILTER ({odd})"
+            for odd in ODD.values()
         )
-        found = self._one(f"SELECT {counts} FROM by_{name}")
+        row = self._row(f"SELECT {counts} FROM by_{name}")
         return [
-            OddIds(f"{name.upper()}_ID", kind, found[at * 3], int(found[at * 3 + 1]), found[at * 3 + 2])
+            OddIds(f"{name.upper()}_ID", kind, row[at * 3], int(row[at * 3 + 1]), row[at * 3 + 2])
             for at, kind in enumerate(ODD)
         ]
 
     def _coverage(self, dataset: str, by: str) -> Coverage:
         ids = f"SELECT DISTINCT {self._column(dataset, REQUIRED[dataset][0])} AS id FROM {dataset}"
-        named, known, interactions = self._one(
+        named, known, interactions = self._row(
             f"SELECT (SELECT count(*) FROM {by}), count(*), COALESCE(sum(n), 0) FROM {by} SEMI JOIN ({ids}) USING (id)"
         )
-        listed, met = self._one(
+        listed, met = self._row(
             f"SELECT count(id), count(id) FILTER (id IN (SELECT id FROM {by})) FROM ({ids}) WHERE id IS NOT NULL"
         )
         return Coverage(named, known, int(interactions), listed, listed - met)
@@ -213,10 +207,10 @@ class _Measure:
     def _all(self, query: str) -> list[tuple[Any, ...]]:
         return self._run(query).fetchall()
 
-    def _one(self, query: str) -> tuple[Any, ...]:
+    def _row(self, query: str) -> tuple[Any, ...]:
         (row,) = self._all(query)
         return row
 
 
-def _user(found: tuple[int, str] | None) -> tuple[str, int] | None:
-    return (found[1], found[0]) if found else None
+def _user(most: tuple[int, str] | None) -> tuple[str, int] | None:
+    return (most[1], most[0]) if most else None

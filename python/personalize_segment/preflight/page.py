@@ -1,4 +1,4 @@
-"""The result as one HTML page: a single file that needs nothing else, runs no script and asks no network.
+"""The assessment as one HTML page: a single file that needs nothing else, runs no script and asks no network.
 
 Jinja escapes every value. A policy in the page also forbids scripts and requests.
 """
@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .assessment import BINS, Assessment
 from .figures import day
-from .looking import BINS, Result
 from .plots import Bar, scale, short
 from .verdict import COMPLETE_SHARE, number, percent, visible
 
@@ -35,9 +35,9 @@ TEMPLATES.filters |= {"short": short, "visible": visible}
 TEMPLATES.globals |= {"day": day, "number": number, "percent": percent, "scale": scale}
 
 
-def page(result: Result) -> str:
+def page(assessment: Assessment) -> str:
     """Return the page, UTF-8 text."""
-    figures = result.figures
+    figures = assessment.figures
     activity, apart = figures.activity.apart()
     days_a_bin, bins = activity.binned(BINS)
     total = sum(count for _, count in figures.types)
@@ -52,12 +52,14 @@ def page(result: Result) -> str:
         "types": [
             Bar(name, count, f"{number(count)} · {percent(count / total)}") for name, count in figures.types[:_TYPES]
         ],
-        "users": [Bar(_class(low, high), users, number(users), short(low)) for low, high, users in result.classes()],
+        "users": [
+            Bar(_class(low, high), users, number(users), short(low)) for low, high, users in assessment.classes()
+        ],
         "top_items": [Bar(f"top {top} %", share, percent(share)) for top, share in figures.shares],
         "filled": [Bar(name, share, percent(share)) for name, share in filled],
     }
     return TEMPLATES.get_template("page.html").render(
-        result=result,
+        assessment=assessment,
         figures=figures,
         seen=datetime.fromtimestamp(figures.now, UTC).strftime("%Y-%m-%d %H:%M UTC"),
         activity=activity,
@@ -66,7 +68,7 @@ def page(result: Result) -> str:
         shown_types=_TYPES,
         complete_share=COMPLETE_SHARE,
         bars=bars,
-        groups=groupby(result.checks, key=lambda check: check.group),
+        groups=groupby(assessment.checks, key=lambda check: check.group),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..contract.columns import DATASETS
-from ..errors import ExportError
+from ..errors import PreflightError
 from ..history.logs import REPORT_NAME, split_uri
 from ..history.publish import s3_client
 from ..history.report import Report
@@ -45,7 +45,7 @@ class Export:
 def find(out: str) -> Export:
     """Return what lies in a folder or below an S3 URI.
 
-    Raises ExportError if that can't be read, has no CSV part of interactions, or has a report that no
+    Raises PreflightError if that can't be read, has no CSV part of interactions, or has a report that no
     export wrote.
     """
     with read_errors(out):
@@ -56,7 +56,7 @@ def find(out: str) -> Export:
     seen = [file for file in listed if not file.name.rsplit("/", 1)[-1].startswith((".", "_"))]
     parts = tuple(file for file in seen if file.name.endswith(".csv"))
     if not any(part.dataset == "interactions" for part in parts):
-        raise ExportError(out, "holds no interactions/*.csv", "Name the output of `personalize-segment export`")
+        raise PreflightError(out, "holds no interactions/*.csv", "Name the output of `personalize-segment export`")
     strays = tuple(file.name for file in seen if not file.name.endswith(".csv"))
     report = None
     if text is not None:
@@ -64,14 +64,14 @@ def find(out: str) -> Export:
             report = Report.from_dict(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             place = f"{out.rstrip('/')}/{REPORT_NAME}"
-            raise ExportError(place, "is not the report of an export", "Delete it, or export again") from error
+            raise PreflightError(place, "is not the report of an export", "Delete it, or export again") from error
     return Export(out, parts, strays, report)
 
 
 def _list_folder(root: Path) -> tuple[list[Part], bytes | None]:
     found = []
     if not root.is_dir():
-        raise ExportError(str(root), "no such folder", "Name the output of `personalize-segment export`")
+        raise PreflightError(str(root), "no such folder", "Name the output of `personalize-segment export`")
     for dataset in DATASETS:
         if (root / dataset).is_dir():
             files = sorted(one for one in (root / dataset).iterdir() if one.is_file())
@@ -98,13 +98,13 @@ def _list_bucket(s3: "S3Client", out: str) -> tuple[list[Part], bytes | None]:
 
 @contextmanager
 def read_errors(place: str) -> Iterator[None]:
-    """Turn what a file system or S3 says of a read into a ExportError."""
+    """Turn what a file system or S3 says of a read into a PreflightError."""
     try:
         yield
     except OSError as error:
-        raise ExportError(str(error.filename or place), error.strerror or str(error), _READ) from error
+        raise PreflightError(str(error.filename or place), error.strerror or str(error), _READ) from error
     except (ClientError, BotoCoreError) as error:
-        raise ExportError(place, str(error), _READ) from error
+        raise PreflightError(place, str(error), _READ) from error
 
 
 _READ = "Check the path, the credentials and the right to read it"

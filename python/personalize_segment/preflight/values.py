@@ -35,21 +35,21 @@ def _times(figures: Figures) -> Check:
         ("before the year 2000", times.early),
         ("later than tomorrow", times.future),
     ]
-    found = sum(count for _, count in kinds)
+    wrong = sum(count for _, count in kinds)
     return _judged(
         "timestamps",
         "Timestamps",
-        found,
+        wrong,
         "interactions",
-        f"{number(found, 'interaction has a time', 'interactions have a time')} that can't be meant."
-        if found
+        f"{number(wrong, 'interaction has a time', 'interactions have a time')} that can't be meant."
+        if wrong
         else "All times can be meant.",
         Limit("epoch seconds of when it happened", INTERACTIONS),
         ("red", times.milliseconds > 0, "Divide by 1000: TIMESTAMP is in seconds."),
         ("red", times.negative > 0, "TIMESTAMP is in seconds since 1970: see where these come from."),
         (
             "yellow",
-            found > 0,
+            wrong > 0,
             "Some clocks are wrong: map `timestamp`, which Segment corrects, or leave these out.",
         ),
         details=((kind, number(count)) for kind, count in kinds if count),
@@ -67,16 +67,16 @@ _KINDS = {
 
 
 def _ids(figures: Figures) -> Check:
-    odd = [one for one in figures.odd if one.ids]
-    kinds = {one.kind for one in odd}
-    found = sum(one.ids for one in odd)
+    odd = [ids for ids in figures.odd if ids.ids]
+    kinds = {ids.kind for ids in odd}
+    count = sum(ids.ids for ids in odd)
     return _judged(
         "ids",
         "Ids",
-        found,
+        count,
         "ids",
-        f"{number(found, 'odd id')} among {number(figures.users, 'user')} and {number(figures.items, 'item')}."
-        if found
+        f"{number(count, 'odd id')} among {number(figures.users, 'user')} and {number(figures.items, 'item')}."
+        if count
         else f"No odd id among {number(figures.users, 'user')} and {number(figures.items, 'item')}.",
         Limit(f"at most {MAX_STRING} characters; none that are special", FORMAT),
         ("red", "long" in kinds, "The import job would fail: map another id."),
@@ -89,23 +89,23 @@ def _ids(figures: Figures) -> Check:
         ("yellow", bool(odd), "Live events must send the very same characters: clean the ids where they are made."),
         details=(
             (
-                f"{one.column} {_KINDS[one.kind]}, such as {one.example}",
-                f"{number(one.ids, 'id')}, {number(one.interactions, 'interaction')}",
+                f"{ids.column} {_KINDS[ids.kind]}, such as {ids.example}",
+                f"{number(ids.ids, 'id')}, {number(ids.interactions, 'interaction')}",
             )
-            for one in odd
+            for ids in odd
         ),
     )
 
 
 def _duplicates(figures: Figures) -> Check:
-    found = figures.rows - figures.unique
-    part = share(found, figures.rows)
+    count = figures.rows - figures.unique
+    part = share(count, figures.rows)
     return _judged(
         "duplicates",
         "Identical rows",
-        found,
+        count,
         "rows",
-        f"{number(found, 'row repeats', 'rows repeat')} another in every column ({percent(part)}).",
+        f"{number(count, 'row repeats', 'rows repeat')} another in every column ({percent(part)}).",
         Limit("Personalize keeps one of them", IMPORT),
         (
             "yellow",
@@ -116,14 +116,14 @@ def _duplicates(figures: Figures) -> Check:
 
 
 def _same_second(figures: Figures) -> Check:
-    found = figures.same_second
-    part = share(found, figures.unique)
+    count = figures.same_second
+    part = share(count, figures.unique)
     return _judged(
         "same-second",
         "Same second",
-        found,
+        count,
         "interactions",
-        f"{number(found, 'interaction shares', 'interactions share')} user, item and second with another"
+        f"{number(count, 'interaction shares', 'interactions share')} user, item and second with another"
         f" ({percent(part)}).",
         thumb(f"under {percent(_SAME_SECOND_SHARE)}"),
         (
@@ -135,8 +135,8 @@ def _same_second(figures: Figures) -> Check:
 
 
 def _repeated(figures: Figures) -> Check:
-    found = [(facts.name, facts.repeated_ids) for facts in figures.datasets.values() if facts.repeated_ids]
-    total = sum(count for _, count in found)
+    repeated = [(facts.name, facts.repeated_ids) for facts in figures.datasets.values() if facts.repeated_ids]
+    total = sum(count for _, count in repeated)
     return _judged(
         "repeated-ids",
         "Users and items once",
@@ -144,15 +144,16 @@ def _repeated(figures: Figures) -> Check:
         "rows",
         f"{number(total, 'row')} of users or items repeat an id." if total else "Every user and item has one row.",
         Limit("one row a user, one row an item", IMPORT),
-        ("yellow", bool(found), "Which of them counts is left to the order of the rows: keep the latest."),
-        details=((name, number(count)) for name, count in found),
+        ("yellow", bool(repeated), "Which of them counts is left to the order of the rows: keep the latest."),
+        details=((name, number(count)) for name, count in repeated),
     )
 
 
 def _optional(figures: Figures, mapping: EventMapping) -> Iterator[tuple[DatasetFacts, ColumnFacts]]:
-    mapped: dict[str, Dataset] = {one.name: one for one in mapping.datasets}
+    mapped: dict[str, Dataset] = {dataset.name: dataset for dataset in mapping.datasets}
     for facts in figures.datasets.values():
-        nullable = {one.name: one.nullable for one in mapped[facts.name].columns} if facts.name in mapped else {}
+        columns = mapped[facts.name].columns if facts.name in mapped else ()
+        nullable = {column.name: column.nullable for column in columns}
         for column in facts.columns:
             if facts.rows and nullable.get(column.name, column.name not in REQUIRED[facts.name]):
                 yield facts, column
@@ -183,7 +184,9 @@ def _nulls(figures: Figures, mapping: EventMapping) -> Check:
 
 
 def _categories(figures: Figures, mapping: EventMapping) -> Check:
-    categorical = {(one.name, c.name) for one in mapping.datasets for c in one.columns if c.categorical}
+    categorical = {
+        (dataset.name, column.name) for dataset in mapping.datasets for column in dataset.columns if column.categorical
+    }
     details, odd = [], []
     for facts in figures.datasets.values():
         for column in facts.columns:

@@ -1,6 +1,6 @@
-"""A check and its verdict, and the sources of the limits that checks hold data against.
+"""A check and its verdict, and the limits of training with their sources.
 
-Quotas drift. Limits of training stand here, those of columns in `columns.py`, and nowhere else.
+Quotas drift. Limits of training are here, those of columns in `contract/columns.py`, and nowhere else.
 """
 
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ VERDICTS: Final[tuple[Verdict, ...]] = ("green", "yellow", "red")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Citation:
     """Where a limit is written down: a page of Amazon Personalize's developer guide, or without an address our own."""
 
     name: str
     url: str | None
 
 
-def _guide(title: str, page: str) -> Source:
-    return Source(title, f"https://docs.aws.amazon.com/personalize/latest/dg/{page}")
+def _guide(title: str, page: str) -> Citation:
+    return Citation(title, f"https://docs.aws.amazon.com/personalize/latest/dg/{page}")
 
 
 QUOTAS: Final = _guide("Endpoints and quotas", "limits.html")
@@ -29,8 +29,8 @@ ANALYSIS: Final = _guide("Analyzing quality and quantity of data", "analyzing-da
 INTERACTIONS: Final = _guide("Preparing item interaction data for training", "interactions-datasets.html")
 FORMAT: Final = _guide("Preparing training data", "preparing-training-data.html")
 IMPORT: Final = _guide("Importing training data", "import-data.html")
-CONTRACT: Final = Source("docs/contract.md of this project", None)
-RULE_OF_THUMB: Final = Source("rule of thumb", None)
+CONTRACT: Final = Citation("docs/contract.md of this project", None)
+RULE_OF_THUMB: Final = Citation("rule of thumb", None)
 
 #: QUOTAS: what a solution version or recommender, and an import of interactions, need at least.
 MIN_INTERACTIONS: Final = 1000
@@ -39,10 +39,11 @@ MIN_RETURNING_SHARE: Final = 0.01
 #: INTERACTIONS and ANALYSIS: what good recommendations need.
 GOOD_INTERACTIONS: Final = 50_000
 GOOD_RETURNING_USERS: Final = 1000
-#: QUOTAS: what training considers, with v2 recipes and with all others, and what one FULL import takes.
+#: QUOTAS: what training considers, with v2 recipes and with all others, and what one import
+#: takes, FULL and INCREMENTAL.
 MAX_INTERACTIONS: Final = (3_000_000_000, 500_000_000)
 MAX_ITEMS: Final = (5_000_000, 750_000)
-MAX_IMPORT_BYTES: Final = 100 * 2**30
+MAX_IMPORT_GB: Final = (100, 1)
 MAX_CATEGORY: Final = 1000
 #: INTERACTIONS: the share of a column's rows that should have a value.
 COMPLETE_SHARE: Final = 0.7
@@ -53,7 +54,7 @@ class Limit:
     """What a value is held against, for people, and who says so."""
 
     text: str
-    source: Source
+    source: Citation
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,6 @@ def share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def worst(checks: Iterable[Check]) -> Verdict:
-    """Return the verdict that counts for all of them."""
-    return max((check.verdict for check in checks), key=VERDICTS.index, default="green")
-
-
 def percent(share: float) -> str:
     """Return a share for people: `0.25` is "25 %"; what is not nothing is never "0 %", nor is 100 % what is less."""
     if 0 < share < 0.0005:
@@ -118,11 +114,11 @@ def percent(share: float) -> str:
     return f"{digits} %"
 
 
-def number(value: int, what: str = "", several: str | None = None) -> str:
+def number(value: int, what: str = "", plural: str | None = None) -> str:
     """Return a count for people: `1,234 users`, `1 user`."""
     if not what:
         return f"{value:,}"
-    return f"{value:,} {what if value == 1 else several or what + 's'}"
+    return f"{value:,} {what if value == 1 else plural or what + 's'}"
 
 
 def size(count: int) -> str:
@@ -144,5 +140,5 @@ def visible(text: str, most: int = 80) -> str:
     Control characters, marks of direction and the like are written as `\\u{…}`; what is longer than
     `most` characters is cut.
     """
-    shown = "".join(f"\\u{{{ord(one):x}}}" if category(one) in _INVISIBLE else one for one in text[: most + 1])
+    shown = "".join(f"\\u{{{ord(char):x}}}" if category(char) in _INVISIBLE else char for char in text[: most + 1])
     return shown if len(text) <= most and len(shown) <= most else shown[: most - 1] + "…"

@@ -1,4 +1,4 @@
-"""The rows of an export in DuckDB, and what the headers of its parts say.
+"""The rows of an export as tables in DuckDB, and the headers of its parts.
 
 A part is read once, into tables that all measures are taken from. DuckDB moves to disk what is beyond its
 limit of memory. Parts in S3 are fetched a few ahead, and deleted when they are read.
@@ -18,7 +18,7 @@ import duckdb
 
 from ..contract.columns import DATASETS
 from ..contract.quoting import literal, no_pattern
-from ..errors import ExportError
+from ..errors import PreflightError
 from ..history.logs import split_uri
 from ..history.publish import s3_client
 from .parts import Export, Part, read_errors
@@ -43,7 +43,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedLine:
     """A line that is no row: in which part, which one (the header is 1), and why, in DuckDB's words."""
 
     part: str
@@ -52,7 +52,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ExportTable:
     """A dataset in DuckDB: the table of its name has a column c0, c1, … of text for each of `columns`.
 
     `refused` lines are no rows; `more` says that there may be more of them.
@@ -63,17 +63,19 @@ class Table:
     headers: tuple[Header, ...]
     refused: int
     more: bool
-    example: Refused | None
+    example: RefusedLine | None
+
+
+#: Dataset -> table, in the order of `DATASETS`.
+Tables = dict[str, ExportTable]
 
 
 @contextmanager
-def loaded(
-    export: Export, memory: str, progress: Progress
-) -> "Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Table]]]":
+def loaded(export: Export, memory: str, progress: Progress) -> "Iterator[tuple[duckdb.DuckDBPyConnection, Tables]]":
     """Yield a connection that has the rows of an export, and what is in it by dataset.
 
     What is beyond `memory` lies in the system's folder for temporary files, and is deleted at the end. Raises
-    ExportError where a part can't be read, or memory or disk are too small.
+    PreflightError where a part can't be read, or memory or disk are too small.
     """
     with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
         work = Path(temporary)
@@ -132,7 +134,7 @@ class _Loader:
         self._headers: list[Header] = []
         self._refused = 0
         self._more = False
-        self._example: Refused | None = None
+        self._example: RefusedLine | None = None
 
     def take(self, part: Part, path: Path) -> None:
         """Read one part; lines that are no row are counted."""
@@ -163,15 +165,15 @@ class _Loader:
         if refused:
             self._refused += len(refused)
             self._more |= sum(errors for *_, errors in refused) >= MAX_ERRORS
-            self._example = self._example or Refused(part.name, refused[0][0], str(refused[0][1]).lower())
+            self._example = self._example or RefusedLine(part.name, refused[0][0], str(refused[0][1]).lower())
         self._run("DROP TABLE refused; DROP TABLE scans")
 
-    def table(self) -> Table:
+    def table(self) -> ExportTable:
         """Return what was taken."""
         if not self._columns:
             self._run(f"CREATE TABLE {self._dataset} (c0 VARCHAR)")
         columns, headers = tuple(self._columns), tuple(self._headers)
-        return Table(self._dataset, columns, headers, self._refused, self._more, self._example)
+        return ExportTable(self._dataset, columns, headers, self._refused, self._more, self._example)
 
     def _run(self, statement: str) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(statement)
@@ -192,9 +194,9 @@ def _duckdb_errors(place: str) -> Iterator[None]:
         raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
         problem = f"needs more memory or disk: {_first_line(error)}"
-        raise ExportError(place, problem, "Raise --memory, or free disk space") from error
+        raise PreflightError(place, problem, "Raise --memory, or free disk space") from error
     except duckdb.Error as error:
-        raise ExportError(place, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
+        raise PreflightError(place, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
 
 
 def _first_line(error: duckdb.Error) -> str:

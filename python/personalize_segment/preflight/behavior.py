@@ -17,7 +17,7 @@ _ONCE_SHARE = 0.5
 _HEAVY = 20
 
 
-def habits(figures: Figures) -> Iterator[Check]:
+def behavior(figures: Figures) -> Iterator[Check]:
     """Yield the checks of this group."""
     yield from _time(figures)
     yield _popular(figures)
@@ -115,7 +115,7 @@ def _crowd(figures: Figures) -> Check:
     busiest = figures.busiest[1] if figures.busiest else 0
     heaviest = figures.heaviest[1] if figures.heaviest else 0
     usual = _usual(figures)
-    found = [("most interactions", figures.heaviest), ("most in one day", figures.busiest)]
+    extremes = [("most interactions", figures.heaviest), ("most in one day", figures.busiest)]
     remedy = "Bots, tests or a shared id; they are not what people want: leave these users out before training."
     return _judged(
         "crowds",
@@ -126,7 +126,7 @@ def _crowd(figures: Figures) -> Check:
         f" One has {number(heaviest)} in all; 99 of 100 users have {number(usual)} at most.",
         thumb(f"under {CROWD:,} a day, and in all no {_HEAVY} times what 99 of 100 users have"),
         ("yellow", busiest >= CROWD or (heaviest >= CROWD and heaviest > _HEAVY * usual), remedy),
-        details=((f"{what}: {who[0]}", number(who[1])) for what, who in found if who),
+        details=((f"{what}: {who[0]}", number(who[1])) for what, who in extremes if who),
     )
 
 

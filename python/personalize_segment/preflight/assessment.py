@@ -7,15 +7,15 @@ from typing import Any
 
 from ..contract.mapping import EventMapping
 from .agreement import agreement
-from .enough import enough
+from .behavior import behavior
 from .figures import Figures, day
 from .files import files
-from .habits import habits
-from .loading import Progress, loaded
 from .measure import measure
 from .parts import Export, find
+from .quantity import quantity
+from .tables import Progress, loaded
 from .values import values
-from .verdict import VERDICTS, Check, Verdict, number, worst
+from .verdict import VERDICTS, Check, Verdict, number
 
 #: What DuckDB keeps before it spills to disk.
 MEMORY = "1GB"
@@ -28,7 +28,7 @@ TYPES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Assessment:
     """All checks of an export, and the figures behind them."""
 
     export: Export
@@ -39,13 +39,13 @@ class Result:
     @property
     def verdict(self) -> Verdict:
         """The worst of all verdicts."""
-        return worst(self.checks)
+        return max((check.verdict for check in self.checks), key=VERDICTS.index)
 
     @property
     def counted(self) -> dict[Verdict, int]:
-        """How many checks have which verdict."""
-        found = Counter(check.verdict for check in self.checks)
-        return {verdict: found[verdict] for verdict in VERDICTS}
+        """The number of checks by verdict."""
+        counts = Counter(check.verdict for check in self.checks)
+        return {verdict: counts[verdict] for verdict in VERDICTS}
 
     @property
     def headline(self) -> str:
@@ -58,17 +58,17 @@ class Result:
 
     def classes(self) -> list[tuple[int, int | None, int]]:
         """Return classes of users up to the last that has one: from how many interactions, to how many, users."""
-        bounds = [*CLASSES, None]
-        found = []
-        for low, high in zip(CLASSES, bounds[1:], strict=True):
-            users = sum(count for n, count in self.figures.histories if n >= low and (high is None or n < high))
-            found.append((low, None if high is None else high - 1, users))
-        while found and not found[-1][2]:
-            found.pop()
-        return found
+        highs = [low - 1 for low in CLASSES[1:]]
+        classes = []
+        for low, high in zip(CLASSES, [*highs, None], strict=True):
+            users = sum(count for n, count in self.figures.histories if n >= low and (high is None or n <= high))
+            classes.append((low, high, users))
+        while classes and not classes[-1][2]:
+            classes.pop()
+        return classes
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result for machines. Keys are only ever added; docs/preflight.md describes them."""
+        """Return the assessment for machines. Keys are only ever added; docs/preflight.md describes them."""
         activity, apart = self.figures.activity.apart()
         width, bins = activity.binned(BINS)
         return {
@@ -125,20 +125,20 @@ def preflight(
     now: int | None = None,
     memory: str = MEMORY,
     progress: Progress = lambda done, total: None,
-) -> Result:
+) -> Assessment:
     """Return what stands between the export in `out`, a folder or an S3 URI, and a training.
 
     `now` is in epoch seconds, the clock's if None. `memory` bounds what DuckDB keeps before it spills.
-    Raises ExportError when `out` is no export or can't be read.
+    Raises PreflightError when `out` is no export or can't be read.
     """
     export = find(out)
     with loaded(export, memory, progress) as (connection, tables):
         figures = measure(connection, tables, mapping, int(time.time()) if now is None else now)
     checks = (
-        *enough(export, figures),
+        *quantity(export, figures),
         *files(export, tables, figures, mapping),
         *values(figures, mapping),
         *agreement(export.report, figures, mapping),
-        *habits(figures),
+        *behavior(figures),
     )
-    return Result(export, mapping.sha256, figures, checks)
+    return Assessment(export, mapping.sha256, figures, checks)

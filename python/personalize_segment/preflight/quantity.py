@@ -1,4 +1,4 @@
-"""Checks of quantity: is there what an import and a training ask for, and no more than they take?"""
+"""Checks of quantity: does the export hold what an import and a training ask for, and no more than they take?"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from .parts import Export
 from .verdict import (
     GOOD_INTERACTIONS,
     GOOD_RETURNING_USERS,
-    MAX_IMPORT_BYTES,
+    MAX_IMPORT_GB,
     MAX_INTERACTIONS,
     MAX_ITEMS,
     MIN_INTERACTIONS,
@@ -28,9 +28,10 @@ from .verdict import (
 
 _judged = partial(judged, "Enough to train")
 _MORE = "Export a longer history, or let live events run for a while"
+_FEW = f"Enough to begin with, less than is recommended. {_MORE}."
 
 
-def enough(export: Export, figures: Figures) -> Iterator[Check]:
+def quantity(export: Export, figures: Figures) -> Iterator[Check]:
     """Yield the checks of this group."""
     yield _interactions(figures)
     yield _returning(figures)
@@ -41,34 +42,34 @@ def enough(export: Export, figures: Figures) -> Iterator[Check]:
 
 
 def _interactions(figures: Figures) -> Check:
-    found = figures.unique
+    count = figures.unique
     v2, others = MAX_INTERACTIONS
     return _judged(
         "interactions",
         "Interactions",
-        found,
+        count,
         "interactions",
-        f"{number(found, 'unique interaction')}.",
+        f"{number(count, 'unique interaction')}.",
         Limit(f"at least {number(MIN_INTERACTIONS)}; recommended {number(GOOD_INTERACTIONS)}", QUOTAS),
-        ("red", found < MIN_INTERACTIONS, f"{number(MIN_INTERACTIONS - found)} are missing. {_MORE}."),
-        ("yellow", found < GOOD_INTERACTIONS, f"Enough to begin with, less than is recommended. {_MORE}."),
-        ("yellow", found > v2, "Training leaves the rest out: export a shorter window."),
-        ("yellow", found > others, f"Only v2 recipes consider more than {number(others)}: use one, or export less."),
+        ("red", count < MIN_INTERACTIONS, f"{number(MIN_INTERACTIONS - count)} are missing. {_MORE}."),
+        ("yellow", count < GOOD_INTERACTIONS, _FEW),
+        ("yellow", count > v2, "Training leaves the rest out: export a shorter window."),
+        ("yellow", count > others, f"Only v2 recipes consider more than {number(others)}: use one, or export less."),
     )
 
 
 def _returning(figures: Figures) -> Check:
-    found = figures.returning
-    missing = MIN_RETURNING_USERS - found
+    count = figures.returning
+    missing = MIN_RETURNING_USERS - count
     return _judged(
         "returning-users",
         "Users who return",
-        found,
+        count,
         "users",
-        f"{number(found, 'user has', 'users have')} two interactions or more.",
+        f"{number(count, 'user has', 'users have')} two interactions or more.",
         Limit(f"at least {MIN_RETURNING_USERS}; recommended {number(GOOD_RETURNING_USERS)}", QUOTAS),
         ("red", missing > 0, f"{number(missing)} more must have two. {_MORE}, and see how much is anonymous."),
-        ("yellow", found < GOOD_RETURNING_USERS, f"Enough to begin with, less than is recommended. {_MORE}."),
+        ("yellow", count < GOOD_RETURNING_USERS, _FEW),
     )
 
 
@@ -88,36 +89,36 @@ def _returning_share(figures: Figures) -> Check:
 
 def _items(figures: Figures) -> Check:
     idle = figures.coverage["items"].idle if "items" in figures.coverage else 0
-    found = figures.items + idle
+    count = figures.items + idle
     v2, others = MAX_ITEMS
     return _judged(
         "items",
         "Items",
-        found,
+        count,
         "items",
         f"{number(figures.items, 'item')} with interactions, {number(idle)} more in the items dataset.",
         Limit(f"training considers at most {number(others)}, with v2 recipes {number(v2)}", QUOTAS),
         ("red", figures.items < 2, "There is nothing to choose from: see what the mapping reads ITEM_ID from."),
-        ("yellow", found > v2, "The rest can't be recommended: leave out items that nobody can take any more."),
-        ("yellow", found > others, "Use a v2 recipe, or leave out items that nobody can take any more."),
+        ("yellow", count > v2, "The rest can't be recommended: leave out items that nobody can take any more."),
+        ("yellow", count > others, "Use a v2 recipe, or leave out items that nobody can take any more."),
     )
 
 
 def _event_types(figures: Figures) -> Check:
     reserved = RESERVED["interactions"].keys() - {"EVENT_VALUE"}
-    columns = [one for one in figures.datasets["interactions"].columns if one.name not in reserved]
-    found = len(figures.types) + len(columns)
+    columns = [column for column in figures.datasets["interactions"].columns if column.name not in reserved]
+    count = len(figures.types) + len(columns)
     spellings = Counter("".join(filter(str.isalnum, name.lower())) for name, _ in figures.types)
     return _judged(
         "event-types",
         "Event types",
-        found,
+        count,
         "event types and optional columns",
-        f"{number(len(figures.types), 'event type')} and {number(len(columns), 'optional column')} make {found}.",
+        f"{number(len(figures.types), 'event type')} and {number(len(columns), 'optional column')} make {count}.",
         Limit(f"at most {MAX_EVENT_TYPES_AND_COLUMNS} together", QUOTAS),
         (
             "red",
-            found > MAX_EVENT_TYPES_AND_COLUMNS,
+            count > MAX_EVENT_TYPES_AND_COLUMNS,
             "Give several events one event_type in the mapping, or leave columns out.",
         ),
         ("yellow", not figures.types, "Domain recommenders need an EVENT_TYPE, and no interaction has one."),
@@ -126,19 +127,20 @@ def _event_types(figures: Figures) -> Check:
             max(spellings.values(), default=0) > 1,
             "Some differ in case or punctuation only: give these events one event_type.",
         ),
-        details=((name, number(count)) for name, count in figures.types),
+        details=((name, number(interactions)) for name, interactions in figures.types),
     )
 
 
 def _size(export: Export, figures: Figures, dataset: str) -> Check:
-    found = export.bytes(dataset)
+    full, incremental = MAX_IMPORT_GB
+    bytes_ = export.bytes(dataset)
     parts = sum(part.dataset == dataset for part in export.parts)
     return _judged(
         f"size-{dataset}",
         f"Size of {dataset}",
-        found,
+        bytes_,
         "bytes",
-        f"{number(figures.datasets[dataset].rows, 'row')}, {size(found)} in {number(parts, 'part')}.",
-        Limit("an import takes at most 100 GB with FULL, 1 GB with INCREMENTAL", QUOTAS),
-        ("red", found > MAX_IMPORT_BYTES, "Export a shorter window, or have the quota raised."),
+        f"{number(figures.datasets[dataset].rows, 'row')}, {size(bytes_)} in {number(parts, 'part')}.",
+        Limit(f"an import takes at most {full} GB with FULL, {incremental} GB with INCREMENTAL", QUOTAS),
+        ("red", bytes_ > full * 2**30, "Export a shorter window, or have the quota raised."),
     )
