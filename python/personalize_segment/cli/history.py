@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +16,18 @@ from ..contract.columns import DATASETS
 from ..contract.rows import parse_line, rows, string
 from ..history import logs
 from ..history.report import Report
-from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
-
-#: Kinds of reasons in the table on the terminal; report.json has them all.
-SHOWN = 15
+from .terminal import (
+    MappingFile,
+    Overlap,
+    Since,
+    Until,
+    app,
+    fail,
+    messages,
+    progress_bar,
+    read_mapping,
+    show_left_out,
+)
 
 _MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"}
 
@@ -82,13 +89,9 @@ def export(
         str, typer.Argument(metavar="OUT", help="Folder or s3:// prefix for interactions/, users/, items/.")
     ],
     mapping: MappingFile = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First received day (UTC).", show_default=False)
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day after the last.", show_default=False)
-    ] = None,
-    overlap: Annotated[int, typer.Option(min=0, help="Days before --since that are read for repeats only.")] = 1,
+    since: Since = None,
+    until: Until = None,
+    overlap: Overlap = 1,
     suppress: Annotated[
         str | None,
         typer.Option(help="Suppression list of `forget`, a file or s3:// object.", show_default=False),
@@ -160,18 +163,12 @@ def _show(report: Report, out: str) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     messages.print(table)
-    kinds = report.sorted_reasons()
-    table = Table(
-        "count", "event", "dataset", "field", "reason", "example messageId", title="Left out", title_justify="left"
-    )
-    table.columns[0].justify = "right"
-    for (call, event, dataset, field, reason), number, example in kinds[:SHOWN]:
-        name = f"{call} {event}" if event is not None else call
-        table.add_row(f"{number:,}", *(escape(one or "") for one in (name, dataset, field, reason, example)))
-    if kinds:
-        messages.print(table)
-    if len(kinds) > SHOWN:
-        messages.print(f"… and {len(kinds) - SHOWN} more kinds of reasons: see report.json in the output")
+    reasons = [
+        (count, call if event is None else f"{call} {event}", dataset, field, reason, example)
+        for (call, event, dataset, field, reason), count, example in report.sorted_reasons()
+    ]
+    names = ("event", "dataset", "field", "reason", "example messageId")
+    show_left_out(names, reasons, "report.json in the output")
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
             messages.print(f"{what} {escape(name)}: {escape(why)}", soft_wrap=True)

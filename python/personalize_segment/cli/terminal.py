@@ -1,8 +1,9 @@
-"""What all verbs share: the application, messages, progress, the mapping."""
+"""What verbs share: the application, options, messages, progress, the mapping."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -26,6 +27,17 @@ MappingFile = Annotated[
     Path | None,
     typer.Option("--mapping", "-m", help="Event mapping (JSON). Without it: e-commerce and video.", show_default=False),
 ]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--since", formats=["%Y-%m-%d"], help="First received day (UTC).", show_default=False),
+]
+Until = Annotated[
+    datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The day after the last.", show_default=False)
+]
+Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --since that are read for repeats only.")]
+
+#: Kinds of reasons in a table on the terminal.
+SHOWN = 15
 
 
 def fail(text: str) -> NoReturn:
@@ -56,3 +68,18 @@ def progress_bar(title: str, *, of: Literal["bytes", "things"]) -> Iterator[Call
     with Progress(*columns, console=messages, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show_left_out(names: Sequence[str], reasons: Sequence[tuple[int, *tuple[str | None, ...]]], more: str) -> None:
+    """Print the first of the reasons, each with its count in front; `more` is where the others are: to stderr."""
+    if not reasons:
+        return
+    from rich.table import Table
+
+    table = Table("count", *names, title="Left out", title_justify="left")
+    table.columns[0].justify = "right"
+    for count, *cells in reasons[:SHOWN]:
+        table.add_row(f"{count:,}", *(escape(cell or "") for cell in cells))
+    messages.print(table)
+    if len(reasons) > SHOWN:
+        messages.print(f"… and {len(reasons) - SHOWN} more kinds of reasons: see {more}")
