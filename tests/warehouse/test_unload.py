@@ -8,8 +8,16 @@ import pytest
 
 from personalize_segment.errors import UnloadError
 from personalize_segment.warehouse import Statement
-from personalize_segment.warehouse.run.failures import REDSHIFT, SNOWFLAKE, one_line, remedy
-from personalize_segment.warehouse.run.runner import Look, Outcome, Pace, Value, Written, columns, unload
+from personalize_segment.warehouse.engines.executor import (
+    Cell,
+    QueryState,
+    UnloadResult,
+    Waiter,
+    WrittenDataset,
+    columns,
+    unload,
+)
+from personalize_segment.warehouse.engines.failures import REDSHIFT, SNOWFLAKE, one_line, remedy
 
 USERS = Statement("users", "unload", "UNLOAD users")
 ITEMS = Statement("items", "unload", "UNLOAD items")
@@ -17,21 +25,21 @@ COUNTS = Statement("users", "counts", "SELECT users")
 
 
 class Scripted:
-    """An engine that gives `looks`, and does `on_prepare` and `on_submit` before and while a query starts."""
+    """An engine that gives `states`, and does `on_prepare` and `on_submit` before and while a query starts."""
 
     place = "Test"
 
     def __init__(
         self,
-        *looks: Look,
+        *states: QueryState,
         on_submit: Callable[[], object] = lambda: None,
         on_prepare: Callable[[], object] = lambda: None,
     ) -> None:
-        self.looks = list(looks) or [Look("DONE", True)]
+        self.states = list(states) or [QueryState("DONE", True)]
         self.on_submit, self.on_prepare = on_submit, on_prepare
         self.ran: list[str] = []
         self.cancelled: list[str] = []
-        self.rows: list[dict[str, Value]] | None = None
+        self.rows: list[dict[str, Cell]] | None = None
 
     def check(self, statement: Statement) -> None:
         """Take all but `TOO LONG`."""
@@ -48,16 +56,16 @@ class Scripted:
         self.on_submit()
         return str(len(self.ran))
 
-    def look(self, query: str) -> Look:
-        """Return the next look, or the last again."""
+    def state(self, query: str) -> QueryState:
+        """Return the next state, or the last again."""
         assert query == str(len(self.ran))
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
 
     def rows_written(self, query: str) -> int:
         """Return the query's number."""
         return int(query)
 
-    def records(self, query: str) -> list[dict[str, Value]]:
+    def records(self, query: str) -> list[dict[str, Cell]]:
         """Return the rows, or one."""
         return self.rows if self.rows is not None else [{"reason": "missing", "count": int(query)}]
 
@@ -73,30 +81,30 @@ class Scripted:
 
 def test_unloads_run_before_counts_and_each_is_told() -> None:
     engine = Scripted()
-    outcome = unload(engine, [COUNTS, USERS, ITEMS], Pace())
+    result = unload(engine, [COUNTS, USERS, ITEMS], Waiter())
     assert engine.ran == [USERS.sql, ITEMS.sql, COUNTS.sql]
-    written = [Written("users", 1, "1"), Written("items", 2, "2")]
-    assert outcome == Outcome(written, [{"reason": "missing", "count": 3}])
+    written = [WrittenDataset("users", 1, "1"), WrittenDataset("items", 2, "2")]
+    assert result == UnloadResult(written, [{"reason": "missing", "count": 3}])
 
 
 def test_nothing_runs_when_one_statement_would_be_refused() -> None:
     engine = Scripted()
     with pytest.raises(UnloadError, match="items: too long"):
-        unload(engine, [USERS, Statement("items", "counts", "TOO LONG")], Pace())
+        unload(engine, [USERS, Statement("items", "counts", "TOO LONG")], Waiter())
     assert engine.ran == []
 
 
 def test_looks_become_rarer_up_to_the_pace_that_was_asked_for() -> None:
     pauses: list[float] = []
-    waiting = [Look("RUNS", False)] * 5
-    unload(Scripted(*waiting, Look("DONE", True)), [USERS], Pace(3, sleep=pauses.append))
+    waiting = [QueryState("RUNS", False)] * 5
+    unload(Scripted(*waiting, QueryState("DONE", True)), [USERS], Waiter(3, sleep=pauses.append))
     assert pauses == [0.5, 1, 2, 3, 3]
 
 
 def test_set_up_runs_in_front_of_what_it_is_for() -> None:
     session, users, items = (Statement(one, "setup", f"SETUP {one}") for one in ("", "users", "items"))
     engine = Scripted()
-    unload(engine, [session, users, USERS, items, ITEMS, COUNTS], Pace())
+    unload(engine, [session, users, USERS, items, ITEMS, COUNTS], Waiter())
     assert engine.ran == [session.sql, users.sql, USERS.sql, session.sql, items.sql, ITEMS.sql, session.sql, COUNTS.sql]
 
 
@@ -110,7 +118,7 @@ def test_the_warehouse_is_asked_for_its_columns() -> None:
             ("shop", "orders", "id", "character varying", None),
         ]
     ]
-    found = columns(engine, "SELECT columns", Pace())
+    found = columns(engine, "SELECT columns", Waiter())
     assert engine.ran == ["SELECT columns"]
     assert found.table("shop", "orders") == {"total": "numeric(38,0)", "id": "character varying"}
 
@@ -119,13 +127,15 @@ def test_a_warehouse_that_shows_no_columns_has_a_remedy() -> None:
     engine = Scripted()
     engine.rows = []
     with pytest.raises(UnloadError, match=r"Test: has none of the schemas, .* Check the names of the schemas"):
-        columns(engine, "SELECT columns", Pace())
+        columns(engine, "SELECT columns", Waiter())
 
 
 def test_a_failed_count_tells_that_all_datasets_are_whole() -> None:
-    engine = Scripted(Look("DONE", True), Look("DONE", True), Look("FAILED", True, "no\n such  table."))
+    engine = Scripted(
+        QueryState("DONE", True), QueryState("DONE", True), QueryState("FAILED", True, "no\n such  table.")
+    )
     with pytest.raises(UnloadError) as caught:
-        unload(engine, [USERS, ITEMS, COUNTS], Pace())
+        unload(engine, [USERS, ITEMS, COUNTS], Waiter())
     assert caught.value.place == "counts of users in Test"
     assert caught.value.problem == "query 3: no such table; written in whole: users (1 rows), items (2 rows)"
     assert engine.cancelled == []
@@ -135,7 +145,7 @@ def test_ctrl_c_while_a_query_starts_waits_for_its_id_and_cancels_it() -> None:
     engine = Scripted(on_submit=lambda: signal.raise_signal(signal.SIGINT))
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt) as caught:
-        unload(engine, [USERS, ITEMS], Pace())
+        unload(engine, [USERS, ITEMS], Waiter())
     assert engine.cancelled == ["1"]
     assert engine.ran == [USERS.sql]
     assert caught.value.__notes__[0] == "users: query 1 was cancelled"
@@ -149,7 +159,7 @@ def test_ctrl_c_while_a_session_is_set_up_is_not_held_back() -> None:
 
     engine = Scripted(on_prepare=press)
     with pytest.raises(KeyboardInterrupt):
-        unload(engine, [USERS], Pace())
+        unload(engine, [USERS], Waiter())
     assert engine.ran == engine.cancelled == []
 
 
@@ -159,7 +169,7 @@ def test_a_query_that_did_not_start_is_not_cancelled() -> None:
 
     engine = Scripted(on_submit=refuse)
     with pytest.raises(UnloadError, match="refused; written in whole: nothing; not: users, which must not be imported"):
-        unload(engine, [USERS], Pace())
+        unload(engine, [USERS], Waiter())
     assert engine.cancelled == []
 
 
@@ -167,19 +177,19 @@ def test_whatever_else_ends_the_waiting_cancels_the_query_too() -> None:
     def fall_over(seconds: float) -> None:
         raise MemoryError
 
-    engine = Scripted(Look("RUNS", False))
+    engine = Scripted(QueryState("RUNS", False))
     with pytest.raises(MemoryError) as caught:
-        unload(engine, [USERS], Pace(sleep=fall_over))
+        unload(engine, [USERS], Waiter(sleep=fall_over))
     assert engine.cancelled == ["1"]
     assert caught.value.__notes__ == ["users: query 1 was cancelled"]
 
 
 def test_it_runs_in_any_thread() -> None:
-    found: list[Outcome] = []
-    thread = threading.Thread(target=lambda: found.append(unload(Scripted(), [USERS], Pace())))
+    found: list[UnloadResult] = []
+    thread = threading.Thread(target=lambda: found.append(unload(Scripted(), [USERS], Waiter())))
     thread.start()
     thread.join()
-    assert found == [Outcome([Written("users", 1, "1")], [])]
+    assert found == [UnloadResult([WrittenDataset("users", 1, "1")], [])]
 
 
 def test_remedies_are_instructions_and_reasons_one_line() -> None:

@@ -11,8 +11,8 @@ from botocore.config import Config
 
 from personalize_segment.errors import UnloadError
 from personalize_segment.warehouse import Statement
-from personalize_segment.warehouse.run.redshift import MAX_STATEMENT_BYTES, Redshift, redshift
-from personalize_segment.warehouse.run.runner import Pace, unload
+from personalize_segment.warehouse.engines.executor import Waiter, unload
+from personalize_segment.warehouse.engines.redshift import MAX_STATEMENT_BYTES, RedshiftEngine, redshift
 from unload_servers import RedshiftData
 
 SECRET = "canary-Zq7wJalrXUtnFEMI"
@@ -46,13 +46,13 @@ def _client(server: RedshiftData, attempts: int = 1) -> Any:
     )
 
 
-def _engine(server: RedshiftData, attempts: int = 1, token: str | None = None) -> Redshift:
+def _engine(server: RedshiftData, attempts: int = 1, token: str | None = None) -> RedshiftEngine:
     made = redshift(_client(server, attempts), "dev", workgroup="analytics", client_token=token)
     return replace(made, sleep=lambda seconds: None)
 
 
-def _run(engine: Redshift, *statements: Statement, **options: Any) -> Any:
-    return unload(engine, statements or STATEMENTS, Pace(sleep=lambda seconds: None, **options))
+def _run(engine: RedshiftEngine, *statements: Statement, **options: Any) -> Any:
+    return unload(engine, statements or STATEMENTS, Waiter(sleep=lambda seconds: None, **options))
 
 
 def test_each_dataset_is_one_batch_whose_rows_are_its_own(data_api: RedshiftData) -> None:
@@ -177,7 +177,7 @@ def test_a_failure_that_only_the_statement_tells_is_found(data_api: RedshiftData
         "Status": "FAILED",
         "SubStatements": [{"Id": f"{query}:1", "Error": "ERROR: no"}, {"Id": f"{query}:2", "Status": "ABORTED"}],
     }
-    assert engine.look(query).failure == "ERROR: no"
+    assert engine.state(query).failure == "ERROR: no"
 
 
 def test_what_somebody_else_cancelled_is_a_failure(data_api: RedshiftData) -> None:
@@ -272,7 +272,7 @@ def test_ctrl_c_cancels_the_query_that_runs(data_api: RedshiftData) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        unload(_engine(data_api), STATEMENTS, Pace(sleep=press))
+        unload(_engine(data_api), STATEMENTS, Waiter(sleep=press))
     (query,) = data_api.queries
     assert data_api.cancelled == [query]
     assert caught.value.__notes__ == [
@@ -315,7 +315,7 @@ def test_a_connection_that_fails_is_one_line(data_api: RedshiftData) -> None:
         config=Config(retries={"total_max_attempts": 1}),
     )
     with pytest.raises(UnloadError, match=r"Could not connect.*Check the region") as caught:
-        unload(redshift(client, "dev", cluster="main"), STATEMENTS, Pace())
+        unload(redshift(client, "dev", cluster="main"), STATEMENTS, Waiter())
     assert SECRET not in str(caught.value)
 
 

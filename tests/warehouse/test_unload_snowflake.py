@@ -8,8 +8,8 @@ import pytest
 
 from personalize_segment.errors import UnloadError
 from personalize_segment.warehouse import Statement
-from personalize_segment.warehouse.run.runner import Pace, unload
-from personalize_segment.warehouse.run.snowflake import snowflake
+from personalize_segment.warehouse.engines.executor import Waiter, unload
+from personalize_segment.warehouse.engines.snowflake import snowflake
 from unload_servers import SnowflakeServer, connections
 
 SECRET = "canary-Zq7wJalrXUtnFEMI"
@@ -34,7 +34,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Snowflak
 
 def _run(*statements: Statement, **options: Any) -> Any:
     with snowflake("shop") as engine:
-        return unload(engine, statements or STATEMENTS, Pace(sleep=lambda seconds: None, **options))
+        return unload(engine, statements or STATEMENTS, Waiter(sleep=lambda seconds: None, **options))
 
 
 def test_each_dataset_is_copied_and_its_rows_are_what_the_copy_says(server: SnowflakeServer) -> None:
@@ -149,7 +149,7 @@ def test_ctrl_c_cancels_the_query_that_runs(server: SnowflakeServer) -> None:
         raise KeyboardInterrupt
 
     with snowflake("shop") as engine, pytest.raises(KeyboardInterrupt) as caught:
-        unload(engine, STATEMENTS, Pace(sleep=press))
+        unload(engine, STATEMENTS, Waiter(sleep=press))
     query = list(server.queries)[-1]
     assert server.cancelled == [query]
     assert caught.value.__notes__ == [

@@ -19,7 +19,7 @@ from .plans import waiting
 from .terminal import MappingFile, app, fail, messages, read_mapping
 
 if TYPE_CHECKING:
-    from ..warehouse.run.runner import Engine, Outcome
+    from ..warehouse.engines.executor import UnloadResult, WarehouseEngine
 
 #: Kinds of reasons in the table on the terminal; --json has them all.
 SHOWN = 15
@@ -93,7 +93,7 @@ def redshift(
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
-        from ..warehouse.run.redshift import redshift as engine
+        from ..warehouse.engines.redshift import redshift as engine
     except ModuleNotFoundError as error:
         fail(f"{error.name} is missing: install personalize-segment[provision]")
     try:
@@ -141,7 +141,7 @@ def snowflake(
     wanted = _Wanted("snowflake", mapping, schema, to, integration, columns, since, until, overlap)
     wanted.check()
     try:
-        from ..warehouse.run.snowflake import snowflake as engine
+        from ..warehouse.engines.snowflake import snowflake as engine
     except ModuleNotFoundError as error:
         fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[snowflake]")
     with engine(connection) as opened:
@@ -192,16 +192,16 @@ class _Wanted:
         )
 
 
-def _run(engine: "Engine", wanted: _Wanted, counts: bool, poll: float, as_json: bool) -> None:
-    from ..warehouse.run import runner
+def _run(engine: "WarehouseEngine", wanted: _Wanted, counts: bool, poll: float, as_json: bool) -> None:
+    from ..warehouse.engines import executor
 
     with _interrupt_explained(), waiting() as show:
-        pace = runner.Pace(poll, show)
+        waiter = executor.Waiter(poll, show)
         query = warehouse.columns_query(wanted.dialect, wanted.schemas)
-        plan = wanted.plan(wanted.read_columns() or runner.columns(engine, query, pace))
+        plan = wanted.plan(wanted.read_columns() or executor.columns(engine, query, waiter))
         for line in plan.left_out:
             messages.print(escape(line), soft_wrap=True)
-        outcome = runner.unload(engine, [one for one in plan.statements if counts or one.kind != "counts"], pace)
+        outcome = executor.unload(engine, [one for one in plan.statements if counts or one.kind != "counts"], waiter)
     if as_json:
         print(json.dumps({"to": wanted.to, "not_there": plan.left_out} | asdict(outcome), indent=2))
     else:
@@ -222,7 +222,7 @@ def _interrupt_explained() -> Iterator[None]:
         raise
 
 
-def _show(outcome: "Outcome", to: str) -> None:
+def _show(outcome: "UnloadResult", to: str) -> None:
     """Print the outcome for people: to stderr, because stdout is for data."""
     counts: list[dict[str, Any]] = list(outcome.counts)
     counted: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""Runs statements through Snowflake's own connector, which finds its connection by itself.
+"""Run statements through Snowflake's own connector, which finds its connection by itself.
 
 Source: the connector's guide and its typed signatures. No password passes through here.
 """
@@ -14,8 +14,8 @@ from snowflake.connector.errors import Error, ProgrammingError
 
 from ...errors import UnloadError
 from .. import Statement
+from .executor import Cell, QueryState
 from .failures import SNOWFLAKE, one_line, remedy
-from .runner import Look, Value
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 #: How Snowflake's history tells our queries from others.
 QUERY_TAG = "personalize-segment"
 
-#: Looks in a row that may find nothing of a query before it counts as lost; a new one takes a moment to appear.
-_LOOKS_WITHOUT_DATA = 30
+#: Polls in a row that may find nothing of a query before it counts as lost; a new one takes a moment to appear.
+_POLLS_WITHOUT_DATA = 30
 _FAILED = {"ABORTED", "FAILED_WITH_ERROR", "FAILED_WITH_INCIDENT", "DISCONNECTED"}
 
 
-class Snowflake:
+class SnowflakeEngine:
     """An open connection to Snowflake."""
 
     def __init__(self, connection: "SnowflakeConnection") -> None:
@@ -46,7 +46,7 @@ class Snowflake:
 
     def prepare(self, setup: Sequence[str]) -> None:
         """Run what this session has not yet run of `setup`, and wait for it."""
-        with self._told("set-up"), self._connection.cursor() as cursor:
+        with self._unload_errors("set-up"), self._connection.cursor() as cursor:
             for sql in setup:
                 if sql not in self._prepared:
                     cursor.execute(sql)
@@ -54,37 +54,37 @@ class Snowflake:
 
     def submit(self, setup: Sequence[str], statement: Statement) -> str:  # noqa: ARG002 - `prepare` ran it
         """Start `statement` without waiting for it, in the session that `prepare` has set up."""
-        with self._told(statement.dataset), self._connection.cursor() as cursor:
+        with self._unload_errors(statement.dataset), self._connection.cursor() as cursor:
             answer = cursor.execute_async(statement.sql)
         return str(answer["queryId"])
 
-    def look(self, query: str) -> Look:
-        """Return the query's status; it is over when it has succeeded, failed or was aborted."""
-        with self._told(f"query {query}"):
+    def state(self, query: str) -> QueryState:
+        """Return the query's status; it has ended when it has succeeded, failed or was aborted."""
+        with self._unload_errors(f"query {query}"):
             status = self._connection.get_query_status(query)
             self._without_data = self._without_data + 1 if status is QueryStatus.NO_DATA else 0
-            if self._without_data > _LOOKS_WITHOUT_DATA:
-                return Look(status.name, True, "Snowflake knows nothing of it")
+            if self._without_data > _POLLS_WITHOUT_DATA:
+                return QueryState(status.name, True, "Snowflake knows nothing of it")
             if status.name not in _FAILED:
-                return Look(status.name, status.name == "SUCCESS")
+                return QueryState(status.name, status.name == "SUCCESS")
             try:
                 self._connection.get_query_status_throw_if_error(query)
             except ProgrammingError as error:  # which alone tells why, or "Query … failed"
                 if query not in error.raw_msg:
-                    return Look(status.name, True, error.raw_msg)
-            return Look(status.name, True, f"{status.name}, no reason given")
+                    return QueryState(status.name, True, error.raw_msg)
+            return QueryState(status.name, True, f"{status.name}, no reason given")
 
     def rows_written(self, query: str) -> int:
         """Return the sum of `rows_unloaded` that COPY INTO gives."""
-        return sum(int(one["rows_unloaded"] or 0) for one in self.records(query))
+        return sum(int(record["rows_unloaded"] or 0) for record in self.records(query))
 
-    def records(self, query: str) -> list[dict[str, Value]]:
+    def records(self, query: str) -> list[dict[str, Cell]]:
         """Return the rows of a query that has succeeded."""
-        with self._told(f"query {query}"), self._connection.cursor() as cursor:
+        with self._unload_errors(f"query {query}"), self._connection.cursor() as cursor:
             cursor.get_results_from_sfqid(query)
             rows = cursor.fetchall()
-            names = [one.name.lower() for one in cursor.description or []]
-        return [dict(zip(names, map(_value, row), strict=True)) for row in rows]
+            names = [column.name.lower() for column in cursor.description or []]
+        return [dict(zip(names, map(_cell, row), strict=True)) for row in rows]
 
     def cancel(self, query: str) -> str:
         """Abort the query."""
@@ -100,7 +100,7 @@ class Snowflake:
         return remedy(reason, SNOWFLAKE)
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _unload_errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except Error as error:
@@ -109,7 +109,7 @@ class Snowflake:
 
 
 @contextmanager
-def snowflake(connection_name: str | None = None) -> Iterator[Snowflake]:
+def snowflake(connection_name: str | None = None) -> Iterator[SnowflakeEngine]:
     """Open a connection by the connector's own means, and close it in the end.
 
     That is the one of this name in connections.toml or config.toml, or the default one there or in
@@ -125,14 +125,14 @@ def snowflake(connection_name: str | None = None) -> Iterator[Snowflake]:
         how = "Mend the connection in connections.toml, and name it with --connection"
         raise UnloadError(place, one_line(error.raw_msg or str(error)), how) from error
     try:
-        engine = Snowflake(connection)
-        with engine._told("session"), connection.cursor() as cursor:
+        engine = SnowflakeEngine(connection)
+        with engine._unload_errors("session"), connection.cursor() as cursor:
             cursor.execute(f"ALTER SESSION SET QUERY_TAG = '{QUERY_TAG}'")
         yield engine
     finally:
         connection.close()
 
 
-def _value(value: object) -> Value:
+def _cell(value: object) -> Cell:
     """Return a value as JSON has it; Snowflake gives numbers as int or Decimal."""
     return value if value is None or isinstance(value, str | int | float) else str(value)

@@ -17,11 +17,8 @@ _SETUP = "Run the set-up statements as ACCOUNTADMIN, and grant the integration's
 _STAGE = "Give your role a schema in the connection's database, with the right to create stages there"
 _WAREHOUSE = "Name a running warehouse that your role may use in the connection"
 
-#: What to do about a statement of more bytes than the Data API takes.
-TOO_LONG = "Name fewer schemas, or run what `personalize-segment sql` prints in an SQL client, which takes 16 MB"
-
 #: A pattern of what the warehouse says -> the remedy; the first that fits. Whole phrases, because the places and
-#: names of a user stand beside them. Source: each one's guide, and reports of what it said.
+#: names of a user are next to them. Source: each one's guide, and reports of what it said.
 REDSHIFT = (
     (r"is not authorized to assume IAM role", _ROLE),
     (r"not authorized to get credentials of role", _ROLE),
@@ -57,6 +54,6 @@ def one_line(text: str) -> str:
 
 def remedy(reason: str, fixes: Sequence[tuple[str, str]]) -> str:
     """Return what to do about a statement that failed, from the patterns of its warehouse."""
-    said = one_line(reason)
-    found = (fix for pattern, fix in fixes if re.search(pattern, said, re.IGNORECASE))
-    return next(found, "Look the query up in the warehouse's history, mend it and run the command again")
+    line = one_line(reason)
+    fitting = (fix for pattern, fix in fixes if re.search(pattern, line, re.IGNORECASE))
+    return next(fitting, "Look the query up in the warehouse's history, mend it and run the command again")

@@ -1,4 +1,4 @@
-"""Runs the statements one after the other, so that at any time it is plain which dataset is whole."""
+"""Run statements one after the other, so that at any time it is plain which dataset is whole."""
 
 import json
 import signal
@@ -14,19 +14,20 @@ from ...errors import UnloadError
 from .. import Columns, Statement, parse_columns
 from .failures import one_line
 
-Value = str | int | float | bool | None
+#: A value in a row of a query's result.
+Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What became of a query: the engine's own word, whether it is over, and why it failed."""
+class QueryState:
+    """The state of a query: the engine's own name for it, whether the query has ended, and why it failed."""
 
-    state: str
-    over: bool
+    name: str
+    ended: bool
     failure: str | None = None
 
 
-class Engine(Protocol):
+class WarehouseEngine(Protocol):
     """A warehouse that runs one statement at a time. All of it raises UnloadError with one line and a remedy."""
 
     @property
@@ -42,13 +43,13 @@ class Engine(Protocol):
     def submit(self, setup: Sequence[str], statement: Statement) -> str:
         """Start `statement` in a session that ran `setup`, and return the query's id."""
 
-    def look(self, query: str) -> Look:
-        """Return what the query is doing."""
+    def state(self, query: str) -> QueryState:
+        """Return the query's present state."""
 
     def rows_written(self, query: str) -> int:
-        """Return how many rows an unload that is over has written."""
+        """Return how many rows an unload that has ended has written."""
 
-    def records(self, query: str) -> list[dict[str, Value]]:
+    def records(self, query: str) -> list[dict[str, Cell]]:
         """Return the rows that a query gave, with the columns' names in lower case."""
 
     def cancel(self, query: str) -> str:
@@ -59,7 +60,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenDataset:
     """A dataset that is whole: its rows, and the id of the query in the warehouse's history."""
 
     dataset: str
@@ -68,76 +69,76 @@ class Written:
 
 
 @dataclass(slots=True)
-class Outcome:
+class UnloadResult:
     """What was written, and the rows of the counts: see `warehouse.COUNTS`."""
 
-    written: list[Written] = field(default_factory=list)
-    counts: list[dict[str, Value]] = field(default_factory=list)
+    written: list[WrittenDataset] = field(default_factory=list)
+    counts: list[dict[str, Cell]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How long to wait between two looks, at most, and how to; and who is told what is waited for, and its state."""
+class Waiter:
+    """How to wait for a query: the longest polling interval, and what is told the query and its state."""
 
     poll_seconds: float = 5.0
     progress: Callable[[str, str], None] = lambda what, state: None
     sleep: Callable[[float], None] = time.sleep
 
 
-def unload(engine: Engine, statements: Sequence[Statement], pace: Pace) -> Outcome:
+def unload(engine: WarehouseEngine, statements: Sequence[Statement], waiter: Waiter) -> UnloadResult:
     """Run the unloads, then the counts, each behind its set-up, and return what came of them.
 
     Raises UnloadError that tells which datasets are whole when one is not. Whatever ends the waiting,
     Ctrl-C as well, cancels the query that is running.
     """
-    work = [one for kind in ("unload", "counts") for one in statements if one.kind == kind]
+    work = [statement for kind in ("unload", "counts") for statement in statements if statement.kind == kind]
     for statement in work:
         engine.check(statement)
-    outcome = Outcome()
+    result = UnloadResult()
     for number, statement in enumerate(work):
-        behind = ("", statement.dataset) if statement.kind == "unload" else ("",)
-        setup = [one.sql for one in statements if one.kind == "setup" and one.dataset in behind]
+        needed = ("", statement.dataset) if statement.kind == "unload" else ("",)
+        setup = [other.sql for other in statements if other.kind == "setup" and other.dataset in needed]
         try:
             if statement.kind == "unload":
-                query = _run(engine, setup, statement, statement.dataset, pace)
-                outcome.written.append(Written(statement.dataset, engine.rows_written(query), query))
+                query = _run(engine, setup, statement, statement.dataset, waiter)
+                result.written.append(WrittenDataset(statement.dataset, engine.rows_written(query), query))
             else:
-                query = _run(engine, setup, statement, f"counts of {statement.dataset}", pace)
-                outcome.counts += engine.records(query)
+                query = _run(engine, setup, statement, f"counts of {statement.dataset}", waiter)
+                result.counts += engine.records(query)
         except UnloadError as error:
-            problem = f"{error.problem}; {_so_far(outcome, work[number:])}"
+            problem = f"{error.problem}; {_so_far(result, work[number:])}"
             raise UnloadError(error.place, problem, error.remedy) from error
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(_so_far(outcome, work[number:]))
+            interrupt.add_note(_so_far(result, work[number:]))
             raise
-    return outcome
+    return result
 
 
-def columns(engine: Engine, query: str, pace: Pace) -> Columns:
+def columns(engine: WarehouseEngine, query: str, waiter: Waiter) -> Columns:
     """Return the tables and columns that the warehouse has; `query` is `warehouse.columns_query`.
 
     Raises UnloadError if there are none that the user may see.
     """
-    records = engine.records(_run(engine, [], Statement("columns", "counts", query), "columns", pace))
+    records = engine.records(_run(engine, [], Statement("columns", "counts", query), "columns", waiter))
     if not records:
         how = "Check the names of the schemas, and grant their usage and select on their tables to this user"
         raise UnloadError(engine.place, "has none of the schemas, or doesn't show them to this user", how)
-    texts = [{name: None if value is None else str(value) for name, value in one.items()} for one in records]
+    texts = [{name: None if cell is None else str(cell) for name, cell in record.items()} for record in records]
     return parse_columns(json.dumps(texts), engine.place)
 
 
-def _run(engine: Engine, setup: Sequence[str], statement: Statement, what: str, pace: Pace) -> str:
-    pace.progress(what, "starting")
+def _run(engine: WarehouseEngine, setup: Sequence[str], statement: Statement, what: str, waiter: Waiter) -> str:
+    waiter.progress(what, "starting")
     query = ""
     try:
         engine.prepare(setup)
         with _interrupts_later():
             query = engine.submit(setup, statement)
-        pause = min(0.5, pace.poll_seconds)
-        while not (look := engine.look(query)).over:
-            pace.progress(what, look.state)
-            pace.sleep(pause)
-            pause = min(2 * pause, pace.poll_seconds)
+        pause = min(0.5, waiter.poll_seconds)
+        while not (state := engine.state(query)).ended:
+            waiter.progress(what, state.name)
+            waiter.sleep(pause)
+            pause = min(2 * pause, waiter.poll_seconds)
     except BaseException as error:
         if not query:
             raise
@@ -146,36 +147,36 @@ def _run(engine: Engine, setup: Sequence[str], statement: Statement, what: str, 
             raise UnloadError(error.place, f"{error.problem}; query {query} {became}", error.remedy) from error
         error.add_note(f"{what}: query {query} {became}")
         raise
-    pace.progress(what, look.state)
-    if look.failure is not None:
-        problem = f"query {query}: {one_line(look.failure)}"
-        raise UnloadError(f"{what} in {engine.place}", problem, engine.remedy(look.failure))
+    waiter.progress(what, state.name)
+    if state.failure is not None:
+        problem = f"query {query}: {one_line(state.failure)}"
+        raise UnloadError(f"{what} in {engine.place}", problem, engine.remedy(state.failure))
     return query
 
 
 @contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """Hold Ctrl-C back while a query gets its id, without which nobody can cancel it."""
+    """Hold Ctrl-C back while a query gets its id, without which it can't be canceled."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals go to the main thread
         return
-    came: list[int] = []
+    interrupts: list[int] = []
 
     def remember(number: int, _: FrameType | None) -> None:
-        came.append(number)
+        interrupts.append(number)
 
     before = signal.signal(signal.SIGINT, remember)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if came:
+    if interrupts:
         raise KeyboardInterrupt
 
 
-def _so_far(outcome: Outcome, left: Sequence[Statement]) -> str:
+def _so_far(result: UnloadResult, left: Sequence[Statement]) -> str:
     """Return which datasets are whole and which are not, in words."""
-    whole = ", ".join(f"{one.dataset} ({one.rows:,} rows)" for one in outcome.written) or "nothing"
-    broken = [one.dataset for one in left if one.kind == "unload"]
-    said = f"written in whole: {whole}"
-    return f"{said}; not: {', '.join(broken)}, which must not be imported" if broken else said
+    whole = ", ".join(f"{dataset.dataset} ({dataset.rows:,} rows)" for dataset in result.written) or "nothing"
+    broken = [statement.dataset for statement in left if statement.kind == "unload"]
+    text = f"written in whole: {whole}"
+    return f"{text}; not: {', '.join(broken)}, which must not be imported" if broken else text

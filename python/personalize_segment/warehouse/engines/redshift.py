@@ -1,4 +1,4 @@
-"""Runs statements through the Redshift Data API, on a serverless workgroup or a cluster.
+"""Run statements through the Redshift Data API, on a serverless workgroup or a cluster.
 
 Source: botocore's model of `redshift-data`, and the Data API's pages in the Redshift management guide.
 """
@@ -9,17 +9,22 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ...errors import UnloadError
 from .. import Statement
-from .failures import REDSHIFT, TOO_LONG, one_line, remedy
-from .runner import Look, Value
+from .executor import Cell, QueryState
+from .failures import REDSHIFT, one_line, remedy
+
+if TYPE_CHECKING:
+    from mypy_boto3_redshift_data import RedshiftDataAPIServiceClient
+    from mypy_boto3_redshift_data.type_defs import DescribeStatementResponseTypeDef, FieldTypeDef
 
 #: A statement's bytes: more than this the Data API refuses; an SQL client may send 16 MB.
 MAX_STATEMENT_BYTES = 100 << 10
+_TOO_LONG = "Name fewer schemas, or run what `personalize-segment sql` prints in an SQL client, which takes 16 MB"
 
 #: The rows of the session's last UNLOAD; documented for both kinds of warehouse, and for every user.
 _ROWS = "SELECT pg_last_unload_count()"
@@ -27,15 +32,15 @@ _CANCELS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Redshift:
+class RedshiftEngine:
     """A database: `target` holds Database and WorkgroupName, or ClusterIdentifier with DbUser or SecretArn.
 
     `client` is boto3's `redshift-data`. Two runs with one `client_token` and the same statements are
     one: the second waits for the queries of the first. Without one, only the retries of a call are.
     """
 
-    client: Any
-    target: dict[str, str]
+    client: "RedshiftDataAPIServiceClient"
+    target: dict[str, Any]
     client_token: str
     sleep: Callable[[float], None] = time.sleep
 
@@ -50,7 +55,7 @@ class Redshift:
         size = len(statement.sql.encode())
         if size > MAX_STATEMENT_BYTES:
             problem = f"the {statement.kind} statement has {size:,} bytes, larger than 100 KB, the Data API's limit"
-            how = "Leave the counts out with --no-counts" if statement.kind == "counts" else TOO_LONG
+            how = "Leave the counts out with --no-counts" if statement.kind == "counts" else _TOO_LONG
             raise UnloadError(f"{statement.dataset} in {self.place}", problem, how)
 
     def prepare(self, setup: Sequence[str]) -> None:
@@ -60,7 +65,7 @@ class Redshift:
         """Start one batch, which is one session: its count of rows is that of its own UNLOAD."""
         sqls = [*setup, statement.sql, *([_ROWS] if statement.kind == "unload" else [])]
         token = "\n".join([self.client_token, *self.target.values(), *sqls])
-        with self._told(statement.dataset):
+        with self._unload_errors(statement.dataset):
             answer = self.client.batch_execute_statement(
                 **self.target,
                 Sqls=sqls,
@@ -69,65 +74,61 @@ class Redshift:
             )
         return str(answer["Id"])
 
-    def look(self, query: str) -> Look:
-        """Return the batch's status; it is over when it is FINISHED, FAILED or ABORTED."""
-        detail = self._describe(query)
-        state = detail["Status"]
-        if state in ("FAILED", "ABORTED"):
-            said = (one.get("Error") for one in (detail, *detail.get("SubStatements", [])))
-            default = "somebody cancelled it" if state == "ABORTED" else "no reason given"
-            return Look(state, True, next(filter(None, said), default))
-        return Look(state, state == "FINISHED")
+    def state(self, query: str) -> QueryState:
+        """Return the batch's status; it has ended when it is FINISHED, FAILED or ABORTED."""
+        batch = self._describe(query)
+        status = batch["Status"]
+        if status in ("FAILED", "ABORTED"):
+            errors = [batch.get("Error"), *(statement.get("Error") for statement in batch.get("SubStatements", []))]
+            default = "somebody cancelled it" if status == "ABORTED" else "no reason given"
+            return QueryState(status, True, next(filter(None, errors), default))
+        return QueryState(status, status == "FINISHED")
 
     def rows_written(self, query: str) -> int:
         """Return what `pg_last_unload_count` gave in the batch."""
-        ((count,),) = (one.values() for one in self.records(query))
+        ((count,),) = (record.values() for record in self.records(query))
         return int(count or 0)
 
-    def records(self, query: str) -> list[dict[str, Value]]:
+    def records(self, query: str) -> list[dict[str, Cell]]:
         """Return the rows of the batch's last statement."""
         last = self._describe(query)["SubStatements"][-1]["Id"]
-        request, found = {"Id": last}, []
-        while True:
-            with self._told(f"query {last}"):
-                page = self.client.get_statement_result(**request)
-            names = [str(one.get("label") or one["name"]).lower() for one in page["ColumnMetadata"]]
-            found += [dict(zip(names, map(_value, record), strict=True)) for record in page["Records"]]
-            if not page.get("NextToken"):
-                return found
-            request["NextToken"] = page["NextToken"]
+        records: list[dict[str, Cell]] = []
+        with self._unload_errors(f"query {last}"):
+            for page in self.client.get_paginator("get_statement_result").paginate(Id=last):
+                names = [(column.get("label") or column["name"]).lower() for column in page["ColumnMetadata"]]
+                records += [dict(zip(names, map(_cell, record), strict=True)) for record in page["Records"]]
+        return records
 
     def cancel(self, query: str) -> str:
         """Cancel the batch; one that is only SUBMITTED can't be, so ask for it again."""
-        state = "is in an unknown state"
-        for again in range(_CANCELS):
-            if again:
+        outcome = "is in an unknown state"
+        for attempt in range(_CANCELS):
+            if attempt:
                 self.sleep(1.0)
             try:
                 if self.client.cancel_statement(Id=query)["Status"]:
                     return "was cancelled"
             except (ClientError, BotoCoreError) as error:
-                state = f"could not be cancelled: {one_line(str(error))}"
+                outcome = f"could not be cancelled: {one_line(str(error))}"
             try:
-                look = self.look(query)
+                state = self.state(query)
             except UnloadError as error:
                 return f"may still be running: {error.problem}"
-            if look.over:
-                return f"is {look.state}"
-            state = f"is still {look.state}: cancel it in the console"
-        return state
+            if state.ended:
+                return f"is {state.name}"
+            outcome = f"is still {state.name}: cancel it in the console"
+        return outcome
 
     def remedy(self, reason: str) -> str:
         """Return what to do about a batch that failed."""
         return remedy(reason, REDSHIFT)
 
-    def _describe(self, query: str) -> dict[str, Any]:
-        with self._told(f"query {query}"):
-            answer: dict[str, Any] = self.client.describe_statement(Id=query)
-        return answer
+    def _describe(self, query: str) -> "DescribeStatementResponseTypeDef":
+        with self._unload_errors(f"query {query}"):
+            return self.client.describe_statement(Id=query)
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _unload_errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except (ClientError, BotoCoreError) as error:
@@ -136,7 +137,7 @@ class Redshift:
 
 
 def redshift(
-    client: Any,
+    client: "RedshiftDataAPIServiceClient",
     database: str,
     *,
     workgroup: str | None = None,
@@ -144,25 +145,25 @@ def redshift(
     db_user: str | None = None,
     secret_arn: str | None = None,
     client_token: str | None = None,
-) -> Redshift:
+) -> RedshiftEngine:
     """Return the engine for a workgroup or for a cluster, of which one must be given.
 
     Without `db_user` and `secret_arn` the database's user follows from the caller's IAM identity.
     """
-    named = {
+    target = {
         "WorkgroupName": workgroup,
         "ClusterIdentifier": cluster,
         "DbUser": db_user,
         "SecretArn": secret_arn,
         "Database": database,
     }
-    target = {key: value for key, value in named.items() if value}
-    return Redshift(client, target, client_token or str(uuid.uuid4()))
+    return RedshiftEngine(client, {k: v for k, v in target.items() if v}, client_token or str(uuid.uuid4()))
 
 
-def _value(field: dict[str, Any]) -> Value:
+def _cell(field: "FieldTypeDef") -> Cell:
     """Return one value of a record, which the API wraps in its type."""
-    return None if field.get("isNull") else next(iter(field.values()))
+    value: Any = next(iter(field.values()))
+    return None if field.get("isNull") else value
 
 
 def _api_remedy(error: ClientError | BotoCoreError) -> str:
@@ -176,5 +177,5 @@ def _api_remedy(error: ClientError | BotoCoreError) -> str:
     if code in ("ActiveStatementsExceededException", "ActiveSessionsExceededException"):
         return "Wait until other statements are done and run it again"
     if code == "ValidationException" and "larger than 100" in str(error):
-        return TOO_LONG
+        return _TOO_LONG
     return "Check the region, the workgroup or cluster, the database and your credentials"

@@ -1,0 +1,1 @@
+"""Run the statements that `warehouse` writes, in Redshift or Snowflake."""
