@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from personalize_segment import warehouse
 from personalize_segment.contract.mapping import default_text, parse
-from warehouse_engine import ACCESS
+from warehouse_engine import ACCESS, plan
 
 ROOT = Path(__file__).parents[2]
 FILES = {"redshift": ROOT / "sql" / "redshift_unload.sql", "snowflake": ROOT / "sql" / "snowflake_copy.sql"}
@@ -54,14 +53,7 @@ def test_a_filled_file_is_the_statements_of_its_warehouse_one_after_the_other(di
     text = FILES[dialect].read_text("utf-8")
     for blank, value in FILLED[dialect].items():
         text = text.replace(f"{{{{{blank}}}}}", value)
-    made = warehouse.statements(
-        parse(default_text()),
-        dialect,
-        schemas=["prod"],
-        to="s3://bucket/training",
-        role_or_integration=ACCESS[dialect],
-        bucket_region="eu-west-1",
-    )
+    made = plan(dialect, parse(default_text()), bucket_region="eu-west-1").statements
     # Each one ends with a semicolon at the end of a line, and no other line does.
     found = [re.sub(r"\A(--.*\n|\n)*", "", one) for one in text.removesuffix(";\n").split(";\n")]
     assert [one.lower() for one in found] == [one.sql.lower() for one in made if one.kind != "counts"]

@@ -29,7 +29,10 @@ def assert_alike(dialect: str, mapping: EventMapping, folder: Path, window: Wind
     events = [event for event in map(parse_line, _lines(folder)) if event is not None and stored(event)]
     window = window or Window()
     found, counts = unloaded(
-        dialect, mapping, {"prod": events}, since=window.since, until=window.until, overlap=window.overlap
+        dialect,
+        mapping,
+        {"prod": events},
+        received=warehouse.TimeWindow.of_days(window.since, window.until, window.overlap),
     )
     assert found == expected.rows
     if expected.report is None:

@@ -7,7 +7,6 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +17,7 @@ from sqlglot import exp
 from personalize_segment import warehouse
 from personalize_segment.contract.mapping import EventMapping
 from personalize_segment.contract.quoting import identifier
-from personalize_segment.warehouse import Plan, Statement
+from personalize_segment.warehouse import Plan, Statement, UnloadRequest
 from warehouse_loader import Event, columns_file, load
 
 Rows = dict[str, list[tuple[str, ...]]]
@@ -123,12 +122,8 @@ def float_digits(statements: Sequence[Statement]) -> int | None:
 
 def plan(dialect: str, mapping: EventMapping, **options: Any) -> Plan:
     """Return a plan for one source, in a place and with access that are good."""
-    given_: dict[str, Any] = {
-        "schemas": ["prod"],
-        "to": "s3://bucket/training",
-        "role_or_integration": ACCESS[dialect],
-    }
-    return warehouse.plan(mapping, dialect, **given_ | options)
+    usual = {"schemas": ["prod"], "to": "s3://bucket/training", "access": ACCESS[dialect]}
+    return warehouse.plan(UnloadRequest(mapping, dialect, **usual | options))
 
 
 def queries(dialect: str, made: Plan) -> list[exp.Expression]:
@@ -151,11 +146,9 @@ def unloaded(
     sources: dict[str, Sequence[Event]],
     *,
     known: bool = True,
-    since: date | None = None,
-    until: date | None = None,
-    overlap: int = 1,
     connection: duckdb.DuckDBPyConnection | None = None,
     counted: bool = True,
+    **options: Any,
 ) -> tuple[Rows, Counts]:
     """Return what the statements write of events in one schema a source, and what they count, if that is asked."""
     connection = connection or connect()
@@ -163,17 +156,7 @@ def unloaded(
         connection.execute(f"DROP SCHEMA IF EXISTS {identifier(schema)} CASCADE")
         load(connection, dialect, schema, events)
     columns = warehouse.parse_columns(columns_file(connection, dialect), "columns.csv") if known else None
-    statements = warehouse.statements(
-        mapping,
-        dialect,
-        schemas=list(sources),
-        to="s3://bucket/training",
-        role_or_integration=ACCESS[dialect],
-        columns=columns,
-        since=since,
-        until=until,
-        overlap=overlap,
-    )
+    statements = plan(dialect, mapping, schemas=list(sources), columns=columns, **options).statements
     return outcome(connection, [one for one in statements if counted or one.kind != "counts"], dialect, mapping)
 
 

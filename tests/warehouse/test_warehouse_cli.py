@@ -48,18 +48,17 @@ def test_the_statements_are_those_of_the_function(tmp_path: Path) -> None:
     region = ["--bucket-region", "eu-west-1"]
     result = CliRunner().invoke(load(), [*REDSHIFT, "--columns", str(file), *days, *region])
     assert result.exit_code == 0
-    made = warehouse.plan(
+    request = warehouse.UnloadRequest(
         parse(default_text()),
         "redshift",
         schemas=["prod"],
         to="s3://bucket/training/",
-        role_or_integration="default",
+        access="default",
         bucket_region="eu-west-1",
         columns=warehouse.parse_columns(file.read_text(), "columns.csv"),
-        since=date(2024, 3, 1),
-        until=date(2024, 4, 1),
-        overlap=2,
+        received=warehouse.TimeWindow.of_days(date(2024, 3, 1), date(2024, 4, 1), overlap=2),
     )
+    made = warehouse.plan(request)
     assert all(one.sql in result.stdout for one in made.statements if one.kind != "counts")
     assert result.stderr.splitlines() == [f"left out: {line}" for line in made.left_out]
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from personalize_segment.contract.mapping import Call, Path
 from personalize_segment.warehouse.dialect import Dialect
 from personalize_segment.warehouse.naming import Stored, column, snake_case, table
-from personalize_segment.warehouse.redshift import Redshift
-from personalize_segment.warehouse.snowflake import Snowflake
+from personalize_segment.warehouse.redshift import RedshiftDialect
+from personalize_segment.warehouse.snowflake import SnowflakeDialect
 from warehouse_loader import slug
 
 #: What segmentio/go-snakecase tests itself with, and more of what its documentation says.
@@ -76,7 +76,7 @@ def test_snake_case_agrees_with_the_loader_that_goes_byte_by_byte(name: str) -> 
     ],
 )
 def test_an_event_has_a_table(call: Call, event: str | None, expected: Stored | None) -> None:
-    assert table(call, event, Redshift.reserved, Redshift.longest) == expected
+    assert table(call, event, RedshiftDialect.reserved, RedshiftDialect.longest) == expected
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_an_event_has_a_table(call: Call, event: str | None, expected: Stored | 
     ],
 )
 def test_a_path_has_a_column(call: Call, path: str, expected: Stored | None) -> None:
-    assert column(call, Path(tuple(path.split("."))), Redshift.reserved, Redshift.longest) == expected
+    assert column(call, Path(tuple(path.split("."))), RedshiftDialect.reserved, RedshiftDialect.longest) == expected
 
 
 @pytest.mark.parametrize(
     ("dialect", "expected"),
     [
-        pytest.param(Redshift(), '"prod"."products"', id="redshift"),
-        pytest.param(Snowflake(), '"PROD"."PRODUCTS"', id="snowflake"),
+        pytest.param(RedshiftDialect(), '"prod"."products"', id="redshift"),
+        pytest.param(SnowflakeDialect(), '"PROD"."PRODUCTS"', id="snowflake"),
     ],
 )
 def test_names_have_the_case_of_the_warehouse_and_stand_in_quotes(dialect: Dialect, expected: str) -> None:

@@ -18,7 +18,7 @@ from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.logs import Window
 from personalize_segment.history.sample import sample
 from warehouse_alike import assert_alike
-from warehouse_engine import ACCESS, connect, outcome, unloaded
+from warehouse_engine import ACCESS, connect, outcome, plan, unloaded
 from warehouse_loader import Event, columns_file, load, stored
 
 DEFAULT = parse(default_text())
@@ -153,10 +153,7 @@ def test_an_array_that_is_cut_off_is_counted_and_breaks_nothing(dialect: str) ->
     load(connection, dialect, "prod", [viewed(messageId="1", **bought), viewed(messageId="2", **bought)])
     connection.execute("UPDATE prod.order_completed SET products = products[:10] WHERE id = '2'")
     columns = warehouse.parse_columns(columns_file(connection, dialect), "columns.csv")
-    statements = warehouse.statements(
-        DEFAULT, dialect, schemas=["prod"], to="s3://bucket/x", role_or_integration=ACCESS[dialect], columns=columns
-    )
-    found, counts = outcome(connection, statements, dialect, DEFAULT)
+    found, counts = outcome(connection, plan(dialect, DEFAULT, columns=columns).statements, dialect, DEFAULT)
     assert [row[1] for row in found["interactions"]] == ["p1"]
     reason = "an array that the warehouse cut off"
     assert counts["interactions", "prod", "track", "Order Completed", "properties.products", reason] == 1

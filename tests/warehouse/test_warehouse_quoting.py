@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from personalize_segment.contract.mapping import EventMapping, Source, parse
 from personalize_segment.errors import WarehouseError
-from personalize_segment.warehouse import DIALECTS, Columns, naming
+from personalize_segment.warehouse import DIALECTS, Columns, TimeWindow, naming
 from warehouse_engine import ACCESS, interactions, plan, queries, unloaded
 from warehouse_loader import Event
 from warehouse_types import assert_typed
@@ -120,7 +120,7 @@ def test_every_statement_of_a_generated_mapping_parses_and_reads_only_its_tables
     def check(mapping: EventMapping, data: st.DataObject, since: date | None) -> None:
         columns = data.draw(st.composite(catalog)(mapping, dialect))
         try:
-            made = plan(dialect, mapping, columns=columns, since=since)
+            made = plan(dialect, mapping, columns=columns, received=TimeWindow.of_days(since))
         except WarehouseError:
             return  # there is no table to read
         for tree in queries(dialect, made):

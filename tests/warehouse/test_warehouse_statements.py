@@ -13,7 +13,7 @@ from sqlglot import exp
 from personalize_segment import warehouse
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.errors import WarehouseError
-from personalize_segment.warehouse import Columns, Plan, Statement
+from personalize_segment.warehouse import Columns, Plan, Statement, TimeWindow
 from warehouse_engine import ACCESS, connect, interactions, queries, written
 from warehouse_engine import plan as any_plan
 from warehouse_loader import Event, load
@@ -32,7 +32,8 @@ dialects = pytest.mark.parametrize("dialect", list(ACCESS))
 
 @dialects
 def test_every_statement_of_the_default_mapping_parses(dialect: str) -> None:
-    made = plan(dialect, schemas=["web", "app"], since=date(2024, 3, 1), until=date(2024, 4, 1))
+    received = TimeWindow.of_days(date(2024, 3, 1), date(2024, 4, 1))
+    made = plan(dialect, schemas=["web", "app"], received=received)
     assert len(queries(dialect, made)) == 7
     for statement in made.statements:
         if statement.kind == "setup":
@@ -64,7 +65,7 @@ KEYS = [
 @pytest.mark.parametrize("access", KEYS)
 def test_no_key_gets_into_a_statement(dialect: str, access: str) -> None:
     with pytest.raises(WarehouseError):
-        plan(dialect, role_or_integration=access)
+        plan(dialect, access=access)
     with pytest.raises(WarehouseError):
         warehouse.integration("PERSONALIZE", access, "s3://bucket/x", "LOADER")
     with pytest.raises(WarehouseError):
@@ -75,7 +76,7 @@ def test_no_key_gets_into_a_statement(dialect: str, access: str) -> None:
 @pytest.mark.parametrize("name", ["AKIA", "ASIA_LOADER", "AKIA_PERSONALIZE_SEGMENT"])
 def test_a_name_that_begins_like_a_key_is_none(dialect: str, name: str) -> None:
     access = name if dialect == "snowflake" else f"arn:aws:iam::123456789012:role/{name}"
-    assert name in "".join(one.sql for one in plan(dialect, role_or_integration=access).statements)
+    assert name in "".join(one.sql for one in plan(dialect, access=access).statements)
 
 
 BLANKS = [
@@ -93,7 +94,7 @@ BLANKS = [
 @pytest.mark.parametrize("text", BLANKS)
 def test_what_only_begins_like_a_blank_is_none(dialect: str, text: str) -> None:
     with pytest.raises(WarehouseError):
-        plan(dialect, role_or_integration=text)
+        plan(dialect, access=text)
     with pytest.raises(WarehouseError, match="is no place in S3"):
         plan(dialect, to=text)
     if dialect == "redshift":
@@ -108,7 +109,7 @@ def test_what_only_begins_like_a_blank_is_none(dialect: str, text: str) -> None:
 
 @dialects
 def test_a_blank_stays_to_be_filled(dialect: str) -> None:
-    made = plan(dialect, schemas=["{{schema}}"], to="{{location}}", role_or_integration="{{access}}").statements
+    made = plan(dialect, schemas=["{{schema}}"], to="{{location}}", access="{{access}}").statements
     text = "".join(one.sql for one in made)
     blanks = {"schema", "location", "access"} | ({"bucket_region"} if dialect == "redshift" else set())
     assert set(re.findall(r"\{\{(.*?)\}\}", text)) == blanks
@@ -198,7 +199,7 @@ def test_redshift_unloads_one_csv_with_a_header_in_parts_that_replaces_the_last(
         "FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE 256 MB EXTENSION 'csv'\n"
         "ENCRYPTED AUTO"
     )
-    default = plan("redshift", role_or_integration="default").statements
+    default = plan("redshift", access="default").statements
     assert "\nIAM_ROLE default\n" in next(one.sql for one in default if one.kind == "unload")
 
 
@@ -321,7 +322,7 @@ def test_a_table_that_can_give_no_row_is_left_out_with_a_reason(dialect: str, la
 @dialects
 def test_a_window_needs_the_time_received(dialect: str) -> None:
     with pytest.raises(WarehouseError, match="table product_viewed has no column received_at"):
-        plan(dialect, columns=Columns({"prod": HAS}), since=date(2024, 3, 1))
+        plan(dialect, columns=Columns({"prod": HAS}), received=TimeWindow.of_days(date(2024, 3, 1)))
 
 
 @dialects

@@ -191,8 +191,8 @@ def walk(value: Any, path: Path) -> Any:
 # Cc is what Unicode calls control; Cs are surrogates, which are no characters.
 _NOT_PRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECONDS = {f":{second:02}": second for second in range(60)}
-_INT64 = range(-(2**63), 2**63)
-_INT32 = range(-(2**31), 2**31)
+INT64 = range(-(2**63), 2**63)
+INT32 = range(-(2**31), 2**31)
 _INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
     r"(?:[.,]([0-9]+))?(?:Z|([+-])([01][0-9]|2[0-3]):?([0-5][0-9]))"
@@ -206,7 +206,7 @@ def string(value: Any) -> str | None:
             return None
         # The common case first: ASCII has no other characters that isprintable() refuses.
         return value if (value.isascii() and value.isprintable()) or not _NOT_PRINTABLE.search(value) else None
-    return str(value) if type(value) is int and value in _INT64 else None
+    return str(value) if type(value) is int and value in INT64 else None
 
 
 def _instant(value: Any) -> tuple[int, str] | None:
@@ -290,8 +290,8 @@ DOMAINS: dict[str, Callable[[Any], Value]] = {
     "timestamp": _timestamp,
     "float": _float,
     "double": _double,
-    "int": _integer(_INT32),
-    "long": _integer(_INT64),
+    "int": _integer(INT32),
+    "long": _integer(INT64),
     "boolean": _boolean,
     "ids": _ids,
 }

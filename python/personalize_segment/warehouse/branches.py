@@ -1,6 +1,6 @@
 """One rule of the event mapping over the table of one source: the SELECT of its rows, or of what it refuses.
 
-docs/contract.md numbers the rules. The SELECTs stand in each other: the innermost reads the table, then come the
+docs/contract.md numbers the rules. The SELECTs are nested: the innermost reads the table, then come the
 elements of `each`, then the values in domain, last what is asked for.
 """
 
@@ -13,8 +13,9 @@ from ..contract.mapping import Column, Dataset, Rule, Source
 from ..contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK_ID
 from .dialect import Dialect
 from .domains import ids_columns, read, settle
-from .tables import Table
-from .window import Window
+from .naming import NAME_COLUMNS
+from .tables import EventTable
+from .window import TimeWindow
 
 #: Why a text that begins like an array gave no row: a column holds so many characters and no more.
 CUT_OFF = "an array that the warehouse cut off"
@@ -24,18 +25,12 @@ _RULES = {"string": 3, "timestamp": 4}
 _NO_COMMENTS: Mapping[str, str] = MappingProxyType({})
 
 
-class _Value(NamedTuple):
+class _ColumnSql(NamedTuple):
     """The SQL of a column, whether it can be other than NULL, and of whether something stands there."""
 
     sql: str
     possible: bool
     present: str
-
-
-class _Array(NamedTuple):
-    """The SQL of an array, from a column."""
-
-    parts: str
 
 
 @dataclass(slots=True)
@@ -45,9 +40,9 @@ class Branch:
     With `counting` it also reads what it takes to say why there is no row.
     """
 
-    table: Table
+    table: EventTable
     dataset: Dataset
-    window: Window
+    window: TimeWindow
     counting: bool = False
     reads: dict[str, str] = field(default_factory=dict)
     pieces: dict[str, str] = field(default_factory=dict)
@@ -77,7 +72,7 @@ class Branch:
             self.table.notes.append(f"{self.table.label}: no column for {self._rule.each}, so there are no rows")
             return None
         names = [*self._common(), *(f"c{position}" for position in range(len(values)))]
-        needed = " AND ".join(f"{one} IS NOT NULL" for one, _, _ in self._tests(values))
+        needed = " AND ".join(f"{column} IS NOT NULL" for column, _, _ in self._tests(values))
         return f"{self._comment()}SELECT {', '.join(names)}\nFROM {self._settled(values, array)}\nWHERE {needed}"
 
     def judged(self) -> str:
@@ -93,8 +88,8 @@ class Branch:
         selects = []
         if self._rule.each is None or array is not None:
             tests = self._tests(values)
-            fields = " ".join(f"WHEN {one} IS NULL THEN {self._dialect.literal(name)}" for one, name, _ in tests)
-            reasons = " ".join(f"WHEN {one} IS NULL THEN {reason}" for one, _, reason in tests)
+            fields = " ".join(f"WHEN {name} IS NULL THEN {self._dialect.literal(field)}" for name, field, _ in tests)
+            reasons = " ".join(f"WHEN {name} IS NULL THEN {reason}" for name, _, reason in tests)
             selects.append(
                 f"SELECT {head}, {short(f'CASE {fields} END')} AS field, {short(f'CASE {reasons} END')} AS reason,"
                 f" {', '.join(names)}\n"
@@ -111,15 +106,15 @@ class Branch:
         names = ["message", "element", "earlier"]
         return names if self.dataset.name == "interactions" else [*names, "seconds", "fraction"]
 
-    def _tests(self, values: list[_Value]) -> list[tuple[str, str, str]]:
-        """Return name, field and reason of what must not be NULL, in the order of blame (rules 6 and 9)."""
-        found = []
+    def _tests(self, values: list[_ColumnSql]) -> list[tuple[str, str, str]]:
+        """Return name, field and reason of what must not be NULL, in the order of the reasons (rules 6 and 9)."""
+        tests = []
         for position, (column, source) in enumerate(zip(self.dataset.columns, self._rule.sources, strict=True)):
             if isinstance(source, Source) and source.required:
-                found.append((f"c{position}", column.name, self._reason(values[position].present, column.type)))
+                tests.append((f"c{position}", column.name, self._reason(values[position].present, column.type)))
         if self.dataset.name == "interactions":
-            found.append(("message", "messageId", self._reason("message_id IS NOT NULL", "string")))
-        return found
+            tests.append(("message", "messageId", self._reason("message_id IS NOT NULL", "string")))
+        return tests
 
     def _reason(self, present: str, type_: str) -> str:
         missing = self._dialect.literal(MISSING)
@@ -127,15 +122,15 @@ class Branch:
             return missing
         return f"CASE WHEN {present} THEN {self._dialect.literal(NOT_IN_DOMAIN[type_])} ELSE {missing} END"
 
-    def _values(self) -> list[_Value]:
+    def _values(self) -> list[_ColumnSql]:
         """Return for each column its value, whether it can be other than NULL, and whether something stands there."""
-        return [self._value(*one) for one in zip(self.dataset.columns, self._rule.sources, strict=True)]
+        return [self._value(*pair) for pair in zip(self.dataset.columns, self._rule.sources, strict=True)]
 
-    def _value(self, column: Column, source: Source | str | None) -> _Value:
+    def _value(self, column: Column, source: Source | str | None) -> _ColumnSql:
         dialect = self._dialect
         if not isinstance(source, Source):  # rule 8
-            null = _Value(dialect.null(column.type), possible=False, present="")
-            return null if source is None else _Value(dialect.constant(source), possible=True, present="")
+            null = _ColumnSql(dialect.null(column.type), possible=False, present="")
+            return null if source is None else _ColumnSql(dialect.constant(source), possible=True, present="")
         settled, present = [], []
         for path in source.paths:
             if path.relative:
@@ -145,42 +140,42 @@ class Branch:
                 expression, kind = read(dialect, column.type, "json", x)
                 name = self._named(self.pieces, expression, "p")
                 if self.counting:
-                    there = self._named(self.pieces, f"CASE WHEN {dialect.present(x)} THEN 1 ELSE 0 END", "p")
-                    present.append(f"{there} = 1")
+                    flag = self._named(self.pieces, f"CASE WHEN {dialect.present(x)} THEN 1 ELSE 0 END", "p")
+                    present.append(f"{flag} = 1")
             elif path.segments == ("type",):  # the table says it
                 name, kind = self._named(self.reads, dialect.constant(self._rule.call), "r"), "string"
                 present.append("1 = 1")
             else:
-                found = self.table.column(path)
-                if found is None:
+                stored = self.table.column(path)
+                if stored is None:
                     continue
-                expression, kind = read(dialect, column.type, found[1], found[0])
+                expression, kind = read(dialect, column.type, stored[1], stored[0])
                 name = self._named(self.reads, expression, "r")
                 if self.counting:
-                    present.append(f"{self._named(self.reads, found[0], 'r')} IS NOT NULL")
+                    present.append(f"{self._named(self.reads, stored[0], 'r')} IS NOT NULL")
             if kind == "json" and name not in self.lists:
                 self.lists.append(name)
             settled.append(settle(dialect, column.type, kind, name))
         if not settled:
-            return _Value(dialect.null(column.type), possible=False, present="")
+            return _ColumnSql(dialect.null(column.type), possible=False, present="")
         value = settled[0] if len(settled) == 1 else f"COALESCE({', '.join(settled)})"  # rule 6
-        return _Value(value, possible=True, present=" OR ".join(present))
+        return _ColumnSql(value, possible=True, present=" OR ".join(present))
 
     def _named(self, names: dict[str, str], expression: str, letter: str) -> str:
         return names.setdefault(expression, f"{letter}{len(names)}")
 
-    def _array(self) -> _Array | None:
-        """Return the array of `each`; None if its column can't hold one."""
-        found = self.table.column(self._rule.each) if self._rule.each else None
-        if found is None:
+    def _array(self) -> str | None:
+        """Return the SQL of the array of `each`; None if its column can't hold one."""
+        stored = self.table.column(self._rule.each) if self._rule.each else None
+        if stored is None:
             return None
-        expression, kind = read(self._dialect, "ids", found[1], found[0])
-        return _Array(expression) if kind == "json" else None
+        expression, kind = read(self._dialect, "ids", stored[1], stored[0])
+        return expression if kind == "json" else None
 
     def _base(self, reads: dict[str, str]) -> str:
         """Return the SELECT that reads the table: `reads` has names and expressions."""
         dialect, table = self._dialect, self.table
-        message, at, received = (table.own(one) for one in ("id", "timestamp", "received_at"))
+        message, at, received = (table.own(name) for name in ("id", "timestamp", "received_at"))
         names = {"message_id": message or dialect.null("string"), "earlier": "0"}
         if self.window.overlaps and received is not None:
             names["earlier"] = f"CASE WHEN {dialect.seconds(received)} < {self.window.first} THEN 1 ELSE 0 END"
@@ -198,48 +193,47 @@ class Branch:
         if self._rule.call == "identify":
             mark = self._dialect.literal(f"{WRITE_BACK_ID}%")
             return f"COALESCE({message}, '') NOT LIKE {mark}"
-        name = "event_text" if self._rule.call == "track" else "name"
-        return f"{self._dialect.named(name)} = {self._dialect.literal(self._rule.name or '')}"
+        return f"{self._dialect.named(NAME_COLUMNS[self._rule.call])} = {self._dialect.literal(self._rule.name or '')}"
 
-    def _settled(self, values: list[_Value], array: _Array | None) -> str:
+    def _settled(self, values: list[_ColumnSql], array: str | None) -> str:
         dialect = self._dialect
         reads = {name: expression for expression, name in self.reads.items()}
         columns = {"message": f"CASE WHEN {dialect.printable('message_id')} THEN {dialect.short('message_id')} END"}
-        said = {"message": "rule 3"}
+        comments = {"message": "rule 3"}
         if array is None:
             rows = f"{self._base(reads)} AS base"
             columns["element"] = dialect.null("long")
         else:
-            lateral, _, place = dialect.unnest(self._base(reads | {"parts": array.parts}))
+            lateral, _, place = dialect.unnest(self._base(reads | {"parts": array}))
             pieces = {"element": place} | {name: expression for expression, name in self.pieces.items()}
             rows = f"({_select({'base.*': 'base.*'} | pieces, {'element': 'rule 7'})}\nFROM {lateral}) AS base"
         if self.lists:
-            listed = dict(one for name in self.lists for one in ids_columns(dialect, name))
+            listed = dict(column for name in self.lists for column in ids_columns(dialect, name))
             rows = f"({_select({'base.*': 'base.*'} | listed)}\nFROM {rows}) AS base"
         for position, (value, column, source) in enumerate(
             zip(values, self.dataset.columns, self._rule.sources, strict=True)
         ):
             columns[f"c{position}"] = value.sql
             rules = f"rules {_RULES.get(column.type, 5)} and 6" if isinstance(source, Source) else "rule 8"
-            said[f"c{position}"] = f"{column.name}, {rules}" if value.possible else column.name
-        return f"({_select({'base.*': 'base.*'} | columns, said)}\nFROM {rows}\n) AS base"
+            comments[f"c{position}"] = f"{column.name}, {rules}" if value.possible else column.name
+        return f"({_select({'base.*': 'base.*'} | columns, comments)}\nFROM {rows}\n) AS base"
 
-    def _without_elements(self, head: str, array: _Array | None) -> str:
+    def _without_elements(self, head: str, array: str | None) -> str:
         """Rule 7: a refusal for each event whose array is absent, empty, or none."""
         dialect, text = self._dialect, self._dialect.constant
-        found = self.table.column(self._rule.each) if self._rule.each else None
+        stored = self.table.column(self._rule.each) if self._rule.each else None
         reads = {"size": dialect.null("int"), "reason": text(MISSING)}
-        if found is not None:
-            whens = [f"WHEN {found[0]} IS NULL THEN {text(MISSING)}"]
+        if stored is not None:
+            whens = [f"WHEN {stored[0]} IS NULL THEN {text(MISSING)}"]
             if array is not None:
-                reads["size"] = dialect.length(array.parts)
+                reads["size"] = dialect.length(array)
                 whens.append(f"WHEN {reads['size']} = 0 THEN {text(EMPTY)}")
-                if found[1] != "json":
-                    whens.append(f"WHEN {reads['size']} IS NULL AND {found[0]} LIKE '[%' THEN {text(CUT_OFF)}")
+                if stored[1] != "json":
+                    whens.append(f"WHEN {reads['size']} IS NULL AND {stored[0]} LIKE '[%' THEN {text(CUT_OFF)}")
             reads["reason"] = f"CASE {' '.join(whens)} ELSE {text(NO_ARRAY)} END"
         own = {"message": "message_id AS message", "element": f"{dialect.null('long')} AS element"}
-        common = [own.get(one, one) for one in self._common()]
-        nulls = [f"{dialect.null(column.type)} AS c{at}" for at, column in enumerate(self.dataset.columns)]
+        common = [own.get(name, name) for name in self._common()]
+        nulls = [f"{dialect.null(column.type)} AS c{position}" for position, column in enumerate(self.dataset.columns)]
         place = text(str(self._rule.each))
         return (
             f"SELECT {head}, {place} AS field, reason, {', '.join([*common, *nulls])}\n"
@@ -247,11 +241,11 @@ class Branch:
         )
 
 
-def _select(columns: Mapping[str, str], said: Mapping[str, str] = _NO_COMMENTS) -> str:
-    """Return SELECT and what follows it, a line each: `columns` are names and expressions, `said` comments."""
+def _select(columns: Mapping[str, str], comments: Mapping[str, str] = _NO_COMMENTS) -> str:
+    """Return SELECT and its columns, one per line: name -> expression, and name -> comment."""
     lines = []
     for number, (name, expression) in enumerate(columns.items(), start=1):
         comma = "," if number < len(columns) else ""
-        comment = f" -- {said[name]}" if name in said else ""
+        comment = f" -- {comments[name]}" if name in comments else ""
         lines.append(f"{expression if expression == name else f'{expression} AS {name}'}{comma}{comment}")
     return "SELECT " + "\n  ".join(lines)

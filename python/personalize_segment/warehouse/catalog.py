@@ -57,13 +57,13 @@ class Columns:
     def table(self, schema: str, name: str) -> Mapping[str, str] | None:
         """Return the columns of a table with their data types, or None if there is no such table."""
         database, _, bare = schema.lower().rpartition(".")
-        found = self.tables.get(schema.lower())
-        if found is None and database and not any("." in one for one in self.tables):
-            found = self.tables.get(bare)  # nobody told the databases: there is one
-        if found is None and not database:
-            several = [tables for one, tables in self.tables.items() if one.rpartition(".")[2] == bare]
-            found = several[0] if len(several) == 1 else None
-        return (found or {}).get(name)
+        tables = self.tables.get(schema.lower())
+        if tables is None and database and not any("." in name for name in self.tables):
+            tables = self.tables.get(bare)  # no database is named: there is one
+        if tables is None and not database:
+            same_name = [tables for name, tables in self.tables.items() if name.rpartition(".")[2] == bare]
+            tables = same_name[0] if len(same_name) == 1 else None
+        return (tables or {}).get(name)
 
 
 def kind(data_type: str) -> str:
@@ -74,7 +74,7 @@ def kind(data_type: str) -> str:
     name = "".join(data_type.lower().split())
     if name.startswith(("number", "numeric", "decimal")) and name.endswith(",0)"):
         return "integer"
-    return next((found for begin, found in _KINDS if name.startswith(begin)), UNKNOWN)
+    return next((kind for begin, kind in _KINDS if name.startswith(begin)), UNKNOWN)
 
 
 def parse_columns(text: str, place: str) -> Columns:
@@ -86,11 +86,11 @@ def parse_columns(text: str, place: str) -> Columns:
     """
     try:
         rows: list[dict[str, object]] = json.loads(text) if text.lstrip().startswith("[") else _csv(text)
-        found = [{str(name).strip().lower(): value for name, value in row.items()} for row in rows]
+        columns = [{str(name).strip().lower(): value for name, value in row.items()} for row in rows]
     except (ValueError, AttributeError, csv.Error) as error:
         raise WarehouseError(place, f"is neither CSV nor a JSON list of objects ({error})", _REMEDY) from None
     tables: dict[str, dict[str, dict[str, str]]] = {}
-    for number, row in enumerate(found, start=1):
+    for number, row in enumerate(columns, start=1):
         if any(not row.get(name) for name in _NEEDED):
             missing = ", ".join(name for name in _NEEDED if not row.get(name))
             raise WarehouseError(place, f"row {number} has no {missing}", _REMEDY)
@@ -106,5 +106,4 @@ def parse_columns(text: str, place: str) -> Columns:
 
 
 def _csv(text: str) -> list[dict[str, object]]:
-    lines = text.lstrip("\ufeff").splitlines()
-    return [dict(row) for row in csv.DictReader(lines)]
+    return [dict(row) for row in csv.DictReader(text.lstrip("\ufeff").splitlines())]

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from ..contract.columns import MAX_STRING
-from ..contract.quoting import identifier
+from ..contract.quoting import identifier, literal
+from ..contract.rows import INT32, INT64
 from ..errors import WarehouseError
 
 #: Rule 4, without a backslash and with the year 0000 left out.
@@ -21,6 +22,14 @@ INSTANT = (
 )
 NUMBER = "-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?"
 INTEGER = "-?[0-9]{1,19}"
+
+#: type -> the condition that a number is an integer of that type.
+RANGES = {name: f"BETWEEN {bounds.start} AND {bounds.stop - 1}" for name, bounds in (("long", INT64), ("int", INT32))}
+
+#: Megabytes of a part: far from S3's and Personalize's limits, and small enough to be written in parallel.
+MAX_PART_MB = 256
+
+ROLE_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
 
 #: How a control character stands among the hexadecimal digits of a text in UTF-8: U+0000 to U+001F and
 #: U+007F in one byte, U+0080 to U+009F in two. Digits are read in pairs, so that no half of one matches.
@@ -60,7 +69,7 @@ class Dialect(ABC):
 
     def literal(self, text: str) -> str:
         """Quote a text."""
-        quoted = " || CHR(92) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\\"))
+        quoted = " || CHR(92) || ".join(map(literal, text.split("\\")))
         return quoted if "\\" not in text else f"({quoted})"
 
     def constant(self, text: str) -> str:
@@ -95,7 +104,7 @@ class Dialect(ABC):
 
     def double(self, text: str) -> str:
         """A 64-bit float from its digits: as a bare number a warehouse may take them for a decimal."""
-        return f"CAST('{text}' AS {self.double_type})"
+        return f"CAST({literal(text)} AS {self.double_type})"
 
     @abstractmethod
     def matches(self, x: str, pattern: str) -> str:
@@ -211,6 +220,10 @@ class Dialect(ABC):
     @abstractmethod
     def setup_of(self, dataset: str) -> list[str]:
         """What a session runs before the unload of a dataset."""
+
+    def part(self, folder: str, dataset: str) -> str:
+        """Return how the names of a dataset's files in a folder begin: as those of an export."""
+        return f"{folder}{dataset}/part-"
 
     @abstractmethod
     def unload(self, select: str, to: str, dataset: str, access: str, region: str | None) -> str:

@@ -8,12 +8,8 @@ import sys
 
 from ..contract.columns import MAX_FLOAT, MAX_IMPRESSION
 from .catalog import UNKNOWN
-from .dialect import INTEGER, NUMBER, Dialect
+from .dialect import INTEGER, NUMBER, RANGES, Dialect
 
-_RANGES = {
-    "long": "BETWEEN -9223372036854775808 AND 9223372036854775807",
-    "int": "BETWEEN -2147483648 AND 2147483647",
-}
 #: The whole numbers that a 64-bit float holds exactly.
 _EXACT = 1 << 53
 
@@ -66,7 +62,7 @@ def _string(dialect: Dialect, kind: str, x: str) -> str | None:
     if kind in ("text", UNKNOWN):
         return f"CASE WHEN {dialect.printable(x)} AND NOT ({dialect.is_array(x)}) THEN {dialect.short(x)} END"
     if kind == "integer":
-        return f"CASE WHEN {x} {_RANGES['long']} THEN {dialect.short(x)} END"
+        return f"CASE WHEN {x} {RANGES['long']} THEN {dialect.short(x)} END"
     if kind == "float":
         whole = f"{x} = FLOOR({x}) AND ABS({x}) < {_EXACT}"
         return f"CASE WHEN {whole} THEN {dialect.short(f'CAST({x} AS BIGINT)')} END"
@@ -90,15 +86,15 @@ def _timestamp(dialect: Dialect, kind: str, x: str) -> str | None:
 
 def _number(dialect: Dialect, type_: str, kind: str, x: str) -> str | None:
     """Rule 5."""
-    if type_ in _RANGES:
+    if type_ in RANGES:
         if kind == "integer":
-            return f"CASE WHEN {x} {_RANGES[type_]} THEN CAST({x} AS BIGINT) END"
+            return f"CASE WHEN {x} {RANGES[type_]} THEN CAST({x} AS BIGINT) END"
         if kind == "float":
-            bounds = f"ABS({x}) < {_EXACT} AND {x} {_RANGES[type_]}"
+            bounds = f"ABS({x}) < {_EXACT} AND {x} {RANGES[type_]}"
             return f"CASE WHEN {x} = FLOOR({x}) AND {bounds} THEN CAST({x} AS BIGINT) END"
         if kind == UNKNOWN:
             value = f"CASE WHEN {dialect.matches(x, INTEGER)} THEN TRY_CAST({x} AS BIGINT) END"
-            return value if type_ == "long" else f"CASE WHEN {value} {_RANGES[type_]} THEN {value} END"
+            return value if type_ == "long" else f"CASE WHEN {value} {RANGES[type_]} THEN {value} END"
         return None
     number = f"CAST({x} AS {dialect.double_type})"
     if kind == UNKNOWN:
@@ -113,10 +109,9 @@ def _number(dialect: Dialect, type_: str, kind: str, x: str) -> str | None:
 def _ids(dialect: Dialect, x: str) -> str:
     """Rule 5, from an array whose first ids stand in the columns of `ids_columns`."""
     size = dialect.length(x)
-    good = [_usable(dialect, one) for one in _id_names(x)]
-    count = " + ".join(f"CASE WHEN {one} THEN 1 ELSE 0 END" for one in good)
     first, *others = _id_names(x)
-    joined = " || ".join([dialect.short(first), *(f"COALESCE('|' || {dialect.short(one)}, '')" for one in others)])
+    count = " + ".join(f"CASE WHEN {_usable(dialect, name)} THEN 1 ELSE 0 END" for name in (first, *others))
+    joined = " || ".join([dialect.short(first), *(f"COALESCE('|' || {dialect.short(name)}, '')" for name in others)])
     return f"CASE WHEN {size} > 0 AND {count} = LEAST({size}, {MAX_IMPRESSION}) THEN {joined} END"
 
 

@@ -9,10 +9,21 @@ from dataclasses import dataclass
 
 from ..contract.mapping import Call, Path
 
-TABLES = {"identify": "identifies", "page": "pages", "screen": "screens"}
+#: call -> the table of all its events; those of a track are in the event's own table, too.
+TABLES = {
+    "track": "tracks",
+    "page": "pages",
+    "screen": "screens",
+    "identify": "identifies",
+    "group": "groups",
+    "alias": "aliases",
+}
 
-#: Tables that Segment keeps beside those of events, so that an event of that name has no table of that name.
-OWN_TABLES = frozenset(["accounts", "aliases", "groups", "tracks", "users", *TABLES.values()])
+#: Tables that Segment keeps along with those of events, so that an event of that name has no table of that name.
+OWN_TABLES = frozenset(["accounts", "users", *TABLES.values()])
+
+#: call -> the column that holds the event's name as it was sent.
+NAME_COLUMNS = {"track": "event_text", "page": "name", "screen": "name"}
 
 #: Columns of the call itself. A property of that name is discarded, or stored with `_` in front.
 OWN_COLUMNS = {
@@ -91,10 +102,8 @@ def column(call: Call, path: Path, reserved: frozenset[str], longest: int) -> St
     """
     first, *rest = path.segments
     if not rest:
-        if first == "event" and call == "track":
-            return Stored(("event_text",), kind="text")
-        if first == "name" and call in ("page", "screen"):
-            return Stored(("name",), kind="text")
+        if call in NAME_COLUMNS and first == ("event" if call == "track" else "name"):
+            return Stored((NAME_COLUMNS[call],), kind="text")
         own = _OF_THE_CALL.get(first)
         return None if own is None else Stored((own,), kind=OWN_COLUMNS[own])
     if first not in ("context", "traits" if call == "identify" else "properties"):
@@ -102,7 +111,7 @@ def column(call: Call, path: Path, reserved: frozenset[str], longest: int) -> St
     name = "_".join(word for word in map(snake_case, rest) if word)
     if first == "context":
         return _named(f"context_{name}" if name else "", frozenset(), longest)
-    taken = name in OWN_COLUMNS or (name == "name" and call in ("page", "screen")) or name.startswith("context_")
+    taken = name in OWN_COLUMNS or name == NAME_COLUMNS.get(call) or name.startswith("context_")
     return Stored((f"_{name}",), sure=False) if taken else _named(name, reserved, longest)
 
 

@@ -10,7 +10,8 @@ from ..contract.quoting import identifier
 from ..contract.rows import UNMAPPED, WRITE_BACK, WRITE_BACK_ID
 from .catalog import Columns
 from .dialect import Dialect
-from .window import Window
+from .naming import NAME_COLUMNS, TABLES
+from .window import TimeWindow
 
 #: The columns of the counts, as `report.json` names them.
 COUNTS = ("dataset", "source", "call", "event", "field", "reason", "count")
@@ -23,7 +24,7 @@ _UNION = "\nUNION ALL\n"
 _BY = "BY 1, 2, 3, 4, 5, 6"
 
 
-def dataset_query(dialect: Dialect, dataset: Dataset, rows: Sequence[str], window: Window) -> str:
+def dataset_query(dialect: Dialect, dataset: Dataset, rows: Sequence[str], window: TimeWindow) -> str:
     """Return the query of a dataset's CSV, from the SELECTs of `Branch.rows`."""
     names = ", ".join(
         f"{_written(dialect, column.type, f'c{position}')} AS {identifier(column.name)}"
@@ -53,7 +54,7 @@ def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str]) -> s
 
 
 def unmapped_query(
-    dialect: Dialect, mapping: EventMapping, schemas: Sequence[str], columns: Columns | None, window: Window
+    dialect: Dialect, mapping: EventMapping, schemas: Sequence[str], columns: Columns | None, window: TimeWindow
 ) -> str | None:
     """Return the query that counts the events that no rule knows (rule 1), of the tables that are there.
 
@@ -77,19 +78,15 @@ def unmapped_query(
 
 def _calls(dialect: Dialect, mapping: EventMapping) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield table, call, column, the event's name, and what is true of events without a rule."""
-    for table, call, column in (
-        ("tracks", "track", "event_text"),
-        ("pages", "page", "name"),
-        ("screens", "screen", "name"),
-    ):
-        known = ", ".join(dialect.literal(event or "") for one, event in mapping.by_event if one == call)
+    for call, column in NAME_COLUMNS.items():
+        known = ", ".join(dialect.literal(event or "") for its_call, event in mapping.by_event if its_call == call)
         name = dialect.named(column)
-        yield table, call, column, name, f"({name} IS NULL OR {name} NOT IN ({known}))" if known else ""
+        yield TABLES[call], call, column, name, f"({name} IS NULL OR {name} NOT IN ({known}))" if known else ""
     ours = f"{dialect.named('id')} LIKE {dialect.literal(f'{WRITE_BACK_ID}%')}"
     event = f"CASE WHEN {ours} THEN {dialect.constant(WRITE_BACK)} END"
-    yield "identifies", "identify", "id", event, ours if ("identify", None) in mapping.by_event else ""
-    for table, call in (("groups", "group"), ("aliases", "alias")):
-        yield table, call, "id", dialect.null("string"), ""
+    yield TABLES["identify"], "identify", "id", event, ours if ("identify", None) in mapping.by_event else ""
+    for call in ("group", "alias"):
+        yield TABLES[call], call, "id", dialect.null("string"), ""
 
 
 def _ranked(dialect: Dialect, dataset: Dataset, selects: Sequence[str], *within: str) -> str:
@@ -102,7 +99,7 @@ def _ranked(dialect: Dialect, dataset: Dataset, selects: Sequence[str], *within:
         key, order = ["message", "element"], ["earlier DESC", *texts]  # one of the overlap hides the others
     else:
         key = ["c0"]
-        order = ["seconds DESC NULLS LAST", "fraction DESC NULLS LAST", *(f"{one} DESC" for one in texts)]
+        order = ["seconds DESC NULLS LAST", "fraction DESC NULLS LAST", *(f"{text} DESC" for text in texts)]
     rank = f"ROW_NUMBER() OVER (PARTITION BY {', '.join([*within, *key])} ORDER BY {', '.join(order)})"
     return (
         f"WITH candidates AS (\n{_UNION.join(selects)}\n), ranked AS (\n"

@@ -11,14 +11,9 @@ from collections.abc import Sequence
 
 from ..contract.quoting import identifier
 from ..errors import WarehouseError
-from .dialect import Dialect, is_blank
+from .dialect import MAX_PART_MB, ROLE_ARN, Dialect, is_blank
 
-#: A part of this size is far from S3's and Personalize's limits, and small enough to be written in parallel.
-MAX_PART = "256 MB"
-
-_ROLE = re.compile(
-    r"default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+(,arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)*"
-)
+_ROLES = re.compile(f"default|{ROLE_ARN}(,{ROLE_ARN})*")
 
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}")
 
@@ -49,7 +44,7 @@ _RESERVED = frozenset(
 )
 
 
-class Redshift(Dialect):
+class RedshiftDialect(Dialect):
     """Redshift, a provisioned cluster or serverless."""
 
     name = "redshift"
@@ -134,7 +129,7 @@ class Redshift(Dialect):
         return x
 
     def columns_query(self, schemas: Sequence[str]) -> str:
-        names = ", ".join(self.literal(self.fold(one)) for one in schemas)
+        names = ", ".join(self.literal(self.fold(schema)) for schema in schemas)
         return (
             "SELECT table_schema, table_name, column_name, data_type, numeric_scale\n"
             f"FROM svv_columns WHERE table_schema IN ({names})\nORDER BY table_schema, table_name, ordinal_position"
@@ -153,8 +148,8 @@ class Redshift(Dialect):
             raise WarehouseError(repr(region), "is no region of AWS", "Name the bucket's, such as eu-west-1")
         where = "" if region is None else f"\nREGION {self.literal(region)}"
         return (
-            f"UNLOAD ('\n{quoted}\n')\nTO {self.literal(f'{to}{dataset}/part-')}\nIAM_ROLE {role}\n"
-            f"FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE {MAX_PART} EXTENSION 'csv'\n"
+            f"UNLOAD ('\n{quoted}\n')\nTO {self.literal(self.part(to, dataset))}\nIAM_ROLE {role}\n"
+            f"FORMAT AS CSV HEADER NULL AS '' CLEANPATH PARALLEL ON MAXFILESIZE {MAX_PART_MB} MB EXTENSION 'csv'\n"
             f"ENCRYPTED AUTO{where}"  # with the bucket's own key, if it has one
         )
 
@@ -166,7 +161,7 @@ class Redshift(Dialect):
         return name
 
     def access(self, value: str) -> str:
-        if is_blank(value) or _ROLE.fullmatch(value):
+        if is_blank(value) or _ROLES.fullmatch(value):
             return value
         raise WarehouseError(
             "the role",

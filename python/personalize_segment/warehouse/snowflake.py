@@ -10,10 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ..errors import WarehouseError
-from .dialect import Dialect, is_blank
-
-#: Bytes of a part: far from S3's and Personalize's limits, and small enough to be written in parallel.
-MAX_PART = 256 << 20
+from .dialect import MAX_PART_MB, RANGES, ROLE_ARN, Dialect, is_blank
 
 #: The stage lives as long as the session, so that it can't lead to an earlier run's place.
 STAGE = "PERSONALIZE_SEGMENT"
@@ -23,12 +20,10 @@ _INTEGRATION = re.compile("[A-Za-z_][A-Za-z0-9_$]{0,254}")
 #: An access key's id would pass for a name.
 _KEY = re.compile("A[KS]IA[A-Z0-9]{12,}", re.IGNORECASE)
 
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
-
-_INT64 = "BETWEEN -9223372036854775808 AND 9223372036854775807"
+_INT64 = RANGES["long"]
 
 
-class Snowflake(Dialect):
+class SnowflakeDialect(Dialect):
     """Snowflake, in any edition and cloud; the bucket is in S3."""
 
     name = "snowflake"
@@ -114,8 +109,8 @@ class Snowflake(Dialect):
 
     def columns_query(self, schemas: Sequence[str]) -> str:
         queries = []
-        for one in schemas:
-            database, _, schema = one.rpartition(".")
+        for name in schemas:
+            database, _, schema = name.rpartition(".")
             source = f"{self.named(database)}.INFORMATION_SCHEMA.COLUMNS" if database else "INFORMATION_SCHEMA.COLUMNS"
             # As it is asked for: what has none is in the session's own.
             catalog = self.constant(database)
@@ -139,10 +134,10 @@ class Snowflake(Dialect):
 
     def unload(self, select: str, to: str, dataset: str, access: str, region: str | None) -> str:
         return (
-            f"COPY INTO @{STAGE}/{dataset}/part- FROM (\n{select}\n)\n"
+            f"COPY INTO {self.part(f'@{STAGE}/', dataset)} FROM (\n{select}\n)\n"
             "FILE_FORMAT = (TYPE = CSV COMPRESSION = NONE FIELD_DELIMITER = ',' FIELD_OPTIONALLY_ENCLOSED_BY = NONE"
             " ESCAPE_UNENCLOSED_FIELD = NONE NULL_IF = ('') EMPTY_FIELD_AS_NULL = FALSE FILE_EXTENSION = 'csv')\n"
-            f"HEADER = TRUE OVERWRITE = TRUE SINGLE = FALSE MAX_FILE_SIZE = {MAX_PART}"
+            f"HEADER = TRUE OVERWRITE = TRUE SINGLE = FALSE MAX_FILE_SIZE = {MAX_PART_MB << 20}"
         )
 
     def access(self, value: str) -> str:
@@ -157,7 +152,7 @@ class Snowflake(Dialect):
 
         The last one shows the user and the external id that the role has to trust. Raises WarehouseError.
         """
-        if not _ROLE.fullmatch(role_arn):
+        if not re.fullmatch(ROLE_ARN, role_arn):
             remedy = "Name one, such as arn:aws:iam::123456789012:role/snowflake"
             raise WarehouseError("the role", "is no ARN of an IAM role", remedy)
         if not _INTEGRATION.fullmatch(grantee):

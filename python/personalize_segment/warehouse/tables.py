@@ -10,8 +10,8 @@ from .dialect import Dialect
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table. `has` are its columns with their data types, or None where nobody asked the warehouse."""
+class EventTable:
+    """A table. `has` are its columns with their data types, or None where the warehouse was not asked."""
 
     dialect: Dialect
     rule: Rule
@@ -45,17 +45,17 @@ class Table:
                 return self.dialect.named(place.names[0]), place.kind or UNKNOWN
             self.notes.append(f"{self.label}: {path}: whether column {place.names[0]} exists only --columns can tell")
             return None
-        name = next((one for one in place.names if one in self.has), None)
+        name = next((name for name in place.names if name in self.has), None)
         if name is None:
             self.notes.append(f"{self.label}: {path}: there is no column {place.names[0]}")
             return None
-        found = kind(self.has[name])
-        return self.dialect.named(name), place.kind or UNKNOWN if found == UNKNOWN else found
+        declared = kind(self.has[name])
+        return self.dialect.named(name), place.kind or UNKNOWN if declared == UNKNOWN else declared
 
 
 def find(
     dialect: Dialect, rule: Rule, schema: str, columns: Columns | None, needed: list[str], notes: list[str]
-) -> Table | None:
+) -> EventTable | None:
     """Return the table of a rule with the columns `needed`, or None, and a note why there is none."""
     place = naming.table(rule.call, rule.name, dialect.reserved, dialect.longest)
     if place is None:
@@ -65,17 +65,17 @@ def find(
         notes.append(f"{label(schema, rule)}: which table has these events only --columns can tell")
         return None
     if columns is None:
-        return Table(dialect, rule, schema, place.names[0], None, notes)
-    found = ((one, columns.table(schema, one)) for one in place.names)
-    name, has = next(((one, has) for one, has in found if has is not None), (place.names[0], None))
+        return EventTable(dialect, rule, schema, place.names[0], None, notes)
+    tables = ((name, columns.table(schema, name)) for name in place.names)
+    name, has = next((table for table in tables if table[1] is not None), (place.names[0], None))
     if has is None:
         notes.append(f"{label(schema, rule)}: there is no table {name}")
         return None
-    lacking = [one for one in needed if one not in has]
+    lacking = [column for column in needed if column not in has]
     if lacking:
         notes.append(f"{label(schema, rule)}: table {name} has no column {', '.join(lacking)}")
         return None
-    return Table(dialect, rule, schema, name, has, notes)
+    return EventTable(dialect, rule, schema, name, has, notes)
 
 
 def label(schema: str, rule: Rule) -> str:

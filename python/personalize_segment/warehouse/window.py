@@ -1,7 +1,8 @@
 """The days whose events count, by the time at which Segment received them (docs/contract.md, rule 9)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Self
 
 from .dialect import Dialect
 
@@ -9,12 +10,18 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Received times in epoch seconds: from `begin`, before `end`. What lies before `first` is the overlap."""
+class TimeWindow:
+    """Received times in epoch seconds: from `begin`, before `end`. The overlap is what comes before `first`."""
 
     first: int | None = None
     end: int | None = None
     begin: int | None = None
+
+    @classmethod
+    def of_days(cls, since: date | None = None, until: date | None = None, overlap: int = 1) -> Self:
+        """Return the window of days (UTC), `until` not included, with `overlap` days before `since`."""
+        begin = None if since is None else since - timedelta(days=overlap)
+        return cls(*(None if day is None else _epoch(day) for day in (since, until, begin)))
 
     def __bool__(self) -> bool:
         return self.first is not None or self.end is not None
@@ -24,11 +31,15 @@ class Window:
         """Whether there is an overlap, whose rows only show what was written before."""
         return self.begin != self.first
 
+    def without_overlap(self) -> Self:
+        """Return the window from its first day."""
+        return replace(self, begin=self.first)
+
     def within(self, dialect: Dialect, received: str | None) -> list[str]:
         """Return the conditions that an event was received in it; `received` is the column.
 
         The comparison with seconds is exact in every time zone; the plain one, a day wider, lets the
-        warehouse skip what lies outside.
+        warehouse skip what is outside.
         """
         tests = []
         for bound, sign, slack in ((self.begin, ">=", -_DAY), (self.end, "<", _DAY)):
@@ -36,12 +47,6 @@ class Window:
                 tests.append(f"{received} {sign} {dialect.moment(bound + slack)}")
                 tests.append(f"{dialect.seconds(received)} {sign} {bound}")
         return tests
-
-
-def window(since: date | None, until: date | None, overlap: int) -> Window:
-    """Return the window of days, `until` not included, with `overlap` days before it."""
-    begin = None if since is None else since - timedelta(days=overlap)
-    return Window(*(None if day is None else _epoch(day) for day in (since, until, begin)))
 
 
 def _epoch(day: date) -> int:
