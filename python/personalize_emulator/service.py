@@ -7,8 +7,20 @@ from functools import cache
 from typing import Any
 
 # Imported for what they register: each operation stands in one of these modules.
-from . import (
+from . import (  # noqa: F401
+    attributions,
+    batch,
+    campaigns,
+    datasets,
+    events,
+    filtering,
+    jobs,
     lifecycle,
+    recipes,
+    recommenders,
+    runtime,
+    solutions,
+    tags,
 )
 from .clock import Clock
 from .constraints import check
