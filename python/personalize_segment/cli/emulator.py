@@ -45,12 +45,13 @@ def emulator(
 
     try:
         from personalize_emulator.server import ServerError, serve
+
+        try:
+            serve(port, announce, region=region, speed=speed)
+        except ServerError as error:
+            fail(str(error))
     except ModuleNotFoundError as error:
         fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[emulator]")
-    try:
-        serve(port, announce, region=region, speed=speed)
-    except ServerError as error:
-        fail(str(error))
     if not ready:
         raise KeyboardInterrupt
 
