@@ -21,6 +21,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from java import Java
 
+pytest_plugins = ["personalize_emulator.pytest_plugin"]
+
 # Engines share two cores with whatever else runs there, so no example has a time of its own; and
 # what fails once is printed with its seed, so that no folder of examples is needed.
 settings.register_profile(

@@ -1,9 +1,14 @@
-"""The fixture that users of the package get."""
+"""The fixture that users of the package get, in the environment of the built wheel."""
 
 import subprocess
-import sys
 from pathlib import Path
 
+import pytest
+
+from programs import installed
+
+PLUGIN = "personalize_emulator.pytest_plugin"
+LINE = f'pytest_plugins = ["{PLUGIN}"]\n'
 TEST = """
 import boto3
 
@@ -21,18 +26,24 @@ def test_it_begins_empty_again(personalize):
 """
 
 
-def test_the_fixture_answers_all_clients_of_a_test(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "conftest", "said"),
+    [
+        pytest.param((), LINE, "2 passed", id="in a conftest.py"),
+        pytest.param(("-n", "1"), LINE, "2 passed", id="in another process"),
+        pytest.param(("-p", PLUGIN), "", "2 passed", id="as an option"),
+        pytest.param(("-p", PLUGIN), LINE, "2 passed", id="both"),
+        pytest.param((), "", "fixture 'personalize' not found", id="not asked for"),
+    ],
+)
+def test_a_project_gets_the_fixture_by_naming_the_plugin(
+    options: tuple[str, ...], conftest: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "conftest.py").write_text(conftest, "utf-8")
     (tmp_path / "test_mine.py").write_text(TEST, "utf-8")
-    plugin = "personalize_emulator.pytest_plugin"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
-    # Without the entry points, so that it is no matter whether the plugin is one of them.
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    run = subprocess.run([*command, "test_mine.py"], capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
-    assert "2 passed" in run.stdout, run.stdout + run.stderr
-
-
-def test_the_plugin_and_the_package_load_nothing_until_they_are_used() -> None:
-    code = "import personalize_emulator.pytest_plugin, sys; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name.split(".")[0] for name in run.stdout.split()}
-    assert not loaded & {"botocore", "boto3", "moto", "duckdb"}
+    python = [installed() / "python", "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    # No settings of AWS, of whoever runs the tests neither.
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    command = [*python, *options, "--rootdir", tmp_path, tmp_path]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+    assert said in run.stdout, run.stdout + run.stderr

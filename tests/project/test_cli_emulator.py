@@ -1,4 +1,4 @@
-"""`personalize-segment emulator`, and what is installed: what the shell gets, how it ends, the fixture."""
+"""`personalize-segment emulator`: what the shell gets, and how it ends."""
 
 import os
 import re
@@ -161,7 +161,7 @@ def test_one_that_is_interrupted_before_it_is_ready_is_no_success() -> None:
     code = """
 import os, signal, sys
 from personalize_segment.cli import main
-from personalize_segment.emulator import server
+from personalize_emulator import server
 began = server.Server.__enter__
 def interrupted(self):
     os.kill(os.getpid(), signal.SIGINT)
@@ -172,21 +172,3 @@ main()
     done = _run(sys.executable, "-c", code, "emulator", "--port", "0")
     assert (done.returncode, done.stdout) == (130, "")
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("options", "conftest"),
-    [
-        pytest.param((), "", id="by itself"),
-        pytest.param(("-p", "personalize_emulator.pytest_plugin"), "", id="asked for"),
-        pytest.param((), "pytest_plugins = ['personalize_emulator.pytest_plugin']", id="in a conftest.py"),
-        pytest.param(("-n", "1"), "", id="in another process"),
-    ],
-)
-def test_the_installed_package_brings_its_fixture_once(options: tuple[str, ...], conftest: str, tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(conftest, "utf-8")
-    test = "def test_it(personalize):\n    personalize.call('ListSchemas', {})\n"
-    (tmp_path / "test_mine.py").write_text(test, "utf-8")
-    pytest_ = (sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path)
-    done = _run(*pytest_, *options, tmp_path)
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
