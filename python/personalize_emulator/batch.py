@@ -5,53 +5,53 @@ from collections.abc import Callable, Iterator
 
 from . import filtering, recipes
 from .filtering import Subjects, events_by
-from .kinds import KINDS
 from .lifecycle import create, operation
-from .model import Wire
 from .recipes import Recipe
-from .runtime import USUAL_RESULTS, history_of, subjects_for
+from .resources import Resource
+from .runtime import USUAL_RESULTS, items_of, subjects_for
+from .s3 import objects, read, write
 from .service_errors import ServiceError, invalid, unsupported
-from .storage import objects, read, write
-from .world import JobError, Resource, World
+from .service_model import Wire
+from .store import JobError, Store
 
 #: The most results that one line of a job may ask for.
 MOST_ITEMS = 500
 MOST_USERS = 5_000_000
 
 #: One line of the input -> its output. Raises ServiceError or KeyError for a line that it can't answer.
-Answer = Callable[[Wire], Wire]
+LineHandler = Callable[[Wire], Wire]
 
 
 @operation("CreateBatchInferenceJob")
-def create_inference(world: World, request: Wire) -> Wire:
-    """Recommendations for every user, item or list of a file."""
+def create_inference(store: Store, request: Wire) -> Wire:
+    """Recommend items for every user, item or list of a file."""
     if request.setdefault("batchInferenceJobMode", "BATCH_INFERENCE") != "BATCH_INFERENCE":
         raise unsupported("batch inference jobs that generate themes")
-    version = world.usable("SolutionVersion", request["solutionVersionArn"])
+    version = store.usable("SolutionVersion", request["solutionVersionArn"])
     recipe = recipes.find(version.values["recipeArn"])
     if recipe.kind == "USER_SEGMENTATION":
         raise invalid(f"Recipe {recipe.name} is for batch segment jobs.")
     number = _number(request, MOST_ITEMS)
-    made = _create(
-        world, "BatchInferenceJob", request, version, lambda line: _inference(world, request, version, line, number)
+    job = _create(
+        store, "BatchInferenceJob", request, version, lambda line: _inference(store, request, version, line, number)
     )
-    return {"batchInferenceJobArn": made.arn}
+    return {"batchInferenceJobArn": job.arn}
 
 
 @operation("CreateBatchSegmentJob")
-def create_segment(world: World, request: Wire) -> Wire:
-    """The users who would take an item, for every item of a file."""
-    version = world.usable("SolutionVersion", request["solutionVersionArn"])
+def create_segment(store: Store, request: Wire) -> Wire:
+    """Return the users who would take an item, for every item of a file."""
+    version = store.usable("SolutionVersion", request["solutionVersionArn"])
     recipe = recipes.find(version.values["recipeArn"])
     if recipe.kind != "USER_SEGMENTATION":
         raise invalid(f"Recipe {recipe.name} is not for batch segment jobs.")
     if recipe.name != "aws-item-affinity":
         raise unsupported(f"batch segment jobs with recipe {recipe.name}")
     number = _number(request, MOST_USERS)
-    made = _create(
-        world, "BatchSegmentJob", request, version, lambda line: _segment(world, request, version, line, number)
+    job = _create(
+        store, "BatchSegmentJob", request, version, lambda line: _segment(store, request, version, line, number)
     )
-    return {"batchSegmentJobArn": made.arn}
+    return {"batchSegmentJobArn": job.arn}
 
 
 def _number(request: Wire, most: int) -> int:
@@ -61,7 +61,7 @@ def _number(request: Wire, most: int) -> int:
     return number
 
 
-def _create(world: World, kind: str, request: Wire, version: Resource, answer: Answer) -> Resource:
+def _create(store: Store, kind: str, request: Wire, version: Resource, answer: LineHandler) -> Resource:
     source = request["jobInput"]["s3DataSource"]["path"]
     target = request["jobOutput"]["s3DataDestination"]["path"]
     if not source.startswith("s3://"):
@@ -69,18 +69,18 @@ def _create(world: World, kind: str, request: Wire, version: Resource, answer: A
     if not target.startswith("s3://") or target.rstrip("/") == source.rstrip("/"):
         raise invalid("Invalid S3 output path")
     group = version.values["datasetGroupArn"]
-    if "filterArn" in request and world.find("Filter", request["filterArn"]).values["datasetGroupArn"] != group:
+    if "filterArn" in request and store.find("Filter", request["filterArn"]).values["datasetGroupArn"] != group:
         raise invalid(f"Filter {request['filterArn']} is not of the dataset group {group}.")
 
     def run() -> None:
-        for key, _ in objects(world, source):
+        for key, _ in objects(store, source):
             name = key.rsplit("/", 1)[-1]
-            write(world, target, f"{name}.out", _lines(read(world, source, key), answer))
+            write(store, target, f"{name}.out", _lines(read(store, source, key), answer))
 
-    return create(world, KINDS[kind], request, name=request["jobName"], group=group, effect=run)
+    return create(store, kind, request, group=group, effect=run)
 
 
-def _lines(lines: Iterator[str], answer: Answer) -> Iterator[str]:
+def _lines(lines: Iterator[str], answer: LineHandler) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         try:
             asked = json.loads(line)
@@ -98,31 +98,30 @@ def _lines(lines: Iterator[str], answer: Answer) -> Iterator[str]:
         yield json.dumps({"input": asked, "output": output, "error": error})
 
 
-def _inference(world: World, request: Wire, version: Resource, line: Wire, number: int) -> Wire:
+def _inference(store: Store, request: Wire, version: Resource, line: Wire, number: int) -> Wire:
     recipe: Recipe = recipes.find(version.values["recipeArn"])
-    model, group = world.models[version.arn], version.values["datasetGroupArn"]
+    model, group = store.models[version.arn], version.values["datasetGroupArn"]
     if recipe.kind == "RELATED_ITEMS":
         scored = model.for_item(line["itemId"])
     elif recipe.kind == "POPULARITY":
         scored = model.by_popularity()
     else:
-        history = [row["ITEM_ID"] for row in history_of(world, group, line["userId"]) if row.get("ITEM_ID")]
-        scored = model.for_user(history, line["userId"])
+        scored = model.for_user(items_of(store, group, line["userId"]), line["userId"])
         if recipe.kind == "PERSONALIZED_RANKING":
             wanted = set(line["itemList"])
-            scored = [one for one in scored if one[0] in wanted]
+            scored = [(item, score) for item, score in scored if item in wanted]
     ids = [item for item, _ in scored]
     if "filterArn" in request:
-        subjects = subjects_for(world, group, line.get("userId"))
-        ids = filtering.apply(world, request["filterArn"], group, line.get("filterValues", {}), ids, subjects)
+        subjects = subjects_for(store, group, line.get("userId"))
+        ids = filtering.apply(store, request["filterArn"], group, line.get("filterValues", {}), ids, subjects)
     scores = dict(scored)
     ids = ids[:number]
     return {"recommendedItems": ids, "scores": [scores[item] for item in ids]}
 
 
-def _segment(world: World, request: Wire, version: Resource, line: Wire, number: int) -> Wire:
+def _segment(store: Store, request: Wire, version: Resource, line: Wire, number: int) -> Wire:
     """The users whose histories speak most for the item: those who would be shown it first."""
-    model, group = world.models[version.arn], version.values["datasetGroupArn"]
+    model, group = store.models[version.arn], version.values["datasetGroupArn"]
     wanted = line["itemId"]
     alike = {item: place for place, (item, _) in enumerate(model.for_item(wanted)[:100])} | {wanted: -1}
     weights = {
@@ -131,9 +130,9 @@ def _segment(world: World, request: Wire, version: Resource, line: Wire, number:
     }
     ids = sorted((user for user, weight in weights.items() if weight > 0), key=lambda user: (-weights[user], user))
     if "filterArn" in request:
-        interactions, users = world.dataset(group, "INTERACTIONS"), world.dataset(group, "USERS")
-        rows = world.interactions[interactions.arn] if interactions is not None else ()
-        row = world.profiles[users.arn].get if users is not None else lambda _: None
-        subjects = Subjects(row, None, events_by("USER_ID", rows))
-        ids = filtering.apply(world, request["filterArn"], group, line.get("filterValues", {}), ids, subjects)
+        interactions, users = store.dataset(group, "INTERACTIONS"), store.dataset(group, "USERS")
+        records = store.interactions[interactions.arn] if interactions is not None else ()
+        record = store.profiles[users.arn].get if users is not None else lambda _: None
+        subjects = Subjects(record, None, events_by("USER_ID", records))
+        ids = filtering.apply(store, request["filterArn"], group, line.get("filterValues", {}), ids, subjects)
     return {"usersList": ids[:number]}

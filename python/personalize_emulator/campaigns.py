@@ -1,15 +1,15 @@
 """Campaigns: a solution version at work, and those that follow the latest one."""
 
-from .kinds import KINDS
-from .lifecycle import begin, create, operation
-from .model import Wire
-from .service_errors import in_use, invalid
-from .world import Resource, World
+from .lifecycle import create, operation, update
+from .resources import Resource
+from .service_errors import invalid
+from .service_model import Wire
+from .store import Store
 
 LATEST = "/$LATEST"
 
 
-def _version(world: World, arn: str, config: Wire) -> tuple[Resource, Resource]:
+def _version(store: Store, arn: str, config: Wire) -> tuple[Resource, Resource]:
     """Return the version that is meant and its solution. Raises what AWS answers if it can't be deployed."""
     if not arn.endswith(LATEST):
         if config.get("syncWithLatestSolutionVersion"):
@@ -17,74 +17,73 @@ def _version(world: World, arn: str, config: Wire) -> tuple[Resource, Resource]:
                 "To set syncWithLatestSolutionVersion, specify the solution version as "
                 f"<solution ARN>{LATEST}, not {arn}."
             )
-        version = world.usable("SolutionVersion", arn)
-        return version, world.find("Solution", version.values["solutionArn"])
-    solution = world.find("Solution", arn.removesuffix(LATEST))
-    trained = [one for one in world.each("SolutionVersion", solutionArn=solution.arn) if one.status == "ACTIVE"]
+        version = store.usable("SolutionVersion", arn)
+        return version, store.find("Solution", version.values["solutionArn"])
+    solution = store.find("Solution", arn.removesuffix(LATEST))
+    versions = store.each("SolutionVersion", solutionArn=solution.arn)
+    trained = [version for version in versions if version.status == "ACTIVE"]
     if not trained:
         raise invalid(f"Solution {solution.arn} has no ACTIVE solution version yet.")
     return trained[-1], solution
 
 
 @operation("CreateCampaign")
-def create_campaign(world: World, request: Wire) -> Wire:
-    """A campaign of an ACTIVE version; with $LATEST of the latest one of a solution."""
+def create_campaign(store: Store, request: Wire) -> Wire:
+    """Deploy an ACTIVE version, or the latest one of a solution with $LATEST."""
     config = request.get("campaignConfig", {})
-    version, solution = _version(world, request["solutionVersionArn"], config)
+    version, solution = _version(store, request["solutionVersionArn"], config)
     group = solution.values["datasetGroupArn"]
     values = {"minProvisionedTPS": 1} | request | {"solutionVersionArn": version.arn}
-    made = create(world, KINDS["Campaign"], values, name=request["name"], group=group)
-    made.hidden["solutionArn"] = solution.arn
-    _follow(world, made, solution)
-    return {"campaignArn": made.arn}
+    campaign = create(store, "Campaign", values, group=group)
+    campaign.hidden["solutionArn"] = solution.arn
+    _follow(store, campaign, solution)
+    return {"campaignArn": campaign.arn}
 
 
-def _follow(world: World, campaign: Resource, solution: Resource) -> None:
+def _follow(store: Store, campaign: Resource, solution: Resource) -> None:
     """Let a campaign that wants it take every version as soon as it is trained."""
     followers = solution.hidden.setdefault("followers", {})
     if campaign.arn in followers:
         return
 
     def take(version: Resource) -> None:
-        alive = world.resources.get(campaign.arn) is campaign and campaign.status == "ACTIVE"
+        alive = store.resources.get(campaign.arn) is campaign and campaign.status == "ACTIVE"
         if alive and campaign.values.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
             # A later update overtakes one that is under way: its steps are of an earlier life.
             campaign.life += 1
-            _update(world, campaign, {"solutionVersionArn": version.arn})
+            _update(store, campaign, {"solutionVersionArn": version.arn})
 
     followers[campaign.arn] = take
 
 
 @operation("UpdateCampaign")
-def update_campaign(world: World, request: Wire) -> Wire:
-    """Deploy another version, change the TPS or the configuration; latestCampaignUpdate tells how it goes."""
-    campaign = world.find("Campaign", request["campaignArn"])
+def update_campaign(store: Store, request: Wire) -> Wire:
+    """Deploy another version, or change the TPS or the configuration. latestCampaignUpdate shows the progress."""
+    campaign = store.find("Campaign", request["campaignArn"])
     if campaign.updating or campaign.status not in ("ACTIVE", "CREATE FAILED"):
-        raise in_use(f"Resource Arn {campaign.arn} is in {campaign.status} state or being updated.")
+        raise campaign.conflict()
     names = ("minProvisionedTPS", "campaignConfig")
     changes: Wire = {name: request[name] for name in names if name in request}
     config: Wire = request.get("campaignConfig") or campaign.values.get("campaignConfig") or {}
     if "solutionVersionArn" in request:
-        version, solution = _version(world, request["solutionVersionArn"], config)
+        version, solution = _version(store, request["solutionVersionArn"], config)
         if solution.arn != campaign.hidden["solutionArn"]:
             raise invalid(f"Solution version {version.arn} is not of the campaign's solution.")
         changes["solutionVersionArn"] = version.arn
     if not changes:
         raise invalid("There is nothing to update.")
-    _update(world, campaign, changes)
+    _update(store, campaign, changes)
     return {"campaignArn": campaign.arn}
 
 
-def _update(world: World, campaign: Resource, changes: Wire) -> None:
+def _update(store: Store, campaign: Resource, changes: Wire) -> None:
     names = ("solutionVersionArn", "minProvisionedTPS", "campaignConfig")
-    update = {name: campaign.values[name] for name in names if name in campaign.values} | changes
-    update |= {"creationDateTime": world.now, "lastUpdatedDateTime": world.now}
+    shown = {name: campaign.values[name] for name in names if name in campaign.values} | changes
 
     def apply() -> None:
         campaign.values.update(changes)
         campaign.values["status"] = "ACTIVE"
-        campaign.values["lastUpdatedDateTime"] = world.now
+        campaign.values["lastUpdatedDateTime"] = store.now
         campaign.values.pop("failureReason", None)
 
-    campaign.values["latestCampaignUpdate"] = update
-    begin(world, campaign, campaign.kind.words, update, apply, (campaign.values["name"],))
+    update(store, campaign, shown, apply)

@@ -7,7 +7,7 @@ import time
 class Clock:
     """A clock that runs `speed` times as fast as the real one and can be moved forward.
 
-    `speed=0` stands still until `advance` is called: what a test wants that must not depend on how
+    `speed=0` stops it until `advance` is called, for tests that must not depend on how
     fast the machine is. `start` is in epoch seconds, now by default.
     """
 

@@ -17,7 +17,7 @@ from botocore.model import ListShape, MapShape, Shape, StringShape, StructureSha
 
 from .service_errors import ServiceError, invalid
 
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "structure": ((dict,), "a structure"),
     "map": ((dict,), "a map"),
     "list": ((list,), "a list"),
@@ -28,7 +28,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "double": ((int, float), "a Double"),
     "timestamp": ((int, float), "a Timestamp"),
 }
-_FOUND = {dict: "START_OBJECT", list: "START_LIST", str: "STRING_VALUE", bool: "BOOLEAN_VALUE"}
+_JSON_TYPES = {dict: "START_OBJECT", list: "START_LIST", str: "STRING_VALUE", bool: "BOOLEAN_VALUE"}
 _INTEGERS = range(-(2**31), 2**31)
 
 
@@ -39,14 +39,14 @@ def check(shape: Shape, request: Any) -> None:
     constraint that is not satisfied otherwise.
     """
     _check_types(shape, request, "")
-    found = list(_violations(shape, request, ""))
-    if found:
-        noun = "error" if len(found) == 1 else "errors"
-        raise invalid(f"{len(found)} validation {noun} detected: " + "; ".join(found))
+    violations = list(_violations(shape, request, ""))
+    if violations:
+        noun = "error" if len(violations) == 1 else "errors"
+        raise invalid(f"{len(violations)} validation {noun} detected: " + "; ".join(violations))
 
 
 def _check_types(shape: Shape, value: Any, place: str) -> None:
-    types, name = _KINDS[shape.type_name]
+    types, name = _TYPES[shape.type_name]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     wrong = not isinstance(value, types) or (isinstance(value, bool) and shape.type_name != "boolean")
     if shape.type_name == "integer" and not wrong:
@@ -54,18 +54,18 @@ def _check_types(shape: Shape, value: Any, place: str) -> None:
     if number and isinstance(value, float) and not math.isfinite(value):
         wrong = True
     if wrong:
-        found = "NUMBER_VALUE" if number else _FOUND.get(type(value), "NULL_VALUE")
-        raise ServiceError("SerializationException", f"{found} can not be converted to {name} at '{place}'")
+        given = "NUMBER_VALUE" if number else _JSON_TYPES.get(type(value), "NULL_VALUE")
+        raise ServiceError("SerializationException", f"{given} can not be converted to {name} at '{place}'")
     if isinstance(shape, StructureShape):
-        for key, one in value.items():
-            if one is not None and key in shape.members:
-                _check_types(shape.members[key], one, _join(place, key))
+        for key, member in value.items():
+            if member is not None and key in shape.members:
+                _check_types(shape.members[key], member, _join(place, key))
     elif isinstance(shape, ListShape):
-        for number_of, one in enumerate(value, start=1):
-            _check_types(shape.member, one, f"{place}.{number_of}.member")
+        for position, member in enumerate(value, start=1):
+            _check_types(shape.member, member, f"{place}.{position}.member")
     elif isinstance(shape, MapShape):
-        for key, one in value.items():
-            _check_types(shape.value, one, _join(place, key))
+        for key, member in value.items():
+            _check_types(shape.value, member, _join(place, key))
 
 
 def _violations(shape: Shape, value: Any, place: str) -> Iterator[str]:
@@ -82,17 +82,17 @@ def _violations(shape: Shape, value: Any, place: str) -> Iterator[str]:
     for rule in _broken(shape, value):
         yield f"Value '{_shown(value)}' at '{place}' failed to satisfy constraint: Member must {rule}"
     if isinstance(shape, ListShape):
-        for number, one in enumerate(value, start=1):
-            yield from _violations(shape.member, one, f"{place}.{number}.member")
+        for position, member in enumerate(value, start=1):
+            yield from _violations(shape.member, member, f"{place}.{position}.member")
     elif isinstance(shape, MapShape):
-        for key, one in value.items():
+        for key, member in value.items():
             yield from _violations(shape.key, key, f"{place}.key")
-            yield from _violations(shape.value, one, f"{place}.{key}.member")
+            yield from _violations(shape.value, member, f"{place}.{key}.member")
 
 
 def _broken(shape: Shape, value: Any) -> Iterator[str]:
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
-    size, noun = (value, "value") if isinstance(value, int | float) else (_length(value), "length")
+    size, noun = (value, "value") if isinstance(value, int | float) else (len(value), "length")
     if shape.type_name in ("boolean", "timestamp"):
         return
     if least is not None and size < least:
@@ -107,12 +107,7 @@ def _broken(shape: Shape, value: Any) -> Iterator[str]:
             yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
 
 
-def _length(value: Any) -> int:
-    """Return the length as Smithy defines it: of a text, its Unicode scalar values."""
-    return len(value)
-
-
-#: Java's classes in Python. ASCII stands alone in the models, the others inside brackets; letters and
+#: Java's classes in Python. ASCII is alone in the models, the others are inside brackets; letters and
 #: numbers are what str.isalnum knows.
 _CLASSES = {
     r"\p{ASCII}": r"[\x00-\x7f]",

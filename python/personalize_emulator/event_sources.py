@@ -65,12 +65,12 @@ class EventSources:
             if not messages:
                 return
             event = {"Records": [_record(message, queue) for message in messages]}
-            found = backend.get_function(mapping.function_arn)
-            outcome = self._service.run(found, mapping.function_arn, json.dumps(event))
+            moto_function = backend.get_function(mapping.function_arn)
+            result = self._service.run(moto_function, mapping.function_arn, json.dumps(event))
             failed = {message.id for message in messages}
-            if not outcome.failed:
+            if not result.failed:
                 partial = "ReportBatchItemFailures" in (mapping.function_response_types or ())
-                failed = failures(outcome.payload, failed) if partial else set()
+                failed = failures(result.payload, failed) if partial else set()
             for message in messages:
                 if message.id not in failed:
                     sqs.delete_message(queue.name, message.receipt_handle)
@@ -87,10 +87,10 @@ def failures(payload: str, ids: set[str]) -> set[str]:
     try:
         answer = json.loads(payload or "null")
         reported = (answer or {}).get("batchItemFailures") or []
-        found = {item["itemIdentifier"] for item in reported}
+        failed = {item["itemIdentifier"] for item in reported}
     except (ValueError, TypeError, KeyError, AttributeError):
         return ids
-    return found if found <= ids else ids
+    return failed if failed <= ids else ids
 
 
 def _mappings() -> Iterator[tuple[Any, Any]]:
@@ -139,9 +139,9 @@ def _record(message: Any, queue: Any) -> dict[str, Any]:
 
 
 def _attribute(value: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
+    attribute: dict[str, Any] = {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
     for name in ("StringValue", "BinaryValue"):
         if value.get(name) is not None:
             text = value[name]
-            found[name[0].lower() + name[1:]] = text.decode() if isinstance(text, bytes) else text
-    return found
+            attribute[name[0].lower() + name[1:]] = text.decode() if isinstance(text, bytes) else text
+    return attribute

@@ -8,11 +8,11 @@ from typing import Any
 from .datasets import fields_of
 from .imports import PARSERS, checked, too_long
 from .lifecycle import operation
-from .model import Wire
-from .records import Row
+from .records import Record
 from .schemas import Field
-from .service_errors import in_use, invalid
-from .world import World
+from .service_errors import invalid
+from .service_model import Wire
+from .store import Store
 
 #: Members of an event with a field of their own.
 _MEMBERS = {
@@ -29,22 +29,22 @@ def field_name(key: str) -> str:
 
 
 @operation("PutEvents")
-def put_events(world: World, request: Wire) -> None:
-    """Take one to ten events of one session; one that can't be taken refuses all of them."""
-    trackers = world.each("EventTracker", trackingId=request["trackingId"])
-    tracker = next((one for one in trackers if one.status == "ACTIVE"), None)
+def put_events(store: Store, request: Wire) -> None:
+    """Store one to ten events of one session, or none of them if one is invalid."""
+    trackers = store.each("EventTracker", trackingId=request["trackingId"])
+    tracker = next((tracker for tracker in trackers if tracker.status == "ACTIVE"), None)
     if tracker is None:
         raise invalid(f"There is no active event tracker with the tracking ID {request['trackingId']}.")
-    dataset = world.dataset(tracker.values["datasetGroupArn"], "INTERACTIONS")
+    dataset = store.dataset(tracker.values["datasetGroupArn"], "INTERACTIONS")
     if dataset is None or dataset.status != "ACTIVE":
         raise invalid("The dataset group of the event tracker has no ACTIVE dataset of type INTERACTIONS.")
-    fields = {field.name: field for field in fields_of(world, dataset)}
-    ready = [(_event_row(event, fields), event.get("eventId")) for event in request["eventList"]]
-    for row, event_id in ready:
-        world.interactions[dataset.arn].stream(row, request.get("userId"), request["sessionId"], event_id)
+    fields = {field.name: field for field in fields_of(store, dataset)}
+    records = [(_event_record(event, fields), event.get("eventId")) for event in request["eventList"]]
+    for record, event_id in records:
+        store.interactions[dataset.arn].stream(record, request.get("userId"), request["sessionId"], event_id)
 
 
-def _event_row(event: Wire, fields: Mapping[str, Field]) -> Row:
+def _event_record(event: Wire, fields: Mapping[str, Field]) -> Record:
     given = {field: event[member] for member, field in _MEMBERS.items() if member in event}
     if "impression" in event:
         given["IMPRESSION"] = "|".join(event["impression"])
@@ -54,33 +54,33 @@ def _event_row(event: Wire, fields: Mapping[str, Field]) -> Row:
     given = {name: value for name, value in given.items() if name in fields}
     given |= _properties(event.get("properties"), fields)
     given["TIMESTAMP"] = int(event["sentAt"])
-    return _row(given, {name: field for name, field in fields.items() if name != "USER_ID"}, optional=("ITEM_ID",))
+    return _record(given, {name: field for name, field in fields.items() if name != "USER_ID"}, optional=("ITEM_ID",))
 
 
-def _properties(text: str | None, fields: Mapping[str, Field]) -> Row:
+def _properties(text: str | None, fields: Mapping[str, Field]) -> Record:
     if text is None:
         return {}
     try:
-        found = json.loads(text)
+        properties = json.loads(text)
     except ValueError:
-        raise invalid("Error parsing properties json") from None
-    if not isinstance(found, dict):
+        properties = None
+    if not isinstance(properties, dict):
         raise invalid("Error parsing properties json")
-    unknown = [key for key in found if field_name(key) not in fields]
+    unknown = [key for key in properties if field_name(key) not in fields]
     if unknown:
         raise invalid(f"The schema has no fields for the properties [{', '.join(unknown)}].")
-    return {field_name(key): value for key, value in found.items()}
+    return {field_name(key): value for key, value in properties.items()}
 
 
-def _row(given: Row, fields: Mapping[str, Field], optional: tuple[str, ...] = ()) -> Row:
-    """Return a whole row. Raises InvalidInputException for what its schema doesn't allow."""
-    row: Row = {}
+def _record(given: Record, fields: Mapping[str, Field], optional: tuple[str, ...] = ()) -> Record:
+    """Return a whole record. Raises InvalidInputException for what its schema doesn't allow."""
+    record: Record = {}
     for name, field in fields.items():
         value = given.get(name)
         if value is None and not field.nullable and name not in optional:
             raise invalid(f"The field {name} has no value and does not allow null.")
-        row[name] = None if value is None else _typed(field, value)
-    return row
+        record[name] = None if value is None else _typed(field, value)
+    return record
 
 
 def _typed(field: Field, value: Any) -> Any:
@@ -96,26 +96,27 @@ def _typed(field: Field, value: Any) -> Any:
 
 
 @operation("PutUsers")
-def put_users(world: World, request: Wire) -> None:
-    """Take one to ten users; each replaces what was known of it."""
-    _put(world, request, "USERS", "users", "userId")
+def put_users(store: Store, request: Wire) -> None:
+    """Store one to ten users. Each replaces the user's earlier record."""
+    _put(store, request, "USERS", "users", "userId")
 
 
 @operation("PutItems")
-def put_items(world: World, request: Wire) -> None:
-    """Take one to ten items; each replaces what was known of it."""
-    _put(world, request, "ITEMS", "items", "itemId")
+def put_items(store: Store, request: Wire) -> None:
+    """Store one to ten items. Each replaces the item's earlier record."""
+    _put(store, request, "ITEMS", "items", "itemId")
 
 
-def _put(world: World, request: Wire, kind: str, member: str, key: str) -> None:
-    dataset = world.find("Dataset", request["datasetArn"])
+def _put(store: Store, request: Wire, kind: str, member: str, key: str) -> None:
+    dataset = store.find("Dataset", request["datasetArn"])
     if dataset.values["datasetType"] != kind:
         raise invalid(f"Dataset {dataset.arn} is not of type {kind}.")
     if dataset.status != "ACTIVE" or dataset.updating:
-        raise in_use(f"Resource Arn {dataset.arn} is in {dataset.status} state or being updated.")
-    fields = {field.name: field for field in fields_of(world, dataset)}
-    held = world.profiles[dataset.arn]
-    for row in [
-        _row(_properties(one.get("properties"), fields) | {held.key: one[key]}, fields) for one in request[member]
+        raise dataset.conflict()
+    fields = {field.name: field for field in fields_of(store, dataset)}
+    held = store.profiles[dataset.arn]
+    for record in [
+        _record(_properties(entry.get("properties"), fields) | {held.key: entry[key]}, fields)
+        for entry in request[member]
     ]:
-        held.stream(row)
+        held.stream(record)

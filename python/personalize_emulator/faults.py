@@ -1,4 +1,4 @@
-"""What shall go wrong: throttling, failing calls, failing jobs, slow life cycles. All of it on demand."""
+"""Faults on demand: throttling, failing calls, failing jobs, slow life cycles."""
 
 import random
 from dataclasses import dataclass, field

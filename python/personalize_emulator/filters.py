@@ -6,7 +6,7 @@ Understood, keywords in any case:
     condition   Interactions.EVENT_TYPE or Items.FIELD (for ItemID), Users.FIELD (for UserID)
                 IN ("a", "b", $PARAMETER), NOT IN ("a"), =, !=, <, <=, >, >= value; ("*") is any event type
     test        CurrentUser.FIELD, with the same operators
-    several expressions joined by |
+    expressions joined by |
 
 AND binds more than OR. Not understood, and refused: ActionID, CurrentItem. What AWS refuses is refused in
 its words: placeholders with NOT IN, fields of type boolean or that are textual, Items and
@@ -16,12 +16,13 @@ Interactions in one expression, more than ten fields.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, NamedTuple
 
 from .schemas import Field
 from .service_errors import ServiceError, invalid, unsupported
 
-Value = str | float
+Operand = str | float
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d+(?:\.\d+)?)|(?P<parameter>\$\w+)
@@ -34,20 +35,20 @@ MOST_FIELDS: Final = 10
 _DATASETS: Final = {"interactions": "INTERACTIONS", "items": "ITEMS", "users": "USERS", "currentuser": "USERS"}
 
 
-class Parameter(NamedTuple):
+class Placeholder(NamedTuple):
     """A placeholder for values that come with each request."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Condition:
+class Comparison:
     """One comparison; `operator` is IN, NOT IN or a sign."""
 
     dataset: str
     field: str
     operator: str
-    operands: tuple[Value | Parameter, ...]
+    operands: tuple[Operand | Placeholder, ...]
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Expression:
 
     include: bool
     target: str
-    alternatives: tuple[tuple[Condition, ...], ...]
-    tests: tuple[Condition, ...]
+    alternatives: tuple[tuple[Comparison, ...], ...]
+    tests: tuple[Comparison, ...]
 
 
 @dataclass(frozen=True)
@@ -72,26 +73,26 @@ class _Tokens:
     """The tokens of an expression, one after the other."""
 
     def __init__(self, text: str) -> None:
-        self._found: list[tuple[str, str]] = []
+        self._tokens: list[tuple[str, str]] = []
         position = 0
         while text[position:].strip():
             match = _TOKEN.match(text, position)
             if match is None:
                 raise bad(f"Invalid input symbol: {text[position:].strip()[:20]}")
-            self._found.append((match.lastgroup or "", match[match.lastgroup or 0]))
+            self._tokens.append((match.lastgroup or "", match[match.lastgroup or 0]))
             position = match.end()
         self._next = 0
 
     @property
     def peek(self) -> tuple[str, str]:
         """The next token's kind and text; empty at the end."""
-        return self._found[self._next] if self._next < len(self._found) else ("", "")
+        return self._tokens[self._next] if self._next < len(self._tokens) else ("", "")
 
     def take(self) -> tuple[str, str]:
         """Return the next token and go on."""
-        found = self.peek
+        token = self.peek
         self._next += 1
-        return found
+        return token
 
     def word(self, *wanted: str) -> str | None:
         """Take the next token if it is one of these words or signs, and return it in upper case."""
@@ -103,10 +104,10 @@ class _Tokens:
 
     def expect(self, *wanted: str) -> str:
         """Take one of these words or signs. Raises InvalidInputException for anything else."""
-        found = self.word(*wanted)
-        if found is None:
+        text = self.word(*wanted)
+        if text is None:
             raise bad(f"Invalid Expression: expected {' or '.join(wanted)} at '{self.peek[1] or 'the end'}'.")
-        return found
+        return text
 
 
 def parse(text: str) -> Filter:
@@ -117,18 +118,18 @@ def parse(text: str) -> Filter:
         expressions.append(_expression(tokens))
     if tokens.peek[1]:
         raise bad(f"Invalid Expression: unexpected '{tokens.peek[1]}'.")
-    if len({one.target for one in expressions}) > 1:
+    if len({expression.target for expression in expressions}) > 1:
         raise bad("Invalid Expression: all parts have to filter the same, ItemID or UserID.")
-    all_of = [one for expression in expressions for one in conditions(expression)]
-    if len({(one.dataset, one.field) for one in all_of}) > MOST_FIELDS:
+    compared = [condition for expression in expressions for condition in conditions(expression)]
+    if len({(condition.dataset, condition.field) for condition in compared}) > MOST_FIELDS:
         raise bad(f"Invalid Expression: a filter has at most {MOST_FIELDS} distinct fields.")
-    names = frozenset(one.name for condition in all_of for one in condition.operands if isinstance(one, Parameter))
-    return Filter(tuple(expressions), names)
+    operands = [operand for condition in compared for operand in condition.operands]
+    return Filter(tuple(expressions), frozenset(item.name for item in operands if isinstance(item, Placeholder)))
 
 
-def conditions(expression: Expression) -> list[Condition]:
+def conditions(expression: Expression) -> list[Comparison]:
     """Return all comparisons of an expression."""
-    return [one for alternative in expression.alternatives for one in alternative] + list(expression.tests)
+    return [*chain.from_iterable(expression.alternatives), *expression.tests]
 
 
 def _expression(tokens: _Tokens) -> Expression:
@@ -147,23 +148,23 @@ def _expression(tokens: _Tokens) -> Expression:
         tests.append(_condition(tokens))
         while tokens.word("AND"):
             tests.append(_condition(tokens))
-    found = Expression(include, target, tuple(map(tuple, alternatives)), tuple(tests))
-    _check_datasets(found)
-    return found
+    expression = Expression(include, target, tuple(map(tuple, alternatives)), tuple(tests))
+    _check_datasets(expression)
+    return expression
 
 
 def _check_datasets(expression: Expression) -> None:
-    used = {one.dataset for alternative in expression.alternatives for one in alternative}
+    used = {condition.dataset for condition in chain.from_iterable(expression.alternatives)}
     own = ("items", "interactions") if expression.target == "ITEMID" else ("users", "interactions")
     for dataset in used - set(own):
         raise bad(f"Invalid Expression: {dataset} can't be used there with {expression.target}.")
     if len(used) > 1:
         raise bad("Invalid Expression: Interactions and other datasets can't be used in one expression.")
-    if any(one.dataset != "currentuser" for one in expression.tests):
+    if any(test.dataset != "currentuser" for test in expression.tests):
         raise bad("Invalid Expression: an IF condition can only check CurrentUser.")
 
 
-def _condition(tokens: _Tokens) -> Condition:
+def _condition(tokens: _Tokens) -> Comparison:
     kind, text = tokens.take()
     dataset, _, field = text.partition(".")
     if kind != "name" or not field:
@@ -178,61 +179,50 @@ def _condition(tokens: _Tokens) -> Condition:
     if operator == "NOT":
         tokens.expect("IN")
     operator = "NOT IN" if operator.startswith("NOT") else operator
-    operands = _operands(tokens, several=operator.endswith("IN"))
+    operands = _operands(tokens, listed=operator.endswith("IN"))
     if operator == "NOT IN":
-        for one in operands:
-            if isinstance(one, Parameter):
-                raise bad(f"Invalid input symbol: ${one.name}. Placeholders are not allowed with NOT_IN operator.")
-    return Condition(dataset.lower(), field, operator, operands)
+        for operand in operands:
+            if isinstance(operand, Placeholder):
+                raise bad(f"Invalid input symbol: ${operand.name}. Placeholders are not allowed with NOT_IN operator.")
+    return Comparison(dataset.lower(), field, operator, operands)
 
 
-def _operands(tokens: _Tokens, *, several: bool) -> tuple[Value | Parameter, ...]:
-    if several:
-        tokens.expect("(")
-        found = [_operand(tokens)]
-        while tokens.word(","):
-            found.append(_operand(tokens))
-        tokens.expect(")")
-        return tuple(found)
-    bracket = tokens.word("(")
-    one = _operand(tokens)
+def _operands(tokens: _Tokens, *, listed: bool) -> tuple[Operand | Placeholder, ...]:
+    bracket = tokens.expect("(") if listed else tokens.word("(")
+    operands = [_operand(tokens)]
+    while listed and tokens.word(","):
+        operands.append(_operand(tokens))
     if bracket:
         tokens.expect(")")
-    return (one,)
+    return tuple(operands)
 
 
-def _operand(tokens: _Tokens) -> Value | Parameter:
+def _operand(tokens: _Tokens) -> Operand | Placeholder:
     kind, text = tokens.take()
     if kind == "text":
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     if kind == "number":
         return float(text)
     if kind == "parameter":
-        return Parameter(text[1:])
+        return Placeholder(text[1:])
     if text.lower().startswith("currentitem."):
         raise unsupported("CurrentItem in filters")
     raise bad(f"Invalid input symbol: {text or 'the end'}")
 
 
-def check(found: Filter, datasets: Mapping[str, tuple[Field, ...]]) -> None:
+def check(parsed: Filter, datasets: Mapping[str, tuple[Field, ...]]) -> None:
     """Raise InvalidInputException unless the datasets (type -> fields) have what the filter compares."""
-    for expression in found.expressions:
-        for one in conditions(expression):
-            kind = _DATASETS[one.dataset]
-            field = field_of(datasets.get(kind, ()), one.field)
-            if field is None:
-                raise bad(f"Invalid Expression: the dataset group has no {kind} dataset with a field {one.field}.")
-            if field.type == "boolean":
-                raise bad(f"Invalid Expression: {one.field} is of type boolean.")
-            if field.textual:
-                raise bad(f"Invalid Expression: {one.field} is textual.")
-            if field.type == "string" and one.operator in ("<", "<=", ">", ">="):
-                raise bad(f"Invalid Expression: {one.operator} compares numbers, {one.field} is a string.")
-
-
-def field_of(fields: tuple[Field, ...], name: str) -> Field | None:
-    """Return the field of this name, in any case."""
-    return next((field for field in fields if field.name.lower() == name.lower()), None)
+    for condition in (condition for expression in parsed.expressions for condition in conditions(expression)):
+        kind, name = _DATASETS[condition.dataset], condition.field
+        field = next((field for field in datasets.get(kind, ()) if field.name.lower() == name.lower()), None)
+        if field is None:
+            raise bad(f"Invalid Expression: the dataset group has no {kind} dataset with a field {name}.")
+        if field.type == "boolean":
+            raise bad(f"Invalid Expression: {name} is of type boolean.")
+        if field.textual:
+            raise bad(f"Invalid Expression: {name} is textual.")
+        if field.type == "string" and condition.operator in ("<", "<=", ">", ">="):
+            raise bad(f"Invalid Expression: {condition.operator} compares numbers, {name} is a string.")
 
 
 def bad(problem: str) -> ServiceError:

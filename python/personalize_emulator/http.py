@@ -5,9 +5,9 @@ import re
 import uuid
 from collections.abc import Mapping
 
-from .model import OPERATIONS, Wire, route, status_of
 from .service import Emulator
 from .service_errors import ServiceError
+from .service_model import OPERATIONS, Wire, route, status_of
 
 #: What SigV4 says of a request: region and service; the signature itself is not checked.
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
@@ -15,8 +15,8 @@ _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 def scope(authorization: str) -> tuple[str, str] | None:
     """Return region and service of an Authorization header; None if it has no credential scope."""
-    found = _SCOPE.search(authorization)
-    return (found[1], found[2]) if found else None
+    match = _SCOPE.search(authorization)
+    return (match[1], match[2]) if match else None
 
 
 def handle(
@@ -45,9 +45,9 @@ def handle(
 
 def _request(body: bytes | str | None) -> Wire:
     try:
-        found = json.loads(body or b"{}")
+        request = json.loads(body or b"{}")
     except ValueError:
         raise ServiceError("SerializationException", "The request is not valid JSON.") from None
-    if not isinstance(found, dict):
+    if not isinstance(request, dict):
         raise ServiceError("SerializationException", "The request is not a JSON object.")
-    return found
+    return request

@@ -1,4 +1,4 @@
-"""CSV in S3 -> rows of a dataset, or the reason for which the import job fails.
+"""CSV in S3 -> records of a dataset, or the reason for which the import job fails.
 
 Sources: "Bulk data format guidelines", "Common error messages" and "Endpoints and quotas" in the Amazon
 Personalize developer guide. Where it names no message, the emulator's own says what is wrong. It is
@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from .records import Row
+from .records import Record
 from .schemas import Field
-from .world import JobError
+from .store import JobError
 
 GUIDE: Final = "https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html"
 MIN_ROWS: Final = 1000
@@ -26,8 +26,8 @@ _MANDATORY: Final = ("USER_ID", "ITEM_ID", "TIMESTAMP")
 _OWN_MEMBERS: Final = ("EVENT_TYPE", "IMPRESSION", "RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE")
 
 
-def rows(lines: Iterable[str], fields: tuple[Field, ...]) -> Iterator[Row]:
-    """Yield the rows of one CSV file. Raises JobError at the first line that doesn't fit the schema."""
+def rows(lines: Iterable[str], fields: tuple[Field, ...]) -> Iterator[Record]:
+    """Yield the records of one CSV file. Raises JobError at the first line that doesn't fit the schema."""
     reader = csv.reader(_one_record_a_line(lines), doublequote=True, escapechar="\\", strict=True)
     try:
         header = next(reader, [])
@@ -46,7 +46,7 @@ def rows(lines: Iterable[str], fields: tuple[Field, ...]) -> Iterator[Row]:
 
 
 def _one_record_a_line(lines: Iterable[str]) -> Iterator[str]:
-    """Pass lines on to the CSV reader; each is a record of its own, so a quote left open is an error."""
+    """Pass lines on to the CSV reader; each is a whole record, so a quote left open is an error."""
     for number, line in enumerate(lines, start=1):
         text = line.removeprefix("\ufeff") if number == 1 else line
         if number == 1 and '"' in text:
@@ -134,11 +134,11 @@ PARSERS: Final[dict[str, Callable[[str], Any]]] = {
 }
 
 
-def check_interactions(found: list[Row], fields: tuple[Field, ...]) -> None:
+def check_interactions(records: list[Record], fields: tuple[Field, ...]) -> None:
     """Raise JobError if an import of interactions is too small or has too many event types and columns."""
-    if len(found) < MIN_ROWS:
-        raise JobError(f"Input CSV has {len(found)} interactions, fewer than {MIN_ROWS}.")
-    types = {row.get("EVENT_TYPE") for row in found} - {None}
+    if len(records) < MIN_ROWS:
+        raise JobError(f"Input CSV has {len(records)} interactions, fewer than {MIN_ROWS}.")
+    types = {record.get("EVENT_TYPE") for record in records} - {None}
     optional = [field for field in fields if field.name not in (*_MANDATORY, *_OWN_MEMBERS)]
     if len(types) + len(optional) > MOST_TYPES_AND_COLUMNS:
         raise JobError(

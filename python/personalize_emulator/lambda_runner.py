@@ -26,7 +26,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-#: What AWS's Python runtimes have beside the standard library.
+#: What AWS's Python runtimes have in addition to the standard library.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 #: Lambda gives the initialisation of a function this long, before its own time-out counts.
 INIT_SECONDS = 10.0
@@ -56,7 +56,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class InvocationResult:
     """What an invocation answered: JSON text, whether it is a function error, and what was logged."""
 
     payload: str
@@ -75,11 +75,13 @@ class Runner:
 
     def invoke(
         self, function: Function, event: str, request_id: str, client_context: Mapping[str, Any] | None = None
-    ) -> Outcome:
-        """Run the handler with the JSON text `event`; errors of the function are an outcome, not an exception."""
+    ) -> InvocationResult:
+        """Run the handler with the JSON text `event`; errors of the function are a result, not an exception."""
         if not function.runtime.startswith("python"):
             problem = f"{function.runtime or 'A container image'} can't run here: the emulator runs Python functions"
-            return Outcome(_error("Runtime.Unsupported", problem), True, _frame(function, request_id, problem, 0))
+            return InvocationResult(
+                _error("Runtime.Unsupported", problem), True, _frame(function, request_id, problem, 0)
+            )
         with self._lock:
             task = self._unzipped(function.code)
             layers = [self._unzipped(layer) for layer in reversed(function.layers)]
@@ -104,7 +106,7 @@ class Runner:
         task: Path,
         environment: dict[str, str],
         invocation: dict[str, Any],
-    ) -> Outcome:
+    ) -> InvocationResult:
         reader, writer = os.pipe()
         log = call / "log"
         # Bytecode is kept outside of the code, which is read-only as in Lambda.
@@ -150,7 +152,7 @@ class Runner:
             problem = f"Error: Runtime exited {_reason(status)}"
             printed += f"{problem}\n"
             payload, failed = _error("Runtime.ExitError", f"RequestId: {request_id} {problem}"), True
-        return Outcome(payload, failed, _frame(function, request_id, printed, took))
+        return InvocationResult(payload, failed, _frame(function, request_id, printed, took))
 
     def _environment(self, function: Function, task: Path, runtime: Path, call: Path) -> dict[str, str]:
         # What the function sets can't replace what Lambda sets, except where calls go.
@@ -208,7 +210,7 @@ class Runner:
 
 
 def remove(folder: Path) -> None:
-    """Remove a runner's folder, with code in it that nobody may write to."""
+    """Remove a runner's folder with the read-only code in it."""
     for path in folder.rglob("*"):
         if path.is_dir() and not path.is_symlink():
             path.chmod(stat.S_IRWXU)

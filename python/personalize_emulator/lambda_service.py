@@ -10,14 +10,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from .lambda_runner import Function, Outcome, Runner
+from .lambda_runner import Function, InvocationResult, Runner
 
 #: Lambda answers `LogType=Tail` with this much of the log's end.
 TAIL_BYTES = 4096
 
 
 class LambdaService:
-    """Invokes functions that moto keeps; stands in for moto's own way, which starts containers.
+    """Invokes functions that moto keeps, in place of moto's own way, which starts containers.
 
     Its methods take moto's `LambdaBackend`, which is not typed.
     """
@@ -44,64 +44,66 @@ class LambdaService:
 
         `headers` are those of the HTTP request. moto makes the status.
         """
-        found = backend.get_function(function_name, qualifier)
-        arn = invoked_arn(found, function_name, qualifier)
-        response_headers["X-Amz-Executed-Version"] = str(found.version)
+        moto_function = backend.get_function(function_name, qualifier)
+        arn = invoked_arn(moto_function, function_name, qualifier)
+        response_headers["X-Amz-Executed-Version"] = str(moto_function.version)
         event = body.decode() if isinstance(body, bytes) else body or "{}"
         client_context = _client_context(headers.get("X-Amz-Client-Context"))
         match headers.get("X-Amz-Invocation-Type", "RequestResponse"):
             case "DryRun":
                 payload = ""
             case "Event":
-                self._queue.submit(self.run, found, arn, event, client_context).add_done_callback(report)
+                self._queue.submit(self.run, moto_function, arn, event, client_context).add_done_callback(report)
                 payload = ""
             case _:
-                outcome = self.run(found, arn, event, client_context)
-                payload = outcome.payload
-                if outcome.failed:
+                result = self.run(moto_function, arn, event, client_context)
+                payload = result.payload
+                if result.failed:
                     response_headers["x-amz-function-error"] = "Unhandled"
-                tail = outcome.log.encode()[-TAIL_BYTES:]
+                tail = result.log.encode()[-TAIL_BYTES:]
                 response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
         response_headers["Content-Length"] = str(len(payload.encode()))
         return payload.encode()
 
-    def run(self, found: Any, arn: str, event: str, client_context: Mapping[str, Any] | None = None) -> Outcome:
+    def run(
+        self, moto_function: Any, arn: str, event: str, client_context: Mapping[str, Any] | None = None
+    ) -> InvocationResult:
         """Run moto's `LambdaFunction` as the function that `arn` names, and write its log."""
         request_id = str(uuid.uuid4())
-        version = str(found.version)
+        version = str(moto_function.version)
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{uuid.uuid4().hex}"
         function = Function(
-            name=found.function_name,
+            name=moto_function.function_name,
             version=version,
             arn=arn,
-            handler=found.handler or "",
-            runtime=found.run_time or "",
-            timeout_seconds=float(found.timeout),
-            memory_mb=int(found.memory_size),
-            environment={name: str(value) for name, value in found.environment_vars.items()},
-            code=getattr(found, "code_bytes", b""),
-            region=found.region,
-            log_group=found.logs_group_name,
+            handler=moto_function.handler or "",
+            runtime=moto_function.run_time or "",
+            timeout_seconds=float(moto_function.timeout),
+            memory_mb=int(moto_function.memory_size),
+            environment={name: str(value) for name, value in moto_function.environment_vars.items()},
+            code=getattr(moto_function, "code_bytes", b""),
+            region=moto_function.region,
+            log_group=moto_function.logs_group_name,
             log_stream=stream,
-            layers=tuple(_layers(found)),
+            layers=tuple(_layers(moto_function)),
         )
-        outcome = self._runner.invoke(function, event, request_id, client_context)
-        _write_log(found.logs_backend, function.log_group, stream, outcome.log)
-        return outcome
+        result = self._runner.invoke(function, event, request_id, client_context)
+        _write_log(moto_function.logs_backend, function.log_group, stream, result.log)
+        return result
 
 
 def report(done: Future[Any]) -> None:
-    """Print what went wrong in a thread that nobody waits for: an error of the server, not of a function."""
+    """Print what went wrong in a thread that no one waits for: an error of the server, not of a function."""
     if not done.cancelled() and (error := done.exception()) is not None:
         traceback.print_exception(error)
 
 
-def invoked_arn(found: Any, function_name: str, qualifier: str | None) -> str:
+def invoked_arn(moto_function: Any, function_name: str, qualifier: str | None) -> str:
     """Return the ARN that was invoked: with the version or alias that the caller named, if any."""
     name = function_name.split(":")
     if len(name) in (2, 8):  # NAME:QUALIFIER, or an ARN with one
         qualifier = name[-1]
-    unqualified = ":".join(str(found.function_arn).split(":")[:7])
+    unqualified = ":".join(str(moto_function.function_arn).split(":")[:7])
     return f"{unqualified}:{qualifier}" if qualifier else unqualified
 
 
@@ -109,11 +111,11 @@ def _client_context(header: str | None) -> Mapping[str, Any] | None:
     return json.loads(base64.b64decode(header)) if header else None
 
 
-def _layers(found: Any) -> list[bytes]:
+def _layers(moto_function: Any) -> list[bytes]:
     from moto.awslambda.models import lambda_backends
 
-    backend = lambda_backends[found.account_id][found.region]
-    versions = [backend.layers_versions_by_arn(layer["Arn"]) for layer in found.layers]
+    backend = lambda_backends[moto_function.account_id][moto_function.region]
+    versions = [backend.layers_versions_by_arn(layer["Arn"]) for layer in moto_function.layers]
     return [version.code_bytes for version in versions if version is not None]
 
 

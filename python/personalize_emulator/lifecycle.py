@@ -1,72 +1,71 @@
-"""Create, describe, list and delete, the same for every kind of resource, on the world's clock."""
+"""Create, describe, list and delete, the same for every kind of resource, on the store's clock."""
 
 import base64
 from collections.abc import Callable
 from typing import Any
 
-from .kinds import KINDS, Block, Kind
-from .model import Wire, input_members, output_members
-from .service_errors import ServiceError, in_use, invalid
-from .world import Effect, JobError, Resource, World
+from .resources import KINDS, Block, Resource, ResourceKind
+from .service_errors import ServiceError, in_use, invalid, unsupported
+from .service_model import Wire, input_members, output_members
+from .store import Effect, JobError, Store
 
+OperationHandler = Callable[[Store, Wire], Wire | None]
 #: operation -> what it does; modules of operations fill it.
-HANDLERS: dict[str, Callable[[World, Wire], Wire | None]] = {}
+HANDLERS: dict[str, OperationHandler] = {}
 
 MAX_TAGS = 50
 
 
-class NoAnswerError(Exception):
-    """No module answers this operation."""
-
-
-def operation(name: str) -> Callable[[Callable[[World, Wire], Wire | None]], Callable[[World, Wire], Wire | None]]:
+def operation(name: str) -> Callable[[OperationHandler], OperationHandler]:
     """Return a decorator that makes a function answer the operation `name`."""
 
-    def register(function: Callable[[World, Wire], Wire | None]) -> Callable[[World, Wire], Wire | None]:
+    def register(function: OperationHandler) -> OperationHandler:
         HANDLERS[name] = function
         return function
 
     return register
 
 
-def call(world: World, name: str, request: Wire) -> Wire | None:
-    """Answer an operation. Raises ServiceError; NoAnswerError for one that the emulator doesn't know."""
+def call(store: Store, name: str, request: Wire) -> Wire | None:
+    """Answer an operation. Raises ServiceError, UnsupportedOperationException if no module registers it."""
     handler = HANDLERS.get(name)
     if handler is not None:
-        return handler(world, request)
+        return handler(store, request)
     for verb, answer in (("Describe", _describe), ("Delete", _delete)):
         if name.startswith(verb) and name[len(verb) :] in KINDS:
-            return answer(world, KINDS[name[len(verb) :]], request)
+            return answer(store, KINDS[name[len(verb) :]], request)
     plural = name.removeprefix("List").removesuffix("s")
     if name.startswith("List") and plural in KINDS:
-        return _list(world, KINDS[plural], request)
-    raise NoAnswerError(name)
+        return _list(store, KINDS[plural], request)
+    raise unsupported(name)
 
 
 def create(
-    world: World,
-    kind: Kind,
+    store: Store,
+    kind_name: str,
     request: Wire,
     *,
-    name: str,
     group: str | None,
+    name: str | None = None,
     effect: Effect | None = None,
 ) -> Resource:
-    """Put a new resource into the world and let it come to life.
+    """Put a new resource into the store and let it come to life.
 
-    Its values are those of the request without tags; `name` is the end of its ARN and `group` the ARN of
-    its dataset group. `effect` runs when its time has come and decides whether it is ACTIVE or
-    CREATE FAILED.
+    Its values are those of the request without tags. `name` is the end of its ARN, by default the name in
+    the request, and `group` the ARN of its dataset group. `effect` runs when its time has come and
+    decides whether it is ACTIVE or CREATE FAILED.
     """
+    kind = KINDS[kind_name]
+    name = name or str(request[kind.name_member])
     values = {key: value for key, value in request.items() if key != "tags" and value is not None}
-    new = world.add(kind, world.arn(kind.segment, name), values, group, tags_of(request))
+    new = store.add(kind, store.arn(kind.segment, name), values, group, tags_of(request))
     names = (request.get(kind.name_member), name.split("/")[0])
-    begin(world, new, kind.words, new.values, effect, names)
+    begin(store, new, kind.words, new.values, effect, names)
     return new
 
 
 def begin(
-    world: World,
+    store: Store,
     resource: Resource,
     words: tuple[str, str, str, str],
     shown: Wire,
@@ -75,20 +74,20 @@ def begin(
 ) -> None:
     """Let `shown`, the values of a resource or of its update, go through pending, running and done or failed."""
     kind, life = resource.kind, resource.life
-    factor = world.faults.factor(kind.name)
+    factor = store.faults.factor(kind.name)
     pending, running, done, failed = words
 
     def enter(status: str, step: Callable[[float], None]) -> Callable[[float], None]:
         def run(now: float) -> None:
-            if resource.life == life and resource.arn in world.resources:
+            if resource.life == life and resource.arn in store.resources:
                 shown["status"] = status
-                shown["lastUpdatedDateTime"] = world.now
+                shown["lastUpdatedDateTime"] = store.now
                 step(now)
 
         return run
 
-    # Decided now: the steps run when somebody looks, maybe long after a fault was set for what comes next.
-    reason = world.faults.reason(*names)
+    # Decided now: the steps run at a later call, maybe long after a fault was set for what comes next.
+    reason = store.faults.reason(*names)
 
     def finish(_: float) -> None:
         try:
@@ -103,10 +102,17 @@ def begin(
     shown["status"] = pending
     total = (kind.pending + kind.running) * factor
     if total == 0:
-        enter(done, finish)(world.now)
+        enter(done, finish)(store.now)
         return
-    world.later(kind.pending * factor, enter(running, lambda _: None))
-    world.later(total, enter(done, finish))
+    store.later(kind.pending * factor, enter(running, lambda _: None))
+    store.later(total, enter(done, finish))
+
+
+def update(store: Store, resource: Resource, changes: Wire, effect: Effect) -> None:
+    """Let a resource be updated; its member latest…Update shows `changes` and how it goes."""
+    shown = changes | {"creationDateTime": store.now, "lastUpdatedDateTime": store.now}
+    resource.values[f"latest{resource.kind.name}Update"] = shown
+    begin(store, resource, resource.kind.words, shown, effect, (resource.values["name"],))
 
 
 def tags_of(request: Wire) -> dict[str, str]:
@@ -122,68 +128,52 @@ def tags_of(request: Wire) -> dict[str, str]:
     return tags
 
 
-def _describe(world: World, kind: Kind, request: Wire) -> Wire:
-    return {kind.member: world.find(kind.name, request[kind.arn_member]).values}
+def _describe(store: Store, kind: ResourceKind, request: Wire) -> Wire:
+    return {kind.member: store.find(kind.name, request[kind.arn_member]).values}
 
 
-def _delete(world: World, kind: Kind, request: Wire) -> None:
-    found = world.find(kind.name, request[kind.arn_member])
-    if found.busy:
-        raise in_use(f"Resource Arn {found.arn} is in {found.status} state and can't be deleted now.")
-    for block in kind.blocks:
-        for child in world.each(block.kind, **{block.member: found.arn}):
+def _delete(store: Store, kind: ResourceKind, request: Wire) -> None:
+    resource = store.find(kind.name, request[kind.arn_member])
+    if resource.busy:
+        raise in_use(f"Resource Arn {resource.arn} is in {resource.status} state and can't be deleted now.")
+    held = [(block, resource.arn) for block in kind.blocks]
+    if kind.name == "Dataset":  # a training reads every dataset of its group
+        held.append((Block("SolutionVersion", "datasetGroupArn", busy=True), resource.values["datasetGroupArn"]))
+    for block, parent in held:
+        for child in store.each(block.kind, **{block.member: parent}):
             if not block.busy or child.busy:
-                raise in_use(_held(found, child, block))
-    if kind.name == "Dataset":
-        _not_training(world, found)
-    leave(world, found)
-
-
-def _held(found: Resource, child: Resource, block: Block) -> str:
-    why = f"is in {child.status} state" if block.busy else "uses it"
-    return f"Resource Arn {found.arn} can't be deleted while {child.arn} {why}."
-
-
-def _not_training(world: World, dataset: Resource) -> None:
-    for version in world.each("SolutionVersion", datasetGroupArn=dataset.values["datasetGroupArn"]):
-        if version.busy:
-            raise in_use(_held(dataset, version, Block("SolutionVersion", "", busy=True)))
-
-
-def leave(world: World, resource: Resource) -> None:
-    """Let a resource go through its deletion."""
-    kind = resource.kind
+                why = f"is in {child.status} state" if block.busy else "uses it"
+                raise in_use(f"Resource Arn {resource.arn} can't be deleted while {child.arn} {why}.")
     resource.life += 1
     resource.values["status"] = "DELETE PENDING"
-    resource.values["lastUpdatedDateTime"] = world.now
+    resource.values["lastUpdatedDateTime"] = store.now
     life = resource.life
-    factor = world.faults.factor(kind.name)
+    factor = store.faults.factor(kind.name)
 
     def going(_: float) -> None:
         if resource.life == life:
             resource.values["status"] = "DELETE IN_PROGRESS"
 
     def gone(_: float) -> None:
-        if resource.arn in world.resources:
-            world.remove(resource.arn)
+        if resource.arn in store.resources:
+            store.remove(resource.arn)
 
     if kind.deleting * factor == 0:
-        gone(world.now)
+        gone(store.now)
         return
-    world.later(kind.deleting * factor / 4, going)
-    world.later(kind.deleting * factor, gone)
+    store.later(kind.deleting * factor / 4, going)
+    store.later(kind.deleting * factor, gone)
 
 
-def _list(world: World, kind: Kind, request: Wire) -> Wire:
+def _list(store: Store, kind: ResourceKind, request: Wire) -> Wire:
     operation_name = f"List{kind.name}s"
     parents = {
         name: request[name] for name in input_members(operation_name) if name.endswith("Arn") and name in request
     }
-    found = [one.values for one in world.each(kind.name, **parents)]
-    return page(operation_name, found, request)
+    return page(operation_name, [resource.values for resource in store.each(kind.name, **parents)], request)
 
 
-def page(operation_name: str, found: list[Wire], request: Wire) -> Wire:
+def page(operation_name: str, entries: list[Wire], request: Wire) -> Wire:
     """Return the part of a list that a request asks for, and the token of the next.
 
     Raises InvalidNextTokenException for a token that no answer of this operation gave.
@@ -191,8 +181,8 @@ def page(operation_name: str, found: list[Wire], request: Wire) -> Wire:
     plural = next(name for name in output_members(operation_name) if name != "nextToken")
     most: int = request.get("maxResults") or 100
     start = _position(operation_name, request.get("nextToken"))
-    answer: dict[str, Any] = {plural: found[start : start + most]}
-    if start + most < len(found):
+    answer: dict[str, Any] = {plural: entries[start : start + most]}
+    if start + most < len(entries):
         answer["nextToken"] = base64.b64encode(f"{operation_name}:{start + most}".encode()).decode()
     return answer
 

@@ -46,7 +46,7 @@ def configured() -> Iterator[None]:
     old = {name: config.get(name) for name in ("iam", "stepfunctions")}
     config["iam"] = {"load_aws_managed_policies": True}
     config["stepfunctions"] = {"execute_state_machine": True}
-    # A backend that somebody used before has loaded none, and would never do so.
+    # A backend that was used before has loaded none, and would never do so.
     for account in list(iam_backends.values()):
         for backend in list(account.values()):
             if not backend.aws_managed_policies:
@@ -89,8 +89,8 @@ def bucket_notifications_to_eventbridge() -> list[Replacement]:
         serialized = self.serialized
 
         def with_eventbridge(result: Any) -> Any:
-            found = self.backend.get_bucket_notification_configuration(self.bucket_name)
-            if found is not None and found.event_bridge is not None:
+            configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
+            if configuration is not None and configuration.event_bridge is not None:
                 result.result["EventBridgeConfiguration"] = {}
             return serialized(result)
 
@@ -157,8 +157,8 @@ def redrive_allow_policy() -> list[Replacement]:
         original(self, rest, now)
 
     def answered(self: Any) -> dict[str, Any]:
-        found: dict[str, Any] = attributes.fget(self)  # type: ignore[attr-defined]
-        return {name: value for name, value in found.items() if value or name != "RedriveAllowPolicy"}
+        values: dict[str, Any] = attributes.fget(self)  # type: ignore[attr-defined]
+        return {name: value for name, value in values.items() if value or name != "RedriveAllowPolicy"}
 
     return [
         (Queue, "redrive_allow_policy", None),
@@ -175,10 +175,10 @@ def redrive_policy_without_blanks() -> list[Replacement]:
     attributes = Queue.attributes
 
     def answered(self: Any) -> dict[str, Any]:
-        found: dict[str, Any] = attributes.fget(self)  # type: ignore[attr-defined]
+        values: dict[str, Any] = attributes.fget(self)  # type: ignore[attr-defined]
         if self.redrive_policy:
-            found["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
-        return found
+            values["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
+        return values
 
     return [(Queue, "attributes", property(answered))]
 
@@ -203,8 +203,8 @@ def redshift_statements() -> list[Replacement]:
         names = ("ClusterIdentifier", "Database", "DbUser", "SecretArn")
         asked = {name: self._get_param(name) for name in (*names, "WorkgroupName", "ClientToken")}
         backend, token = self.redshiftdata_backend, asked.pop("ClientToken")
-        known = (one for one in backend.statements.values() if token and getattr(one, "token", None) == token)
-        statement = next(known, None)
+        known = {getattr(statement, "token", None): statement for statement in backend.statements.values()}
+        statement = known.get(token) if token else None
         if statement is None:
             sql = ";\n".join(self._get_param("Sqls"))
             cluster, database, user, secret = (asked[name] for name in names)
@@ -227,8 +227,8 @@ def service_of_a_host() -> list[Replacement]:
     """
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-    found = lru_cache(DomainDispatcherApplication.get_backend_for_host)
-    return [(DomainDispatcherApplication, "get_backend_for_host", lambda self, host: found(self, host))]
+    remembered = lru_cache(DomainDispatcherApplication.get_backend_for_host)
+    return [(DomainDispatcherApplication, "get_backend_for_host", lambda self, host: remembered(self, host))]
 
 
 PATCHES: tuple[Patch, ...] = (

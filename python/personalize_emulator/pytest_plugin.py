@@ -1,6 +1,6 @@
 """The pytest fixture `personalize`: an emulator that answers all Personalize clients of a test.
 
-pytest_plugins = ["personalize_emulator.pytest_plugin"]     # in conftest.py
+`pytest_plugins = ["personalize_emulator.pytest_plugin"]` in conftest.py enables it.
 """
 
 import os
@@ -17,7 +17,7 @@ _NEEDED = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "
 
 @pytest.fixture
 def personalize(monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """Return an empty emulator whose clock stands still: `personalize.clock.advance(3600)`.
+    """Return an empty emulator with a stopped clock: `personalize.clock.advance(3600)`.
 
     It answers all Personalize clients that boto3 or botocore create during the test. Other services go
     where they always go. Import jobs read from S3 with boto3's own client.

@@ -3,9 +3,9 @@
 from typing import Final, NamedTuple
 
 from .lifecycle import operation, page
-from .model import Wire
 from .service_errors import not_found
-from .world import World
+from .service_model import Wire
+from .store import Store
 
 #: When the service's own resources were made: any fixed time does.
 _CREATED: Final = 1_543_622_400.0
@@ -89,22 +89,22 @@ def _shown(recipe: Recipe) -> Wire:
 
 
 @operation("ListRecipes")
-def list_recipes(_: World, request: Wire) -> Wire:
-    """The recipes, of one domain or all."""
+def list_recipes(_: Store, request: Wire) -> Wire:
+    """Return the recipes of one domain, or all."""
     wanted = request.get("domain")
-    found = [_shown(recipe) for recipe in RECIPES.values() if wanted is None or recipe.domain == wanted]
-    return page("ListRecipes", found, request)
+    recipes = [_shown(recipe) for recipe in RECIPES.values() if wanted in (None, recipe.domain)]
+    return page("ListRecipes", recipes, request)
 
 
 @operation("DescribeRecipe")
-def describe_recipe(_: World, request: Wire) -> Wire:
-    """One recipe."""
+def describe_recipe(_: Store, request: Wire) -> Wire:
+    """Return one recipe."""
     return {"recipe": _shown(find(request["recipeArn"]))}
 
 
 @operation("DescribeAlgorithm")
-def describe_algorithm(_: World, request: Wire) -> Wire:
-    """The algorithm of a recipe, which has the recipe's name."""
+def describe_algorithm(_: Store, request: Wire) -> Wire:
+    """Return the algorithm of a recipe, which has the recipe's name."""
     arn = request["algorithmArn"]
     for recipe in RECIPES.values():
         shown = _shown(recipe)
@@ -114,8 +114,8 @@ def describe_algorithm(_: World, request: Wire) -> Wire:
 
 
 @operation("DescribeFeatureTransformation")
-def describe_transformation(_: World, request: Wire) -> Wire:
-    """The one feature transformation that every recipe names."""
+def describe_transformation(_: Store, request: Wire) -> Wire:
+    """Return the one feature transformation that every recipe names."""
     arn = request["featureTransformationArn"]
     shown = _shown(next(iter(RECIPES.values())))
     if arn != shown["featureTransformationArn"]:

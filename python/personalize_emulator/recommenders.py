@@ -1,18 +1,18 @@
 """Recommenders of domain dataset groups: trained, started, stopped, updated."""
 
 from . import recipes
-from .kinds import KINDS
-from .lifecycle import begin, create, operation
-from .model import Wire
-from .service_errors import in_use, invalid
+from .lifecycle import begin, create, operation, update
+from .resources import Resource
+from .service_errors import invalid
+from .service_model import Wire
 from .solutions import check_columns, train
-from .world import Resource, World
+from .store import Store
 
 
 @operation("CreateRecommender")
-def create_recommender(world: World, request: Wire) -> Wire:
-    """A recommender of a use case of the group's domain; it trains on what the datasets hold."""
-    group = world.usable("DatasetGroup", request["datasetGroupArn"])
+def create_recommender(store: Store, request: Wire) -> Wire:
+    """Create a recommender for a use case of the group's domain and train it on the datasets."""
+    group = store.usable("DatasetGroup", request["datasetGroupArn"])
     recipe = recipes.find(request["recipeArn"])
     domain = group.values.get("domain")
     if domain is None:
@@ -21,64 +21,55 @@ def create_recommender(world: World, request: Wire) -> Wire:
         raise invalid(f"Recipe {recipe.name} is not a use case of the domain {domain}.")
     needed = ("INTERACTIONS", "ITEMS") if recipe.items else ("INTERACTIONS",)
     for kind in needed:
-        if world.dataset(group.arn, kind) is None:
+        if store.dataset(group.arn, kind) is None:
             raise invalid(f"The dataset group has no dataset of type {kind}.")
     config = {"minRecommendationRequestsPerSecond": 1} | request.get("recommenderConfig", {})
-    check_columns(world, group.arn, config.get("trainingDataConfig", {}))
+    check_columns(store, group.arn, config.get("trainingDataConfig", {}))
     events = {recipe.event_type: float("-inf")} if recipe.event_type else {}
 
     def run() -> None:
-        world.models[made.arn] = train(world, group.arn, recipe, events)
+        store.models[recommender.arn] = train(store, group.arn, recipe, events)
 
-    made = create(
-        world,
-        KINDS["Recommender"],
-        request | {"recommenderConfig": config},
-        name=request["name"],
-        group=group.arn,
-        effect=run,
-    )
-    return {"recommenderArn": made.arn}
+    recommender = create(store, "Recommender", request | {"recommenderConfig": config}, group=group.arn, effect=run)
+    return {"recommenderArn": recommender.arn}
 
 
 @operation("UpdateRecommender")
-def update_recommender(world: World, request: Wire) -> Wire:
-    """Change the configuration; latestRecommenderUpdate tells how it goes."""
-    recommender = _idle(world, request["recommenderArn"], "ACTIVE", "INACTIVE", "CREATE FAILED")
+def update_recommender(store: Store, request: Wire) -> Wire:
+    """Change the configuration. latestRecommenderUpdate shows the progress."""
+    recommender = _idle(store, request["recommenderArn"], "ACTIVE", "INACTIVE", "CREATE FAILED")
     config = request["recommenderConfig"]
-    check_columns(world, recommender.hidden["datasetGroupArn"], config.get("trainingDataConfig", {}))
+    check_columns(store, recommender.hidden["datasetGroupArn"], config.get("trainingDataConfig", {}))
 
     def run() -> None:
         recommender.values["recommenderConfig"] = recommender.values["recommenderConfig"] | config
 
-    update: Wire = {"recommenderConfig": config, "creationDateTime": world.now, "lastUpdatedDateTime": world.now}
-    recommender.values["latestRecommenderUpdate"] = update
-    begin(world, recommender, recommender.kind.words, update, run, (recommender.values["name"],))
+    update(store, recommender, {"recommenderConfig": config}, run)
     return {"recommenderArn": recommender.arn}
 
 
 @operation("StopRecommender")
-def stop_recommender(world: World, request: Wire) -> Wire:
-    """Stop a recommender: it costs and answers nothing until it is started."""
-    recommender = _idle(world, request["recommenderArn"], "ACTIVE")
+def stop_recommender(store: Store, request: Wire) -> Wire:
+    """Stop a recommender. It costs and answers nothing until it's started."""
+    recommender = _idle(store, request["recommenderArn"], "ACTIVE")
     words = ("STOP PENDING", "STOP IN_PROGRESS", "INACTIVE", "ACTIVE")
-    begin(world, recommender, words, recommender.values)
+    begin(store, recommender, words, recommender.values)
     return {"recommenderArn": recommender.arn}
 
 
 @operation("StartRecommender")
-def start_recommender(world: World, request: Wire) -> Wire:
+def start_recommender(store: Store, request: Wire) -> Wire:
     """Start a stopped recommender."""
-    recommender = _idle(world, request["recommenderArn"], "INACTIVE")
+    recommender = _idle(store, request["recommenderArn"], "INACTIVE")
     words = ("START PENDING", "START IN_PROGRESS", "ACTIVE", "INACTIVE")
-    begin(world, recommender, words, recommender.values)
+    begin(store, recommender, words, recommender.values)
     return {"recommenderArn": recommender.arn}
 
 
-def _idle(world: World, arn: str, *statuses: str) -> Resource:
-    found = world.find("Recommender", arn)
-    if found.busy:
-        raise in_use(f"Resource Arn {arn} is in {found.status} state or being updated.")
-    if found.status not in statuses:
-        raise invalid(f"Resource Arn {arn} is in {found.status} state, not {' or '.join(statuses)}.")
-    return found
+def _idle(store: Store, arn: str, *statuses: str) -> Resource:
+    recommender = store.find("Recommender", arn)
+    if recommender.busy:
+        raise recommender.conflict()
+    if recommender.status not in statuses:
+        raise invalid(f"Resource Arn {arn} is in {recommender.status} state, not {' or '.join(statuses)}.")
+    return recommender

@@ -60,7 +60,7 @@ class Field:
 
 
 def parse(text: str) -> tuple[str, tuple[Field, ...]]:
-    """Return the record's name and its fields. Raises InvalidInputException for what is no schema."""
+    """Return the record's name and its fields. Raises InvalidInputException for an invalid schema."""
     try:
         record = json.loads(text)
     except ValueError as error:
@@ -75,7 +75,7 @@ def parse(text: str) -> tuple[str, tuple[Field, ...]]:
         raise _bad('it has no "name"')
     if not isinstance(record.get("fields"), list) or not record["fields"]:
         raise _bad('it has no "fields"')
-    fields = tuple(_field(one) for one in record["fields"])
+    fields = tuple(map(_field, record["fields"]))
     seen: dict[str, str] = {}
     for field in fields:
         plain = re.sub(r"[^a-z0-9]", "", field.name.lower())
@@ -85,11 +85,11 @@ def parse(text: str) -> tuple[str, tuple[Field, ...]]:
     return record["name"], fields
 
 
-def _field(one: Any) -> Field:
-    name = one.get("name") if isinstance(one, dict) else None
+def _field(entry: Any) -> Field:
+    name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise _bad(f"a field's name is {name!r}")
-    written = one.get("type")
+    written = entry.get("type")
     types = written if isinstance(written, list) else [written]
     kinds = [kind for kind in types if kind != "null"]
     if len(kinds) != 1 or kinds[0] not in TYPES or len(types) > 2 or len(set(map(str, types))) < len(types):
@@ -97,7 +97,7 @@ def _field(one: Any) -> Field:
     kind = kinds[0]
     if kind not in _RESERVED.get(name, TYPES):
         raise _bad(f"field {name} has the type {kind}, not {_RESERVED[name][0]}")
-    flags = {flag: one.get(flag, False) for flag in ("categorical", "textual")}
+    flags = {flag: entry.get(flag, False) for flag in ("categorical", "textual")}
     for flag, value in flags.items():
         if not isinstance(value, bool) or (value and kind != "string"):
             raise _bad(f"field {name} is {flag}, which only a string can be")

@@ -17,22 +17,22 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from types import FrameType
+from typing import Any, Self
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from xml.sax.saxutils import escape
 
 from . import lambda_patches, moto_patches, step_functions
+from .clock import Clock
 from .event_sources import EventSources
+from .idempotency import once_per_call
 from .lambda_runner import Runner, remove
 from .lambda_service import LambdaService
-from .repeats import once_per_call
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from .service import Emulator
+from .transports import wsgi
 
 HOST = "127.0.0.1"
 _one_at_a_time = threading.Lock()
@@ -58,7 +58,7 @@ class Server:
         *,
         region: str = "us-east-1",
         speed: float = 1.0,
-        personalize: "Callable[[WSGIApplication], WSGIApplication] | None" = None,
+        personalize: Callable[[WSGIApplication], WSGIApplication] | None = None,
         python: str = sys.executable,
     ) -> None:
         self.region = region
@@ -78,7 +78,7 @@ class Server:
             # moto's interpreter of state machines reads from it where to call.
             stack.enter_context(_variable("MOTO_PORT", str(port)))
             stack.enter_context(moto_patches.configured())
-            folder = Path(tempfile.mkdtemp(prefix="personalize-segment-lambda-"))
+            folder = Path(tempfile.mkdtemp(prefix="personalize-emulator-lambda-"))
             stack.callback(remove, folder)
             service = LambdaService(Runner(self.endpoint, folder, self._python))
             stack.callback(service.close)
@@ -97,7 +97,7 @@ class Server:
     def environment(self) -> dict[str, str]:
         """Return the variables that send boto3, Terraform and the AWS CLI here.
 
-        AWS_PROFILE and AWS_SESSION_TOKEN should not be set beside them.
+        AWS_PROFILE and AWS_SESSION_TOKEN must not be set together with them.
         """
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -105,13 +105,13 @@ class Server:
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            # Nobody's own settings, nor a search for an instance's role.
+            # Neither a user's own settings nor a search for an instance's role.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def _application(self) -> "WSGIApplication":
+    def _application(self) -> WSGIApplication:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         moto = _refusing(DomainDispatcherApplication(create_backend_app))
@@ -119,10 +119,8 @@ class Server:
             return self._personalize(moto)
         import boto3
 
-        from . import Clock, Emulator, wsgi
-
         def s3() -> Any:
-            # A session of its own, since requests come in several threads.
+            # A separate session: boto3's default one isn't thread-safe.
             return boto3.session.Session().client(
                 "s3",
                 endpoint_url=self.endpoint,
@@ -131,8 +129,7 @@ class Server:
                 aws_secret_access_key="testing",  # noqa: S106 - any key opens an emulator
             )
 
-        both: WSGIApplication = wsgi(Emulator(Clock(self.speed), s3=s3), moto)
-        return both
+        return wsgi(Emulator(Clock(self.speed), s3=s3), moto)
 
 
 def serve(port: int, ready: Callable[[Server], None], *, region: str = "us-east-1", speed: float = 1.0) -> None:
@@ -141,7 +138,7 @@ def serve(port: int, ready: Callable[[Server], None], *, region: str = "us-east-
     The other arguments are those of `Server`, and so is the ServerError.
     """
 
-    def stop(_number: int, _frame: "FrameType | None") -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         # What still runs is stopped in order; another signal must not break into that.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
@@ -161,7 +158,7 @@ def serve(port: int, ready: Callable[[Server], None], *, region: str = "us-east-
 
 
 @contextmanager
-def _alone() -> "Iterator[None]":
+def _alone() -> Iterator[None]:
     if not _one_at_a_time.acquire(blocking=False):
         raise ServerError("emulator: runs in this process already. Use the one that runs, or end it first.")
     try:
@@ -171,7 +168,7 @@ def _alone() -> "Iterator[None]":
 
 
 @contextmanager
-def _listen(port: int) -> "Iterator[socket.socket]":
+def _listen(port: int) -> Iterator[socket.socket]:
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -185,7 +182,7 @@ def _listen(port: int) -> "Iterator[socket.socket]":
 
 
 @contextmanager
-def _variable(name: str, value: str) -> "Iterator[None]":
+def _variable(name: str, value: str) -> Iterator[None]:
     before = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -198,7 +195,7 @@ def _variable(name: str, value: str) -> "Iterator[None]":
 
 
 @contextmanager
-def _serving(listening: socket.socket, application: "WSGIApplication") -> "Iterator[None]":
+def _serving(listening: socket.socket, application: WSGIApplication) -> Iterator[None]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
 
@@ -219,10 +216,10 @@ def _serving(listening: socket.socket, application: "WSGIApplication") -> "Itera
         server.server_close()
 
 
-def _refusing(moto: "WSGIApplication") -> "WSGIApplication":
+def _refusing(moto: WSGIApplication) -> WSGIApplication:
     """Answer 501 for what moto, as installed, has not: with its own 500, SDKs try again for minutes."""
 
-    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
             return moto(environ, start_response)
         except (NotImplementedError, ModuleNotFoundError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-# Imported for what they register: each operation stands in one of these modules.
+# Imported for what they register: each operation is in one of these modules.
 from . import (  # noqa: F401
     attributions,
     batch,
@@ -25,9 +25,9 @@ from . import (  # noqa: F401
 from .clock import Clock
 from .constraints import check
 from .faults import Faults
-from .model import OPERATIONS, Wire, prune
-from .service_errors import ServiceError, invalid, unsupported
-from .world import World
+from .service_errors import ServiceError, invalid
+from .service_model import OPERATIONS, Wire, prune
+from .store import Store
 
 ACCOUNT = "123456789012"
 
@@ -36,7 +36,7 @@ class Emulator:
     """Amazon Personalize without AWS: state in memory, statuses on `clock`, data from S3.
 
     `s3` returns the S3 client with which jobs read and write, boto3's own by default; it is called once,
-    when the first job runs. `faults` says what shall go wrong. Several threads may call one emulator.
+    when the first job runs. `faults` says what goes wrong. Several threads may call one emulator.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Emulator:
         self.faults = faults or Faults()
         self.account = account
         self._s3: Callable[[], Any] = cache(s3 or _s3)
-        self._worlds: dict[str, World] = {}
+        self._stores: dict[str, Store] = {}
         self._lock = threading.RLock()
 
     def call(self, operation: str, request: Wire, region: str = "us-east-1") -> Wire:
@@ -64,15 +64,13 @@ class Emulator:
             self.faults.before(operation)
             if model.input_shape is not None:
                 check(model.input_shape, request)
-            world = self._worlds.get(region)
-            if world is None:
-                world = self._worlds[region] = World(region, self.account, self.clock, self.faults, self._s3)
-            world.settle()
+            store = self._stores.get(region)
+            if store is None:
+                store = self._stores[region] = Store(region, self.account, self.clock, self.faults, self._s3)
+            store.settle()
             given = {name: value for name, value in copy.deepcopy(request).items() if value is not None}
             try:
-                answer = lifecycle.call(world, operation, given)
-            except lifecycle.NoAnswerError:
-                raise unsupported(operation) from None
+                answer = lifecycle.call(store, operation, given)
             except ServiceError as error:
                 known = {shape.name for shape in model.error_shapes}
                 if error.code.startswith("Resource") and error.code not in known:

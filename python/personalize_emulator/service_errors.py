@@ -29,6 +29,11 @@ def in_use(message: str) -> ServiceError:
     return ServiceError("ResourceInUseException", message)
 
 
+def already_exists(message: str) -> ServiceError:
+    """Return ResourceAlreadyExistsException."""
+    return ServiceError("ResourceAlreadyExistsException", message)
+
+
 def unsupported(what: str) -> ServiceError:
     """Return the one code that AWS doesn't have: the emulator can't do what Amazon Personalize can."""
     return ServiceError("UnsupportedOperationException", f"The emulator does not support {what}.")

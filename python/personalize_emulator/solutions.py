@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from . import recipes
 from .datasets import fields_of
-from .kinds import HOUR, KINDS
-from .lifecycle import begin, create, operation
-from .model import Wire
+from .lifecycle import create, operation, update
 from .recipes import Recipe
-from .service_errors import ServiceError, in_use, invalid, unsupported
+from .resources import HOUR, KINDS, Resource
+from .service_errors import already_exists, in_use, invalid, unsupported
+from .service_model import Wire
+from .store import JobError, Store
 from .training import MIN_INTERACTIONS, Interaction, Model
-from .world import JobError, Resource, World
 
 DAY: Final = 24 * HOUR
 #: "Automatic training starts within one hour after the solution is ACTIVE."
@@ -21,8 +21,8 @@ _USUAL_DAYS: Final = 7
 
 
 @operation("CreateSolution")
-def create_solution(world: World, request: Wire) -> Wire:
-    """A solution; automatic training is on unless the request says otherwise."""
+def create_solution(store: Store, request: Wire) -> Wire:
+    """Create a solution. Automatic training is on unless the request turns it off."""
     if request.get("performAutoML"):
         raise unsupported("performAutoML")
     if "recipeArn" not in request:
@@ -32,17 +32,17 @@ def create_solution(world: World, request: Wire) -> Wire:
         raise invalid(f"Recipe {recipe.name} is a domain use case. Create a recommender with it.")
     if recipe.kind == "PERSONALIZED_ACTIONS":
         raise unsupported(f"recipe {recipe.name}")
-    group = world.usable("DatasetGroup", request["datasetGroupArn"])
+    group = store.usable("DatasetGroup", request["datasetGroupArn"])
     config = request.get("solutionConfig", {})
     days_of(config)
-    check_columns(world, group.arn, config.get("trainingDataConfig", {}))
+    check_columns(store, group.arn, config.get("trainingDataConfig", {}))
     request = {**dict.fromkeys(("performHPO", "performAutoML"), False), "performAutoTraining": True, **request}
 
     def run() -> None:
-        plan_training(world, world.resources[arn], _FIRST_TRAINING)
+        plan_training(store, store.resources[arn], _FIRST_TRAINING)
 
-    arn = world.arn(KINDS["Solution"].segment, request["name"])
-    create(world, KINDS["Solution"], request, name=request["name"], group=group.arn, effect=run)
+    arn = store.arn(KINDS["Solution"].segment, request["name"])
+    create(store, "Solution", request, group=group.arn, effect=run)
     return {"solutionArn": arn}
 
 
@@ -57,24 +57,24 @@ def days_of(config: Wire) -> int:
     return days
 
 
-def check_columns(world: World, group: str, config: Wire) -> None:
-    """Raise InvalidInputException unless the columns that training shall use exist."""
+def check_columns(store: Store, group: str, config: Wire) -> None:
+    """Raise InvalidInputException unless the columns for training exist."""
     included, excluded = config.get("includedDatasetColumns", {}), config.get("excludedDatasetColumns", {})
     if included and excluded:
         raise invalid("Provide either includedDatasetColumns or excludedDatasetColumns, not both.")
     for kind, columns in (included | excluded).items():
-        dataset = world.dataset(group, kind.upper())
+        dataset = store.dataset(group, kind.upper())
         if dataset is None:
             raise invalid(f"The dataset group has no dataset of type {kind}.")
-        unknown = set(columns) - {field.name for field in fields_of(world, dataset)}
+        unknown = set(columns) - {field.name for field in fields_of(store, dataset)}
         if unknown:
             raise invalid(f"Dataset {dataset.arn} has no columns [{', '.join(sorted(unknown))}].")
 
 
 @operation("UpdateSolution")
-def update_solution(world: World, request: Wire) -> Wire:
-    """Change the automatic training or the events of a solution; latestSolutionUpdate tells how it goes."""
-    solution = world.usable("Solution", request["solutionArn"])
+def update_solution(store: Store, request: Wire) -> Wire:
+    """Change the automatic training or the events of a solution. latestSolutionUpdate shows the progress."""
+    solution = store.usable("Solution", request["solutionArn"])
     if solution.updating:
         raise in_use(f"Resource Arn {solution.arn} is being updated.")
     names = ("performAutoTraining", "performIncrementalUpdate")
@@ -87,79 +87,73 @@ def update_solution(world: World, request: Wire) -> Wire:
     def run() -> None:
         solution.values.update(changes)
         solution.values["solutionConfig"] = solution.values.get("solutionConfig", {}) | config
-        plan_training(world, solution, days_of(solution.values["solutionConfig"]) * DAY)
+        plan_training(store, solution, days_of(solution.values["solutionConfig"]) * DAY)
 
-    update: Wire = {"creationDateTime": world.now, "lastUpdatedDateTime": world.now, **changes}
-    if config:
-        update["solutionUpdateConfig"] = config
-    solution.values["latestSolutionUpdate"] = update
-    begin(world, solution, solution.kind.words, update, run, (solution.values["name"],))
+    update(store, solution, changes | ({"solutionUpdateConfig": config} if config else {}), run)
     return {"solutionArn": solution.arn}
 
 
-def plan_training(world: World, solution: Resource, seconds: float) -> None:
+def plan_training(store: Store, solution: Resource, seconds: float) -> None:
     """Train automatically in so many seconds, and from then on as often as the solution says.
 
-    What the clock jumped over is trained once. A version made by hand in time stands for the first.
+    What the clock jumped over is trained once. A version created by hand in that time replaces the first.
     """
     plan = solution.hidden["plan"] = object()
 
     def train(now: float) -> None:
-        alive = world.resources.get(solution.arn) is solution and solution.status == "ACTIVE"
+        alive = store.resources.get(solution.arn) is solution and solution.status == "ACTIVE"
         if solution.hidden.get("plan") is not plan or not alive or not solution.values["performAutoTraining"]:
             return
-        since = world.now - seconds
-        if not any(one.values["creationDateTime"] > since for one in _versions(world, solution)):
-            begin_version(world, solution, {"trainingMode": "FULL"}, "AUTOMATIC")
+        since = store.now - seconds
+        if not any(version.values["creationDateTime"] > since for version in _versions(store, solution)):
+            begin_version(store, solution, {"trainingMode": "FULL"}, "AUTOMATIC")
         period = days_of(solution.values.get("solutionConfig", {})) * DAY
-        plan_training(world, solution, period + max(0.0, now - world.now) // period * period)
+        plan_training(store, solution, period + max(0.0, now - store.now) // period * period)
 
     if solution.values["performAutoTraining"]:
-        world.later(seconds, train)
+        store.later(seconds, train)
 
 
-def _versions(world: World, solution: Resource) -> Iterator[Resource]:
-    return world.each("SolutionVersion", solutionArn=solution.arn)
+def _versions(store: Store, solution: Resource, **members: Any) -> Iterator[Resource]:
+    return store.each("SolutionVersion", solutionArn=solution.arn, **members)
 
 
 @operation("CreateSolutionVersion")
-def create_version(world: World, request: Wire) -> Wire:
-    """Train now. What is missing in the data makes it fail later, what is missing in the group at once."""
-    solution = world.usable("Solution", request["solutionArn"])
-    if request.get("name") in [one.values["name"] for one in _versions(world, solution) if "name" in one.values]:
-        message = f"Another resource with name {request['name']} already exists."
-        raise ServiceError("ResourceAlreadyExistsException", message)
+def create_version(store: Store, request: Wire) -> Wire:
+    """Train now. A missing dataset is refused at once, missing data fails the training."""
+    solution = store.usable("Solution", request["solutionArn"])
+    if "name" in request and any(_versions(store, solution, name=request["name"])):
+        raise already_exists(f"Another resource with name {request['name']} already exists.")
     recipe = recipes.find(solution.values["recipeArn"])
-    if request.setdefault("trainingMode", "FULL") == "UPDATE":
-        trained = any(one.status == "ACTIVE" for one in _versions(world, solution))
-        if recipe.name != "aws-user-personalization" or not trained:
-            raise invalid(
-                "Training mode UPDATE needs an ACTIVE version trained with FULL and the User-Personalization recipe."
-            )
-    if world.dataset(solution.values["datasetGroupArn"], "INTERACTIONS") is None:
+    updatable = recipe.name == "aws-user-personalization" and any(_versions(store, solution, status="ACTIVE"))
+    if request.setdefault("trainingMode", "FULL") == "UPDATE" and not updatable:
+        raise invalid(
+            "Training mode UPDATE needs an ACTIVE version trained with FULL and the User-Personalization recipe."
+        )
+    if store.dataset(solution.values["datasetGroupArn"], "INTERACTIONS") is None:
         raise invalid("The dataset group has no dataset of type INTERACTIONS.")
-    if recipe.items and world.dataset(solution.values["datasetGroupArn"], "ITEMS") is None:
+    if recipe.items and store.dataset(solution.values["datasetGroupArn"], "ITEMS") is None:
         raise invalid(f"Recipe {recipe.name} needs a dataset of type ITEMS.")
-    return {"solutionVersionArn": begin_version(world, solution, request, "MANUAL").arn}
+    return {"solutionVersionArn": begin_version(store, solution, request, "MANUAL").arn}
 
 
-def begin_version(world: World, solution: Resource, request: Wire, training: str) -> Resource:
+def begin_version(store: Store, solution: Resource, request: Wire, training: str) -> Resource:
     """Begin to train a version of a solution."""
     kept = ("performHPO", "performAutoML", "performIncrementalUpdate", "recipeArn", "eventType", "solutionConfig")
     values = {name: solution.values[name] for name in (*kept, "datasetGroupArn") if name in solution.values}
     recipe = recipes.find(values["recipeArn"])
 
     def run() -> None:
-        version.values["trainingHours"] = round((world.now - version.values["creationDateTime"]) / HOUR, 3)
-        world.models[version.arn] = train(world, values["datasetGroupArn"], recipe, wanted_events(values))
+        version.values["trainingHours"] = round((store.now - version.values["creationDateTime"]) / HOUR, 3)
+        store.models[version.arn] = train(store, values["datasetGroupArn"], recipe, wanted_events(values))
         for follow in list(solution.hidden.get("followers", {}).values()):
             follow(version)
 
     version = create(
-        world,
-        KINDS["SolutionVersion"],
+        store,
+        "SolutionVersion",
         values | request | {"trainingType": training, "solutionArn": solution.arn},
-        name=f"{solution.values['name']}/{world.new_id()}",
+        name=f"{solution.values['name']}/{store.new_id()}",
         group=values["datasetGroupArn"],
         effect=run,
     )
@@ -173,69 +167,69 @@ def wanted_events(solution: Wire) -> dict[str, float]:
     listed = config.get("eventsConfig", {}).get("eventParametersList", [])
     if listed:
         return {
-            one["eventType"]: one.get("eventValueThreshold", float("-inf"))
-            for one in listed
-            if "eventType" in one and one.get("weight", 1.0) > 0
+            event["eventType"]: event.get("eventValueThreshold", float("-inf"))
+            for event in listed
+            if "eventType" in event and event.get("weight", 1.0) > 0
         }
     if "eventType" in solution:
         return {solution["eventType"]: float(config.get("eventValueThreshold") or "-inf")}
     return {}
 
 
-def train(world: World, group: str, recipe: Recipe, events: dict[str, float]) -> Model:
+def train(store: Store, group: str, recipe: Recipe, events: dict[str, float]) -> Model:
     """Return the model of a recipe on the data of a dataset group. Raises JobError if it is too little."""
-    dataset = world.dataset(group, "INTERACTIONS")
-    held = world.interactions[dataset.arn] if dataset is not None else ()
-    found = [
-        Interaction(row["USER_ID"], row["ITEM_ID"], row["TIMESTAMP"])
-        for row in held
-        if row.get("ITEM_ID") and _wanted(row, events)
+    dataset = store.dataset(group, "INTERACTIONS")
+    held = store.interactions[dataset.arn] if dataset is not None else ()
+    interactions = [
+        Interaction(record["USER_ID"], record["ITEM_ID"], record["TIMESTAMP"])
+        for record in held
+        if record.get("ITEM_ID") and _wanted(record, events)
     ]
-    items = world.dataset(group, "ITEMS")
-    catalogue = [row["ITEM_ID"] for row in world.profiles[items.arn]] if items is not None else []
+    items = store.dataset(group, "ITEMS")
+    catalogue = [record["ITEM_ID"] for record in store.profiles[items.arn]] if items is not None else []
     if recipe.items and not catalogue:
         raise JobError(f"Create failed. Recipe {recipe.name} needs records in a dataset of type ITEMS.")
-    if events and len(found) < MIN_INTERACTIONS:
+    if events and len(interactions) < MIN_INTERACTIONS:
         names = ", ".join(events)
         raise JobError(f"Dataset has fewer than {MIN_INTERACTIONS} interactions after filtering by event type: {names}")
-    model = Model(found, catalogue)
+    model = Model(interactions, catalogue)
     problem = model.too_little()
     if problem is not None:
         raise JobError(problem)
     return model
 
 
-def _wanted(row: Wire, events: dict[str, float]) -> bool:
+def _wanted(record: Wire, events: dict[str, float]) -> bool:
     if not events:
         return True
-    least = events.get(row.get("EVENT_TYPE") or "")
-    return least is not None and (least == float("-inf") or (row.get("EVENT_VALUE") or 0.0) >= least)
+    least = events.get(record.get("EVENT_TYPE") or "")
+    return least is not None and (least == float("-inf") or (record.get("EVENT_VALUE") or 0.0) >= least)
 
 
 @operation("StopSolutionVersionCreation")
-def stop_version(world: World, request: Wire) -> None:
-    """Stop a training: one that waits at once, one that runs after a while."""
-    version = world.find("SolutionVersion", request["solutionVersionArn"])
+def stop_version(store: Store, request: Wire) -> None:
+    """Stop a training: a pending one at once, a running one after a while."""
+    version = store.find("SolutionVersion", request["solutionVersionArn"])
     if version.status not in ("CREATE PENDING", "CREATE IN_PROGRESS"):
         raise invalid(f"Resource Arn {version.arn} is in {version.status} state: there is nothing to stop.")
     version.life += 1
     life = version.life
     stops_at_once = version.status == "CREATE PENDING"
     version.values["status"] = "CREATE STOPPED" if stops_at_once else "CREATE STOPPING"
-    version.values["lastUpdatedDateTime"] = world.now
+    version.values["lastUpdatedDateTime"] = store.now
 
     def stopped(_: float) -> None:
         if version.life == life:
             version.values["status"] = "CREATE STOPPED"
 
-    world.later(version.kind.pending, stopped)
+    store.later(version.kind.pending, stopped)
 
 
 @operation("GetSolutionMetrics")
-def metrics(world: World, request: Wire) -> Wire:
-    """The metrics of a trained version."""
-    version = world.usable("SolutionVersion", request["solutionVersionArn"])
-    model = world.models[version.arn]
+def metrics(store: Store, request: Wire) -> Wire:
+    """Return the metrics of a trained version."""
+    version = store.usable("SolutionVersion", request["solutionVersionArn"])
+    model = store.models[version.arn]
     if "metrics" not in version.hidden:
         version.hidden["metrics"] = model.metrics()
     return {"solutionVersionArn": version.arn, "metrics": version.hidden["metrics"]}

@@ -45,8 +45,10 @@ def list_versions() -> list[Replacement]:
 
     def list_state_machine_versions(self: Any) -> Any:
         machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
-        found = sorted(machine.versions.items(), reverse=True)
-        versions = [{"stateMachineVersionArn": one.arn, "creationDate": one.creation_date} for _, one in found]
+        versions = [
+            {"stateMachineVersionArn": version.arn, "creationDate": version.creation_date}
+            for _, version in sorted(machine.versions.items(), reverse=True)
+        ]
         return ActionResult({"stateMachineVersions": versions})
 
     return [(StepFunctionResponse, "list_state_machine_versions", list_state_machine_versions)]
@@ -72,7 +74,7 @@ def own_endpoint() -> list[Replacement]:
     module: Any = import_module("moto.stepfunctions.parser.asl.utils.boto_client")
 
     def client(**arguments: Any) -> Any:
-        # A session of its own: boto3's default one is not made for several threads.
+        # A separate session: boto3's default one isn't thread-safe.
         endpoint = {"endpoint_url": f"http://127.0.0.1:{moto_server_port()}"}
         return boto3.session.Session().client(**(arguments | endpoint))
 
@@ -117,7 +119,9 @@ def sdk_errors() -> list[Replacement]:
     original = sdk._normalise_service_error_name
 
     def _normalise_service_error_name(name: str) -> str:
-        services = {one.replace("-", ""): one for one in _boto_services()} | base._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES
+        services = {
+            known.replace("-", ""): known for known in _boto_services()
+        } | base._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES
         known = services.get(name.lower())
         if known is None or name.lower() == "dynamodb":  # DynamoDb: moto has it right
             return str(original(name))

@@ -16,7 +16,7 @@ TAKERS: Final = 200
 NEIGHBOURS: Final = 100
 #: Users whose last item is held out for the metrics.
 HELD_OUT: Final = 100
-#: What an item that the user took already counts, so that it is no surprise but still can be filtered.
+#: What an item that the user took already counts, low enough to rank last, and still there for filters.
 REPEAT: Final = 0.05
 
 MIN_INTERACTIONS: Final = 1000
@@ -32,7 +32,7 @@ class Interaction(NamedTuple):
 
 
 class Model:
-    """What was learned from `interactions`; `catalogue` adds items that nobody took yet."""
+    """What was learned from `interactions`; `catalogue` adds items that no one took yet."""
 
     def __init__(self, interactions: Iterable[Interaction], catalogue: Iterable[str] = ()) -> None:
         #: item -> users, each once.
@@ -40,7 +40,7 @@ class Model:
         latest: dict[str, dict[str, bool]] = {}
         taken: Counter[str] = Counter()
         active: Counter[str] = Counter()
-        for user, item, _ in sorted(interactions, key=lambda one: one.time):
+        for user, item, _ in sorted(interactions, key=lambda interaction: interaction.time):
             taken[item] += 1
             active[user] += 1
             history = latest.setdefault(user, {})
@@ -50,7 +50,7 @@ class Model:
         #: user -> distinct items, the latest last.
         self.histories = {user: list(history) for user, history in latest.items()}
         #: All items, the most taken first.
-        self.popular = [item for item, _ in sorted(taken.items(), key=lambda one: (-one[1], one[0]))]
+        self.popular = [item for item, _ in sorted(taken.items(), key=_most_first)]
         self.popular += sorted(set(catalogue) - set(self.popular))
         self._taken = taken
         self._active = active
@@ -69,7 +69,7 @@ class Model:
                 if other != user:
                     neighbours[other] += weight
         scores: defaultdict[str, float] = defaultdict(float)
-        for other, weight in sorted(neighbours.items(), key=lambda one: (-one[1], one[0]))[:NEIGHBOURS]:
+        for other, weight in sorted(neighbours.items(), key=_most_first)[:NEIGHBOURS]:
             for item in self.histories[other][-HISTORY:]:
                 scores[item] += weight
         for item in recent:
@@ -84,7 +84,7 @@ class Model:
         scores: defaultdict[str, float] = defaultdict(float)
         for other, both in shared.items():
             scores[other] = both / math.sqrt(len(self.takers[other]))
-        return [one for one in self._filled(scores) if one[0] != item]
+        return [(other, score) for other, score in self._filled(scores) if other != item]
 
     def by_popularity(self) -> list[tuple[str, float]]:
         """Return every item and its score, the most taken first."""
@@ -117,15 +117,15 @@ class Model:
             items = [item for item, _ in self.for_user(history, user)[:25]]
             shown.update(items)
             ranks.append(items.index(last) + 1 if last in items else None)
-        found = {"coverage": len(shown) / max(len(self.popular), 1)}
-        found["mean_reciprocal_rank_at_25"] = _mean(1 / rank if rank else 0.0 for rank in ranks)
+        metrics = {"coverage": len(shown) / max(len(self.popular), 1)}
+        metrics["mean_reciprocal_rank_at_25"] = _mean(1 / rank if rank else 0.0 for rank in ranks)
         for most in (5, 10, 25):
             hits = [rank if rank and rank <= most else None for rank in ranks]
-            found[f"normalized_discounted_cumulative_gain_at_{most}"] = _mean(
+            metrics[f"normalized_discounted_cumulative_gain_at_{most}"] = _mean(
                 1 / math.log2(rank + 1) if rank else 0.0 for rank in hits
             )
-            found[f"precision_at_{most}"] = _mean(1 / most if rank else 0.0 for rank in hits)
-        return {name: round(value, 4) for name, value in found.items()}
+            metrics[f"precision_at_{most}"] = _mean(1 / most if rank else 0.0 for rank in hits)
+        return {name: round(value, 4) for name, value in metrics.items()}
 
     def too_little(self) -> str | None:
         """Return why this is too little to train on, in the service's words; None if it is enough."""
@@ -134,6 +134,10 @@ class Model:
         if sum(number > 1 for number in self._active.values()) < MIN_USERS:
             return f"Create failed. Dataset has fewer than {MIN_USERS} users with at least 2 interactions each."
         return None
+
+
+def _most_first(counted: tuple[str, float]) -> tuple[float, str]:
+    return -counted[1], counted[0]
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -1,22 +1,19 @@
 """The two ways to the emulator: a hook in boto3, for tests in one process, and a WSGI application."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from http.client import responses
 from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 
 from .http import handle, scope
-from .model import SERVICES
 from .service import Emulator
-
-Environment = dict[str, Any]
-StartResponse = Callable[..., Any]
-Application = Callable[[Environment, StartResponse], Iterable[bytes]]
+from .service_model import SERVICES
 
 
 def install(emulator: Emulator, session_or_client: Any) -> None:
@@ -48,13 +45,13 @@ class _Raw(io.BytesIO):
         yield self.read()
 
 
-def wsgi(emulator: Emulator, fallback: Application | None = None) -> Application:
+def wsgi(emulator: Emulator, fallback: WSGIApplication | None = None) -> WSGIApplication:
     """Return an application that answers what is signed for Personalize and passes the rest to `fallback`.
 
     Without a fallback it answers everything.
     """
 
-    def application(environment: Environment, start: StartResponse) -> Iterable[bytes]:
+    def application(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         signed = scope(environment.get("HTTP_AUTHORIZATION", ""))
         if fallback is not None and (signed is None or signed[1] != "personalize"):
             return fallback(environment, start)
@@ -62,8 +59,8 @@ def wsgi(emulator: Emulator, fallback: Application | None = None) -> Application
         names = ("authorization", "x-amz-target")
         headers = {name: environment.get(f"HTTP_{name.upper().replace('-', '_')}", "") for name in names}
         method, path = environment["REQUEST_METHOD"], environment["PATH_INFO"]
-        status, found, text = handle(emulator, method, path, headers, body)
-        start(f"{status} {responses.get(status, '')}", [*found.items(), ("content-length", str(len(text)))])
+        status, answered, text = handle(emulator, method, path, headers, body)
+        start(f"{status} {responses.get(status, '')}", [*answered.items(), ("content-length", str(len(text)))])
         return [text]
 
     return application

@@ -8,9 +8,9 @@ import pytest
 from offline import INTERACTIONS, ROLE, Offline, interactions, policy
 from personalize_emulator import Clock, Faults
 from personalize_emulator.imports import rows
+from personalize_emulator.s3 import NO_LOCATION, NO_RIGHTS, allowed
 from personalize_emulator.schemas import Field
-from personalize_emulator.storage import NO_LOCATION, NO_RIGHTS, allowed
-from personalize_emulator.world import JobError, World
+from personalize_emulator.store import JobError, Store
 
 HEADER = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE"
 GOOD = "u,i,1700000000,View,"
@@ -121,12 +121,12 @@ def test_the_bucket_policy_decides(statements: list[Any], works: bool) -> None:
         def get_bucket_policy(self, **_: str) -> dict[str, str]:
             return {"Policy": json.dumps({"Statement": statements})}
 
-    world = World("eu-west-1", "123456789012", Clock(), Faults(), Bucket)
+    store = Store("eu-west-1", "123456789012", Clock(), Faults(), Bucket)
     if works:
-        allowed(world, "BUCKET", "data/", ("s3:ListBucket", "s3:GetObject"))
+        allowed(store, "BUCKET", "data/", ("s3:ListBucket", "s3:GetObject"))
     else:
         with pytest.raises(JobError, match=NO_RIGHTS):
-            allowed(world, "BUCKET", "data/", ("s3:ListBucket", "s3:GetObject"))
+            allowed(store, "BUCKET", "data/", ("s3:ListBucket", "s3:GetObject"))
 
 
 def test_a_bucket_without_policy_is_closed_to_the_service(offline: Offline) -> None:

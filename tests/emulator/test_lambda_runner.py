@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from personalize_emulator.lambda_runner import Function, Outcome, Runner, remove
+from personalize_emulator.lambda_runner import Function, InvocationResult, Runner, remove
 from served import zipped
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:shop:live"
@@ -40,7 +40,7 @@ def function(files: dict[str, str], **changed: Any) -> Function:
     return Function(**known | changed)
 
 
-def call(runner: Runner, body: str, event: Any = None, *, above: str = "", **changed: Any) -> Outcome:
+def call(runner: Runner, body: str, event: Any = None, *, above: str = "", **changed: Any) -> InvocationResult:
     """Invoke a handler of these lines."""
     code = f"{above}\ndef handler(event, context):\n" + "\n".join(f"    {line}" for line in body.splitlines())
     return runner.invoke(function({"app.py": code}, **changed), json.dumps(event), "request-1")

@@ -4,7 +4,7 @@ import pytest
 
 from offline import INTERACTIONS, ITEMS, RECIPE, ROLE, Offline, interactions, schema, session, walk
 from personalize_emulator import install
-from personalize_emulator.kinds import KINDS
+from personalize_emulator.resources import KINDS
 from personalize_emulator.service_errors import ServiceError
 
 

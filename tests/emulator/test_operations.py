@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from offline import INTERACTIONS, RECIPE, ROLE, Offline, schema
 from personalize_emulator import Clock, Emulator, handle
 from personalize_emulator.constraints import check, pattern
-from personalize_emulator.model import OPERATIONS, service_of
 from personalize_emulator.service_errors import ServiceError
+from personalize_emulator.service_model import OPERATIONS, service_of
 
 UNSUPPORTED = {"PutActions", "PutActionInteractions", "GetActionRecommendations"}
 REGION = "eu-west-1"

@@ -10,8 +10,8 @@ import pytest
 
 from offline import INTERACTIONS, ITEMS, ROLE, USERS, Offline, schema
 from personalize_emulator.constraints import check, pattern
-from personalize_emulator.model import OPERATIONS
 from personalize_emulator.service_errors import ServiceError
+from personalize_emulator.service_model import OPERATIONS
 
 INVALID = "InvalidInputException"
 LIMIT = "LimitExceededException"

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from personalize_emulator import Clock, Emulator, install
-from personalize_emulator.kinds import KINDS
+from personalize_emulator.resources import KINDS
 from personalize_emulator.service_errors import ServiceError
 
 ROLE = "arn:aws:iam::123456789012:role/personalize"

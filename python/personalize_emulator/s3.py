@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .world import JobError, World
+from .store import JobError, Store
 
 PRINCIPAL = "personalize.amazonaws.com"
 NO_LOCATION = "Invalid Data location."
@@ -17,34 +17,32 @@ NO_RIGHTS = "Insufficient privileges for accessing data in Amazon S3."
 _MISSING = ("NoSuchBucket", "NoSuchKey", "404", "NotFound")
 
 
-def objects(world: World, location: str, suffix: str = "") -> Iterator[tuple[str, int]]:
+def objects(store: Store, location: str, suffix: str = "") -> Iterator[tuple[str, int]]:
     """Yield key and size in bytes of the file at `location` or of the files in that folder.
 
     Raises JobError with the documented reason where nothing is found, or nothing may be read.
     """
     bucket, key = split(location)
-    allowed(world, bucket, key, ("s3:ListBucket", "s3:GetObject"))
-    found = 0
+    allowed(store, bucket, key, ("s3:ListBucket", "s3:GetObject"))
+    empty = True
     try:
-        pages = world.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-        folder = key if not key or key.endswith("/") else f"{key}/"
-        for page in pages:
-            for one in page.get("Contents", []):
-                inside = one["Key"] == key or one["Key"].startswith(folder)
-                if inside and not one["Key"].endswith("/") and (one["Key"].endswith(suffix) or one["Key"] == key):
-                    found += 1
-                    yield one["Key"], one["Size"]
+        pages = store.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        for name, size in ((entry["Key"], entry["Size"]) for page in pages for entry in page.get("Contents", [])):
+            inside = name.startswith(_folder(key)) and name.endswith(suffix)
+            if (inside or name == key) and not name.endswith("/"):
+                empty = False
+                yield name, size
     except (ClientError, BotoCoreError) as error:
         raise _failure(error) from error
-    if not found:
+    if empty:
         raise JobError(NO_LOCATION)
 
 
-def read(world: World, location: str, key: str) -> Iterator[str]:
+def read(store: Store, location: str, key: str) -> Iterator[str]:
     """Yield the lines of an object, without their ends. Raises JobError if it is not UTF-8 or can't be read."""
     bucket, _ = split(location)
     try:
-        for line in world.s3().get_object(Bucket=bucket, Key=key)["Body"].iter_lines():
+        for line in store.s3().get_object(Bucket=bucket, Key=key)["Body"].iter_lines():
             yield line.decode("utf-8")
     except UnicodeDecodeError:
         raise JobError(f"File {key} is not in UTF-8 encoding.") from None
@@ -52,14 +50,13 @@ def read(world: World, location: str, key: str) -> Iterator[str]:
         raise _failure(error) from error
 
 
-def write(world: World, location: str, name: str, lines: Iterable[str]) -> None:
+def write(store: Store, location: str, name: str, lines: Iterable[str]) -> None:
     """Write a file into the folder `location`. Raises JobError if the bucket or the right to it is missing."""
     bucket, key = split(location)
-    allowed(world, bucket, key, ("s3:PutObject",))
-    folder = key if not key or key.endswith("/") else f"{key}/"
+    allowed(store, bucket, key, ("s3:PutObject",))
     body = "".join(f"{line}\n" for line in lines).encode()
     try:
-        world.s3().put_object(Bucket=bucket, Key=folder + name, Body=body)
+        store.s3().put_object(Bucket=bucket, Key=_folder(key) + name, Body=body)
     except (ClientError, BotoCoreError) as error:
         raise _failure(error) from error
 
@@ -72,51 +69,55 @@ def split(location: str) -> tuple[str, str]:
     return parts.netloc, parts.path.removeprefix("/")
 
 
-def allowed(world: World, bucket: str, key: str, actions: tuple[str, ...]) -> None:
+def _folder(key: str) -> str:
+    return key if not key or key.endswith("/") else f"{key}/"
+
+
+def allowed(store: Store, bucket: str, key: str, actions: tuple[str, ...]) -> None:
     """Raise JobError unless the bucket's policy gives Amazon Personalize the right to all of `actions`.
 
-    "Giving Amazon Personalize access to Amazon S3 resources" wants it beside the role's policy, which
+    "Giving Amazon Personalize access to Amazon S3 resources" wants it in addition to the role's policy, which
     the emulator doesn't see. Of conditions it knows aws:SourceAccount and aws:SourceArn; a Deny
     with a condition, such as the one on requests without TLS, doesn't apply to the service.
     """
     try:
-        policy = json.loads(world.s3().get_bucket_policy(Bucket=bucket)["Policy"])
+        policy = json.loads(store.s3().get_bucket_policy(Bucket=bucket)["Policy"])
     except (ClientError, BotoCoreError) as error:
         raise _failure(error) from error
     statements = policy.get("Statement", [])
     for action in actions:
         resource = f"arn:aws:s3:::{bucket}" + ("" if action == "s3:ListBucket" else f"/{key}*")
         effects = {
-            one.get("Effect")
-            for one in (statements if isinstance(statements, list) else [statements])
-            if _applies(world, one, action, resource)
+            statement.get("Effect")
+            for statement in (statements if isinstance(statements, list) else [statements])
+            if _applies(store, statement, action, resource)
         }
         if effects != {"Allow"}:
             raise JobError(NO_RIGHTS)
 
 
-def _applies(world: World, statement: dict[str, Any], action: str, resource: str) -> bool:
+def _applies(store: Store, statement: dict[str, Any], action: str, resource: str) -> bool:
     principal = statement.get("Principal")
     services = principal if principal == "*" else (principal or {}).get("Service", (principal or {}).get("AWS"))
     if not {"*", PRINCIPAL} & set(_listed(services)):
         return False
-    if not any(fnmatch.fnmatchcase(action.lower(), one.lower()) for one in _listed(statement.get("Action"))):
+    if not any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in _listed(statement.get("Action"))):
         return False
     folder = resource.removesuffix("*")
     if not any(
-        fnmatch.fnmatchcase(folder, one) or fnmatch.fnmatchcase(f"{folder}x", one)
-        for one in _listed(statement.get("Resource"))
+        fnmatch.fnmatchcase(folder, pattern) or fnmatch.fnmatchcase(f"{folder}x", pattern)
+        for pattern in _listed(statement.get("Resource"))
     ):
         return False
     conditions: dict[str, dict[str, Any]] = statement.get("Condition", {})
     if statement.get("Effect") == "Deny" and conditions:
         return False
     facts = {
-        "aws:sourceaccount": world.account,
-        "aws:sourcearn": f"arn:aws:personalize:{world.region}:{world.account}:*",
+        "aws:sourceaccount": store.account,
+        "aws:sourcearn": f"arn:aws:personalize:{store.region}:{store.account}:*",
     }
     return all(
-        key.lower() not in facts or any(_overlap(facts[key.lower()], one) for one in _listed(values))
+        key.lower() not in facts or any(_overlap(facts[key.lower()], value) for value in _listed(values))
         for test in conditions.values()
         for key, values in test.items()
     )

@@ -1,12 +1,15 @@
-"""The kinds of resources: their ARNs, limits, how long they take, what keeps them from being deleted.
+"""Resources and their kinds: ARNs, limits, durations, and what keeps them from being deleted.
 
 Sources: "Common error messages" and "Endpoints and quotas" in the
 Amazon Personalize developer guide (limits), the descriptions of the delete operations (what blocks
 them). Durations are of the order that the console shows; the service promises none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from .service_errors import ServiceError, in_use
+from .service_model import Wire
 
 MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE
@@ -21,7 +24,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class ResourceKind:
     """One kind of resource; `name` is what follows Create, Describe and Delete in the operations.
 
     Durations are in seconds. `most` is how many may stand in a dataset group, or in a region where
@@ -52,12 +55,44 @@ class Kind:
         return f"{self.member}Arn"
 
 
+@dataclass
+class Resource:
+    """One resource. `values` is what Describe shows; `hidden` is what only the emulator needs."""
+
+    kind: ResourceKind
+    arn: str
+    values: Wire
+    tags: dict[str, str] = field(default_factory=dict)
+    hidden: Wire = field(default_factory=dict)
+    life: int = 0  # counts changes of life, so that a step of an earlier one no longer counts
+
+    @property
+    def status(self) -> str:
+        """The status as Describe shows it."""
+        return str(self.values["status"])
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is being created, updated or deleted, or a job is under way."""
+        return self.status.endswith(("PENDING", "IN_PROGRESS", "STOPPING")) or self.updating
+
+    @property
+    def updating(self) -> bool:
+        """Whether an update is under way behind its status."""
+        update = self.values.get(f"latest{self.kind.name}Update")
+        return update is not None and update["status"].startswith(("CREATE PENDING", "CREATE IN"))
+
+    def conflict(self) -> ServiceError:
+        """Return the answer to a change of a resource that isn't idle."""
+        return in_use(f"Resource Arn {self.arn} is in {self.status} state or being updated.")
+
+
 _IN_GROUP = ("EventTracker", "Solution", "Dataset", "Recommender", "Filter", "MetricAttribution")
 
-KINDS: Final[dict[str, Kind]] = {
+KINDS: Final[dict[str, ResourceKind]] = {
     kind.name: kind
     for kind in (
-        Kind(
+        ResourceKind(
             name="DatasetGroup",
             segment="dataset-group",
             blocks=tuple(Block(child, "datasetGroupArn") for child in _IN_GROUP),
@@ -65,7 +100,7 @@ KINDS: Final[dict[str, Kind]] = {
             most=500,
             in_group=False,
         ),
-        Kind(
+        ResourceKind(
             name="Schema",
             segment="schema",
             blocks=(Block("Dataset", "schemaArn"),),
@@ -75,7 +110,7 @@ KINDS: Final[dict[str, Kind]] = {
             most=500,
             in_group=False,
         ),
-        Kind(
+        ResourceKind(
             name="Dataset",
             segment="dataset",
             blocks=(
@@ -83,7 +118,7 @@ KINDS: Final[dict[str, Kind]] = {
                 Block("DatasetExportJob", "datasetArn", busy=True),
             ),
         ),
-        Kind(
+        ResourceKind(
             name="DatasetImportJob",
             segment="dataset-import-job",
             name_member="jobName",
@@ -91,7 +126,7 @@ KINDS: Final[dict[str, Kind]] = {
             running=10 * MINUTE,
             most_busy=5,
         ),
-        Kind(
+        ResourceKind(
             name="DatasetExportJob",
             segment="dataset-export-job",
             name_member="jobName",
@@ -99,7 +134,7 @@ KINDS: Final[dict[str, Kind]] = {
             running=5 * MINUTE,
             most_busy=5,
         ),
-        Kind(
+        ResourceKind(
             name="DataDeletionJob",
             segment="data-deletion-job",
             name_member="jobName",
@@ -108,22 +143,22 @@ KINDS: Final[dict[str, Kind]] = {
             most_busy=5,
             words=("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED"),
         ),
-        Kind(name="EventTracker", segment="event-tracker", most=1),
-        Kind(name="Filter", segment="filter", running=25.0, most=10),
-        Kind(
+        ResourceKind(name="EventTracker", segment="event-tracker", most=1),
+        ResourceKind(name="Filter", segment="filter", running=25.0, most=10),
+        ResourceKind(
             name="Solution",
             segment="solution",
             blocks=(Block("Campaign", "solutionArn"), Block("SolutionVersion", "solutionArn", busy=True)),
             most=10,
         ),
-        Kind(
+        ResourceKind(
             name="SolutionVersion",
             segment="solution",
             pending=30.0,
             running=40 * MINUTE,
             most_busy=20,
         ),
-        Kind(
+        ResourceKind(
             name="Campaign",
             segment="campaign",
             pending=30.0,
@@ -131,7 +166,7 @@ KINDS: Final[dict[str, Kind]] = {
             deleting=MINUTE,
             most=5,
         ),
-        Kind(
+        ResourceKind(
             name="Recommender",
             segment="recommender",
             pending=MINUTE,
@@ -139,8 +174,8 @@ KINDS: Final[dict[str, Kind]] = {
             deleting=MINUTE,
             most=15,
         ),
-        Kind(name="MetricAttribution", segment="metric-attribution", most=1),
-        Kind(
+        ResourceKind(name="MetricAttribution", segment="metric-attribution", most=1),
+        ResourceKind(
             name="BatchInferenceJob",
             segment="batch-inference-job",
             name_member="jobName",
@@ -148,7 +183,7 @@ KINDS: Final[dict[str, Kind]] = {
             running=20 * MINUTE,
             most_busy=5,
         ),
-        Kind(
+        ResourceKind(
             name="BatchSegmentJob",
             segment="batch-segment-job",
             name_member="jobName",

@@ -14,7 +14,7 @@ SERVICES: Final = ("personalize", "personalize-events", "personalize-runtime")
 _session = botocore.session.Session()
 _models = {name: _session.get_service_model(name) for name in SERVICES}
 
-#: operation -> its model; no name stands in two services.
+#: operation -> its model; no name is in two services.
 OPERATIONS: Final[dict[str, OperationModel]] = {
     name: model.operation_model(name) for model in _models.values() for name in model.operation_names
 }
@@ -72,7 +72,7 @@ def prune(shape: Shape | None, value: Any) -> Any:
             name: prune(member, value[name]) for name, member in shape.members.items() if value.get(name) is not None
         }
     if isinstance(shape, ListShape):
-        return [prune(shape.member, one) for one in value]
+        return [prune(shape.member, item) for item in value]
     if isinstance(shape, MapShape):
-        return {name: prune(shape.value, one) for name, one in value.items()}
+        return {name: prune(shape.value, item) for name, item in value.items()}
     return value

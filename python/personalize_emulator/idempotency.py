@@ -8,21 +8,19 @@ a whole `terraform apply`.
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .transports import Application, Environment, StartResponse
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: So many answers are kept; a client asks again within seconds.
 MOST = 512
 
 
-def once_per_call(application: "Application") -> "Application":
+def once_per_call(application: WSGIApplication) -> WSGIApplication:
     """Return an application that answers a later attempt at a writing call as the one before, if that succeeded."""
     answers: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
     lock = threading.Lock()
 
-    def answer(environ: "Environment", start: "StartResponse") -> Iterable[bytes]:
+    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
         if call is None or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return application(environ, start)
@@ -38,11 +36,11 @@ def once_per_call(application: "Application") -> "Application":
             started[:] = [status, headers]
             return start(status, headers, *more)
 
-        found = application(environ, note)
+        parts = application(environ, note)
         try:
-            body = b"".join(found)
+            body = b"".join(parts)
         finally:
-            getattr(found, "close", lambda: None)()
+            getattr(parts, "close", lambda: None)()
         status, headers = started
         if status.startswith("2"):
             with lock:
