@@ -72,8 +72,9 @@ class Consumer:
 
     def left(self) -> int:
         """Return how many messages the queue holds, those in flight included."""
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return sum(int(self.attribute(self.queue, name)) for name in names)
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)
+        return sum(map(int, answer["Attributes"].values()))
 
     def dead_letters(self) -> list[str]:
         """Return the bodies of the dead letters, sorted."""
