@@ -88,7 +88,7 @@ def test_calls_run_side_by_side_each_in_a_thread_of_its_own() -> None:
 def test_calls_that_never_end_do_not_keep_the_process_alive() -> None:
     code = """
 import threading
-from personalize_segment.deadline import Deadline, start
+from personalize_segment.live.deadline import Deadline, start
 calls = [start(threading.Event().wait) for _ in range(3)]
 try:
     Deadline(0).wait(calls[0])

@@ -323,7 +323,7 @@ def test_a_malformed_setting_is_found_without_lambda_too(stub: Stub) -> None:
 def test_without_a_setting_the_functions_start_and_wait_to_be_provisioned() -> None:
     code = f"""
 import json
-from personalize_segment.handler import segment_event
+from personalize_segment.live.handler import segment_event
 class Context:
     get_remaining_time_in_millis = lambda self: 5000
 print("ANSWER", json.dumps(segment_event({track()!r}, Context())))
