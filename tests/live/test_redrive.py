@@ -166,7 +166,7 @@ class _Lambda:
         pytest.param(_Lambda({"batchItemFailures": []}), "answered with no decision", id="another function"),
     ],
 )
-def test_a_function_that_does_not_take_an_event_is_an_error(client: _Lambda, problem: str) -> None:
+def test_a_function_that_does_not_take_an_event_is_an_error(client: Any, problem: str) -> None:
     with pytest.raises(RedriveError) as caught:
         redrive.invoke(client, "segment-event")(_event(1))
     assert caught.value.problem == problem

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import RedriveError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
 
 #: How long messages stay with us before the queue shows them to others again.
 VISIBILITY_SECONDS = 300
@@ -27,10 +31,10 @@ class Rejected:
     @property
     def reasons(self) -> list[tuple[str | None, str | None, str]]:
         """Dataset, field and reason of each refusal; a message that isn't ours has one that says so."""
-        found = self.body.get("reasons")
-        if not isinstance(found, list):
+        reasons = self.body.get("reasons")
+        if not isinstance(reasons, list):
             return [(None, None, "no message of this project")]
-        return [(one.get("dataset"), one.get("field"), str(one.get("reason"))) for one in found]
+        return [(reason.get("dataset"), reason.get("field"), str(reason.get("reason"))) for reason in reasons]
 
 
 @dataclass
@@ -48,39 +52,34 @@ def client(service: str) -> Any:
         return boto3.client(service)  # type: ignore[call-overload]
 
 
-def messages(sqs: Any, url: str, limit: int) -> Iterator[Rejected]:
+def messages(sqs: "SQSClient", url: str, limit: int) -> Iterator[Rejected]:
     """Yield up to `limit` messages that were sent before now; each stays hidden from others for minutes.
 
     Messages that a redrive itself leads to are later, so it comes to an end.
     """
-    began = datetime.now(UTC).timestamp() * 1000
+    began, seen = datetime.now(UTC).timestamp() * 1000, 0
     later: list[str] = []
     try:
-        yield from _received(sqs, url, limit, began, later)
+        while seen < limit:
+            with _aws(url):
+                answer = sqs.receive_message(
+                    QueueUrl=url,
+                    MaxNumberOfMessages=min(10, limit - seen),
+                    VisibilityTimeout=VISIBILITY_SECONDS,
+                    WaitTimeSeconds=1,
+                    MessageSystemAttributeNames=["SentTimestamp"],
+                )
+            if not answer.get("Messages"):
+                return
+            for message in answer["Messages"]:
+                if int(message["Attributes"]["SentTimestamp"]) >= began:
+                    later.append(message["ReceiptHandle"])
+                    continue
+                seen += 1
+                yield Rejected(message["ReceiptHandle"], _body(message["Body"]))
     finally:
         # Not before the end: a message that is shown again would be the next one that we receive.
         release(sqs, url, later)
-
-
-def _received(sqs: Any, url: str, limit: int, began: float, later: list[str]) -> Iterator[Rejected]:
-    seen = 0
-    while seen < limit:
-        with _aws(url):
-            answer = sqs.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=min(10, limit - seen),
-                VisibilityTimeout=VISIBILITY_SECONDS,
-                WaitTimeSeconds=1,
-                MessageSystemAttributeNames=["SentTimestamp"],
-            )
-        if not answer.get("Messages"):
-            return
-        for one in answer["Messages"]:
-            if int(one["Attributes"]["SentTimestamp"]) >= began:
-                later.append(one["ReceiptHandle"])
-                continue
-            seen += 1
-            yield Rejected(one["ReceiptHandle"], _body(one["Body"]))
 
 
 def _body(text: str) -> dict[str, Any]:
@@ -91,10 +90,10 @@ def _body(text: str) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def release(sqs: Any, url: str, receipts: list[str]) -> None:
+def release(sqs: "SQSClient", url: str, receipts: list[str]) -> None:
     """Show messages to others again."""
     for start in range(0, len(receipts), 10):
-        entries = [
+        entries: Any = [
             {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
             for number, receipt in enumerate(receipts[start : start + 10])
         ]
@@ -103,21 +102,21 @@ def release(sqs: Any, url: str, receipts: list[str]) -> None:
 
 
 def send(
-    sqs: Any,
+    sqs: "SQSClient",
     url: str,
-    found: list[Rejected],
+    rejected: list[Rejected],
     function: Callable[[dict[str, Any]], dict[str, Any]],
     profile_queue: str | None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Redriven:
     """Send each event to `function` and each profile to `profile_queue`, and delete what was taken.
 
-    What is refused again has become a new message; what fails stays where it is.
+    An event that is refused again has become a new message. A message that fails stays in the queue.
     """
     result = Redriven()
     kept = []
-    for number, message in enumerate(found):
-        progress(number, len(found))
+    for number, message in enumerate(rejected):
+        progress(number, len(rejected))
         try:
             if "event" in message.body:
                 decision = function(message.body["event"])["decision"]
@@ -139,18 +138,18 @@ def send(
         with _aws(url):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message.receipt)
     release(sqs, url, kept)
-    progress(len(found), len(found))
+    progress(len(rejected), len(rejected))
     return result
 
 
-def invoke(client: Any, name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def invoke(client: "LambdaClient", name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return a function that invokes the Lambda function `name` with an event and returns its answer."""
 
     def call(event: dict[str, Any]) -> dict[str, Any]:
         with _aws(name):
             answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
         payload = _body(answer["Payload"].read().decode())
-        if "FunctionError" in answer or "decision" not in payload:
+        if answer.get("FunctionError") or "decision" not in payload:
             problem = str(payload.get("errorMessage") or "answered with no decision")
             raise RedriveError(name, problem, "See its log")
         return payload
