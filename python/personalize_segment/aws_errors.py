@@ -58,6 +58,10 @@ class Trouble(NamedTuple):
     code: str
     message: str
 
+    def __str__(self) -> str:
+        """Return the code and the message."""
+        return f"{self.code}: {self.message}"
+
 
 def of(error: Exception) -> Trouble:
     """Return what `error` means for the event."""

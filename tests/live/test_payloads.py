@@ -27,7 +27,7 @@ from engines import duckdb_rows, write_log
 from personalize_segment.contract.mapping import EventMapping, parse
 from personalize_segment.contract.rows import Reason, Row, parse_line, rows, string
 from personalize_segment.errors import MappingError
-from personalize_segment.live.payloads import Profile, camel_case, profile, put_events, put_profiles
+from personalize_segment.live.payloads import ProfileRecord, camel_case, profile, put_events, put_profiles
 from stub import Stub
 
 EVENTS = int(os.environ.get("EVENTS", "10000"))
@@ -464,7 +464,7 @@ def test_the_latest_profile_of_each_id_is_the_one_that_an_export_keeps(tmp_path:
     lines = [json.dumps(event).encode() for event in log]
     write_log(tmp_path / "src" / "1709251200000" / "a.gz", lines)
     found = [row for line in lines for row in rows(TYPES, parse_line(line) or {})[0]]
-    profiles = [one for one in map(profile, found) if isinstance(one, Profile)]
+    profiles = [one for one in map(profile, found) if isinstance(one, ProfileRecord)]
     chance.shuffle(profiles)
     requests = put_profiles("users", ARN + "USERS", profiles)
     names = [camel(column.name) for column in TYPES.datasets[1].columns]

@@ -9,7 +9,7 @@ import pytest
 
 from live_function import ARN, PROFILES, REJECTED, Context, Event, Function, function, identify, track
 from personalize_segment.live import handler
-from personalize_segment.live.profile_batch import Pace, parse
+from personalize_segment.live.profile_batch import RateLimiter, parse
 from personalize_segment.live.redrive import Rejected, send
 from stub import Behaviour, Error, Hang, Ok, Request, Stub
 
@@ -107,7 +107,7 @@ def test_calls_keep_to_ten_a_second_whatever_the_clock_says() -> None:
         nonlocal now
         now += seconds + late.choice([0, 0, 0.004, 0.05, 0.3])  # a sleep may last longer than it was told
 
-    pace = Pace(10, lambda: now, sleep)
+    pace = RateLimiter(10, lambda: now, sleep)
     for _ in range(300):
         pace()
         calls.append(now)
@@ -123,7 +123,7 @@ def test_calls_keep_to_ten_a_second_with_a_clock_that_is_exact() -> None:
         nonlocal now
         now += seconds
 
-    pace = Pace(10, lambda: now, sleep)
+    pace = RateLimiter(10, lambda: now, sleep)
     for _ in range(300):
         pace()
         calls.append(now)

@@ -22,8 +22,7 @@ def settings(
     """Print the settings of the Lambda functions: names in the environment, defaults, units and meaning."""
     lines = table()
     if as_json:
-        names = ("name", "default", "unit", "meaning")
-        print(json.dumps([{name: getattr(line, name) for name in names} for line in lines], indent=2))
+        print(json.dumps([line._asdict() for line in lines], indent=2))
         return
     print("| name | default | unit | meaning |\n|---|---|---|---|")
     for line in lines:

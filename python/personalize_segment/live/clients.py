@@ -1,14 +1,22 @@
-"""The clients of one process: made once, with bounded times, shared by threads."""
+"""The clients of one process: created once, with bounded times, shared by threads."""
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
 
-from .settings import Reference, Settings, Value
+from .settings import Reference, Settings, SettingValue
 from .writeback import segment
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize_events import PersonalizeEventsClient
+    from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
+    from mypy_boto3_sqs import SQSClient
+    from segment.analytics.client import Client
+
+T = TypeVar("T")
 
 #: Half of the budget for a call that hangs, so that there is time for a second.
 _TIMES = {"connect_timeout": 1, "read_timeout": 2, "max_pool_connections": 16, "tcp_keepalive": True}
@@ -18,53 +26,51 @@ ONCE = Config(**_TIMES, retries={"mode": "standard", "total_max_attempts": 1})  
 
 
 class Clients:
-    """The clients of one process, each made when it is first needed."""
+    """The clients of one process, each created when it is first needed."""
 
     def __init__(self, settings: Settings, config: Config) -> None:
         self._settings, self._config = settings, config
         self._lock = threading.Lock()
-        self._made: dict[tuple[str, ...], Any] = {}
+        self._created: dict[tuple[str, ...], Any] = {}
 
-    def _once(self, make: Callable[..., Any], *key: str) -> Any:
-        # Making a client is not safe in several threads at once; using it is.
+    def _once(self, create: Callable[[], T], *key: str) -> T:
+        # Creating a client is not safe in several threads at once; using it is.
         with self._lock:
-            if key not in self._made:
-                self._made[key] = make(*key)
-            return self._made[key]
+            if key not in self._created:
+                self._created[key] = create()
+            client: T = self._created[key]
+            return client
 
-    def _personalize(self, service: str) -> Any:
-        return boto3.client(service, region_name=self._settings.region, config=self._config)  # type: ignore[call-overload]
-
-    def _here(self, service: str) -> Any:
-        return self._once(lambda name: boto3.client(name, config=self._config), service)
+    def _client(self, service: str, region: str | None = None) -> Any:
+        create: Any = boto3.client
+        return self._once(lambda: create(service, region_name=region, config=self._config), service)
 
     @property
-    def events(self) -> Any:
+    def events(self) -> "PersonalizeEventsClient":
         """boto3's `personalize-events`, where Personalize is."""
-        return self._once(self._personalize, "personalize-events")
+        client: PersonalizeEventsClient = self._client("personalize-events", self._settings.region)
+        return client
 
     @property
-    def runtime(self) -> Any:
+    def runtime(self) -> "PersonalizeRuntimeClient":
         """boto3's `personalize-runtime`, where Personalize is."""
-        return self._once(self._personalize, "personalize-runtime")
+        client: PersonalizeRuntimeClient = self._client("personalize-runtime", self._settings.region)
+        return client
 
     @property
-    def sqs(self) -> Any:
+    def sqs(self) -> "SQSClient":
         """boto3's `sqs`, in the function's own region."""
-        return self._here("sqs")
+        client: SQSClient = self._client("sqs")
+        return client
 
-    def segment(self, write_key: str) -> Any:
+    def segment(self, write_key: str) -> "Client":
         """Return the client for a source of Segment's."""
-        return self._once(lambda _, key: segment(key, self._settings.host), "segment", write_key)
+        return self._once(lambda: segment(write_key, self._settings.host), "segment", write_key)
 
-    def value(self, value: Value) -> str | None:
-        """Return a setting's value, from SSM or Secrets Manager if it stands there."""
+    def value(self, value: SettingValue) -> str | None:
+        """Return a setting's value, from SSM or Secrets Manager if it is stored there."""
         if not isinstance(value, Reference):
             return value
-        found: str | None = self._once(self._references, "references").value(value)
-        return found
-
-    def _references(self, _: str) -> Any:
         from .references import References  # which is not needed where nothing is referred to
 
-        return References(self._here, self._settings.refresh)
+        return self._once(lambda: References(self._client, self._settings.refresh), "references").value(value)

@@ -15,14 +15,27 @@ T = TypeVar("T")
 
 
 class Deadline:
-    """A moment on the monotonic clock, `seconds` from now."""
+    """A moment on the monotonic clock, `seconds` from now; `milliseconds` has the time of each step so far."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
+        self.milliseconds: dict[str, float] = {}
 
     def left(self) -> float:
         """Return the seconds until then, 0 when it has passed."""
         return max(0.0, self._at - time.monotonic())
+
+    def start(self, step: str, work: Callable[[], T]) -> "Future[T]":
+        """Run `work` in another thread and note how long it took, also when it fails."""
+
+        def timed() -> T:
+            began = time.perf_counter()
+            try:
+                return work()
+            finally:
+                self.milliseconds[step] = (time.perf_counter() - began) * 1000
+
+        return start(timed)
 
     def wait(self, call: "Future[T]") -> T:
         """Return what `call` returns or raise what it raises; TimeoutError when the moment comes first."""
@@ -41,9 +54,9 @@ class _Worker:
 
     def _run(self) -> None:
         while True:
-            self._one(*self.work.get())
+            self._do(*self.work.get())
 
-    def _one(self, call: "Future[Any]", work: Callable[[], Any]) -> None:
+    def _do(self, call: "Future[Any]", work: Callable[[], Any]) -> None:
         try:
             result = work()
         except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for

@@ -1,14 +1,14 @@
-"""One live event: recorded first, recommended beside it, written back last; all before one deadline.
+"""One live event: recorded first, recommended in parallel, written back last; all before one deadline.
 
-The order, and what happens to the event when something fails, is the table of docs/operations.md.
+`Live.take` is the whole path from top to bottom: rows, send, decide, keep, write back. What happens
+to the event when a step fails is the table of docs/operations.md.
 """
 
 import time
-from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 from .. import aws_errors
 from ..contract.rows import UNMAPPED, WRITE_BACK, Reason, Row, describe, rows, string
@@ -16,50 +16,69 @@ from ..errors import PersonalizeSegmentError, TransientError
 from . import recommend, record, writeback
 from .clients import Clients
 from .deadline import Deadline, start
-from .payloads import Profile, profile, put_events
-from .recommend import Recommendation
-from .settings import Settings, Value
+from .payloads import ProfileRecord, latest, profile, put_events
+from .recommend import NotAskedError, Recommendation
+from .settings import Reference, Settings, SettingValue
 from .writeback import Identity
-
-T = TypeVar("T")
-
-#: The write key and what is recommended, or a word for why nothing is.
-_Answer = tuple[str, Recommendation] | str
 
 MALFORMED = "not a JSON object with a type"
 
 RECORDED, REJECTED, IGNORED, UNPROVISIONED = "recorded", "rejected", "ignored", "unprovisioned"
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an event.
 
     `decision` is one of recorded (each row of it), rejected (at least a part of it), ignored
-    (our own write-back, or no more than a trigger) and unprovisioned (there is nowhere to
-    record it yet). `rows` counts recorded rows by dataset, `unprovisioned` those without a place
-    to go. `recommendation` and `write_back` are short words, empty if there was no occasion.
-    `milliseconds` is by step.
+    (our own write-back, or no more than a trigger) and unprovisioned (its datasets don't exist
+    yet). `rows` counts recorded rows by dataset, `unprovisioned` those without a dataset, and `keep`
+    tells whether the event goes to the rejected queue. `recommendation` and `write_back` are short words,
+    empty without an occasion. `milliseconds` is by step.
     """
 
-    decision: str = RECORDED
-    rows: dict[str, int] = field(default_factory=dict)
-    unprovisioned: int = 0
-    reasons: list[Reason] = field(default_factory=list)
+    decision: str
+    rows: dict[str, int]
+    unprovisioned: int
+    reasons: list[Reason]
+    keep: bool
     recommendation: str = ""
     write_back: str = ""
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass
-class _Event:
-    """An event on its way: what it gave, and the moment by which it is answered."""
+class EventRows(NamedTuple):
+    """What an event gives: rows, why others are left out, and whether recommendations are written back after it."""
 
-    event: dict[str, Any]
     interactions: list[Row]
-    profiles: list[Profile]
-    deadline: Deadline
-    outcome: Outcome
+    profiles: list[ProfileRecord]
+    reasons: list[Reason]
+    triggers: bool
+
+
+class Sent(NamedTuple):
+    """Rows of a dataset: how many were sent, why others weren't, and the call, which returns why more are refused.
+
+    Without a `call`, it was waited for, no row was left, or the dataset doesn't exist yet.
+    """
+
+    dataset: str
+    provisioned: bool
+    number: int
+    refused: list[Reason]
+    call: "Future[list[Reason]] | None"
+
+    def wait(self, deadline: Deadline) -> "Sent":
+        """Return the rows that were recorded, and why all others weren't."""
+        refused = [] if self.call is None else deadline.wait(self.call)
+        return Sent(self.dataset, self.provisioned, self.number - len(refused), self.refused + refused, None)
+
+
+class Asked(NamedTuple):
+    """Recommendations on their way, with the write key for them, and whose they are."""
+
+    who: Identity
+    call: "Future[tuple[str, Recommendation]]"
 
 
 class Live:
@@ -72,177 +91,151 @@ class Live:
 
     def take(self, event: Any, deadline: Deadline) -> Outcome:
         """Record an event and what belongs to it; raise TransientError if it has to be sent again."""
-        outcome = Outcome()
-        began = time.perf_counter()
+        began, recommendation = time.perf_counter(), ""
         try:
-            self._take(event, deadline, outcome)
+            event_rows = read(self._settings, event)
+            sent = self._send(event, event_rows, deadline)
+            asked, write_back = self._ask(event, event_rows, deadline)
+            outcome = decide(self._settings, event_rows, [rows.wait(deadline) for rows in sent])
+            kept = self._keep(event, outcome, deadline)
+            if asked is not None and outcome.rows.get("interactions") != 0:
+                recommendation, write_back = self._write_back(event, asked, deadline)
+            if kept is not None:
+                deadline.wait(kept)
         except TimeoutError as error:
             raise TransientError("time budget", "is used up", "The event will be sent again") from error
-        outcome.milliseconds["total"] = (time.perf_counter() - began) * 1000
-        return outcome
+        # A copy: a call that was left behind may still end.
+        milliseconds = deadline.milliseconds | {"total": (time.perf_counter() - began) * 1000}
+        return replace(outcome, recommendation=recommendation, write_back=write_back, milliseconds=milliseconds)
 
-    def _take(self, event: Any, deadline: Deadline, outcome: Outcome) -> None:
-        if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-            outcome.reasons = [Reason(None, None, MALFORMED)]
-            deadline.wait(self._settle(event, outcome))
-            return
-        if describe(event) == ("identify", WRITE_BACK):
-            outcome.decision = IGNORED
-            return
-        found, outcome.reasons = rows(self._settings.mapping, event, anonymous=True)
-        profiles = [profile(row) for row in found if row.dataset.name != "interactions"]
-        outcome.reasons += [one for one in profiles if isinstance(one, Reason)]
-        one = _Event(
-            event,
-            [row for row in found if row.dataset.name == "interactions"],
-            _latest(one for one in profiles if isinstance(one, Profile)),
-            deadline,
-            outcome,
-        )
-        calls = self._record(one)
-        recommendation = self._recommend(one)
-        for dataset, number, call in calls:
-            refused = deadline.wait(call)
-            outcome.reasons += refused
-            outcome.rows[dataset] = number - len(refused)
-        if outcome.unprovisioned and not any(outcome.rows.values()):
-            outcome.decision = UNPROVISIONED
-        if outcome.reasons == [Reason(None, None, UNMAPPED)] and self._only_trigger(event):
-            outcome.reasons, outcome.decision = [], IGNORED
-        kept = self._settle(event, outcome)
-        if recommendation is not None and outcome.rows.get("interactions") != 0:
-            self._write_back(one, *recommendation)
-        deadline.wait(kept)
-
-    def _record(self, one: _Event) -> "list[tuple[str, int, Future[list[Reason]]]]":
-        """Start to send all rows, side by side: by dataset how many, and the call that says which are refused."""
-        outcome, settings = one.outcome, self._settings
-        calls: list[tuple[str, int, Future[list[Reason]]]] = []
-        if one.interactions:
-            tracking_id = self._value(settings.tracking_id, one.deadline)
-            requests, refused = put_events(tracking_id or "", one.event, one.interactions)
-            outcome.reasons += refused
-            number = len(one.interactions) - len(refused)
-            if tracking_id is None:
-                outcome.unprovisioned += number
-            elif not requests:
-                outcome.rows["interactions"] = 0
-            else:
-                call = _start(outcome, "interactions", lambda: record.record_events(self._clients.events, requests))
-                calls.append(("interactions", number, call))
+    def _send(self, event: Any, event_rows: EventRows, deadline: Deadline) -> list[Sent]:
+        """Start to send all rows, in parallel."""
+        settings, clients = self._settings, self._clients
+        sent: list[Sent] = []
+        if event_rows.interactions:
+            tracking_id = self._value(settings.tracking_id, deadline)
+            requests, refused = put_events(tracking_id or "", event, event_rows.interactions)
+            call = None
+            if tracking_id is not None and requests:
+                call = deadline.start("interactions", lambda: record.record_events(clients.events, requests))
+            number = len(event_rows.interactions) - len(refused)
+            sent.append(Sent("interactions", tracking_id is not None, number, refused, call))
         for dataset, arn in (("users", settings.users), ("items", settings.items)):
-            several = [each for each in one.profiles if each.dataset == dataset]
-            if not several:
+            profiles = [profile for profile in event_rows.profiles if profile.dataset == dataset]
+            if not profiles:
                 continue
-            place = settings.profile_queue or self._value(arn, one.deadline)
-            if place is None:
-                outcome.unprovisioned += len(several)
-                continue
-            call = _start(outcome, dataset, partial(self._profiles, dataset, place, several))
-            calls.append((dataset, len(several), call))
-        return calls
+            place = settings.profile_queue or self._value(arn, deadline)
+            call = None
+            if place is not None:
+                call = deadline.start(dataset, partial(self._send_profiles, dataset, place, profiles))
+            sent.append(Sent(dataset, place is not None, len(profiles), [], call))
+        return sent
 
-    def _profiles(self, dataset: str, place: str, profiles: list[Profile]) -> list[Reason]:
+    def _send_profiles(self, dataset: str, place: str, profiles: list[ProfileRecord]) -> list[Reason]:
         if self._settings.profile_queue:
             record.queue_profiles(self._clients.sqs, place, profiles)
             return []
         return record.record_profiles(self._clients.events, dataset, place, profiles)
 
-    def _settle(self, event: Any, outcome: Outcome) -> "Future[None]":
-        """Decide, and keep an event that was refused, or a part of which was."""
-        settings, reasons = self._settings, list(outcome.reasons)
-        if reasons:
-            outcome.decision = REJECTED
-        url = settings.rejected_queue
-        unmapped = all(reason.reason == UNMAPPED for reason in reasons)
-        if url is None or not reasons or (unmapped and not settings.keep_unmapped):
-            nothing: Future[None] = Future()
-            nothing.set_result(None)
-            return nothing
-        return _start(
-            outcome,
-            "reject",
-            lambda: record.reject(self._clients.sqs, url, reasons, settings.mapping.sha256, event=event),
-        )
-
-    def _only_trigger(self, event: dict[str, Any]) -> bool:
-        return describe(event)[1] in (self._settings.triggers or ())
-
-    def _recommend(self, one: _Event) -> "tuple[Identity, Future[_Answer]] | None":
-        """Ask for recommendations if they are to be written back; say in the outcome why not."""
-        settings, outcome = self._settings, one.outcome
-        if settings.campaign is None or settings.write_key is None:
-            return None
-        if not one.interactions if settings.triggers is None else not self._only_trigger(one.event):
-            return None
-        who = Identity.of(one.event)
-        user = _user(one)
+    def _ask(self, event: Any, event_rows: EventRows, deadline: Deadline) -> tuple[Asked | None, str]:
+        """Start to ask for what is written back; else return None and, if there was an occasion, a short reason."""
+        settings = self._settings
+        if settings.campaign is None or settings.write_key is None or not event_rows.triggers:
+            return None, ""
+        who = Identity.of(event)
+        user = who and _user(event_rows.interactions, who)
         if who is None or user is None:
-            outcome.write_back = "nobody"
-            return None
+            return None, "nobody"
         if self._memory.too_soon(who, settings.interval):
-            outcome.write_back = "too soon"
-            return None
-        return who, _start(outcome, "recommend", lambda: self._ask(one.event, user))
+            return None, "too soon"
+        return Asked(who, deadline.start("recommend", lambda: self._recommend(event, user))), ""
 
-    def _ask(self, event: dict[str, Any], user: str) -> "_Answer":
-        """Return the write key and recommendations, or a word for why there are none."""
+    def _recommend(self, event: dict[str, Any], user: str) -> tuple[str, Recommendation]:
+        """Return the write key and recommendations; raise NotAskedError, or what a call raises."""
         settings, value = self._settings, self._clients.value
         arn, key, filter_arn = value(settings.campaign), value(settings.write_key), value(settings.filter)
         if arn is None or key is None or (settings.filter is not None and filter_arn is None):
-            return UNPROVISIONED
-        try:
-            made = recommend.request(settings, arn, filter_arn, event, user)
-        except ValueError as error:
-            return str(error)
-        return key, recommend.recommend(self._clients.runtime, made)
+            raise NotAskedError(UNPROVISIONED)
+        request = recommend.request(settings, arn, filter_arn, event, user)
+        return key, recommend.recommend(self._clients.runtime, request)
 
-    def _write_back(self, one: _Event, who: Identity, call: "Future[_Answer]") -> None:
-        """Write recommendations back; trouble here is said in the outcome, and never fails the event."""
-        outcome, settings = one.outcome, self._settings
+    def _keep(self, event: Any, outcome: Outcome, deadline: Deadline) -> "Future[None] | None":
+        """Start to put an event that was refused, or a part of which was, on the rejected queue."""
+        clients, url, sha256 = self._clients, self._settings.rejected_queue, self._settings.mapping.sha256
+        if url is None or not outcome.keep:
+            return None
+        return deadline.start("reject", lambda: record.reject(clients.sqs, url, outcome.reasons, sha256, event=event))
+
+    def _write_back(self, event: dict[str, Any], asked: Asked, deadline: Deadline) -> tuple[str, str]:
+        """Write recommendations back; return a short word for them and one for writing.
+
+        Whatever fails here is such a word: the event is recorded and must not be sent again.
+        """
+        settings = self._settings
         try:
-            answer = one.deadline.wait(call)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the event is recorded and must not be sent again
-            outcome.recommendation = f"failed: {_word(error)}"
-            return
-        if isinstance(answer, str):
-            outcome.recommendation = answer
-            return
-        key, recommendation = answer
-        outcome.recommendation = "fetched" if recommendation.items else "empty"
+            key, recommendation = deadline.wait(asked.call)
+        except NotAskedError as error:
+            return str(error), ""
+        except Exception as error:  # noqa: BLE001 - as above
+            return f"failed: {_word(error)}", ""
         if not recommendation.items:
-            return
-        if self._memory.unchanged(who, recommendation.items):
-            outcome.write_back = "unchanged"
-        else:
-            what = writeback.traits(recommendation, settings.trait, settings.shape)
-            cause = string(one.event.get("messageId")) or str(time.time_ns())
+            return "empty", ""
+        said = "unchanged"
+        if not self._memory.unchanged(asked.who, recommendation.items):
+            traits = writeback.traits(recommendation, settings.trait, settings.shape)
+            cause = string(event.get("messageId")) or str(time.time_ns())
+
+            def write() -> None:
+                writeback.write_back(self._clients.segment(key), asked.who, traits, cause, deadline)
+
             try:
-                one.deadline.wait(
-                    _start(
-                        outcome,
-                        "write_back",
-                        lambda: writeback.write_back(self._clients.segment(key), who, what, cause, one.deadline),
-                    )
-                )
+                deadline.wait(deadline.start("write_back", write))
             except Exception as error:  # noqa: BLE001 - as above
-                outcome.write_back = f"failed: {_word(error)}"
-                return
-            outcome.write_back = "sent"
-        self._memory.remember(who, recommendation.items)
+                return "fetched", f"failed: {_word(error)}"
+            said = "sent"
+        self._memory.remember(asked.who, recommendation.items)
+        return "fetched", said
 
-    def _value(self, value: Value, deadline: Deadline) -> str | None:
-        if value is None or isinstance(value, str):
-            return value
-        return deadline.wait(start(lambda: self._clients.value(value)))
+    def _value(self, value: SettingValue, deadline: Deadline) -> str | None:
+        return deadline.wait(start(lambda: self._clients.value(value))) if isinstance(value, Reference) else value
 
 
-def _latest(profiles: Iterable[Profile]) -> list[Profile]:
-    """Return the latest profile of each user and item: an order may have a product twice."""
-    latest: dict[tuple[str, str], Profile] = {}
-    for one in profiles:
-        latest[one.dataset, one.id] = max(latest.get((one.dataset, one.id), one), one, key=lambda each: each.order)
-    return list(latest.values())
+def read(settings: Settings, event: Any) -> EventRows:
+    """Return what an event gives, which may be anything that JSON can hold."""
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        return EventRows([], [], [Reason(None, None, MALFORMED)], False)
+    call, name = describe(event)
+    if (call, name) == ("identify", WRITE_BACK):
+        return EventRows([], [], [], False)
+    found, reasons = rows(settings.mapping, event, anonymous=True)
+    interactions = [row for row in found if row.dataset.name == "interactions"]
+    profiles = [profile(row) for row in found if row.dataset.name != "interactions"]
+    reasons += [refused for refused in profiles if isinstance(refused, Reason)]
+    return EventRows(
+        interactions,
+        latest(record for record in profiles if isinstance(record, ProfileRecord)),
+        reasons,
+        bool(interactions) if settings.triggers is None else name in settings.triggers,
+    )
+
+
+def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outcome:
+    """Return the decision on an event and its reasons, from the rows it gave and what became of them."""
+    reasons = event_rows.reasons + [reason for rows in sent for reason in rows.refused]
+    if event_rows.triggers and reasons == [Reason(None, None, UNMAPPED)]:
+        reasons = []
+    recorded = {rows.dataset: rows.number for rows in sent if rows.provisioned}
+    unprovisioned = sum(rows.number for rows in sent if not rows.provisioned)
+    if reasons:
+        decision = REJECTED
+    elif not sent:
+        decision = IGNORED
+    elif unprovisioned and not any(recorded.values()):
+        decision = UNPROVISIONED
+    else:
+        decision = RECORDED
+    keep = any(settings.keep_unmapped or reason.reason != UNMAPPED for reason in reasons)
+    return Outcome(decision, recorded, unprovisioned, reasons, keep)
 
 
 def _word(error: Exception) -> str:
@@ -250,25 +243,11 @@ def _word(error: Exception) -> str:
     return error.problem if isinstance(error, PersonalizeSegmentError) else aws_errors.of(error).code
 
 
-def _user(one: _Event) -> str | None:
+def _user(interactions: list[Row], who: Identity) -> str | None:
     """Return whom Personalize knows the event by: the interaction's user, or the session of a visitor."""
-    if one.interactions:
-        row = one.interactions[0]
+    if interactions:
+        row = interactions[0]
         user = row.values[[column.name for column in row.dataset.columns].index("USER_ID")]
         if isinstance(user, str):
             return user
-    who = Identity.of(one.event)
-    return who and (who.user_id or who.anonymous_id)
-
-
-def _start(outcome: Outcome, step: str, work: Callable[[], T]) -> "Future[T]":
-    """Start `work` beside us and note how long it took, in milliseconds, also when it fails."""
-
-    def run() -> T:
-        began = time.perf_counter()
-        try:
-            return work()
-        finally:
-            outcome.milliseconds[step] = (time.perf_counter() - began) * 1000
-
-    return start(run)
+    return who.user_id or who.anonymous_id

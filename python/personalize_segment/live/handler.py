@@ -1,4 +1,4 @@
-"""The Lambda functions: `segment_event`, which Segment invokes, and `profile_batch`, which SQS does.
+"""The Lambda functions: `segment_event`, invoked by Segment, and `profile_batch`, invoked by SQS.
 
 What they log and count has ids only, never an event's content.
 """
@@ -15,22 +15,22 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from ..contract.rows import Reason, string
 from ..errors import PersonalizeSegmentError, TransientError
-from . import invocation, record
-from . import profile_batch as profiles
+from . import invocation
 from .clients import ONCE, RETRIED, Clients
 from .deadline import Deadline, start
 from .event import Live, Outcome
+from .profile_batch import RateLimiter, send_batch
+from .record import reject
 from .settings import Settings, load
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "personalize-segment")
 NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "PersonalizeSegment")
-#: Left of Lambda's time when the deadline comes, to answer in.
+#: Time reserved for the response before Lambda times out.
 RESERVE_SECONDS = 0.2
 
 logger = Logger(service=SERVICE)
 
-
-#: Two first events at once start one function.
+#: Concurrent first events initialize the function once.
 _starting = threading.Lock()
 
 
@@ -38,7 +38,7 @@ _starting = threading.Lock()
 def _live() -> tuple[Settings, Live]:
     settings = load(os.environ)
     clients = Clients(settings, RETRIED)
-    # Whatever will be needed is made while the function starts, when Lambda gives it the most CPU.
+    # Clients are created during initialization, when Lambda gives the function the most CPU.
     if settings.tracking_id:
         _ = clients.events
     if settings.campaign:
@@ -49,10 +49,10 @@ def _live() -> tuple[Settings, Live]:
 
 
 @cache
-def _consumer() -> tuple[Settings, Clients, dict[str, profiles.Pace]]:
+def _consumer() -> tuple[Settings, Clients, dict[str, RateLimiter]]:
     settings = load(os.environ)
-    paces = {dataset: profiles.Pace(settings.profile_rate) for dataset in ("users", "items")}
-    return settings, Clients(settings, ONCE), paces
+    limiters = {dataset: RateLimiter(settings.profile_rate) for dataset in ("users", "items")}
+    return settings, Clients(settings, ONCE), limiters
 
 
 def segment_event(payload: Any, context: Any) -> dict[str, Any]:
@@ -64,9 +64,9 @@ def segment_event(payload: Any, context: Any) -> dict[str, Any]:
     """
     with _starting:
         settings, live = _live()
-    several = invocation.records(payload)
-    if several is None:
-        outcome = _take(live, invocation.unwrapped(payload), _deadline(context, settings.budget), context)
+    batch = invocation.records(payload)
+    if batch is None:
+        outcome = _observed(live, invocation.unwrapped(payload), _deadline(context, settings.budget), context)
         return {
             "decision": outcome.decision,
             "rows": outcome.rows,
@@ -75,51 +75,52 @@ def segment_event(payload: Any, context: Any) -> dict[str, Any]:
             "write_back": outcome.write_back,
         }
     failed = []
-    for one in several:
+    for record in batch:
         try:
-            _take(live, invocation.event_in(one), _deadline(context, settings.budget), context)
+            _observed(live, invocation.event_in(record), _deadline(context, settings.budget), context)
         except PersonalizeSegmentError:
-            failed.append(invocation.record_id(one))
-    return invocation.failures(iter(failed))
+            failed.append(invocation.record_id(record))
+    return invocation.failures(failed)
 
 
 def profile_batch(payload: Any, context: Any) -> dict[str, Any]:
-    """Send the users and items in a batch of SQS to Personalize; answer with what SQS shall deliver again."""
+    """Send the users and items in a batch of SQS to Personalize; return the messages that SQS must deliver again."""
     with _starting:
-        settings, clients, paces = _consumer()
-    messages = {one["messageId"]: one["body"] for one in payload["Records"]}
+        settings, clients, limiters = _consumer()
+    messages = {message["messageId"]: message["body"] for message in payload["Records"]}
     deadline = _deadline(context, None)
     arns = {"users": clients.value(settings.users), "items": clients.value(settings.items)}
-    batch = profiles.put(clients.events, arns, messages, paces, deadline)
+    result = send_batch(clients.events, arns, messages, limiters, deadline)
     kept = 0
-    for message, profile, reason in batch.rejected:
-        logger.warning("profile rejected", extra={"sqs_message_id": message, "reason": _short(reason)})
+    for message_id, profile, reason in result.rejected:
+        logger.warning("profile rejected", extra={"sqs_message_id": message_id, "reason": _short(reason)})
         try:
             deadline.wait(start(partial(_reject, settings, clients, profile, reason)))
             kept += 1
         except (TransientError, TimeoutError):
-            batch.failed.append(message)
+            result.failed.append(message_id)
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
-    for name, number in (("Recorded", len(batch.recorded)), ("Failed", len(batch.failed)), ("Rejected", kept)):
+    for name, number in (("Recorded", len(result.recorded)), ("Failed", len(result.failed)), ("Rejected", kept)):
         metrics.add_metric(f"Profiles{name}", MetricUnit.Count, number)
     _write(metrics)
-    if batch.failed:
-        logger.warning("profiles will be delivered again", extra={"count": len(batch.failed)})
-    return invocation.failures(iter(batch.failed))
+    if result.failed:
+        logger.warning("profiles will be delivered again", extra={"count": len(result.failed)})
+    return invocation.failures(result.failed)
 
 
 def _reject(settings: Settings, clients: Clients, profile: Any, reason: Reason) -> None:
     if settings.rejected_queue:
-        record.reject(clients.sqs, settings.rejected_queue, [reason], settings.mapping.sha256, profile=profile)
+        reject(clients.sqs, settings.rejected_queue, [reason], settings.mapping.sha256, profile=profile)
 
 
 def _deadline(context: Any, budget: int | None) -> Deadline:
-    """Return when to have answered: before Lambda stops us, and before Segment stops waiting."""
+    """Return the response deadline: before Lambda stops us, and before Segment stops waiting."""
     left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     return Deadline(left if budget is None else min(left, budget / 1000))
 
 
-def _take(live: Live, event: Any, deadline: Deadline, context: Any) -> Outcome:
+def _observed(live: Live, event: Any, deadline: Deadline, context: Any) -> Outcome:
+    """Let `live` take an event, and log and count what becomes of it."""
     message_id = string(event.get("messageId")) if isinstance(event, dict) else None
     ids = {"message_id": message_id, "aws_request_id": getattr(context, "aws_request_id", None)}
     try:
@@ -165,7 +166,7 @@ def _measure(outcome: Outcome, ids: dict[str, str | None]) -> None:
         if said:
             name = "".join(word.capitalize() for word in said.partition(":")[0].split())
             metrics.add_metric(f"{what}{name}", MetricUnit.Count, 1)
-    for step, milliseconds in dict(outcome.milliseconds).items():  # a call that was left behind may still end
+    for step, milliseconds in outcome.milliseconds.items():
         name = "".join(word.capitalize() for word in step.split("_"))
         metrics.add_metric(f"{name}Milliseconds", MetricUnit.Milliseconds, round(milliseconds, 1))
     for name, value in ids.items():
@@ -175,7 +176,7 @@ def _measure(outcome: Outcome, ids: dict[str, str | None]) -> None:
 
 
 def _write(metrics: EphemeralMetrics) -> None:
-    # One write a line: Powertools' own flush lets the lines of several threads run into each other.
+    # One write per line: Powertools' own flush lets the lines of several threads run into each other.
     sys.stdout.write(json.dumps(metrics.serialize_metric_set(), separators=(",", ":")) + "\n")
     sys.stdout.flush()
 

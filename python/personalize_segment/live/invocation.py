@@ -1,17 +1,17 @@
-"""Segment's event, wherever it stands in what a function was invoked with."""
+"""Segment's event, wherever it is in the payload that a function was invoked with."""
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from ..contract.rows import load
 
 
 def records(payload: Any) -> list[dict[str, Any]] | None:
-    """Return the records of a batch of SQS or Kinesis; None if `payload` is no batch."""
-    several = payload.get("Records") if isinstance(payload, dict) and "type" not in payload else None
-    return several if isinstance(several, list) else None
+    """Return the records of a batch of SQS or Kinesis; None if `payload` isn't a batch."""
+    batch = payload.get("Records") if isinstance(payload, dict) and "type" not in payload else None
+    return batch if isinstance(batch, list) else None
 
 
 def record_id(record: dict[str, Any]) -> str:
@@ -21,7 +21,7 @@ def record_id(record: dict[str, Any]) -> str:
 
 
 def event_in(record: dict[str, Any]) -> Any:
-    """Return the event in a record of SQS or Kinesis; its text, if that is no JSON."""
+    """Return the event in a record of SQS or Kinesis; its text, if that isn't JSON."""
     kinesis = record.get("kinesis")
     try:
         body = base64.b64decode(kinesis["data"], validate=True).decode() if kinesis else record["body"]
@@ -40,6 +40,6 @@ def unwrapped(payload: Any) -> Any:
     return payload
 
 
-def failures(ids: Iterator[str]) -> dict[str, Any]:
+def failures(record_ids: Iterable[str]) -> dict[str, Any]:
     """Return the answer that makes SQS or Kinesis deliver these records again, and no others."""
-    return {"batchItemFailures": [{"itemIdentifier": one} for one in ids]}
+    return {"batchItemFailures": [{"itemIdentifier": record_id} for record_id in record_ids]}

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from ..contract.mapping import Dataset
 from ..contract.rows import Reason, Row, Value, string, text
 
 Request = dict[str, Any]
@@ -41,11 +40,11 @@ _MEMBERS = {
     "IMPRESSION": "impression",
     "RECOMMENDATION_ID": "recommendationId",
 }
-#: The operation and the names that PutUsers and PutItems give the same things.
-OPERATIONS = {"users": ("put_users", "users", "userId"), "items": ("put_items", "items", "itemId")}
+#: The operation that takes the records of a dataset, and its name for their ids.
+OPERATIONS = {"users": ("PutUsers", "userId"), "items": ("PutItems", "itemId")}
 
 
-class Profile(NamedTuple):
+class ProfileRecord(NamedTuple):
     """A user or an item as PutUsers or PutItems wants it, and what orders it among its like (rule 9).
 
     `order` is seconds, the fraction's digits and the texts of the columns: the greatest is the latest.
@@ -80,7 +79,7 @@ def put_events(tracking_id: str, event: dict[str, Any], rows: Iterable[Row]) -> 
     requests = []
     for user, records in groups.items():
         who = {"trackingId": tracking_id, "sessionId": session or user} | ({} if user is None else {"userId": user})
-        requests += [who | {"eventList": some} for some in batches(records)]
+        requests += [who | {"eventList": batch} for batch in batches(records)]
     return requests, reasons
 
 
@@ -107,7 +106,7 @@ def _record(row: Row, columns: dict[str, Any]) -> Request | Reason:
     return record | ({"properties": properties} if columns else {})
 
 
-def profile(row: Row) -> Profile | Reason:
+def profile(row: Row) -> ProfileRecord | Reason:
     """Return a row of users or items as their API wants it, or the reason why it can't."""
     columns = _columns(row)
     key = columns.pop(row.dataset.key)
@@ -115,17 +114,23 @@ def profile(row: Row) -> Profile | Reason:
     if len(properties) > MAX_PROPERTIES[row.dataset.name]:
         return Reason(row.dataset.name, "properties", TOO_LONG[row.dataset.name])
     seconds, fraction = row.instant or (-(2**62), "")
-    return Profile(row.dataset.name, key, properties, (seconds, fraction, tuple(map(text, row.values))))
+    return ProfileRecord(row.dataset.name, key, properties, (seconds, fraction, tuple(map(text, row.values))))
 
 
-def put_profiles(dataset: str, arn: str, profiles: Iterable[Profile]) -> list[Request]:
-    """Return the PutUsers or PutItems requests for profiles of one dataset: the latest of each id, ten a call."""
-    latest: dict[str, Profile] = {}
-    for one in profiles:
-        latest[one.id] = max(latest.get(one.id, one), one, key=lambda profile: profile.order)
-    _, several, key = OPERATIONS[dataset]
-    records = [{key: one.id, "properties": one.properties} for one in latest.values()]
-    return [{"datasetArn": arn, several: some} for some in batches(records)]
+def latest(profiles: Iterable[ProfileRecord]) -> list[ProfileRecord]:
+    """Return the latest record of each user and item: an order may have a product twice."""
+    records: dict[tuple[str, str], ProfileRecord] = {}
+    for record in profiles:
+        key = record.dataset, record.id
+        records[key] = max(records.get(key, record), record, key=lambda record: record.order)
+    return list(records.values())
+
+
+def put_profiles(dataset: str, arn: str, profiles: Iterable[ProfileRecord]) -> list[Request]:
+    """Return the PutUsers or PutItems requests for records of one dataset: the latest of each id, ten per call."""
+    _, key = OPERATIONS[dataset]
+    records = [{key: record.id, "properties": record.properties} for record in latest(profiles)]
+    return [{"datasetArn": arn, dataset: batch} for batch in batches(records)]
 
 
 def batches(records: list[Any]) -> Iterator[list[Any]]:
@@ -135,13 +140,10 @@ def batches(records: list[Any]) -> Iterator[list[Any]]:
 
 
 def _columns(row: Row) -> dict[str, Any]:
-    columns = zip(row.dataset.columns, row.values, strict=True)
     # An interaction's user may be absent; any other null is a column that is left out.
-    return {column.name: value for column, value in columns if value is not None or _is_user(row.dataset, column.name)}
-
-
-def _is_user(dataset: Dataset, name: str) -> bool:
-    return dataset.name == "interactions" and name == "USER_ID"
+    nullable = "USER_ID" if row.dataset.name == "interactions" else None
+    columns = zip(row.dataset.columns, row.values, strict=True)
+    return {column.name: value for column, value in columns if value is not None or column.name == nullable}
 
 
 def _properties(columns: dict[str, Value]) -> str:

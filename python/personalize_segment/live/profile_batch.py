@@ -1,6 +1,6 @@
-"""Users and items from the queue -> PutUsers and PutItems: the latest of each id, ten a call, not too fast.
+"""Users and items from the queue -> PutUsers and PutItems: the latest of each id, ten per call, at a limited rate.
 
-Personalize takes ten calls a second for each of the two operations, while Segment sends one
+Personalize takes ten calls per second for each of the two operations, while Segment sends one
 event at a time.
 """
 
@@ -9,22 +9,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..aws_errors import Trouble
 from ..contract.rows import Reason, string
 from ..errors import TransientError
-from . import record
 from .deadline import Deadline, start
-from .payloads import MAX_PROPERTIES, OPERATIONS, Profile, Request, put_profiles
+from .payloads import MAX_PROPERTIES, OPERATIONS, ProfileRecord, Request, put_profiles
+from .record import send_profiles
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize_events import PersonalizeEventsClient
 
 
 @dataclass
-class Batch:
-    """What became of the messages of one batch: their ids by outcome, and rejected messages with the reason.
+class BatchResult:
+    """The messages of one batch by outcome: their ids, and of rejected ones also what they hold and the reason.
 
-    `failed` come back: SQS delivers them again.
+    SQS delivers `failed` messages again.
     """
 
     recorded: list[str] = field(default_factory=list)
@@ -32,7 +34,7 @@ class Batch:
     rejected: list[tuple[str, Any, Reason]] = field(default_factory=list)
 
 
-class Pace:
+class RateLimiter:
     """At most `rate` calls in any second, for all threads together.
 
     The gap is a little wider than the rate asks for, because the way to Personalize is not equally
@@ -55,7 +57,7 @@ class Pace:
             self._next = self._clock() + self._gap
 
 
-def parse(body: str) -> Profile | None:
+def parse(body: str) -> ProfileRecord | None:
     """Return the profile in a message, None if it holds none."""
     try:
         dataset, key, properties, (seconds, fraction, texts) = json.loads(body)
@@ -63,67 +65,61 @@ def parse(body: str) -> Profile | None:
         return None
     if not isinstance(texts, list) or type(seconds) is not int:
         return None
-    if not all(isinstance(one, str) for one in (dataset, key, properties, fraction, *texts)):
+    if not all(isinstance(text, str) for text in (dataset, key, properties, fraction, *texts)):
         return None
     good = dataset in OPERATIONS and string(key) is not None and 0 < len(properties) <= MAX_PROPERTIES[dataset]
-    return Profile(dataset, key, properties, (seconds, fraction, tuple(texts))) if good else None
+    return ProfileRecord(dataset, key, properties, (seconds, fraction, tuple(texts))) if good else None
 
 
-def put(
-    client: Any, arns: dict[str, str | None], messages: dict[str, str], paces: dict[str, Pace], deadline: Deadline
-) -> Batch:
+def send_batch(
+    client: "PersonalizeEventsClient",
+    arns: dict[str, str | None],
+    messages: dict[str, str],
+    limiters: dict[str, RateLimiter],
+    deadline: Deadline,
+) -> BatchResult:
     """Send the profiles in `messages` (message id -> body) and return what became of each message.
 
     Of several messages for one user or item the latest is sent, and the others share its fate.
     Whatever is not sent when the deadline comes has failed.
     """
-    batch = Batch()
-    found: dict[str, dict[str, Profile]] = {dataset: {} for dataset in OPERATIONS}
+    result = BatchResult()
+    profiles: dict[str, ProfileRecord] = {}
+    ids: dict[tuple[str, str], list[str]] = {}
     for message_id, body in messages.items():
         profile = parse(body)
         if profile is None:
-            batch.rejected.append((message_id, body, Reason(None, None, "no profile of this project")))
+            result.rejected.append((message_id, body, Reason(None, None, "no profile of this project")))
         elif arns.get(profile.dataset) is None:
-            batch.failed.append(message_id)
+            result.failed.append(message_id)
         else:
-            found[profile.dataset][message_id] = profile
-    for dataset, profiles in found.items():
-        _put(client, dataset, arns.get(dataset) or "", profiles, paces[dataset], deadline, batch)
-    return batch
+            profiles[message_id] = profile
+            ids.setdefault((profile.dataset, profile.id), []).append(message_id)
+    for dataset, (_, key) in OPERATIONS.items():
+        of_dataset = [profile for profile in profiles.values() if profile.dataset == dataset]
+        for request in put_profiles(dataset, arns.get(dataset) or "", of_dataset):
+            sent = [message_id for record in request[dataset] for message_id in ids[dataset, record[key]]]
+            refused = _refused(client, dataset, request, limiters[dataset], deadline)
+            if refused is None:
+                result.failed += sent
+                continue
+            for message_id in sent:
+                profile = profiles[message_id]
+                if why := refused.get(profile.id):
+                    result.rejected.append((message_id, profile, Reason(dataset, None, str(why))))
+                else:
+                    result.recorded.append(message_id)
+    return result
 
 
-def _put(
-    client: Any,
-    dataset: str,
-    arn: str,
-    profiles: dict[str, Profile],
-    pace: Pace,
-    deadline: Deadline,
-    batch: Batch,
-) -> None:
-    of_id: dict[str, list[str]] = {}
-    for message_id, profile in profiles.items():
-        of_id.setdefault(profile.id, []).append(message_id)
-    _, several, key = OPERATIONS[dataset]
-    for request in put_profiles(dataset, arn, profiles.values()):
-        messages = [message for one in request[several] for message in of_id[one[key]]]
-        if not deadline.left():
-            batch.failed += messages
-            continue
-        call = start(partial(_sent, client, dataset, request, pace))
-        try:
-            refused = deadline.wait(call)
-        except (TransientError, TimeoutError):
-            batch.failed += messages
-            continue
-        for message in messages:
-            profile = profiles[message]
-            if profile.id in refused:
-                why = refused[profile.id]
-                batch.rejected.append((message, profile, Reason(dataset, None, f"{why.code}: {why.message}")))
-            else:
-                batch.recorded.append(message)
-
-
-def _sent(client: Any, dataset: str, request: Request, pace: Pace) -> dict[str, Trouble]:
-    return dict(record.send_profiles(client, dataset, request, pace))
+def _refused(
+    client: "PersonalizeEventsClient", dataset: str, request: Request, limiter: RateLimiter, deadline: Deadline
+) -> dict[str, Trouble] | None:
+    """Send a request and return why each refused id was refused; None if the request did not succeed in time."""
+    if not deadline.left():
+        return None
+    call = start(lambda: dict(send_profiles(client, dataset, request, limiter)))
+    try:
+        return deadline.wait(call)
+    except (TransientError, TimeoutError):
+        return None

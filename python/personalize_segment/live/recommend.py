@@ -3,11 +3,14 @@
 import json
 import math
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..contract.mapping import Path
 from ..contract.rows import string, walk
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
 
 #: Characters of one value of a filter's parameter or of the context.
 MAX_VALUE = 1000
@@ -21,38 +24,42 @@ class Recommendation(NamedTuple):
     at: datetime
 
 
+class NotAskedError(ValueError):
+    """Nothing can be asked for this event; the text is a short reason."""
+
+
 class UnreadableError(Exception):
-    """The answer is not Personalize's."""
+    """The answer isn't Personalize's."""
 
 
 def request(settings: Settings, arn: str, filter_arn: str | None, event: dict[str, Any], user: str) -> dict[str, Any]:
     """Return the request for `user`, which is a session's id for an anonymous visitor.
 
-    Raises ValueError if the event has no value for a parameter of the filter, without which
+    Raises NotAskedError if the event has no value for a parameter of the filter, without which
     Personalize refuses the call.
     """
     kind = "recommenderArn" if arn.split(":", 5)[-1].startswith("recommender/") else "campaignArn"
-    made: dict[str, Any] = {kind: arn, "userId": user, "numResults": settings.results}
+    request: dict[str, Any] = {kind: arn, "userId": user, "numResults": settings.results}
     context = {name: text for name, path in settings.context if (text := _context(event, path)) is not None}
     if context:
-        made["context"] = context
+        request["context"] = context
     if filter_arn is not None:
-        made["filterArn"] = filter_arn
+        request["filterArn"] = filter_arn
         values = {name: _filter_value(event, path) for name, path in settings.filter_values}
         if None in values.values():
-            raise ValueError("no filter value")
+            raise NotAskedError("no filter value")
         if values:
-            made["filterValues"] = values
-    return made
+            request["filterValues"] = values
+    return request
 
 
-def recommend(client: Any, made: dict[str, Any]) -> Recommendation:
-    """Send a request; raises what botocore raises."""
-    answer = client.get_recommendations(**made)
+def recommend(client: "PersonalizeRuntimeClient", request: dict[str, Any]) -> Recommendation:
+    """Send a request; raises what botocore raises, and UnreadableError."""
+    answer = client.get_recommendations(**request)
     if "itemList" not in answer:
         # botocore reads a page of a proxy as an answer without members.
         raise UnreadableError
-    items = [one["itemId"] for one in answer["itemList"] if "itemId" in one]
+    items = [item["itemId"] for item in answer["itemList"] if "itemId" in item]
     return Recommendation(items, answer.get("recommendationId"), datetime.now(UTC))
 
 
@@ -67,10 +74,10 @@ def _filter_value(event: dict[str, Any], path: Path) -> str | None:
     """Return a value as filters want it: texts in quotes, several with commas between them, numbers bare."""
     value = walk(event, path)
     parts = []
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one):
-            parts.append(json.dumps(one))
-        elif (text := string(one)) is not None and '"' not in text:
+    for part in value if isinstance(value, list) else [value]:
+        if isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part):
+            parts.append(json.dumps(part))
+        elif (text := string(part)) is not None and '"' not in text:
             parts.append(f'"{text}"')
         else:
             return None

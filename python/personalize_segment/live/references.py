@@ -1,7 +1,7 @@
-"""Values that stand in SSM parameters and Secrets Manager, kept for a while.
+"""Values of SSM parameters and secrets in Secrets Manager, kept for a while.
 
-So that provisioning needs no second deploy: a parameter that doesn't exist yet is None, and is
-found some seconds after it was made.
+Provisioning needs no second deploy: a parameter that doesn't exist yet is None, and is found some
+seconds after it was created.
 """
 
 import json
@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from botocore.exceptions import ClientError
 
 from ..errors import SettingsError, TransientError
-from .settings import Reference, Value
+from .settings import Reference, SettingValue
 
 #: How long a value that wasn't there, or couldn't be read again, is not asked for.
 PAUSE_SECONDS = 15
@@ -36,7 +36,7 @@ class References:
         self._last: dict[Reference, str | None] = {}
         self._pause_until: dict[Reference, float] = {}
 
-    def value(self, value: Value) -> str | None:
+    def value(self, value: SettingValue) -> str | None:
         """Return a setting's value; None if there is none, or none yet.
 
         Raises TransientError if it was never read and can't be now, SettingsError if it is no text.
@@ -62,22 +62,22 @@ class References:
     def _read(self, reference: Reference) -> str | None:
         provider = self._provider(reference.service)
         more: dict[str, Any] = {"decrypt": True} if reference.service == "ssm" else {}
-        found = provider.get(reference.name, max_age=self._refresh, **more)
+        value = provider.get(reference.name, max_age=self._refresh, **more)
         place = f"{reference.service}:{reference.name}"
         if reference.key is not None:
             try:
-                found = json.loads(str(found))[reference.key]
+                value = json.loads(str(value))[reference.key]
             except (ValueError, LookupError, TypeError):
                 remedy = f'Store JSON such as {{"{reference.key}": "…"}}'
                 raise SettingsError(place, f"has no key {reference.key}", remedy) from None
-        if not isinstance(found, str) or not found.strip():
+        if not isinstance(value, str) or not value.strip():
             raise SettingsError(place, "is no text", "Store the value as a string")
-        return found.strip()
+        return value.strip()
 
     def _provider(self, service: str) -> BaseProvider:
         # Two threads may each make one; the one that stays is as good as the other.
         if service not in self._providers:
             client = self._client(service)
-            made = SSMProvider(boto3_client=client) if service == "ssm" else SecretsProvider(boto3_client=client)
-            self._providers[service] = made
+            provider = SSMProvider if service == "ssm" else SecretsProvider
+            self._providers[service] = provider(boto3_client=client)
         return self._providers[service]

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, NoReturn
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..contract.mapping import EventMapping, Path, decode, path
@@ -17,22 +17,22 @@ from ..errors import MappingError, SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where a value stands that is not in the environment: an SSM parameter or a secret, and in it a JSON key."""
+    """Where a value is that isn't in the environment: an SSM parameter or a secret, and in it a JSON key."""
 
     service: str
     name: str
     key: str | None
 
 
-#: A value, where it stands, or None: not set.
-Value = str | Reference | None
+#: A value, where it is stored, or None: not set.
+SettingValue = str | Reference | None
 
 _REFERENCE = re.compile(r"(ssm|secretsmanager):([^#\s]+)(?:#(\S+))?")
 _ARN = re.compile(r"arn:[a-z\d-]+:personalize:([a-z\d-]*):\d*:(\S+)")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
-def _text(text: str) -> Value:
+def _text(text: str) -> SettingValue:
     found = _REFERENCE.fullmatch(text)
     if found:
         return Reference(found[1], found[2], found[3])
@@ -50,8 +50,8 @@ def arn(text: str, *kinds: str) -> str:
     return text
 
 
-def _arn(*kinds: str) -> Callable[[str], Value]:
-    def read(text: str) -> Value:
+def _arn(*kinds: str) -> Callable[[str], SettingValue]:
+    def read(text: str) -> SettingValue:
         value = _text(text)
         return arn(value, *kinds) if isinstance(value, str) else value
 
@@ -101,24 +101,25 @@ def _region(text: str) -> str:
     return text
 
 
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _events(text: str) -> tuple[str, ...] | None:
     """Return the names; None is every event."""
     if text == "*":
         return None
-    try:
-        names = json.loads(text)
-    except (ValueError, RecursionError):
-        names = None
+    names = _json(text)
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise ValueError("is no list of names", 'Write a JSON array such as ["Order Completed"], or *')
     return tuple(names)
 
 
 def _paths(text: str) -> tuple[tuple[str, Path], ...]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
+    document = _json(text)
     if not isinstance(document, dict) or not all(_NAME.fullmatch(name) for name in document):
         raise ValueError("is no object of names and paths", 'Write JSON such as {"CATEGORY": "properties.category"}')
     try:
@@ -134,8 +135,17 @@ def _mapping(text: str) -> EventMapping:
         raise ValueError(f"at {error.place}: {error.problem}", error.remedy) from None
 
 
+class Line(NamedTuple):
+    """A setting's line in the table."""
+
+    name: str
+    default: str
+    unit: str
+    meaning: str
+
+
 def _setting(name: str, read: Callable[[str], Any], default: str, unit: str, meaning: str) -> Any:
-    return field(metadata={"name": name, "read": read, "default": default, "unit": unit, "meaning": meaning})
+    return field(metadata={"line": Line(name, default, unit, meaning), "read": read})
 
 
 def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -149,15 +159,15 @@ class Settings:
     There is no repr, because one field may be a key.
     """
 
-    tracking_id: Value = _setting(
+    tracking_id: SettingValue = _setting(
         "personalize_tracking_id", _optional(_text), "", "id or reference",
         "Event tracker that interactions are recorded with. Empty: none are.",
     )  # fmt: skip
-    campaign: Value = _setting(
+    campaign: SettingValue = _setting(
         "personalize_campaign_arn", _optional(_arn("campaign", "recommender")), "", "ARN or reference",
         "Campaign or recommender that is asked. Empty: nothing is recommended.",
     )  # fmt: skip
-    write_key: Value = _setting(
+    write_key: SettingValue = _setting(
         "connections_source_api_key", _optional(_text), "", "write key or reference",
         "Segment source that recommendations are written to. Empty: nothing is written back.",
     )  # fmt: skip
@@ -169,11 +179,11 @@ class Settings:
         "personalize_region", _optional(_region), "", "region",
         "Where Personalize is. Empty: the function's own region.",
     )  # fmt: skip
-    users: Value = _setting(
+    users: SettingValue = _setting(
         "personalize_users_dataset_arn", _optional(_arn("dataset")), "", "ARN or reference",
         "Users dataset. Empty: no users are recorded.",
     )  # fmt: skip
-    items: Value = _setting(
+    items: SettingValue = _setting(
         "personalize_items_dataset_arn", _optional(_arn("dataset")), "", "ARN or reference",
         "Items dataset. Empty: no items are recorded.",
     )  # fmt: skip
@@ -193,7 +203,7 @@ class Settings:
         "recommendation_count", _integer(1, 500), "25", "items",
         "How many items are recommended.",
     )  # fmt: skip
-    filter: Value = _setting(
+    filter: SettingValue = _setting(
         "recommendation_filter_arn", _optional(_arn("filter")), "", "ARN or reference",
         "Filter for recommendations. Empty: none.",
     )  # fmt: skip
@@ -239,36 +249,22 @@ class Settings:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A setting's line in the table."""
-
-    name: str
-    default: str
-    unit: str
-    meaning: str
-
-
 def table() -> list[Line]:
     """Return all settings in the order of the documentation."""
-    metadata = (one.metadata for one in fields(Settings))
-    return [Line(one["name"], one["default"], one["unit"], one["meaning"]) for one in metadata]
+    return [setting.metadata["line"] for setting in fields(Settings)]
 
 
 def load(environment: Mapping[str, str]) -> Settings:
     """Return the settings in `environment`; raise SettingsError, which names the first that is malformed."""
     values: dict[str, Any] = {}
-    for one in fields(Settings):
-        name, text = one.metadata["name"], environment.get(one.metadata["name"], "").strip()
+    for setting in fields(Settings):
+        line: Line = setting.metadata["line"]
         try:
-            values[one.name] = one.metadata["read"](text or one.metadata["default"])
+            values[setting.name] = setting.metadata["read"](environment.get(line.name, "").strip() or line.default)
         except ValueError as error:
-            _refuse(name, *error.args)
+            raise SettingsError(line.name, *error.args) from error
     settings = Settings(**values)
     if settings.filter_values and settings.filter is None:
-        _refuse("recommendation_filter_arn", "is missing, but there are values for it", "Write the filter's ARN")
+        problem, remedy = "is missing, but there are values for it", "Write the filter's ARN"
+        raise SettingsError("recommendation_filter_arn", problem, remedy)
     return settings
-
-
-def _refuse(name: str, problem: str, remedy: str) -> NoReturn:
-    raise SettingsError(name, problem, remedy)

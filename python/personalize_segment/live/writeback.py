@@ -87,9 +87,8 @@ def traits(recommendation: Recommendation, trait: str, shape: str) -> dict[str, 
                 "recommendation_id": recommendation.id,
                 "generated_at": recommendation.at.isoformat(timespec="seconds").replace("+00:00", "Z"),
             }
-        made = {trait: value}
-        if not items or len(json.dumps(made).encode()) <= MAX_TRAITS_BYTES:
-            return made
+        if not items or len(json.dumps({trait: value}).encode()) <= MAX_TRAITS_BYTES:
+            return {trait: value}
         items = items[: len(items) * 9 // 10]
 
 
