@@ -139,14 +139,14 @@ variable "warehouse" {
 }
 
 variable "functions" {
-  description = "What both Lambda functions have in common, and the event function's time-out."
+  description = "What both Lambda functions have in common, and the event function's time-out. `time_budget_milliseconds` and `log.level` null: the function's default."
   type = object({
     architecture             = optional(string, "arm64")
     memory_megabytes         = optional(number, 512)
     timeout_seconds          = optional(number, 5)
-    time_budget_milliseconds = optional(number, 4500)
+    time_budget_milliseconds = optional(number)
     reserved_concurrency     = optional(number)
-    log                      = optional(object({ retention_days = optional(number, 30), level = optional(string, "INFO"), kms_key_arn = optional(string) }), {})
+    log                      = optional(object({ retention_days = optional(number, 30), level = optional(string), kms_key_arn = optional(string) }), {})
     tracing                  = optional(bool, false)
     segment_regions          = optional(list(string), ["us-west-2"])
   })
@@ -166,10 +166,9 @@ variable "profile_queue" {
 }
 
 variable "keep_unmapped" {
-  description = "Whether events without a rule in the mapping are kept in the queue of rejected events, too."
+  description = "Whether events without a rule in the mapping are also kept in the queue of rejected events. Null: the function's default."
   type        = bool
-  default     = true
-  nullable    = false
+  default     = null
 }
 
 variable "personalize" {
@@ -206,11 +205,11 @@ variable "personalize" {
 }
 
 variable "recommend" {
-  description = "What the event function asks for. `campaign`, `recommender` and `filter` are names in `personalize`; null, `campaign` is the only one there is."
+  description = "What the event function asks for. `campaign`, `recommender` and `filter` are names in `personalize`; null, `campaign` is the only one there is, and `count` the function's default."
   type = object({
     campaign      = optional(string)
     recommender   = optional(string)
-    count         = optional(number, 25)
+    count         = optional(number)
     filter        = optional(string)
     filter_values = optional(map(string), {})
     context       = optional(map(string), {})
@@ -225,13 +224,13 @@ variable "recommend" {
 }
 
 variable "write_back" {
-  description = "How recommendations reach the user's profile; the settings `write_back_*` and `segment_host` of docs/live.md. `events` null is every event."
+  description = "How recommendations reach the user's profile; the settings `write_back_*` and `segment_host` of docs/live.md. Null: the function's default, which for `events` is every event."
   type = object({
     events           = optional(list(string))
-    interval_seconds = optional(number, 60)
-    trait            = optional(string, "recommendations")
-    shape            = optional(string, "ids")
-    segment_host     = optional(string, "https://api.segment.io")
+    interval_seconds = optional(number)
+    trait            = optional(string)
+    shape            = optional(string)
+    segment_host     = optional(string)
   })
   default  = {}
   nullable = false

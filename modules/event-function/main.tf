@@ -43,7 +43,8 @@ locals {
   users_dataset_arn = var.profile_queue == null ? var.personalize.users_dataset_arn : null
   items_dataset_arn = var.profile_queue == null ? var.personalize.items_dataset_arn : null
 
-  # Null where a setting has no value. All of docs/live.md but profile_calls_per_second, which is the consumer's.
+  # Null leaves a setting out, which then has the function's default. All of docs/live.md but profile_calls_per_second,
+  # which is the consumer's.
   settings = {
     event_mapping                 = "gzip:${base64gzip(var.event_mapping.text)}"
     personalize_tracking_id       = lookup(local.references, "personalize_tracking_id", var.personalize.tracking_id)
@@ -53,12 +54,12 @@ locals {
     personalize_users_dataset_arn = lookup(local.references, "personalize_users_dataset_arn", local.users_dataset_arn)
     personalize_items_dataset_arn = lookup(local.references, "personalize_items_dataset_arn", local.items_dataset_arn)
     keep_unmapped                 = tostring(var.keep_unmapped)
-    recommendation_count          = var.recommend.count == null ? null : tostring(var.recommend.count)
+    recommendation_count          = tostring(var.recommend.count)
     recommendation_filter_arn     = lookup(local.references, "recommendation_filter_arn", var.recommend.filter)
-    recommendation_filter_values  = jsonencode(var.recommend.filter_values)
-    recommendation_context        = jsonencode(var.recommend.context)
+    recommendation_filter_values  = length(var.recommend.filter_values) == 0 ? null : jsonencode(var.recommend.filter_values)
+    recommendation_context        = length(var.recommend.context) == 0 ? null : jsonencode(var.recommend.context)
     write_back_events             = var.write_back.events == null ? null : jsonencode(var.write_back.events)
-    write_back_interval_seconds   = var.write_back.interval_seconds == null ? null : tostring(var.write_back.interval_seconds)
+    write_back_interval_seconds   = tostring(var.write_back.interval_seconds)
     write_back_trait              = var.write_back.trait
     write_back_shape              = var.write_back.shape
     segment_host                  = var.write_back.segment_host
@@ -69,22 +70,7 @@ locals {
     POWERTOOLS_SERVICE_NAME       = var.name
   }
 
-  # The function's own defaults. They are not repeated in its environment, which has to leave room for the mapping.
-  defaults = {
-    keep_unmapped                = "true"
-    recommendation_count         = "25"
-    recommendation_filter_values = "{}"
-    recommendation_context       = "{}"
-    write_back_interval_seconds  = "60"
-    write_back_trait             = "recommendations"
-    write_back_shape             = "ids"
-    segment_host                 = "https://api.segment.io"
-    time_budget_milliseconds     = "4500"
-    reference_refresh_seconds    = "300"
-    POWERTOOLS_LOG_LEVEL         = "INFO"
-    POWERTOOLS_METRICS_NAMESPACE = "PersonalizeSegment"
-  }
-  written = { for setting, value in local.settings : setting => value if value != null && value != lookup(local.defaults, setting, null) }
+  written = { for setting, value in local.settings : setting => value if value != null }
 
   queues      = { profile_queue_url = var.profile_queue, rejected_queue_url = var.rejected_queue }
   environment = merge(local.written, { for setting, queue in local.queues : setting => queue.url if queue != null })

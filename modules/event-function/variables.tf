@@ -102,7 +102,7 @@ variable "personalize" {
 }
 
 variable "recommend" {
-  description = "What is asked for: `count` items; `filter`, a name in the spec or an ARN; `filter_values` and `context`, each a name and the path in the event that its value is taken from, such as `properties.category`. Null: the function's own defaults."
+  description = "What is asked for: `count` items; `filter`, a name in the spec or an ARN; `filter_values` and `context`, each a name and the path in the event that its value is taken from, such as `properties.category`. Null: the function's default."
   type = object({
     count         = optional(number)
     filter        = optional(string)
@@ -113,7 +113,7 @@ variable "recommend" {
   nullable = false
 
   validation {
-    condition     = coalesce(var.recommend.count, 25) >= 1 && coalesce(var.recommend.count, 25) <= 500 && floor(coalesce(var.recommend.count, 25)) == coalesce(var.recommend.count, 25)
+    condition     = var.recommend.count == null || try(var.recommend.count >= 1 && var.recommend.count <= 500 && floor(var.recommend.count) == var.recommend.count, false)
     error_message = "Write `count` as a whole number from 1 to 500: Personalize recommends no more."
   }
 
@@ -142,7 +142,7 @@ variable "recommend" {
 }
 
 variable "write_back" {
-  description = "How recommendations reach the user's profile: `events` names those after which they are written (null: every one that was recorded), not more often for a user than each `interval_seconds`, as `trait` in the shape `ids` or `object`, to `segment_host`. Null: the function's own defaults."
+  description = "How recommendations reach the user's profile: `events` names those after which they are written (null: every one that was recorded), not more often for a user than each `interval_seconds`, as `trait` in the shape `ids` or `object`, to `segment_host`. Null: the function's default."
   type = object({
     events           = optional(list(string))
     interval_seconds = optional(number)
@@ -159,7 +159,7 @@ variable "write_back" {
   }
 
   validation {
-    condition     = coalesce(var.write_back.interval_seconds, 60) >= 0 && coalesce(var.write_back.interval_seconds, 60) <= 604800 && floor(coalesce(var.write_back.interval_seconds, 60)) == coalesce(var.write_back.interval_seconds, 60)
+    condition     = var.write_back.interval_seconds == null || try(var.write_back.interval_seconds >= 0 && var.write_back.interval_seconds <= 604800 && floor(var.write_back.interval_seconds) == var.write_back.interval_seconds, false)
     error_message = "Write `interval_seconds` as a whole number from 0 to 604800, which is a week."
   }
 
@@ -169,12 +169,12 @@ variable "write_back" {
   }
 
   validation {
-    condition     = contains(["ids", "object"], coalesce(var.write_back.shape, "ids"))
+    condition     = var.write_back.shape == null || try(contains(["ids", "object"], var.write_back.shape), false)
     error_message = "Write `shape` as \"ids\" or \"object\"."
   }
 
   validation {
-    condition     = can(regex("^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\\s?#]*)?$", coalesce(var.write_back.segment_host, "https://api.segment.io")))
+    condition     = var.write_back.segment_host == null || can(regex("^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\\s?#]*)?$", var.write_back.segment_host))
     error_message = "Write `segment_host` as https://api.segment.io, or for a workspace in the EU as https://events.eu1.segmentapis.com."
   }
 }
@@ -249,32 +249,29 @@ variable "rejected_queue" {
 }
 
 variable "keep_unmapped" {
-  description = "Whether events without a rule in the mapping are kept in the queue of rejected events, too."
+  description = "Whether events without a rule in the mapping are also kept in the queue of rejected events. Null: the function's default."
   type        = bool
-  default     = true
-  nullable    = false
+  default     = null
 }
 
 variable "time_budget_milliseconds" {
-  description = "The longest an event may take, in milliseconds. Segment waits for five seconds."
+  description = "The longest an event may take, in milliseconds. Segment waits for five seconds. Null: the function's default."
   type        = number
-  default     = 4500
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = var.time_budget_milliseconds >= 100 && var.time_budget_milliseconds <= 5000 && floor(var.time_budget_milliseconds) == var.time_budget_milliseconds
+    condition     = var.time_budget_milliseconds == null || try(var.time_budget_milliseconds >= 100 && var.time_budget_milliseconds <= 5000 && floor(var.time_budget_milliseconds) == var.time_budget_milliseconds, false)
     error_message = "Write a whole number from 100 to 5000: Segment stops waiting after 5000 milliseconds."
   }
 }
 
 variable "reference_refresh_seconds" {
-  description = "How long, in seconds, values of SSM and Secrets Manager are kept before they are read again."
+  description = "How long, in seconds, values of SSM and Secrets Manager are kept before they are read again. Null: the function's default."
   type        = number
-  default     = 300
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds
+    condition     = var.reference_refresh_seconds == null || try(var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds, false)
     error_message = "Write a whole number from 1 to 86400, which is a day."
   }
 }
@@ -327,10 +324,10 @@ variable "reserved_concurrency" {
 }
 
 variable "log" {
-  description = "The function's log: how many days it is kept, the least level written, and the key it is encrypted with (null: one of CloudWatch's own)."
+  description = "The function's log: how many days it is kept, the least level written (null: the function's default), and the key it is encrypted with (null: one of CloudWatch's own)."
   type = object({
     retention_days = optional(number, 30)
-    level          = optional(string, "INFO")
+    level          = optional(string)
     kms_key_arn    = optional(string)
   })
   default  = {}
@@ -342,19 +339,18 @@ variable "log" {
   }
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level)
+    condition     = var.log.level == null || try(contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level), false)
     error_message = "Write `level` as DEBUG, INFO, WARNING, ERROR or CRITICAL."
   }
 }
 
 variable "metrics_namespace" {
-  description = "CloudWatch namespace of the function's metrics."
+  description = "CloudWatch namespace of the function's metrics. Null: the function's default."
   type        = string
-  default     = "PersonalizeSegment"
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
+    condition     = var.metrics_namespace == null || can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
     error_message = "Write letters, digits and . - _ / #, such as \"PersonalizeSegment\"."
   }
 }

@@ -30,7 +30,7 @@ locals {
   parameters              = { for dataset, result in local.results : dataset => "${var.personalize.ssm_prefix}/${result}" if result != null && var.personalize.ssm_prefix != null }
   references              = { for dataset, parameter in local.parameters : dataset => "ssm:${parameter}" }
 
-  # Null where a setting has no value.
+  # Null leaves a setting out, which then has the function's default.
   settings = {
     event_mapping                 = var.event_mapping == null ? null : "gzip:${base64gzip(var.event_mapping.text)}"
     personalize_region            = var.personalize.region
@@ -43,13 +43,7 @@ locals {
     POWERTOOLS_SERVICE_NAME       = var.name
   }
 
-  # The function's own defaults. They are not repeated in its environment, which has to leave room for the mapping.
-  defaults = {
-    reference_refresh_seconds    = "300"
-    POWERTOOLS_LOG_LEVEL         = "INFO"
-    POWERTOOLS_METRICS_NAMESPACE = "PersonalizeSegment"
-  }
-  written     = { for setting, value in local.settings : setting => value if value != null && value != lookup(local.defaults, setting, null) }
+  written     = { for setting, value in local.settings : setting => value if value != null }
   environment = merge(local.written, { rejected_queue_url = aws_sqs_queue.rejected.url })
 
   # Lambda counts the JSON text of the environment, as its error message shows. The queue's URL may be known only after

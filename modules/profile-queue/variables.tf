@@ -156,13 +156,12 @@ variable "kms_key_arn" {
 }
 
 variable "reference_refresh_seconds" {
-  description = "How long, in seconds, values of SSM are kept before they are read again."
+  description = "How long, in seconds, values of SSM are kept before they are read again. Null: the function's default."
   type        = number
-  default     = 300
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds
+    condition     = var.reference_refresh_seconds == null || try(var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds, false)
     error_message = "Write a whole number from 1 to 86400, which is a day."
   }
 }
@@ -204,10 +203,10 @@ variable "architecture" {
 }
 
 variable "log" {
-  description = "The function's log: how many days it is kept, the least level written, and the key it is encrypted with (null: one of CloudWatch's own)."
+  description = "The function's log: how many days it is kept, the least level written (null: the function's default), and the key it is encrypted with (null: one of CloudWatch's own)."
   type = object({
     retention_days = optional(number, 30)
-    level          = optional(string, "INFO")
+    level          = optional(string)
     kms_key_arn    = optional(string)
   })
   default  = {}
@@ -219,19 +218,18 @@ variable "log" {
   }
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level)
+    condition     = var.log.level == null || try(contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level), false)
     error_message = "Write `level` as DEBUG, INFO, WARNING, ERROR or CRITICAL."
   }
 }
 
 variable "metrics_namespace" {
-  description = "CloudWatch namespace of the function's metrics."
+  description = "CloudWatch namespace of the function's metrics. Null: the function's default."
   type        = string
-  default     = "PersonalizeSegment"
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
+    condition     = var.metrics_namespace == null || can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
     error_message = "Write letters, digits and . - _ / #, such as \"PersonalizeSegment\"."
   }
 }

@@ -199,20 +199,6 @@ run "passes_every_setting_on" {
   }
 }
 
-run "leaves_the_function_its_defaults" {
-  command = plan
-
-  variables {
-    recommend  = { count = 25 }
-    write_back = { interval_seconds = 60, trait = "recommendations", shape = "ids", segment_host = "https://api.segment.io" }
-  }
-
-  assert {
-    condition     = length(setsubtract(keys(aws_lambda_function.event.environment[0].variables), ["POWERTOOLS_SERVICE_NAME", "event_mapping", "personalize_items_dataset_arn", "personalize_tracking_id", "personalize_users_dataset_arn"])) == 0
-    error_message = "A value that is the default anyway takes no room."
-  }
-}
-
 run "asks_a_recommender_by_name" {
   command = plan
 
