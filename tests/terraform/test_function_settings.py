@@ -12,6 +12,7 @@ import pytest
 
 import tfmirror
 from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.live.handler import NAMESPACE
 from personalize_segment.live.settings import Settings, load, table
 from programs import needs
 
@@ -166,6 +167,12 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str
     }
 
 
+def variables(folder: str) -> dict[str, Any]:
+    """Return the inputs of a module: their names, and what their blocks say."""
+    blocks = hcl2.loads((ROOT / folder / "variables.tf").read_text("utf-8"))["variable"]
+    return {name.strip('"'): body for block in blocks for name, body in block.items()}
+
+
 def own(environment: dict[str, str]) -> set[str]:
     """Return the names in an environment that are not Powertools'."""
     return {name for name in environment if not name.startswith("POWERTOOLS_")}
@@ -221,12 +228,15 @@ def test_the_modules_accept_the_defaults_of_the_functions(environments: dict[str
 def test_no_input_repeats_a_default_of_the_functions(folder: str) -> None:
     """An input that is null leaves the default to live/settings.py; an empty map is nothing to repeat."""
     names = {name for *_, name in INPUTS.values()} | {"level", "metrics_namespace"}
-    blocks = hcl2.loads((ROOT / folder / "variables.tf").read_text("utf-8"))["variable"]
-    inputs = {name.strip('"'): body for block in blocks for name, body in block.items()}
+    inputs = variables(folder)
     repeated = {name for name in names & inputs.keys() if inputs[name]["default"] is not None}
     for body in inputs.values():
         repeated |= names & set(re.findall(r"(\w+) = optional\(\w+, ", body["type"]))
     assert repeated == set()
+
+
+def test_alarms_are_on_the_namespace_that_is_the_functions_default() -> None:
+    assert variables("modules/monitoring")["metrics_namespace"]["default"].strip('"') == NAMESPACE
 
 
 def test_the_mapping_arrives_as_it_is(environments: dict[str, dict[str, str]]) -> None:

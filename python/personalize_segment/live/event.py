@@ -161,9 +161,10 @@ class Live:
 
     def _keep(self, event: Any, outcome: Outcome, deadline: Deadline) -> "Future[None] | None":
         """Start to put an event that was refused, or a part of which was, on the rejected queue."""
-        clients, url, sha256 = self._clients, self._settings.rejected_queue, self._settings.mapping.sha256
+        settings, clients, url = self._settings, self._clients, self._settings.rejected_queue
         if url is None or not outcome.keep:
             return None
+        sha256 = settings.mapping.sha256
         return deadline.start("reject", lambda: record.reject(clients.sqs, url, outcome.reasons, sha256, event=event))
 
     def _write_back(self, event: dict[str, Any], asked: Asked, deadline: Deadline) -> tuple[str, str]:
