@@ -159,9 +159,12 @@ def test_our_package_is_whole_but_for_what_is_for_laptops(tree: Path) -> None:
     folder = tree / "python" / "personalize_segment"
     wanted = {path.relative_to(folder.parent).as_posix(): path.read_bytes() for path in folder.rglob("*.*")
               if path.suffix in {".py", ".json", ".typed"}}  # fmt: skip
-    left_out = re.compile(r"personalize_segment/(cli|emulator|preflight|sample|unload)(\.py|/.*)")
+    left_out = re.compile(
+        r"personalize_segment/((cli|preflight|privacy|provision|warehouse)/.*|__main__\.py"
+        r"|history/(?!(__init__|logs|report)\.py).*)"
+    )
     kept = {name: data for name, data in wanted.items() if not left_out.fullmatch(name)}
-    assert "personalize_segment/sample.py" in set(wanted) - set(kept)
+    assert "personalize_segment/cli/__init__.py" in set(wanted) - set(kept)
     ours = {name: data for name, data in contents(tree / ZIP).items() if name.startswith("personalize_segment/")}
     assert ours == kept | {"personalize_segment/LICENSE": (ROOT / "LICENSE").read_bytes()}
 
@@ -222,7 +225,7 @@ import importlib, json, pkgutil, sys
 package, runtime, url = sys.argv[1:]
 sys.path[:] = [package, *sys.path, runtime]
 import boto3, segment.analytics.client, aws_lambda_powertools, personalize_segment
-from personalize_segment import mapping, rows
+from personalize_segment.contract import mapping, rows
 
 event = {"type": "track", "event": "Product Viewed", "messageId": "m", "userId": "u",
          "timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": "i"}}
@@ -348,7 +351,7 @@ def without_hash(root: Path) -> None:
 
 
 def too_large(root: Path) -> None:
-    (root / "python" / "personalize_segment" / "large.json").write_bytes(bytes(50 << 20))
+    (root / "python" / "personalize_segment" / "contract" / "large.json").write_bytes(bytes(50 << 20))
 
 
 def only(root: Path, **files: str) -> None:
@@ -365,7 +368,7 @@ def only(root: Path, **files: str) -> None:
 
 
 def colliding(root: Path) -> None:
-    only(root, ours="personalize_segment/rows.py")
+    only(root, ours="personalize_segment/contract/rows.py")
 
 
 def elsewhere(root: Path) -> None:
@@ -401,7 +404,7 @@ def nothing(root: Path) -> None:
         pytest.param(native, [], r"needsc==1\.0: it has no wheel for every platform.*--unsafe-package", id="native"),
         pytest.param(unknown, [], r"nowhere==1\.0: the package index can't be reached.*PIP_INDEX_URL", id="offline"),
         pytest.param(without_hash, [], r"'six==1\.17\.0' is no pin with hashes.*make requirements", id="no hash"),
-        pytest.param(colliding, [], r"twin-1\.0.*personalize_segment/rows\.py is in the zip already", id="colliding"),
+        pytest.param(colliding, [], r"twin-1\.0.*/contract/rows\.py is in the zip already", id="colliding"),
         pytest.param(elsewhere, [], r"twin-1\.0.*purelib/there\.py lies outside of the import path", id="elsewhere"),
         pytest.param(too_large, [], r"and Lambda takes 52428800", id="too large"),
         pytest.param(nothing, ["--runtime", "3.99", "--compile", sys.executable],
