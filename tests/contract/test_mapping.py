@@ -16,14 +16,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from documents import Refused, refused
 from golden_cases import TESTS, valid_mappings
 from personalize_segment.contract.columns import NAME
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.errors import MappingError
 
 VALID = valid_mappings()
-INVALID = TESTS / "mappings" / "invalid"
-EXPECTED: dict[str, dict[str, str]] = json.loads((INVALID / "expected.json").read_text("utf-8"))
+REFUSED = refused(TESTS / "mappings" / "refused.json")
 DEFAULT: dict[str, Any] = json.loads(default_text())
 SMALLEST: dict[str, Any] = json.loads(VALID["smallest"])
 
@@ -39,18 +39,14 @@ def test_a_valid_mapping_is_taken_as_it_is_written(text: str) -> None:
     assert set(mapping.by_event) == named | ({("identify", None)} if "users" in document else set())
 
 
-def test_every_invalid_mapping_has_its_expectation_and_the_other_way_round() -> None:
-    assert {file.name for file in INVALID.iterdir()} - {"expected.json"} == set(EXPECTED)
-
-
-@pytest.mark.parametrize("name", list(EXPECTED))
-def test_an_invalid_mapping_is_refused_with_place_problem_and_remedy(name: str) -> None:
+@pytest.mark.parametrize("case", REFUSED.values(), ids=list(REFUSED))
+def test_an_invalid_mapping_is_refused_with_place_problem_and_remedy(case: Refused) -> None:
     with pytest.raises(MappingError) as caught:
-        parse((INVALID / name).read_text("utf-8"))
+        parse(case.text)
     error = caught.value
-    assert error.place == EXPECTED[name]["place"]
-    assert EXPECTED[name]["problem"] in error.problem
-    assert EXPECTED[name]["remedy"] in error.remedy
+    assert error.place == case.place
+    assert case.problem in error.problem
+    assert case.remedy in error.remedy
     assert str(error) == f"{error.place}: {error.problem}. {error.remedy}."
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 
+from documents import refused
 from golden_cases import TESTS
 from personalize_segment import __version__
 from personalize_segment.cli import VERBS, load
@@ -19,7 +20,7 @@ from personalize_segment.contract.rows import parse_line
 from programs import installed
 
 COMMAND = installed() / "personalize-segment"
-INVALID = TESTS / "mappings" / "invalid"
+REFUSED = refused(TESTS / "mappings" / "refused.json")
 SMALLEST = TESTS / "mappings" / "valid" / "smallest.json"
 CLICK = {
     "type": "track", "event": "Product Clicked", "messageId": "m1", "userId": "本",
@@ -172,15 +173,15 @@ MISSING = "no [such] file.json"
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        pytest.param(["check", INVALID / "unknown-key-in-a-rule.json"], 1, "is unknown. Use only", id="unknown key"),
-        pytest.param(["check", INVALID / "not-json.json"], 1, "$: not JSON", id="not JSON"),
-        pytest.param(["check", INVALID / "lone-surrogate.json"], 1, "control character", id="lone surrogate"),
-        pytest.param(["schema", "-m", INVALID / "an-array.json"], 1, "$: is no JSON object. Write {…}", id="an array"),
-        pytest.param(["explain", "-m", INVALID / "no-rule.json"], 1, "$.interactions: has no rule", id="no rule"),
+        pytest.param(["check", "unknown-key-in-a-rule.json"], 1, "is unknown. Use only", id="unknown key"),
+        pytest.param(["check", "not-json.json"], 1, "$: not JSON", id="not JSON"),
+        pytest.param(["check", "lone-surrogate.json"], 1, "control character", id="lone surrogate"),
+        pytest.param(["schema", "-m", "an-array.json"], 1, "$: is no JSON object. Write {…}", id="an array"),
+        pytest.param(["explain", "-m", "no-rule.json"], 1, "$.interactions: has no rule", id="no rule"),
         pytest.param(["check", MISSING], 1, f"{MISSING}: No such file", id="missing mapping"),
         pytest.param(["explain", MISSING], 1, f"{MISSING}: No such file", id="missing events"),
-        pytest.param(["check", INVALID], 1, "Is a directory", id="mapping is a folder"),
-        pytest.param(["explain", INVALID], 1, "Is a directory", id="events are a folder"),
+        pytest.param(["check", "."], 1, "Is a directory", id="mapping is a folder"),
+        pytest.param(["explain", "."], 1, "Is a directory", id="events are a folder"),
         pytest.param(["check", "latin-1.json"], 1, "latin-1.json", id="mapping is not UTF-8"),
         pytest.param(["explain", "-m", "latin-1.json"], 1, "latin-1.json", id="mapping of explain is not UTF-8"),
         pytest.param(["sample", "."], 1, "segment-logs: exists already. Name another", id="sample over a sample"),
@@ -196,6 +197,8 @@ MISSING = "no [such] file.json"
 def test_what_goes_wrong_is_said_on_stderr_alone(
     arguments: list[str | Path], status: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("unknown-key-in-a-rule", "not-json", "lone-surrogate", "an-array", "no-rule"):
+        (tmp_path / f"{name}.json").write_text(REFUSED[name].text, "utf-8")
     (tmp_path / "latin-1.json").write_bytes('{"version": 1, "Küche": 0}'.encode("latin-1"))
     (tmp_path / "segment-logs").mkdir()
     monkeypatch.chdir(tmp_path)

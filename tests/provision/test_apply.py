@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from documents import changed
 from personalize_segment.errors import ProvisionError
-from stack import COLOR, DOMAIN, MAPPING, ROLE, SHOP, Cloud, changed, cloud, lines, read
+from stack import COLOR, DOMAIN, MAPPING, ROLE, SHOP, Cloud, cloud, lines, read
 
 OTHER = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("Purchase", "View")'
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from documents import changed
 from personalize_segment.errors import ProvisionError
-from stack import COLOR, DOMAIN, MAPPING, SHOP, Cloud, changed, cloud, read
+from stack import COLOR, DOMAIN, MAPPING, SHOP, Cloud, cloud, read
 
 
 @pytest.fixture

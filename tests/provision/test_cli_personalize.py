@@ -13,10 +13,11 @@ from typing import Any
 import boto3
 import pytest
 
+from documents import changed
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.export import export
 from served_stack import SECONDS, Aws, aws, write
-from stack import MAPPING, READS, SHOP, changed, csv
+from stack import MAPPING, READS, SHOP, csv
 
 NAMES = count(1)
 POLL = ("--poll", "0.05")

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from documents import changed
 from personalize_segment.errors import ProvisionError
 from personalize_segment.provision import apply as applying
 from personalize_segment.provision import teardown
 from personalize_segment.provision.draft import Step
-from stack import SHOP, Cloud, changed, cloud, read
+from stack import SHOP, Cloud, cloud, read
 
 RANK = (
     {"DeleteCampaign", "DeleteRecommender"},

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from documents import changed
 from personalize_segment.errors import ProvisionError
-from stack import SHOP, Cloud, changed, cloud, csv, policy
+from stack import SHOP, Cloud, cloud, csv, policy
 
 SMALL: dict[str, Any] = changed(SHOP, {"solutions": {}, "campaigns": {}, "filters": {}, "ssm_prefix": ...})
 

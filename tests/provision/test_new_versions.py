@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from documents import changed
 from personalize_emulator.training import Model
 from personalize_segment.errors import ProvisionError
 from personalize_segment.provision import training
 from personalize_segment.provision.training import Promotion
-from stack import SHOP, Cloud, KilledError, changed, cloud, csv, policy, read
+from stack import SHOP, Cloud, KilledError, cloud, csv, policy, read
 
 NDCG = "normalized_discounted_cumulative_gain_at_25"
 #: A stack whose campaign serves what `train` lets it serve.

@@ -21,8 +21,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 
+from documents import changed
 from personalize_emulator import wsgi
-from stack import COLOR, MAPPING, SHOP, Cloud, KilledError, changed, cloud
+from stack import COLOR, MAPPING, SHOP, Cloud, KilledError, cloud
 
 OTHER = changed(
     SHOP,

@@ -1,6 +1,5 @@
 """What tests of provisioning share: an account without AWS, a spec for it, and ways to look at both."""
 
-import copy
 import json
 import random
 from collections import Counter
@@ -18,6 +17,7 @@ from botocore.config import Config
 from botocore.utils import parse_timestamp
 from moto import mock_aws
 
+from documents import changed
 from personalize_emulator import Clock, Emulator
 from personalize_emulator.http import handle
 from personalize_segment.provision import apply as applying
@@ -73,21 +73,6 @@ MAPPING: dict[str, Any] = {
         "track": {"Product Viewed": {}},
     },
 }
-
-
-def changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of a document with values at dotted paths replaced; `...` takes one away."""
-    made = copy.deepcopy(document)
-    for path, value in changes.items():
-        *way, last = path.split("/")
-        inner = made
-        for key in way:
-            inner = inner.setdefault(key, {})
-        if value is ...:
-            del inner[last]
-        else:
-            inner[last] = value
-    return made
 
 
 #: A stack of a domain, with all that only it has.

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from documents import refused
 from golden_cases import TESTS, valid_mappings
 from personalize_segment.contract.mapping import parse
 from personalize_segment.errors import MappingError
 from programs import needs
 
 MODULE = TESTS.parent / "modules" / "event-mapping"
-INVALID = TESTS / "mappings" / "invalid"
+INVALID = refused(TESTS / "mappings" / "refused.json")
 VALID = valid_mappings()
 REFUSED = {
     "an-array": "not one JSON object",
@@ -74,14 +75,19 @@ class Terraform:
         )
 
 
+def _written(folder: Path, texts: dict[str, str]) -> dict[str, Path]:
+    """Write texts to files of their names, and return the paths by name."""
+    paths = {name: folder / f"{name}.json" for name in texts}
+    for name, text in texts.items():
+        paths[name].write_text(text, "utf-8")
+    return paths
+
+
 @pytest.fixture(scope="module")
 def mappings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what the module puts out, by the name of the mapping."""
     folder = tmp_path_factory.mktemp("valid")
-    paths = {TAKEN_BY_TERRAFORM: INVALID / f"{TAKEN_BY_TERRAFORM}.json"}
-    for name, text in VALID.items():
-        paths[name] = folder / f"{name}.json"
-        paths[name].write_text(text, "utf-8")
+    paths = _written(folder, VALID | {TAKEN_BY_TERRAFORM: INVALID[TAKEN_BY_TERRAFORM].text})
     terraform = Terraform(folder)
     done = terraform("apply", paths, "-auto-approve")
     assert done.returncode == 0, done.stdout
@@ -92,8 +98,8 @@ def mappings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Return what Terraform says of all mappings that it has to refuse, each message in one line."""
-    terraform = Terraform(tmp_path_factory.mktemp("invalid"))
-    done = terraform("plan", {name: INVALID / f"{name}.json" for name in REFUSED})
+    folder = tmp_path_factory.mktemp("invalid")
+    done = Terraform(folder)("plan", _written(folder, {name: INVALID[name].text for name in REFUSED}))
     assert done.returncode == 1, done.stdout
     events = [json.loads(line) for line in done.stdout.splitlines()]
     return [one["diagnostic"]["detail"] for one in events if one["@level"] == "error"]
@@ -126,7 +132,7 @@ def test_a_version_with_a_fraction_is_one_that_python_takes_when_terraform_has_r
     mappings: dict[str, Any],
 ) -> None:
     with pytest.raises(MappingError):
-        parse((INVALID / f"{TAKEN_BY_TERRAFORM}.json").read_text("utf-8"))
+        parse(INVALID[TAKEN_BY_TERRAFORM].text)
     assert parse(mappings[TAKEN_BY_TERRAFORM]["text"]).sha256 == mappings[TAKEN_BY_TERRAFORM]["sha256"]
 
 
@@ -135,7 +141,7 @@ def test_what_python_refuses_at_the_top_terraform_refuses_with_path_and_remedy(
     refusals: list[str], name: str, problem: str
 ) -> None:
     with pytest.raises(MappingError):
-        parse((INVALID / f"{name}.json").read_text("utf-8"))
+        parse(INVALID[name].text)
     (said,) = (one for one in refusals if f"/{name}.json: " in one)
     assert problem in said
     assert any(remedy in said for remedy in ("Write ", "Add ", "Use "))
