@@ -4,7 +4,6 @@ import base64
 import copy
 import json
 import os
-import re
 import shutil
 import subprocess
 import unicodedata
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 
 from documents import Refused, refused
 from golden_cases import TESTS, valid_mappings
-from personalize_segment.contract.columns import NAME
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.errors import MappingError
 
@@ -51,14 +49,25 @@ def test_an_invalid_mapping_is_refused_with_place_problem_and_remedy(case: Refus
 
 
 @pytest.mark.parametrize(
-    "name", ["plan", "Favourite brand", "größe", "9lives", "_PLAN", "ÄRGER", "", "A" * 64, "-", "本"]
+    ("name", "suggested"),
+    [("plan", "PLAN"), ("Favourite brand", "FAVOURITE_BRAND"), ("_PLAN", "PLAN"), ("a-b.c", "A_B_C")],
 )
-def test_the_column_name_that_a_remedy_suggests_is_taken(name: str) -> None:
-    document = SMALLEST | {"users": {"fields": {"USER_ID": {"from": ["userId"]}, name: _field("traits.x")}}}
+def test_the_column_name_that_a_remedy_suggests_is_taken(name: str, suggested: str) -> None:
     with pytest.raises(MappingError) as caught:
-        parse(json.dumps(document))
-    suggested = re.search(r"such as (.*)$", caught.value.remedy)
-    assert suggested is None or NAME.fullmatch(suggested[1]), caught.value.remedy
+        parse(_with_a_column(name))
+    assert caught.value.remedy.endswith(f", first a letter, such as {suggested}")
+    assert suggested in [column.name for column in parse(_with_a_column(suggested)).datasets[1].columns]
+
+
+@pytest.mark.parametrize("name", ["größe", "9lives", "ÄRGER", "", "A" * 64, "-", "本"])
+def test_no_column_name_is_suggested_where_upper_case_and_underscores_make_none(name: str) -> None:
+    with pytest.raises(MappingError) as caught:
+        parse(_with_a_column(name))
+    assert caught.value.remedy.endswith(", first a letter")
+
+
+def _with_a_column(name: str) -> str:
+    return json.dumps(SMALLEST | {"users": {"fields": {"USER_ID": {"from": ["userId"]}, name: _field("traits.x")}}})
 
 
 def _field(path: str, kind: str = "string") -> dict[str, Any]:

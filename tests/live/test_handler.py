@@ -81,7 +81,10 @@ def test_an_event_is_found_wherever_it_stands(stub: Stub, payload: Any) -> None:
     with function(stub) as take:
         answer = take(payload)
     assert take.recorded() == ["m-1"]
-    assert answer["decision"] == "recorded" if "decision" in answer else failed(answer) == []
+    if payload.keys() == {"Records"}:
+        assert failed(answer) == []
+    else:
+        assert answer["decision"] == "recorded"
 
 
 @pytest.mark.parametrize(
@@ -105,9 +108,12 @@ def test_an_event_is_found_wherever_it_stands(stub: Stub, payload: Any) -> None:
 def test_what_is_no_event_is_kept_as_it_came(stub: Stub, payload: Any, kept: list[Any]) -> None:
     with function(stub) as take:
         answer = take(payload)
-    assert answer.get("decision") == "rejected" or failed(answer) == []
-    assert [one["event"] for one in take.rejected()] == kept
-    assert {one["reasons"][0]["reason"] for one in take.rejected()} <= {"not a JSON object with a type"}
+    if isinstance(payload, dict) and "Records" in payload:
+        assert failed(answer) == []
+    else:
+        assert answer["decision"] == "rejected"
+    reason = "not a JSON object with a type"
+    assert [(one["event"], one["reasons"][0]["reason"]) for one in take.rejected()] == [(one, reason) for one in kept]
 
 
 def test_an_event_with_a_number_of_many_digits_is_recorded_from_a_queue_too(stub: Stub) -> None:

@@ -207,9 +207,10 @@ def test_the_spec_of_each_is_taken_by_our_own_reader(
 
 
 def test_stacks_of_one_account_have_nothing_in_common(applied: Applied) -> None:
-    for several in applied.names().values():
-        eu = {one.replace("shop-eu", "shop-us") for one in several if "shop-eu" in one}
-        assert eu == {one for one in several if "shop-us" in one}
+    every = {(service, one) for service, several in applied.names().items() for one in several}
+    eu = {(service, one.replace("shop-eu", "shop-us")) for service, one in every if "shop-eu" in one}
+    assert eu == {(service, one) for service, one in every if "shop-us" in one}
+    assert {service for service, _ in eu} >= {"buckets", "functions", "roles", "log groups"}
     first, second = (applied.outputs["two"][name] for name in ("shop_eu", "shop_us"))
     assert first["segment"]["external_ids"] != second["segment"]["external_ids"]
     assert first["segment"]["role_arn"] != second["segment"]["role_arn"]

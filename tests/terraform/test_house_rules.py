@@ -44,7 +44,9 @@ def test_a_resource_of_all_resources_has_its_reason_on_the_line_above(file: Path
 @pytest.mark.parametrize("folder", FOLDERS, ids=ids)
 def test_every_input_and_output_is_described_in_a_sentence(folder: Path) -> None:
     for name in ("variables.tf", "outputs.tf"):
-        for block in _blocks((folder / name).read_text("utf-8"), "variable|output"):
+        blocks = _blocks((folder / name).read_text("utf-8"), "variable|output")
+        assert blocks
+        for block in blocks:
             described = re.search(r'^  description = "(.*)"$', block, re.MULTILINE)
             assert described, block
             assert described[1].endswith("."), described[1]
@@ -52,7 +54,11 @@ def test_every_input_and_output_is_described_in_a_sentence(folder: Path) -> None
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=ids)
 def test_no_input_takes_anything(folder: Path) -> None:
-    assert not re.search(r"\bany\b(?!where)", re.sub(r'"[^"]*"|#.*', "", (folder / "variables.tf").read_text("utf-8")))
+    # An input without a type takes anything, too.
+    text = re.sub(r'"[^"]*"|#.*', "", (folder / "variables.tf").read_text("utf-8"))
+    for block in _blocks(text, "variable"):
+        assert re.search(r"^  type +=", block, re.MULTILINE), block
+        assert not re.search(r"\bany\b", block), block
 
 
 def test_versions_are_constrained_alike_everywhere() -> None:

@@ -47,9 +47,11 @@ LOST = {
 @pytest.mark.parametrize("rule", range(1, 11))
 def test_golden_cases_are_alike_but_for_what_a_warehouse_does_not_know(dialect: str, rule: int) -> None:
     connection = connect()
-    for case in golden_cases():
+    cases = [case for case in golden_cases() if case.name.startswith(f"{rule:02}-")]
+    assert cases
+    for case in cases:
         event = parse_line(case.line)
-        if not case.name.startswith(f"{rule:02}-") or event is None or not stored(event):
+        if event is None or not stored(event):
             continue
         mapping = parse(case.mapping_text)
         expected: Rows = {one.name: [] for one in mapping.datasets}

@@ -35,9 +35,9 @@ def test_every_statement_of_the_default_mapping_parses(dialect: str) -> None:
     received = TimeWindow.of_days(date(2024, 3, 1), date(2024, 4, 1))
     made = plan(dialect, schemas=["web", "app"], received=received)
     assert len(queries(dialect, made)) == 7
-    for statement in made.statements:
-        if statement.kind == "setup":
-            assert len(sqlglot.parse(statement.sql, read=dialect)) == 1
+    setup = [one.sql for one in made.statements if one.kind == "setup"]
+    assert setup
+    assert [len(sqlglot.parse(one, read=dialect)) for one in setup] == [1] * len(setup)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,9 @@ def test_the_integration_trusts_a_role_is_granted_and_shows_what_the_role_has_to
 def test_names_in_a_query_have_the_warehouse_s_case_and_the_header_that_of_the_schema(dialect: str) -> None:
     tree = queries(dialect, plan(dialect))[0]
     case = str.lower if dialect == "redshift" else str.upper
-    assert all(table.name == case(table.name) for table in tree.find_all(exp.Table) if table.this.quoted)
+    tables = [one for one in tree.find_all(exp.Table) if one.this.quoted]
+    assert tables
+    assert all(one.name == case(one.name) for one in tables)
     columns = [one for one in tree.find_all(exp.Column) if one.this.args.get("quoted") and one.table != "part"]
     assert columns
     assert all(one.name == case(one.name) for one in columns)
