@@ -286,8 +286,8 @@ def test_an_export_that_is_killed_leaves_the_old_or_the_new_one(
 #: Calls `Path.rename`, of which the moves are made, and kills the process at a given one.
 KILLED_AT = """
 import os, pathlib, sys
-from personalize_segment.export import export
-from personalize_segment.mapping import default_text, parse
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.history.export import export
 calls, rename = 0, pathlib.Path.rename
 def counted(*args):
     global calls
@@ -306,8 +306,10 @@ def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(
     earlier, new = contents(out), contents(out.with_name("new"))
     for move in count(1):
         command = [sys.executable, "-c", KILLED_AT, str(logs), str(out), str(move)]
-        if subprocess.run(command, check=False).returncode == 0:
+        code = subprocess.run(command, check=False).returncode
+        if code == 0:
             break
+        assert code == -signal.SIGKILL
         assert visible(out) in (earlier, new) or "report.json" not in visible(out)
         export(str(logs), str(out), MAPPING)
         assert contents(out) == new
@@ -369,8 +371,8 @@ def test_an_export_that_is_interrupted_ends_quietly(
 #: Interrupts its exports a moment after they have read the last log, while DuckDB sorts and writes.
 INTERRUPTED_LATE = """
 import os, signal, sys, threading, time
-from personalize_segment.export import export
-from personalize_segment.mapping import default_text, parse
+from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.history.export import export
 for moment in range(12):
     def late(done, total):
         if done == total:
