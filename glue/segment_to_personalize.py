@@ -127,12 +127,10 @@ def run(
     counts = F.collect_list(F.when(F.col("dataset") == COUNTS, F.col("value")))
     for name, of_overlap, number, counted in kept.groupBy("dataset", repeats).agg(F.count("*"), counts).collect():
         if name == COUNTS:
-            for one in counted:
-                report.add(json.loads(one))
+            for part in counted:
+                report.merge(Report.from_dict(json.loads(part)))
         elif not of_overlap:
             report.datasets[name].rows = number
-    for count in report.datasets.values():
-        count.deduplicated -= count.rows
     if not any(count.rows for count in report.datasets.values()):
         raise EmptyError(tree, f"gave no row: {report.summary()}", "Compare its events with the event mapping")
     result = kept.where(~repeats)
@@ -224,7 +222,7 @@ def _read(
                     # Without an example: a messageId leads to the user in the logs.
                     report.reasons.add((*describe(event), row.dataset.name, COLUMN, SUPPRESSED), 1, None)
                     continue
-                report.datasets[row.dataset.name].deduplicated += 1
+                report.datasets[row.dataset.name].accepted += 1
                 if row.dataset.name == "interactions":
                     yield _interaction(row, "1")
                 else:

@@ -60,7 +60,7 @@ def python_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
                     report.refuse(event or {}, why)
             for row in found:
                 _sort_in(row, copies, versions, old=old)
-                report.datasets[row.dataset.name].deduplicated += not old
+                report.datasets[row.dataset.name].accepted += not old
     kept: dict[str, list[Texts]] = {one.name: [] for one in mapping.datasets}
     for group in copies.values():
         if not any(old for old, _ in group):
@@ -70,7 +70,6 @@ def python_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
     for name, one in kept.items():
         one.sort()
         report.datasets[name].rows = len(one)
-        report.datasets[name].deduplicated -= len(one)
     return Outcome(kept, _comparable(report.as_dict(), folder) if any(kept.values()) else None)
 
 

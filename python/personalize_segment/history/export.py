@@ -1,7 +1,7 @@
 """Segment logs -> CSV for Amazon Personalize on one machine.
 
-The files of a window go through `duckdb_engine` in batches, one a core at a time, S3 objects
-fetched while others are worked on; `output` puts the result in place.
+The files of a window go through DuckDB in batches, one per core at a time. S3 objects are
+fetched while others are worked on. `publish` puts the result in place.
 """
 
 import os
@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from itertools import count, islice
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -68,7 +68,7 @@ def export(
     ):
         _read(engine, mapping, s3, files, report, progress)
         engine.write(report, os.cpu_count() or 1)
-        if not any(one.rows for one in report.datasets.values()):
+        if not any(count.rows for count in report.datasets.values()):
             raise EmptyError(tree, f"gave no row: {report.summary()}", _COMPARE)
         (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
         publish(work, out)
@@ -85,10 +85,10 @@ def _read(
 ) -> None:
     """Let the engine take all files, and count into `report`."""
     workers = os.cpu_count() or 1
-    total = sum(one.bytes for one in files.overlap + files.inside)
+    total = sum(file.bytes for file in files.overlap + files.inside)
     size = min(BATCH_BYTES, total // (2 * workers) + 1)
-    batches = [(True, one) for one in _batches(files.overlap, size)]
-    batches += [(False, one) for one in _batches(files.inside, size)]
+    batches = [(True, batch) for batch in _batches(files.overlap, size)]
+    batches += [(False, batch) for batch in _batches(files.inside, size)]
     free: Queue[Worker] = Queue()
     for _ in range(workers):
         free.put(engine.worker())
@@ -96,32 +96,31 @@ def _read(
     done = 0
     with ThreadPoolExecutor(workers, "reading") as pool, _fetcher(s3, engine.folder) as fetch:
 
-        def take(old: bool, coming: "list[Future[Fetched]]") -> dict[str, Any]:
-            counts = Report.of(mapping)
+        def take(old: bool, coming: "list[Future[Fetched]]") -> Report:
+            part = Report.of(mapping)
             worker = free.get()
             try:
-                batch = [one.result() for one in coming]
-                worker.take(batch, counts, old=old)
+                batch = [fetched.result() for fetched in coming]
+                worker.take(batch, part, old=old)
             finally:
                 free.put(worker)
             for file, path in batch:
                 if str(path) != file.name:
                     path.unlink()
-            return counts.as_dict(limit=None)
+            return part
 
-        def submit(old: bool, batch: list[LogFile]) -> "Future[dict[str, Any]]":
+        def submit(old: bool, batch: list[LogFile]) -> "Future[Report]":
             return pool.submit(take, old, [fetch(file) for file in batch])
 
         try:
             # One batch more than workers, so that the next one's files are on their way meanwhile.
-            running = {submit(*one): one for one in islice(waiting, workers + 1)}
+            running = {submit(old, batch): batch for old, batch in islice(waiting, workers + 1)}
             while running:
                 for finished in wait(running, return_when=FIRST_COMPLETED).done:
-                    report.add(finished.result())
-                    _, batch = running.pop(finished)
-                    done += sum(file.bytes for file in batch)
+                    report.merge(finished.result())
+                    done += sum(file.bytes for file in running.pop(finished))
                     progress(done, total)
-                    running |= {submit(*one): one for one in islice(waiting, 1)}
+                    running |= {submit(old, batch): batch for old, batch in islice(waiting, 1)}
         finally:
             pool.shutdown(cancel_futures=True)
             for worker in list(free.queue):

@@ -6,7 +6,8 @@ Both engines fill the same `Report`; docs/contract.md says what each number coun
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from operator import index
 from typing import Any
 
 from ..contract.mapping import EventMapping
@@ -20,30 +21,35 @@ MAX_KINDS = 1000
 _PART = re.compile(r"part-[^/]*\.csv")
 
 #: (call, event name, dataset, field, reason)
-Kind = tuple[str, str | None, str | None, str | None, str]
+ReasonKey = tuple[str, str | None, str | None, str | None, str]
 
 
 @dataclass(slots=True)
 class Reasons:
     """How often each kind of reason was given, with one messageId for each: the lowest."""
 
-    kinds: dict[Kind, tuple[int, str | None]] = field(default_factory=dict)
+    counts: dict[ReasonKey, tuple[int, str | None]] = field(default_factory=dict)
 
-    def add(self, kind: Kind, count: int, example: str | None) -> None:
-        """Count `kind`; None is no example."""
-        known, lowest = self.kinds.get(kind, (0, None))
+    def add(self, key: ReasonKey, count: int, example: str | None) -> None:
+        """Count reasons of one kind; None is no example."""
+        known, lowest = self.counts.get(key, (0, None))
         if lowest is None or (example is not None and example < lowest):
             lowest = example
-        self.kinds[kind] = known + count, lowest
+        self.counts[key] = known + count, lowest
 
 
 @dataclass(slots=True)
 class DatasetCount:
-    """Rows written; rows that repeat or precede another (rule 9); elements without a row."""
+    """Rows written; rows that events gave, repeats among them; elements without a row."""
 
     rows: int = 0
-    deduplicated: int = 0
+    accepted: int = 0
     refused: int = 0
+
+    @property
+    def deduplicated(self) -> int:
+        """Rows that repeat or precede another (rule 9), once `rows` are written."""
+        return self.accepted - self.rows
 
 
 @dataclass(slots=True)
@@ -64,30 +70,45 @@ class Report:
     @classmethod
     def of(cls, mapping: EventMapping) -> "Report":
         """Return an empty report for `mapping`."""
-        return cls(mapping.sha256, datasets={one.name: DatasetCount() for one in mapping.datasets})
+        return cls(mapping.sha256, datasets={dataset.name: DatasetCount() for dataset in mapping.datasets})
 
     @classmethod
-    def from_dict(cls, counts: dict[str, Any]) -> "Report":
+    def from_dict(cls, report: dict[str, Any]) -> "Report":
         """Return what `as_dict` wrote. Raises KeyError, TypeError, ValueError or AttributeError if it didn't."""
-        rows = {name: DatasetCount(int(count["rows"])) for name, count in counts["datasets"].items()}
-        report = cls(str(counts["mapping_sha256"]), datasets=rows)
-        report.add(counts)
-        return report
+        files, events = report["files"], report["events"]
+        part = cls(
+            str(report["mapping_sha256"]),
+            index(files["read"]),
+            [(file["file"], file["reason"]) for file in files["skipped"]],
+            [(file["file"], file["reason"]) for file in files["damaged"]],
+            index(events["read"]),
+            index(report["lines"]["malformed"]),
+            index(events["unmapped"]),
+            index(events["overlap"]),
+        )
+        for name, count in report["datasets"].items():
+            rows = index(count["rows"])
+            part.datasets[name] = DatasetCount(rows, rows + index(count["deduplicated"]), index(count["refused"]))
+        for kind in report["reasons"]:
+            key = kind["call"], kind["event"], kind["dataset"], kind["field"], kind["reason"]
+            part.reasons.add(key, index(kind["count"]), kind["example"])
+        return part
 
-    def add(self, counts: dict[str, Any]) -> None:
-        """Add what a part of the work counted: the `as_dict(limit=None)` of its report."""
-        self.files_read += counts["files"]["read"]
-        self.files_damaged += [(one["file"], one["reason"]) for one in counts["files"]["damaged"]]
-        self.events_read += counts["events"]["read"]
-        self.events_unmapped += counts["events"]["unmapped"]
-        self.events_overlap += counts["events"]["overlap"]
-        self.lines_malformed += counts["lines"]["malformed"]
-        for name, count in counts["datasets"].items():
-            self.datasets[name].refused += count["refused"]
-            self.datasets[name].deduplicated += count["deduplicated"]
-        for one in counts["reasons"]:
-            kind = one["call"], one["event"], one["dataset"], one["field"], one["reason"]
-            self.reasons.add(kind, one["count"], one["example"])
+    def merge(self, other: "Report") -> None:
+        """Add what another part of the same export counted."""
+        self.files_read += other.files_read
+        self.files_skipped += other.files_skipped
+        self.files_damaged += other.files_damaged
+        self.events_read += other.events_read
+        self.lines_malformed += other.lines_malformed
+        self.events_unmapped += other.events_unmapped
+        self.events_overlap += other.events_overlap
+        for name, count in other.datasets.items():
+            self.datasets[name].rows += count.rows
+            self.datasets[name].accepted += count.accepted
+            self.datasets[name].refused += count.refused
+        for key, (number, example) in other.reasons.counts.items():
+            self.reasons.add(key, number, example)
 
     def refuse(self, event: dict[str, Any], why: Reason) -> None:
         """Count one reason that `rows` gave for `event`."""
@@ -99,7 +120,7 @@ class Report:
 
     def summary(self) -> str:
         """Return the counts in one line, for a message about an export that has no rows."""
-        refused = sum(one.refused for one in self.datasets.values())
+        refused = sum(count.refused for count in self.datasets.values())
         damaged = [f"{name}: {why}" for name, why in self.files_damaged]
         return (
             f"{self.events_read:,} events read, {self.events_unmapped:,} without a rule,"
@@ -107,18 +128,18 @@ class Report:
             + (f", {len(damaged)} damaged files, the first {damaged[0]}" if damaged else "")
         )
 
-    def sorted_reasons(self, limit: int | None = MAX_KINDS) -> list[tuple[Kind, int, str | None]]:
+    def sorted_reasons(self, limit: int | None = MAX_KINDS) -> list[tuple[ReasonKey, int, str | None]]:
         """Return the kinds by falling count, with those beyond `limit` summed up last."""
-        kinds = [(kind, count, example) for kind, (count, example) in self.reasons.kinds.items()]
-        kinds.sort(key=lambda one: (-one[1], [part or "" for part in one[0]]))
+        kinds = [(key, count, example) for key, (count, example) in self.reasons.counts.items()]
+        kinds.sort(key=lambda kind: (-kind[1], [part or "" for part in kind[0]]))
         rest = [] if limit is None else kinds[limit:]
         if rest:
-            kind: Kind = ("*", None, None, None, f"{len(rest)} more kinds of reasons")
-            kinds[limit:] = [(kind, sum(count for _, count, _ in rest), rest[0][2])]
+            key: ReasonKey = ("*", None, None, None, f"{len(rest)} more kinds of reasons")
+            kinds[limit:] = [(key, sum(count for _, count, _ in rest), rest[0][2])]
         return kinds
 
     def as_dict(self, limit: int | None = MAX_KINDS) -> dict[str, Any]:
-        """Return the report as it stands in `report.json`, or for `add` with all its kinds (None)."""
+        """Return the report as `report.json` has it: `limit` kinds of reasons, or all (None)."""
         keys = ("call", "event", "dataset", "field", "reason")
         return {
             "mapping_sha256": self.mapping_sha256,
@@ -133,10 +154,13 @@ class Report:
                 "overlap": self.events_overlap,
             },
             "lines": {"malformed": self.lines_malformed},
-            "datasets": {name: asdict(count) for name, count in self.datasets.items()},
+            "datasets": {
+                name: {"rows": count.rows, "deduplicated": count.deduplicated, "refused": count.refused}
+                for name, count in self.datasets.items()
+            },
             "reasons": [
-                dict(zip(keys, kind, strict=True)) | {"count": count, "example": example}
-                for kind, count, example in self.sorted_reasons(limit)
+                dict(zip(keys, key, strict=True)) | {"count": count, "example": example}
+                for key, count, example in self.sorted_reasons(limit)
             ],
         }
 

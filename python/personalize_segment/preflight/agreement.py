@@ -49,7 +49,7 @@ def _left_out(report: Report) -> Iterator[Check]:
     matched = interactions.rows + interactions.deduplicated + interactions.refused
     read, without_rule = report.events_read, report.events_unmapped
     anonymous, other, unmapped = 0, [], []
-    for (call, event, dataset, field, reason), (count, _) in report.reasons.kinds.items():
+    for (call, event, dataset, field, reason), (count, _) in report.reasons.counts.items():
         if (dataset, field, reason) == ("interactions", "USER_ID", MISSING):
             anonymous += count
         elif dataset == "interactions":

@@ -103,8 +103,6 @@ class Engine:
             finally:
                 # After an error, or Ctrl-C, the parts that wait are of no use.
                 pool.shutdown(cancel_futures=True)
-        for count in report.datasets.values():
-            count.deduplicated -= count.rows
 
     def _profiles(self, dataset: Dataset) -> str:
         """Return the SELECT of the latest row of each user or item."""

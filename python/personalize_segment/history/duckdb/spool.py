@@ -60,7 +60,7 @@ class KeptRows:
         candidates: str,
         report: Report,
     ) -> None:
-        """Count good and refused candidates, these by their reason."""
+        """Count accepted and refused candidates, these by their reason."""
         count = report.datasets[dataset.name]
         for event, blame, number, example in connection.execute(
             f"SELECT event, blame, count(*), min(message) FILTER (blame <> 0) FROM {candidates} GROUP BY ALL"
@@ -75,5 +75,4 @@ class KeptRows:
                 kind = *self.compiler.events[event], dataset.name, why.field, why.reason
                 report.reasons.add(kind, number, example)
             else:
-                # What of these is not written in the end repeats or precedes another row.
-                count.deduplicated += number
+                count.accepted += number

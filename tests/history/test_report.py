@@ -1,0 +1,36 @@
+"""Reports of parts of an export, from Spark as JSON, add up to one."""
+
+import json
+
+from personalize_segment.contract.rows import MISSING
+from personalize_segment.history.report import DatasetCount, ReasonKey, Reasons, Report
+
+KEY: ReasonKey = ("track", "View", "items", "ITEM_ID", MISSING)
+
+
+def _report(times: int, key: ReasonKey, example: str | None) -> Report:
+    return Report(
+        mapping_sha256="digest",
+        files_read=2 * times,
+        files_skipped=[("notes.txt", "not a log")] * times,
+        files_damaged=[("a.gz", "binary data")] * times,
+        events_read=9 * times,
+        lines_malformed=1 * times,
+        events_unmapped=3 * times,
+        events_overlap=4 * times,
+        datasets={"items": DatasetCount(rows=5 * times, accepted=7 * times, refused=6 * times)},
+        reasons=Reasons({key: (8 * times, example)}),
+    )
+
+
+def test_a_report_comes_back_from_json() -> None:
+    report = _report(1, ("page", None, None, None, "no rule"), None)
+    counted = json.loads(json.dumps(report.as_dict(limit=None)))
+    assert counted["datasets"] == {"items": {"rows": 5, "deduplicated": 2, "refused": 6}}
+    assert Report.from_dict(counted) == report
+
+
+def test_reports_add_up_and_keep_the_lowest_example() -> None:
+    report = _report(2, KEY, "m2")
+    report.merge(_report(1, KEY, "m1"))
+    assert report == _report(3, KEY, "m1")
