@@ -24,10 +24,10 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from personalize_segment.contract.columns import DATASETS
+from personalize_segment.contract.columns import DATASETS, USER_ID
 from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, parse
-from personalize_segment.contract.rows import Row, describe, parse_line, rows, text
-from personalize_segment.contract.suppression import COLUMN, SUPPRESSED, SuppressionList
+from personalize_segment.contract.rows import NEVER, Row, SortKey, describe, parse_line, rows, sort_key, text
+from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
 from personalize_segment.contract.suppression import parse as parse_suppression
 from personalize_segment.errors import EmptyError, ForgetError, LogsError, OutputError, PersonalizeSegmentError
 from personalize_segment.history import logs
@@ -44,8 +44,6 @@ with suppress(ImportError):
 # Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
 SEPARATOR = "\x1f"
 COUNTS = "counts"
-#: Before every instant: where a row without a timestamp stands.
-NEVER = (-sys.maxsize, "")
 #: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
 TASK_BYTES = 16 << 20
 #: Rows of one CSV part, at least.
@@ -188,7 +186,7 @@ def _read(
 ) -> Iterator[Item]:
     """Yield the rows of some files, and at the end what was counted on the way."""
     report = Report.of(mapping)
-    latest: dict[tuple[str, str], Row] = {}
+    latest: dict[tuple[str, str], SortKey] = {}
     task = ""
     for path, data in blobs:
         if path not in wanted:
@@ -220,26 +218,26 @@ def _read(
                 if _left_out(row, suppressed):
                     report.datasets[row.dataset.name].refused += 1
                     # Without an example: a messageId leads to the user in the logs.
-                    report.reasons.add((*describe(event), row.dataset.name, COLUMN, SUPPRESSED), 1, None)
+                    report.reasons.add((*describe(event), row.dataset.name, USER_ID, SUPPRESSED), 1, None)
                     continue
                 report.datasets[row.dataset.name].accepted += 1
                 if row.dataset.name == "interactions":
                     yield _interaction(row, "1")
                 else:
-                    place = row.dataset.name, str(row.values[0])
-                    if place not in latest or _precedes(latest[place], row):
-                        latest[place] = row
+                    key = sort_key(row)
+                    profile = row.dataset.name, key[2][0]
+                    latest[profile] = max(key, latest.get(profile, key))
             for why in reasons:
                 report.refuse(event, why)
-        report.files_damaged += [(path, one) for one in damage]
-    yield from map(_profile, latest.values())
+        report.files_damaged += [(path, reason) for reason in damage]
+    for (name, _), key in latest.items():
+        yield _profile(name, key)
     if task:
         yield COUNTS, task, json.dumps(report.as_dict(limit=None))
 
 
 def _left_out(row: Row, suppressed: SuppressionList | None) -> bool:
-    # Where there is a USER_ID, it is the first column.
-    return suppressed is not None and row.dataset.columns[0].name == COLUMN and suppressed.holds(row.values[0])
+    return suppressed is not None and suppressed.holds(row.user)
 
 
 def _interaction(row: Row, flag: str) -> Item:
@@ -248,17 +246,10 @@ def _interaction(row: Row, flag: str) -> Item:
     return dataset.name, f"{message_id}{SEPARATOR}{'' if element is None else element}", value
 
 
-def _precedes(row: Row, other: Row) -> bool:
-    """Rule 9 for users and items: whether `other` is the later of two rows of one id."""
-    one, two = row.instant or NEVER, other.instant or NEVER
-    return one < two or (one == two and [*map(text, row.values)] < [*map(text, other.values)])
-
-
-def _profile(row: Row) -> Item:
-    # Zero-padded seconds sort as text; without a timestamp a row sorts before all others.
-    seconds, fraction = row.instant or (None, "")
-    when = "" if seconds is None else f"{seconds + 10**12:014}"
-    return row.dataset.name, text(row.values[0]), SEPARATOR.join(["1", when, fraction, *map(text, row.values)])
+def _profile(dataset: str, key: SortKey) -> Item:
+    # Zero-padded seconds sort as text.
+    seconds, fraction, texts = key
+    return dataset, texts[0], SEPARATOR.join(["1", f"{seconds - NEVER:014}", fraction, *texts])
 
 
 def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset, DataFrame]) -> None:

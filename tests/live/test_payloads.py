@@ -449,6 +449,17 @@ INSTANTS = [
 ]
 
 
+def test_an_item_whose_own_column_is_called_like_the_user_may_lack_it() -> None:
+    fields = {
+        "ITEM_ID": {"from": ["properties.sku"]},
+        "BRAND": {"from": ["event"], "type": "string"},
+        "USER_ID": {"from": ["properties.seller"], "type": "string", "optional": True},
+    }
+    body = json.loads(TYPES.text) | {"items": {"fields": fields, "track": {"Viewed": {}}}}
+    made = [profile(row) for row in rows(parse(json.dumps(body)), VIEWED)[0] if row.dataset.name == "items"]
+    assert [one.properties for one in made if isinstance(one, ProfileRecord)] == ['{"brand":"Viewed"}']
+
+
 def test_the_latest_profile_of_each_id_is_the_one_that_an_export_keeps(tmp_path: Path) -> None:
     chance = random.Random(9)
     log = [

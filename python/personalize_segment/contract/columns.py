@@ -10,11 +10,14 @@ from typing import Final
 #: The types a mapping may give a column, each with its domain in docs/contract.md.
 TYPES: Final = ("string", "float", "double", "int", "long", "boolean", "timestamp")
 
+#: The column that says whose a row is, in the datasets whose rows belong to users.
+USER_ID: Final = "USER_ID"
+
 #: dataset -> reserved column -> type, in the order of the CSV; other columns follow by name.
 #: "ids" is the domain of IMPRESSION alone: an array of ids, joined with "|" in the CSV.
 RESERVED: Final[dict[str, dict[str, str]]] = {
     "interactions": {
-        "USER_ID": "string",
+        USER_ID: "string",
         "ITEM_ID": "string",
         "TIMESTAMP": "timestamp",
         "EVENT_TYPE": "string",
@@ -23,14 +26,14 @@ RESERVED: Final[dict[str, dict[str, str]]] = {
         "RECOMMENDATION_ID": "string",
         "EVENT_ATTRIBUTION_SOURCE": "string",
     },
-    "users": {"USER_ID": "string"},
+    "users": {USER_ID: "string"},
     "items": {"ITEM_ID": "string", "CREATION_TIMESTAMP": "timestamp"},
 }
 
 #: Columns that every row must have, by dataset.
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
-    "interactions": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
-    "users": ("USER_ID",),
+    "interactions": (USER_ID, "ITEM_ID", "TIMESTAMP"),
+    "users": (USER_ID,),
     "items": ("ITEM_ID",),
 }
 

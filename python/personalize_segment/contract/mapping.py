@@ -16,7 +16,17 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal
 
-from .columns import DATASETS, MAX_EVENT_TYPES_AND_COLUMNS, MAX_METADATA, MAX_STRING, NAME, REQUIRED, RESERVED, TYPES
+from .columns import (
+    DATASETS,
+    MAX_EVENT_TYPES_AND_COLUMNS,
+    MAX_METADATA,
+    MAX_STRING,
+    NAME,
+    REQUIRED,
+    RESERVED,
+    TYPES,
+    USER_ID,
+)
 from .strict_json import Object, canonical, keys, load, member, refuse
 
 Call = Literal["track", "page", "screen", "identify"]
@@ -81,6 +91,12 @@ class Dataset:
     def key(self) -> str:
         """The column that identifies a user or an item."""
         return REQUIRED[self.name][0]
+
+    @property
+    def user_column(self) -> int | None:
+        """The position of the column that says whose a row is; None for items, which may have another USER_ID."""
+        required = REQUIRED[self.name]
+        return required.index(USER_ID) if USER_ID in required else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Segment event -> rows for Amazon Personalize, or the reasons why there are none.
 
-This is the reference of docs/contract.md, whose rules are cited by number; `sql.py` says the
-same in SQL. Lambda, the Glue job and `explain` run it as it is.
+This is the reference of docs/contract.md, whose rules are cited by number; `history/duckdb/compiler.py` says
+the same in SQL. Lambda, the Glue job and `explain` run it as it is.
 """
 
 import json
@@ -12,10 +12,13 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .columns import MAX_FLOAT, MAX_IMPRESSION, MAX_STRING
+from .columns import MAX_FLOAT, MAX_IMPRESSION, MAX_STRING, USER_ID
 from .mapping import Dataset, EventMapping, Path, Rule, Source
 
 Value = str | int | float | bool | list[str] | None
+
+#: Of a row: seconds, the fraction's digits, and the texts of the columns.
+SortKey = tuple[int, str, tuple[str, ...]]
 
 MISSING = "missing"
 UNMAPPED = "no rule for this event"
@@ -53,6 +56,12 @@ class Row(NamedTuple):
     element: int | None
     instant: tuple[int, str] | None
 
+    @property
+    def user(self) -> Value:
+        """Whose the row is; None if it belongs to no user, or to an anonymous visitor."""
+        position = self.dataset.user_column
+        return None if position is None else self.values[position]
+
 
 class Reason(NamedTuple):
     """Why an event or an element gave no row; without a dataset, no rule knows the event."""
@@ -84,7 +93,7 @@ def _strict(data: bytes) -> Any:
     line = data.decode()
     event = load(line)
     if "\\u" in line and ("\\ud" in line or "\\uD" in line):
-        # A surrogate without its twin is no character: no other part could write it.
+        # Half of a surrogate pair is no character: no other part could write it.
         json.dumps(event, ensure_ascii=False).encode()
     return event
 
@@ -162,7 +171,7 @@ def _row(
                 if value is not None:
                     break
         if value is None and source.required:
-            if anonymous and not present and column.name == "USER_ID" and dataset.name == "interactions":
+            if anonymous and not present and column.name == USER_ID and dataset.name == "interactions":
                 values.append(None)
                 continue
             why = NOT_IN_DOMAIN[column.type] if present else MISSING
@@ -306,3 +315,13 @@ def text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "|".join(value) if isinstance(value, list) else str(value)
+
+
+#: The seconds of a row whose event has no timestamp: earlier than every instant.
+NEVER = -(10**12)
+
+
+def sort_key(row: Row) -> SortKey:
+    """Return what orders the rows of one user or item; the greatest is the latest (rule 9)."""
+    seconds, fraction = row.instant or (NEVER, "")
+    return seconds, fraction, tuple(map(text, row.values))

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import ForgetError
 
-#: The column that says whose a row is, and the reason that a report gives for a row left out.
-COLUMN = "USER_ID"
+#: The reason that a report gives for a row left out.
 SUPPRESSED = "suppressed"
 
 _HEAD = re.compile(r"# personalize-segment suppression list 1, salt ([0-9a-f]{32})")

@@ -247,8 +247,7 @@ def _word(error: Exception) -> str:
 def _user(interactions: list[Row], who: Identity) -> str | None:
     """Return whom Personalize knows the event by: the interaction's user, or the session of a visitor."""
     if interactions:
-        row = interactions[0]
-        user = row.values[[column.name for column in row.dataset.columns].index("USER_ID")]
+        user = interactions[0].user
         if isinstance(user, str):
             return user
     return who.user_id or who.anonymous_id

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from ..contract.rows import Reason, Row, Value, string, text
+from ..contract.columns import USER_ID
+from ..contract.rows import Reason, Row, SortKey, Value, sort_key, string
 
 Request = dict[str, Any]
 
@@ -45,15 +46,12 @@ OPERATIONS = {"users": ("PutUsers", "userId"), "items": ("PutItems", "itemId")}
 
 
 class ProfileRecord(NamedTuple):
-    """A user or an item as PutUsers or PutItems wants it, and what orders it among its like (rule 9).
-
-    `order` is seconds, the fraction's digits and the texts of the columns: the greatest is the latest.
-    """
+    """A user or an item as PutUsers or PutItems wants it, and what orders it among its like (rule 9)."""
 
     dataset: str
     id: str
     properties: str
-    order: tuple[int, str, tuple[str, ...]]
+    order: SortKey
 
 
 def put_events(tracking_id: str, event: dict[str, Any], rows: Iterable[Row]) -> tuple[list[Request], list[Reason]]:
@@ -68,7 +66,7 @@ def put_events(tracking_id: str, event: dict[str, Any], rows: Iterable[Row]) -> 
     reasons: list[Reason] = []
     for row in rows:
         columns = _columns(row)
-        user = columns.pop("USER_ID")
+        user = columns.pop(USER_ID)
         record = _record(row, columns)
         if isinstance(record, Reason):
             reasons.append(record)
@@ -113,8 +111,7 @@ def profile(row: Row) -> ProfileRecord | Reason:
     properties = _properties(columns)
     if len(properties) > MAX_PROPERTIES[row.dataset.name]:
         return Reason(row.dataset.name, "properties", TOO_LONG[row.dataset.name])
-    seconds, fraction = row.instant or (-(2**62), "")
-    return ProfileRecord(row.dataset.name, key, properties, (seconds, fraction, tuple(map(text, row.values))))
+    return ProfileRecord(row.dataset.name, key, properties, sort_key(row))
 
 
 def latest(profiles: Iterable[ProfileRecord]) -> list[ProfileRecord]:
@@ -141,9 +138,9 @@ def batches(records: list[Any]) -> Iterator[list[Any]]:
 
 def _columns(row: Row) -> dict[str, Any]:
     # An interaction's user may be absent; any other null is a column that is left out.
-    nullable = "USER_ID" if row.dataset.name == "interactions" else None
-    columns = zip(row.dataset.columns, row.values, strict=True)
-    return {column.name: value for column, value in columns if value is not None or column.name == nullable}
+    user = row.dataset.user_column
+    columns = enumerate(zip(row.dataset.columns, row.values, strict=True))
+    return {column.name: value for position, (column, value) in columns if value is not None or position == user}
 
 
 def _properties(columns: dict[str, Value]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from ..contract.suppression import COLUMN
+from ..contract.columns import USER_ID
 from ..errors import ForgetError, ProvisionError
 from ..history.logs import split_uri
 from ..provision import failures
@@ -35,7 +35,7 @@ def csv_bytes(users: frozenset[str]) -> bytes:
     """Return the CSV that CreateDataDeletionJob takes. Raises ForgetError if it is too long for one job."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([COLUMN])
+    writer.writerow([USER_ID])
     writer.writerows([user] for user in sorted(users))
     made = text.getvalue().encode()
     if len(made) > MAX_BYTES:

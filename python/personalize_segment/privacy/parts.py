@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..contract.suppression import COLUMN, SUPPRESSED
+from ..contract.columns import DATASETS, RESERVED, USER_ID
+from ..contract.suppression import SUPPRESSED
 from ..errors import OutputError
 from ..history.logs import REPORT_NAME, split_uri
 from ..history.publish import s3_client, staging
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 #: The datasets whose rows belong to a user.
-OWNED = ("interactions", "users")
+OWNED = tuple(name for name in DATASETS if USER_ID in RESERVED[name])
 
 
 @dataclass(slots=True)
@@ -92,9 +93,9 @@ def _part(store: _Store, name: str, users: frozenset[str], work: Path) -> tuple[
 
 def _column(header: bytes, name: str) -> int:
     columns = next(csv.reader([header.decode("utf-8", "replace").rstrip("\r\n")]), [])
-    if COLUMN not in columns and header:
-        raise OutputError(name, f"has no column {COLUMN}", "Export again, or move the file away")
-    return columns.index(COLUMN) if header else 0
+    if USER_ID not in columns and header:
+        raise OutputError(name, f"has no column {USER_ID}", "Export again, or move the file away")
+    return columns.index(USER_ID) if header else 0
 
 
 def _user(line: bytes, column: int, name: str) -> str:
@@ -126,7 +127,7 @@ def _correct(store: _Store, kept: dict[str, int], work: Path) -> None:
             continue
         changed = True
         count |= {"rows": rows, "refused": count["refused"] + gone}
-        kind = {"call": "*", "event": None, "dataset": dataset, "field": COLUMN, "reason": SUPPRESSED}
+        kind = {"call": "*", "event": None, "dataset": dataset, "field": USER_ID, "reason": SUPPRESSED}
         for one in report["reasons"]:
             if kind.items() <= one.items():
                 one["count"] += gone

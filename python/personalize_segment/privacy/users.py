@@ -4,8 +4,8 @@ import csv
 import hashlib
 import hmac
 
+from ..contract.columns import USER_ID
 from ..contract.rows import load, string
-from ..contract.suppression import COLUMN
 from ..errors import ForgetError
 
 
@@ -22,17 +22,17 @@ def listed(data: bytes, place: str) -> frozenset[str]:
     header = next(csv.reader(lines[:1]), [])
     users = set()
     for number, line in enumerate(lines, start=1):
-        if not line.strip() or (number == 1 and COLUMN in header):
+        if not line.strip() or (number == 1 and USER_ID in header):
             continue
         text = line
-        if COLUMN in header:
+        if USER_ID in header:
             values = _values(line)
-            text = values[header.index(COLUMN)] if len(values) == len(header) else ""
+            text = values[header.index(USER_ID)] if len(values) == len(header) else ""
         if string(text) is None:
             raise ForgetError(f"{place}:{number}", "is no user id by rule 3 of docs/contract.md", _MEND)
         users.add(text)
     if not users:
-        raise ForgetError(place, "holds no user id", f"Write one a line, or a CSV with the column {COLUMN}")
+        raise ForgetError(place, "holds no user id", f"Write one a line, or a CSV with the column {USER_ID}")
     return frozenset(users)
 
 

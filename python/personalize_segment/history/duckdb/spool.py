@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import duckdb
 
+from ...contract.columns import USER_ID
 from ...contract.mapping import Dataset
 from ...contract.quoting import literal, no_pattern
-from ...contract.suppression import COLUMN, SUPPRESSED
+from ...contract.suppression import SUPPRESSED
 from ..report import Report
 from .compiler import Blame, Compiler
 
@@ -45,10 +46,10 @@ class KeptRows:
     def candidates(self, dataset: Dataset) -> tuple[str, list[Blame]]:
         """Return the compiler's candidates from a table `events`, with a blame of their own for suppressed users."""
         candidates, blames = self.compiler.candidates(dataset, "events")
-        # Where there is a USER_ID, it is the first column.
-        if self.salt is None or dataset.columns[0].name != COLUMN:
+        if self.salt is None or dataset.user_column is None:
             return candidates, blames
-        test = f"blame = 0 AND sha256(concat({literal(self.salt)}, c0)) IN (SELECT hash FROM suppressed)"
+        hashed = f"sha256(concat({literal(self.salt)}, c{dataset.user_column}))"
+        test = f"blame = 0 AND {hashed} IN (SELECT hash FROM suppressed)"
         blame = f"CAST(CASE WHEN {test} THEN {_SUPPRESSED} ELSE blame END AS SMALLINT) AS blame"
         return f"SELECT * REPLACE ({blame}) FROM ({candidates})", blames
 
@@ -68,7 +69,7 @@ class KeptRows:
             if blame == _SUPPRESSED:
                 count.refused += number
                 # Without an example: a messageId leads to the user in the logs.
-                report.reasons.add((*self.compiler.events[event], dataset.name, COLUMN, SUPPRESSED), number, None)
+                report.reasons.add((*self.compiler.events[event], dataset.name, USER_ID, SUPPRESSED), number, None)
             elif blame:
                 why = blames[blame - 1]
                 count.refused += number

@@ -12,15 +12,12 @@ import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ...contract.mapping import Dataset
-from ...contract.rows import UNMAPPED
+from ...contract.rows import NEVER, UNMAPPED
 from ...errors import LogsError
 from ..report import Report
 from . import compiler
 from .spool import KeptRows
 from .streams import Batch, Fetched
-
-#: Earlier than any instant: where an event without a timestamp stands.
-_NEVER = -(2**62)
 
 
 @dataclass(slots=True)
@@ -94,7 +91,7 @@ class Worker:
         candidates, blames = self.kept.candidates(dataset)
         texts = ", ".join(f"c{i} := {text}" for i, text in enumerate(compiler.sort_text(dataset)) if i)
         latest = (
-            f"max(struct_pack(seconds := COALESCE(seconds, {_NEVER}),"
+            f"max(struct_pack(seconds := COALESCE(seconds, {NEVER}),"
             f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, {texts})) AS latest"
         )
         self.kept.add(self.connection, dataset, f"SELECT c0, {latest} FROM ({candidates}) WHERE blame = 0 GROUP BY c0")
