@@ -97,13 +97,13 @@ def run(
 ) -> Report:
     """Write the rows of the logs in `tree`, but those of suppressed users, to `out`, replacing an earlier export."""
     files = logs.sort_out(_list(spark, tree), window, root=tree)
-    old = frozenset(one.name for one in files.overlap)
-    wanted = old | {one.name for one in files.inside}
+    old = frozenset(file.name for file in files.overlap)
+    wanted = old | {file.name for file in files.inside}
     # Folders, not files: Spark would start a job to look at every single path again.
     folders = sorted({name.rpartition("/")[0] for name in wanted}) if window.bounded else [tree]
     known = spark.sparkContext.broadcast((wanted, old, suppressed))
     canonical = mapping.text
-    tasks = sum(one.bytes for one in files.overlap + files.inside) // TASK_BYTES + 1
+    tasks = sum(file.bytes for file in files.overlap + files.inside) // TASK_BYTES + 1
     spark.conf.set("spark.sql.shuffle.partitions", max(tasks, spark.sparkContext.defaultParallelism))
     items = (
         _files(spark, folders)
@@ -132,7 +132,8 @@ def run(
     if not any(count.rows for count in report.datasets.values()):
         raise EmptyError(tree, f"gave no row: {report.summary()}", "Compare its events with the event mapping")
     result = kept.where(~repeats)
-    _replace(spark, out, report, {one: result.where(F.col("dataset") == one.name) for one in mapping.datasets})
+    tables = {dataset: result.where(F.col("dataset") == dataset.name) for dataset in mapping.datasets}
+    _replace(spark, out, report, tables)
     return report
 
 
@@ -144,13 +145,13 @@ def _list(spark: SparkSession, tree: str) -> list[logs.LogFile]:
     if not files.exists(path):
         raise LogsError(tree, "no such file or folder", "Check the path")
     root = files.makeQualified(path).toString()
-    found, several = [], files.listFiles(path, True)
-    while several.hasNext():
-        one = several.next()
-        name = one.getPath().toString()
+    log_files, statuses = [], files.listFiles(path, True)
+    while statuses.hasNext():
+        status = statuses.next()
+        name = status.getPath().toString()
         inner = name.removeprefix(root).strip("/") or name.rpartition("/")[2]
-        found.append(logs.LogFile(name, one.getLen(), logs.day_of(name), inner))
-    return found
+        log_files.append(logs.LogFile(name, status.getLen(), logs.day_of(name), inner))
+    return log_files
 
 
 def _files(spark: SparkSession, folders: list[str]) -> DataFrame:
@@ -213,8 +214,8 @@ def _read(
                 report.lines_malformed += 1
                 continue
             report.events_read += 1
-            found, reasons = rows(mapping, event)
-            for row in found:
+            event_rows, reasons = rows(mapping, event)
+            for row in event_rows:
                 if _left_out(row, suppressed):
                     report.datasets[row.dataset.name].refused += 1
                     # Without an example: a messageId leads to the user in the logs.
@@ -242,8 +243,8 @@ def _left_out(row: Row, suppressed: SuppressionList | None) -> bool:
 
 def _interaction(row: Row, flag: str) -> Item:
     dataset, values, message_id, element, _ = row
-    value = SEPARATOR.join([flag, *[one if type(one) is str else text(one) for one in values]])
-    return dataset.name, f"{message_id}{SEPARATOR}{'' if element is None else element}", value
+    joined = SEPARATOR.join([flag, *[value if type(value) is str else text(value) for value in values]])
+    return dataset.name, f"{message_id}{SEPARATOR}{'' if element is None else element}", joined
 
 
 def _profile(dataset: str, key: SortKey) -> Item:
@@ -261,7 +262,8 @@ def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset
     files = path(out).getFileSystem(spark._jsc.hadoopConfiguration())
     for name in DATASETS:
         if files.exists(path(f"{out}/{name}")):
-            only_parts(f"{out}/{name}", [one.getPath().getName() for one in files.listStatus(path(f"{out}/{name}"))])
+            statuses = files.listStatus(path(f"{out}/{name}"))
+            only_parts(f"{out}/{name}", [status.getPath().getName() for status in statuses])
 
     def write(dataset: Dataset) -> None:
         rows = report.datasets[dataset.name].rows
@@ -271,7 +273,7 @@ def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset
         parts = F.split("value", SEPARATOR)
         # In front of the values stand the flag and, for users and items, seconds and fraction.
         first = 1 if dataset.name == "interactions" else 3
-        columns = [parts[first + at].alias(one.name) for at, one in enumerate(dataset.columns)]
+        columns = [parts[first + at].alias(column.name) for at, column in enumerate(dataset.columns)]
         tables[dataset].select(*columns).coalesce(rows // PART_ROWS + 1).write.mode("overwrite").csv(
             f"{work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
             ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
@@ -287,9 +289,9 @@ def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset
         files.delete(path(f"{out}/{REPORT_NAME}"), False)
         for name in [*DATASETS, REPORT_NAME]:
             files.delete(path(f"{out}/{name}"), True)
-            made = path(f"{work}/{name}")
+            written = path(f"{work}/{name}")
             # Hadoop says by its answer, not by an exception, that nothing was moved.
-            if files.exists(made) and not files.rename(made, path(f"{out}/{name}")):
+            if files.exists(written) and not files.rename(written, path(f"{out}/{name}")):
                 raise OutputError(f"{out}/{name}", "can't be written", "Check the rights and run the job again")
     finally:
         files.delete(path(work), True)

@@ -121,7 +121,7 @@ def _reader(path: str) -> str:
     return f"read_json_objects('{path}', compression = 'none', {options})"
 
 
-def _lines(files: dict[str, bytes], folder: Path) -> tuple[list[str], streams.Batch]:
+def _lines(files: dict[str, bytes], folder: Path) -> tuple[list[str], streams.LogBatch]:
     made = []
     for name, data in files.items():
         (folder / name).write_bytes(data)

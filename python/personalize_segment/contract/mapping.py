@@ -157,7 +157,7 @@ def _dataset(name: str, value: Any) -> Dataset:
     at = f"$.{name}"
     body = keys(value, at, required=("fields",), optional=NAMED_CALLS)
     shared = _fields(body["fields"], f"{at}.fields", name, each=False)
-    drafts: list[tuple[Call, str | None, Path | None, str | None, dict[str, _Field]]] = []
+    drafts: list[tuple[Call, str | None, Path | None, str | None, dict[str, _DraftField]]] = []
     if name == "users":
         drafts.append(("identify", None, None, None, shared))
     for named in NAMED_CALLS:
@@ -176,8 +176,8 @@ def _dataset(name: str, value: Any) -> Dataset:
     for call, event, each, event_type, fields in drafts:
         sources: list[Source | str | None] = []
         for column in columns:
-            found = fields.get(column.name)
-            sources.append(found.source if found else None)
+            filled = fields.get(column.name)
+            sources.append(filled.source if filled else None)
             if column.name == "EVENT_TYPE" and name == "interactions":
                 sources[-1] = event_type
         rules.append(Rule(call, event, each, tuple(sources)))
@@ -187,8 +187,8 @@ def _dataset(name: str, value: Any) -> Dataset:
 
 
 def _rule(
-    dataset: str, event: str, value: Any, at: str, shared: "dict[str, _Field]"
-) -> "tuple[Path | None, str | None, dict[str, _Field]]":
+    dataset: str, event: str, value: Any, at: str, shared: "dict[str, _DraftField]"
+) -> "tuple[Path | None, str | None, dict[str, _DraftField]]":
     allowed = ("each", "fields", "event_type") if dataset == "interactions" else ("each", "fields")
     body = keys(value, at, optional=allowed)
     each = path(body["each"], f"{at}.each") if "each" in body else None
@@ -202,7 +202,7 @@ def _rule(
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class _DraftField:
     at: str
     type: str
     categorical: bool
@@ -210,15 +210,15 @@ class _Field:
 
 
 def _fields(
-    value: Any, at: str, dataset: str, *, each: bool, shared: "Mapping[str, _Field] | None" = None
-) -> "dict[str, _Field]":
+    value: Any, at: str, dataset: str, *, each: bool, shared: "Mapping[str, _DraftField] | None" = None
+) -> "dict[str, _DraftField]":
     return {
         name: _field(dataset, name, body, f"{at}{member(name)}", each=each, base=(shared or {}).get(name))
         for name, body in keys(value, at).items()
     }
 
 
-def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_Field | None") -> "_Field":
+def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_DraftField | None") -> "_DraftField":
     if not NAME.fullmatch(name):
         better = re.sub(r"\W+", "_", name).strip("_").upper()
         example = f", such as {better}" if NAME.fullmatch(better) else ""
@@ -248,22 +248,22 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
         refuse(f"{at}.optional", f"is true, but every row must have {name}", 'Leave "optional" out')
     if flags["categorical"] and (reserved or kind != "string"):
         refuse(f"{at}.categorical", "is for string columns that aren't reserved", 'Leave "categorical" out')
-    return _Field(at, kind, flags["categorical"], Source(paths, required=not flags["optional"]))
+    return _DraftField(at, kind, flags["categorical"], Source(paths, required=not flags["optional"]))
 
 
-def _columns(dataset: str, at: str, rules: "list[dict[str, _Field]]") -> tuple[Column, ...]:
+def _columns(dataset: str, at: str, rules: "list[dict[str, _DraftField]]") -> tuple[Column, ...]:
     """Merge the fields of all rules: one type a column, null where a rule doesn't fill it."""
-    first: dict[str, _Field] = {}
+    first: dict[str, _DraftField] = {}
     # EVENT_TYPE is there without being written.
     spelled = {"EVENTTYPE": "EVENT_TYPE"} if dataset == "interactions" else {}
     for fields in rules:
-        for name, found in fields.items():
-            known = first.setdefault(name, found)
-            if (known.type, known.categorical) != (found.type, found.categorical):
-                refuse(found.at, f"disagrees with {known.at}", "Give both the same type and categorical")
-            twin = spelled.setdefault(name.replace("_", ""), name)
-            if twin != name:
-                refuse(found.at, f"and {twin} are two spellings of one name", "Use one of them")
+        for name, read in fields.items():
+            known = first.setdefault(name, read)
+            if (known.type, known.categorical) != (read.type, read.categorical):
+                refuse(read.at, f"disagrees with {known.at}", "Give both the same type and categorical")
+            spelling = spelled.setdefault(name.replace("_", ""), name)
+            if spelling != name:
+                refuse(read.at, f"and {spelling} are two spellings of one name", "Use one of them")
     reserved = RESERVED[dataset]
     extra = sorted(set(first) - set(reserved))
     if len(extra) > MAX_METADATA[dataset]:
@@ -276,17 +276,18 @@ def _columns(dataset: str, at: str, rules: "list[dict[str, _Field]]") -> tuple[C
             columns.append(Column(name, "string", nullable=False))
         elif name in first:
             missing = [fields for fields in rules if name not in fields]
-            held = [fields[name] for fields in rules if name in fields]
-            bold = next((one for one in held if one.source.required), None)
-            if missing and bold:
-                refuse(bold.at, "is required, but other rules have no such field", 'Add "optional": true')
-            nullable = bool(missing) or any(not one.source.required for one in held)
+            present = [fields[name] for fields in rules if name in fields]
+            required = next((read for read in present if read.source.required), None)
+            if missing and required:
+                refuse(required.at, "is required, but other rules have no such field", 'Add "optional": true')
+            nullable = bool(missing) or any(not read.source.required for read in present)
             columns.append(Column(name, first[name].type, nullable, first[name].categorical))
     return tuple(columns)
 
 
 def _event_types(at: str, columns: tuple[Column, ...], types: set[str | None]) -> None:
-    counted = [c.name for c in columns if c.name == "EVENT_VALUE" or c.name not in RESERVED["interactions"]]
+    names = [column.name for column in columns]
+    counted = [name for name in names if name == "EVENT_VALUE" or name not in RESERVED["interactions"]]
     if len(types) + len(counted) > MAX_EVENT_TYPES_AND_COLUMNS:
         refuse(
             at,

@@ -129,11 +129,11 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = Fals
     if matches is None:
         return [], [Reason(None, None, UNMAPPED)]
     anonymous = anonymous and string(event.get("anonymousId")) is not None
-    found: list[Row] = []
+    event_rows: list[Row] = []
     reasons: list[Reason] = []
     for dataset, rule in matches:
         if rule.each is None:
-            _row(dataset, rule, event, None, None, found, reasons, anonymous)
+            _row(dataset, rule, event, None, None, event_rows, reasons, anonymous)
             continue
         elements = walk(event, rule.each)
         if type(elements) is not list or not elements:
@@ -141,8 +141,8 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = Fals
             reasons.append(Reason(dataset.name, str(rule.each), why))
             continue
         for index, element in enumerate(elements):
-            _row(dataset, rule, event, element, index, found, reasons, anonymous)
-    return found, reasons
+            _row(dataset, rule, event, element, index, event_rows, reasons, anonymous)
+    return event_rows, reasons
 
 
 def _row(
@@ -151,7 +151,7 @@ def _row(
     event: dict[str, Any],
     element: Any,
     index: int | None,
-    found: list[Row],
+    event_rows: list[Row],
     reasons: list[Reason],
     anonymous: bool,
 ) -> None:
@@ -185,7 +185,7 @@ def _row(
         reasons.append(Reason(dataset.name, "messageId", why))
         return
     instant = None if dataset.name == "interactions" else _instant(event.get("timestamp"))
-    found.append(Row(dataset, tuple(values), message_id, index, instant))
+    event_rows.append(Row(dataset, tuple(values), message_id, index, instant))
 
 
 def walk(value: Any, path: Path) -> Any:
@@ -291,7 +291,7 @@ def _ids(value: Any) -> list[str] | None:
     if type(value) is not list or not value:
         return None
     ids = [string(element) for element in value]
-    return None if any(one is None or "|" in one for one in ids) else [one for one in ids if one][:MAX_IMPRESSION]
+    return None if any(id_ is None or "|" in id_ for id_ in ids) else [id_ for id_ in ids if id_][:MAX_IMPRESSION]
 
 
 DOMAINS: dict[str, Callable[[Any], Value]] = {

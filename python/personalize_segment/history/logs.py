@@ -91,7 +91,7 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
     Raises LogsError when there is no log file, or one that the window can't place.
     """
     tree = Tree()
-    for file in sorted(files, key=lambda one: one.name):
+    for file in sorted(files, key=lambda file: file.name):
         name = PurePosixPath(file.name).name
         if name == "dummy-object.txt":
             continue  # Segment's own test of its write permission

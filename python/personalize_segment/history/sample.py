@@ -35,7 +35,7 @@ _AGENTS = [
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_3_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
 ]
 
-Event = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 def sample(
@@ -61,8 +61,8 @@ def sample(
         (root / "dummy-object.txt").write_text("This is a test of Segment's access to the bucket.\n")
         with ProcessPoolExecutor() as pool:
             done = 0
-            for one in as_completed([pool.submit(write, number, size) for number, size in enumerate(counts)]):
-                done += one.result()
+            for written in as_completed([pool.submit(write, number, size) for number, size in enumerate(counts)]):
+                done += written.result()
                 progress(done, events)
     except OSError as error:
         raise OutputError(str(error.filename or root), error.strerror or str(error), "Name another folder") from error
@@ -117,14 +117,14 @@ class _Shop:
     def __init__(self, rng: random.Random, seed: int, *, users: int, items: int) -> None:
         self.rng, self.seed, self.users, self.items = rng, seed, users, items
 
-    def complete(self, event: Event, now: datetime) -> Event:
+    def complete(self, event: JsonObject, now: datetime) -> JsonObject:
         """Add the common fields, in the many forms that they have in the wild."""
         rng = self.rng
         server = event["type"] == "track" and event["event"] == "Order Completed" and rng.random() < 0.3
         user = event.pop("user")
         agent = rng.choice(_AGENTS)
         path = f"/c/{rng.randrange(400)}"
-        full: Event = {
+        full: JsonObject = {
             "channel": "server" if server else "client",
             "context": {
                 "ip": ".".join(str(rng.randrange(1, 255)) for _ in range(4)),
@@ -177,7 +177,7 @@ class _Shop:
             return _iso(now, 6)[:-1] + "789Z"
         return self.rng.choice([_iso(now + timedelta(days=400), 3), "yesterday", now.strftime("%m/%d/%Y %H:%M")])
 
-    def session(self) -> Iterator[Event]:
+    def session(self) -> Iterator[JsonObject]:
         """Yield the events of one visit, without the common fields."""
         rng = self.rng
         user = min(int(rng.expovariate(3 / self.users)), self.users - 1)
@@ -225,7 +225,7 @@ class _Shop:
         if rng.random() < 0.01:
             yield {"user": user, "type": "alias", "previousId": f"old_{user}"}
 
-    def watch(self, user: int) -> Iterator[Event]:
+    def watch(self, user: int) -> Iterator[JsonObject]:
         rng = self.rng
         assets = [f"asset-{self.choose(user) % 500:04}" for _ in range(rng.randrange(1, 3))]
         session = {"session_id": f"{rng.getrandbits(40):x}", "video_player": "html5", "total_length": 3600}
@@ -242,8 +242,8 @@ class _Shop:
             yield _track(user, "Video Content Playing", session | content | {"position": 600})
         yield _track(user, "Video Playback Completed", session | {"content_asset_id": assets[-1]})
 
-    def identify(self, user: int) -> Event:
-        traits: Event = {
+    def identify(self, user: int) -> JsonObject:
+        traits: JsonObject = {
             "email": f"u{user}@example.com",
             "firstName": "Zoë",
             "lastName": "O'Neil",
@@ -252,7 +252,7 @@ class _Shop:
         }
         return {"user": user, "type": "identify", "traits": traits}
 
-    def order(self, user: int, cart: list[Event]) -> Event:
+    def order(self, user: int, cart: list[JsonObject]) -> JsonObject:
         dice = self.rng.random()
         products: Any = [line | {"quantity": self.rng.randrange(1, 4)} for line in cart]
         if dice < 0.01:
@@ -278,9 +278,9 @@ class _Shop:
             place = min(place - place % kinds + wanted, self.items - 1)
         return place
 
-    def product(self, item: int) -> Event:
+    def product(self, item: int) -> JsonObject:
         dice = self.rng.random()
-        ids: Event = {"product_id": f"04cc48af662d9ce1{item:08x}", "sku": f"SKU-{item:06}-GM"}
+        ids: JsonObject = {"product_id": f"04cc48af662d9ce1{item:08x}", "sku": f"SKU-{item:06}-GM"}
         if dice < 0.05:
             del ids["product_id"]
         elif dice < 0.10:
@@ -299,7 +299,7 @@ class _Shop:
         }
 
 
-def _track(user: int, name: str, properties: Event) -> Event:
+def _track(user: int, name: str, properties: JsonObject) -> JsonObject:
     return {"user": user, "type": "track", "event": name, "properties": properties}
 
 

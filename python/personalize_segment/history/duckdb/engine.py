@@ -82,9 +82,9 @@ class Engine:
             return dataset, rows
 
         def count_interactions(dataset: Dataset) -> None:
-            _, blames = self.kept.candidates(dataset)
+            _, refusals = self.kept.candidates(dataset)
             with closing(self.connection.cursor()) as cursor:
-                self.kept.count(cursor, dataset, blames, f"{self.kept.of(dataset)} WHERE NOT old", report)
+                self.kept.count(cursor, dataset, refusals, f"{self.kept.of(dataset)} WHERE NOT old", report)
 
         for dataset in self.kept.compiler.datasets:
             (self.folder / dataset.name).mkdir()
@@ -120,27 +120,27 @@ class Engine:
         (rows,) = self._one(f"SELECT count(*) FROM {kept}")
         slices = rows // SLICE_ROWS + 1
         parts = max(slices, min(rows // PART_ROWS + 1, workers))
-        self.connection.execute("CREATE TABLE twins (twin UBIGINT)")
+        self.connection.execute("CREATE TABLE copied (copy_hash UBIGINT)")
         for slice_ in range(slices):
             self.connection.execute(
-                f"INSERT INTO twins SELECT twin FROM {kept} WHERE blame = 0 AND twin % {slices} = {slice_}"
-                " GROUP BY twin HAVING count(*) > 1"
+                f"INSERT INTO copied SELECT copy_hash FROM {kept} WHERE refusal = 0 AND copy_hash % {slices} = {slice_}"
+                " GROUP BY copy_hash HAVING count(*) > 1"
             )
         texts = ", ".join(compiler.sort_text(dataset))
         self.connection.execute(
-            f"CREATE TABLE once AS SELECT * FROM {kept} SEMI JOIN twins USING (twin) WHERE blame = 0"
+            f"CREATE TABLE once AS SELECT * FROM {kept} SEMI JOIN copied USING (copy_hash) WHERE refusal = 0"
             f" QUALIFY row_number() OVER (PARTITION BY message, element ORDER BY old DESC, {texts}) = 1"
         )
-        time = f"c{[one.name for one in dataset.columns].index('TIMESTAMP')}"
+        time = f"c{[column.name for column in dataset.columns].index('TIMESTAMP')}"
         cuts = [number / parts for number in range(1, parts)]
-        times = self._one(f"SELECT quantile_disc({time}, {cuts}) FROM {kept} WHERE blame = 0")[0] if cuts else []
+        times = self._one(f"SELECT quantile_disc({time}, {cuts}) FROM {kept} WHERE refusal = 0")[0] if cuts else []
         selects = []
         for low, high in pairwise([None, *(times or []), None]):
             span = "NOT old" + (f" AND {time} >= {low}" if low is not None else "")
             span += f" AND {time} < {high}" if high is not None else ""
-            alone = f"SELECT * FROM {kept} WHERE blame = 0 AND {span} AND twin NOT IN (SELECT twin FROM twins)"
-            rows_ = f"{alone} UNION ALL SELECT * FROM once WHERE {span}"
-            selects.append(f"SELECT {compiler.header(dataset, 'c{}')} FROM ({rows_}) ORDER BY {time}, twin")
+            alone = f"SELECT * FROM {kept} WHERE refusal = 0 AND {span} AND copy_hash NOT IN (FROM copied)"
+            union = f"{alone} UNION ALL SELECT * FROM once WHERE {span}"
+            selects.append(f"SELECT {compiler.header(dataset, 'c{}')} FROM ({union}) ORDER BY {time}, copy_hash")
         return selects
 
     def _one(self, query: str) -> tuple[Any, ...]:

@@ -82,13 +82,13 @@ class Reader:
         self._whole = len({name.lower() for name in roots}) < len(roots)
         for name, alias in self.root.items():
             inside = [path for path in paths if path.segments[0] == name]
-            tree = None if name in fixed or self._whole else _tree([path.segments[1:] for path in inside])
-            self._types[name] = _struct(tree) if tree else "JSON"
+            struct = None if name in fixed or self._whole else _fields([path.segments[1:] for path in inside])
+            self._types[name] = _struct_type(struct) if struct else "JSON"
             for path in inside:
                 steps = path.segments[1:]
                 if not steps:
                     self.at[path] = alias
-                elif tree:
+                elif struct:
                     self.at[path] = f"CAST({alias}{''.join(f'[{literal(step)}]' for step in steps)} AS VARCHAR)"
                 else:
                     self.at[path] = _extract(alias, steps)
@@ -116,28 +116,29 @@ def _extract(value: str, steps: Sequence[str]) -> str:
     return f"nullif(CAST(json_extract({value}, {json_path(steps)}) AS VARCHAR), 'null')"
 
 
-_Tree = dict[str, "_Tree"]
+_StructFields = dict[str, "_StructFields"]
 
 
-def _tree(paths: list[tuple[str, ...]]) -> _Tree | None:
+def _fields(paths: list[tuple[str, ...]]) -> _StructFields | None:
     """Return the fields that `paths` name; None if they are no STRUCT."""
     if () in paths:
         return {} if len(paths) == 1 else None
-    tree: _Tree = {}
+    fields: _StructFields = {}
     for name in {path[0] for path in paths}:
-        inner = _tree([path[1:] for path in paths if path[0] == name])
-        if inner is None or name.lower() in (other.lower() for other in tree):
+        inner = _fields([path[1:] for path in paths if path[0] == name])
+        if inner is None or name.lower() in (other.lower() for other in fields):
             return None
-        tree[name] = inner
-    return tree
+        fields[name] = inner
+    return fields
 
 
-def _struct(tree: _Tree) -> str:
-    fields = (f"{identifier(name)} {_struct(inner) if inner else 'JSON'}" for name, inner in sorted(tree.items()))
+def _struct_type(struct: _StructFields) -> str:
+    types = {name: _struct_type(inner) if inner else "JSON" for name, inner in sorted(struct.items())}
+    fields = (f"{identifier(name)} {kind}" for name, kind in types.items())
     return f"STRUCT({', '.join(fields)})"
 
 
 def json_path(segments: Sequence[str]) -> str:
     """Rule 2: quoted segments walk objects only, whatever stands in the quotes."""
     quoted = (segment.replace("\\", "\\\\").replace('"', '\\"') for segment in segments)
-    return literal("$" + "".join(f'."{one}"' for one in quoted))
+    return literal("$" + "".join(f'."{segment}"' for segment in quoted))

@@ -15,10 +15,10 @@ from ...contract.mapping import Dataset
 from ...contract.quoting import literal, no_pattern
 from ...contract.suppression import SUPPRESSED
 from ..report import Report
-from .compiler import Blame, Compiler
+from .compiler import Compiler, Refusal
 
-#: The blame of a candidate whose user is suppressed: those of the compiler count from 1.
-_SUPPRESSED = -1
+#: The refusal of a candidate whose user is suppressed. Those of the compiler count from 1.
+_SUPPRESSED_USER = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +43,37 @@ class KeptRows:
         """Return what stands after FROM to read the rows of a dataset."""
         return f"read_parquet({literal(no_pattern(str(self.folder / dataset.name)) + '-*.parquet')})"
 
-    def candidates(self, dataset: Dataset) -> tuple[str, list[Blame]]:
-        """Return the compiler's candidates from a table `events`, with a blame of their own for suppressed users."""
-        candidates, blames = self.compiler.candidates(dataset, "events")
+    def candidates(self, dataset: Dataset) -> tuple[str, list[Refusal]]:
+        """Return the compiler's candidates from a table `events`, those of suppressed users refused."""
+        candidates, refusals = self.compiler.candidates(dataset, "events")
         if self.salt is None or dataset.user_column is None:
-            return candidates, blames
+            return candidates, refusals
         hashed = f"sha256(concat({literal(self.salt)}, c{dataset.user_column}))"
-        test = f"blame = 0 AND {hashed} IN (SELECT hash FROM suppressed)"
-        blame = f"CAST(CASE WHEN {test} THEN {_SUPPRESSED} ELSE blame END AS SMALLINT) AS blame"
-        return f"SELECT * REPLACE ({blame}) FROM ({candidates})", blames
+        test = f"refusal = 0 AND {hashed} IN (SELECT hash FROM suppressed)"
+        refusal = f"CAST(CASE WHEN {test} THEN {_SUPPRESSED_USER} ELSE refusal END AS SMALLINT) AS refusal"
+        return f"SELECT * REPLACE ({refusal}) FROM ({candidates})", refusals
 
     def count(
         self,
         connection: duckdb.DuckDBPyConnection,
         dataset: Dataset,
-        blames: list[Blame],
+        refusals: list[Refusal],
         candidates: str,
         report: Report,
     ) -> None:
         """Count accepted and refused candidates, these by their reason."""
         count = report.datasets[dataset.name]
-        for event, blame, number, example in connection.execute(
-            f"SELECT event, blame, count(*), min(message) FILTER (blame <> 0) FROM {candidates} GROUP BY ALL"
+        for event, refusal, number, example in connection.execute(
+            f"SELECT event, refusal, count(*), min(message) FILTER (refusal <> 0) FROM {candidates} GROUP BY ALL"
         ).fetchall():
-            if blame == _SUPPRESSED:
+            if refusal == _SUPPRESSED_USER:
                 count.refused += number
                 # Without an example: a messageId leads to the user in the logs.
                 report.reasons.add((*self.compiler.events[event], dataset.name, USER_ID, SUPPRESSED), number, None)
-            elif blame:
-                why = blames[blame - 1]
+            elif refusal:
+                why = refusals[refusal - 1]
                 count.refused += number
-                kind = *self.compiler.events[event], dataset.name, why.field, why.reason
-                report.reasons.add(kind, number, example)
+                key = *self.compiler.events[event], dataset.name, why.field, why.reason
+                report.reasons.add(key, number, example)
             else:
                 count.accepted += number

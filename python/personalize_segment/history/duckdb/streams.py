@@ -34,7 +34,7 @@ Fetched = tuple[LogFile, Path]
 
 
 @dataclass(slots=True)
-class Batch:
+class LogBatch:
     """Some log files under one `path` for DuckDB, and what was found in them once it is read.
 
     `error` is what the file system said of a file that can't be read: DuckDB makes a text of it.
@@ -76,7 +76,7 @@ class Batch:
         elif self.doubtful:
             damage: list[str] = []
             yield from logs.unzip(chunks, damage)
-            self.damaged += [(file.name, one) for one in damage]
+            self.damaged += [(file.name, reason) for reason in damage]
         else:
             try:
                 yield from _unzip_intact(chunks)
@@ -123,13 +123,13 @@ class LogStreams(AbstractFileSystem):  # type: ignore[misc]
         super().__init__()
         # A name of its own, since DuckDB's file systems are those of the process.
         self.protocol = f"logs-{uuid4().hex}"
-        self._batches: dict[str, Batch] = {}
+        self._batches: dict[str, LogBatch] = {}
         self._numbers = count()
 
-    def batch(self, files: Sequence[Fetched] = ()) -> Batch:
+    def batch(self, files: Sequence[Fetched] = ()) -> LogBatch:
         """Return a batch of `files`, which may become others; DuckDB finds those it has at its `path`."""
         name = str(next(self._numbers))
-        self._batches[name] = Batch(files, f"{self.protocol}://{name}")
+        self._batches[name] = LogBatch(files, f"{self.protocol}://{name}")
         return self._batches[name]
 
     def open(self, path: str, *arguments: Any, **options: Any) -> "_Stream":  # noqa: ARG002
@@ -164,7 +164,7 @@ class _Stream(io.RawIOBase):
         return 0
 
     def read(self, size: int = -1) -> bytes:
-        block = self._rest or next((one for one in self._blocks if one), b"")
+        block = self._rest or next(filter(None, self._blocks), b"")
         if size < 0 or len(block) <= size:
             self._rest = b""
             return block

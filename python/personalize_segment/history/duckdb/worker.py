@@ -17,7 +17,7 @@ from ...errors import LogsError
 from ..report import Report
 from . import compiler
 from .spool import KeptRows
-from .streams import Batch, Fetched
+from .streams import Fetched, LogBatch
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Worker:
 
     connection: duckdb.DuckDBPyConnection
     kept: KeptRows
-    batch: Batch
+    batch: LogBatch
     #: The events of the batch, whichever files it has: bound once.
     _scan: duckdb.DuckDBPyRelation | None = None
 
@@ -54,13 +54,13 @@ class Worker:
             for call, name, number, example in self.connection.execute(
                 "SELECT call, name, count(*), min(message) FROM events WHERE call IS NOT NULL GROUP BY ALL"
             ).fetchall():
-                kind = json.loads(call), name and json.loads(name), None, None, UNMAPPED
-                report.reasons.add(kind, number, example)
+                key = json.loads(call), name and json.loads(name), None, None, UNMAPPED
+                report.reasons.add(key, number, example)
         for dataset in self.kept.compiler.datasets:
             if dataset.name == "interactions":
                 candidates, _ = self.kept.candidates(dataset)
                 # Refused ones too, to be counted with all others at the end.
-                rows = f"SELECT *, {old} AS old, hash(message, element) AS twin FROM ({candidates})"
+                rows = f"SELECT *, {old} AS old, hash(message, element) AS copy_hash FROM ({candidates})"
                 self.kept.add(self.connection, dataset, rows)
             elif not old:
                 self._take_profiles(dataset, report)
@@ -88,14 +88,15 @@ class Worker:
 
     def _take_profiles(self, dataset: Dataset, report: Report) -> None:
         """Rule 9 for users and items: keep the latest row of each id, of equal ones the greatest by text."""
-        candidates, blames = self.kept.candidates(dataset)
+        candidates, refusals = self.kept.candidates(dataset)
         texts = ", ".join(f"c{i} := {text}" for i, text in enumerate(compiler.sort_text(dataset)) if i)
         latest = (
             f"max(struct_pack(seconds := COALESCE(seconds, {NEVER}),"
             f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, {texts})) AS latest"
         )
-        self.kept.add(self.connection, dataset, f"SELECT c0, {latest} FROM ({candidates}) WHERE blame = 0 GROUP BY c0")
-        self.kept.count(self.connection, dataset, blames, f"({candidates})", report)
+        rows = f"SELECT c0, {latest} FROM ({candidates}) WHERE refusal = 0 GROUP BY c0"
+        self.kept.add(self.connection, dataset, rows)
+        self.kept.count(self.connection, dataset, refusals, f"({candidates})", report)
 
 
 @contextmanager
