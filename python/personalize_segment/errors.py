@@ -7,7 +7,7 @@
     ├── WarehouseError a statement for a warehouse can't be made from what was given
     ├── UnloadError    a warehouse refuses, fails or loses a statement
     ├── PreflightError an export can't be read, or isn't one
-    ├── EmptyError     the logs were read, but there is not one row to write
+    ├── EmptyError     the events were read, but there is not one row to write
     ├── SettingsError  a setting of the Lambda functions is missing or malformed
     ├── TransientError an event can't be recorded now, but may be later
     ├── WriteBackError Segment did not take recommendations

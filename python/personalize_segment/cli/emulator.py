@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .terminal import app, fail, messages
+from .terminal import app, fail, messages, requires
 
 if TYPE_CHECKING:
     from personalize_emulator.server import Server
@@ -43,15 +43,13 @@ def emulator(
 
     _forget_aws()
 
-    try:
+    with requires("emulator"):
         from personalize_emulator.server import ServerError, serve
 
         try:
             serve(port, announce, region=region, speed=speed)
         except ServerError as error:
             fail(str(error))
-    except ModuleNotFoundError as error:
-        fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[emulator]")
     if not ready:
         raise KeyboardInterrupt
 

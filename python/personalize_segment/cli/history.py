@@ -26,6 +26,7 @@ from .terminal import (
     messages,
     progress_bar,
     read_mapping,
+    requires,
     show_left_out,
 )
 
@@ -46,7 +47,7 @@ def schema(
     mapping: MappingFile = None,
 ) -> None:
     """Print the Avro schemas for Personalize's CreateSchema."""
-    schemas = {one.name: avro.schema(one) for one in read_mapping(mapping).datasets}
+    schemas = {parsed.name: avro.schema(parsed) for parsed in read_mapping(mapping).datasets}
     if dataset is not None and dataset not in schemas:
         raise typer.BadParameter(f"the mapping has no {dataset!r}, only {', '.join(schemas)}", param_hint="DATASET")
     print(json.dumps(schemas[dataset] if dataset else schemas, indent=2))
@@ -73,7 +74,7 @@ def explain(
                 "rows": [
                     {
                         "dataset": row.dataset.name,
-                        "values": dict(zip((c.name for c in row.dataset.columns), row.values, strict=True)),
+                        "values": dict(zip((column.name for column in row.dataset.columns), row.values, strict=True)),
                     }
                     for row in found
                 ],
@@ -102,11 +103,9 @@ def export(
     ] = None,
 ) -> None:
     """Turn Segment's logs into CSV that Amazon Personalize imports, and account for every event."""
-    try:
+    with requires("export"):
         from ..history.export import export as run
         from ..privacy import list_file
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: install personalize-segment[export]")
     if report is not None and not report.absolute().parent.is_dir():
         fail(f"{report.parent}: no such folder for the report")
     window = logs.Window(since and since.date(), until and until.date(), overlap)

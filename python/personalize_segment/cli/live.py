@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..live.settings import table
-from .terminal import app, fail, messages, progress_bar
+from .terminal import app, messages, progress_bar, requires
 
 if TYPE_CHECKING:
     from ..live.redrive import Rejected
@@ -49,10 +49,8 @@ def redrive(
 
     Without --send-to nothing is changed. Sending twice does no harm: events keep their ids.
     """
-    try:
+    with requires("live"):
         from ..live import redrive as work
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: install personalize-segment[live]")
     sqs = work.client("sqs")
     wanted: list[Rejected] = []
     others: list[Rejected] = []
@@ -80,10 +78,10 @@ def redrive(
 
 
 def _show(reasons: "list[list[tuple[str | None, str | None, str]]]", number: int, queue: str) -> None:
-    counted = Counter(one for several in reasons for one in several)
-    table_ = Table("count", "dataset", "field", "reason", title=f"{number:,} messages in {escape(queue)}")
-    table_.title_justify = table_.columns[0].justify = "right"
-    table_.title_justify = "left"
-    for (dataset, field, why), times in counted.most_common():
-        table_.add_row(f"{times:,}", *(escape(one or "") for one in (dataset, field, why)))
-    messages.print(table_)
+    counted = Counter(reason for message in reasons for reason in message)
+    shown = Table("count", "dataset", "field", "reason", title=f"{number:,} messages in {escape(queue)}")
+    shown.columns[0].justify = "right"
+    shown.title_justify = "left"
+    for reason, times in counted.most_common():
+        shown.add_row(f"{times:,}", *(escape(cell or "") for cell in reason))
+    messages.print(shown)

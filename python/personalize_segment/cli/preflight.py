@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
+from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping, requires
 
 if TYPE_CHECKING:
     from ..preflight import Assessment
@@ -33,13 +33,11 @@ def preflight(
     memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "1GB",
 ) -> None:
     """Look at an export before money is spent on training it. Exit 1 if something stops the training."""
-    try:
+    with requires("export"):
         from ..preflight import preflight as assess
 
         if html is not None:
             from ..preflight.page import page  # Jinja takes a while to import.
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: install personalize-segment[export]")
     if html is not None and not html.absolute().parent.is_dir():
         fail(f"{html.parent}: no such folder for the page")
     with progress_bar("Reading", of="bytes") as progress:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..contract.mapping import EventMapping, default_text, parse
-from ..errors import MappingError
+from ..errors import MappingError, PersonalizeSegmentError
 
 app = typer.Typer(
     name="personalize-segment",
@@ -46,12 +46,31 @@ def fail(text: str) -> NoReturn:
     sys.exit(1)
 
 
-def read_mapping(path: Path | None) -> EventMapping:
-    """Return the event mapping in a file, or the default one."""
+@contextmanager
+def requires(extra: str) -> Iterator[None]:
+    """Say which extra to install, and end with status 1, if something that is imported inside is missing."""
     try:
-        return parse(default_text() if path is None else path.read_text("utf-8"))
+        yield
+    except ModuleNotFoundError as error:
+        fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[{extra}]")
+
+
+def read_bytes(file: Path) -> bytes:
+    """Return what a file holds; - is stdin."""
+    return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+
+
+def utf8(data: bytes, file: Path, refused: type[PersonalizeSegmentError]) -> str:
+    """Return the text of a file; raise `refused` if it isn't UTF-8."""
+    try:
+        return data.decode()
     except UnicodeDecodeError:
-        raise MappingError(str(path), "is not UTF-8 text", "Save it as UTF-8") from None
+        raise refused(str(file), "is not UTF-8 text", "Save it as UTF-8") from None
+
+
+def read_mapping(file: Path | None) -> EventMapping:
+    """Return the event mapping in a file, or the default one."""
+    return parse(default_text() if file is None else utf8(file.read_bytes(), file, MappingError))
 
 
 @contextmanager

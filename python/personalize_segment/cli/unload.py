@@ -16,7 +16,7 @@ from .. import warehouse
 from ..errors import EmptyError
 from ..warehouse import TimeWindow, UnloadRequest
 from .plans import waiting
-from .terminal import MappingFile, Overlap, Since, Until, app, fail, messages, read_mapping, show_left_out
+from .terminal import MappingFile, Overlap, Since, Until, app, fail, messages, read_mapping, requires, show_left_out
 from .warehouse import BucketRegion, Integration, Schema, To, read_columns
 
 if TYPE_CHECKING:
@@ -74,14 +74,12 @@ def redshift(
     parsed, known, received = read_mapping(mapping), read_columns(columns), TimeWindow.of_days(since, until, overlap)
     request = UnloadRequest(parsed, "redshift", schema, to, role, bucket_region, known, received)
     warehouse.plan(request)  # refuses what can't be right before it logs in
-    try:
+    with requires("provision"):
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
         from ..warehouse.engines.redshift import redshift as engine
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: install personalize-segment[provision]")
     try:
         # Long enough for throttling to pass; a call that is sent again runs nothing twice.
         config = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 8})
@@ -127,10 +125,8 @@ def snowflake(
     parsed, known, received = read_mapping(mapping), read_columns(columns), TimeWindow.of_days(since, until, overlap)
     request = UnloadRequest(parsed, "snowflake", schema, to, integration, None, known, received)
     warehouse.plan(request)  # refuses what can't be right before it logs in
-    try:
+    with requires("snowflake"):
         from ..warehouse.engines.snowflake import snowflake as engine
-    except ModuleNotFoundError as error:
-        fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[snowflake]")
     with engine(connection) as opened:
         _run(opened, request, counts, poll, as_json)
 
