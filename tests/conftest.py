@@ -43,7 +43,7 @@ LONGEST = (
     "test_glue.py",
     "test_warehouse_generated.py",
     "test_new_versions.py",
-    "test_cli_personalize.py",
+    "test_cli_provision.py",
     "test_plan_refusals.py",
     "test_forget.py",
     "test_warehouse_quoting.py",

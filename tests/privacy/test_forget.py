@@ -23,6 +23,8 @@ from personalize_segment.history.export import export
 from personalize_segment.privacy import list_file, parts, steps
 from personalize_segment.provision import apply as applying
 from personalize_segment.provision import prices, spec
+from personalize_segment.provision.retries import Polling
+from personalize_segment.provision.state import ProvisionClients
 
 MAPPING = parse(default_text())
 ROLE = "arn:aws:iam::123456789012:role/personalize"
@@ -84,15 +86,17 @@ class Stack:
             self.spec, f"s3://{bucket}/suppressed.csv", [f"s3://{bucket}/transformed/"], None, f"s3://{bucket}/audit"
         )
         self.upload()
-        applying.apply(self.clients(), self.spec, prices.read(None), self.pace())
+        applying.apply(self.clients(), self.spec, prices.read(None), self.polling())
 
-    def clients(self) -> applying.Clients:
+    def clients(self) -> ProvisionClients:
         """Return clients as a new process has them; how patient the command itself is, is what is tested."""
         once = Config(retries={"total_max_attempts": 1})
-        return applying.Clients(*(boto3.client(one, config=once) for one in ("personalize", "ssm", "s3")))
+        return ProvisionClients(
+            boto3.client("personalize", config=once), boto3.client("ssm", config=once), boto3.client("s3", config=once)
+        )
 
-    def pace(self) -> applying.Pace:
-        """Return a pace whose waiting moves the emulator's clock; AssertionError where it would never end."""
+    def polling(self) -> Polling:
+        """Return polling whose waiting moves the emulator's clock; AssertionError where it would never end."""
         spent = [0.0]
 
         def sleep(seconds: float) -> None:
@@ -100,11 +104,11 @@ class Stack:
             assert spent[0] < 3 * DAY, "it waits in vain"
             self.emulator.clock.advance(seconds)
 
-        return applying.Pace(600.0, sleep)
+        return Polling(600.0, sleep)
 
     def forget(self, users: frozenset[str] = GONE, **options: Any) -> dict[str, Any]:
         """Forget users as a new process does."""
-        return steps.forget(self.clients(), self.spec, users, self.where, self.pace(), WHO, **options)
+        return steps.forget(self.clients(), self.spec, users, self.where, self.polling(), WHO, **options)
 
     def upload(self) -> None:
         """Put the export as it was into the bucket, and take everything else out of it."""
@@ -404,7 +408,7 @@ def test_an_audit_line_that_can_not_be_kept_is_an_error_and_the_job_stays_open(s
 def run(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what runs the verb with the stack's places and other options, and returns its result."""
     (tmp_path / "personalize.json").write_text(json.dumps(stack.document))
-    monkeypatch.setattr(privacy, "_pace", lambda poll: stack.pace())
+    monkeypatch.setattr(privacy, "polling_every", lambda seconds: stack.polling())
 
     def call(*options: str, **more: Any) -> Any:
         known = ["--suppression", stack.where.suppression, "--export", stack.where.exports[0]]

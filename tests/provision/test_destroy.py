@@ -9,7 +9,8 @@ from documents import changed
 from personalize_segment.errors import ProvisionError
 from personalize_segment.provision import apply as applying
 from personalize_segment.provision import teardown
-from personalize_segment.provision.draft import Step
+from personalize_segment.provision.state import observe
+from personalize_segment.provision.steps import Step
 from stack import SHOP, Cloud, cloud, read
 
 RANK = (
@@ -32,8 +33,8 @@ def account() -> Iterator[Cloud]:
 def plan(account: Cloud, document: dict[str, Any]) -> list[Step]:
     """Return what destroying would do."""
     spec = read(document)
-    found, _ = applying.look(account.clients(), spec, account.pace())
-    return teardown.plan(found, spec)
+    state, _ = observe(account.clients(), spec, account.polling())
+    return teardown.plan(state, spec)
 
 
 def by_hand(account: Cloud, name: str = "summer") -> str:
@@ -151,7 +152,7 @@ def test_versions_in_training_are_waited_for(account: Cloud) -> None:
     def progress(steps: list[Step]) -> None:
         seen.append({(one.action, one.kind) for one in steps if one.action == "wait"})
 
-    teardown.destroy(account.clients(), read(SHOP), account.pace(), progress)
+    teardown.destroy(account.clients(), read(SHOP), account.polling(), progress)
     assert any(("wait", "SolutionVersion") in one for one in seen)
     assert account.everything() == []
 
@@ -170,7 +171,7 @@ def test_a_destroy_in_the_middle_of_an_apply_waits_for_what_is_being_made(accoun
                 raise EnoughError
 
         with pytest.raises(EnoughError):
-            applying.apply(account.clients(), read(SHOP), account.prices, account.pace(), progress)
+            applying.apply(account.clients(), read(SHOP), account.prices, account.polling(), progress)
         account.destroy(SHOP)
         assert account.everything() == []
 

@@ -42,15 +42,15 @@ def lean() -> Iterator[Cloud]:
 
 
 def _import(shop: Cloud, document: dict[str, Any] = GATED, **clients: Any) -> dict[str, str]:
-    return training.import_data(shop.clients(**clients), read(document), shop.pace())
+    return training.import_data(shop.clients(**clients), read(document), shop.polling())
 
 
 def _train(shop: Cloud, document: dict[str, Any] = LEAN, clients: Any = None, **more: Any) -> list[Promotion]:
-    return training.train(clients or shop.clients(), read(document), shop.pace(), **more)
+    return training.train(clients or shop.clients(), read(document), shop.polling(), **more)
 
 
 def _rollback(shop: Cloud, document: dict[str, Any] = LEAN) -> list[Promotion]:
-    return training.rollback(shop.clients(), read(document), shop.pace())
+    return training.rollback(shop.clients(), read(document), shop.polling())
 
 
 def _jobs(shop: Cloud, dataset: str) -> list[dict[str, Any]]:
@@ -400,7 +400,7 @@ def _mortal(shop: Cloud, last: int) -> tuple[Any, Any, Any]:
         if count[0] == last:
             raise KilledError
 
-    clients, pace = shop.clients(after=passed), shop.pace()
+    clients, pace = shop.clients(after=passed), shop.polling()
     clients.personalize.meta.events.register_last("after-call.personalize.GetSolutionMetrics", passed)
     wait = pace.sleep
 

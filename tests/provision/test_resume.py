@@ -200,13 +200,15 @@ PROCESS = """
 import pathlib, sys, time, boto3
 from botocore.config import Config
 from personalize_segment.provision import apply as applying, prices, spec
+from personalize_segment.provision.retries import Polling
+from personalize_segment.provision.state import ProvisionClients
 port, file = sys.argv[1:]
 session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
 once = Config(retries={"total_max_attempts": 1})
 client = session.client("personalize", endpoint_url=f"http://127.0.0.1:{port}", config=once)
-clients = applying.Clients(client, None, None)
-pace = applying.Pace(0.01, time.sleep)
-applying.apply(clients, spec.read(pathlib.Path(file).read_text()), prices.read(None), pace)
+clients = ProvisionClients(client, None, None)
+polling = Polling(0.01, time.sleep)
+applying.apply(clients, spec.read(pathlib.Path(file).read_text()), prices.read(None), polling)
 """
 
 

@@ -22,7 +22,9 @@ from personalize_emulator import Clock, Emulator
 from personalize_emulator.http import handle
 from personalize_segment.provision import apply as applying
 from personalize_segment.provision import prices, spec, teardown
-from personalize_segment.provision.draft import Step
+from personalize_segment.provision.retries import Polling
+from personalize_segment.provision.state import ProvisionClients
+from personalize_segment.provision.steps import Step
 
 ROLE = "arn:aws:iam::123456789012:role/personalize"
 DAY = 86_400
@@ -188,7 +190,7 @@ class Cloud:
         made.meta.events.register_last("before-call", answer)
         return made
 
-    def clients(self, before: Callable[[int, str], None] | None = None, after: Any = None) -> applying.Clients:
+    def clients(self, before: Callable[[int, str], None] | None = None, after: Any = None) -> ProvisionClients:
         """Return clients as a new process has them.
 
         `before` and `after` are called around every writing call with its number, from 1, and its operation.
@@ -219,10 +221,10 @@ class Cloud:
             events.register("before-call", begin)
             events.register("before-call", sent)
             events.register_last("after-call", end)
-        return applying.Clients(api, ssm, self.s3)
+        return ProvisionClients(api, ssm, self.s3)
 
-    def pace(self) -> applying.Pace:
-        """Return a pace for one command, which moves the clock; AssertionError where it would never end."""
+    def polling(self) -> Polling:
+        """Return the polling of one command, which moves the clock; AssertionError where it would never end."""
         spent = [0.0]
 
         def sleep(seconds: float) -> None:
@@ -230,20 +232,20 @@ class Cloud:
             assert spent[0] < FOREVER, "it waits in vain"
             self.clock.advance(seconds)
 
-        return applying.Pace(self.poll_seconds, sleep, random.Random(1))
+        return Polling(self.poll_seconds, sleep, random.Random(1))
 
     def plan(self, document: dict[str, Any]) -> list[Step]:
         """Return the plan, without what is as it should be."""
-        steps = applying.plan(self.clients(), read(document), self.prices, self.pace())
+        steps = applying.plan(self.clients(), read(document), self.prices, self.polling())
         return [one for one in steps if one.action != "nothing"]
 
-    def apply(self, document: dict[str, Any], clients: applying.Clients | None = None) -> list[Step]:
+    def apply(self, document: dict[str, Any], clients: ProvisionClients | None = None) -> list[Step]:
         """Apply a spec as a new process does."""
-        return applying.apply(clients or self.clients(), read(document), self.prices, self.pace())
+        return applying.apply(clients or self.clients(), read(document), self.prices, self.polling())
 
-    def destroy(self, document: dict[str, Any], clients: applying.Clients | None = None) -> None:
+    def destroy(self, document: dict[str, Any], clients: ProvisionClients | None = None) -> None:
         """Destroy a stack as a new process does."""
-        teardown.destroy(clients or self.clients(), read(document), self.pace())
+        teardown.destroy(clients or self.clients(), read(document), self.polling())
 
     def made(self) -> Counter[str]:
         """Return how often each operation that creates, changes or deletes succeeded."""

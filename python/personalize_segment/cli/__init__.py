@@ -17,7 +17,7 @@ VERBS = {
     "warehouse": ("sql",),
     "unload": ("unload",),
     "preflight": ("preflight",),
-    "personalize": ("plan", "apply", "status", "destroy", "import", "train", "recommend"),
+    "provision": ("plan", "apply", "status", "destroy", "import", "train", "recommend"),
     "verify": ("verify",),
     "live": ("settings", "redrive"),
     "privacy": ("forget",),

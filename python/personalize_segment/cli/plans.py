@@ -13,7 +13,7 @@ from rich.table import Table
 from .terminal import messages
 
 if TYPE_CHECKING:
-    from ..provision.draft import Step
+    from ..provision.steps import Step
 
 #: The colours of the actions, and those that change something.
 _COLOURS = {
@@ -34,7 +34,7 @@ def show_plan(steps: "list[Step]", title: str) -> None:
             colour = _COLOURS[step.action]
             why = f"{step.why}. {step.remedy}." if step.remedy else step.why
             shown.add_row(
-                f"[{colour}]{step.action}[/]", *(escape(one) for one in (step.kind, step.name, why, step.cost))
+                f"[{colour}]{step.action}[/]", *(escape(cell) for cell in (step.kind, step.name, why, step.cost))
             )
     if shown.row_count:
         messages.print(shown)

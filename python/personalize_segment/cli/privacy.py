@@ -2,20 +2,19 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import ForgetError
-from .personalize import Poll, SpecFile, _clients, _pace, _spec, _told
 from .plans import waiting
-from .terminal import app, fail
+from .stack import Poll, SpecFile, explain_refusals, make_clients, polling_every, read_spec
+from .terminal import app, fail, read_bytes
 
 
 @app.command()
-@_told
+@explain_refusals
 def forget(
     spec: SpecFile,
     suppression: Annotated[
@@ -52,13 +51,13 @@ def forget(
     """
     from ..privacy import steps
 
-    found = _users(users, webhook_payload, signature, secret_env)
-    parsed = _spec(spec)
+    forgotten = _users(users, webhook_payload, signature, secret_env)
+    parsed = read_spec(spec)
     where = steps.places(parsed, suppression, export or [], deletions, audit)
-    clients = _clients()
+    clients = make_clients()
     who = _caller()
     with waiting() as show:
-        line = steps.forget(clients, parsed, found, where, _pace(poll), who, show, wait=not no_wait)
+        line = steps.forget(clients, parsed, forgotten, where, polling_every(poll), who, show, wait=not no_wait)
     print(json.dumps(line))
 
 
@@ -67,8 +66,7 @@ def _users(users: Path | None, payload: Path | None, signature: str | None, secr
     from ..privacy.users import forwarded, listed
 
     if users is not None and payload is None and signature is None and secret_env is None:
-        data = sys.stdin.buffer.read() if str(users) == "-" else users.read_bytes()
-        return listed(data, str(users))
+        return listed(read_bytes(users), str(users))
     if users is not None or payload is None or signature is None or secret_env is None:
         raise typer.BadParameter("Give --users alone, or --webhook-payload with --signature and --secret-env")
     secret = os.environ.get(secret_env)

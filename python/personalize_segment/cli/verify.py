@@ -1,10 +1,9 @@
 """The verb `verify`: whether all parts of a deployed stack have the same event mapping."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -12,8 +11,7 @@ from rich.table import Table
 
 from ..contract.mapping import parse
 from ..contract.strict_json import canonical
-from ..errors import VerifyError
-from .terminal import app, fail, messages, read_mapping
+from .terminal import app, fail, messages, read_bytes, read_mapping, requires
 
 
 @app.command()
@@ -31,31 +29,26 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="For machines, on stdout.")] = False,
 ) -> None:
     """Compare the event mapping in every part of the stack. Exit 1 if one has another."""
-    try:
+    with requires("provision"):
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: install personalize-segment[provision]")
     from ..provision import verify as work
 
-    try:
-        text = sys.stdin.buffer.read().decode() if str(outputs) == "-" else outputs.read_text("utf-8")
-        document: Any = json.loads(text)
-    except ValueError:
-        raise VerifyError(str(outputs), "is not JSON", "Pass what `terraform output -json` prints") from None
-    stack = work.stack(document)
+    stack = work.read_stack(read_bytes(outputs), str(outputs))
     parsed = read_mapping(mapping) if mapping else parse(canonical(stack["personalize"]["event_mapping"]))
     try:
-        found = work.verify(stack, parsed, lambda service: boto3.client(service), sql or [])
+        lambda_, glue, personalize = boto3.client("lambda"), boto3.client("glue"), boto3.client("personalize")
+        findings = work.verify(stack, parsed, sql or [], lambda_, glue, personalize)
     except (BotoCoreError, ClientError) as error:
         fail(f"{error}. Check your credentials, their rights and the region.")
     if as_json:
-        print(json.dumps({"sha256": parsed.sha256, "findings": [asdict(one) for one in found]}, indent=2))
+        print(json.dumps({"sha256": parsed.sha256, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
-        shown = Table("part", "found", "agrees", "what to do", title=f"event mapping {parsed.sha256}")
-        for one in found:
-            agrees = "[green]yes[/green]" if one.agrees else "[red]no[/red]"
-            shown.add_row(escape(one.place), escape(one.found), agrees, "" if one.agrees else escape(one.remedy))
-        messages.print(shown)
-    if not all(one.agrees for one in found):
+        table = Table("part", "found", "agrees", "what to do", title=f"event mapping {parsed.sha256}")
+        for finding in findings:
+            agrees = "[green]yes[/green]" if finding.agrees else "[red]no[/red]"
+            remedy = "" if finding.agrees else escape(finding.remedy)
+            table.add_row(escape(finding.place), escape(finding.found), agrees, remedy)
+        messages.print(table)
+    if not all(finding.agrees for finding in findings):
         raise typer.Exit(1)

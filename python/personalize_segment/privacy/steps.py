@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import ForgetError, SpecError
-from ..provision.apply import Clients, Pace
+from ..provision.retries import Polling, StepProgress
 from ..provision.spec import Spec
+from ..provision.state import ProvisionClients
 from . import audit, list_file, parts
-from .deletion import Deletion, Progress, csv_bytes
+from .deletion import COMPLETED, Deletion, csv_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,12 @@ def places(spec: Spec, suppression: str, exports: Sequence[str], deletions: str 
     """
     if spec.role is None:
         raise SpecError("$", "has no 'role_arn'", "Add the role with which Personalize reads the bucket")
-    for one in spec.datasets:
-        if one.load is None or one.key not in parts.OWNED:
+    for dataset in spec.datasets:
+        if dataset.load is None or dataset.key not in parts.OWNED:
             continue
-        if not any(one.load.location.startswith(out.rstrip("/") + "/") for out in exports):
+        if not any(dataset.load.location.startswith(out.rstrip("/") + "/") for out in exports):
             remedy = "Name its export with --export, or take the import out of the spec"
-            raise ForgetError(one.load.location, "is imported, but lies in none of the exports", remedy)
+            raise ForgetError(dataset.load.location, "is imported, but lies in none of the exports", remedy)
     first = next((out.rstrip("/") for out in exports if out.startswith("s3://")), None)
     if deletions is None and first is None:
         raise ForgetError("--deletions", "is missing, and no export is in S3", "Name a folder that Personalize reads")
@@ -48,13 +49,13 @@ def places(spec: Spec, suppression: str, exports: Sequence[str], deletions: str 
 
 
 def forget(
-    clients: Clients,
+    clients: ProvisionClients,
     spec: Spec,
     users: frozenset[str],
     where: Places,
-    pace: Pace,
+    polling: Polling,
     who: str,
-    progress: Progress = lambda what, status: None,
+    progress: StepProgress = lambda what, status: None,
     *,
     wait: bool = True,
 ) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def forget(
     progress("suppression list", f"{len(users):,} users are on it")
     hashes = sorted(map(known.hash, users))
     digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
-    job = Deletion(clients, spec, pace, where.deletions, digest)
+    job = Deletion(clients, spec, polling, where.deletions, digest)
     rows = dict.fromkeys(parts.OWNED, 0)
     for out in where.exports:
         removed = parts.remove(out, users)
@@ -91,6 +92,6 @@ def forget(
     }
     if where.audit is not None:
         audit.write(where.audit, line)
-    if done["status"] == "COMPLETED":
+    if done["status"] == COMPLETED:
         job.clear(done["jobName"])
     return line

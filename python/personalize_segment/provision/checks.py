@@ -6,6 +6,15 @@ from typing import Any
 
 from ..contract.strict_json import Object, keys, member, refuse
 
+#: Characters of a filter, of a metric's parts, of a location in S3 and of tags. Source: botocore's model.
+MAX_FILTER = 2500
+MAX_METRIC = 256
+MAX_LOCATION = 256
+MAX_TAG_KEY, MAX_TAG_VALUE = 128, 256
+#: The greatest minimum of a campaign or recommender in requests a second, and the longest interval of training.
+MAX_TPS = 500
+MAX_DAYS = 30
+
 
 def match(value: Any, at: str, pattern: re.Pattern[str], remedy: str) -> str:
     """Return a text that fits a pattern."""
@@ -37,7 +46,7 @@ def flag(value: Any, at: str) -> bool:
 
 def names(value: Any, at: str) -> list[str]:
     """Return the names of columns, sorted."""
-    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
         refuse(at, "is no list of columns", 'Write such as ["ITEM_ID", "CATEGORY"]')
     return sorted(value)
 
@@ -45,44 +54,33 @@ def names(value: Any, at: str) -> list[str]:
 def tags(value: Any) -> dict[str, str]:
     """Return tags; none for null."""
     tags = {}
-    for key, one in keys(Object() if value is None else value, "$.tags").items():
+    for key, tag in keys(Object() if value is None else value, "$.tags").items():
         at = f"$.tags{member(key)}"
-        if not 0 < len(key) <= 128 or key.lower().startswith("aws:"):
-            refuse(at, "is no name of a tag", "Write 1 to 128 characters that don't begin with aws:")
-        tags[key] = text(one, at, 256)
+        if not 0 < len(key) <= MAX_TAG_KEY or key.lower().startswith("aws:"):
+            refuse(at, "is no name of a tag", f"Write 1 to {MAX_TAG_KEY} characters that don't begin with aws:")
+        tags[key] = text(tag, at, MAX_TAG_VALUE)
     return tags
 
 
 def arn(value: Any, at: str, service: str) -> str | None:
     """Return an ARN of a service; None for null."""
-    return (
-        None
-        if value is None
-        else match(value, at, re.compile(rf"arn:aws[\w-]*:{service}:.*:\d{{12}}:.+"), f"Write an ARN of {service}")
-    )
+    pattern = re.compile(rf"arn:aws[\w-]*:{service}:.*:\d{{12}}:.+")
+    return None if value is None else match(value, at, pattern, f"Write an ARN of {service}")
 
 
 def s3(value: Any, at: str) -> str:
     """Return a folder in S3, with a slash at its end."""
-    text = match(
-        value,
-        at,
-        re.compile(r"s3://[a-z0-9.-]{3,63}/.*[^/].*"),
-        "Write a folder such as s3://bucket/transformed/items/",
-    )
-    if len(text) > 256:
-        refuse(at, "is longer than 256 characters", "Use a shorter path")
+    pattern = re.compile(r"s3://[a-z0-9.-]{3,63}/.*[^/].*")
+    text = match(value, at, pattern, "Write a folder such as s3://bucket/transformed/items/")
+    if len(text) > MAX_LOCATION:
+        refuse(at, f"is longer than {MAX_LOCATION} characters", "Use a shorter path")
     return text if text.endswith("/") else text + "/"
 
 
 def recipe(value: Any, at: str) -> str:
     """Return the ARN of a recipe, which may stand there by name."""
-    name = match(
-        value,
-        at,
-        re.compile(r"(arn:aws[\w-]*:personalize:::recipe/)?aws-[a-z0-9-]+"),
-        "Write a recipe such as aws-user-personalization-v2",
-    )
+    pattern = re.compile(r"(arn:aws[\w-]*:personalize:::recipe/)?aws-[a-z0-9-]+")
+    name = match(value, at, pattern, "Write a recipe such as aws-user-personalization-v2")
     return name if name.startswith("arn:") else f"arn:aws:personalize:::recipe/{name}"
 
 

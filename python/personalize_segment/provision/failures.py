@@ -1,5 +1,7 @@
 """Failure reasons that Personalize is known to give, and what to do about them."""
 
+from botocore.exceptions import ClientError
+
 #: A part of the reason -> the remedy. Sources: the developer guide and AWS's public threads.
 FIXES = (
     (
@@ -27,3 +29,8 @@ def remedy(reason: str) -> str:
         fixes,
         "Look it up in the troubleshooting pages of Amazon Personalize, mend it and run the command again",
     )
+
+
+def code_and_message(error: ClientError) -> tuple[str, str]:
+    """Return what AWS said when it refused a call."""
+    return error.response["Error"]["Code"], error.response["Error"].get("Message", "")

@@ -2,158 +2,152 @@
 
 from typing import Any
 
-from .account import ACTIVE, INACTIVE, Found
-from .draft import Draft
 from .spec import Campaign, Recommender, Solution, digest
+from .state import INACTIVE, StackResource
+from .steps import Draft
 
 #: How long a first automatic training may take to begin, says AWS.
 AUTOMATIC = "the first automatic training begins within an hour"
 
 
-def solution(draft: Draft, one: Solution, group: str | None, *, ready: bool) -> tuple[Found | None, Found | None]:
+def solution(
+    draft: Draft, wanted: Solution, group: str | None, *, ready: bool
+) -> tuple[StackResource | None, StackResource | None]:
     """Return the solution, and its latest version that can serve."""
-    name = f"{draft.spec.name}-{one.key}-{digest(one.recipe, one.columns)}"
-    cost = draft.prices.training(one.every_days)
-    events = list(one.events)
-    rate = {"schedulingExpression": f"rate({one.every_days} days)"} if one.every_days else None
+    name = f"{draft.spec.name}-{wanted.key}-{digest(wanted.recipe, wanted.columns)}"
+    cost = draft.prices.training(wanted.every_days)
+    events = list(wanted.events)
+    rate = f"rate({wanted.every_days} days)" if wanted.every_days else None
     config: dict[str, Any] = {"eventsConfig": {"eventParametersList": events}} if events else {}
-    config |= {"autoTrainingConfig": rate} if rate else {}
+    config |= {"autoTrainingConfig": {"schedulingExpression": rate}} if rate else {}
     create = None
     if group and ready:
-        columns = {"trainingDataConfig": {"includedDatasetColumns": one.columns}} if one.columns else {}
-        create = {
-            "name": name,
-            "datasetGroupArn": group,
-            "recipeArn": one.recipe,
-            "performAutoTraining": rate is not None,
-        }
+        columns = {"trainingDataConfig": {"includedDatasetColumns": wanted.columns}} if wanted.columns else {}
+        create = {"name": name, "datasetGroupArn": group, "recipeArn": wanted.recipe, "performAutoTraining": bool(rate)}
         create |= {"solutionConfig": config | columns} if config or columns else {}
-    found = next((each for each in draft.account.solutions if each.name == name), None)
-    solution = draft.settled(found, "Solution", name, create, cost, after="after the imports")
+    known = next((solution for solution in draft.state.solutions if solution.name == name), None)
+    solution = draft.create(known, "Solution", name, create, cost, after="after the imports")
     if solution is None:
-        if found is None:
+        if known is None:
             draft.add("create", "SolutionVersion", name, "after its solution" + (f": {AUTOMATIC}" if rate else ""))
         return None, None
-    there = solution.detail.get("solutionConfig", {})
-    days = (there.get("autoTrainingConfig") or {}).get("schedulingExpression")
-    wanted = {"automatic training": rate and rate["schedulingExpression"], "events": events}
-    known = {
+    detail = solution.detail.get("solutionConfig", {})
+    days = (detail.get("autoTrainingConfig") or {}).get("schedulingExpression")
+    settings = {"automatic training": rate, "events": events}
+    current = {
         "automatic training": days if solution.detail.get("performAutoTraining") else None,
-        "events": [_known(each) for each in (there.get("eventsConfig") or {}).get("eventParametersList", [])],
+        "events": [_set(event) for event in (detail.get("eventsConfig") or {}).get("eventParametersList", [])],
     }
-    request = {"performAutoTraining": rate is not None, "solutionUpdateConfig": config}
-    if not config:
-        del request["solutionUpdateConfig"]
-    if not draft.updated(solution, name, wanted, known, request, cost):
-        active = [each for each in draft.account.versions.get(solution.arn, []) if each.status == ACTIVE]
-        return solution, active[-1] if active else None
-    return solution, _version(draft, solution, automatic=rate is not None)
+    request = {"performAutoTraining": bool(rate)} | ({"solutionUpdateConfig": config} if config else {})
+    if draft.update(solution, name, settings, current, request, cost):
+        return solution, _version(draft, solution, automatic=bool(rate))
+    return solution, draft.state.latest(solution)
 
 
-def _version(draft: Draft, solution: Found, *, automatic: bool) -> Found | None:
-    versions = draft.account.versions.get(solution.arn, [])
-    active = [one for one in versions if one.status == ACTIVE]
-    if active:
+def _version(draft: Draft, solution: StackResource, *, automatic: bool) -> StackResource | None:
+    latest = draft.state.latest(solution)
+    if latest is not None:
         draft.add("nothing", "SolutionVersion", solution.name)
-        return active[-1]
+        return latest
+    versions = draft.state.versions.get(solution.arn, [])
     if versions and versions[-1].busy:
         draft.add("wait", "SolutionVersion", solution.name, versions[-1].status)
     elif versions and versions[-1].failure_id not in draft.accepted:
-        draft.blocked("SolutionVersion", solution.name, str(versions[-1].failure))
+        draft.block("SolutionVersion", solution.name, str(versions[-1].failure))
     elif automatic and not versions:
         draft.add("wait", "SolutionVersion", solution.name, AUTOMATIC)
     else:
-        # The name makes a second one, of an apply at the same time, fail instead of train.
-        name = f"{solution.name}-{len(versions) + 1}"
-        request = {"name": name, "solutionArn": solution.arn, "trainingMode": "FULL"}
-        draft.add("create", "SolutionVersion", name, call=("CreateSolutionVersion", request))
+        request = version_request(solution, versions)
+        draft.add("create", "SolutionVersion", request["name"], call=("CreateSolutionVersion", request))
     return None
 
 
-def campaign(draft: Draft, one: Campaign, solution: Found | None, version: Found | None) -> Found | None:
+def version_request(solution: StackResource, versions: list[StackResource]) -> dict[str, Any]:
+    """Return the request of a training. Its name makes a second one, of a command at the same time, fail."""
+    name = f"{solution.name}-{len(versions) + 1}"
+    return {"name": name, "solutionArn": solution.arn, "trainingMode": "FULL"}
+
+
+def campaign(
+    draft: Draft, wanted: Campaign, solution: StackResource | None, version: StackResource | None
+) -> StackResource | None:
     """Return the campaign once it is there."""
-    kind, cost = "Campaign", draft.prices.tps(one.minimum_tps)
-    of = next(each for each in draft.spec.solutions if each.key == one.solution)
+    cost = draft.prices.tps(wanted.minimum_tps)
+    served = next(solution for solution in draft.spec.solutions if solution.key == wanted.solution)
     # A campaign belongs to its solution: with another recipe it is another campaign.
-    name = f"{draft.spec.name}-{one.key}-{digest(of.key, of.recipe, of.columns)}"
-    config = {"syncWithLatestSolutionVersion": one.follow_latest}
+    name = f"{draft.spec.name}-{wanted.key}-{digest(served.key, served.recipe, served.columns)}"
+    config = {"syncWithLatestSolutionVersion": wanted.follow_latest}
+    request: dict[str, Any] = {"minProvisionedTPS": wanted.minimum_tps, "campaignConfig": config}
     create = None
     if solution and version:
-        serve = f"{solution.arn}/$LATEST" if one.follow_latest else version.arn
-        create = {
-            "name": name,
-            "solutionVersionArn": serve,
-            "minProvisionedTPS": one.minimum_tps,
-            "campaignConfig": config,
-        }
-    found = next((each for each in draft.account.campaigns if each.name == name), None)
-    campaign = draft.settled(found, kind, name, create, cost, after="after a version of its solution")
+        serve = f"{solution.arn}/$LATEST" if wanted.follow_latest else version.arn
+        create = {"name": name, "solutionVersionArn": serve} | request
+    known = next((campaign for campaign in draft.state.campaigns if campaign.name == name), None)
+    campaign = draft.create(known, "Campaign", name, create, cost, after="after a version of its solution")
     if campaign is None:
         return None
-    there = campaign.detail
-    wanted = {"minimum TPS": one.minimum_tps, "follow latest": one.follow_latest}
-    known = {
-        "minimum TPS": there.get("minProvisionedTPS"),
-        "follow latest": bool((there.get("campaignConfig") or {}).get("syncWithLatestSolutionVersion", False)),
-    }
-    request = {"minProvisionedTPS": one.minimum_tps, "campaignConfig": config}
-    if one.follow_latest and solution:
+    settings = {"minimum TPS": wanted.minimum_tps, "follow latest": wanted.follow_latest}
+    current = {"minimum TPS": campaign.detail.get("minProvisionedTPS"), "follow latest": follows_latest(campaign)}
+    if wanted.follow_latest and solution:
         request["solutionVersionArn"] = f"{solution.arn}/$LATEST"
-    elif known["follow latest"] and version:
+    elif current["follow latest"] and version:
         request["solutionVersionArn"] = version.arn
-    draft.updated(campaign, name, wanted, known, request, cost)
+    draft.update(campaign, name, settings, current, request, cost)
     return campaign
 
 
-def recommender(draft: Draft, one: Recommender, group: str | None, *, ready: bool) -> Found | None:
+def follows_latest(campaign: StackResource) -> bool:
+    """Whether a campaign serves each new version of its solution without being told."""
+    return bool((campaign.detail.get("campaignConfig") or {}).get("syncWithLatestSolutionVersion", False))
+
+
+def recommender(draft: Draft, wanted: Recommender, group: str | None, *, ready: bool) -> StackResource | None:
     """Return the recommender once it is there and started."""
-    name, cost = (
-        f"{draft.spec.name}-{one.key}-{digest(one.recipe)}",
-        "by the hour for its minimum: see AWS's prices",
-    )
-    config = {"minRecommendationRequestsPerSecond": one.minimum_tps}
+    name = f"{draft.spec.name}-{wanted.key}-{digest(wanted.recipe)}"
+    cost = "by the hour for its minimum: see AWS's prices"
+    config = {"minRecommendationRequestsPerSecond": wanted.minimum_tps}
     create = None
     if group and ready:
-        create = {"name": name, "datasetGroupArn": group, "recipeArn": one.recipe, "recommenderConfig": config}
-    found = next((each for each in draft.account.recommenders if each.name == name), None)
-    recommender = draft.settled(found, "Recommender", name, create, cost, after="after the imports")
+        create = {"name": name, "datasetGroupArn": group, "recipeArn": wanted.recipe, "recommenderConfig": config}
+    known = next((recommender for recommender in draft.state.recommenders if recommender.name == name), None)
+    recommender = draft.create(known, "Recommender", name, create, cost, after="after the imports")
     if recommender is None:
         return None
     if recommender.status == INACTIVE:
-        call = ("StartRecommender", {"recommenderArn": recommender.arn})
-        draft.add("update", "Recommender", name, "it is stopped", cost=cost, call=call)
+        draft.add("update", "Recommender", name, "it is stopped", cost=cost, call=recommender.call("Start"))
         return None
-    known = {"minimum TPS": (recommender.detail.get("recommenderConfig") or {}).get(next(iter(config)))}
-    draft.updated(recommender, name, {"minimum TPS": one.minimum_tps}, known, {"recommenderConfig": config}, cost)
+    current = {"minimum TPS": (recommender.detail.get("recommenderConfig") or {}).get(next(iter(config)))}
+    settings = {"minimum TPS": wanted.minimum_tps}
+    draft.update(recommender, name, settings, current, {"recommenderConfig": config}, cost)
     return recommender
 
 
 def attribution(draft: Draft, group: str | None) -> None:
     """Plan the metric attribution, of which a group has one."""
-    one, name = draft.spec.attribution, f"{draft.spec.name}-metrics"
-    if one is None:
+    wanted, name = draft.spec.attribution, f"{draft.spec.name}-metrics"
+    if wanted is None:
         return
-    output = {"s3DataDestination": {"path": one.location}, "roleArn": draft.spec.role}
+    output = {"s3DataDestination": {"path": wanted.location}, "roleArn": draft.spec.role}
     metrics = [
-        {"metricName": metric, "eventType": event, "expression": text} for metric, (event, text) in one.metrics.items()
+        {"metricName": metric, "eventType": event, "expression": expression}
+        for metric, (event, expression) in wanted.metrics.items()
     ]
     create = None
-    if group and draft.all_datasets():
+    if group and draft.datasets_ready():
         create = {"name": name, "datasetGroupArn": group, "metrics": metrics, "metricsOutputConfig": output}
-    found = next((each for each in draft.account.attributions if each.name == name), None)
-    attribution = draft.settled(found, "MetricAttribution", name, create, after="after the datasets")
+    known = next((attribution for attribution in draft.state.attributions if attribution.name == name), None)
+    attribution = draft.create(known, "MetricAttribution", name, create, after="after the datasets")
     if attribution is None:
         return
-    there = draft.account.metrics.get(attribution.arn, {})
-    stale = [metric for metric in there if there[metric] != one.metrics.get(metric)]
-    request = {
-        "addMetrics": [each for each in metrics if each["metricName"] in stale or each["metricName"] not in there],
-        "removeMetrics": stale,
-        "metricsOutputConfig": output,
-    }
-    known = {"metrics": there, "location": attribution.detail["metricsOutputConfig"]["s3DataDestination"]["path"]}
-    draft.updated(attribution, name, {"metrics": one.metrics, "location": one.location}, known, request)
+    current = draft.state.metrics.get(attribution.arn, {})
+    stale = [metric for metric in current if current[metric] != wanted.metrics.get(metric)]
+    added = [metric for metric in metrics if metric["metricName"] in stale or metric["metricName"] not in current]
+    request = {"addMetrics": added, "removeMetrics": stale, "metricsOutputConfig": output}
+    location = attribution.detail["metricsOutputConfig"]["s3DataDestination"]["path"]
+    settings = {"metrics": wanted.metrics, "location": wanted.location}
+    draft.update(attribution, name, settings, {"metrics": current, "location": location}, request)
 
 
-def _known(event: dict[str, Any]) -> dict[str, Any]:
+def _set(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of an event that are set."""
     return {key: value for key, value in event.items() if value is not None}

@@ -2,21 +2,22 @@
 
 from typing import Any
 
-
-def of_terraform(document: Any) -> dict[str, Any] | None:
-    """Return the outputs' values by name; None if `document` isn't what `terraform output -json` prints."""
-    if not isinstance(document, dict) or not document:
-        return None
-    if not all(isinstance(one, dict) and {"value", "type"} <= set(one) for one in document.values()):
-        return None
-    return {name: one["value"] for name, one in document.items()}
+from ..contract.strict_json import parse
 
 
-def holding(values: dict[str, Any], *keys: str) -> list[dict[str, Any]]:
-    """Return the objects that have all these keys: the outputs together, one of them, or one inside of one.
+def read(text: str, *keys: str) -> tuple[Any, list[dict[str, Any]] | None]:
+    """Return the JSON document in `text`, and the objects with all these keys in its outputs' values.
 
-    So that `output "shop" { value = module.shop }` does as well as the stack itself, which has them at the top.
+    The objects are the outputs together, one of them, or one inside of one: `output "shop" { value = module.shop }`
+    does as well as the stack itself, which has them at the top. They are None if the document isn't outputs.
+    Raises MappingError if `text` isn't JSON; `strict_json.check` has to see what is used of it.
     """
-    inner = [one for one in values.values() if isinstance(one, dict)]
-    innermost = [each for one in inner for each in one.values() if isinstance(each, dict)]
-    return [one for one in (values, *inner, *innermost) if set(keys) <= set(one)]
+    document = parse(text)
+    if not isinstance(document, dict) or not document:
+        return document, None
+    if not all(isinstance(output, dict) and {"value", "type"} <= set(output) for output in document.values()):
+        return document, None
+    values = {name: output["value"] for name, output in document.items()}
+    inner = [value for value in values.values() if isinstance(value, dict)]
+    innermost = [value for outer in inner for value in outer.values() if isinstance(value, dict)]
+    return document, [value for value in (values, *inner, *innermost) if set(keys) <= set(value)]

@@ -1,81 +1,110 @@
 """New data and new models for a stack that runs: import, train, promote, roll back."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from ..errors import ProvisionError
-from . import failures
-from .account import ACTIVE, Account, Found
-from .apply import AGAIN, Clients, Pace, look, patiently
-from .data import import_request
-from .spec import Dataset, Spec
+from . import failures, retries
+from .datasets import import_request
+from .retries import CONTESTED, QUEUED, Polling, StepProgress
+from .serving import follows_latest, version_request
+from .spec import DatasetSpec, Spec
+from .state import ACTIVE, PENDING, ProvisionClients, StackResource, StackState, observe
 
-Progress = Callable[[str, str], None]
-#: Codes after which a look says whether to try again. What isn't there won't come by waiting.
-_LATER = AGAIN - {"ResourceNotFoundException"}
-#: As many at a time as the account may have; the others wait.
-_QUEUED = _LATER | {"LimitExceededException"}
 #: Metrics have four decimals; their products with a tolerance have a few more that mean nothing.
 _NOISE = 1e-9
 
 
-def _silent(what: str, status: str) -> None:
-    """Show nothing."""
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What a command works with, and how it waits and calls."""
+
+    clients: ProvisionClients
+    spec: Spec
+    polling: Polling
+    progress: StepProgress
+
+    def observe(self) -> StackState:
+        return observe(self.clients, self.spec, self.polling)[0]
+
+    def wait(self) -> StackState:
+        """Return the state after the next interval."""
+        self.polling.sleep(self.polling.poll_seconds)
+        return self.observe()
+
+    def call(self, operation: str, request: dict[str, Any], place: str, later: Container[str] = ()) -> dict[str, Any]:
+        """Return the answer; an empty one for the codes in `later`: someone else does the same, or is busy."""
+        try:
+            return retries.call(self.clients.personalize, operation, request, place, self.polling)
+        except ClientError as error:
+            code, message = failures.code_and_message(error)
+            if code in later:
+                return {}
+            problem = f"{operation} was refused ({code}: {message})"
+            raise ProvisionError(place, problem, failures.remedy(message)) from error
+
+    def metric(self, version: str, metric: str) -> float:
+        """Return a metric of the version with this ARN."""
+        metrics = self.call("GetSolutionMetrics", {"solutionVersionArn": version}, version)["metrics"]
+        if metric not in metrics:
+            raise ProvisionError(version, f"has no metric {metric}", f"Choose one of {', '.join(sorted(metrics))}")
+        return float(metrics[metric])
 
 
-def import_data(clients: Clients, spec: Spec, pace: Pace, progress: Progress = _silent) -> dict[str, str]:
+def import_data(
+    clients: ProvisionClients, spec: Spec, polling: Polling, progress: StepProgress = lambda what, status: None
+) -> dict[str, str]:
     """Import what lies at each dataset's location, and wait; return each job's name by dataset.
 
     What the dataset was last given is not imported again: the job's name follows from the content.
     Raises ProvisionError with Personalize's reason when an import fails.
     """
-    account, contents = look(clients, spec, pace)
+    command = _Command(clients, spec, polling, progress)
+    state, contents = observe(clients, spec, polling)
     requests: dict[str, dict[str, Any]] = {}
-    for one in spec.datasets:
-        if one.load is None:
+    for wanted in spec.datasets:
+        if wanted.load is None:
             continue
-        there = account.datasets.get(one.type)
-        if there is None:
-            raise ProvisionError(f"Dataset {one.key}", "is not there", "Run `personalize-segment apply` first")
-        requests[one.key] = _wanted(spec, one, there.arn, contents[one.key], account.imports.get(there.arn, []))
-    tags = {"tags": [{"tagKey": key, "tagValue": value} for key, value in sorted(spec.tags.items())]}
+        dataset = state.datasets.get(wanted.key)
+        if dataset is None:
+            raise ProvisionError(f"Dataset {wanted.key}", "is not there", "Run `personalize-segment apply` first")
+        jobs = state.imports.get(dataset.arn, [])
+        requests[wanted.key] = _next_import(spec, wanted, dataset.arn, contents[wanted.key], jobs)
     while True:
         waiting = False
         for key, request in requests.items():
             name = request["jobName"]
-            job = next((each for each in account.imports.get(request["datasetArn"], []) if each.name == name), None)
-            progress(f"import {key}", job.status if job else "CREATE PENDING")
+            jobs = state.imports.get(request["datasetArn"], [])
+            job = next((job for job in jobs if job.name == name), None)
+            progress(f"import {key}", job.status if job else PENDING)
             if job is None:
-                more = tags if spec.tags else {}
                 place = f"DatasetImportJob {name}"
-                _call(clients.personalize, "CreateDatasetImportJob", request | more, place, pace, _QUEUED)
+                command.call("CreateDatasetImportJob", request | spec.tagging, place, QUEUED)
             elif job.failure is not None:
                 raise ProvisionError(f"DatasetImportJob {name}", job.failure, failures.remedy(job.failure))
             waiting |= job is None or job.status != ACTIVE
         if not waiting:
             return {key: request["jobName"] for key, request in requests.items()}
-        pace.sleep(pace.poll_seconds)
-        account, _ = look(clients, spec, pace)
+        state = command.wait()
 
 
-def _wanted(spec: Spec, one: Dataset, arn: str, content: str, known: list[Found]) -> dict[str, Any]:
+def _next_import(spec: Spec, dataset: DatasetSpec, arn: str, content: str, jobs: list[StackResource]) -> dict[str, Any]:
     """Return the request of the import of this content, with the name of the job that did it already, if one did."""
-    request = import_request(spec, one, arn, content, [])
-    lasting = [job for job in known if job.failure is None]
+    request = import_request(spec, dataset, arn, content, [])
+    lasting = [job for job in jobs if job.failure is None]
     # What comes later takes the place of what was there, but interactions that are added to others stay.
-    if one.load is None or one.load.mode == "FULL" or one.type != "INTERACTIONS":
+    if dataset.load is None or dataset.load.mode == "FULL" or dataset.key != "interactions":
         lasting = lasting[-1:]
-    full = replace(one, load=replace(one.load, mode="FULL")) if one.load else one
+    full = replace(dataset, load=replace(dataset.load, mode="FULL")) if dataset.load else dataset
     names = {request["jobName"], import_request(spec, full, arn, content, [])["jobName"]}
     same = re.compile(f"({'|'.join(map(re.escape, sorted(names)))})" + r"(-\d+)?")
     done = next((job.name for job in reversed(lasting) if same.fullmatch(job.name)), None)
-    again = import_request(spec, one, arn, content, known)
-    tries = sum(job.name.startswith(request["jobName"]) for job in known)
+    again = import_request(spec, dataset, arn, content, jobs)
+    tries = sum(job.name.startswith(request["jobName"]) for job in jobs)
     return again | {"jobName": done or (f"{request['jobName']}-{tries + 1}" if tries else request["jobName"])}
 
 
@@ -93,13 +122,13 @@ class Promotion:
 
 
 def train(
-    clients: Clients,
+    clients: ProvisionClients,
     spec: Spec,
-    pace: Pace,
+    polling: Polling,
     *,
     metric: str = "normalized_discounted_cumulative_gain_at_25",
     tolerance: float = 0.05,
-    progress: Progress = _silent,
+    progress: StepProgress = lambda what, status: None,
 ) -> list[Promotion]:
     """Train a version of each solution that a campaign serves, and promote it where it is good enough.
 
@@ -108,168 +137,144 @@ def train(
     `train` has begun is ended, not begun again. Raises ProvisionError when a training fails, and
     before any if there is no such metric.
     """
-    account, _ = look(clients, spec, pace)
-    served = _served(account, spec)
+    command = _Command(clients, spec, polling, progress)
+    state = command.observe()
 
-    def judged(campaign: Found, version: Found) -> Promotion:
-        serving = str(campaign.detail["solutionVersionArn"])
-        if _follows(campaign):
+    def judge(campaign: StackResource, version: StackResource) -> Promotion:
+        serving = _serving(campaign)
+        if follows_latest(campaign):
             return Promotion(campaign.name, version.arn, True, "it follows the latest version", metric, None, None)
-        new, old = _metric(clients, version.arn, metric, pace), _metric(clients, serving, metric, pace)
+        new, old = command.metric(version.arn, metric), command.metric(serving, metric)
         if new < old * (1 - tolerance) - _NOISE:
             why = f"{metric} fell by more than {tolerance:.0%}"
             return Promotion(campaign.name, serving, False, why, metric, new, old)
         return Promotion(campaign.name, version.arn, True, "good enough", metric, new, old)
 
-    for campaign in (one for one in account.campaigns if not _follows(one)):
-        _metric(clients, str(campaign.detail["solutionVersionArn"]), metric, pace)
-    results = []
-    for solution in served:
-        left = _left(account, solution)
-        begun = left if left and any(judged(one, left).promoted for one in _open(account, left)) else None
-        version = begun or _trained(clients, spec, solution, account, pace, progress)
-        account, _ = look(clients, spec, pace)
-        for campaign in _campaigns(account, solution):
-            result = judged(campaign, version)
-            if result.promoted and not _follows(campaign):
-                _update(clients, spec, campaign, version.arn, pace, progress)
-            results.append(result)
-    return results
+    solutions = _served(state, spec)
+    for campaign in state.campaigns:
+        if not follows_latest(campaign):
+            command.metric(_serving(campaign), metric)
+    promotions = []
+    for solution in solutions:
+        left = _left(state, solution)
+        begun = left if left and any(judge(campaign, left).promoted for campaign in _open(state, left)) else None
+        version = begun or _trained(command, solution, state)
+        state = command.observe()
+        for campaign in _campaigns(state, solution):
+            promotion = judge(campaign, version)
+            if promotion.promoted and not follows_latest(campaign):
+                _promote(command, campaign, version.arn)
+            promotions.append(promotion)
+    return promotions
 
 
-def rollback(clients: Clients, spec: Spec, pace: Pace, progress: Progress = _silent) -> list[Promotion]:
+def rollback(
+    clients: ProvisionClients, spec: Spec, polling: Polling, progress: StepProgress = lambda what, status: None
+) -> list[Promotion]:
     """Let each campaign that doesn't follow the latest version serve the one before the one it serves.
 
     Raises ProvisionError, before anything is changed, if one of them has none before or all follow.
     """
-    account, _ = look(clients, spec, pace)
-    earlier: list[tuple[Found, str]] = []
-    for solution in _served(account, spec):
-        active = [one.arn for one in account.versions[solution.arn] if one.status == ACTIVE]
-        for campaign in (one for one in _campaigns(account, solution) if not _follows(one)):
-            serving = str(campaign.detail["solutionVersionArn"])
+    command = _Command(clients, spec, polling, progress)
+    state = command.observe()
+    earlier: list[tuple[StackResource, str]] = []
+    for solution in _served(state, spec):
+        active = [version.arn for version in state.versions[solution.arn] if version.status == ACTIVE]
+        for campaign in _campaigns(state, solution):
+            if follows_latest(campaign):
+                continue
+            serving = _serving(campaign)
             if serving not in active or active.index(serving) == 0:
-                raise ProvisionError(
-                    f"Campaign {campaign.name}", "has no version before the one it serves", "Train one"
-                )
+                problem = "has no version before the one it serves"
+                raise ProvisionError(f"Campaign {campaign.name}", problem, "Train one")
             earlier.append((campaign, active[active.index(serving) - 1]))
     if not earlier:
-        raise ProvisionError(
-            f"Campaign {account.campaigns[0].name}",
-            "follows the latest version",
-            'Set "follow_latest": false in the spec and apply it',
-        )
+        remedy = 'Set "follow_latest": false in the spec and apply it'
+        raise ProvisionError(f"Campaign {state.campaigns[0].name}", "follows the latest version", remedy)
     for campaign, version in earlier:
-        _update(clients, spec, campaign, version, pace, progress)
-    return [Promotion(one.name, version, True, "rolled back", "", None, None) for one, version in earlier]
+        _promote(command, campaign, version)
+    return [Promotion(campaign.name, version, True, "rolled back", "", None, None) for campaign, version in earlier]
 
 
-def _served(account: Account, spec: Spec) -> list[Found]:
-    found = [one for one in account.solutions if _campaigns(account, one)]
-    if not found:
+def _served(state: StackState, spec: Spec) -> list[StackResource]:
+    solutions = [solution for solution in state.solutions if _campaigns(state, solution)]
+    if not solutions:
         raise ProvisionError(f"stack {spec.name}", "has no campaign", "Run `personalize-segment apply` first")
-    return found
+    return solutions
 
 
-def _campaigns(account: Account, solution: Found) -> list[Found]:
-    return [one for one in account.campaigns if one.detail["solutionVersionArn"].rpartition("/")[0] == solution.arn]
+def _serving(campaign: StackResource) -> str:
+    """Return the ARN of the version that a campaign serves."""
+    return str(campaign.detail["solutionVersionArn"])
 
 
-def _follows(campaign: Found) -> bool:
-    return bool((campaign.detail.get("campaignConfig") or {}).get("syncWithLatestSolutionVersion", False))
+def _solution(version: str) -> str:
+    """Return the ARN of the solution of a version."""
+    return version.rpartition("/")[0]
 
 
-def _left(account: Account, solution: Found) -> Found | None:
+def _campaigns(state: StackState, solution: StackResource) -> list[StackResource]:
+    return [campaign for campaign in state.campaigns if _solution(_serving(campaign)) == solution.arn]
+
+
+def _left(state: StackState, solution: StackResource) -> StackResource | None:
     """Return the version that a stopped `train` has left behind: trained with the data of today, never judged."""
-    newest = next(reversed(account.versions[solution.arn]), None)
+    newest = next(reversed(state.versions[solution.arn]), None)
     if newest is None or newest.status != ACTIVE or newest.detail.get("trainingType") == "AUTOMATIC":
         return None
-    imports = [job.detail["creationDateTime"] for jobs in account.imports.values() for job in jobs]
-    fresh = all(newest.detail["creationDateTime"] > one for one in imports)
-    return newest if fresh and _open(account, newest) else None
+    imports = [job.detail["creationDateTime"] for jobs in state.imports.values() for job in jobs]
+    fresh = all(newest.detail["creationDateTime"] > imported for imported in imports)
+    return newest if fresh and _open(state, newest) else None
 
 
-def _open(account: Account, version: Found) -> list[Found]:
+def _open(state: StackState, version: StackResource) -> list[StackResource]:
     """Return the campaigns that serve something older than `version` and were not changed since it was begun.
 
     After a rollback they were: what was rolled back is not promoted again.
     """
     return [
-        one
-        for one in account.campaigns
-        if not _follows(one)
-        and one.detail["solutionVersionArn"] != version.arn
-        and one.detail["solutionVersionArn"].rpartition("/")[0] == version.arn.rpartition("/")[0]
-        and version.detail["creationDateTime"] > (one.update or one.detail)["creationDateTime"]
+        campaign
+        for campaign in state.campaigns
+        if not follows_latest(campaign)
+        and _serving(campaign) != version.arn
+        and _solution(_serving(campaign)) == _solution(version.arn)
+        and version.detail["creationDateTime"] > (campaign.update or campaign.detail)["creationDateTime"]
     ]
 
 
-def _trained(clients: Clients, spec: Spec, solution: Found, account: Account, pace: Pace, progress: Progress) -> Found:
+def _trained(command: _Command, solution: StackResource, state: StackState) -> StackResource:
     """Return a version that wasn't there before, or was under way, once it is ACTIVE."""
-    before = {one.arn for one in account.versions[solution.arn] if not one.busy}
+    before = {version.arn for version in state.versions[solution.arn] if not version.busy}
     while True:
-        versions = account.versions.get(solution.arn)
+        versions = state.versions.get(solution.arn)
         if versions is None:
             raise ProvisionError(f"Solution {solution.name}", "is gone", "Run `personalize-segment apply`")
-        version = next((one for one in versions if one.arn not in before), None)
-        progress(f"train {solution.name}", version.status if version else "CREATE PENDING")
+        version = next((version for version in versions if version.arn not in before), None)
+        command.progress(f"train {solution.name}", version.status if version else PENDING)
         if version is None:
-            # The name makes a second one, of a `train` at the same time, fail instead of train.
-            name = f"{solution.name}-{len(versions) + 1}"
-            request = {"name": name, "solutionArn": solution.arn, "trainingMode": "FULL"}
-            place = f"SolutionVersion {name}"
-            _call(clients.personalize, "CreateSolutionVersion", request, place, pace, _QUEUED)
+            request = version_request(solution, versions)
+            command.call("CreateSolutionVersion", request, f"SolutionVersion {request['name']}", QUEUED)
         elif version.failure is not None:
             raise ProvisionError(f"SolutionVersion {version.name}", version.failure, failures.remedy(version.failure))
         elif version.status == ACTIVE:
             return version
-        pace.sleep(pace.poll_seconds)
-        account, _ = look(clients, spec, pace)
+        state = command.wait()
 
 
-def _metric(clients: Clients, arn: str, metric: str, pace: Pace) -> float:
-    metrics = _call(clients.personalize, "GetSolutionMetrics", {"solutionVersionArn": arn}, arn, pace)["metrics"]
-    if metric not in metrics:
-        raise ProvisionError(arn, f"has no metric {metric}", f"Choose one of {', '.join(sorted(metrics))}")
-    return float(metrics[metric])
-
-
-def _update(clients: Clients, spec: Spec, campaign: Found, version: str, pace: Pace, progress: Progress) -> None:
+def _promote(command: _Command, campaign: StackResource, version: str) -> None:
     """Let a campaign serve a version, after whatever else it is busy with, and wait until it does."""
     place = f"Campaign {campaign.name}"
-    there: Found | None = campaign
-    known = campaign.failure_id
+    current: StackResource | None = campaign
     while True:
-        if there is None:
+        if current is None:
             raise ProvisionError(place, "is gone", "Run `personalize-segment apply`")
-        serving = there.detail["solutionVersionArn"] == version
-        progress(f"promote {campaign.name}", ACTIVE if serving else str(there.update.get("status", "CREATE PENDING")))
-        if serving and not there.busy:
+        serves = _serving(current) == version
+        command.progress(f"promote {campaign.name}", ACTIVE if serves else str(current.update.get("status", PENDING)))
+        if serves and not current.busy:
             return
-        if there.failure is not None and there.failure_id != known:
-            raise ProvisionError(place, there.failure, failures.remedy(there.failure))
-        if not there.busy:
+        if current.failure is not None and current.failure_id != campaign.failure_id:
+            raise ProvisionError(place, current.failure, failures.remedy(current.failure))
+        if not current.busy:
             request = {"campaignArn": campaign.arn, "solutionVersionArn": version}
-            _call(clients.personalize, "UpdateCampaign", request, place, pace, _LATER)
-        pace.sleep(pace.poll_seconds)
-        account, _ = look(clients, spec, pace)
-        there = next((one for one in account.campaigns if one.arn == campaign.arn), None)
-
-
-def _call(
-    client: Any,
-    operation: str,
-    request: dict[str, Any],
-    place: str,
-    pace: Pace,
-    later: frozenset[str] = frozenset(),
-) -> dict[str, Any]:
-    """Return the answer; an empty one for the codes in `later`: someone else does the same, or is busy."""
-    try:
-        answer: dict[str, Any] = patiently(lambda: getattr(client, xform_name(operation))(**request), place, pace)
-    except ClientError as error:
-        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        if code in later:
-            return {}
-        raise ProvisionError(place, f"{operation} was refused ({code}: {message})", failures.remedy(message)) from error
-    return answer
+            command.call("UpdateCampaign", request, place, CONTESTED)
+        current = next((known for known in command.wait().campaigns if known.arn == campaign.arn), None)

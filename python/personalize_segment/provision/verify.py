@@ -7,17 +7,22 @@ serving no longer agree on what an event means.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from ..contract import avro
 from ..contract.mapping import EventMapping, decode
 from ..errors import MappingError, VerifyError
-from .terraform_outputs import holding, of_terraform
+from . import terraform_outputs
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_personalize import PersonalizeClient
 
 #: How an SQL file says which mapping it was made from.
 _SQL_DIGEST = re.compile(r"event mapping sha256: ([0-9a-f]{64})")
@@ -34,76 +39,78 @@ class Finding:
     remedy: str
 
 
-def stack(document: Any) -> dict[str, Any]:
+def read_stack(data: bytes, place: str) -> dict[str, Any]:
     """Return the outputs of the one stack in what `terraform output -json` prints; raise VerifyError."""
-    values = of_terraform(document)
-    found = [] if values is None else holding(values, "operations", "personalize", "event_mapping")
-    if len(found) != 1:
-        problem = f"holds the outputs of {len(found)} stacks"
+    try:
+        _, stacks = terraform_outputs.read(data.decode(), "operations", "personalize", "event_mapping")
+    except (UnicodeDecodeError, MappingError):
+        raise VerifyError(place, "is not JSON", "Pass what `terraform output -json` prints") from None
+    if stacks is None or len(stacks) != 1:
+        problem = f"holds the outputs of {len(stacks or ())} stacks"
         raise VerifyError("terraform output", problem, "Pass what `terraform output -json` prints where one is applied")
-    return found[0]
+    return stacks[0]
 
 
-def verify(outputs: Mapping[str, Any], mapping: EventMapping, clients: Any, sql: list[Path]) -> list[Finding]:
-    """Return what was found in every part, in the order of the data's way; raise VerifyError if AWS can't be asked.
-
-    `clients` gives boto3's client of a service: of `lambda`, `glue` and `personalize`.
-    """
+def verify(
+    outputs: Mapping[str, Any],
+    mapping: EventMapping,
+    sql: list[Path],
+    lambda_: "LambdaClient",
+    glue: "GlueClient",
+    personalize: "PersonalizeClient",
+) -> list[Finding]:
+    """Return what was found in every part, in the order of the data's way; raise ClientError if AWS can't be asked."""
     again = "Run `terraform apply`"
     findings = [_digest("Terraform", str(outputs["event_mapping"]["sha256"]), mapping, again)]
     for function in outputs["operations"]["functions"].values():
-        found = _asked(clients("lambda").get_function_configuration, FunctionName=function, Qualifier="live")
-        text = (found or {}).get("Environment", {}).get("Variables", {}).get("event_mapping")
+        answer = _ask(lambda_.get_function_configuration, FunctionName=function, Qualifier="live")
+        text = answer.get("Environment", {}).get("Variables", {}).get("event_mapping")
         findings.append(_digest(f"Lambda function {function}", _sha256(text), mapping, again))
     job = outputs["operations"]["glue_job"]
-    found = _asked(clients("glue").get_job, JobName=job)
-    text = (found or {}).get("Job", {}).get("DefaultArguments", {}).get("--event_mapping")
+    text = _ask(glue.get_job, JobName=job).get("Job", {}).get("DefaultArguments", {}).get("--event_mapping")
     findings.append(_digest(f"Glue job {job}", _sha256(text), mapping, again))
     for place, statements in _sql(outputs, sql):
         digest = _SQL_DIGEST.search(statements)
-        made = digest[1] if digest else "no digest"
-        findings.append(_digest(place, made, mapping, "Make it anew with `personalize-segment sql`"))
-    return findings + _schemas(str(outputs["personalize"]["name"]), mapping, clients("personalize"))
+        found = digest[1] if digest else "no digest"
+        findings.append(_digest(place, found, mapping, "Make it anew with `personalize-segment sql`"))
+    return findings + _schemas(str(outputs["personalize"]["name"]), mapping, personalize)
 
 
 def _sql(outputs: Mapping[str, Any], files: list[Path]) -> list[tuple[str, str]]:
     warehouse = outputs.get("warehouse") or {}
-    found = [(f"SQL for {name}", one["sql"]) for name, one in warehouse.items() if one]
-    return found + [(str(file), file.read_text("utf-8")) for file in files]
+    statements = [(f"SQL for {name}", output["sql"]) for name, output in warehouse.items() if output]
+    return statements + [(str(file), file.read_text("utf-8")) for file in files]
 
 
-def _schemas(group: str, mapping: EventMapping, personalize: Any) -> list[Finding]:
+def _schemas(group: str, mapping: EventMapping, personalize: "PersonalizeClient") -> list[Finding]:
     """Compare the columns of each dataset that Personalize has of this stack."""
     remedy = "Run `personalize-segment apply`"
-    live = {}
-    pages = personalize.get_paginator("list_datasets").paginate
-    groups = personalize.get_paginator("list_dataset_groups").paginate
-    arn = next(
-        (one["datasetGroupArn"] for page in groups() for one in page["datasetGroups"] if one["name"] == group), None
-    )
-    for page in pages(datasetGroupArn=arn) if arn else ():
-        for one in page["datasets"]:
-            schema = personalize.describe_dataset(datasetArn=one["datasetArn"])["dataset"]["schemaArn"]
-            live[one["datasetType"].lower()] = json.loads(
-                personalize.describe_schema(schemaArn=schema)["schema"]["schema"]
-            )
+    schemas = {}
+    groups = personalize.get_paginator("list_dataset_groups").paginate()
+    arns = (one["datasetGroupArn"] for page in groups for one in page["datasetGroups"] if one["name"] == group)
+    arn = next(arns, None)
+    for page in personalize.get_paginator("list_datasets").paginate(datasetGroupArn=arn) if arn else ():
+        for dataset in page["datasets"]:
+            schema = personalize.describe_dataset(datasetArn=dataset["datasetArn"])["dataset"]["schemaArn"]
+            text = personalize.describe_schema(schemaArn=schema)["schema"]["schema"]
+            schemas[dataset["datasetType"].lower()] = json.loads(text)
     findings = []
-    for dataset in mapping.datasets:
-        wanted, there = avro.schema(dataset), live.get(dataset.name)
-        found = ABSENT if there is None else "same columns" if there == wanted else _difference(wanted, there)
-        findings.append(Finding(f"Schema of {dataset.name}", found, there == wanted, remedy))
+    for mapped in mapping.datasets:
+        wanted, known = avro.schema(mapped), schemas.get(mapped.name)
+        found = ABSENT if known is None else "same columns" if known == wanted else _difference(wanted, known)
+        findings.append(Finding(f"Schema of {mapped.name}", found, known == wanted, remedy))
     return findings
 
 
-def _difference(wanted: dict[str, Any], there: dict[str, Any]) -> str:
-    ours, theirs = ({one["name"]: one for one in schema["fields"]} for schema in (wanted, there))
+def _difference(wanted: dict[str, Any], known: dict[str, Any]) -> str:
+    ours, theirs = ({field["name"]: field for field in schema["fields"]} for schema in (wanted, known))
     parts = {
         "lacks": ours.keys() - theirs.keys(),
         "has also": theirs.keys() - ours.keys(),
         "has otherwise": {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]},
     }
-    said = [f"{what} {', '.join(sorted(names))}" for what, names in parts.items() if names]
-    return "; ".join(said) or "another order of columns"
+    differences = [f"{what} {', '.join(sorted(names))}" for what, names in parts.items() if names]
+    return "; ".join(differences) or "another order of columns"
 
 
 def _sha256(text: str | None) -> str:
@@ -119,11 +126,11 @@ def _digest(place: str, found: str, mapping: EventMapping, remedy: str) -> Findi
     return Finding(place, found, found == mapping.sha256, remedy)
 
 
-def _asked(call: Any, **request: str) -> dict[str, Any] | None:
+def _ask(call: Callable[..., Any], **request: str) -> dict[str, Any]:
+    """Return the answer; an empty one if there is no such thing."""
     try:
-        answer: dict[str, Any] = call(**request)
+        return dict(call(**request))
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ResourceNotFoundException", "EntityNotFoundException"):
-            return None
+            return {}
         raise
-    return answer
