@@ -7,7 +7,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 # Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup installed demo package test lint checkov generate bench bench-live requirements clean
+.PHONY: help setup installed demo package test test-fast lint checkov generate bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 add
 # A process more than two cores, since what applies Terraform mostly waits.
 test: installed  ## All tests (ARGS=… for pytest)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-fast: installed  ## The unit tests only, in less than a minute (ARGS=… for pytest)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m unit $(ARGS)
 
 lint: setup .venv/lint checkov  ## Style, types, policies, and that generated files are current
 	$(BIN)/ruff check .

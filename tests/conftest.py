@@ -30,7 +30,8 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
-LONGEST = (
+#: Files whose tests take long, the longest first: they start processes and servers, or try many random examples.
+SLOW = (
     "test_examples.py",
     "test_docs.py",
     "test_resume.py",
@@ -75,9 +76,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, those that wait beside those that work, so that none ends alone."""
-    items.sort(
-        key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
-    )
+    items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
+    for item in items:
+        item.add_marker(_kind(item))
+
+
+def _kind(item: pytest.Item) -> str:
+    """Return what a test needs, as the markers in pyproject.toml name it."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if fixtures & {"spark", "java"}:
+        return "spark"
+    if "browser" in fixtures:
+        return "browser"
+    if (item.path.parent.name == "terraform" and item.path.name != "test_house_rules.py") or "demo" in item.path.name:
+        return "terraform"
+    return "slow" if item.path.name in SLOW else "unit"
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc]

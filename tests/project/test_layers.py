@@ -141,6 +141,17 @@ def test_rooms_lead_to_each_other_in_no_circle() -> None:
     assert not left
 
 
+def test_no_name_of_a_class_means_two_things() -> None:
+    seen: dict[str, str] = {}
+    for name, (file, _) in MODULES.items():
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                assert seen.setdefault(node.name, name) == name, (
+                    f"{node.name} is a class of {name} and {seen[node.name]}"
+                )
+    assert len(seen) > 50
+
+
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
