@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from ..contract.layout import REPORT_NAME
 from ..contract.mapping import EventMapping
 from ..contract.suppression import SuppressionList
-from ..errors import EmptyError, OutputError
+from ..errors import EmptyError, LogsError, OutputError
+from ..places import LocalPlace, errors_at, place
 from . import logs
 from .duckdb.engine import Engine
 from .duckdb.streams import Fetched
-from .duckdb.worker import Worker, read_errors
-from .logs import REPORT_NAME, LogFile, Window
-from .publish import publish, s3_client, staging
+from .duckdb.worker import Worker
+from .logs import LogFile, Window
+from .publish import publish, staging
 from .report import Report
 
 if TYPE_CHECKING:
@@ -55,9 +57,9 @@ def export(
     peak). Returns the report that `out` then holds too. Raises LogsError, OutputError, or EmptyError
     when not one row came out; nothing is then changed in `out`.
     """
-    with read_errors(tree):
-        s3 = s3_client() if tree.startswith("s3://") else None
-        found = logs.list_bucket(s3, tree) if s3 else logs.list_folder(Path(tree))
+    root = place(tree)
+    with errors_at(tree, LogsError):
+        found = logs.list_folder(root.path) if isinstance(root, LocalPlace) else logs.list_bucket(root)
     files = logs.sort_out(found, window or Window(), root=tree)
     report = Report.of(mapping)
     report.files_skipped += files.skipped
@@ -66,7 +68,7 @@ def export(
         _engine_errors(out),
         closing(Engine.start(mapping, work, memory, suppressed)) as engine,
     ):
-        _read(engine, mapping, s3, files, report, progress)
+        _read(engine, mapping, root.s3, files, report, progress)
         engine.write(report, os.cpu_count() or 1)
         if not any(count.rows for count in report.datasets.values()):
             raise EmptyError(tree, f"gave no row: {report.summary()}", _COMPARE)
@@ -150,13 +152,8 @@ def _fetcher(s3: "S3Client | None", work: Path) -> "Iterator[Callable[[LogFile],
     with ThreadPoolExecutor(8) as pool:
 
         def fetch(file: LogFile) -> Fetched:
-            if s3 is None:
-                return file, Path(file.name)
-            path = folder / str(next(numbers))
-            bucket, key = logs.split_uri(file.name)
-            with read_errors(file.name):
-                s3.download_file(bucket, key, str(path))
-            return file, path
+            with errors_at(file.name, LogsError):
+                return file, place(file.name, s3).fetch(folder / str(next(numbers)))
 
         yield lambda file: pool.submit(fetch, file)
         pool.shutdown(cancel_futures=True)

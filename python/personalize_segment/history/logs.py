@@ -14,17 +14,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..contract.layout import REPORT_NAME
 from ..errors import LogsError
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    from ..places import S3Place
 
 DAY_MS = 86_400_000
 ENDINGS = (".gz", ".json", ".ndjson", ".jsonl")
 HEAD_BYTES = 4096
 CHUNK_BYTES = 1 << 16
-#: Where in an output the report stands; written last, so that it says the rest is whole.
-REPORT_NAME = "report.json"
 BINARY = "binary data: nothing was read"
 _BLANK = b" \t\r"
 
@@ -142,23 +141,10 @@ def list_folder(root: Path) -> list[LogFile]:
     return found
 
 
-def split_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key prefix of an S3 URI."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
-
-
-def list_bucket(s3: "S3Client", uri: str) -> list[LogFile]:
-    """Return the objects below `uri`, which is a prefix that ends in / or one object's key."""
-    bucket, key = split_uri(uri)
-    prefix = key if not key or key.endswith("/") or key.endswith(ENDINGS) else key + "/"
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [
-        LogFile(f"s3://{bucket}/{one['Key']}", one["Size"], day_of(one["Key"]), one["Key"].removeprefix(prefix))
-        for page in pages
-        for one in page.get("Contents", [])
-        if not one["Key"].endswith("/")
-    ]
+def list_bucket(root: "S3Place") -> list[LogFile]:
+    """Return the objects below a prefix, or the one object that `root` is by the ending of its name."""
+    files = root.files() or (root.files("") if root.key.endswith(ENDINGS) else [])
+    return [LogFile(file.name, file.bytes, day_of(f"{root.key}/{file.inner}"), file.inner) for file in files]
 
 
 def compression(head: bytes) -> Literal["gzip", "none"] | None:

@@ -14,15 +14,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ..contract.columns import DATASETS
+from ..contract.layout import REPORT_NAME, only_parts
 from ..errors import OutputError
-from .logs import REPORT_NAME, split_uri
-from .report import only_parts
+from ..places import LocalPlace, S3Place, errors_at, place
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 STAGING = ".export"
@@ -36,13 +33,18 @@ def staging(out: str) -> Iterator[Path]:
     Raises OutputError, before any work is done, when `out` can't be written, holds files that
     no export wrote, or another export is writing to it.
     """
-    if out.startswith("s3://"):
-        with _s3_errors(out):
-            _keys(s3_client(), out)
+    where = place(out)
+    with errors_at(out, OutputError, "Name an output that this user may write to, or give the right to do so"):
+        if isinstance(where, LocalPlace):
+            yield from _locked(where.path)
+            return
+        where.s3.head_bucket(Bucket=where.bucket)
+        _keys(where)
         with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
             yield Path(temporary)
-        return
-    root = Path(out)
+
+
+def _locked(root: Path) -> Iterator[Path]:
     folder = root / STAGING
     made = not root.exists()
     try:
@@ -54,7 +56,7 @@ def staging(out: str) -> Iterator[Path]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise OutputError(out, "another export is writing to it", "Wait for its end") from None
+                raise OutputError(str(root), "another export is writing to it", "Wait for its end") from None
             try:
                 work = folder / "work"
                 _remove(work)  # of a run that was killed
@@ -62,8 +64,6 @@ def staging(out: str) -> Iterator[Path]:
                 yield work
             finally:
                 _remove(folder)  # while it is still locked
-    except OSError as error:
-        raise OutputError(str(error.filename or out), error.strerror or str(error), _RIGHTS) from error
     finally:
         with suppress(OSError):
             _remove_unlocked(folder)  # if we were interrupted before the lock
@@ -93,11 +93,11 @@ def _remove(folder: Path) -> None:
 
 def publish(work: Path, out: str) -> None:
     """Let the datasets' folders and the report in `work` take their place in `out`."""
-    if out.startswith("s3://"):
-        with _s3_errors(out):
-            _publish_bucket(s3_client(), work, out)
+    where = place(out)
+    if isinstance(where, LocalPlace):
+        _publish_folder(work, where.path)
     else:
-        _publish_folder(work, Path(out))
+        _publish_bucket(work, where)
 
 
 def _publish_folder(work: Path, root: Path) -> None:
@@ -117,15 +117,15 @@ def _publish_folder(work: Path, root: Path) -> None:
         raise
 
 
-def _publish_bucket(s3: "S3Client", work: Path, out: str) -> None:
+def _publish_bucket(work: Path, out: S3Place) -> None:
     """Upload everything invisibly first: an S3 object appears when its upload is completed."""
-    bucket, prefix = _prefix(out)
-    standing = _keys(s3, out)
-    _abort_uploads(s3, bucket, prefix)
+    s3, bucket, report = out.s3, out.bucket, out / REPORT_NAME
+    standing = _keys(out)
+    _abort_uploads(out)
     uploads: dict[str, tuple[str, list[CompletedPartTypeDef]]] = {}
     try:
         for path in sorted(work.glob("*/part-*.csv")):
-            key = f"{prefix}{path.relative_to(work).as_posix()}"
+            key = (out / path.relative_to(work).as_posix()).key
             upload = s3.create_multipart_upload(Bucket=bucket, Key=key, ContentType="text/csv")["UploadId"]
             uploads[key] = (upload, [])
             with path.open("rb") as file:
@@ -133,65 +133,34 @@ def _publish_bucket(s3: "S3Client", work: Path, out: str) -> None:
                     answer = s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=block)
                     uploads[key][1].append({"PartNumber": number, "ETag": answer["ETag"]})
     except BaseException:
-        _abort_uploads(s3, bucket, prefix)
+        _abort_uploads(out)
         raise
-    s3.delete_object(Bucket=bucket, Key=prefix + REPORT_NAME)
+    report.delete()
     try:
         for key, (upload, parts) in uploads.items():
             s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
     except BaseException:
-        _abort_uploads(s3, bucket, prefix)
+        _abort_uploads(out)
         raise
     for key in standing:
         if key not in uploads:
             s3.delete_object(Bucket=bucket, Key=key)
-    s3.put_object(
-        Bucket=bucket,
-        Key=prefix + REPORT_NAME,
-        Body=(work / REPORT_NAME).read_bytes(),
-        ContentType="application/json",
-    )
+    report.put((work / REPORT_NAME).read_bytes(), "application/json")
 
 
-def _keys(s3: "S3Client", out: str) -> list[str]:
+def _keys(out: S3Place) -> list[str]:
     """Return the keys of the export that stands in `out`."""
-    bucket, prefix = _prefix(out)
-    s3.head_bucket(Bucket=bucket)
     found = []
-    for dataset in DATASETS:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}{dataset}/")
-        keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
-        only_parts(f"s3://{bucket}/{prefix}{dataset}/", [key[len(prefix) + len(dataset) + 1 :] for key in keys])
-        found += keys
+    for folder in (out / dataset for dataset in DATASETS):
+        names = [file.inner for file in folder.objects()]
+        only_parts(f"{folder}/", names)
+        found += [f"{folder.key}/{name}" for name in names]
     return found
 
 
-def _abort_uploads(s3: "S3Client", bucket: str, prefix: str) -> None:
-    for dataset in DATASETS:
-        pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=f"{prefix}{dataset}/")
+def _abort_uploads(out: S3Place) -> None:
+    for folder in (out / dataset for dataset in DATASETS):
+        pages = out.s3.get_paginator("list_multipart_uploads").paginate(Bucket=out.bucket, Prefix=f"{folder.key}/")
         for page in pages:
             for one in page.get("Uploads", []):
-                s3.abort_multipart_upload(Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
-
-
-def _prefix(out: str) -> tuple[str, str]:
-    bucket, key = split_uri(out)
-    return bucket, key.rstrip("/") + "/" if key.strip("/") else ""
-
-
-def s3_client() -> "S3Client":
-    """Return a client with the credentials, region and endpoint that boto3 finds."""
-    import boto3  # a seventh of a second that a local export need not wait
-
-    return boto3.client("s3")
-
-
-@contextmanager
-def _s3_errors(out: str) -> Iterator[None]:
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise OutputError(out, str(error), _RIGHTS) from error
-
-
-_RIGHTS = "Name an output that this user may write to, or give the right to do so"
+                out.s3.abort_multipart_upload(Bucket=out.bucket, Key=one["Key"], UploadId=one["UploadId"])

@@ -4,21 +4,15 @@ Both engines fill the same `Report`; docs/contract.md says what each number coun
 """
 
 import json
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any
 
 from ..contract.mapping import EventMapping
 from ..contract.rows import Reason, describe, string
-from ..errors import OutputError
 
 #: More kinds of reasons than this are summed up in one line: a customer may put ids into names.
 MAX_KINDS = 1000
-
-# DuckDB's and Spark's names for the parts of an export.
-_PART = re.compile(r"part-[^/]*\.csv")
 
 #: (call, event name, dataset, field, reason)
 ReasonKey = tuple[str, str | None, str | None, str | None, str]
@@ -167,10 +161,3 @@ class Report:
     def as_json(self) -> str:
         """Return the text of `report.json`."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
-
-
-def only_parts(place: str, names: Iterable[str]) -> None:
-    """Raise OutputError if a dataset's folder holds what no export wrote, so that none is lost."""
-    for name in names:
-        if name and not _PART.fullmatch(name):
-            raise OutputError(place, f"holds {name}, which no export wrote", "Name another output, or move it away")

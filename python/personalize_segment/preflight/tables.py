@@ -19,9 +19,8 @@ import duckdb
 from ..contract.columns import DATASETS
 from ..contract.quoting import literal, no_pattern
 from ..errors import PreflightError
-from ..history.logs import split_uri
-from ..history.publish import s3_client
-from .parts import Export, Part, read_errors
+from ..places import Place, errors_at, place
+from .parts import Export, Part
 
 #: Errors of a part that are kept, one line may have several; a file that is no CSV would otherwise be kept whole.
 MAX_ERRORS = 10_000
@@ -78,7 +77,7 @@ def loaded(export: Export, memory: str, progress: Progress) -> "Iterator[tuple[d
     PreflightError where a part can't be read, or memory or disk are too small.
     """
     with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
-        work = Path(temporary)
+        work, root = Path(temporary), place(export.place)
         with _duckdb_errors(export.place), closing(duckdb.connect(":memory:")) as connection:
             connection.execute(f"SET memory_limit = {literal(memory)}")
             connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
@@ -89,7 +88,7 @@ def loaded(export: Export, memory: str, progress: Progress) -> "Iterator[tuple[d
                 parts = [part for part in export.parts if part.dataset == dataset]
                 if not parts:
                     continue
-                with read_errors(export.place), closing(_fetched(parts, work)) as fetched:
+                with errors_at(export.place, PreflightError), closing(_fetched(root, parts, work)) as fetched:
                     loader = _Loader(connection, dataset)
                     for part, path in fetched:
                         loader.take(part, path)
@@ -99,18 +98,12 @@ def loaded(export: Export, memory: str, progress: Progress) -> "Iterator[tuple[d
             yield connection, tables
 
 
-def _fetched(parts: Sequence[Part], work: Path) -> Generator[tuple[Part, Path]]:
+def _fetched(root: Place, parts: Sequence[Part], work: Path) -> Generator[tuple[Part, Path]]:
     """Yield each part and where it can be read: the file itself, or a copy that is then deleted."""
-    if not parts[0].name.startswith("s3://"):
-        yield from ((part, Path(part.name)) for part in parts)
-        return
-    s3 = s3_client()
+    s3 = root.s3
 
     def fetch(number: int, part: Part) -> tuple[Part, Path]:
-        path = work / f"{part.dataset}-{number}.csv"
-        bucket, key = split_uri(part.name)
-        s3.download_file(bucket, key, str(path))
-        return part, path
+        return part, place(part.name, s3).fetch(work / f"{part.dataset}-{number}.csv")
 
     waiting = enumerate(parts)
     with ThreadPoolExecutor(_AHEAD) as pool:
@@ -120,7 +113,8 @@ def _fetched(parts: Sequence[Part], work: Path) -> Generator[tuple[Part, Path]]:
                 part, path = coming.popleft().result()
                 coming.extend(pool.submit(fetch, *one) for one in islice(waiting, 1))
                 yield part, path
-                path.unlink()
+                if s3 is not None:
+                    path.unlink()
         finally:
             pool.shutdown(cancel_futures=True)
 

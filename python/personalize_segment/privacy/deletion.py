@@ -7,16 +7,17 @@ has the job's name. A file that is there belongs to a job that nobody has seen e
 import csv
 import io
 import re
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ..contract.columns import USER_ID
 from ..errors import ForgetError, ProvisionError
-from ..history.logs import split_uri
+from ..places import S3Place, errors_at, place
 from ..provision import failures
 from ..provision.checks import MAX_LOCATION
-from ..provision.retries import QUEUED, Polling, StepProgress, call
+from ..provision.retries import QUEUED, Answer, Polling, StepProgress, call, retry
 from ..provision.spec import Spec
 from ..provision.state import ProvisionClients, StackState, pages, read_state
 
@@ -47,11 +48,12 @@ class Deletion:
 
     def __init__(self, clients: ProvisionClients, spec: Spec, polling: Polling, folder: str, digest: str) -> None:
         self._clients, self._spec, self._polling = clients, spec, polling
-        self._folder = folder.rstrip("/")
+        where = place(folder, clients.s3)
         self._base = f"{spec.name}-forget-{digest}"
-        if not folder.startswith("s3://") or len(self._location(f"{self._base}-1000")) > MAX_LOCATION:
+        if not isinstance(where, S3Place) or len(str(where / f"{self._base}-1000.csv")) > MAX_LOCATION:
             problem = f"is no folder in S3 of which an object's URI has {MAX_LOCATION} characters at most"
             raise ForgetError(folder, problem, "Name one that Personalize may read with --deletions")
+        self._folder = where
 
     def run(self, users: frozenset[str], progress: StepProgress, *, wait: bool) -> dict[str, Any]:
         """Delete the users, and return what DescribeDataDeletionJob says; with `wait` once it is COMPLETED.
@@ -65,7 +67,8 @@ class Deletion:
             raise ProvisionError(f"DatasetGroup {self._spec.name}", "is not there", remedy)
         group = state.group.arn
         name = self._name(self._jobs(group))
-        self._put(name, csv_bytes(users))
+        data = csv_bytes(users)
+        self._s3(lambda: self._csv(name).put(data, "text/csv"))
         while True:
             job = self._jobs(group).get(name)
             if job is not None:
@@ -90,17 +93,15 @@ class Deletion:
 
     def clear(self, name: str) -> None:
         """Delete the CSV of a job that is over: it holds the ids."""
-        bucket, key = split_uri(self._location(name))
-        self._s3("DeleteObject", Bucket=bucket, Key=key)
+        self._s3(self._csv(name).delete)
 
     def _name(self, jobs: dict[str, dict[str, Any]]) -> str:
         """Return the name of the job that was begun and not seen to its end, or one that no job has."""
         mine = re.compile(rf"{re.escape(self._base)}(?:-(\d+))?")
-        bucket, prefix = split_uri(f"{self._folder}/")
-        for file in self._s3("ListObjectsV2", Bucket=bucket, Prefix=prefix + self._base).get("Contents", []):
-            name = file["Key"].removeprefix(prefix).removesuffix(".csv")
+        files = self._s3(lambda: self._folder.objects(f"/{self._base}"))
+        for name in (self._base + file.inner.removesuffix(".csv") for file in files):
             if mine.fullmatch(name) and jobs.get(name, {}).get("status") != "FAILED":
-                return str(name)
+                return name
         numbers = [int(match[1] or 1) for match in map(mine.fullmatch, jobs) if match]
         return f"{self._base}-{max(numbers) + 1}" if numbers else self._base
 
@@ -108,7 +109,7 @@ class Deletion:
         request = {
             "jobName": name,
             "datasetGroupArn": group,
-            "dataSource": {"dataLocation": self._location(name)},
+            "dataSource": {"dataLocation": str(self._csv(name))},
             "roleArn": self._spec.role,
         }
         try:
@@ -132,19 +133,13 @@ class Deletion:
     def _personalize(self, operation: str, **request: Any) -> dict[str, Any]:
         return call(self._clients.personalize, operation, request, operation, self._polling)
 
-    def _location(self, name: str) -> str:
-        return f"{self._folder}/{name}.csv"
+    def _csv(self, name: str) -> S3Place:
+        return self._folder / f"{name}.csv"
 
-    def _put(self, name: str, body: bytes) -> None:
-        bucket, key = split_uri(self._location(name))
-        self._s3("PutObject", Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
-
-    def _s3(self, operation: str, **request: Any) -> dict[str, Any]:
-        try:
-            return call(self._clients.s3, operation, request, self._folder, self._polling)
-        except ClientError as error:
-            remedy = "Name a folder that this user may write to with --deletions"
-            raise ForgetError(self._folder, str(error), remedy) from error
+    def _s3(self, action: Callable[[], Answer]) -> Answer:
+        folder = str(self._folder)
+        with errors_at(folder, ForgetError, "Name a folder that this user may write to with --deletions"):
+            return retry(action, folder, self._polling)
 
 
 def _busy(state: StackState) -> str | None:

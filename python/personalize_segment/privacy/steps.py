@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import ForgetError, SpecError
+from ..places import S3Place, place
 from ..provision.retries import Polling, StepProgress
 from ..provision.spec import Spec
 from ..provision.state import ProvisionClients
@@ -39,10 +40,10 @@ def places(spec: Spec, suppression: str, exports: Sequence[str], deletions: str 
     for dataset in spec.datasets:
         if dataset.load is None or dataset.key not in parts.OWNED:
             continue
-        if not any(dataset.load.location.startswith(out.rstrip("/") + "/") for out in exports):
+        if not any(dataset.load.location.startswith(f"{place(out)}/") for out in exports):
             remedy = "Name its export with --export, or take the import out of the spec"
             raise ForgetError(dataset.load.location, "is imported, but lies in none of the exports", remedy)
-    first = next((out.rstrip("/") for out in exports if out.startswith("s3://")), None)
+    first = next((out for out in map(place, exports) if isinstance(out, S3Place)), None)
     if deletions is None and first is None:
         raise ForgetError("--deletions", "is missing, and no export is in S3", "Name a folder that Personalize reads")
     return Places(suppression, tuple(exports), deletions or f"{first}/deletions", log)

@@ -14,6 +14,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from ..errors import ProvisionError
+from ..places import S3Place
 from . import failures
 from .retries import Polling, retrying
 from .spec import DIGEST, Spec
@@ -227,16 +228,11 @@ def pages(call: Callable[..., Mapping[str, Any]], token: str, **request: Any) ->
 
 def _content(s3: "S3Client", location: str) -> str:
     """Return a digest of the names, sizes and tags of the objects at a location."""
-    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    folder = S3Place.of(location, s3)
     digest = hashlib.sha256()
-    more: dict[str, Any] = {}
-    while True:
-        page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
-        for file in page.get("Contents", []):
-            digest.update(f"{file['Key']}\n{file['Size']}\n{file['ETag']}\n".encode())
-        if not page.get("NextContinuationToken"):
-            return digest.hexdigest()
-        more = {"ContinuationToken": page["NextContinuationToken"]}
+    for file in folder.objects():
+        digest.update(f"{folder.key}/{file.inner}\n{file.bytes}\n{file.version}\n".encode())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -4,16 +4,15 @@ A batch is scanned once into narrow columns, from which every dataset takes its 
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
-from botocore.exceptions import BotoCoreError, ClientError
 
 from ...contract.mapping import Dataset
 from ...contract.rows import NEVER, UNMAPPED
 from ...errors import LogsError
+from ...places import errors_at
 from ..report import Report
 from . import compiler
 from .spool import KeptRows
@@ -83,7 +82,7 @@ class Worker:
             if self.batch.error is None:
                 raise
             place, error = self.batch.error
-            with read_errors(place):
+            with errors_at(place, LogsError):
                 raise error from None
 
     def _take_profiles(self, dataset: Dataset, report: Report) -> None:
@@ -97,17 +96,3 @@ class Worker:
         rows = f"SELECT c0, {latest} FROM ({candidates}) WHERE refusal = 0 GROUP BY c0"
         self.kept.add(self.connection, dataset, rows)
         self.kept.count(self.connection, dataset, refusals, f"({candidates})", report)
-
-
-@contextmanager
-def read_errors(place: str) -> Iterator[None]:
-    """Turn what a file system or S3 says of a read into a LogsError."""
-    try:
-        yield
-    except OSError as error:
-        raise LogsError(str(error.filename or place), error.strerror or str(error), _READ) from error
-    except (ClientError, BotoCoreError) as error:
-        raise LogsError(place, str(error), _READ) from error
-
-
-_READ = "Check the path, the credentials and the right to read it"

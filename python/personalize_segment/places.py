@@ -1,0 +1,220 @@
+"""Places that hold files, in a file system or in S3: list, read, fetch, replace and delete.
+
+A place is a local path, or `s3://bucket/key` with the credentials, region and endpoint that boto3 finds.
+Trailing slashes don't matter. Methods raise OSError, or what botocore raises: `errors_at` translates both.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .errors import PersonalizeSegmentError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: The remedy for most reads that fail.
+READ = "Check the path, the credentials and the right to read it"
+_OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+
+
+class OvertakenError(Exception):
+    """An object isn't replaced, because another command changed it since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A listed file or object: its path or URI, its path below the place, its size, and its ETag in S3."""
+
+    name: str
+    inner: str
+    bytes: int
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class LocalPlace:
+    """A path. Nothing compares versions here: whoever replaces a file holds a lock."""
+
+    path: Path
+    s3: None = None
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __truediv__(self, name: str) -> "LocalPlace":
+        return LocalPlace(self.path / name)
+
+    def is_folder(self) -> bool:
+        """Return whether the folder exists."""
+        return self.path.is_dir()
+
+    def files(self) -> list[File]:
+        """Return the files of a folder, without those of its folders, by name; none if it doesn't exist."""
+        paths = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        return [File(str(path), path.name, path.stat().st_size) for path in paths if path.is_file()]
+
+    def read(self) -> tuple[bytes, str] | None:
+        """Return the bytes and version of a file, or None if it doesn't exist."""
+        try:
+            return self.path.read_bytes(), ""
+        except FileNotFoundError:
+            return None
+
+    def fetch(self, copy: Path) -> Path:  # noqa: ARG002
+        """Return where the file can be read: in its place, without a copy."""
+        return self.path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Lock the folder, because `swap` leaves another file in the place of the first; sync it at the end."""
+        folder = os.open(self.path.absolute().parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def swap(self, data: bytes, version: str | None) -> None:
+        """Replace the file durably: as a whole or not at all. A new one (no `version`) is for its owner only."""
+        with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", delete=False) as file:
+            made = Path(file.name)
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                made.chmod(0o600 if version is None else self.path.stat().st_mode & 0o777)
+                made.replace(self.path)
+            except BaseException:
+                made.unlink(missing_ok=True)
+                raise
+
+    def replace(self, made: Path, kind: str, version: str) -> None:  # noqa: ARG002
+        """Move a file of the same file system into the place."""
+        made.replace(self.path)
+
+    def delete(self) -> None:
+        """Delete the file."""
+        self.path.unlink()
+
+
+@dataclass(frozen=True)
+class S3Place:
+    """An object or a prefix. The client is made when the first call needs it, and shared with places below."""
+
+    bucket: str
+    key: str
+    client: "S3Client | None" = None
+
+    @classmethod
+    def of(cls, uri: str, client: "S3Client | None" = None) -> "S3Place":
+        """Return the place of an S3 URI."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return cls(bucket, key.rstrip("/"), client)
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}".rstrip("/")
+
+    def __truediv__(self, name: str) -> "S3Place":
+        return S3Place(self.bucket, f"{self.key}/{name}" if self.key else name, self.s3)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """The client."""
+        import boto3  # a seventh of a second that a local export need not wait
+
+        return self.client or boto3.client("s3")
+
+    def is_folder(self) -> bool:
+        """Return True: every prefix exists."""
+        return True
+
+    def objects(self, end: str = "/") -> list[File]:
+        """Return the objects, folders' markers too, whose keys begin with the place's key and `end`, by key."""
+        prefix = self.key + end if self.key else end[1:]
+        found: list[File] = []
+        more: Any = {}
+        # Not a paginator: `provision` passes a client that retries each call.
+        while True:
+            page = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **more)
+            for entry in page.get("Contents", []):
+                key = entry["Key"]
+                found.append(File(f"s3://{self.bucket}/{key}", key.removeprefix(prefix), entry["Size"], entry["ETag"]))
+            if not page.get("NextContinuationToken"):
+                return found
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def files(self, end: str = "/") -> list[File]:
+        """Return `objects` without the markers of folders."""
+        return [file for file in self.objects(end) if not file.name.endswith("/")]
+
+    def read(self) -> tuple[bytes, str] | None:
+        """Return the bytes and version of an object, or None if it doesn't exist."""
+        try:
+            answer = self.s3.get_object(Bucket=self.bucket, Key=self.key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            return None
+        return answer["Body"].read(), answer["ETag"]
+
+    def fetch(self, copy: Path) -> Path:
+        """Return `copy`, which then holds the object."""
+        self.s3.download_file(self.bucket, self.key, str(copy))
+        return copy
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Return a context that locks nothing: `swap` compares versions."""
+        return nullcontext()
+
+    def put(self, data: bytes | BinaryIO, kind: str, **condition: Any) -> None:
+        """Write the object; `kind` is its Content-Type. Raises OvertakenError if the condition isn't met."""
+        try:
+            self.s3.put_object(Bucket=self.bucket, Key=self.key, Body=data, ContentType=kind, **condition)
+        except ClientError as error:
+            if condition and error.response["Error"]["Code"] in _OVERTAKEN:
+                raise OvertakenError(str(self)) from error
+            raise
+
+    def swap(self, data: bytes, version: str | None) -> None:
+        """Replace `version` of the object; None: there is none yet. Raises OvertakenError if that isn't so."""
+        self.put(data, "binary/octet-stream", **({"IfMatch": version} if version else {"IfNoneMatch": "*"}))
+
+    def replace(self, made: Path, kind: str, version: str) -> None:
+        """Upload a file in place of `version`. Raises OvertakenError if the object has another one."""
+        with made.open("rb") as body:
+            self.put(body, kind, IfMatch=version)
+
+    def delete(self) -> None:
+        """Delete the object."""
+        self.s3.delete_object(Bucket=self.bucket, Key=self.key)
+
+
+Place = LocalPlace | S3Place
+
+
+def place(text: str, s3: "S3Client | None" = None) -> Place:
+    """Return the place that a path or an S3 URI names; `s3` is a client to share."""
+    return S3Place.of(text, s3) if text.startswith("s3://") else LocalPlace(Path(text))
+
+
+@contextmanager
+def errors_at(text: str, error: type[PersonalizeSegmentError], remedy: str = READ) -> Iterator[None]:
+    """Turn what a file system or S3 refuses into `error`. It names the file if that is below `text`, else `text`."""
+    try:
+        yield
+    except OSError as problem:
+        named = str(problem.filename or "")
+        where = named if Path(named).is_relative_to(text) else text
+        raise error(where, problem.strerror or str(problem), remedy) from problem
+    except (ClientError, BotoCoreError) as problem:
+        raise error(text, str(problem), remedy) from problem
