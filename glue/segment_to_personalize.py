@@ -27,12 +27,12 @@ from pyspark.sql import functions as F
 from personalize_segment.contract.columns import DATASETS, USER_ID
 from personalize_segment.contract.layout import REPORT_NAME, only_parts
 from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, parse
+from personalize_segment.contract.report import Report
 from personalize_segment.contract.rows import NEVER, Row, SortKey, describe, parse_line, rows, sort_key, text
 from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
 from personalize_segment.contract.suppression import parse as parse_suppression
 from personalize_segment.errors import EmptyError, ForgetError, LogsError, OutputError, PersonalizeSegmentError
 from personalize_segment.history import logs
-from personalize_segment.history.report import Report
 
 # They save a fifth of the job where they are installed; without them the rows are the same.
 loads: Any = None

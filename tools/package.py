@@ -41,7 +41,6 @@ PARTS = (
     "live/",
     "history/__init__.py",
     "history/logs.py",
-    "history/report.py",
 )
 #: Names that our sources have; an editor's copies (`rows.py~`, `.#rows.py`, `rows (1).py`) have others.
 SOURCE = re.compile(r"(\w+/)*(\w+\.(py|json)|py\.typed)", re.ASCII)

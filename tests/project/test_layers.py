@@ -156,7 +156,7 @@ def test_no_name_of_a_class_means_two_things() -> None:
     ("modules", "absent"),
     [
         pytest.param(
-            ("contract.rows", "contract.avro", "history.logs", "history.report", "live.payloads", "live.settings"),
+            ("contract.rows", "contract.avro", "contract.report", "history.logs", "live.payloads", "live.settings"),
             {"duckdb", "boto3", "botocore", "typer", "rich", "pyspark", "click", "numpy"},
             id="what is the standard library only",
         ),

@@ -14,6 +14,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from personalize_segment.contract.mapping import EventMapping
+from personalize_segment.contract.report import Report
 from personalize_segment.contract.rows import Row, parse_line, rows, text
 from personalize_segment.errors import EmptyError
 from personalize_segment.history.export import export
@@ -27,7 +28,6 @@ from personalize_segment.history.logs import (
     sort_out,
     unzip,
 )
-from personalize_segment.history.report import Report
 
 Texts = tuple[str, ...]
 SCRIPT = Path(__file__).parents[2] / "glue" / "segment_to_personalize.py"

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from ..contract import avro
 from ..contract.columns import DATASETS
+from ..contract.report import Report
 from ..contract.rows import parse_line, rows, string
 from ..history import logs
-from ..history.report import Report
 from .terminal import (
     MappingFile,
     Overlap,

@@ -17,6 +17,7 @@ import duckdb
 
 from ..contract.layout import REPORT_NAME
 from ..contract.mapping import EventMapping
+from ..contract.report import Report
 from ..contract.suppression import SuppressionList
 from ..errors import EmptyError, LogsError, OutputError
 from ..places import LocalPlace, errors_at, place
@@ -26,7 +27,6 @@ from .duckdb.streams import Fetched
 from .duckdb.worker import Worker
 from .logs import LogFile, Window
 from .publish import publish, staging
-from .report import Report
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from ..contract.mapping import EventMapping
+from ..contract.report import DatasetCount, Report
 from ..contract.rows import MISSING, UNMAPPED
-from ..history.report import DatasetCount, Report
 from .figures import Figures
 from .verdict import ANALYSIS, Check, Limit, judged, number, percent, share, thumb
 

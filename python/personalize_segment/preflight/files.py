@@ -5,7 +5,7 @@ from functools import partial
 
 from ..contract.columns import DATASETS, REQUIRED
 from ..contract.mapping import EventMapping
-from ..history.report import Report
+from ..contract.report import Report
 from .figures import Figures
 from .parts import Export
 from .tables import Tables

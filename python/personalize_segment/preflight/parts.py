@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ..contract.columns import DATASETS
 from ..contract.layout import REPORT_NAME
+from ..contract.report import Report
 from ..errors import PreflightError
-from ..history.report import Report
 from ..places import errors_at, place
 
 

@@ -11,8 +11,8 @@ import duckdb
 
 from ...contract.mapping import Dataset, EventMapping
 from ...contract.quoting import literal
+from ...contract.report import Report
 from ...contract.suppression import SuppressionList
-from ..report import Report
 from . import compiler
 from .reader import MACROS
 from .spool import KeptRows

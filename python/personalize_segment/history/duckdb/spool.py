@@ -13,8 +13,8 @@ import duckdb
 from ...contract.columns import USER_ID
 from ...contract.mapping import Dataset
 from ...contract.quoting import literal, no_pattern
+from ...contract.report import Report
 from ...contract.suppression import SUPPRESSED
-from ..report import Report
 from .compiler import Compiler, Refusal
 
 #: The refusal of a candidate whose user is suppressed. Those of the compiler count from 1.

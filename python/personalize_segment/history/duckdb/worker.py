@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import duckdb
 
 from ...contract.mapping import Dataset
+from ...contract.report import Report
 from ...contract.rows import NEVER, UNMAPPED
 from ...errors import LogsError
 from ...places import errors_at
-from ..report import Report
 from . import compiler
 from .spool import KeptRows
 from .streams import Fetched, LogBatch

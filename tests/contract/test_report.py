@@ -2,8 +2,8 @@
 
 import json
 
+from personalize_segment.contract.report import DatasetCount, ReasonKey, Reasons, Report
 from personalize_segment.contract.rows import MISSING
-from personalize_segment.history.report import DatasetCount, ReasonKey, Reasons, Report
 
 KEY: ReasonKey = ("track", "View", "items", "ITEM_ID", MISSING)
 

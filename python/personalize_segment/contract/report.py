@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from operator import index
 from typing import Any
 
-from ..contract.mapping import EventMapping
-from ..contract.rows import Reason, describe, string
+from .mapping import EventMapping
+from .rows import Reason, describe, string
 
 #: More kinds of reasons than this are summed up in one line: a customer may put ids into names.
 MAX_KINDS = 1000
