@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from engines import SCRIPT, Texts, python_rows, read_csv, write_log
 from java import Java
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.logs import Window
+from programs import python_without_ours
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -36,14 +36,20 @@ class Job:
 }
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return python_without_ours(tmp_path_factory.mktemp("python"))
+
+
 @pytest.fixture
-def script(java: Java) -> Script:
-    """Return what runs the script with Glue's kind of arguments."""
+def script(java: Java, package: Path, python: Path) -> Script:
+    """Return what runs the script with Glue's kind of arguments; of ours it has the zip alone, as --extra-py-files."""
 
     def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, str(SCRIPT), *arguments]
+        command = [str(python), str(SCRIPT), *arguments]
+        path = os.pathsep.join(filter(None, [environment.pop("PYTHONPATH", ""), str(package)]))
         with java.environment() as variables:
-            found = os.environ | variables | environment
+            found = os.environ | variables | environment | {"PYTHONPATH": path, "PYSPARK_PYTHON": str(python)}
             return subprocess.run(command, env=found, capture_output=True, text=True, timeout=120, check=False)
 
     return run

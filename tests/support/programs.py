@@ -3,7 +3,9 @@
 import fcntl
 import os
 import shutil
+import site
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +22,16 @@ def installed() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run(["make", "--silent", "installed"], cwd=ROOT, check=True)
     return ROOT / ".build" / "installed" / "bin"
+
+
+def python_without_ours(folder: Path) -> Path:
+    """Return a Python that imports the packages of this one, but none of this project's."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (here,) = site.getsitepackages()
+    (there,) = folder.glob("lib/python*/site-packages")
+    # As plain lines: the .pth files in there, such as the one of our own editable install, are not read.
+    (there / "packages.pth").write_text(here)
+    return folder / "bin" / "python"
 
 
 def needs(program: str, left_out: str) -> None:
