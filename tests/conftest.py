@@ -9,17 +9,20 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
-from pyspark.sql import SparkSession
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from java import Java
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytest_plugins = ["personalize_emulator.pytest_plugin"]
 
@@ -32,22 +35,46 @@ settings.load_profile("tests")
 
 #: Files whose tests take long, the longest first: they start processes and servers, or try many random examples.
 SLOW = (
-    "test_examples.py",
     "test_docs.py",
-    "test_resume.py",
+    "test_examples.py",
+    "test_parity.py",
     "test_modules.py",
     "test_demo.py",
-    "test_parity.py",
-    "test_forget_parity.py",
     "test_export.py",
-    "test_refresh.py",
-    "test_glue.py",
-    "test_warehouse_generated.py",
-    "test_new_versions.py",
+    "test_warehouse_golden.py",
     "test_cli_provision.py",
-    "test_plan_refusals.py",
+    "test_warehouse_parity.py",
+    "test_warehouse_generated.py",
+    "test_resume.py",
+    "test_forget_parity.py",
+    "test_wheel.py",
     "test_forget.py",
+    "test_new_versions.py",
+    "test_plan_refusals.py",
+    "test_refresh.py",
+    "test_package.py",
     "test_warehouse_quoting.py",
+    "test_cli.py",
+    "test_failures.py",
+    "test_glue.py",
+    "test_cli_emulator.py",
+    "test_changes.py",
+    "test_faults.py",
+    "test_destroy.py",
+    "test_unload_cli.py",
+    "test_function_settings.py",
+    "test_apply.py",
+    "test_warehouse_statements.py",
+    "test_redrive.py",
+    "test_event_sources.py",
+    "test_preflight.py",
+    "test_forget_parts.py",
+    "test_payloads.py",
+    "test_preflight_measure.py",
+    "test_warehouse_domains.py",
+    "test_pytest_plugin.py",
+    "test_rows.py",
+    "test_moto_patches.py",
 )
 
 # Files whose tests share one Spark, which takes as long to become quick as they then take.
@@ -72,6 +99,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # What a shell starts in the background ignores Ctrl-C, and so would all that tests start and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out of `-m unit` the files that have no unit test: to import what they need takes a while."""
+    return True if config.option.markexpr == "unit" and collection_path.name in SLOW else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -115,8 +147,10 @@ def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
 
 
 @pytest.fixture(scope="session")
-def spark(java: Java) -> Iterator[SparkSession]:
+def spark(java: Java) -> "Iterator[SparkSession]":
     """Yield a session of two local cores, configured like the Glue job's own."""
+    from pyspark.sql import SparkSession  # a second for those that need no Spark
+
     with java.environment() as variables, pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
