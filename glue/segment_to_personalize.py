@@ -221,7 +221,7 @@ def _read(
                     # Without an example: a messageId leads to the user in the logs.
                     report.reasons.add((*describe(event), row.dataset.name, USER_ID, SUPPRESSED), 1, None)
                     continue
-                report.datasets[row.dataset.name].accepted += 1
+                report.accept(event, row)
                 if row.dataset.name == "interactions":
                     yield _interaction(row, "1")
                 else:
@@ -242,7 +242,7 @@ def _left_out(row: Row, suppressed: SuppressionList | None) -> bool:
 
 
 def _interaction(row: Row, flag: str) -> Item:
-    dataset, values, message_id, element, _ = row
+    dataset, values, message_id, element = row[:4]
     joined = SEPARATOR.join([flag, *[value if type(value) is str else text(value) for value in values]])
     return dataset.name, f"{message_id}{SEPARATOR}{'' if element is None else element}", joined
 

@@ -20,20 +20,25 @@ SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
-FROM (SELECT "id" AS message_id,
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
-  "timestamp" AS r3
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3
 FROM "{{schema}}"."product_clicked"
 WHERE "event_text" = ''Product Clicked'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -42,20 +47,25 @@ SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''View'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
-FROM (SELECT "id" AS message_id,
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
-  "timestamp" AS r3
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3
 FROM "{{schema}}"."product_viewed"
 WHERE "event_text" = ''Product Viewed'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -64,20 +74,25 @@ SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''AddToCart'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
-FROM (SELECT "id" AS message_id,
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
-  "timestamp" AS r3
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3
 FROM "{{schema}}"."product_added"
 WHERE "event_text" = ''Product Added'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -86,20 +101,25 @@ SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''AddToWishlist'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
-FROM (SELECT "id" AS message_id,
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
-  "timestamp" AS r3
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3
 FROM "{{schema}}"."product_added_to_wishlist"
 WHERE "event_text" = ''Product Added to Wishlist'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -107,25 +127,33 @@ UNION ALL
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(p1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(p2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t3 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r1 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r1 BETWEEN 0 AND 9999999999 THEN r1 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''Purchase'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CASE WHEN ABS(CAST(p3 AS DOUBLE PRECISION)) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CAST(p3 AS DOUBLE PRECISION) END AS c4 -- EVENT_VALUE, rules 5 and 6
+  COALESCE(CASE WHEN ABS(p3) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN p3 END, CASE WHEN ABS(t4) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t4 END) AS c4 -- EVENT_VALUE, rules 5 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(p0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p0 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(p1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p1 END AS t2,
+  CASE WHEN NOT (LENGTH(LTRIM(p2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p2 END AS t3,
+  CASE WHEN (p4 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(p4, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4
 FROM (SELECT base.*,
   CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part."product_id") THEN CAST(part."product_id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."product_id") THEN CAST(CAST(part."product_id" AS BIGINT) AS VARCHAR(20)) END AS p0,
   CASE WHEN IS_VARCHAR(part."id") THEN CAST(part."id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."id") THEN CAST(CAST(part."id" AS BIGINT) AS VARCHAR(20)) END AS p1,
   CASE WHEN IS_VARCHAR(part."sku") THEN CAST(part."sku" AS VARCHAR(65535)) WHEN IS_BIGINT(part."sku") THEN CAST(CAST(part."sku" AS BIGINT) AS VARCHAR(20)) END AS p2,
-  CASE WHEN JSON_TYPEOF(part."price") = ''number'' THEN CAST(part."price" AS DOUBLE PRECISION) END AS p3
-FROM (SELECT "id" AS message_id,
+  CASE WHEN JSON_TYPEOF(part."price") = ''number'' THEN CAST(part."price" AS DOUBLE PRECISION) END AS p3,
+  CASE WHEN IS_VARCHAR(part."price") THEN CAST(part."price" AS VARCHAR(65535)) END AS p4
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
-  "timestamp" AS r1,
-  CASE WHEN "products" LIKE ''[%'' AND CAN_JSON_PARSE("products") THEN JSON_PARSE("products") END AS parts
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r1,
+  CASE WHEN CAST("products" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("products" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("products" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."order_completed"
 WHERE "event_text" = ''Order Completed'' -- rule 1
-) AS base, base.parts AS part AT place) AS base
+) AS base, base.parts AS part AT place) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -134,20 +162,25 @@ SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
-FROM (SELECT "id" AS message_id,
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
-  "timestamp" AS r3
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3
 FROM "{{schema}}"."clicked_product"
 WHERE "event_text" = ''Clicked Product'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -156,20 +189,25 @@ SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''View'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
-FROM (SELECT "id" AS message_id,
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
-  "timestamp" AS r3
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3
 FROM "{{schema}}"."viewed_product"
 WHERE "event_text" = ''Viewed Product'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -178,20 +216,25 @@ SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r3)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''AddToCart'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
-FROM (SELECT "id" AS message_id,
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
-  "timestamp" AS r3
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3
 FROM "{{schema}}"."added_product"
 WHERE "event_text" = ''Added Product'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -199,25 +242,33 @@ UNION ALL
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(p1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(p2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t3 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r1 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r1 BETWEEN 0 AND 9999999999 THEN r1 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''Purchase'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CASE WHEN ABS(CAST(p3 AS DOUBLE PRECISION)) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CAST(p3 AS DOUBLE PRECISION) END AS c4 -- EVENT_VALUE, rules 5 and 6
+  COALESCE(CASE WHEN ABS(p3) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN p3 END, CASE WHEN ABS(t4) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t4 END) AS c4 -- EVENT_VALUE, rules 5 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(p0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p0 END AS t1,
+  CASE WHEN NOT (LENGTH(LTRIM(p1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p1 END AS t2,
+  CASE WHEN NOT (LENGTH(LTRIM(p2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p2 END AS t3,
+  CASE WHEN (p4 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(p4, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4
 FROM (SELECT base.*,
   CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part."product_id") THEN CAST(part."product_id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."product_id") THEN CAST(CAST(part."product_id" AS BIGINT) AS VARCHAR(20)) END AS p0,
   CASE WHEN IS_VARCHAR(part."id") THEN CAST(part."id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."id") THEN CAST(CAST(part."id" AS BIGINT) AS VARCHAR(20)) END AS p1,
   CASE WHEN IS_VARCHAR(part."sku") THEN CAST(part."sku" AS VARCHAR(65535)) WHEN IS_BIGINT(part."sku") THEN CAST(CAST(part."sku" AS BIGINT) AS VARCHAR(20)) END AS p2,
-  CASE WHEN JSON_TYPEOF(part."price") = ''number'' THEN CAST(part."price" AS DOUBLE PRECISION) END AS p3
-FROM (SELECT "id" AS message_id,
+  CASE WHEN JSON_TYPEOF(part."price") = ''number'' THEN CAST(part."price" AS DOUBLE PRECISION) END AS p3,
+  CASE WHEN IS_VARCHAR(part."price") THEN CAST(part."price" AS VARCHAR(65535)) END AS p4
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
-  "timestamp" AS r1,
-  CASE WHEN "products" LIKE ''[%'' AND CAN_JSON_PARSE("products") THEN JSON_PARSE("products") END AS parts
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r1,
+  CASE WHEN CAST("products" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("products" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("products" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."completed_order"
 WHERE "event_text" = ''Completed Order'' -- rule 1
-) AS base, base.parts AS part AT place) AS base
+) AS base, base.parts AS part AT place) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -225,22 +276,26 @@ UNION ALL
 SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  CASE WHEN LENGTH(p0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(p0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(p0 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r1)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t1 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r1 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r1 BETWEEN 0 AND 9999999999 THEN r1 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
 FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(p0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p0 END AS t1
+FROM (SELECT base.*,
   CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part) THEN CAST(part AS VARCHAR(65535)) WHEN IS_BIGINT(part) THEN CAST(CAST(part AS BIGINT) AS VARCHAR(20)) END AS p0
-FROM (SELECT "id" AS message_id,
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
-  "timestamp" AS r1,
-  CASE WHEN "content_asset_ids" LIKE ''[%'' AND CAN_JSON_PARSE("content_asset_ids") THEN JSON_PARSE("content_asset_ids") END AS parts
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r1,
+  CASE WHEN CAST("content_asset_ids" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("content_asset_ids" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("content_asset_ids" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."video_playback_started"
 WHERE "event_text" = ''Video Playback Started'' -- rule 1
-) AS base, base.parts AS part AT place) AS base
+) AS base, base.parts AS part AT place) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -249,19 +304,23 @@ SELECT message, element, earlier, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', r2)) AS BIGINT) AS c2, -- TIMESTAMP, rules 4 and 6
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
+  CASE WHEN r2 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r2 BETWEEN 0 AND 9999999999 THEN r2 END AS c2, -- TIMESTAMP, rules 4 and 6
   CAST(''Watch'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4 -- EVENT_VALUE
-FROM (SELECT "id" AS message_id,
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("asset_id" AS VARCHAR(65535)) AS r1,
-  "timestamp" AS r2
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r2
 FROM "{{schema}}"."video_content_started"
 WHERE "event_text" = ''Video Content Started'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 ), ranked AS (
@@ -286,14 +345,20 @@ SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END) AS c1, -- COUNTRY, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- GENDER, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3 -- PLAN, rules 3 and 6
-FROM (SELECT "id" AS message_id,
+  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
+  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r1) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(4000)) END, CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END) AS c1, -- COUNTRY, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(4000)) END AS c2, -- GENDER, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(4000)) END AS c3 -- PLAN, rules 3 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
-  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
+  CAST(EXTRACT(MICROSECOND FROM "received_at") AS BIGINT) AS received_fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS happened,
   "user_id" AS r0,
   CAST("address_country" AS VARCHAR(65535)) AS r1,
   CAST("country" AS VARCHAR(65535)) AS r2,
@@ -301,7 +366,7 @@ FROM (SELECT "id" AS message_id,
   CAST("plan" AS VARCHAR(65535)) AS r4
 FROM "{{schema}}"."identifies"
 WHERE COALESCE("id", '''') NOT LIKE ''personalize-segment-%'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL
 ), ranked AS (
@@ -326,15 +391,23 @@ SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
-FROM (SELECT "id" AS message_id,
+  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
+  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
+  COALESCE(CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END AS c1, -- BRAND, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(4000)) END AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(4000)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(t2) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t2 END AS c4 -- PRICE, rules 5 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
-  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
+  CAST(EXTRACT(MICROSECOND FROM "received_at") AS BIGINT) AS received_fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS happened,
   CAST("product_id" AS VARCHAR(65535)) AS r0,
   CAST("sku" AS VARCHAR(65535)) AS r1,
   CAST("brand" AS VARCHAR(65535)) AS r2,
@@ -343,7 +416,7 @@ FROM (SELECT "id" AS message_id,
   CAST("price" AS VARCHAR(65535)) AS r5
 FROM "{{schema}}"."product_viewed"
 WHERE "event_text" = ''Product Viewed'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL
 UNION ALL
@@ -352,15 +425,23 @@ SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
-FROM (SELECT "id" AS message_id,
+  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
+  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
+  COALESCE(CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END AS c1, -- BRAND, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(4000)) END AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(4000)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(t2) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t2 END AS c4 -- PRICE, rules 5 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
-  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
+  CAST(EXTRACT(MICROSECOND FROM "received_at") AS BIGINT) AS received_fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS happened,
   CAST("product_id" AS VARCHAR(65535)) AS r0,
   CAST("sku" AS VARCHAR(65535)) AS r1,
   CAST("brand" AS VARCHAR(65535)) AS r2,
@@ -369,7 +450,7 @@ FROM (SELECT "id" AS message_id,
   CAST("price" AS VARCHAR(65535)) AS r5
 FROM "{{schema}}"."product_added"
 WHERE "event_text" = ''Product Added'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL
 UNION ALL
@@ -378,15 +459,23 @@ SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
-FROM (SELECT "id" AS message_id,
+  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
+  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
+  COALESCE(CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END AS c1, -- BRAND, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(4000)) END AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(4000)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(t2) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t2 END AS c4 -- PRICE, rules 5 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
-  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
+  CAST(EXTRACT(MICROSECOND FROM "received_at") AS BIGINT) AS received_fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS happened,
   CAST("product_id" AS VARCHAR(65535)) AS r0,
   CAST("sku" AS VARCHAR(65535)) AS r1,
   CAST("brand" AS VARCHAR(65535)) AS r2,
@@ -395,7 +484,7 @@ FROM (SELECT "id" AS message_id,
   CAST("price" AS VARCHAR(65535)) AS r5
 FROM "{{schema}}"."viewed_product"
 WHERE "event_text" = ''Viewed Product'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL
 UNION ALL
@@ -404,15 +493,23 @@ SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  COALESCE(CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
-  CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
-FROM (SELECT "id" AS message_id,
+  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
+  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
+  COALESCE(CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END AS c1, -- BRAND, rules 3 and 6
+  CASE WHEN LENGTH(r3) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(4000)) END AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(4000)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(t2) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t2 END AS c4 -- PRICE, rules 5 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
+  CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t2
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
-  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
+  CAST(EXTRACT(MICROSECOND FROM "received_at") AS BIGINT) AS received_fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS happened,
   CAST("product_id" AS VARCHAR(65535)) AS r0,
   CAST("sku" AS VARCHAR(65535)) AS r1,
   CAST("brand" AS VARCHAR(65535)) AS r2,
@@ -421,7 +518,7 @@ FROM (SELECT "id" AS message_id,
   CAST("price" AS VARCHAR(65535)) AS r5
 FROM "{{schema}}"."added_product"
 WHERE "event_text" = ''Added Product'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL
 UNION ALL
@@ -430,15 +527,22 @@ SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(r0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(r0 AS VARCHAR(1024)) END AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(1024)) END AS c1, -- BRAND, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(r2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(r3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(1024)) END) AS c2, -- CATEGORY, rules 3 and 6
-  CASE WHEN LENGTH(r4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(1024)) END AS c3, -- GENRE, rules 3 and 6
-  CASE WHEN ABS(CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN CASE WHEN (r5 ~ ''^(-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(r5 AS DOUBLE PRECISION) END END AS c4 -- PRICE, rules 5 and 6
-FROM (SELECT "id" AS message_id,
+  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
+  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
+  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- ITEM_ID, rules 3 and 6
+  CASE WHEN LENGTH(r1) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r1, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(r1 AS VARCHAR(4000)) END AS c1, -- BRAND, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END, CASE WHEN LENGTH(r3) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r3, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(r3 AS VARCHAR(4000)) END) AS c2, -- CATEGORY, rules 3 and 6
+  CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(4000)) END AS c3, -- GENRE, rules 3 and 6
+  CASE WHEN ABS(t1) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t1 END AS c4 -- PRICE, rules 5 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t1
+FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS seconds,
-  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
+  CAST(EXTRACT(MICROSECOND FROM "received_at") AS BIGINT) AS received_fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS happened,
   CAST("asset_id" AS VARCHAR(65535)) AS r0,
   CAST("brand" AS VARCHAR(65535)) AS r1,
   CAST("category" AS VARCHAR(65535)) AS r2,
@@ -447,7 +551,7 @@ FROM (SELECT "id" AS message_id,
   CAST("price" AS VARCHAR(65535)) AS r5
 FROM "{{schema}}"."video_content_started"
 WHERE "event_text" = ''Video Content Started'' -- rule 1
-) AS base
+) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL
 ), ranked AS (

@@ -75,14 +75,6 @@ SLOW = (
     "test_pytest_plugin.py",
     "test_rows.py",
     "test_moto_patches.py",
-    "test_verify.py",
-    "test_places.py",
-    "test_live_event.py",
-    "test_duckdb_domains.py",
-    "test_avro.py",
-    "test_profile_batch.py",
-    "test_handler.py",
-    "test_server.py",
 )
 
 # Files whose tests share one Spark, which takes as long to become quick as they then take.

@@ -11,7 +11,7 @@ import pytest
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.types import Schema
 from hypothesis import given, settings
-from test_rows import events, whole_event
+from test_rows import events
 
 from golden_cases import golden_cases, valid_mappings
 from personalize_segment.contract import avro
@@ -20,6 +20,7 @@ from personalize_segment.contract.mapping import Dataset, EventMapping, parse
 from personalize_segment.contract.rows import Row, Value, parse_line, rows
 from personalize_segment.errors import MappingError
 from personalize_segment.history.sample import sample
+from whole_events import whole_event
 
 MAPPINGS = {name: parse(text) for name, text in valid_mappings().items()}
 DATASETS = {f"{name}-{one.name}": one for name, mapping in MAPPINGS.items() for one in mapping.datasets}

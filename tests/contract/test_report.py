@@ -2,7 +2,7 @@
 
 import json
 
-from personalize_segment.contract.report import DatasetCount, ReasonKey, Reasons, Report
+from personalize_segment.contract.report import ColumnCount, DatasetCount, ReasonKey, Reasons, Report
 from personalize_segment.contract.rows import MISSING
 
 KEY: ReasonKey = ("track", "View", "items", "ITEM_ID", MISSING)
@@ -18,15 +18,27 @@ def _report(times: int, key: ReasonKey, example: str | None) -> Report:
         lines_malformed=1 * times,
         events_unmapped=3 * times,
         events_overlap=4 * times,
-        datasets={"items": DatasetCount(rows=5 * times, accepted=7 * times, refused=6 * times)},
+        datasets={
+            "items": DatasetCount(
+                rows=5 * times,
+                accepted=7 * times,
+                refused=6 * times,
+                ahead=2 * times,
+                columns={"PRICE": ColumnCount(filled=3 * times, unusable=1 * times)},
+            )
+        },
         reasons=Reasons({key: (8 * times, example)}),
+        unusable=Reasons({key: (times, example)}),
     )
 
 
 def test_a_report_comes_back_from_json() -> None:
     report = _report(1, ("page", None, None, None, "no rule"), None)
     counted = json.loads(json.dumps(report.as_dict(limit=None)))
-    assert counted["datasets"] == {"items": {"rows": 5, "deduplicated": 2, "refused": 6}}
+    columns = {"PRICE": {"filled": 3, "absent": 3, "unusable": 1}}
+    assert counted["datasets"] == {
+        "items": {"rows": 5, "deduplicated": 2, "refused": 6, "ahead": 2, "columns": columns}
+    }
     assert Report.from_dict(counted) == report
 
 

@@ -11,8 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from golden_cases import GoldenCase, golden_cases, valid_mappings
-from personalize_segment.contract.mapping import EventMapping, Source, parse
-from personalize_segment.contract.rows import DOMAINS, Row, Value, parse_line, rows, text
+from personalize_segment.contract.mapping import EventMapping, parse
+from personalize_segment.contract.rows import DOMAINS, NO_CONDITION, Reason, Row, Value, parse_line, rows, text
+from personalize_segment.contract.rows import holds as condition_holds
+from whole_events import Event, whole_event
 
 MAPPINGS = {name: parse(document) for name, document in valid_mappings().items()}
 DEFAULT = MAPPINGS["default"]
@@ -29,6 +31,9 @@ def test_a_golden_case_has_its_rows_and_reasons(case: GoldenCase) -> None:
         _typed(row.values, row.dataset, row.index) for row in case.rows
     ]
     assert [tuple(why) for why in reasons] == [(why.dataset, why.field, why.reason) for why in case.reasons]
+    nulls = [tuple(why) for row in found for why in row.unusable]
+    assert nulls == [(why.dataset, why.field, why.reason) for why in case.nulls]
+    assert [row.dataset.name for row in found if row.ahead] == list(case.ahead)
 
 
 def test_golden_cases_have_names_of_their_own_and_cover_every_rule() -> None:
@@ -105,7 +110,27 @@ def test_the_text_of_a_float_reads_back_as_the_same_float(value: float) -> None:
 
 # What stands in events: on, at and beyond the borders of each domain.
 LEAVES: st.SearchStrategy[Any] = st.one_of(
-    st.sampled_from(["", "a", "x" * 256, "x" * 257, "a|b", "a\x85", "\ud800", "🛒" * 256, "2024-02-29T23:59:60Z"]),
+    st.sampled_from(
+        [
+            "",
+            "a",
+            "x" * 256,
+            "x" * 257,
+            "x" * 1001,
+            "a|b",
+            " ",
+            "null",
+            "true",
+            "2024-03-01",
+            "19.99",
+            "1e3",
+            "-0",
+            "a\x85",
+            "\ud800",
+            "🛒" * 256,
+            "2024-02-29T23:59:60Z",
+        ]
+    ),
     st.sampled_from(["2024-02-29T12:00:00.5Z", "1969-12-31T23:59:59.9-23:59", "0001-01-01T00:00:00+23:59"]),
     st.sampled_from([0, True, None, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**400, 1e300, math.nan, -math.inf]),
     st.integers(),
@@ -116,54 +141,16 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
 )
 VALUES = LEAVES | st.lists(LEAVES, max_size=3) | st.lists(st.integers() | st.just("a"), max_size=27) | JUNK
-GOOD: dict[str, Any] = {
-    "string": "i1", "timestamp": "2024-03-01T00:00:00.25Z", "float": 0.5, "double": 7, "int": -3, "long": 2**40,
-    "boolean": False, "ids": ["i1", 2],
-}  # fmt: skip
-
-
-Event = dict[str, Any]
-Name = tuple[str, str | None]
-
-
-def whole_event(mapping: EventMapping, name: Name, elements: int = 2) -> tuple[Event, list[tuple[Any, Any]]]:
-    """Return an event that gives all rows it can, and the places (container, key) at which it is read."""
-    event: Event = {"type": name[0], "event" if name[0] == "track" else "name": name[1]}
-    places: list[tuple[Any, Any]] = [_put(event, ("messageId",), "m1"), _put(event, ("timestamp",), GOOD["timestamp"])]
-    for dataset, rule in mapping.by_event[name]:
-        array: list[Any] = []
-        if rule.each is not None:
-            places.append(_put(event, rule.each.segments, [{} for _ in range(elements)]))
-            array = places[-1][0][places[-1][1]]
-        for column, source in zip(dataset.columns, rule.sources, strict=True):
-            if isinstance(source, Source):
-                path, good = source.paths[0], GOOD[column.type]
-                if not path.relative:
-                    places.append(_put(event, path.segments, good))
-                for position in range(len(array) if path.relative else 0):
-                    if path.segments:
-                        places.append(_put(array[position], path.segments, good))
-                    else:
-                        array[position] = good
-                        places.append((array, position))
-    return event, places
 
 
 @st.composite
 def events(draw: Callable[[st.SearchStrategy[Any]], Any], mapping: EventMapping) -> Event:
     """Draw an event that a rule of `mapping` knows, with anything at up to four of the places that it reads."""
-    event, places = whole_event(mapping, draw(st.sampled_from(list(mapping.by_event))), draw(st.integers(0, 3)))
+    name = draw(st.sampled_from(list(mapping.by_event)))
+    event, places = whole_event(mapping, name, draw(st.integers(0, 3)), draw(st.integers(0, 2)))
     for container, key in draw(st.lists(st.sampled_from(places), max_size=4)):
         container[key] = draw(VALUES)
     return event
-
-
-def _put(container: dict[str, Any], segments: tuple[str, ...], value: Any) -> tuple[dict[str, Any], str]:
-    """Put `value` at the end of a path and return where that is; what stands there already stays."""
-    for segment in segments[:-1]:
-        container = container.setdefault(segment, {})
-    container.setdefault(segments[-1], value)
-    return container, segments[-1]
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=list(MAPPINGS))
@@ -175,28 +162,43 @@ def test_every_value_is_in_the_domain_of_its_column(mapping: EventMapping) -> No
         for row in found:
             for column, value in zip(row.dataset.columns, row.values, strict=True):
                 assert column.nullable if value is None else IN_DOMAIN[column.type](value), (column, value)
+                if column.name in ("TIMESTAMP", "CREATION_TIMESTAMP") and value is not None:
+                    assert isinstance(value, int)
+                    assert 0 <= value < 10**10
                 filled.update([column.name] if value is not None else [])
+            empty = {
+                column.name for column, value in zip(row.dataset.columns, row.values, strict=True) if value is None
+            }
+            assert {why.field for why in row.unusable} <= empty
+        matched: set[str] = set()
         for dataset, rule in mapping.by_event[event["type"], event.get("event", event.get("name"))]:
+            if dataset.name in matched or not all(condition_holds(condition, event) for condition in rule.when):
+                continue
+            matched.add(dataset.name)
             outcomes = [row for row in found if row.dataset is dataset]
             told = [why for why in reasons if why.dataset == dataset.name]
             assert all((row.element is None) is (rule.each is None) for row in outcomes)
             assert len(outcomes) + len(told) >= 1
             assert rule.each is not None or len(outcomes) + len(told) == 1
 
+        assert matched or reasons == [Reason(None, None, NO_CONDITION)]
+
     for name in mapping.by_event:
-        holds(whole_event(mapping, name)[0])
+        for pick in range(3):
+            holds(whole_event(mapping, name, pick=pick)[0])
     assert filled == {column.name for one in mapping.datasets for column in one.columns}
     settings(max_examples=60)(given(events(mapping))(holds))()
 
 
-def _printable(value: str) -> bool:
-    return 1 <= len(value) <= 256 and not any(unicodedata.category(one) in ("Cc", "Cs") for one in value)
+def _printable(value: str, most: int = 256) -> bool:
+    return 1 <= len(value) <= most and not any(unicodedata.category(one) in ("Cc", "Cs") for one in value)
 
 
 # The contract's rules 3, 4 and 5 again, in other words than rows.py has for them.
 IN_DOMAIN: dict[str, Callable[[Any], bool]] = {
-    "string": lambda value: type(value) is str and _printable(value),
+    "string": lambda value: type(value) is str and _printable(value, 20_000),
     "ids": lambda value: 0 < len(value) <= 25 and all(map(_printable, value)) and "|" not in "".join(value),
+    "categories": lambda value: 0 < len(value) <= 25 and _printable("|".join(value), 1000),
     "timestamp": lambda value: -62_135_683_200 < value < 253_402_387_200,  # years 1 to 9999, and an offset
     "float": lambda value: type(value) is float and math.isfinite(value),
     "double": lambda value: type(value) is float and math.isfinite(value),

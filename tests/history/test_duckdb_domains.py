@@ -3,10 +3,13 @@
 import json
 
 import duckdb
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from personalize_segment.contract.rows import DOMAINS
+from awkward import INSTANTS, NUMBERS, STRINGS, values
+from personalize_segment.contract.columns import LISTS
+from personalize_segment.contract.rows import DOMAINS, PLACEHOLDERS, _is_absent, load, text
 from personalize_segment.history.duckdb.reader import MACROS
 
 CONNECTION = duckdb.connect()
@@ -40,5 +43,47 @@ def spoilt(draw: st.DrawFn) -> str:
 @example("1969-12-31T23:59:59.999Z")
 @given(WHOLE | spoilt())
 def test_an_instant_with_milliseconds_is_what_it_is_everywhere(text: str) -> None:
-    found = CONNECTION.execute("SELECT as_timestamp(?)", [json.dumps(text, ensure_ascii=False)]).fetchone()
-    assert found == (DOMAINS["timestamp"](text),)
+    found = CONNECTION.execute("SELECT as_iso(?)", [json.dumps(text, ensure_ascii=False)]).fetchone()
+    assert found == (DOMAINS["iso"](text),)
+
+
+#: Texts at the edges of the domains.
+TEXTS = [
+    *PLACEHOLDERS, *STRINGS, *INSTANTS, "  ", "\v\f ", "x" * 1000, "x" * 1001, "é" * 1000, "x\ny" * 4000, "x\r\n\r\ty",
+    "x" * 20_000, "x" * 20_001, "2024-03-01", "2024-02-30", "0000-01-01", "0001-01-01", "9999-12-31", "2024-3-01",
+    "1,299.00", " 5", "05", "+5", "3.4abc", "5.", "True", "FALSE", "-0", "-0.0", "9" * 20, "9999999999.9", "[x",
+]  # fmt: skip
+JSON = [json.dumps(text, ensure_ascii=False) for text in TEXTS]
+JSON += [number for number in NUMBERS if len(number) < 400]
+JSON += [json.dumps(number) for number in NUMBERS if len(number) < 400]
+JSON += ["42.0", "1e3", "-3.0", "9999999999", "10000000000", "9999999999999", "10000000000000", "true", "false", "{}"]
+JSON += ["[]", "[null]", '["a", null, "undefined"]', '["undefined", ""]', '["a|b"]', '["a", {}]', '["a", 1.5, true]']
+JSON += [json.dumps(["a"] * 25 + [{}]), json.dumps([None] * 25 + ["a"]), json.dumps(["x" * 500, "y" * 499])]
+
+
+def differ(domain: str, raw: str) -> str:
+    """Return what DuckDB and the reference make of a JSON text if they disagree."""
+    value = load(raw)
+    if value is None:
+        return ""
+    query = f"as_{domain}(x), {'NOT placeholder(x)' if domain == 'id' else 'true'}"
+    if domain in LISTS:
+        query = f"as_{domain}(x), has_{domain}(x)"
+    # As DuckDB writes it, which is what it reads of a line.
+    canonical = "SELECT CAST(json_extract(?::VARCHAR, '$') AS VARCHAR) AS x"
+    found = CONNECTION.execute(f"SELECT {query} FROM ({canonical})", [raw]).fetchone()
+    wanted = DOMAINS[domain](value)
+    expected = text(wanted) if isinstance(wanted, list) else wanted, not _is_absent(value, domain)
+    return "" if found == expected else f"{raw[:99]}: {found}, not {expected}"
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_domain_has_the_values_of_the_reference(domain: str) -> None:
+    assert list(filter(None, (differ(domain, raw) for raw in JSON))) == []
+
+    @settings(max_examples=100)
+    @given(values)
+    def check(raw: str) -> None:
+        assert not differ(domain, raw)
+
+    check()

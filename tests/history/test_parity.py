@@ -19,7 +19,8 @@ from pyspark.sql import SparkSession
 
 from awkward import logs
 from engines import Outcome, duckdb_rows, python_rows, spark_rows, write_log
-from golden_cases import golden_cases
+from golden_cases import golden_cases, valid_mappings
+from mapped import logs_of, mappings
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.history.logs import Window
 
@@ -335,6 +336,45 @@ def test_generated_events_are_alike_on_spark(mapping: EventMapping, spark: Spark
     collected: list[list[bytes]] = []
     # Spark takes seconds for what DuckDB does at once: one job for all examples, without shrinking.
     settings(max_examples=15, phases=[Phase.generate])(given(logs)(lambda log: collected.append(log)))()
+    for number, log in enumerate(collected):
+        write_log(tmp_path / f"{number % 3}" / f"{number}.gz", log)
+    alike(lambda *what: spark_rows(spark, *what), tmp_path, mapping)
+
+
+#: Mappings that have the whole grammar between them.
+GRAMMAR = [parse(valid_mappings()[name]) for name in ("values", "rules")]
+
+
+@pytest.mark.parametrize("mapping", GRAMMAR, ids=["values", "rules"])
+def test_generated_events_of_the_whole_grammar_are_alike(
+    mapping: EventMapping, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    @settings(max_examples=10)
+    @given(st.lists(logs_of(mapping), min_size=3, max_size=3))
+    def check(several: list[list[bytes]]) -> None:
+        folder = tmp_path_factory.mktemp("generated")
+        for number, log in enumerate(several):
+            write_log(folder / f"{number}.json", log)
+        alike(duckdb_rows, folder, mapping)
+
+    check()
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_generated_mappings_are_alike(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    mapping = data.draw(mappings())
+    folder = tmp_path_factory.mktemp("generated")
+    write_log(folder / "1.json", data.draw(logs_of(mapping)))
+    alike(duckdb_rows, folder, mapping)
+
+
+@pytest.mark.parametrize("mapping", GRAMMAR, ids=["values", "rules"])
+def test_generated_events_of_the_whole_grammar_are_alike_on_spark(
+    mapping: EventMapping, spark: SparkSession, tmp_path: Path
+) -> None:
+    collected: list[list[bytes]] = []
+    settings(max_examples=10, phases=[Phase.generate])(given(logs_of(mapping))(lambda log: collected.append(log)))()
     for number, log in enumerate(collected):
         write_log(tmp_path / f"{number % 3}" / f"{number}.gz", log)
     alike(lambda *what: spark_rows(spark, *what), tmp_path, mapping)

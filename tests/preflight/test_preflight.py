@@ -564,7 +564,7 @@ def test_what_an_export_writes_is_read_whole(shop: Path, tmp_path: Path) -> None
     assert {one.verdict for one in found.values() if one.group == "Sound files"} == {"green"}
     assert found["mapping"].verdict == "green"
     missing = [
-        number for kind, number, _ in report.sorted_reasons() if kind[2:] == ("interactions", "USER_ID", "missing")
+        number for kind, number, _ in report.reasons.sorted() if kind[2:] == ("interactions", "USER_ID", "missing")
     ]
     assert found["anonymous"].value == sum(missing) > 0
 

@@ -60,7 +60,8 @@ def python_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
                     report.refuse(event or {}, why)
             for row in found:
                 _sort_in(row, copies, versions, old=old)
-                report.datasets[row.dataset.name].accepted += not old
+                if not old:
+                    report.accept(event or {}, row)
     kept: dict[str, list[Texts]] = {one.name: [] for one in mapping.datasets}
     for group in copies.values():
         if not any(old for old, _ in group):

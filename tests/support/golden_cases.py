@@ -43,6 +43,9 @@ class GoldenCase:
     rows: tuple[GoldenRow, ...]
     reasons: tuple[GoldenReason, ...]
     malformed: bool
+    #: Optional columns that are null although a value is there, and datasets whose row has `receivedAt` for an instant.
+    nulls: tuple[GoldenReason, ...]
+    ahead: tuple[str, ...]
 
 
 def valid_mappings() -> dict[str, str]:
@@ -65,6 +68,8 @@ def golden_cases() -> list[GoldenCase]:
                     rows=tuple(GoldenRow(**row) for row in case["rows"]),
                     reasons=tuple(GoldenReason(**reason) for reason in case["reasons"]),
                     malformed=case.get("malformed", False),
+                    nulls=tuple(GoldenReason(**reason) for reason in case.get("nulls", ())),
+                    ahead=tuple(case.get("ahead", ())),
                 )
             )
     return cases

@@ -6,13 +6,16 @@ from pathlib import Path
 from engines import Outcome, python_rows
 from personalize_segment import warehouse
 from personalize_segment.contract.mapping import EventMapping
-from personalize_segment.contract.rows import parse_line
+from personalize_segment.contract.rows import describe, parse_line, rows
 from personalize_segment.history.logs import Window, lines, list_folder, sort_out, unzip
 from warehouse_engine import unloaded
 from warehouse_loader import stored
 
+#: dataset, call, event, field and reason
+Kind = tuple[str | None, str, str | None, str | None, str]
 
-def of_the_report(outcome: Outcome) -> Counter[tuple[str | None, str, str | None, str | None, str]]:
+
+def of_the_report(outcome: Outcome) -> Counter[Kind]:
     """Return the refusals and events without a rule that the reference counts, by what they are."""
     assert outcome.report is not None
     return Counter(
@@ -26,7 +29,8 @@ def of_the_report(outcome: Outcome) -> Counter[tuple[str | None, str, str | None
 def assert_alike(dialect: str, mapping: EventMapping, folder: Path, window: Window | None = None) -> Outcome:
     """Compare the warehouse with the reference, and return what both give."""
     expected = python_rows(folder, mapping, window)
-    events = [event for event in map(parse_line, _lines(folder)) if event is not None and stored(event)]
+    # The warehouse has all days.
+    events = [event for event in map(parse_line, _lines(folder, Window())) if event is not None and stored(event)]
     window = window or Window()
     found, counts = unloaded(
         dialect,
@@ -38,17 +42,30 @@ def assert_alike(dialect: str, mapping: EventMapping, folder: Path, window: Wind
     if expected.report is None:
         return expected
     kept = (warehouse.WRITTEN, warehouse.DEDUPLICATED)
-    refused = Counter({(d, c, e, f, r): n for (d, _, c, e, f, r), n in counts.items() if r not in kept})
-    assert refused == of_the_report(expected)
+    said = Counter({(d, c, e, f, r): n for (d, _, c, e, f, r), n in counts.items() if r not in kept})
+    of_rows = Counter({key: n for key, n in said.items() if key[4].startswith((warehouse.AHEAD, warehouse.UNUSABLE))})
+    assert of_rows == _of_rows(mapping, folder, window)
+    assert said - of_rows == of_the_report(expected)
     for name, numbers in expected.report["datasets"].items():
         for kind, key in zip(kept, ("rows", "deduplicated"), strict=True):
             assert sum(n for (d, *_, r), n in counts.items() if (d, r) == (name, kind)) == numbers[key]
     return expected
 
 
-def _lines(folder: Path) -> list[bytes]:
+def _of_rows(mapping: EventMapping, folder: Path, window: Window) -> Counter[Kind]:
+    """Return the wrong clocks, and the values outside of their domains, of the rows that the reference gives."""
+    found: Counter[Kind] = Counter()
+    for event in filter(None, map(parse_line, _lines(folder, window))):
+        for row in rows(mapping, event)[0]:
+            found.update((row.dataset.name, *describe(event), None, warehouse.AHEAD) for _ in range(row.ahead))
+            for why in row.unusable:
+                found[row.dataset.name, *describe(event), why.field, warehouse.UNUSABLE + why.reason] += 1
+    return found
+
+
+def _lines(folder: Path, window: Window) -> list[bytes]:
     found = []
-    for file in sort_out(list_folder(folder), Window(), root=str(folder)).inside:  # the warehouse has all of them
+    for file in sort_out(list_folder(folder), window, root=str(folder)).inside:
         data = Path(file.name).read_bytes()
         found += list(lines(unzip([data], []) if data[:2] == b"\x1f\x8b" else [data]))
     return found

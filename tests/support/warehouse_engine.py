@@ -47,8 +47,13 @@ CREATE MACRO from_varbyte(x, format) AS hex(x);
 CREATE MACRO text_of(x) AS json_extract_string(x, '$');
 CREATE MACRO plain_text(x) AS printf('%.10g', x);
 CREATE MACRO tme(x) AS CAST(x AS VARCHAR);
+CREATE MACRO nanoseconds(x) AS CAST(date_part('microseconds', x) % 1000000 * 1000 AS BIGINT);
 CREATE MACRO iso_text(x) AS strftime(CAST(x AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ');
 """
+
+
+# It would make UNNEST of a join of the form that no statement has (they all say AT), and copies every SELECT for it.
+sqlglot.Dialect.get_or_raise("redshift").parser_class.SUPPORTS_IMPLICIT_UNNEST = False
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -275,6 +280,13 @@ def _to_char(node: exp.Expression) -> exp.Expression:
     return exp.Anonymous(this=name, expressions=[node.this])
 
 
+def _extract(node: exp.Expression) -> exp.Expression:
+    """Snowflake: the nanoseconds of a second. DuckDB has no such points in time after 2262."""
+    if node.name.upper() != "NANOSECOND":
+        return node
+    return exp.Anonymous(this="nanoseconds", expressions=[node.expression])
+
+
 _TRANSLATIONS: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Join: _join,
     exp.Column: _column,
@@ -284,5 +296,6 @@ _TRANSLATIONS: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Typeof: lambda node: exp.Anonymous(this="variant_type", expressions=[node.this]),
     exp.ArraySize: lambda node: exp.Anonymous(this="get_array_length", expressions=[node.this]),
     exp.ToChar: _to_char,
+    exp.Extract: _extract,
     exp.TimeToStr: lambda node: exp.Anonymous(this="iso_text", expressions=[node.this]),
 }

@@ -10,7 +10,7 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ import duckdb
 
 Event = dict[str, Any]
 Rows = dict[str, list[dict[str, Any]]]
+#: table -> column -> type.
+Types = dict[str, dict[str, str]]
 
 #: Our engine's type -> how Redshift's svv_columns and Snowflake's INFORMATION_SCHEMA call it, with its scale.
 TYPES = {
@@ -105,18 +107,32 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def load(connection: duckdb.DuckDBPyConnection, dialect: str, schema: str, events: Iterable[Event]) -> None:
+def load(connection: duckdb.DuckDBPyConnection, dialect: str, schema: str, events: Sequence[Event]) -> None:
     """Make a schema with the tables of `events`."""
+    types = declared(dialect, events)
     schema = schema.replace('"', '""')
     connection.execute(f'CREATE SCHEMA "{schema}"')
+    for table, columns in types.items():
+        names = ", ".join(f'"{name}" {type_}' for name, type_ in columns.items())
+        connection.execute(f'CREATE TABLE "{schema}"."{table}" ({names})')
+    fill(connection, schema, types, events)
+
+
+def declared(dialect: str, events: Iterable[Event]) -> Types:
+    """Return the tables of `events`, each with its columns and their types: a column begins with its first value."""
+    found = {}
     for table, rows in tables(events).items():
-        names = list(dict.fromkeys(name for row in rows for name in row))
+        names = dict.fromkeys(name for row in rows for name in row)
         types = {name: _type(name, [row.get(name) for row in rows], dialect) for name in names}
-        columns = {name: type_ for name, type_ in types.items() if type_}  # a column begins with its first value
-        declared = ", ".join(f'"{name}" {type_}' for name, type_ in columns.items())
-        connection.execute(f'CREATE TABLE "{schema}"."{table}" ({declared})')
-        marks = ", ".join("?" for _ in columns)
-        values = [[_stored(row.get(name), type_) for name, type_ in columns.items()] for row in rows]
+        found[table] = {name: type_ for name, type_ in types.items() if type_}
+    return found
+
+
+def fill(connection: duckdb.DuckDBPyConnection, schema: str, types: Types, events: Iterable[Event]) -> None:
+    """Insert `events` into tables that have the columns for them."""
+    for table, rows in tables(events).items():
+        marks = ", ".join("?" for _ in types[table])
+        values = [[_stored(row.get(name), type_) for name, type_ in types[table].items()] for row in rows]
         connection.executemany(f'INSERT INTO "{schema}"."{table}" VALUES ({marks})', values)
 
 

@@ -59,6 +59,8 @@ REASONS: Table = (
         ("interactions", "shop", "track", "Product Viewed", None, "deduplicated", 5),
         ("interactions", "shop", "track", "Product Viewed", "USER_ID", "missing", 2),
         ("interactions", "shop", "track", "Product Viewed", "ITEM_ID", "missing", 70),
+        ("interactions", "shop", "track", "Product Viewed", "EVENT_VALUE", "null: not a finite number of 32 bits", 9),
+        ("interactions", "shop", "track", "Product Viewed", None, "ahead", 3),
     ],
 )
 REDSHIFT = (
@@ -156,6 +158,8 @@ def test_redshift_writes_each_dataset_and_says_what_is_left_out(home: Path, reds
     assert words.index(
         ["70", "shop", "track", "Product", "Viewed", "interactions", "ITEM_ID", "missing"]
     ) < words.index(["2", "shop", "track", "Product", "Viewed", "interactions", "USER_ID", "missing"])
+    values = next(number for number, line in enumerate(words) if line[:5] == ["Rows", "with", "a", "value", "left"])
+    assert [line[0] for line in words[values:] if line[1:2] == ["shop"]] == ["9", "3"]
     assert "interactions: STARTED" in done.stderr
 
 

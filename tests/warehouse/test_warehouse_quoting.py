@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from personalize_segment.contract.mapping import EventMapping, Source, parse
+from personalize_segment.contract.columns import FORMATS
+from personalize_segment.contract.mapping import EventMapping, Path, Source, parse
 from personalize_segment.errors import WarehouseError
 from personalize_segment.warehouse import DIALECTS, Columns, TimeWindow, naming
 from warehouse_engine import ACCESS, interactions, plan, queries, unloaded
@@ -40,32 +41,50 @@ paths = st.builds(
     st.lists(keys, min_size=1, max_size=2),
 )
 sources = st.lists(st.one_of(paths, st.sampled_from(["userId", "type", "event", "messageId"])), min_size=1, max_size=3)
-TYPES = ["string", "float", "double", "int", "long", "boolean", "timestamp"]
+TYPES = ["string", "float", "double", "int", "long", "boolean", "timestamp", "categories"]
+constants = st.one_of(names, st.booleans(), st.integers(-(2**70), 2**70))
+tests = st.one_of(
+    st.builds(lambda flag: {"present": flag}, st.booleans()),
+    st.builds(lambda texts: {"is": texts}, st.lists(constants, min_size=1, max_size=3)),
+    st.dictionaries(
+        st.sampled_from(["at_least", "above", "at_most", "below"]),
+        st.one_of(st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False)),
+        min_size=1,
+    ),
+)
+conditions = st.dictionaries(st.one_of(paths, st.sampled_from(["type", "userId", "event"])), tests, max_size=2)
 
 
 def rules(column: str, titles: bool) -> st.SearchStrategy[dict[str, Any]]:
     """Draw rules that have their own paths for a column, and an event type where there is one."""
     title = names.map(lambda one: {"event_type": one[:256]} if titles else {})
-    plain = st.builds(lambda said, found: said | {"fields": {column: {"from": found}}}, title, sources)
+    plain = st.builds(
+        lambda said, found, when: said | {"fields": {column: {"from": found}}, "when": when}, title, sources, conditions
+    )
     each = st.builds(
-        lambda array, inner, found: {
+        lambda array, inner, found, when: {
             "each": array,
+            "when": when,
             **({"event_type": "x"} if titles else {}),
             "fields": {column: {"from": [f".{inner}", ".", *found]}},
         },
         paths,
         st.lists(keys, min_size=1, max_size=4).map(".".join),
         sources,
+        conditions,
     )
-    return st.dictionaries(names, st.one_of(plain, each), min_size=1, max_size=3)
+    rule = st.one_of(plain, each)
+    return st.dictionaries(names, st.one_of(rule, st.lists(rule, min_size=1, max_size=2)), min_size=1, max_size=3)
 
 
 def metadata(draw: st.DrawFn) -> dict[str, Any]:
     """Draw two columns that may be null."""
-    return {
-        f"C{number}": {"from": draw(sources), "type": draw(st.sampled_from(TYPES)), "optional": True}
-        for number in range(2)
-    }
+    found: dict[str, Any] = {}
+    for number in range(2):
+        found[f"C{number}"] = {"from": draw(sources), "type": draw(st.sampled_from(TYPES)), "optional": True}
+        if found[f"C{number}"]["type"] == "timestamp":
+            found[f"C{number}"]["format"] = draw(st.sampled_from(FORMATS))
+    return found | {"C2": {"value": draw(names)[:1000], "type": "string"}}
 
 
 @st.composite
@@ -76,14 +95,17 @@ def mappings(draw: st.DrawFn) -> EventMapping:
     body["interactions"]["fields"]["USER_ID"] = {"from": draw(sources)}
     body["interactions"]["fields"] |= metadata(draw)
     if draw(st.booleans()):  # with a rule for identify, which has no name
-        body["users"] = {"fields": {"USER_ID": {"from": draw(sources)}} | metadata(draw)}
+        body["users"] = {"fields": {"USER_ID": {"from": draw(sources)}} | metadata(draw), "when": draw(conditions)}
         if draw(st.booleans()):
             body["users"]["track"] = draw(rules("USER_ID", titles=False))
     if draw(st.booleans()):
         body["items"] = {"fields": {"ITEM_ID": {"from": draw(sources)}} | metadata(draw)}
         body["items"] |= {"track": draw(rules("ITEM_ID", titles=False))}
     if draw(st.booleans()):
-        body["interactions"]["fields"]["IMPRESSION"] = {"from": draw(sources), "optional": True}
+        through = draw(st.builds("{}[].{}".format, paths, keys))
+        body["interactions"]["fields"]["IMPRESSION"] = {"from": [*draw(sources), through], "optional": True}
+    if draw(st.booleans()):
+        body["interactions"]["any_page"] = {"event_type": "x", "when": draw(conditions)}
     return parse(json.dumps(body, ensure_ascii=False))
 
 
@@ -104,7 +126,8 @@ def catalog(draw: st.DrawFn, mapping: EventMapping, dialect: str) -> Columns | N
         own = ["id", "event_text", "name", "received_at", "timestamp", "user_id"]
         has |= {one: "timestamp" if one in ("received_at", "timestamp") else "text" for one in own}
         paths = [path for one in rule.sources if isinstance(one, Source) for path in one.paths if not path.relative]
-        for path in [*paths, *([rule.each] if rule.each else [])]:
+        paths += [*([rule.each] if rule.each else []), *(condition.path for condition in rule.when)]
+        for path in (Path(path.segments[: path.through]) for path in paths):
             place = naming.column(rule.call, path, speech.reserved, speech.longest)
             if place is not None and draw(st.integers(0, 4)):
                 has.setdefault(draw(st.sampled_from(place.names)), draw(st.sampled_from(KINDS)))
@@ -141,7 +164,7 @@ def test_every_statement_of_a_generated_mapping_parses_and_reads_only_its_tables
     assert compared
 
 
-WITHS = {"candidates", "ranked"}
+WITHS = {"candidates", "ranked", "counted", "listed"}
 
 
 @dialects

@@ -321,6 +321,37 @@ def test_a_table_that_can_give_no_row_is_left_out_with_a_reason(dialect: str, la
     assert "interactions" not in [one.dataset for one in made.statements if one.kind == "unload"]
 
 
+NEVER = interactions(
+    track={
+        "Viewed": [
+            {"when": {"properties.flag": {"above": 1}, "properties.other": {"present": False}}},
+            {"fields": {"TIMESTAMP": {"from": ["properties.at"], "format": "epoch_seconds"}}},
+        ]
+    }
+)
+NEVER["interactions"]["fields"] |= {
+    "EVENT_VALUE": {"from": ["properties.flag"], "optional": True},
+    "IMPRESSION": {"from": ["properties.products[].sku"], "optional": True},
+}
+
+
+@dialects
+def test_a_column_whose_type_never_fits_is_named(dialect: str) -> None:
+    has = {"flag": "boolean", "at": "timestamp without time zone", "products": "bigint", "sku": "text"}
+    known = Columns({"prod": {"viewed": HAS["product_viewed"] | has}})
+    named = {"redshift": str.lower, "snowflake": str.upper}[dialect]
+    column = {name: f'column "{named(name)}"' for name in has}
+    notes = [
+        f"properties.flag: {column['flag']} has no numbers, so no comparison holds",
+        "properties.other: there is no column other",
+        f"properties.flag: {column['flag']} has the type boolean, of which EVENT_VALUE takes nothing",
+        f"properties.products[].sku: {column['products']} has the type bigint, of which IMPRESSION takes nothing",
+        f"properties.at: {column['at']} has the type timestamp without time zone, of which TIMESTAMP takes nothing",
+    ]
+    left_out = plan(dialect, parse(json.dumps(NEVER)), columns=known).left_out
+    assert {f'prod, track "Viewed": {note}' for note in notes} <= set(left_out)
+
+
 @dialects
 def test_a_window_needs_the_time_received(dialect: str) -> None:
     with pytest.raises(WarehouseError, match="table product_viewed has no column received_at"):

@@ -1,4 +1,4 @@
-"""The verbs of history: check a mapping, explain events, export logs, make sample logs."""
+"""The verbs of history: explain events, export logs, make sample logs."""
 
 import json
 import sys
@@ -11,10 +11,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ..contract import avro
-from ..contract.columns import DATASETS
 from ..contract.report import Report
-from ..contract.rows import parse_line, rows, string
+from ..contract.rows import id_text, parse_line, rows
 from ..history import logs
 from .terminal import (
     MappingFile,
@@ -34,26 +32,6 @@ _MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON o
 
 
 @app.command()
-def check(mapping: Annotated[Path | None, typer.Argument(show_default="the default mapping")] = None) -> None:
-    """Check an event mapping and print its digest; the parts of a deployment agree if their digests do."""
-    print(read_mapping(mapping).sha256)
-
-
-@app.command()
-def schema(
-    dataset: Annotated[
-        str | None, typer.Argument(help=f"One of {', '.join(DATASETS)}; all of them without it.")
-    ] = None,
-    mapping: MappingFile = None,
-) -> None:
-    """Print the Avro schemas for Personalize's CreateSchema."""
-    schemas = {parsed.name: avro.schema(parsed) for parsed in read_mapping(mapping).datasets}
-    if dataset is not None and dataset not in schemas:
-        raise typer.BadParameter(f"the mapping has no {dataset!r}, only {', '.join(schemas)}", param_hint="DATASET")
-    print(json.dumps(schemas[dataset] if dataset else schemas, indent=2))
-
-
-@app.command()
 def explain(
     events: Annotated[
         Path, typer.Argument(help="File of events, one JSON object a line; - is stdin.", allow_dash=True)
@@ -66,11 +44,11 @@ def explain(
         for line in logs.lines(blocks):
             event = parse_line(line)
             if event is None:
-                print(json.dumps({"messageId": None, "rows": [], "reasons": [_MALFORMED]}))
+                print(json.dumps({"messageId": None, "rows": [], "reasons": [_MALFORMED], "nulls": []}))
                 continue
             found, reasons = rows(parsed, event)
             answer = {
-                "messageId": string(event.get("messageId")),
+                "messageId": id_text(event.get("messageId")),
                 "rows": [
                     {
                         "dataset": row.dataset.name,
@@ -79,6 +57,7 @@ def explain(
                     for row in found
                 ],
                 "reasons": [reason._asdict() for reason in reasons],
+                "nulls": [reason._asdict() for row in found for reason in row.unusable],
             }
             print(json.dumps(answer, ensure_ascii=False))
 
@@ -162,12 +141,13 @@ def _show(report: Report, out: str) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     messages.print(table)
-    reasons = [
-        (count, call if event is None else f"{call} {event}", dataset, field, reason, example)
-        for (call, event, dataset, field, reason), count, example in report.sorted_reasons()
-    ]
     names = ("event", "dataset", "field", "reason", "example messageId")
-    show_left_out(names, reasons, "report.json in the output")
+    for title, reasons in (("Left out", report.reasons), ("Null although a value is there", report.unusable)):
+        lines = [
+            (count, call if event is None else f"{call} {event}", dataset, field, reason, example)
+            for (call, event, dataset, field, reason), count, example in reasons.sorted()
+        ]
+        show_left_out(names, lines, "report.json in the output", title)
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
             messages.print(f"{what} {escape(name)}: {escape(why)}", soft_wrap=True)

@@ -89,13 +89,15 @@ def progress_bar(title: str, *, of: Literal["bytes", "things"]) -> Iterator[Call
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def show_left_out(names: Sequence[str], reasons: Sequence[tuple[int, *tuple[str | None, ...]]], more: str) -> None:
+def show_left_out(
+    names: Sequence[str], reasons: Sequence[tuple[int, *tuple[str | None, ...]]], more: str, title: str = "Left out"
+) -> None:
     """Print the first of the reasons, each with its count in front; `more` is where the others are: to stderr."""
     if not reasons:
         return
     from rich.table import Table
 
-    table = Table("count", *names, title="Left out", title_justify="left")
+    table = Table("count", *names, title=title, title_justify="left")
     table.columns[0].justify = "right"
     for count, *cells in reasons[:SHOWN]:
         table.add_row(f"{count:,}", *(escape(cell or "") for cell in cells))

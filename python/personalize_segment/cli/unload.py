@@ -169,14 +169,19 @@ def _show(result: "UnloadResult", to: str) -> None:
     counts: list[dict[str, Any]] = list(result.counts)
     became: Counter[tuple[str, str]] = Counter()
     refused: list[tuple[int, *tuple[str | None, ...]]] = []
+    remarks: list[tuple[int, *tuple[str | None, ...]]] = []  # of rows that are written
     for count in sorted(counts, key=lambda count: -count["count"]):
         number, call, event, dataset, reason = (count[name] for name in ("count", "call", "event", "dataset", "reason"))
         if reason in (warehouse.WRITTEN, warehouse.DEDUPLICATED):
             became[dataset, reason] += number
+            continue
+        name = call if event is None else f"{call} {event}"
+        line = (number, count["source"], name, dataset, count["field"], reason)
+        if reason == warehouse.AHEAD or reason.startswith(warehouse.UNUSABLE):
+            remarks.append(line)
         else:
             became[dataset, "refused"] += number
-            name = call if event is None else f"{call} {event}"
-            refused.append((number, count["source"], name, dataset, count["field"], reason))
+            refused.append(line)
     kinds = (warehouse.DEDUPLICATED, "refused") if counts else ()
     table = Table("dataset", "rows", *kinds, "query", title=f"Written to {escape(to)}", title_justify="left")
     for column in table.columns[1:-1]:
@@ -185,4 +190,6 @@ def _show(result: "UnloadResult", to: str) -> None:
         numbers = (f"{became[written.dataset, kind]:,}" for kind in kinds)
         table.add_row(written.dataset, f"{written.rows:,}", *numbers, written.query)
     messages.print(table)
-    show_left_out(("source", "event", "dataset", "field", "reason"), refused, "--json")
+    names = ("source", "event", "dataset", "field", "reason")
+    show_left_out(names, refused, "--json")
+    show_left_out(names, remarks, "--json", "Rows with a value left out, or a wrong clock's timestamp replaced")

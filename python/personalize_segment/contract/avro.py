@@ -12,7 +12,7 @@ from ..errors import MappingError
 from .columns import MAX_SCHEMA_CHARACTERS
 from .mapping import Column, Dataset
 
-_TYPES = {"timestamp": "long", "ids": "string"}
+_TYPES = {"timestamp": "long", "ids": "string", "categories": "string"}
 
 
 def schema(dataset: Dataset) -> dict[str, Any]:
@@ -37,6 +37,8 @@ def schema(dataset: Dataset) -> dict[str, Any]:
 def _field(column: Column) -> dict[str, Any]:
     kind = _TYPES.get(column.type, column.type)
     field: dict[str, Any] = {"name": column.name, "type": ["null", kind] if column.nullable else kind}
+    if column.textual:
+        field["textual"] = True
     if column.categorical:
         field["categorical"] = True
     return field

@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 #: The types a mapping may give a column, each with its domain in docs/contract.md.
-TYPES: Final = ("string", "float", "double", "int", "long", "boolean", "timestamp")
+TYPES: Final = ("string", "categories", "float", "double", "int", "long", "boolean", "timestamp")
 
 #: The column that says whose a row is, in the datasets whose rows belong to users.
 USER_ID: Final = "USER_ID"
@@ -39,6 +39,15 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
 
 DATASETS: Final = tuple(RESERVED)
 
+#: Columns of RESERVED that hold an id: placeholders such as `undefined` are absent there (rule 3).
+IDS: Final = ("USER_ID", "ITEM_ID", "RECOMMENDATION_ID")
+
+#: Types of several values in one column, joined with "|".
+LISTS: Final = ("ids", "categories")
+
+#: What `format` may say of a timestamp.
+FORMATS: Final = ("iso", "date", "epoch_seconds", "epoch_milliseconds")
+
 #: Upper case because PutEvents, PutUsers and PutItems want its camelCase back.
 NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 
@@ -48,9 +57,20 @@ MAX_METADATA: Final = {"interactions": 5, "users": 25, "items": 100}
 #: Distinct event types plus EVENT_VALUE plus the columns beside the reserved ones.
 MAX_EVENT_TYPES_AND_COLUMNS: Final = 10
 
-#: Characters of an id or a string, and ids in one impression.
-MAX_STRING: Final = 256
-MAX_IMPRESSION: Final = 25
+#: Characters of an id or an EVENT_TYPE, and elements of a list that are read. Source: PutEvents takes 25 ids as an
+#: impression; PutUsers and PutItems.
+MAX_ID: Final = 256
+MAX_ELEMENTS: Final = 25
+
+#: Characters of another string, and of a textual one. Source: "Metadata columns" and "Text metadata" in the guide.
+MAX_STRING: Final = 1000
+MAX_TEXTUAL: Final = 20_000
+
+#: Epoch seconds that TIMESTAMP and CREATION_TIMESTAMP may have: from 1970-01-01 up to 2286-11-20.
+MAX_SECONDS: Final = 10**10
+
+#: An instant that is more than this many seconds after `receivedAt` is a wrong clock's, and counts as `receivedAt`.
+MAX_AHEAD_SECONDS: Final = 86_400
 
 MAX_SCHEMA_CHARACTERS: Final = 20_000
 

@@ -9,16 +9,23 @@ import base64
 import gzip
 import hashlib
 import json
+import math
 import re
+import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .columns import (
     DATASETS,
+    FORMATS,
+    IDS,
+    LISTS,
     MAX_EVENT_TYPES_AND_COLUMNS,
+    MAX_FLOAT,
+    MAX_ID,
     MAX_METADATA,
     MAX_STRING,
     NAME,
@@ -31,28 +38,47 @@ from .strict_json import Object, canonical, keys, load, member, refuse
 
 Call = Literal["track", "page", "screen", "identify"]
 NAMED_CALLS: tuple[Call, ...] = ("track", "page", "screen")
+#: Calls that may have rules for any name. A warehouse has one table for them, but one for each name of a track.
+ANY_NAME: tuple[Call, ...] = ("page", "screen")
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where a value stands: from the event, or (`relative`) from the element of `each`.
+    """Where a value is: from the event, or (`relative`) from the element of `each`.
 
-    No segments and relative, written ".", is the element itself.
+    No segments and relative, written ".", is the element itself. `through` is the number of segments that lead to an
+    array, in each of whose elements the others go on: `properties.products[].product_id` has 2.
     """
 
     segments: tuple[str, ...]
     relative: bool = False
+    through: int | None = None
 
     def __str__(self) -> str:
-        return ("." if self.relative else "") + ".".join(self.segments)
+        steps = list(self.segments)
+        if self.through:
+            steps[self.through - 1] += "[]"
+        return ("." if self.relative else "") + ".".join(steps)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one column of one rule comes from: the first path whose value is in domain."""
+    """Where one column of one rule comes from: the first path whose value is in `domain`, a key of `rows.DOMAINS`.
+
+    `bounded` is set for TIMESTAMP and CREATION_TIMESTAMP, which Personalize takes from 1970 to 2286 only.
+    """
 
     paths: tuple[Path, ...]
     required: bool
+    domain: str
+    bounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """What a column of a rule always has: EVENT_TYPE, or the `value` of a field."""
+
+    value: str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +89,36 @@ class Column:
     type: str
     nullable: bool
     categorical: bool = False
+    textual: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test of what is at a path: one of the three that isn't None.
+
+    `present` says whether something has to be there, `texts` which texts it may be as a string (rule 3), and `bounds`
+    are comparisons with its number (rule 5): (">=", ">", "<=" or "<", number).
+    """
+
+    path: Path
+    present: bool | None = None
+    texts: tuple[str, ...] | None = None
+    bounds: tuple[tuple[str, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one event gives: `sources` stand in the order of the dataset's columns.
+    """What one event gives if all conditions in `when` hold: `sources` are in the order of the dataset's columns.
 
-    A source is None where this rule never fills the column, and a text where the column is a
-    constant (EVENT_TYPE). `name` is None for identify, which has no name.
+    A source is None where this rule never fills the column. `name` is None for identify, which has no name, and for
+    a page or screen of any name.
     """
 
     call: Call
     name: str | None
     each: Path | None
-    sources: tuple[Source | str | None, ...]
+    sources: tuple[Source | Constant | None, ...]
+    when: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +135,15 @@ class Dataset:
         return REQUIRED[self.name][0]
 
     @property
+    def optional(self) -> tuple[int, ...]:
+        """The positions of the columns that may be null and that some rule reads from a path."""
+        return tuple(
+            position
+            for position, column in enumerate(self.columns)
+            if column.nullable and any(isinstance(rule.sources[position], Source) for rule in self.rules)
+        )
+
+    @property
     def user_column(self) -> int | None:
         """The position of the column that says whose a row is; None for items, which may have another USER_ID."""
         required = REQUIRED[self.name]
@@ -105,7 +156,16 @@ class EventMapping:
 
     text: str
     datasets: tuple[Dataset, ...]
+    #: Where a live event has the id of its session: the first path that has an id.
+    session: tuple[Path, ...]
+    #: call and name -> the rules to try, in order: the first of each dataset whose conditions hold counts.
     by_event: Mapping[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = field(repr=False, compare=False)
+
+    def rules(self, call: str, name: str | None) -> tuple[tuple[Dataset, Rule], ...] | None:
+        """Return the rules to try for an event; None if no rule knows it."""
+        found = self.by_event.get((call, name))
+        # A write-back is an identify with a name, and has no rule.
+        return self.by_event.get((call, None)) if found is None and call in ANY_NAME else found
 
     @property
     def sha256(self) -> str:
@@ -146,59 +206,121 @@ def parse(text: str) -> EventMapping:
         refuse("$.version", f"is {json.dumps(top['version'])}", "Write 1")
     datasets = tuple(_dataset(name, top[name]) for name in DATASETS if name in top)
     by_event: dict[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = {}
-    for dataset in datasets:
-        for rule in dataset.rules:
-            event = (rule.call, rule.name)
-            by_event[event] = (*by_event.get(event, ()), (dataset, rule))
-    return EventMapping(canonical(document), datasets, by_event)
+    for name in dict.fromkeys((rule.call, rule.name) for dataset in datasets for rule in dataset.rules):
+        by_event[name] = tuple(
+            (dataset, rule)
+            for dataset in datasets
+            for rule in dataset.rules
+            if (rule.call, rule.name) == name or ((rule.call, rule.name) == (name[0], None) and name[0] in ANY_NAME)
+        )
+    return EventMapping(canonical(document), datasets, _session(top["interactions"]), by_event)
+
+
+def _session(interactions: dict[str, Any]) -> tuple[Path, ...]:
+    if "session" not in interactions:
+        return (Path(("anonymousId",)), Path(("userId",)))
+    at = "$.interactions.session"
+    return _paths(keys(interactions["session"], at, required=("from",)), at, each=False)
 
 
 def _dataset(name: str, value: Any) -> Dataset:
     at = f"$.{name}"
-    body = keys(value, at, required=("fields",), optional=NAMED_CALLS)
+    more = {"interactions": ("session",), "users": ("when",)}.get(name, ())
+    body = keys(value, at, required=("fields",), optional=(*NAMED_CALLS, *(f"any_{call}" for call in ANY_NAME), *more))
     shared = _fields(body["fields"], f"{at}.fields", name, each=False)
-    drafts: list[tuple[Call, str | None, Path | None, str | None, dict[str, _DraftField]]] = []
+    drafts: list[_Draft] = []
     if name == "users":
-        drafts.append(("identify", None, None, None, shared))
-    for named in NAMED_CALLS:
-        for title, rule in keys(body.get(named, Object()), f"{at}.{named}").items():
-            where = f"{at}.{named}{member(title)}"
-            drafts.append((named, title, *_rule(name, title, rule, where, shared)))
+        conditions = _when(body.get("when", Object()), f"{at}.when")
+        drafts.append(_Draft(f"{at}.fields", "identify", None, None, None, shared, conditions))
+    for call in NAMED_CALLS:
+        for title, value in keys(body.get(call, Object()), f"{at}.{call}").items():
+            drafts += _rules(name, call, title, value, f"{at}.{call}{member(title)}", shared)
+        # Last, so that a rule for the name comes first.
+        if f"any_{call}" in body:
+            drafts += _rules(name, call, None, body[f"any_{call}"], f"{at}.any_{call}", shared)
     if not drafts:
         refuse(at, "has no rule", 'Name at least one event, such as "track": {"Product Viewed": {}}')
-    for call, event, _, _, fields in drafts:
+    for draft in drafts:
         for required in REQUIRED[name]:
-            if required not in fields:
-                where = f"{at}.fields" if event is None else f"{at}.{call}{member(event)}"
-                refuse(where, f"has no {required}", f"Add {required} to it, or to {at}.fields for all rules")
-    columns = _columns(name, at, [draft[4] for draft in drafts])
+            if required not in draft.fields:
+                refuse(draft.at, f"has no {required}", f"Add {required} to it, or to {at}.fields for all rules")
+    columns = _columns(name, at, [draft.fields for draft in drafts])
     rules = []
-    for call, event, each, event_type, fields in drafts:
-        sources: list[Source | str | None] = []
+    for draft in drafts:
+        sources: list[Source | Constant | None] = []
         for column in columns:
-            filled = fields.get(column.name)
+            filled = draft.fields.get(column.name)
             sources.append(filled.source if filled else None)
-            if column.name == "EVENT_TYPE" and name == "interactions":
-                sources[-1] = event_type
-        rules.append(Rule(call, event, each, tuple(sources)))
+            if column.name == "EVENT_TYPE" and draft.event_type is not None:
+                sources[-1] = Constant(draft.event_type)
+        rules.append(Rule(draft.call, draft.name, draft.each, tuple(sources), draft.when))
     if name == "interactions":
-        _event_types(at, columns, {draft[3] for draft in drafts})
+        _event_types(at, columns, {draft.event_type for draft in drafts})
     return Dataset(name, columns, tuple(rules))
 
 
-def _rule(
-    dataset: str, event: str, value: Any, at: str, shared: "dict[str, _DraftField]"
-) -> "tuple[Path | None, str | None, dict[str, _DraftField]]":
-    allowed = ("each", "fields", "event_type") if dataset == "interactions" else ("each", "fields")
+class _Draft(NamedTuple):
+    """A rule whose columns are not known yet."""
+
+    at: str
+    call: Call
+    name: str | None
+    each: Path | None
+    event_type: str | None
+    fields: "dict[str, _DraftField]"
+    when: tuple[Condition, ...]
+
+
+def _rules(
+    dataset: str, call: Call, name: str | None, value: Any, at: str, shared: "dict[str, _DraftField]"
+) -> Iterator[_Draft]:
+    """Yield the rule, or the rules of a list, for a name of a call."""
+    if not isinstance(value, list):
+        yield _rule(dataset, call, name, value, at, shared)
+        return
+    if not value:
+        refuse(at, "is an empty list", "Write at least one rule, or leave it out")
+    for index, body in enumerate(value):
+        yield _rule(dataset, call, name, body, f"{at}[{index}]", shared)
+
+
+def _rule(dataset: str, call: Call, name: str | None, value: Any, at: str, shared: "dict[str, _DraftField]") -> _Draft:
+    allowed = ("each", "fields", "when", *(("event_type",) if dataset == "interactions" else ()))
     body = keys(value, at, optional=allowed)
     each = path(body["each"], f"{at}.each") if "each" in body else None
-    event_type = body.get("event_type", event)
-    if dataset == "interactions" and not (isinstance(event_type, str) and 0 < len(event_type) <= MAX_STRING):
+    event_type = body.get("event_type", name) if dataset == "interactions" else None
+    if dataset == "interactions" and not (isinstance(event_type, str) and 0 < len(event_type) <= MAX_ID):
         place = f"{at}.event_type" if "event_type" in body else at
-        refuse(place, "is no event type", f"Write a string of 1 to {MAX_STRING} characters")
+        refuse(place, "is no event type", f"Write a string of 1 to {MAX_ID} characters")
     own = _fields(body.get("fields", Object()), f"{at}.fields", dataset, each=each is not None, shared=shared)
-    fields = shared | own
-    return each, event_type, fields
+    return _Draft(at, call, name, each, event_type, shared | own, _when(body.get("when", Object()), f"{at}.when"))
+
+
+_COMPARISONS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
+
+
+def _when(value: Any, at: str) -> tuple[Condition, ...]:
+    return tuple(_condition(path(key, at), body, f"{at}{member(key)}") for key, body in keys(value, at).items())
+
+
+def _condition(place: Path, value: Any, at: str) -> Condition:
+    body = keys(value, at, optional=("present", "is", *_COMPARISONS))
+    if "present" in body and len(body) == 1:
+        if not isinstance(body["present"], bool):
+            refuse(f"{at}.present", "is neither true nor false", "Write true or false")
+        return Condition(place, present=body["present"])
+    if "is" in body and len(body) == 1:
+        constants = body["is"] if isinstance(body["is"], list) else [body["is"]]
+        texts = [json.dumps(value) if type(value) in (int, bool) else value for value in constants]
+        if not texts or not all(isinstance(text, str) and 0 < len(text) <= MAX_STRING for text in texts):
+            refuse(f"{at}.is", f"is {json.dumps(body['is'])}", "Write a text, an integer, true or false, or a list")
+        return Condition(place, texts=tuple(texts))
+    if not body or not set(body) <= set(_COMPARISONS):
+        refuse(at, "is no test", f"Write one of present, is, or some of {', '.join(_COMPARISONS)}")
+    for key, number in body.items():
+        if type(number) not in (int, float) or not math.isfinite(number):
+            refuse(f"{at}{member(key)}", f"is {json.dumps(number)}", "Write a number")
+    return Condition(place, bounds=tuple((_COMPARISONS[key], float(number)) for key, number in body.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +328,12 @@ class _DraftField:
     at: str
     type: str
     categorical: bool
-    source: Source
+    textual: bool
+    source: Source | Constant
+
+    @property
+    def required(self) -> bool:
+        return isinstance(self.source, Source) and self.source.required
 
 
 def _fields(
@@ -226,29 +353,84 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
         refuse(at, "is no name of a column", remedy)
     if name == "EVENT_TYPE" and dataset == "interactions":
         refuse(at, "is not read from a path", 'Give each rule an "event_type", or let its name be it')
-    body = keys(value, at, required=("from",), optional=("type", "optional", "categorical"))
-    if not isinstance(body["from"], list) or not body["from"]:
-        refuse(f"{at}.from", "is no list of paths", 'Write at least one, such as ["properties.sku"]')
-    paths = tuple(path(text, f"{at}.from[{i}]", each=each) for i, text in enumerate(body["from"]))
+    options = ("from", "value", "type", "optional", "categorical", "textual", "format", "placeholders")
+    body = keys(value, at, optional=options)
+    if "from" in body and "value" in body:
+        refuse(f"{at}.value", "contradicts 'from'", "Keep one of them")
+    if "from" not in body and "value" not in body:
+        refuse(at, "has no 'from'", "Add 'from'")
     reserved = RESERVED[dataset].get(name)
     kind: Any = body.get("type", reserved or (base.type if base else None))
     if reserved and kind != reserved:
         refuse(f"{at}.type", f"is {kind!r}, Personalize reserves this column", 'Leave "type" out')
     if not reserved and kind not in TYPES:
         refuse(f"{at}.type", f"is {kind!r}" if kind else "is missing", f"Write one of {', '.join(TYPES)}")
-    flags = {}
-    for flag, inherited in (
-        ("optional", base is not None and not base.source.required),
-        ("categorical", base is not None and base.categorical),
-    ):
+    flags = {
+        "optional": base is not None and not base.required,
+        "categorical": base is not None and base.categorical and kind == "string",
+        "textual": base is not None and base.textual,
+        "placeholders": False,
+    }
+    for flag, inherited in flags.items():
         flags[flag] = body.get(flag, inherited)
         if not isinstance(flags[flag], bool):
             refuse(f"{at}.{flag}", "is neither true nor false", "Write true or false")
     if flags["optional"] and name in REQUIRED[dataset]:
         refuse(f"{at}.optional", f"is true, but every row must have {name}", 'Leave "optional" out')
-    if flags["categorical"] and (reserved or kind != "string"):
-        refuse(f"{at}.categorical", "is for string columns that aren't reserved", 'Leave "categorical" out')
-    return _DraftField(at, kind, flags["categorical"], Source(paths, required=not flags["optional"]))
+    for flag in ("categorical", "textual"):
+        if flags[flag] and (reserved or kind != "string"):
+            refuse(f"{at}.{flag}", "is for string columns that aren't reserved", f'Leave "{flag}" out')
+    if flags["textual"] and (dataset != "items" or flags["categorical"]):
+        refuse(f"{at}.textual", "is for columns of items that aren't categorical", 'Leave "textual" out')
+    if "placeholders" in body and name not in IDS:
+        refuse(f"{at}.placeholders", f"is for {', '.join(IDS)}", 'Leave "placeholders" out')
+    if "format" in body and (kind != "timestamp" or body["format"] not in FORMATS):
+        refuse(f"{at}.format", f"is {json.dumps(body['format'])}", f"Write one of {', '.join(FORMATS)}, for timestamps")
+    if "value" in body:
+        source: Source | Constant = _constant(dataset, name, kind, body, at)
+    else:
+        domain = {"timestamp": body.get("format", "iso"), "string": "textual" if flags["textual"] else "string"}.get(
+            kind, kind
+        )
+        if name in IDS:
+            domain = "any_id" if flags["placeholders"] else "id"
+        bounded = bool(reserved) and kind == "timestamp"
+        paths = _paths(body, at, each=each, lists=kind in LISTS)
+        source = Source(paths, not flags["optional"], domain, bounded)
+    return _DraftField(at, kind, flags["categorical"] or kind == "categories", flags["textual"], source)
+
+
+def _number(low: float, high: float, *types: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) in types and low <= value <= high
+
+
+#: type -> whether a JSON value is a constant of it.
+_CONSTANTS: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str) and 0 < len(value) <= MAX_STRING,
+    "float": _number(-MAX_FLOAT, MAX_FLOAT, int, float),
+    "double": _number(-sys.float_info.max, sys.float_info.max, int, float),
+    "int": _number(-(2**31), 2**31 - 1, int),
+    "long": _number(-(2**63), 2**63 - 1, int),
+    "boolean": lambda value: isinstance(value, bool),
+}
+
+
+def _constant(dataset: str, name: str, kind: str, body: dict[str, Any], at: str) -> Constant:
+    if name in REQUIRED[dataset] or kind not in _CONSTANTS:
+        refuse(f"{at}.value", f"can't be what every row has in {name}", 'Use "from"')
+    for other in ("optional", "format", "placeholders"):
+        if other in body:
+            refuse(f"{at}.{other}", "is for values that come from a path", f'Leave "{other}" out')
+    value = body["value"]
+    if not _CONSTANTS[kind](value):
+        refuse(f"{at}.value", f"is {json.dumps(value)}", f"Write a value of the type {kind}")
+    return Constant(float(value) if kind in ("float", "double") else value)
+
+
+def _paths(body: dict[str, Any], at: str, *, each: bool, lists: bool = False) -> tuple[Path, ...]:
+    if not isinstance(body["from"], list) or not body["from"]:
+        refuse(f"{at}.from", "is no list of paths", 'Write at least one, such as ["properties.sku"]')
+    return tuple(path(text, f"{at}.from[{i}]", each=each, lists=lists) for i, text in enumerate(body["from"]))
 
 
 def _columns(dataset: str, at: str, rules: "list[dict[str, _DraftField]]") -> tuple[Column, ...]:
@@ -259,8 +441,8 @@ def _columns(dataset: str, at: str, rules: "list[dict[str, _DraftField]]") -> tu
     for fields in rules:
         for name, read in fields.items():
             known = first.setdefault(name, read)
-            if (known.type, known.categorical) != (read.type, read.categorical):
-                refuse(read.at, f"disagrees with {known.at}", "Give both the same type and categorical")
+            if (known.type, known.categorical, known.textual) != (read.type, read.categorical, read.textual):
+                refuse(read.at, f"disagrees with {known.at}", "Give both the same type and categorical, and textual")
             spelling = spelled.setdefault(name.replace("_", ""), name)
             if spelling != name:
                 refuse(read.at, f"and {spelling} are two spellings of one name", "Use one of them")
@@ -270,6 +452,9 @@ def _columns(dataset: str, at: str, rules: "list[dict[str, _DraftField]]") -> tu
         refuse(at, f"has {len(extra)} own columns", f"Keep {MAX_METADATA[dataset]} at most")
     if dataset != "interactions" and len(first) == len(REQUIRED[dataset]):
         refuse(f"{at}.fields", "has no column beside the id", "Add at least one, such as a category")
+    textual = [name for name, field in first.items() if field.textual]
+    if len(textual) > 1:
+        refuse(first[textual[1]].at, f"is textual, and so is {textual[0]}", "Keep one: Personalize takes no more")
     columns = []
     for name in [*reserved, *extra]:
         if name == "EVENT_TYPE" and dataset == "interactions":
@@ -277,11 +462,11 @@ def _columns(dataset: str, at: str, rules: "list[dict[str, _DraftField]]") -> tu
         elif name in first:
             missing = [fields for fields in rules if name not in fields]
             present = [fields[name] for fields in rules if name in fields]
-            required = next((read for read in present if read.source.required), None)
+            required = next((read for read in present if read.required), None)
             if missing and required:
                 refuse(required.at, "is required, but other rules have no such field", 'Add "optional": true')
-            nullable = bool(missing) or any(not read.source.required for read in present)
-            columns.append(Column(name, first[name].type, nullable, first[name].categorical))
+            nullable = bool(missing) or any(isinstance(read.source, Source) and not read.required for read in present)
+            columns.append(Column(name, first[name].type, nullable, first[name].categorical, first[name].textual))
     return tuple(columns)
 
 
@@ -297,14 +482,22 @@ def _event_types(at: str, columns: tuple[Column, ...], types: set[str | None]) -
         )
 
 
-def path(value: Any, at: str, *, each: bool = False) -> Path:
-    """Return the path that the text `value`, which stands `at`, is; relative ones with `each` only."""
+def path(value: Any, at: str, *, each: bool = False, lists: bool = False) -> Path:
+    """Return the path that the text `value`, which stands `at`, is; relative ones with `each` only.
+
+    With `lists`, one segment may end with `[]`: the path goes on in each element of an array.
+    """
     if not isinstance(value, str) or not value:
         refuse(at, "is no path", 'Write a dotted path, such as "properties.product_id"')
     relative = value.startswith(".")
     if relative and not each:
         refuse(at, f"{value!r} is relative, but there is no element here", 'Start from the event, or use "each"')
-    segments = () if value == "." else tuple(value[relative:].split("."))
+    segments = [] if value == "." else value[relative:].split(".")
+    arrays = [place for place, segment in enumerate(segments, start=1) if segment.endswith("[]")]
+    if arrays and (not lists or len(arrays) > 1):
+        refuse(at, f"{value!r} goes through an array", 'Use one "[]", and only for IMPRESSION and categories')
+    for place in arrays:
+        segments[place - 1] = segments[place - 1].removesuffix("[]")
     if any(not segment or segment == "*" for segment in segments):
         refuse(at, f"{value!r} has an empty or * segment", "Write names only, with one dot between them")
-    return Path(segments, relative)
+    return Path(tuple(segments), relative, arrays[0] if arrays else None)

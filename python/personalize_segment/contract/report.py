@@ -9,13 +9,14 @@ from operator import index
 from typing import Any
 
 from .mapping import EventMapping
-from .rows import Reason, describe, string
+from .rows import Reason, Row, describe, id_text
 
 #: More kinds of reasons than this are summed up in one line: a customer may put ids into names.
 MAX_KINDS = 1000
 
 #: (call, event name, dataset, field, reason)
 ReasonKey = tuple[str, str | None, str | None, str | None, str]
+_KEY = ("call", "event", "dataset", "field", "reason")
 
 
 @dataclass(slots=True)
@@ -31,14 +32,91 @@ class Reasons:
             lowest = example
         self.counts[key] = known + count, lowest
 
+    def merge(self, other: "Reasons") -> None:
+        """Add what another part of the same export counted."""
+        for key, (count, example) in other.counts.items():
+            self.add(key, count, example)
+
+    def sorted(self, limit: int | None = MAX_KINDS) -> list[tuple[ReasonKey, int, str | None]]:
+        """Return the kinds by falling count, with those beyond `limit` summed up last."""
+        kinds = [(key, count, example) for key, (count, example) in self.counts.items()]
+        kinds.sort(key=lambda kind: (-kind[1], [part or "" for part in kind[0]]))
+        rest = [] if limit is None else kinds[limit:]
+        if rest:
+            key: ReasonKey = ("*", None, None, None, f"{len(rest)} more kinds of reasons")
+            kinds[limit:] = [(key, sum(count for _, count, _ in rest), rest[0][2])]
+        return kinds
+
+    @classmethod
+    def from_list(cls, kinds: list[dict[str, Any]]) -> "Reasons":
+        """Return the reasons whose `as_list` this is."""
+        return cls({tuple(kind[name] for name in _KEY): (index(kind["count"]), kind["example"]) for kind in kinds})
+
+    def as_list(self, limit: int | None) -> list[dict[str, Any]]:
+        """Return the reasons as `report.json` has them."""
+        return [
+            dict(zip(_KEY, key, strict=True)) | {"count": count, "example": example}
+            for key, count, example in self.sorted(limit)
+        ]
+
+
+@dataclass(slots=True)
+class ColumnCount:
+    """Accepted rows that have a value in an optional column; rows where it is null although a value is there."""
+
+    filled: int = 0
+    unusable: int = 0
+
 
 @dataclass(slots=True)
 class DatasetCount:
-    """Rows written; rows that events gave, repeats among them; elements without a row."""
+    """Rows written; rows that events gave, repeats among them; elements without a row.
+
+    Of the accepted rows, `ahead` have the instant of `receivedAt` for a wrong clock's; `columns` are the optional ones.
+    """
 
     rows: int = 0
     accepted: int = 0
     refused: int = 0
+    ahead: int = 0
+    columns: dict[str, ColumnCount] = field(default_factory=dict)
+
+    def merge(self, other: "DatasetCount") -> None:
+        """Add what another part of the same export counted."""
+        self.rows += other.rows
+        self.accepted += other.accepted
+        self.refused += other.refused
+        self.ahead += other.ahead
+        for name, count in other.columns.items():
+            self.columns[name].filled += count.filled
+            self.columns[name].unusable += count.unusable
+
+    @classmethod
+    def from_dict(cls, count: dict[str, Any]) -> "DatasetCount":
+        """Return the counts whose `as_dict` this is; those of an earlier release have no `ahead` and `columns`."""
+        columns = {
+            name: ColumnCount(column["filled"], column["unusable"]) for name, column in count.get("columns", {}).items()
+        }
+        rows = index(count["rows"])
+        return cls(rows, rows + index(count["deduplicated"]), index(count["refused"]), count.get("ahead", 0), columns)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as `report.json` has them."""
+        columns = {
+            name: {
+                "filled": count.filled,
+                "absent": self.accepted - count.filled - count.unusable,
+                "unusable": count.unusable,
+            }
+            for name, count in self.columns.items()
+        }
+        return {
+            "rows": self.rows,
+            "deduplicated": self.deduplicated,
+            "refused": self.refused,
+            "ahead": self.ahead,
+            "columns": columns,
+        }
 
     @property
     def deduplicated(self) -> int:
@@ -60,17 +138,29 @@ class Report:
     events_overlap: int = 0
     datasets: dict[str, DatasetCount] = field(default_factory=dict)
     reasons: Reasons = field(default_factory=Reasons)
+    #: Why optional columns are null although a value is there.
+    unusable: Reasons = field(default_factory=Reasons)
+    #: Of each dataset, the optional columns' positions and names.
+    _optional: dict[str, list[tuple[int, str]]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, mapping: EventMapping) -> "Report":
         """Return an empty report for `mapping`."""
-        return cls(mapping.sha256, datasets={dataset.name: DatasetCount() for dataset in mapping.datasets})
+        optional = {
+            dataset.name: [(position, dataset.columns[position].name) for position in dataset.optional]
+            for dataset in mapping.datasets
+        }
+        datasets = {
+            name: DatasetCount(columns={column: ColumnCount() for _, column in columns})
+            for name, columns in optional.items()
+        }
+        return cls(mapping.sha256, datasets=datasets, _optional=optional)
 
     @classmethod
     def from_dict(cls, report: dict[str, Any]) -> "Report":
         """Return what `as_dict` wrote. Raises KeyError, TypeError, ValueError or AttributeError if it didn't."""
         files, events = report["files"], report["events"]
-        part = cls(
+        return cls(
             str(report["mapping_sha256"]),
             index(files["read"]),
             [(file["file"], file["reason"]) for file in files["skipped"]],
@@ -79,14 +169,10 @@ class Report:
             index(report["lines"]["malformed"]),
             index(events["unmapped"]),
             index(events["overlap"]),
+            {name: DatasetCount.from_dict(count) for name, count in report["datasets"].items()},
+            Reasons.from_list(report["reasons"]),
+            Reasons.from_list(report.get("unusable", [])),
         )
-        for name, count in report["datasets"].items():
-            rows = index(count["rows"])
-            part.datasets[name] = DatasetCount(rows, rows + index(count["deduplicated"]), index(count["refused"]))
-        for kind in report["reasons"]:
-            key = kind["call"], kind["event"], kind["dataset"], kind["field"], kind["reason"]
-            part.reasons.add(key, index(kind["count"]), kind["example"])
-        return part
 
     def merge(self, other: "Report") -> None:
         """Add what another part of the same export counted."""
@@ -98,11 +184,20 @@ class Report:
         self.events_unmapped += other.events_unmapped
         self.events_overlap += other.events_overlap
         for name, count in other.datasets.items():
-            self.datasets[name].rows += count.rows
-            self.datasets[name].accepted += count.accepted
-            self.datasets[name].refused += count.refused
-        for key, (number, example) in other.reasons.counts.items():
-            self.reasons.add(key, number, example)
+            self.datasets[name].merge(count)
+        self.reasons.merge(other.reasons)
+        self.unusable.merge(other.unusable)
+
+    def accept(self, event: dict[str, Any], row: Row) -> None:
+        """Count a row that `rows` gave for `event`."""
+        count = self.datasets[row.dataset.name]
+        count.accepted += 1
+        count.ahead += row.ahead
+        for position, name in self._optional[row.dataset.name]:
+            count.columns[name].filled += row.values[position] is not None
+        for why in row.unusable:
+            count.columns[why.field or ""].unusable += 1
+            self.unusable.add((*describe(event), *why), 1, row.message_id)
 
     def refuse(self, event: dict[str, Any], why: Reason) -> None:
         """Count one reason that `rows` gave for `event`."""
@@ -110,7 +205,7 @@ class Report:
             self.events_unmapped += 1
         else:
             self.datasets[why.dataset].refused += 1
-        self.reasons.add((*describe(event), *why), 1, string(event.get("messageId")))
+        self.reasons.add((*describe(event), *why), 1, id_text(event.get("messageId")))
 
     def summary(self) -> str:
         """Return the counts in one line, for a message about an export that has no rows."""
@@ -122,19 +217,8 @@ class Report:
             + (f", {len(damaged)} damaged files, the first {damaged[0]}" if damaged else "")
         )
 
-    def sorted_reasons(self, limit: int | None = MAX_KINDS) -> list[tuple[ReasonKey, int, str | None]]:
-        """Return the kinds by falling count, with those beyond `limit` summed up last."""
-        kinds = [(key, count, example) for key, (count, example) in self.reasons.counts.items()]
-        kinds.sort(key=lambda kind: (-kind[1], [part or "" for part in kind[0]]))
-        rest = [] if limit is None else kinds[limit:]
-        if rest:
-            key: ReasonKey = ("*", None, None, None, f"{len(rest)} more kinds of reasons")
-            kinds[limit:] = [(key, sum(count for _, count, _ in rest), rest[0][2])]
-        return kinds
-
     def as_dict(self, limit: int | None = MAX_KINDS) -> dict[str, Any]:
         """Return the report as `report.json` has it: `limit` kinds of reasons, or all (None)."""
-        keys = ("call", "event", "dataset", "field", "reason")
         return {
             "mapping_sha256": self.mapping_sha256,
             "files": {
@@ -148,14 +232,9 @@ class Report:
                 "overlap": self.events_overlap,
             },
             "lines": {"malformed": self.lines_malformed},
-            "datasets": {
-                name: {"rows": count.rows, "deduplicated": count.deduplicated, "refused": count.refused}
-                for name, count in self.datasets.items()
-            },
-            "reasons": [
-                dict(zip(keys, key, strict=True)) | {"count": count, "example": example}
-                for key, count, example in self.sorted_reasons(limit)
-            ],
+            "datasets": {name: count.as_dict() for name, count in self.datasets.items()},
+            "reasons": self.reasons.as_list(limit),
+            "unusable": self.unusable.as_list(limit),
         }
 
     def as_json(self) -> str:

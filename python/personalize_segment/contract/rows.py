@@ -6,14 +6,25 @@ the same in SQL. Lambda, the Glue job and `explain` run it as it is.
 
 import json
 import math
+import operator
 import re
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .columns import MAX_FLOAT, MAX_IMPRESSION, MAX_STRING, USER_ID
-from .mapping import Dataset, EventMapping, Path, Rule, Source
+from .columns import (
+    LISTS,
+    MAX_AHEAD_SECONDS,
+    MAX_ELEMENTS,
+    MAX_FLOAT,
+    MAX_ID,
+    MAX_SECONDS,
+    MAX_STRING,
+    MAX_TEXTUAL,
+    USER_ID,
+)
+from .mapping import Condition, Dataset, EventMapping, Path, Rule, Source
 
 Value = str | int | float | bool | list[str] | None
 
@@ -22,6 +33,7 @@ SortKey = tuple[int, str, tuple[str, ...]]
 
 MISSING = "missing"
 UNMAPPED = "no rule for this event"
+NO_CONDITION = "no rule whose conditions hold"
 #: How the messageId of an identify begins that this project wrote to Segment (rule 1).
 WRITE_BACK_ID = "personalize-segment-"
 #: The name that such an identify has, so that no rule matches it.
@@ -29,17 +41,34 @@ WRITE_BACK = "write-back"
 NO_ARRAY = "not an array"
 EMPTY = "an empty array"
 
-#: type -> what the reason says when a value stands there, but outside the type's domain.
+#: Texts that stand for nothing where an id is expected: no id, as if the key were absent (rule 3).
+PLACEHOLDERS = frozenset({"undefined", "null", "NaN", "None", "[object Object]"})
+
+_YEARS = "from 1970-01-01 to 2286-11-20"
+#: domain -> what the reason says when a value is there, but outside the domain.
 NOT_IN_DOMAIN = {
-    "string": "not a string of 1-256 printable characters, nor an integer",
-    "timestamp": "not an ISO-8601 instant with an offset",
+    "id": "not a string of 1-256 printable characters, nor an integer",
+    "any_id": "not a string of 1-256 printable characters, nor an integer",
+    "string": "not a string of 1-1,000 printable characters, an integer or a boolean",
+    "textual": "not a string of 1-20,000 printable characters, an integer or a boolean",
+    "iso": "not an ISO-8601 instant with an offset",
+    "date": "not a date such as 2024-03-01",
+    "epoch_seconds": f"not epoch seconds {_YEARS}",
+    "epoch_milliseconds": f"not epoch milliseconds {_YEARS}",
     "float": "not a finite number of 32 bits",
     "double": "not a finite number",
     "int": "not an integer of 32 bits",
     "long": "not an integer of 64 bits",
     "boolean": "neither true nor false",
     "ids": "not an array of ids",
+    "categories": "not a list of strings, together of 1-1,000 characters",
 }
+
+
+def not_in_domain(source: Source) -> str:
+    """Return the reason for a value that is outside the domain of `source`."""
+    why = NOT_IN_DOMAIN[source.domain]
+    return f"{why}, {_YEARS}" if source.bounded and _YEARS not in why else why
 
 
 class Row(NamedTuple):
@@ -48,6 +77,8 @@ class Row(NamedTuple):
     `element` is its position for a rule with `each`, else None; with `message_id`
     it identifies an interaction (rule 9). `instant` orders the rows of one user or item:
     epoch seconds and the fraction's digits, or None where the event has no timestamp.
+    `unusable` are the optional columns that are null although a value is there, each with the reason;
+    `ahead` says that a wrong clock's instant was replaced by `receivedAt` (rule 4).
     """
 
     dataset: Dataset
@@ -55,6 +86,8 @@ class Row(NamedTuple):
     message_id: str | None
     element: int | None
     instant: tuple[int, str] | None
+    unusable: tuple["Reason", ...] = ()
+    ahead: bool = False
 
     @property
     def user(self) -> Value:
@@ -114,7 +147,7 @@ def describe(event: dict[str, Any]) -> tuple[str, str | None]:
     call = event["type"]
     if call == "identify":
         # Our own recommendations are no traits: the row would be the user's latest, without any.
-        return call, WRITE_BACK if (string(event.get("messageId")) or "").startswith(WRITE_BACK_ID) else None
+        return call, WRITE_BACK if (id_text(event.get("messageId")) or "").startswith(WRITE_BACK_ID) else None
     name = event.get("event" if call == "track" else "name") if call in ("track", "page", "screen") else None
     return call, name if type(name) is str else None
 
@@ -123,17 +156,19 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = Fals
     """Return the rows that `event`, which has a string `type`, gives, and why others are left out.
 
     With `anonymous`, for the live path, an interaction whose USER_ID is missing has None there
-    if the event has an `anonymousId` to name the session.
+    if the event names its session.
     """
-    matches = mapping.by_event.get(describe(event))
-    if matches is None:
+    rules = mapping.rules(*describe(event))
+    if rules is None:
         return [], [Reason(None, None, UNMAPPED)]
-    anonymous = anonymous and string(event.get("anonymousId")) is not None
+    anonymous = anonymous and session(mapping, event) is not None
+    received = _instant(event.get("receivedAt"))
     event_rows: list[Row] = []
     reasons: list[Reason] = []
-    for dataset, rule in matches:
+    chosen = choose(rules, event)
+    for dataset, rule in chosen:
         if rule.each is None:
-            _row(dataset, rule, event, None, None, event_rows, reasons, anonymous)
+            _row(dataset, rule, event, None, None, received, event_rows, reasons, anonymous)
             continue
         elements = walk(event, rule.each)
         if type(elements) is not list or not elements:
@@ -141,8 +176,37 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = Fals
             reasons.append(Reason(dataset.name, str(rule.each), why))
             continue
         for index, element in enumerate(elements):
-            _row(dataset, rule, event, element, index, event_rows, reasons, anonymous)
-    return event_rows, reasons
+            _row(dataset, rule, event, element, index, received, event_rows, reasons, anonymous)
+    return event_rows, reasons if chosen else [Reason(None, None, NO_CONDITION)]
+
+
+def choose(rules: tuple[tuple[Dataset, Rule], ...], event: dict[str, Any]) -> list[tuple[Dataset, Rule]]:
+    """Return the rules that count for an event: in each dataset the first whose conditions all hold (rule 1)."""
+    chosen: dict[str, tuple[Dataset, Rule]] = {}
+    for dataset, rule in rules:
+        if dataset.name not in chosen and (not rule.when or all(holds(one, event) for one in rule.when)):
+            chosen[dataset.name] = dataset, rule
+    return list(chosen.values())
+
+
+def holds(condition: Condition, event: dict[str, Any]) -> bool:
+    """Return whether a condition holds for an event (rule 1)."""
+    raw = walk(event, condition.path)
+    if condition.present is not None:
+        return (raw is not None) is condition.present
+    if condition.texts is not None:
+        return string(raw) in condition.texts
+    number = _double(raw)
+    return number is not None and all(_COMPARED[sign](number, bound) for sign, bound in condition.bounds or ())
+
+
+_COMPARED = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
+
+
+def session(mapping: EventMapping, event: dict[str, Any]) -> str | None:
+    """Return the id of a live event's session, None if it has none."""
+    ids = (id_text(walk(event, path)) for path in mapping.session)
+    return next((value for value in ids if value is not None), None)
 
 
 def _row(
@@ -151,46 +215,89 @@ def _row(
     event: dict[str, Any],
     element: Any,
     index: int | None,
+    received: tuple[int, str] | None,
     event_rows: list[Row],
     reasons: list[Reason],
     anonymous: bool,
 ) -> None:
     values: list[Value] = []
+    unusable: list[Reason] = []
+    ahead = False
     for column, source in zip(dataset.columns, rule.sources, strict=True):
         if not isinstance(source, Source):
-            values.append(source)
+            values.append(None if source is None else source.value)
             continue
-        domain = DOMAINS[column.type]
+        domain = DOMAINS[source.domain]
         value = None
-        present = False
+        present = late = False
         for path in source.paths:  # rule 6
             raw = walk(element if path.relative else event, path)
-            if raw is not None:
-                present = True
-                value = domain(raw)
-                if value is not None:
-                    break
+            if raw is None or _is_absent(raw, source.domain):
+                continue
+            present = True
+            value, late = domain(raw), False
+            if source.bounded and value is not None:
+                value, clock = _in_bounds(column.name, value, received)
+                late |= clock
+            if value is not None:
+                break
         if value is None and source.required:
             if anonymous and not present and column.name == USER_ID and dataset.name == "interactions":
                 values.append(None)
                 continue
-            why = NOT_IN_DOMAIN[column.type] if present else MISSING
-            reasons.append(Reason(dataset.name, column.name, why))
+            reasons.append(Reason(dataset.name, column.name, not_in_domain(source) if present else MISSING))
             return
+        if value is None and present:
+            unusable.append(Reason(dataset.name, column.name, not_in_domain(source)))
+        ahead |= late
         values.append(value)
     raw_id = event.get("messageId")
-    message_id = string(raw_id)
+    message_id = id_text(raw_id)
     if message_id is None and dataset.name == "interactions":  # rule 9 needs it
-        why = MISSING if raw_id is None else NOT_IN_DOMAIN["string"]
-        reasons.append(Reason(dataset.name, "messageId", why))
+        absent = raw_id is None or (type(raw_id) is str and _is_placeholder(raw_id))
+        reasons.append(Reason(dataset.name, "messageId", MISSING if absent else NOT_IN_DOMAIN["id"]))
         return
-    instant = None if dataset.name == "interactions" else _instant(event.get("timestamp"))
-    event_rows.append(Row(dataset, tuple(values), message_id, index, instant))
+    instant = None
+    if dataset.name != "interactions":
+        instant = _instant(event.get("timestamp"))
+        if instant is not None and received is not None and instant[0] > received[0] + MAX_AHEAD_SECONDS:
+            instant, ahead = received, True
+    event_rows.append(Row(dataset, tuple(values), message_id, index, instant, tuple(unusable), ahead))
+
+
+def _in_bounds(column: str, value: int, received: tuple[int, str] | None) -> tuple[int | None, bool]:
+    """Return a bounded timestamp, None if it is out of bounds, and whether a wrong clock set it (rule 4)."""
+    late = column == "TIMESTAMP" and received is not None and value > received[0] + MAX_AHEAD_SECONDS
+    if late and received is not None:
+        value = received[0]
+    return (value if 0 <= value < MAX_SECONDS else None), late
+
+
+def probe(event: dict[str, Any], element: Any, column: str, source: Source, path: Path) -> tuple[bool, bool]:
+    """Return whether one path of a column leads to something, and whether that is in the column's domain."""
+    raw = walk(element if path.relative else event, path)
+    if raw is None or _is_absent(raw, source.domain):
+        return False, False
+    value = DOMAINS[source.domain](raw)
+    if source.bounded and value is not None:
+        value, _ = _in_bounds(column, value, _instant(event.get("receivedAt")))
+    return True, value is not None
 
 
 def walk(value: Any, path: Path) -> Any:
-    """Return what stands at a path: objects only, and None is absent (rule 2)."""
-    for segment in path.segments:
+    """Return what is at a path: objects only, and None is absent (rule 2).
+
+    A path through an array gives the list of what is at its end, in the first elements.
+    """
+    if path.through is None:
+        return _steps(value, path.segments)
+    array = _steps(value, path.segments[: path.through])
+    rest = path.segments[path.through :]
+    return [_steps(element, rest) for element in array[:MAX_ELEMENTS]] if type(array) is list else None
+
+
+def _steps(value: Any, segments: tuple[str, ...]) -> Any:
+    for segment in segments:
         if type(value) is not dict:
             return None
         value = value.get(segment)
@@ -208,14 +315,51 @@ _INSTANT = re.compile(
 )
 
 
-def string(value: Any) -> str | None:
-    """Rule 3."""
+#: What a JSON number is, also inside of a string (rule 5).
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+#: White space that a placeholder may consist of.
+_BLANK = " \t\n\v\f\r"
+#: The whole numbers that a 64-bit float holds exactly.
+_EXACT = 1 << 53
+
+
+def _is_placeholder(value: str) -> bool:
+    return value in PLACEHOLDERS or not value.strip(_BLANK)
+
+
+def _printable(value: Any, most: int) -> str | None:
     if type(value) is str:
-        if not 0 < len(value) <= MAX_STRING:
+        if not 0 < len(value) <= most:
             return None
         # The common case first: ASCII has no other characters that isprintable() refuses.
         return value if (value.isascii() and value.isprintable()) or not _NOT_PRINTABLE.search(value) else None
     return str(value) if type(value) is int and value in INT64 else None
+
+
+def any_id(value: Any) -> str | None:
+    """Rule 3: an id, whatever its text."""
+    return _printable(value, MAX_ID)
+
+
+def id_text(value: Any) -> str | None:
+    """Rule 3: an id; a placeholder is none."""
+    return None if type(value) is str and _is_placeholder(value) else _printable(value, MAX_ID)
+
+
+def string(value: Any) -> str | None:
+    """Rule 3: a text that is no id."""
+    if type(value) is bool:
+        return "true" if value else "false"
+    return _printable(value, MAX_STRING)
+
+
+def _textual(value: Any) -> str | None:
+    """Rule 3: a long text, on one line."""
+    if type(value) is bool:
+        return string(value)
+    if type(value) is str:
+        value = value.replace("\r\n", " ").replace("\r", " ").replace("\n", " ").replace("\t", " ")
+    return _printable(value, MAX_TEXTUAL)
 
 
 def _instant(value: Any) -> tuple[int, str] | None:
@@ -257,20 +401,48 @@ def _days(text: str) -> int | None:
         return None
 
 
-def _timestamp(value: Any) -> int | None:
+def _iso(value: Any) -> int | None:
     instant = _instant(value)
     return None if instant is None else instant[0]
 
 
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _date(value: Any) -> int | None:
+    days = _days(value) if type(value) is str and _DATE.fullmatch(value) else None
+    return None if days is None else days * 86_400
+
+
+def _epoch(units: int) -> Callable[[Any], int | None]:
+    """Rule 4: whole seconds from a number of which a second has `units`."""
+
+    def seconds(value: Any) -> int | None:
+        number = _double(value)
+        return math.floor(number) // units if number is not None and 0 <= number < MAX_SECONDS * units else None
+
+    return seconds
+
+
+def _number(value: Any) -> int | float | None:
+    """Rule 5: a JSON number, or a string that is exactly one."""
+    if type(value) is str:
+        if not _NUMBER.fullmatch(value):
+            return None
+        whole = value.removeprefix("-").isdecimal()
+        # More digits than a 64-bit integer has: only its size as a float counts.
+        return int(value) if whole and len(value) <= 20 else float(value)
+    return value if type(value) is float or type(value) is int else None
+
+
 def _double(value: Any) -> float | None:
     """Rule 5."""
-    if type(value) is not float and type(value) is not int:
-        return None
+    number = _number(value)
     try:
-        number = float(value)
+        double = math.inf if number is None else float(number)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return double if math.isfinite(double) else None
 
 
 def _float(value: Any) -> float | None:
@@ -279,30 +451,67 @@ def _float(value: Any) -> float | None:
 
 
 def _integer(bounds: range) -> Callable[[Any], int | None]:
-    return lambda value: value if type(value) is int and value in bounds else None
+    """Rule 5: an integer, or a number with a fraction or an exponent that is whole and exact."""
+
+    def integer(value: Any) -> int | None:
+        number = _number(value)
+        if type(number) is float:
+            number = int(number) if abs(number) < _EXACT and number.is_integer() else None
+        return int(number) if number is not None and number in bounds else None
+
+    return integer
 
 
 def _boolean(value: Any) -> bool | None:
+    if type(value) is str:
+        return {"true": True, "false": False}.get(value.lower())
     return value if type(value) is bool else None
 
 
+def _listed(raw: Any, *, ids: bool) -> list[Any] | None:
+    """Rule 5: the first elements of a list that are there, a single value as a list of one; None if there is none."""
+    # Text like an array is no single value: in a warehouse it would be that array. No domain has a dictionary.
+    single = {} if type(raw) is str and raw.startswith("[") else raw
+    elements = raw[:MAX_ELEMENTS] if type(raw) is list else [single]
+    found = [one for one in elements if one is not None and not (ids and type(one) is str and _is_placeholder(one))]
+    return found or None
+
+
 def _ids(value: Any) -> list[str] | None:
-    """Rule 5: the first ids of an array in which every element is one, without the separator |."""
-    if type(value) is not list or not value:
-        return None
-    ids = [string(element) for element in value]
-    return None if any(id_ is None or "|" in id_ for id_ in ids) else [id_ for id_ in ids if id_][:MAX_IMPRESSION]
+    """Rule 5: ids without the separator |."""
+    ids = [any_id(element) for element in _listed(value, ids=True) or [None]]
+    return None if any(one is None or "|" in one for one in ids) else ids  # type: ignore[return-value]
 
 
-DOMAINS: dict[str, Callable[[Any], Value]] = {
+def _categories(value: Any) -> list[str] | None:
+    """Rule 5: strings that together, with | between them, are one."""
+    texts = [string(element) for element in _listed(value, ids=False) or [None]]
+    return None if None in texts or len("|".join(texts)) > MAX_STRING else texts  # type: ignore[arg-type, return-value]
+
+
+def _is_absent(raw: Any, domain: str) -> bool:
+    """Return whether what is at a path stands for nothing."""
+    if domain == "id":
+        return type(raw) is str and _is_placeholder(raw)
+    return domain in LISTS and _listed(raw, ids=domain == "ids") is None
+
+
+DOMAINS: dict[str, Callable[[Any], Any]] = {
+    "id": id_text,
+    "any_id": any_id,
     "string": string,
-    "timestamp": _timestamp,
+    "textual": _textual,
+    "iso": _iso,
+    "date": _date,
+    "epoch_seconds": _epoch(1),
+    "epoch_milliseconds": _epoch(1000),
     "float": _float,
     "double": _double,
     "int": _integer(INT32),
     "long": _integer(INT64),
     "boolean": _boolean,
     "ids": _ids,
+    "categories": _categories,
 }
 
 

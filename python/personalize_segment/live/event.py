@@ -11,17 +11,21 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .. import aws_errors
-from ..contract.rows import UNMAPPED, WRITE_BACK, Reason, Row, describe, rows, string
+from ..contract.columns import USER_ID
+from ..contract.rows import MISSING, NO_CONDITION, UNMAPPED, WRITE_BACK, Reason, Row, describe, id_text, rows, session
 from ..errors import PersonalizeSegmentError, TransientError
 from . import recommend, record, writeback
 from .clients import Clients
 from .deadline import Deadline, start
-from .payloads import ProfileRecord, latest, profile, put_events
+from .payloads import ProfileRecord, fitted, latest, profile, put_events
 from .recommend import NotAskedError, Recommendation
 from .settings import Reference, Settings, SettingValue
 from .writeback import Identity
 
 MALFORMED = "not a JSON object with a type"
+
+#: An identify of a visitor who hasn't logged in.
+_NO_USER = Reason("users", USER_ID, MISSING)
 
 RECORDED, REJECTED, IGNORED, UNPROVISIONED = "recorded", "rejected", "ignored", "unprovisioned"
 
@@ -33,8 +37,9 @@ class Outcome:
     `decision` is one of recorded (each row of it), rejected (at least a part of it), ignored
     (our own write-back, or no more than a trigger) and unprovisioned (its datasets don't exist
     yet). `rows` counts recorded rows by dataset, `unprovisioned` those without a dataset, and `keep`
-    tells whether the event goes to the rejected queue. `recommendation` and `write_back` are short words,
-    empty without an occasion. `milliseconds` is by step.
+    tells whether the event goes to the rejected queue. `nulls` are optional values that are there but unusable, and
+    `ahead` counts rows whose instant a wrong clock had set (rules 6 and 4). `recommendation` and `write_back` are
+    short words, empty without an occasion. `milliseconds` is by step.
     """
 
     decision: str
@@ -42,6 +47,8 @@ class Outcome:
     unprovisioned: int
     reasons: list[Reason]
     keep: bool
+    nulls: list[Reason] = field(default_factory=list)
+    ahead: int = 0
     recommendation: str = ""
     write_back: str = ""
     milliseconds: dict[str, float] = field(default_factory=dict)
@@ -54,6 +61,8 @@ class EventRows(NamedTuple):
     profiles: list[ProfileRecord]
     reasons: list[Reason]
     triggers: bool
+    nulls: list[Reason]
+    ahead: int = 0
 
 
 class Sent(NamedTuple):
@@ -114,7 +123,7 @@ class Live:
         sent: list[Sent] = []
         if event_rows.interactions:
             tracking_id = self._value(settings.tracking_id, deadline)
-            requests, refused = put_events(tracking_id or "", event, event_rows.interactions)
+            requests, refused = put_events(tracking_id or "", session(settings.mapping, event), event_rows.interactions)
             call = None
             if tracking_id is not None and requests:
                 call = deadline.start("interactions", lambda: record.record_events(clients.events, requests))
@@ -184,7 +193,7 @@ class Live:
         said = "unchanged"
         if not self._memory.unchanged(asked.who, recommendation.items):
             traits = writeback.traits(recommendation, settings.trait, settings.shape)
-            cause = string(event.get("messageId")) or str(time.time_ns())
+            cause = id_text(event.get("messageId")) or str(time.time_ns())
 
             def write() -> None:
                 writeback.write_back(self._clients.segment(key), asked.who, traits, cause, deadline)
@@ -204,26 +213,33 @@ class Live:
 def read(settings: Settings, event: Any) -> EventRows:
     """Return what an event gives, which may be anything that JSON can hold."""
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-        return EventRows([], [], [Reason(None, None, MALFORMED)], False)
+        return EventRows([], [], [Reason(None, None, MALFORMED)], False, [])
     call, name = describe(event)
     if (call, name) == ("identify", WRITE_BACK):
-        return EventRows([], [], [], False)
+        return EventRows([], [], [], False, [])
     found, reasons = rows(settings.mapping, event, anonymous=True)
-    interactions = [row for row in found if row.dataset.name == "interactions"]
+    if call == "identify" and reasons == [_NO_USER] and session(settings.mapping, event) is not None:
+        reasons = []  # a visitor's traits: there is nobody yet to record them for
+    interactions = [fitted(row) for row in found if row.dataset.name == "interactions"]
     profiles = [profile(row) for row in found if row.dataset.name != "interactions"]
-    reasons += [refused for refused in profiles if isinstance(refused, Reason)]
+    reasons += [refused for refused in (*interactions, *profiles) if isinstance(refused, Reason)]
+    kept = [row for row in interactions if isinstance(row, Row)]
+    others = [row for row in found if row.dataset.name != "interactions"]
     return EventRows(
-        interactions,
+        kept,
         latest(record for record in profiles if isinstance(record, ProfileRecord)),
         reasons,
-        bool(interactions) if settings.triggers is None else name in settings.triggers,
+        bool(kept) if settings.triggers is None else name in settings.triggers,
+        [why for row in (*kept, *others) for why in row.unusable],
+        sum(row.ahead for row in found),
     )
 
 
 def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outcome:
     """Return the decision on an event and its reasons, from the rows it gave and what became of them."""
     reasons = event_rows.reasons + [reason for rows in sent for reason in rows.refused]
-    if event_rows.triggers and reasons == [Reason(None, None, UNMAPPED)]:
+    unmapped = all(reason.reason in (UNMAPPED, NO_CONDITION) for reason in reasons)
+    if event_rows.triggers and unmapped:
         reasons = []
     recorded = {rows.dataset: rows.number for rows in sent if rows.provisioned}
     unprovisioned = sum(rows.number for rows in sent if not rows.provisioned)
@@ -235,8 +251,8 @@ def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outco
         decision = UNPROVISIONED
     else:
         decision = RECORDED
-    keep = any(settings.keep_unmapped or reason.reason != UNMAPPED for reason in reasons)
-    return Outcome(decision, recorded, unprovisioned, reasons, keep)
+    keep = bool(reasons) and (settings.keep_unmapped or not unmapped)
+    return Outcome(decision, recorded, unprovisioned, reasons, keep, event_rows.nulls, event_rows.ahead)
 
 
 def _word(error: Exception) -> str:

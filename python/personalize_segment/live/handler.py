@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from ..contract.rows import Reason, string
+from ..contract.rows import Reason, id_text
 from ..errors import PersonalizeSegmentError, TransientError
 from . import invocation
 from .clients import ONCE, RETRIED, Clients
@@ -71,6 +71,7 @@ def segment_event(payload: Any, context: Any) -> dict[str, Any]:
             "decision": outcome.decision,
             "rows": outcome.rows,
             "reasons": [reason._asdict() for reason in outcome.reasons],
+            "nulls": [reason._asdict() for reason in outcome.nulls],
             "recommendation": outcome.recommendation,
             "write_back": outcome.write_back,
         }
@@ -121,7 +122,7 @@ def _deadline(context: Any, budget: int | None) -> Deadline:
 
 def _observed(live: Live, event: Any, deadline: Deadline, context: Any) -> Outcome:
     """Let `live` take an event, and log and count what becomes of it."""
-    message_id = string(event.get("messageId")) if isinstance(event, dict) else None
+    message_id = id_text(event.get("messageId")) if isinstance(event, dict) else None
     ids = {"message_id": message_id, "aws_request_id": getattr(context, "aws_request_id", None)}
     try:
         outcome = live.take(event, deadline)
@@ -160,8 +161,14 @@ def _measure(outcome: Outcome, ids: dict[str, str | None]) -> None:
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
     for dataset, number in outcome.rows.items():
         metrics.add_metric(f"Rows{dataset.capitalize()}", MetricUnit.Count, number)
-    if outcome.unprovisioned:
-        metrics.add_metric("RowsUnprovisioned", MetricUnit.Count, outcome.unprovisioned)
+    counts = {
+        "RowsUnprovisioned": outcome.unprovisioned,
+        "ValuesUnusable": len(outcome.nulls),
+        "RowsAhead": outcome.ahead,
+    }
+    for name, number in counts.items():
+        if number:
+            metrics.add_metric(name, MetricUnit.Count, number)
     for what, said in (("Recommendation", outcome.recommendation), ("WriteBack", outcome.write_back)):
         if said:
             name = "".join(word.capitalize() for word in said.partition(":")[0].split())

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..contract.columns import USER_ID
-from ..contract.rows import Reason, Row, SortKey, Value, sort_key, string
+from ..contract.rows import Reason, Row, SortKey, Value, sort_key
 
 Request = dict[str, Any]
 
@@ -28,9 +28,6 @@ TOO_LONG = {
     "RECOMMENDATION_ID": f"longer than {MAX_RECOMMENDATION_ID} characters",
 } | {name: f"the JSON of its own columns is longer than {most} characters" for name, most in MAX_PROPERTIES.items()}
 NOT_ASCII = "not printable ASCII, or blank"
-NO_DATE = "before the year 1 or after 9999"
-#: Epoch seconds that are a date in UTC; an offset can lead out of it.
-_DATES = range(-62_135_596_800, 253_402_300_800)
 _ATTRIBUTION = re.compile(r"[\x20-\x7E]*[\x21-\x7E][\x20-\x7E]*")
 
 #: Columns of interactions with a member of their own in PutEvents; all others are properties.
@@ -54,14 +51,13 @@ class ProfileRecord(NamedTuple):
     order: SortKey
 
 
-def put_events(tracking_id: str, event: dict[str, Any], rows: Iterable[Row]) -> tuple[list[Request], list[Reason]]:
+def put_events(tracking_id: str, session: str | None, rows: Iterable[Row]) -> tuple[list[Request], list[Reason]]:
     """Return the PutEvents requests for an event's interactions: one user and session each, ten at most.
 
-    The session is the event's `anonymousId`, which stays the same over a login, so that
-    Personalize joins what came before; without one it is the `userId`. An interaction
-    without a user is an anonymous visitor's. `eventId` follows rule 10.
+    The session is the `anonymousId` unless the mapping says otherwise. It stays the same over a login, so that
+    Personalize joins what came before. An interaction without a user is an anonymous visitor's. `eventId` follows
+    rule 10.
     """
-    session = string(event.get("anonymousId")) or string(event.get("userId"))
     groups: dict[str | None, list[Request]] = {}
     reasons: list[Reason] = []
     for row in rows:
@@ -81,22 +77,33 @@ def put_events(tracking_id: str, event: dict[str, Any], rows: Iterable[Row]) -> 
     return requests, reasons
 
 
+def fitted(row: Row) -> Row | Reason:
+    """Return an interaction without the optional values that PutEvents refuses; a reason, if one is required."""
+    values, unusable = list(row.values), list(row.unusable)
+    for position, (column, value) in enumerate(zip(row.dataset.columns, values, strict=True)):
+        why = None
+        if column.name == "RECOMMENDATION_ID" and isinstance(value, str) and len(value) > MAX_RECOMMENDATION_ID:
+            why = Reason("interactions", column.name, TOO_LONG[column.name])
+        if column.name == "EVENT_ATTRIBUTION_SOURCE" and isinstance(value, str) and not _ATTRIBUTION.fullmatch(value):
+            why = Reason("interactions", column.name, NOT_ASCII)
+        if why is not None:
+            if not column.nullable:
+                return why
+            values[position] = None
+            unusable.append(why)
+    return row._replace(values=tuple(values), unusable=tuple(unusable))
+
+
 def _record(row: Row, columns: dict[str, Any]) -> Request | Reason:
     seconds = columns.pop("TIMESTAMP")
     event_id = row.message_id if row.element is None else f"{row.message_id}-{row.element}"
     if event_id is None or len(event_id) > MAX_EVENT_ID:
         return Reason("interactions", "messageId", TOO_LONG["messageId"])
-    if seconds not in _DATES:
-        return Reason("interactions", "TIMESTAMP", NO_DATE)
     record: Request = {"eventId": event_id, "sentAt": datetime.fromtimestamp(seconds, UTC)}
     for column, member in _MEMBERS.items():
         if (value := columns.pop(column, None)) is not None:
             record[member] = value
-    if len(record.get("recommendationId", "")) > MAX_RECOMMENDATION_ID:
-        return Reason("interactions", "RECOMMENDATION_ID", TOO_LONG["RECOMMENDATION_ID"])
     if (source := columns.pop("EVENT_ATTRIBUTION_SOURCE", None)) is not None:
-        if not _ATTRIBUTION.fullmatch(source):
-            return Reason("interactions", "EVENT_ATTRIBUTION_SOURCE", NOT_ASCII)
         record["metricAttribution"] = {"eventAttributionSource": source}
     properties = _properties(columns)
     if len(properties) > MAX_PROPERTIES["interactions"]:

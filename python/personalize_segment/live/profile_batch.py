@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..aws_errors import Trouble
-from ..contract.rows import Reason, string
+from ..contract.rows import Reason, any_id
 from ..errors import TransientError
 from .deadline import Deadline, start
 from .payloads import MAX_PROPERTIES, OPERATIONS, ProfileRecord, Request, put_profiles
@@ -67,7 +67,7 @@ def parse(body: str) -> ProfileRecord | None:
         return None
     if not all(isinstance(text, str) for text in (dataset, key, properties, fraction, *texts)):
         return None
-    good = dataset in OPERATIONS and string(key) is not None and 0 < len(properties) <= MAX_PROPERTIES[dataset]
+    good = dataset in OPERATIONS and any_id(key) is not None and 0 < len(properties) <= MAX_PROPERTIES[dataset]
     return ProfileRecord(dataset, key, properties, (seconds, fraction, tuple(texts))) if good else None
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..contract.mapping import Path
-from ..contract.rows import string, walk
+from ..contract.rows import any_id, walk
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def recommend(client: "PersonalizeRuntimeClient", request: dict[str, Any]) -> Re
 def _context(event: dict[str, Any], path: Path) -> str | None:
     value = walk(event, path)
     plain = isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value))
-    text = json.dumps(value) if plain else string(value)
+    text = json.dumps(value) if plain else any_id(value)
     return text if text is not None and len(text) <= MAX_VALUE else None
 
 
@@ -77,7 +77,7 @@ def _filter_value(event: dict[str, Any], path: Path) -> str | None:
     for part in value if isinstance(value, list) else [value]:
         if isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part):
             parts.append(json.dumps(part))
-        elif (text := string(part)) is not None and '"' not in text:
+        elif (text := any_id(part)) is not None and '"' not in text:
             parts.append(f'"{text}"')
         else:
             return None

@@ -17,7 +17,7 @@ import requests
 from segment.analytics.client import Client
 from segment.analytics.request import APIError
 
-from ..contract.rows import WRITE_BACK_ID, string
+from ..contract.rows import WRITE_BACK_ID, id_text
 from ..errors import WriteBackError
 from .deadline import Deadline
 from .recommend import Recommendation
@@ -42,8 +42,8 @@ class Identity(NamedTuple):
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Identity | None":
         """Return the identity in an event, if it has one."""
-        user = string(event.get("userId"))
-        anonymous = string(event.get("anonymousId"))
+        user = id_text(event.get("userId"))
+        anonymous = id_text(event.get("anonymousId"))
         return None if user is None and anonymous is None else cls(user, None if user else anonymous)
 
 

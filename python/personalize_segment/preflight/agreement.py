@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from functools import partial
 
-from ..contract.mapping import EventMapping
+from ..contract.mapping import Constant, EventMapping
 from ..contract.report import DatasetCount, Report
-from ..contract.rows import MISSING, UNMAPPED
+from ..contract.rows import MISSING, NO_CONDITION, UNMAPPED
 from .figures import Figures
 from .verdict import ANALYSIS, Check, Limit, judged, number, percent, share, thumb
 
@@ -54,7 +54,7 @@ def _left_out(report: Report) -> Iterator[Check]:
             anonymous += count
         elif dataset == "interactions":
             other.append((f"{call} {event or ''} {field or ''}".strip(), f"{count:,}: {reason}"))
-        elif reason == UNMAPPED:
+        elif reason in (UNMAPPED, NO_CONDITION):
             unmapped.append((f"{call} {event or ''}".strip(), number(count)))
     refused = interactions.refused - anonymous
     yield _judged(
@@ -118,7 +118,9 @@ def _gaps(figures: Figures, mapping: EventMapping) -> Check:
     place = [column.name for column in interactions.columns].index("EVENT_TYPE")
     live: dict[str, list[str]] = {}
     for rule in interactions.rules:
-        live.setdefault(str(rule.sources[place]), []).append(f"{rule.call} {rule.name or ''}".strip())
+        constant = rule.sources[place]
+        name = str(constant.value if isinstance(constant, Constant) else None)
+        live.setdefault(name, []).append(f"{rule.call} {rule.name or ''}".strip())
     seen = dict(figures.types)
     strange = [name for name in seen if name not in live]
     silent = [name for name in live if name not in seen]

@@ -137,7 +137,7 @@ def preflight(
     checks = (
         *quantity(export, figures),
         *files(export, tables, figures, mapping),
-        *values(figures, mapping),
+        *values(figures, mapping, export.report),
         *agreement(export.report, figures, mapping),
         *behavior(figures),
     )

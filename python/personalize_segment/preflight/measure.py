@@ -4,7 +4,7 @@ from typing import Any
 
 import duckdb
 
-from ..contract.columns import MAX_IMPRESSION, MAX_STRING, REQUIRED
+from ..contract.columns import MAX_ELEMENTS, MAX_ID, REQUIRED
 from ..contract.mapping import Column, Dataset, EventMapping
 from ..contract.quoting import literal
 from .figures import DAY_SECONDS, Activity, ColumnFacts, Coverage, DatasetFacts, Figures, OddIds, Times
@@ -29,7 +29,7 @@ PLACEHOLDERS = (
 _CONTROL = "'[\\x00-\\x1f\\x7f-\\x9f]'"
 #: Kind of odd id -> condition on `id`.
 ODD = {
-    "long": f"length(id) > {MAX_STRING}",
+    "long": f"length(id) > {MAX_ID}",
     "control": f"regexp_matches(id, {_CONTROL})",
     "special": "contains(id, '\"') OR contains(id, '\\')",
     "spaced": "id <> trim(id)",
@@ -45,7 +45,8 @@ _NUMBER = (
 #: Type -> condition that a text which is not null is one.
 _DOMAIN = {
     "string": f"NOT regexp_matches({{0}}, {_CONTROL})",
-    "ids": f"NOT regexp_matches({{0}}, {_CONTROL}) AND len(string_split({{0}}, '|')) <= {MAX_IMPRESSION}",
+    "ids": f"NOT regexp_matches({{0}}, {_CONTROL}) AND len(string_split({{0}}, '|')) <= {MAX_ELEMENTS}",
+    "categories": f"NOT regexp_matches({{0}}, {_CONTROL}) AND len(string_split({{0}}, '|')) <= {MAX_ELEMENTS}",
     "timestamp": f"{_WHOLE} AND TRY_CAST({{0}} AS BIGINT) IS NOT NULL",
     "long": f"{_WHOLE} AND TRY_CAST({{0}} AS BIGINT) IS NOT NULL",
     "int": f"{_WHOLE} AND TRY_CAST({{0}} AS INTEGER) IS NOT NULL",

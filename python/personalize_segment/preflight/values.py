@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from functools import partial
 
-from ..contract.columns import MAX_STRING, REQUIRED, RESERVED
+from ..contract.columns import MAX_ID, REQUIRED, RESERVED
 from ..contract.mapping import Dataset, EventMapping
+from ..contract.report import Reasons, Report
 from .figures import ColumnFacts, DatasetFacts, Figures
 from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, number, percent, share, thumb
 
@@ -16,14 +17,14 @@ _DUPLICATE_SHARE = 0.01
 _SAME_SECOND_SHARE = 0.05
 
 
-def values(figures: Figures, mapping: EventMapping) -> Iterator[Check]:
-    """Yield the checks of this group."""
+def values(figures: Figures, mapping: EventMapping, report: Report | None) -> Iterator[Check]:
+    """Yield the checks of this group; without a report, they can't say why columns are empty."""
     yield _times(figures)
     yield _ids(figures)
     yield _duplicates(figures)
     yield _same_second(figures)
     yield _repeated(figures)
-    yield _nulls(figures, mapping)
+    yield _nulls(figures, mapping, report.unusable if report else Reasons())
     yield _categories(figures, mapping)
 
 
@@ -57,7 +58,7 @@ def _times(figures: Figures) -> Check:
 
 
 _KINDS = {
-    "long": f"longer than {MAX_STRING} characters",
+    "long": f"longer than {MAX_ID} characters",
     "control": "with control characters",
     "special": "with a quote or a backslash",
     "spaced": "with spaces at the ends",
@@ -78,7 +79,7 @@ def _ids(figures: Figures) -> Check:
         f"{number(count, 'odd id')} among {number(figures.users, 'user')} and {number(figures.items, 'item')}."
         if count
         else f"No odd id among {number(figures.users, 'user')} and {number(figures.items, 'item')}.",
-        Limit(f"at most {MAX_STRING} characters; none that are special", FORMAT),
+        Limit(f"at most {MAX_ID} characters; none that are special", FORMAT),
         ("red", "long" in kinds, "The import job would fail: map another id."),
         ("yellow", "placeholder" in kinds, "Many people share such an id, and it looks like one: send none instead."),
         (
@@ -159,13 +160,21 @@ def _optional(figures: Figures, mapping: EventMapping) -> Iterator[tuple[Dataset
                 yield facts, column
 
 
-def _nulls(figures: Figures, mapping: EventMapping) -> Check:
-    details, empty, sparse = [], 0, 0
+def _nulls(figures: Figures, mapping: EventMapping, unusable: Reasons) -> Check:
+    details, why, empty, sparse = [], [], 0, 0
     for facts, column in _optional(figures, mapping):
         filled = 1 - column.nulls / facts.rows
-        empty += column.nulls == facts.rows
+        is_empty = column.nulls == facts.rows
         # A reserved column of interactions, such as EVENT_VALUE, belongs to some events only.
-        sparse += filled < COMPLETE_SHARE and column.name not in RESERVED[facts.name]
+        is_sparse = filled < COMPLETE_SHARE and column.name not in RESERVED[facts.name]
+        empty += is_empty
+        sparse += is_sparse
+        if is_empty or is_sparse:
+            why += [
+                (f"{dataset}.{field}, such as in message {example}", f"{number(count, 'value')}: {reason}")
+                for (*_, dataset, field, reason), count, example in unusable.sorted()
+                if (dataset, field) == (facts.name, column.name)
+            ]
         details.append((filled, f"{facts.name}.{column.name}"))
     return _judged(
         "nulls",
@@ -177,9 +186,10 @@ def _nulls(figures: Figures, mapping: EventMapping) -> Check:
         if sparse + empty
         else "All optional columns have the values that are recommended.",
         Limit(f"a column should be {percent(COMPLETE_SHARE)} filled", INTERACTIONS),
-        ("yellow", empty > 0, "Leave empty columns out of the mapping, or see why their paths find nothing."),
+        ("yellow", bool(why), "Events have values that can't be used: fix them where they are made, or map others."),
+        ("yellow", empty > 0, "Leave empty columns out of the mapping, or map paths that the events have."),
         ("yellow", sparse > 0, "See whether the paths in the mapping fit the events, or leave the column out."),
-        details=((name, f"{percent(filled)} filled") for filled, name in sorted(details)),
+        details=[*((name, f"{percent(filled)} filled") for filled, name in sorted(details)), *why],
     )
 
 

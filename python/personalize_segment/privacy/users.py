@@ -5,7 +5,7 @@ import hashlib
 import hmac
 
 from ..contract.columns import USER_ID
-from ..contract.rows import load, string
+from ..contract.rows import any_id, load
 from ..errors import ForgetError
 
 
@@ -28,7 +28,7 @@ def listed(data: bytes, place: str) -> frozenset[str]:
         if USER_ID in header:
             values = _values(line)
             text = values[header.index(USER_ID)] if len(values) == len(header) else ""
-        if string(text) is None:
+        if any_id(text) is None:
             raise ForgetError(f"{place}:{number}", "is no user id by rule 3 of docs/contract.md", _MEND)
         users.add(text)
     if not users:
@@ -62,7 +62,7 @@ def forwarded(body: bytes, signature: str, secret: str, place: str) -> frozenset
         message = None
     if not isinstance(message, dict) or message.get("type") != "delete":
         raise ForgetError(place, "is no deletion", 'Pass only messages with "type": "delete"')
-    user = string(message.get("userId"))
+    user = any_id(message.get("userId"))
     if user is None:
         raise ForgetError(place, "names no userId", "Segment deletes by userId; look at the message in Segment")
     return frozenset({user})

@@ -5,14 +5,16 @@ See docs/warehouse.md.
 """
 
 from .catalog import Columns, parse_columns
-from .queries import COUNTS, DEDUPLICATED, WRITTEN
+from .queries import AHEAD, COUNTS, DEDUPLICATED, UNUSABLE, WRITTEN
 from .statements import DIALECTS, Plan, Statement, UnloadRequest, columns_query, integration, plan
 from .window import TimeWindow
 
 __all__ = [
+    "AHEAD",
     "COUNTS",
     "DEDUPLICATED",
     "DIALECTS",
+    "UNUSABLE",
     "WRITTEN",
     "Columns",
     "Plan",

@@ -1,7 +1,7 @@
 """One rule of the event mapping over the table of one source: the SELECT of its rows, or of what it refuses.
 
 docs/contract.md numbers the rules. The SELECTs are nested: the innermost reads the table, then come the
-elements of `each`, then the values in domain, last what is asked for.
+elements of `each`, then what values in domain need, then those, last what is asked for.
 """
 
 from collections.abc import Mapping
@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..contract.mapping import Column, Dataset, Rule, Source
-from ..contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK_ID
+from ..contract.columns import MAX_AHEAD_SECONDS, MAX_ID, MAX_SECONDS, MAX_STRING
+from ..contract.mapping import Column, Constant, Dataset, Path, Rule, Source
+from ..contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, not_in_domain
+from .conditions import taken
 from .dialect import Dialect
-from .domains import ids_columns, read, settle
-from .naming import NAME_COLUMNS
+from .domains import TEXTS, fits, joined, no_placeholder, readings, settle
 from .tables import EventTable
 from .window import TimeWindow
 
@@ -26,27 +27,31 @@ _NO_COMMENTS: Mapping[str, str] = MappingProxyType({})
 
 
 class _ColumnSql(NamedTuple):
-    """The SQL of a column, whether it can be other than NULL, and of whether something stands there."""
+    """The SQL of a column, whether it can be other than NULL, whether something is there, and what `ahead` asks."""
 
     sql: str
     possible: bool
-    present: str
+    present: str = ""
+    ahead: str = ""
 
 
 @dataclass(slots=True)
 class Branch:
     """A rule over a table, and what its SELECT has to read: expression -> name, of the table and of the element.
 
-    With `counting` it also reads what it takes to say why there is no row.
+    `earlier` are the rules of the dataset that come before it. With `counting` it also reads what it takes to say why
+    there is no row, or no value. `derived` are the columns between those that are read and those of the dataset: see
+    `domains.Derive`.
     """
 
     table: EventTable
     dataset: Dataset
     window: TimeWindow
+    earlier: tuple[Rule, ...] = ()
     counting: bool = False
     reads: dict[str, str] = field(default_factory=dict)
     pieces: dict[str, str] = field(default_factory=dict)
-    lists: list[str] = field(default_factory=list)
+    derived: tuple[dict[str, str], ...] = field(default_factory=lambda: ({}, {}, {}))
 
     @property
     def _rule(self) -> Rule:
@@ -76,23 +81,28 @@ class Branch:
         return f"{self._comment()}SELECT {', '.join(names)}\nFROM {self._settled(values, array)}\nWHERE {needed}"
 
     def judged(self) -> str:
-        """Return the SELECT of rows and refusals: source_name, call_type, event_name, field and reason (NULL for a
-        row) before the columns of `rows`.
+        """Return the SELECT of rows and refusals.
+
+        Its columns, before those of `rows`: source_name, call_type, event_name, field and reason (NULL for a row, else
+        its place in `reasons_of`), ahead (1 if a wrong clock's instant was replaced), and u0, u1 …: why an optional
+        column is NULL although a value is there, again as a place, else NULL.
         """
         values = self._values()
         array = self._array()
-        text, short = self._dialect.constant, self._dialect.short
-        event = self._dialect.null("string") if self._rule.name is None else text(self._rule.name)
+        text, null = self._dialect.constant, self._dialect.null
+        event = text(self._rule.name) if self._rule.name is not None else null("string")
+        if self.table.any_name is not None:
+            event = self._dialect.short(self._named(self.reads, self.table.any_name, "r"), MAX_STRING)
         head = f"{text(self.table.schema)} AS source_name, {text(self._rule.call)} AS call_type, {event} AS event_name"
         names = [*self._common(), *(f"c{position}" for position in range(len(values)))]
         selects = []
         if self._rule.each is None or array is not None:
             tests = self._tests(values)
-            fields = " ".join(f"WHEN {name} IS NULL THEN {self._dialect.literal(field)}" for name, field, _ in tests)
+            fields = " ".join(f"WHEN {name} IS NULL THEN {text(field)}" for name, field, _ in tests)
             reasons = " ".join(f"WHEN {name} IS NULL THEN {reason}" for name, _, reason in tests)
             selects.append(
-                f"SELECT {head}, {short(f'CASE {fields} END')} AS field, {short(f'CASE {reasons} END')} AS reason,"
-                f" {', '.join(names)}\n"
+                f"SELECT {head}, CASE {fields} END AS field, CASE {reasons} END AS reason,"
+                f" ahead, {', '.join([*self._unusable(values), *names])}\n"
                 f"FROM {self._settled(values, array)}"
             )
         if self._rule.each is not None:
@@ -111,95 +121,152 @@ class Branch:
         tests = []
         for position, (column, source) in enumerate(zip(self.dataset.columns, self._rule.sources, strict=True)):
             if isinstance(source, Source) and source.required:
-                tests.append((f"c{position}", column.name, self._reason(values[position].present, column.type)))
+                reason = self._reason(values[position].present, not_in_domain(source))
+                tests.append((f"c{position}", column.name, reason))
         if self.dataset.name == "interactions":
-            tests.append(("message", "messageId", self._reason("message_id IS NOT NULL", "string")))
+            tests.append(("message", "messageId", self._reason("message_id IS NOT NULL", NOT_IN_DOMAIN["id"])))
         return tests
 
-    def _reason(self, present: str, type_: str) -> str:
-        missing = self._dialect.literal(MISSING)
-        if not present:
-            return missing
-        return f"CASE WHEN {present} THEN {self._dialect.literal(NOT_IN_DOMAIN[type_])} ELSE {missing} END"
+    def _reason(self, present: str, outside: str) -> str:
+        missing = self._place(MISSING)
+        return f"CASE WHEN {present} THEN {self._place(outside)} ELSE {missing} END" if present else str(missing)
+
+    def _place(self, reason: str) -> int:
+        return reasons_of(self.dataset).index(reason)
+
+    def _unusable(self, values: list[_ColumnSql]) -> list[str]:
+        """Rule 6: why a column is NULL although a value is there, for each that may be."""
+        found = []
+        for position in optional(self.dataset):
+            source, value = self._rule.sources[position], values[position]
+            why = self._dialect.null("int")
+            if isinstance(source, Source) and not source.required and value.present:
+                reason = self._place(not_in_domain(source))
+                why = f"CASE WHEN c{position} IS NULL AND ({value.present}) THEN {reason} END"
+            found.append(f"{why} AS u{position}")
+        return found
 
     def _values(self) -> list[_ColumnSql]:
-        """Return for each column its value, whether it can be other than NULL, and whether something stands there."""
         return [self._value(*pair) for pair in zip(self.dataset.columns, self._rule.sources, strict=True)]
 
-    def _value(self, column: Column, source: Source | str | None) -> _ColumnSql:
+    def _value(self, column: Column, source: Source | Constant | None) -> _ColumnSql:
         dialect = self._dialect
-        if not isinstance(source, Source):  # rule 8
-            null = _ColumnSql(dialect.null(column.type), possible=False, present="")
-            return null if source is None else _ColumnSql(dialect.constant(source), possible=True, present="")
-        settled, present = [], []
+        if isinstance(source, Constant):  # rule 8
+            return _ColumnSql(_constant(dialect, column, source.value), possible=True)
+        null = _ColumnSql(dialect.null(column.type), possible=False)
+        if source is None:
+            return null
+        late = column.name == "TIMESTAMP" and source.bounded and self.table.own("received_at") is not None
+        settled, present, ahead = [], [], []
         for path in source.paths:
-            if path.relative:
-                x = dialect.unnest("")[1]
-                for segment in path.segments:
-                    x = dialect.member(x, segment)
-                expression, kind = read(dialect, column.type, "json", x)
-                name = self._named(self.pieces, expression, "p")
-                if self.counting:
-                    flag = self._named(self.pieces, f"CASE WHEN {dialect.present(x)} THEN 1 ELSE 0 END", "p")
-                    present.append(f"{flag} = 1")
-            elif path.segments == ("type",):  # the table says it
-                name, kind = self._named(self.reads, dialect.constant(self._rule.call), "r"), "string"
-                present.append("1 = 1")
-            else:
-                stored = self.table.column(path)
-                if stored is None:
-                    continue
-                expression, kind = read(dialect, column.type, stored[1], stored[0])
-                name = self._named(self.reads, expression, "r")
-                if self.counting:
-                    present.append(f"{self._named(self.reads, stored[0], 'r')} IS NOT NULL")
-            if kind == "json" and name not in self.lists:
-                self.lists.append(name)
-            settled.append(settle(dialect, column.type, kind, name))
-        if not settled:
-            return _ColumnSql(dialect.null(column.type), possible=False, present="")
-        value = settled[0] if len(settled) == 1 else f"COALESCE({', '.join(settled)})"  # rule 6
-        return _ColumnSql(value, possible=True, present=" OR ".join(present))
+            found = self._path(column, source, path)
+            if found is None:
+                continue
+            value, there = found
+            present += [there] if there else []
+            if source.bounded and value is not None:
+                value = value if value.isidentifier() else self._derive(value, 2)
+                bounds = f"BETWEEN 0 AND {MAX_SECONDS - 1}"
+                within = f"WHEN {value} {bounds} THEN"
+                if late:
+                    clock = f"WHEN {value} > received + {MAX_AHEAD_SECONDS} THEN"
+                    ahead.append(f"{clock} 1 {within} 0")
+                    within = f"{clock} CASE WHEN received {bounds} THEN received END {within}"
+                value = f"CASE {within} {value} END"
+            settled += [value] if value is not None else []
+        if not settled and not present:
+            return null
+        value = f"COALESCE({', '.join(settled)})" if len(settled) > 1 else (settled or [null.sql])[0]  # rule 6
+        asked = f"CASE {' '.join(ahead)} ELSE 0 END" if ahead else ""
+        return _ColumnSql(value, possible=bool(settled), present=" OR ".join(present), ahead=asked)
+
+    def _path(self, column: Column, source: Source, path: Path) -> tuple[str | None, str] | None:
+        """Return the value at a path, None if there can be none, and with `counting` whether something is there.
+
+        Without a column there is nothing.
+        """
+        dialect, domain = self._dialect, source.domain
+        names, letter, flag = self.reads, "r", ""
+        through = path.through is not None
+        if path.relative:
+            x, kind, names, letter = dialect.unnest("")[1], "json", self.pieces, "p"
+            for segment in path.segments[: path.through]:
+                x = dialect.member(x, segment)
+            flag = f"CASE WHEN {dialect.present(x)} THEN 1 ELSE 0 END"
+        elif path.segments == ("type",):  # the table says it
+            x, kind = dialect.constant(self._rule.call), "string"
+        else:
+            stored = self.table.column(Path(path.segments[: path.through]))
+            if stored is None:
+                return None
+            x, kind, data_type = stored
+            if not fits(domain, kind, through=through):
+                note = f"column {x} has the type {data_type}, of which {column.name} takes nothing"
+                self.table.notes.append(f"{self.table.label}: {path}: {note}")
+        read = {
+            found: self._named(names, expression, letter)
+            for expression, found in readings(dialect, domain, kind, x, through=through)
+        }
+        rest = path.segments[path.through :] if through else ()
+        settled = [settle(dialect, domain, found, name, self._derive, rest) for found, name in read.items()]
+        value = f"COALESCE({', '.join(settled)})" if len(settled) > 1 else next(iter(settled), None)
+        if not self.counting:
+            return value, ""
+        if through:
+            there = f"LENGTH({joined(dialect, domain, read['array'], rest, self._derive)}) > 0" if read else "1 = 0"
+            return value, there
+        text = next((name for found, name in read.items() if found in TEXTS), None)
+        there = (
+            f"{self._named(names, flag, letter)} = 1"
+            if flag
+            else f"{text or self._named(names, x, letter)} IS NOT NULL"
+        )
+        if text is not None and domain in ("id", "ids"):
+            known = f"{no_placeholder(dialect, text, self._derive)} IS NOT NULL"
+            known += f" OR {text} LIKE '[%'" if domain == "ids" else ""  # no placeholder either: see docs/contract.md
+            there = f"{there} AND ({text} IS NULL OR {known})" if flag or domain == "ids" else known
+        if "array" in read:
+            parts = read["array"]
+            there = f"LENGTH({joined(dialect, domain, parts, rest, self._derive)}) > 0 OR ({parts} IS NULL AND {there})"
+        return value, f"({there})"
 
     def _named(self, names: dict[str, str], expression: str, letter: str) -> str:
         return names.setdefault(expression, f"{letter}{len(names)}")
+
+    def _derive(self, expression: str, level: int) -> str:
+        return self._named(self.derived[level], expression, "itv"[level])
 
     def _array(self) -> str | None:
         """Return the SQL of the array of `each`; None if its column can't hold one."""
         stored = self.table.column(self._rule.each) if self._rule.each else None
         if stored is None:
             return None
-        expression, kind = read(self._dialect, "ids", stored[1], stored[0])
-        return expression if kind == "json" else None
+        return next((sql for sql, _ in readings(self._dialect, "ids", stored.kind, stored.sql, through=True)), None)
 
     def _base(self, reads: dict[str, str]) -> str:
         """Return the SELECT that reads the table: `reads` has names and expressions."""
         dialect, table = self._dialect, self.table
         message, at, received = (table.own(name) for name in ("id", "timestamp", "received_at"))
-        names = {"message_id": message or dialect.null("string"), "earlier": "0"}
+        names = {"message_id": dialect.null("string"), "earlier": "0"}
+        if message is not None:
+            names["message_id"] = f"CASE WHEN NOT {dialect.is_placeholder(message)} THEN {message} END"
         if self.window.overlaps and received is not None:
             names["earlier"] = f"CASE WHEN {dialect.seconds(received)} < {self.window.first} THEN 1 ELSE 0 END"
+        names["received"] = dialect.null("long") if received is None else dialect.seconds(received)
         if self.dataset.name != "interactions":
-            names["seconds"] = dialect.null("long") if at is None else dialect.seconds(at)
-            names["fraction"] = dialect.null("long") if at is None else dialect.fraction(at)
-        tests = [f"{self._called(message)} -- rule 1"] if message or self._rule.name is not None else []
-        tests += self.window.within(dialect, received)
+            for name, column in (("happened", at), ("received", received)):
+                names[f"{name}_fraction"] = dialect.null("long") if column is None else dialect.fraction(column)
+            names["happened"] = dialect.null("long") if at is None else dialect.seconds(at)
+        tests = [f"{test} -- rule 1" for test in taken(table, self.earlier)] + self.window.within(dialect, received)
         where = f"\nWHERE {f'{chr(10)}  AND '.join(tests)}" if tests else ""
         select = _select(names | reads, {"earlier": "the overlap of rule 9"} if names["earlier"] != "0" else {})
         return f"({select}\nFROM {dialect.named(table.schema)}.{dialect.named(table.name)}{where}\n)"
 
-    def _called(self, message: str | None) -> str:
-        """Rule 1: the event's own name, which `event` has as a slug only; our own write-backs are none."""
-        if self._rule.call == "identify":
-            mark = self._dialect.literal(f"{WRITE_BACK_ID}%")
-            return f"COALESCE({message}, '') NOT LIKE {mark}"
-        return f"{self._dialect.named(NAME_COLUMNS[self._rule.call])} = {self._dialect.literal(self._rule.name or '')}"
-
     def _settled(self, values: list[_ColumnSql], array: str | None) -> str:
         dialect = self._dialect
         reads = {name: expression for expression, name in self.reads.items()}
-        columns = {"message": f"CASE WHEN {dialect.printable('message_id')} THEN {dialect.short('message_id')} END"}
-        comments = {"message": "rule 3"}
+        message = f"CASE WHEN {dialect.printable('message_id', MAX_ID)} THEN {dialect.short('message_id')} END"
+        columns, comments = {"message": message}, {"message": "rule 3"}
         if array is None:
             rows = f"{self._base(reads)} AS base"
             columns["element"] = dialect.null("long")
@@ -207,9 +274,17 @@ class Branch:
             lateral, _, place = dialect.unnest(self._base(reads | {"parts": array}))
             pieces = {"element": place} | {name: expression for expression, name in self.pieces.items()}
             rows = f"({_select({'base.*': 'base.*'} | pieces, {'element': 'rule 7'})}\nFROM {lateral}) AS base"
-        if self.lists:
-            listed = dict(column for name in self.lists for column in ids_columns(dialect, name))
-            rows = f"({_select({'base.*': 'base.*'} | listed)}\nFROM {rows}) AS base"
+        for derived in filter(None, self.derived):
+            names = {name: expression for expression, name in derived.items()}
+            rows = f"({_select({'base.*': 'base.*'} | names)}\nFROM {rows}) AS base"
+        if self.dataset.name != "interactions":
+            late = f"CASE WHEN happened > received + {MAX_AHEAD_SECONDS} THEN"
+            columns["seconds"] = f"{late} received ELSE happened END"
+            columns["fraction"] = f"{late} received_fraction ELSE happened_fraction END"
+            comments["seconds"] = "rule 4"
+        if self.counting:
+            asked = next((value.ahead for value in values if value.ahead), "0")
+            columns["ahead"] = asked if self.dataset.name == "interactions" else f"{late} 1 ELSE 0 END"
         for position, (value, column, source) in enumerate(
             zip(values, self.dataset.columns, self._rule.sources, strict=True)
         ):
@@ -220,25 +295,59 @@ class Branch:
 
     def _without_elements(self, head: str, array: str | None) -> str:
         """Rule 7: a refusal for each event whose array is absent, empty, or none."""
-        dialect, text = self._dialect, self._dialect.constant
+        dialect, text, null = self._dialect, self._dialect.constant, self._dialect.null
         stored = self.table.column(self._rule.each) if self._rule.each else None
-        reads = {"size": dialect.null("int"), "reason": text(MISSING)}
+        missing = self._place(MISSING)
+        reads = {"size": null("int"), "reason": str(missing)}
         if stored is not None:
-            whens = [f"WHEN {stored[0]} IS NULL THEN {text(MISSING)}"]
+            whens = [f"WHEN {stored.sql} IS NULL THEN {missing}"]
             if array is not None:
                 reads["size"] = dialect.length(array)
-                whens.append(f"WHEN {reads['size']} = 0 THEN {text(EMPTY)}")
-                if stored[1] != "json":
-                    whens.append(f"WHEN {reads['size']} IS NULL AND {stored[0]} LIKE '[%' THEN {text(CUT_OFF)}")
-            reads["reason"] = f"CASE {' '.join(whens)} ELSE {text(NO_ARRAY)} END"
-        own = {"message": "message_id AS message", "element": f"{dialect.null('long')} AS element"}
-        common = [own.get(name, name) for name in self._common()]
-        nulls = [f"{dialect.null(column.type)} AS c{position}" for position, column in enumerate(self.dataset.columns)]
-        place = text(str(self._rule.each))
-        return (
-            f"SELECT {head}, {place} AS field, reason, {', '.join([*common, *nulls])}\n"
-            f"FROM {self._base(reads)} AS base\nWHERE size IS NULL OR size = 0"
-        )
+                whens.append(f"WHEN {reads['size']} = 0 THEN {self._place(EMPTY)}")
+                if stored.kind != "json":
+                    cut_off = self._place(CUT_OFF)
+                    whens.append(f"WHEN {reads['size']} IS NULL AND {stored.sql} LIKE '[%' THEN {cut_off}")
+            reads["reason"] = f"CASE {' '.join(whens)} ELSE {self._place(NO_ARRAY)} END"
+        if self.table.any_name is not None:
+            reads[self.reads[self.table.any_name]] = self.table.any_name
+        own = {
+            "message": "message_id AS message",
+            **{name: f"{null('long')} AS {name}" for name in ("element", "seconds", "fraction")},
+        }
+        names = [
+            f"{text(str(self._rule.each))} AS field",
+            "reason",
+            "0 AS ahead",
+            *(f"{null('int')} AS u{position}" for position in optional(self.dataset)),
+            *(own.get(name, name) for name in self._common()),
+            *(f"{null(column.type)} AS c{position}" for position, column in enumerate(self.dataset.columns)),
+        ]
+        return f"SELECT {head}, {', '.join(names)}\nFROM {self._base(reads)} AS base\nWHERE size IS NULL OR size = 0"
+
+
+def optional(dataset: Dataset) -> list[int]:
+    """Return the positions of the columns that may be NULL although a value is there."""
+    columns = zip(*(rule.sources for rule in dataset.rules), strict=True)
+    return [
+        position
+        for position, sources in enumerate(columns)
+        if any(isinstance(source, Source) and not source.required for source in sources)
+    ]
+
+
+def reasons_of(dataset: Dataset) -> list[str]:
+    """Return all reasons that a dataset may have, each once: their places are what statements call them."""
+    sources = [source for rule in dataset.rules for source in rule.sources if isinstance(source, Source)]
+    known = (MISSING, NO_ARRAY, EMPTY, CUT_OFF, NOT_IN_DOMAIN["id"])  # the last one of messageId
+    return list(dict.fromkeys([*known, *map(not_in_domain, sources)]))
+
+
+def _constant(dialect: Dialect, column: Column, value: str | float) -> str:
+    if isinstance(value, str):
+        return dialect.constant(value)
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return dialect.double(repr(value)) if column.type in ("float", "double") else f"CAST({value} AS BIGINT)"
 
 
 def _select(columns: Mapping[str, str], comments: Mapping[str, str] = _NO_COMMENTS) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from ..contract.columns import MAX_STRING
+from ..contract.columns import MAX_ID
 from ..contract.quoting import identifier, literal
-from ..contract.rows import INT32, INT64
+from ..contract.rows import INT32, INT64, PLACEHOLDERS
 from ..errors import WarehouseError
 
 #: Rule 4, without a backslash and with the year 0000 left out.
@@ -20,8 +20,10 @@ INSTANT = (
     "(000[1-9]|00[1-9][0-9]|0[1-9][0-9][0-9]|[1-9][0-9][0-9][0-9])-[0-9][0-9]-[0-9][0-9]"
     "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.,][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
 )
-NUMBER = "-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?"
-INTEGER = "-?[0-9]{1,19}"
+DATE = INSTANT.partition("T")[0]
+#: Rule 5: a JSON number, and one without fraction and exponent that may have 64 bits.
+NUMBER = "-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?"
+INTEGER = "-?(0|[1-9][0-9]{0,18})"
 
 #: type -> the condition that a number is an integer of that type.
 RANGES = {name: f"BETWEEN {bounds.start} AND {bounds.stop - 1}" for name, bounds in (("long", INT64), ("int", INT32))}
@@ -34,6 +36,15 @@ ROLE_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
 #: How a control character stands among the hexadecimal digits of a text in UTF-8: U+0000 to U+001F and
 #: U+007F in one byte, U+0080 to U+009F in two. Digits are read in pairs, so that no half of one matches.
 CONTROL = "(..)*([01].|7[Ff]|[Cc]2[89])"
+
+#: Characters whose hexadecimal digits, eight for one, still fit in a text of Redshift's.
+_CHUNK = 8000
+
+#: A control character, which no text in domain has: it marks what is outside the domain in a list.
+MARK = "CHR(1)"
+
+#: What a placeholder may consist of: see `rows.id_text`.
+BLANKS = "' ' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13)"
 
 #: What is filled in later, such as {{schema}}. Nothing else gets past the checks of names and places.
 _BLANK = re.compile(r"\{\{[a-z_]+\}\}")
@@ -48,7 +59,7 @@ class Dialect(ABC):
     """How one warehouse says things. Arguments named `x` are SQL expressions, and so are results."""
 
     name: ClassVar[str]
-    #: The types of SQL that hold text, 64-bit floats and points in time.
+    #: The types of SQL that hold text of any length and 64-bit floats.
     text_type: ClassVar[str]
     double_type: ClassVar[str]
     #: The longest name of a table or column, and the words that none may be without `_` in front.
@@ -74,21 +85,26 @@ class Dialect(ABC):
 
     def constant(self, text: str) -> str:
         """Quote a text that becomes a column: it has a type then, which a warehouse may not find for itself."""
-        return self.short(self.literal(text))
+        return self.short(self.literal(text), max(MAX_ID, len(text)))
 
     @abstractmethod
-    def short(self, x: str) -> str:
-        """A value of at most 256 characters as text, in the type that it has on the way."""
+    def varchar(self, most: int) -> str:
+        """Return the SQL type of texts of at most so many characters."""
+
+    def short(self, x: str, most: int = MAX_ID) -> str:
+        """A value of at most so many characters as text, in the type that it has on the way."""
+        return f"CAST({x} AS {self.varchar(most)})"
 
     def null(self, kind: str) -> str:
         """Return a NULL of a type, so that the SELECTs of a UNION agree."""
         return f"CAST(NULL AS {self.type_of(kind)})"
 
     def type_of(self, kind: str) -> str:
-        """Return the SQL type that a column of the dataset has on the way."""
+        """Return the SQL type that a column of the dataset has on the way; of texts the shortest."""
         if kind in ("timestamp", "long", "int"):
             return "BIGINT"
-        return {"float": self.double_type, "double": self.double_type, "boolean": "BOOLEAN"}.get(kind, self.text_type)
+        types = {"float": self.double_type, "double": self.double_type, "boolean": "BOOLEAN"}
+        return types.get(kind) or self.varchar(MAX_ID)
 
     def as_text(self, x: str) -> str:
         """Turn anything but a boolean into text."""
@@ -114,11 +130,26 @@ class Dialect(ABC):
     def hexadecimal(self, x: str) -> str:
         """The bytes of a text in UTF-8 as hexadecimal digits."""
 
-    def printable(self, x: str) -> str:
-        """Rule 3: 1 to 256 characters, none of them a control character."""
-        start = f"LEFT({x}, {MAX_STRING})"  # a longer one is none anyway, and may have megabytes
-        controls = self.matches(self.hexadecimal(start), f"{CONTROL}.*")
-        return f"LENGTH({x}) BETWEEN 1 AND {MAX_STRING} AND NOT {controls}"
+    def printable(self, x: str, most: int) -> str:
+        """Rule 3: 1 to `most` characters, none of them a control character."""
+        tests = [f"LENGTH({x}) BETWEEN 1 AND {most}"]
+        for start in range(1, most, _CHUNK):
+            size = min(_CHUNK, most - start + 1)  # a longer one is none anyway, and may have megabytes
+            chunk = f"LEFT({x}, {size})" if start == 1 else f"SUBSTRING({x}, {start}, {size})"
+            tests.append(f"NOT {self.matches(self.hexadecimal(chunk), f'{CONTROL}.*')}")
+        return " AND ".join(tests)
+
+    def is_placeholder(self, x: str) -> str:
+        """Rule 3: whether a text stands for nothing."""
+        # No comparison: Redshift takes texts for the same that differ in blanks at their ends.
+        texts = "|".join(re.sub(r"[\[\]]", r"[\g<0>]", text) for text in sorted(PLACEHOLDERS))
+        return f"(LENGTH(LTRIM({x}, {BLANKS})) = 0 OR {self.matches(x, texts)})"
+
+    def one_line(self, x: str) -> str:
+        """Rule 3: a textual string with a space for each end of a line and tab."""
+        for end in ("CHR(13) || CHR(10)", "CHR(13)", "CHR(10)", "CHR(9)"):
+            x = f"REPLACE({x}, {end}, ' ')"
+        return x
 
     def seconds(self, x: str) -> str:
         """Rule 4: whole epoch seconds of a point in time, rounded down, whatever the session's time zone."""
@@ -141,9 +172,16 @@ class Dialect(ABC):
     def iso_text(self, x: str) -> str:
         """A point in time as the text that libraries of Segment send."""
 
+    def _days(self, x: str) -> str:
+        return f"DATEDIFF(day, CAST('1970-01-01' AS DATE), TRY_CAST({x} AS DATE))"
+
+    def date(self, x: str) -> str:
+        """Rule 4: epoch seconds of a date as text; NULL if it is none."""
+        return f"CASE WHEN {self.matches(x, DATE)} THEN CAST({self._days(x)} AS BIGINT) * 86400 END"
+
     def instant(self, x: str) -> str:
         """Rule 4: epoch seconds of an ISO-8601 text; NULL if it is none."""
-        day = f"DATEDIFF(day, CAST('1970-01-01' AS DATE), TRY_CAST(SUBSTRING({x}, 1, 10) AS DATE))"
+        day = self._days(f"SUBSTRING({x}, 1, 10)")
         clock = " + ".join(
             f"CAST(SUBSTRING({x}, {at}, 2) AS BIGINT) * {factor}" for at, factor in ((12, 3600), (15, 60), (18, 1))
         )
@@ -183,7 +221,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def present(self, x: str) -> str:
-        """Whether a JSON value is there, and not null."""
+        """Whether a JSON value is there, and not null; NULL if it isn't there."""
 
     @abstractmethod
     def json_string(self, x: str) -> str:
@@ -203,7 +241,16 @@ class Dialect(ABC):
 
     @abstractmethod
     def json_boolean(self, x: str) -> str:
-        """Rule 5."""
+        """Rule 5: a JSON boolean."""
+
+    def boolean_text(self, x: str) -> str:
+        """A boolean as text: a warehouse may write t and f."""
+        return f"CASE WHEN {x} THEN 'true' WHEN NOT {x} THEN 'false' END"
+
+    def listed(self, x: str, *, booleans: bool) -> str:
+        """An element of a list as text; MARK for what is there but has none, NULL where nothing is."""
+        texts = [self.json_string(x), *([self.boolean_text(self.json_boolean(x))] if booleans else [])]
+        return f"COALESCE({', '.join(texts)}, CASE WHEN {self.present(x)} THEN {MARK} END)"
 
     @abstractmethod
     def csv(self, x: str) -> str:

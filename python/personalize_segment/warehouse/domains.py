@@ -1,128 +1,248 @@
 """The domains of docs/contract.md in the SQL of a warehouse, from a column or a JSON value to a value or NULL.
 
-A value takes two steps, so that what the second names more than once is just a column: `read` is what the
-inner SELECT takes from the table or the element, and `settle` makes of that what the dataset has.
+A value takes steps, each a SELECT around the last, so that what is named more than once is just a column: `readings`
+is what the innermost one takes from the table or the element, `settle` makes of that what the dataset has, and
+what it needs in between it leaves to `derive`.
 """
 
 import sys
+from collections.abc import Callable
 
-from ..contract.columns import MAX_FLOAT, MAX_IMPRESSION
+from ..contract.columns import (
+    FORMATS,
+    LISTS,
+    MAX_ELEMENTS,
+    MAX_FLOAT,
+    MAX_ID,
+    MAX_SECONDS,
+    MAX_STRING,
+    MAX_TEXTUAL,
+)
+from ..contract.rows import PLACEHOLDERS
 from .catalog import UNKNOWN
-from .dialect import INTEGER, NUMBER, RANGES, Dialect
+from .dialect import BLANKS, INTEGER, MARK, NUMBER, RANGES, Dialect
 
 #: The whole numbers that a 64-bit float holds exactly.
 _EXACT = 1 << 53
 
+#: Domains of texts -> the most characters that one has. Of lists it is that of an element.
+LENGTHS = {
+    "id": MAX_ID,
+    "any_id": MAX_ID,
+    "string": MAX_STRING,
+    "textual": MAX_TEXTUAL,
+    "ids": MAX_ID,
+    "categories": MAX_STRING,
+}
 
-def read(dialect: Dialect, type_: str, kind: str, x: str) -> tuple[str, str]:
-    """Return what to read of a column, or of a JSON value, for a column of `type_`, and of what kind it is then."""
-    if kind == "json":
-        reading = {
-            "string": (dialect.json_string(x), "string"),
-            "timestamp": (dialect.json_text(x), "text"),
-            "float": (dialect.json_number(x), "float"),
-            "double": (dialect.json_number(x), "float"),
-            "int": (dialect.json_integer(x), "integer"),
-            "long": (dialect.json_integer(x), "integer"),
-            "boolean": (dialect.json_boolean(x), "boolean"),
-            "ids": (dialect.array(x), "json"),
-        }
-        return reading[type_]
-    if type_ == "ids":
-        return (dialect.parts(x), "json") if kind in ("text", UNKNOWN) else (dialect.null("string"), "none")
-    if kind == UNKNOWN:
-        # A boolean can't be cast to text everywhere, so a column for one is taken for one.
-        return (x, "boolean") if type_ == "boolean" else (dialect.as_text(x), UNKNOWN)
-    return x, kind
+#: How many of a second's units an epoch has.
+_UNITS = {"epoch_seconds": 1, "epoch_milliseconds": 1000}
 
+#: Kinds that hold text. A "string" is one that can't be an array.
+TEXTS = ("text", "string", UNKNOWN)
 
-def settle(dialect: Dialect, type_: str, kind: str, x: str) -> str:
-    """Return the value of a column of `type_` from what `read` gave; NULL where it is outside the domain."""
-    if type_ == "string":
-        value = _string(dialect, kind, x)
-    elif type_ == "timestamp":
-        value = _timestamp(dialect, kind, x)
-    elif type_ == "boolean":
-        value = x if kind == "boolean" else None
-    elif type_ == "ids":
-        value = _ids(dialect, x) if kind == "json" else None
-    else:
-        value = _number(dialect, type_, kind, x)
-    return dialect.null(type_) if value is None else value
+_ANYTHING = {*TEXTS, "json"}
+_NUMBERS = _ANYTHING | {"integer", "float"}
+_STRINGS = _NUMBERS | {"boolean", "timestamp"}
+
+#: domain -> the kinds of columns that may hold a value of it; for the others, which are numbers, _NUMBERS.
+_FITS = {
+    **dict.fromkeys(("id", "any_id", "ids"), _STRINGS - {"boolean"}),
+    **dict.fromkeys(("string", "textual", "categories"), _STRINGS),
+    **dict.fromkeys(("iso", "date"), _ANYTHING | {"timestamp"}),
+    "boolean": _ANYTHING | {"boolean"},
+}
+
+#: Names an expression in a SELECT further out, so that it is written once: the expression, and how far out (0 to 2).
+Derive = Callable[[str, int], str]
 
 
-def _string(dialect: Dialect, kind: str, x: str) -> str | None:
-    """Rule 3, of what a column tells.
+def fits(domain: str, kind: str, *, through: bool = False) -> bool:
+    """Return whether a column of a kind can hold a value of a domain, or (`through`) an array on the way to it."""
+    return kind in (_ANYTHING if through else _FITS.get(domain, _NUMBERS))
 
-    A text that is a JSON array is one that Segment made a text of, a float that is whole an integer, and a point
-    in time was a text.
+
+def readings(dialect: Dialect, domain: str, kind: str, x: str, *, through: bool = False) -> list[tuple[str, str]]:
+    """Return what to read of a column or a JSON value, each with the kind that it is then; at most one isn't NULL.
+
+    The kinds are those of `catalog.kind`, "string" for a text that can't be an array, "array" and "seconds".
     """
-    if kind == "string":
-        return f"CASE WHEN {dialect.printable(x)} THEN {dialect.short(x)} END"
-    if kind in ("text", UNKNOWN):
-        return f"CASE WHEN {dialect.printable(x)} AND NOT ({dialect.is_array(x)}) THEN {dialect.short(x)} END"
+    if not fits(domain, kind, through=through):
+        return []
+    if domain in LISTS:
+        array = (dialect.array(x) if kind == "json" else dialect.parts(_text(dialect, kind, x)), "array")
+        if through:
+            return [array]
+        single = readings(dialect, "string" if domain == "categories" else "id", kind, x)
+        return [array, *single] if kind in _ANYTHING else single
+    if kind == "json":
+        text, number = (dialect.json_text(x), "string"), (dialect.json_number(x), "float")
+        if domain in LENGTHS:
+            string = (dialect.json_string(x), "string")
+            return [string] if domain in ("id", "any_id") else [string, (dialect.json_boolean(x), "boolean")]
+        if domain in ("iso", "date"):
+            return [text]
+        if domain == "boolean":
+            return [(dialect.json_boolean(x), "boolean"), text]
+        return [*([(dialect.json_integer(x), "integer")] if domain == "long" else []), number, text]
+    if kind == "timestamp" and domain in FORMATS:
+        return [(dialect.seconds(x), "seconds")]
+    if kind == UNKNOWN and domain == "boolean":
+        # A boolean can't be cast to text everywhere, so a column for one is taken for one.
+        return [(x, "boolean")]
+    return [(_text(dialect, kind, x), kind)]
+
+
+def _text(dialect: Dialect, kind: str, x: str) -> str:
+    return dialect.as_text(x) if kind == UNKNOWN else x
+
+
+def settle(
+    dialect: Dialect, domain: str, kind: str, x: str, derive: Derive, rest: tuple[str, ...] | None = None
+) -> str:
+    """Return the value in a domain from what `readings` gave; NULL where it is outside.
+
+    `rest` are the keys that lead from an element of an array to what is listed.
+    """
+    if domain in LISTS:
+        if kind == "array":
+            return _array(dialect, domain, joined(dialect, domain, x, rest or (), derive))
+        return _single(dialect, domain, kind, x, derive)
+    if domain in LENGTHS:
+        return _string(dialect, domain, kind, x, derive)
+    if domain in FORMATS:
+        return _timestamp(dialect, domain, kind, x, derive)
+    if domain == "boolean":
+        return x if kind == "boolean" else _boolean(dialect, x)
+    return _number(dialect, domain, kind, x, derive)
+
+
+def plain(dialect: Dialect, kind: str, x: str) -> str:
+    """Return the text that a value has as a string, whatever its length and characters."""
     if kind == "integer":
         return f"CASE WHEN {x} {RANGES['long']} THEN {dialect.short(x)} END"
-    if kind == "float":
-        whole = f"{x} = FLOOR({x}) AND ABS({x}) < {_EXACT}"
-        return f"CASE WHEN {whole} THEN {dialect.short(f'CAST({x} AS BIGINT)')} END"
-    return dialect.short(dialect.iso_text(x)) if kind == "timestamp" else None
+    if kind == "float":  # one that is whole is an integer: JavaScript sends 5 for 5.0
+        return f"CASE WHEN {_whole(x)} THEN {dialect.short(f'CAST({x} AS BIGINT)')} END"
+    if kind == "boolean":
+        return dialect.boolean_text(x)
+    return dialect.iso_text(x) if kind == "timestamp" else x
 
 
-def _timestamp(dialect: Dialect, kind: str, x: str) -> str | None:
+def _whole(x: str) -> str:
+    return f"{x} = FLOOR({x}) AND ABS({x}) < {_EXACT}"
+
+
+def _string(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive) -> str:
+    """Rule 3. A text that is a JSON array is one that Segment made a text of, and a point in time was a text."""
+    most = LENGTHS[domain]
+    if kind not in TEXTS:
+        return dialect.short(plain(dialect, kind, x), most)
+    text = derive(dialect.one_line(x), 1) if domain == "textual" else x
+    text = no_placeholder(dialect, x, derive) if domain == "id" else text
+    tests = [dialect.printable(text, most)]
+    if kind != "string":
+        tests.append(f"NOT ({dialect.is_array(x)})")
+    return f"CASE WHEN {' AND '.join(tests)} THEN {dialect.short(text, most)} END"
+
+
+def no_placeholder(dialect: Dialect, x: str, derive: Derive) -> str:
+    """Rule 3: a text, or NULL for one that stands for nothing."""
+    return derive(f"CASE WHEN NOT {dialect.is_placeholder(x)} THEN {x} END", 1)
+
+
+def _timestamp(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive) -> str:
     """Rule 4. A column of unknown type may hold points in time, which become texts with a blank in them."""
-    if kind == "timestamp":
-        return dialect.seconds(x)
-    if kind == "text":
-        return dialect.instant(x)
-    if kind == UNKNOWN:
-        stored = "[0-9]{4}-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]([.][0-9]+)?( ?([+]00(:?00)?|Z))?"
-        iso = f"REPLACE(SUBSTRING({x}, 1, 19), ' ', 'T') || 'Z'"
-        return (
-            f"CASE WHEN {dialect.matches(x, stored)} THEN {dialect.instant(f'({iso})')} ELSE {dialect.instant(x)} END"
-        )
-    return None
+    if domain in _UNITS:
+        units = _UNITS[domain]
+        number = _float(dialect, kind, x, derive)
+        seconds = f"FLOOR({number})" if units == 1 else f"FLOOR(FLOOR({number}) / {units})"
+        bounds = f"{number} >= 0 AND {number} < {MAX_SECONDS * units}"
+        return f"CASE WHEN {bounds} THEN CAST({seconds} AS BIGINT) END"
+    if kind == "seconds":  # a date is what has no time of day
+        return x if domain == "iso" else f"CASE WHEN MOD({x}, 86400) = 0 THEN {x} END"
+    read = dialect.instant if domain == "iso" else dialect.date
+    if kind != UNKNOWN:
+        return read(x)
+    clock = "[0-9][0-9]:[0-9][0-9]:[0-9][0-9]([.][0-9]+)?" if domain == "iso" else "00:00:00([.]0+)?"
+    stored = f"[0-9]{{4}}-[0-9][0-9]-[0-9][0-9] {clock}( ?([+]00(:?00)?|Z))?"
+    iso = f"REPLACE(SUBSTRING({x}, 1, 19), ' ', 'T') || 'Z'" if domain == "iso" else f"SUBSTRING({x}, 1, 10)"
+    return f"CASE WHEN {dialect.matches(x, stored)} THEN {read(f'({iso})')} ELSE {read(x)} END"
 
 
-def _number(dialect: Dialect, type_: str, kind: str, x: str) -> str | None:
+def _boolean(dialect: Dialect, x: str) -> str:
+    """Rule 5: a text that is a boolean in any case."""
+    true, false = (dialect.matches(x, "".join(f"[{c.upper()}{c}]" for c in text)) for text in ("true", "false"))
+    return f"CASE WHEN {true} THEN TRUE WHEN {false} THEN FALSE END"
+
+
+def _float(dialect: Dialect, kind: str, x: str, derive: Derive) -> str:
+    """Rule 5: a number, or a text that is exactly one, as a float; NULL for another text."""
+    if kind not in TEXTS:
+        return x
+    unsigned = f"COALESCE(NULLIF({x}, '-0'), '0')"  # an integer has no negative zero
+    return derive(f"CASE WHEN {dialect.matches(x, NUMBER)} THEN TRY_CAST({unsigned} AS {dialect.double_type}) END", 1)
+
+
+def _number(dialect: Dialect, type_: str, kind: str, x: str, derive: Derive) -> str:
     """Rule 5."""
-    if type_ in RANGES:
+    number = _float(dialect, kind, x, derive)
+    if type_ not in RANGES:
         if kind == "integer":
-            return f"CASE WHEN {x} {RANGES[type_]} THEN CAST({x} AS BIGINT) END"
-        if kind == "float":
-            bounds = f"ABS({x}) < {_EXACT} AND {x} {RANGES[type_]}"
-            return f"CASE WHEN {x} = FLOOR({x}) AND {bounds} THEN CAST({x} AS BIGINT) END"
-        if kind == UNKNOWN:
-            value = f"CASE WHEN {dialect.matches(x, INTEGER)} THEN TRY_CAST({x} AS BIGINT) END"
-            return value if type_ == "long" else f"CASE WHEN {value} {RANGES[type_]} THEN {value} END"
-        return None
-    number = f"CAST({x} AS {dialect.double_type})"
-    if kind == UNKNOWN:
-        number = f"CASE WHEN {dialect.matches(x, NUMBER)} THEN TRY_CAST({x} AS {dialect.double_type}) END"
-    elif kind not in ("integer", "float"):
-        return None
-    # Every number but infinity and NaN lies below the greatest one.
-    greatest = dialect.double(str(MAX_FLOAT if type_ == "float" else sys.float_info.max))
-    return f"CASE WHEN ABS({number}) <= {greatest} THEN {number} END"
+            number = f"CAST({x} AS {dialect.double_type})"
+        # Every number but infinity and NaN lies below the greatest one.
+        greatest = dialect.double(str(MAX_FLOAT if type_ == "float" else sys.float_info.max))
+        return f"CASE WHEN ABS({number}) <= {greatest} THEN {number} END"
+    bounds = RANGES[type_]
+    if kind == "integer":
+        return f"CASE WHEN {x} {bounds} THEN CAST({x} AS BIGINT) END"
+    whole = f"CASE WHEN {_whole(number)} AND {number} {bounds} THEN CAST({number} AS BIGINT) END"
+    if kind == "float" or type_ == "int":
+        return whole
+    exact = f"TRY_CAST({x} AS BIGINT)"  # more digits than a float has
+    exact = f"CASE WHEN {exact} {bounds} THEN {exact} END"
+    return f"CASE WHEN {dialect.matches(x, INTEGER)} THEN {exact} ELSE {whole} END"
 
 
-def _ids(dialect: Dialect, x: str) -> str:
-    """Rule 5, from an array whose first ids stand in the columns of `ids_columns`."""
-    size = dialect.length(x)
-    first, *others = _id_names(x)
-    count = " + ".join(f"CASE WHEN {_usable(dialect, name)} THEN 1 ELSE 0 END" for name in (first, *others))
-    joined = " || ".join([dialect.short(first), *(f"COALESCE('|' || {dialect.short(name)}, '')" for name in others)])
-    return f"CASE WHEN {size} > 0 AND {count} = LEAST({size}, {MAX_IMPRESSION}) THEN {joined} END"
+def _single(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive) -> str:
+    """Rule 5: a single value as a list of one."""
+    value = _string(dialect, "id" if domain == "ids" else "string", "string" if kind in TEXTS else kind, x, derive)
+    if kind not in TEXTS:
+        return value
+    bar = f" AND {x} NOT LIKE '%|%'" if domain == "ids" else ""
+    return f"CASE WHEN {x} NOT LIKE '[%'{bar} THEN {value} END"
 
 
-def ids_columns(dialect: Dialect, x: str) -> list[tuple[str, str]]:
-    """Return names and expressions of what `settle` needs for an array named `x`: its first elements as text."""
-    return [(name, dialect.json_string(dialect.item(x, position))) for position, name in enumerate(_id_names(x))]
+def joined(dialect: Dialect, domain: str, x: str, rest: tuple[str, ...], derive: Derive) -> str:
+    """Return the first elements of an array that are there, each between bars; MARK for one outside the domain."""
+    most, booleans = LENGTHS[domain], domain == "categories"
+    texts = []
+    for position in range(MAX_ELEMENTS):
+        item = dialect.item(x, position)
+        for key in rest:
+            item = dialect.member(item, key)
+        texts.append(derive(dialect.listed(derive(item, 0), booleans=booleans), 1))
+    if booleans:
+        # The sum first, so that no text becomes longer than a warehouse takes.
+        size = " + ".join(f"COALESCE(LENGTH({text}), 0)" for text in texts)
+        parts = [f"CASE {text} WHEN '' THEN {MARK} ELSE '|' || {dialect.short(text, most)} END" for text in texts]
+        whole = " || ".join(f"COALESCE({part}, '')" for part in parts)
+        return derive(f"CASE WHEN {size} <= {most} THEN {whole} ELSE {MARK} END", 2)
+    blanks = derive(BLANKS, 1)
+    parts = []
+    for text in texts:
+        bad = f"LENGTH({text}) > {most} OR {text} LIKE '%|%'"
+        part = f"CASE WHEN {bad} THEN {MARK} ELSE '|' || {dialect.short(text)} || '|' END"
+        parts.append(f"CASE WHEN LENGTH(LTRIM({text}, {blanks})) > 0 THEN {part} ELSE '' END")
+    whole = " || ".join(parts)
+    for placeholder in sorted(PLACEHOLDERS):
+        whole = f"REPLACE({whole}, '|{placeholder}|', '')"
+    return derive(whole, 2)
 
 
-def _id_names(x: str) -> list[str]:
-    return [f"{x}_{position}" for position in range(MAX_IMPRESSION)]
-
-
-def _usable(dialect: Dialect, x: str) -> str:
-    return f"{dialect.printable(x)} AND {x} NOT LIKE '%|%'"
+def _array(dialect: Dialect, domain: str, x: str) -> str:
+    """Rule 5, from what `joined` gave."""
+    if domain == "categories":
+        most, inner = MAX_STRING, f"SUBSTRING({x}, 2)"
+    else:
+        most, inner = MAX_ELEMENTS * (MAX_ID + 2), f"REPLACE(SUBSTRING({x}, 2, LENGTH({x}) - 2), '||', '|')"
+    return f"CASE WHEN {dialect.printable(x, most + 1)} AND LENGTH({x}) > 1 THEN {dialect.short(inner, most)} END"

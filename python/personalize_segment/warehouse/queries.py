@@ -5,12 +5,16 @@ docs/contract.md numbers the rules.
 
 from collections.abc import Iterator, Sequence
 
-from ..contract.mapping import Dataset, EventMapping
+from ..contract.columns import LISTS
+from ..contract.mapping import Column, Dataset, EventMapping
 from ..contract.quoting import identifier
-from ..contract.rows import UNMAPPED, WRITE_BACK, WRITE_BACK_ID
+from ..contract.rows import NO_CONDITION, UNMAPPED, WRITE_BACK, WRITE_BACK_ID
+from .branches import optional, reasons_of
 from .catalog import Columns
+from .conditions import unmet
 from .dialect import Dialect
 from .naming import NAME_COLUMNS, TABLES
+from .tables import find
 from .window import TimeWindow
 
 #: The columns of the counts, as `report.json` names them.
@@ -20,6 +24,14 @@ COUNTS = ("dataset", "source", "call", "event", "field", "reason", "count")
 WRITTEN = "written"
 DEDUPLICATED = "deduplicated"
 
+#: What they count of rows, copies included: a wrong clock's instant that was replaced (rule 4), and, before the reason,
+#: a column that is null although a value is there (rule 6).
+AHEAD = "ahead"
+UNUSABLE = "null: "
+
+#: Types of columns that are texts.
+_TEXTS = ("string", *LISTS)
+
 _UNION = "\nUNION ALL\n"
 _BY = "BY 1, 2, 3, 4, 5, 6"
 
@@ -27,7 +39,7 @@ _BY = "BY 1, 2, 3, 4, 5, 6"
 def dataset_query(dialect: Dialect, dataset: Dataset, rows: Sequence[str], window: TimeWindow) -> str:
     """Return the query of a dataset's CSV, from the SELECTs of `Branch.rows`."""
     names = ", ".join(
-        f"{_written(dialect, column.type, f'c{position}')} AS {identifier(column.name)}"
+        f"{_written(dialect, column, f'c{position}')} AS {identifier(column.name)}"
         for position, column in enumerate(dataset.columns)
     )
     kept = "nth = 1 AND earlier = 0" if window.overlaps else "nth = 1"
@@ -37,48 +49,91 @@ def dataset_query(dialect: Dialect, dataset: Dataset, rows: Sequence[str], windo
 def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str]) -> str:
     """Return the query that counts rows and refusals, from the SELECTs of `Branch.judged`.
 
-    `reason` is that of a refusal, or says what became of a row.
+    `reason` is that of a refusal, or says what became of a row; or it says of rows that they are AHEAD or UNUSABLE.
     """
-    became = f"CASE WHEN nth = 1 THEN {dialect.literal(WRITTEN)} ELSE {dialect.literal(DEDUPLICATED)} END"
-    outcome = dialect.short(became)
+    unusable = dict(enumerate(optional(dataset), start=2))
+    codes = ["ahead", *(f"u{position}" for position in unusable.values())]
+    columns = ["source_name", "call_type", "event_name", "field", "reason", *codes]
+    counted = (
+        f"{_ranked(dialect, dataset, judged, 'reason')[:-1]}, counted AS (\n"
+        f"SELECT {', '.join(columns)}, CASE WHEN nth = 1 THEN 1 ELSE 0 END AS kept, COUNT(*) AS amount\n"
+        f"FROM ranked WHERE earlier = 0\nGROUP BY {', '.join(str(number) for number in range(1, len(columns) + 2))}\n"
+    )
+    # What is counted is few lines: each is looked at once for its rows or refusals, once for wrong clocks, and once for
+    # each column.
+    kinds = " UNION ALL ".join(f"SELECT {kind} AS kind" for kind in (0, 1, *unusable))
+    tests = ["kind = 1 AND ahead = 1"] + [f"kind = {kind} AND u{at} IS NOT NULL" for kind, at in unusable.items()]
+    fields = [f"WHEN {kind} THEN {dialect.constant(dataset.columns[at].name)}" for kind, at in unusable.items()]
+    whys = [f"WHEN {kind} THEN u{at}" for kind, at in unusable.items()]
+    listed = (
+        f"), listed AS (\nSELECT source_name, call_type, event_name, kind, kept, amount,\n"
+        f"  CASE kind WHEN 0 THEN field {' '.join(fields)} END AS field,\n"
+        f"  CASE kind WHEN 0 THEN reason {' '.join(whys)} END AS why\n"
+        f"FROM counted CROSS JOIN ({kinds}) AS kinds\n"
+        f"WHERE kind = 0 OR (reason IS NULL AND ({' OR '.join(tests)}))\n)\n"
+    )
+    texts = " ".join(f"WHEN {at} THEN {dialect.constant(text)}" for at, text in enumerate(reasons_of(dataset)))
+    outcomes = (
+        f"WHEN kind = 1 THEN {dialect.constant(AHEAD)}",
+        f"WHEN kind > 1 THEN {dialect.literal(UNUSABLE)} || CASE why {texts} END",
+        f"WHEN why IS NOT NULL THEN CASE why {texts} END",
+        f"WHEN kept = 1 THEN {dialect.literal(WRITTEN)} ELSE {dialect.literal(DEDUPLICATED)}",
+    )
     values = (
         dialect.constant(dataset.name),
         "source_name",
         "call_type",
         "event_name",
         "field",
-        f"COALESCE(reason, {outcome})",
+        dialect.short(f"CASE {' '.join(outcomes)} END"),
     )
-    ranked = _ranked(dialect, dataset, judged, "reason")
-    return f"{ranked}{_counting(dialect, values)}\nFROM ranked WHERE earlier = 0\nGROUP {_BY}\nORDER {_BY}"
+    return (
+        f"{counted}{listed}{_counting(dialect, values, 'CAST(SUM(amount) AS BIGINT)')}\n"
+        f"FROM listed\nGROUP {_BY}\nORDER {_BY}"
+    )
 
 
 def unmapped_query(
     dialect: Dialect, mapping: EventMapping, schemas: Sequence[str], columns: Columns | None, window: TimeWindow
 ) -> str | None:
-    """Return the query that counts the events that no rule knows (rule 1), of the tables that are there.
+    """Return the query that counts the events that no rule knows, or whose rules have conditions that don't hold.
 
-    Where nobody asked the warehouse, that is `tracks` alone.
+    Rule 1, of the tables that are there. Where nobody asked the warehouse, that is `tracks` alone for the former.
     """
-    null = dialect.null("string")
+    null, received = dialect.null("string"), dialect.named("received_at")
     selects = []
+
+    def count(schema: str, table: str, call: str, event: str, reason: str, tests: Sequence[str]) -> None:
+        tests = [*tests, *window.within(dialect, received)]
+        values = (null, dialect.constant(schema), dialect.constant(call), event, null, dialect.constant(reason))
+        where = f"\nWHERE {' AND '.join(tests)}" if tests else ""
+        source = f"{dialect.named(schema)}.{dialect.named(table)}"
+        selects.append(f"{_counting(dialect, values)}\nFROM {source}{where}\nGROUP {_BY}")
+
     for schema in schemas:
         for table, call, column, event, test in _calls(dialect, mapping):
             has = columns.table(schema, table) if columns is not None else {} if call == "track" else None
             needed = {column, "received_at"} if window else {column}
-            if has is None or (columns is not None and not needed <= set(has)):
-                continue
-            tests = [*([test] if test else []), *window.within(dialect, dialect.named("received_at"))]
-            values = (null, dialect.constant(schema), dialect.constant(call), event, null, dialect.constant(UNMAPPED))
-            where = f"\nWHERE {' AND '.join(tests)}" if tests else ""
-            source = f"{dialect.named(schema)}.{dialect.named(table)}"
-            selects.append(f"{_counting(dialect, values)}\nFROM {source}{where}\nGROUP {_BY}")
+            if has is not None and (columns is None or needed <= set(has)):
+                count(schema, table, call, event, UNMAPPED, [test] if test else [])
+        for (call, name), found in mapping.by_event.items():
+            rules = [rule for _, rule in found]
+            named = next(rule for rule in rules if rule.name == name)
+            known = find(dialect, named, schema, columns, ["received_at"] if window else [], [])
+            if known is not None and all(rule.when for rule in rules):
+                others = [title for its_call, title in mapping.by_event if its_call == call and title is not None]
+                event = known.any_name or (null if name is None else dialect.constant(name))
+                count(
+                    schema, known.name, call, event, NO_CONDITION, unmet(known, rules, others if name is None else [])
+                )
     return f"{_UNION.join(selects)}\nORDER {_BY}" if selects else None
 
 
 def _calls(dialect: Dialect, mapping: EventMapping) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield table, call, column, the event's name, and what is true of events without a rule."""
     for call, column in NAME_COLUMNS.items():
+        if (call, None) in mapping.by_event:  # a rule knows all of them
+            continue
         known = ", ".join(dialect.literal(event or "") for its_call, event in mapping.by_event if its_call == call)
         name = dialect.named(column)
         yield TABLES[call], call, column, name, f"({name} IS NULL OR {name} NOT IN ({known}))" if known else ""
@@ -92,8 +147,7 @@ def _calls(dialect: Dialect, mapping: EventMapping) -> Iterator[tuple[str, str, 
 def _ranked(dialect: Dialect, dataset: Dataset, selects: Sequence[str], *within: str) -> str:
     """Rule 9: the place of a row among those that are one row; the first is kept."""
     texts = [
-        f"COALESCE({_text(dialect, column.type, f'c{position}')}, '')"
-        for position, column in enumerate(dataset.columns)
+        f"COALESCE({_text(dialect, column, f'c{position}')}, '')" for position, column in enumerate(dataset.columns)
     ]
     if dataset.name == "interactions":
         key, order = ["message", "element"], ["earlier DESC", *texts]  # one of the overlap hides the others
@@ -107,23 +161,23 @@ def _ranked(dialect: Dialect, dataset: Dataset, selects: Sequence[str], *within:
     )
 
 
-def _text(dialect: Dialect, kind: str, x: str) -> str:
+def _text(dialect: Dialect, column: Column, x: str) -> str:
     """Return the text that stands in the CSV."""
-    if kind == "boolean":  # a warehouse may write t and f
-        return dialect.short(f"CASE WHEN {x} THEN 'true' WHEN NOT {x} THEN 'false' END")
-    if kind in ("float", "double"):
+    if column.type == "boolean":
+        return dialect.short(dialect.boolean_text(x))
+    if column.type in ("float", "double"):
         return dialect.float_text(x)
-    return x if kind in ("string", "ids") else dialect.short(x)
+    return x if column.type in _TEXTS else dialect.short(x)
 
 
-def _written(dialect: Dialect, kind: str, x: str) -> str:
-    if kind in ("string", "ids"):
+def _written(dialect: Dialect, column: Column, x: str) -> str:
+    if column.type in _TEXTS:
         return dialect.csv(x)
-    if kind in ("float", "double"):
+    if column.type in ("float", "double"):
         return dialect.float_written(x)
-    return _text(dialect, kind, x) if kind == "boolean" else x
+    return _text(dialect, column, x) if column.type == "boolean" else x
 
 
-def _counting(dialect: Dialect, values: Sequence[str]) -> str:
-    columns = zip((*values, "COUNT(*)"), COUNTS, strict=True)
+def _counting(dialect: Dialect, values: Sequence[str], count: str = "COUNT(*)") -> str:
+    columns = zip((*values, count), COUNTS, strict=True)
     return f"SELECT {', '.join(f'{value} AS {dialect.named(name)}' for value, name in columns)}"

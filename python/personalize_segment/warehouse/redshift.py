@@ -1,7 +1,9 @@
 """Redshift: SUPER for arrays, UNLOAD to S3 with a role.
 
 Source: Amazon Redshift Database Developer Guide ("UNLOAD", "Names and identifiers", "Reserved words",
-"Querying semistructured data", "SUPER configurations", "TRY_CAST").
+"Querying semistructured data", "SUPER configurations", "TRY_CAST"); for what dialect.py says, its pages "LTRIM",
+"REPLACE", "CHR", "MOD", "FLOOR", "SUBSTRING" and "NULLIF", and
+"POSIX operators".
 """
 
 # ruff: noqa: D102, ARG002 - Dialect says what each of them is
@@ -49,7 +51,6 @@ class RedshiftDialect(Dialect):
 
     name = "redshift"
     text_type = "VARCHAR(65535)"  # VARCHAR alone is cut off after 256 bytes
-    short_type = "VARCHAR(1024)"  # 256 characters of 4 bytes: what is sorted has room for the longest that may come
     double_type = "DOUBLE PRECISION"
     longest = 127
     reserved = _RESERVED
@@ -57,11 +58,8 @@ class RedshiftDialect(Dialect):
     def _fold(self, name: str) -> str:
         return name.lower()
 
-    def short(self, x: str) -> str:
-        return f"CAST({x} AS {self.short_type})"
-
-    def type_of(self, kind: str) -> str:
-        return self.short_type if kind == "string" else super().type_of(kind)
+    def varchar(self, most: int) -> str:
+        return f"VARCHAR({min(4 * most, 65535)})"  # in bytes: what is sorted has room for the longest that may come
 
     def float_text(self, x: str) -> str:
         return self.short(x)
@@ -107,7 +105,7 @@ class RedshiftDialect(Dialect):
         return f"{x}.{identifier(key)}"
 
     def present(self, x: str) -> str:
-        return f"COALESCE(JSON_TYPEOF({x}), 'null') <> 'null'"
+        return f"JSON_TYPEOF({x}) <> 'null'"
 
     def json_string(self, x: str) -> str:
         integer = f"WHEN IS_BIGINT({x}) THEN CAST(CAST({x} AS BIGINT) AS VARCHAR(20))"

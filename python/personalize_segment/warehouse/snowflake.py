@@ -1,7 +1,8 @@
 """Snowflake: VARIANT for arrays, COPY INTO a stage on a storage integration.
 
 Source: Snowflake's SQL reference ("COPY INTO <location>", "CREATE STAGE", "CREATE STORAGE INTEGRATION",
-"FLATTEN", "TYPEOF", "String & binary data types") and "Data unloading considerations".
+"FLATTEN", "TYPEOF", "String & binary data types") and "Data unloading considerations"; for what dialect.py says, its
+pages "LTRIM", "REPLACE", "CHR, CHAR", "MOD", "FLOOR", "SUBSTR, SUBSTRING", "NULLIF" and "REGEXP_LIKE".
 """
 
 # ruff: noqa: D102, ARG002 - Dialect says what each of them is
@@ -34,8 +35,8 @@ class SnowflakeDialect(Dialect):
     def _fold(self, name: str) -> str:
         return name.upper()
 
-    def short(self, x: str) -> str:
-        return f"CAST({x} AS VARCHAR)"
+    def varchar(self, most: int) -> str:
+        return self.text_type
 
     def float_text(self, x: str) -> str:
         # The plain text is cut off after some digits. TME has all 17, for those that need them.
@@ -82,7 +83,7 @@ class SnowflakeDialect(Dialect):
         return f"GET({x}, {self.literal(key)})"
 
     def present(self, x: str) -> str:
-        return f"COALESCE(TYPEOF({x}), 'NULL_VALUE') <> 'NULL_VALUE'"
+        return f"TYPEOF({x}) <> 'NULL_VALUE'"
 
     def json_string(self, x: str) -> str:
         number = f"CAST({x} AS NUMBER(38, 0))"

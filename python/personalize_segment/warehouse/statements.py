@@ -133,17 +133,22 @@ def _branches(
 ) -> list[Branch]:
     branches = []
     for schema in schemas:
-        for rule in dataset.rules:
-            needed = _needed(dataset, rule, received)
-            table = find(dialect, rule, schema, columns, needed, notes)
+        for position, rule in enumerate(dataset.rules):
+            table = find(dialect, rule, schema, columns, _needed(dataset, rule, received), notes)
             if table is not None:
-                branches.append(Branch(table, dataset, received, counting))
+                earlier = tuple(other for other in dataset.rules[:position] if _alike(other, rule))
+                branches.append(Branch(table, dataset, received, earlier, counting))
     return branches
+
+
+def _alike(earlier: Rule, rule: Rule) -> bool:
+    """Return whether two rules may know the same event; one for any name comes after those for a name."""
+    return earlier.call == rule.call and (earlier.name == rule.name or rule.name is None)
 
 
 def _needed(dataset: Dataset, rule: Rule, received: TimeWindow) -> list[str]:
     """Return the columns without which nothing can be said of a table."""
-    needed = [NAME_COLUMNS.get(rule.call, "id")]
+    needed = ["id" if rule.name is None else NAME_COLUMNS[rule.call]]
     if dataset.name == "interactions":
         needed.append("id")
     return [*needed, "received_at"] if received else needed

@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ..contract.mapping import Path, Rule
+from ..contract.mapping import ANY_NAME, Path, Rule
 from . import naming
 from .catalog import UNKNOWN, Columns, kind
 from .dialect import Dialect
+
+
+class TableColumn(NamedTuple):
+    """A column: its name, quoted, its kind, and its data type for notes."""
+
+    sql: str
+    kind: str
+    data_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +39,26 @@ class EventTable:
         """Return source and event for a comment: ASCII that nothing takes for an escape or the end of a line."""
         return self.label.replace("\\", "&#92;").encode("ascii", "xmlcharrefreplace").decode()
 
+    @property
+    def any_name(self) -> str | None:
+        """Return the column of the event's name, quoted, if the rule is for any name and the table has it."""
+        anything = self.rule.name is None and self.rule.call in ANY_NAME
+        return self.own(naming.NAME_COLUMNS[self.rule.call]) if anything else None
+
     def own(self, name: str) -> str | None:
         """Return one of Segment's own columns, quoted, or None if the table has none of this name."""
         return self.dialect.named(name) if self.has is None or name in self.has else None
 
-    def column(self, path: Path) -> tuple[str, str] | None:
-        """Return the column for a path, quoted, and its kind; or None, and a note why there is none."""
+    def column(self, path: Path) -> TableColumn | None:
+        """Return the column for a path; or None, and a note why there is none."""
         place = naming.column(self.rule.call, path, self.dialect.reserved, self.dialect.longest)
         if place is None:
             self.notes.append(f"{self.label}: {path} is stored in no column")
             return None
         if self.has is None:
             if place.sure:
-                return self.dialect.named(place.names[0]), place.kind or UNKNOWN
+                known = place.kind or UNKNOWN
+                return TableColumn(self.dialect.named(place.names[0]), known, known)
             self.notes.append(f"{self.label}: {path}: whether column {place.names[0]} exists only --columns can tell")
             return None
         name = next((name for name in place.names if name in self.has), None)
@@ -50,7 +66,8 @@ class EventTable:
             self.notes.append(f"{self.label}: {path}: there is no column {place.names[0]}")
             return None
         declared = kind(self.has[name])
-        return self.dialect.named(name), place.kind or UNKNOWN if declared == UNKNOWN else declared
+        known = place.kind or UNKNOWN if declared == UNKNOWN else declared
+        return TableColumn(self.dialect.named(name), known, self.has[name])
 
 
 def find(

@@ -1,211 +1,308 @@
 """The contract in SQL: event mapping -> SELECT, so that DuckDB does what `contract/rows.py` does.
 
 `docs/contract.md` numbers the rules; both implementations cite them and tests hold them
-equal. `reader.py` has the domains and how a path is walked.
+equal. `reader.py` has the domains and how a path is walked, `variants.py` which rules count for an event.
 """
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ...contract.mapping import Column, Dataset, EventMapping, Path, Rule, Source
+from ...contract.mapping import Column, Constant, Dataset, EventMapping, Path, Rule, Source
 from ...contract.quoting import identifier, literal
-from ...contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK, WRITE_BACK_ID
+from ...contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK, WRITE_BACK_ID, not_in_domain
 from .reader import Reader, json_path
+from .typed import Kind, TypedPaths, absolute, array_of, is_clocked, typed_paths
+from .variants import Variants
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 
-#: A type and the paths to look it up at, in order.
-TypedPaths = tuple[str, tuple[Path, ...]]
 
-#: What orders the rows of a user or an item (rule 9).
-_INSTANT: TypedPaths = ("timestamp", (Path(("timestamp",)),))
+#: Columns whose presence goes into one number.
+_BITS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a candidate is refused: `field` and `reason` as in `rows.Reason`."""
+    """Why a candidate is refused: as in `rows.Reason`; without a reason, for what its rule says of the `column`."""
 
     field: str
-    reason: str
+    reason: str | None
+    column: int = 0
 
 
 class Compiler:
-    """Compiles one mapping. `events` are what its rules match; the SQL knows them by number."""
+    """Compiles one mapping. The SQL knows events, and the rules that count for them, by the number of their variant."""
 
     def __init__(self, mapping: EventMapping) -> None:
         self.datasets = mapping.datasets
-        self.events = list(mapping.by_event)
-        self._number = {event: position for position, event in enumerate(self.events)}
-        # The columns of `scan`: of which kind, and what each holds for which event. Events share
+        self.variants = Variants(mapping)
+        # The columns of `scan`: of which kind, and what each holds for which variant. Variants share
         # them, since a column takes time for every line.
-        self._values: list[tuple[str, dict[int, tuple[Path, ...]]]] = []
+        self._values: list[tuple[Kind, dict[int, TypedPaths]]] = []
         self._arrays: list[tuple[str, dict[int, Path]]] = []
-        self._required: set[tuple[int, TypedPaths]] = set()
+        self._profiles = any(dataset.name != "interactions" for dataset in mapping.datasets)
+        # Whether something else than `timestamp` may be a wrong clock's.
+        self._clock = False
         for dataset in mapping.datasets:
-            events = [self._number[rule.call, rule.name] for rule in dataset.rules]
-            arrays = {event: rule.each for event, rule in zip(events, dataset.rules, strict=True) if rule.each}
-            _put(self._arrays, "array", arrays)
-            if dataset.name != "interactions":
-                _put(self._values, _INSTANT[0], dict.fromkeys(events, _INSTANT[1]))
+            rules = self.variants.rules(dataset)
+            _put(self._arrays, "array", {number: rule.each for number, rule in rules.items() if rule.each})
             for position, column in enumerate(dataset.columns):
-                wanted: dict[int, dict[int, tuple[Path, ...]]] = defaultdict(dict)
-                for event, rule in zip(events, dataset.rules, strict=True):
+                wanted: dict[int, dict[int, TypedPaths]] = defaultdict(dict)
+                for number, rule in rules.items():
                     source = rule.sources[position]
                     if isinstance(source, Source):
-                        for number, paths in enumerate(_absolute(source)):
-                            wanted[number][event] = paths
-                            self._required |= {(event, (column.type, paths))} if source.required else set()
-                for typed in wanted.values():
-                    _put(self._values, column.type, typed)
+                        self._clock |= is_clocked(source, column) and not typed_paths(source, column).is_stamp
+                        for place, typed in enumerate(absolute(source, column)):
+                            if not typed.is_stamp:
+                                wanted[place][number] = typed
+                for by_variant in wanted.values():
+                    kinds: dict[Kind, dict[int, TypedPaths]] = defaultdict(dict)
+                    for number, typed in by_variant.items():
+                        kinds[typed.kind][number] = typed
+                    for kind, of_kind in kinds.items():
+                        _put(self._values, kind, of_kind)
 
     def scan(self, file: str) -> str:
         """Return a SELECT of the events in a plain file, one row a line that isn't blank.
 
-        Columns: event (its number; NULL: no rule), call and name (JSON text, only without a
-        rule; a line with neither is malformed, rule 11), message (the messageId, rule 3),
-        has_message, stamp (the timestamp's JSON text), and what the rules read, in domain.
+        Columns: event (the number of its variant; NULL: no rule counts), if the mapping has conditions ruled (whether
+        there are rules, but none whose conditions hold), call and name (JSON text, only without an event; the name
+        also for a rule of any name; a line with neither is malformed, rule 11), message (the messageId, rule 3),
+        has_message, stamp (the JSON text of the timestamp; for a wrong clock's event, which is late, of receivedAt),
+        instant (of the stamp, in seconds), and what the rules read, in domain, with bits for what is present.
         """
-        scalars = {path for _, by_event in self._values for paths in by_event.values() for path in paths}
-        reader = Reader(scalars | {path for _, by_event in self._arrays for path in by_event.values()})
-        cases = " ".join(f"WHEN {_matches(event)} THEN {number}" for event, number in self._number.items())
-        values, presences, arrays = "", "", ""
-        for position, (kind, by_event) in enumerate(self._values):
-            domains = {
-                event: f"COALESCE({', '.join(f'as_{kind}({reader.at[path]})' for path in paths)}, NULL)"
-                for event, paths in by_event.items()
+        paths = {path for _, by_variant in self._values for typed in by_variant.values() for path in typed.paths}
+        paths |= {path for _, by_variant in self._arrays for path in by_variant.values()}
+        reader = Reader({array_of(path) for path in paths} | self.variants.paths)
+        at = {path: reader.at[array_of(path)] for path in paths}
+        root = reader.root
+        values, others = "", ""
+        # Tests of presence by the variants that need them, so that other lines cost nothing.
+        tests: dict[tuple[int, frozenset[int]], list[str]] = defaultdict(list)
+        for position, ((*_, clocked), by_variant) in enumerate(self._values):
+            finals = {
+                number: _coalesce([typed.value(at[path], path) for path in typed.paths])
+                for number, typed in by_variant.items()
             }
-            values += f", {self._of_event(domains)} AS value{position}"
-            present = {
-                event: " OR ".join(f"{reader.at[path]} IS NOT NULL" for path in paths)
-                for event, paths in by_event.items()
-                if (event, (kind, paths)) in self._required
-            }
-            if present:
-                test = f"CASE WHEN value{position} IS NULL THEN {self._of_event(present)} END"
-                presences += f", {test} AS present{position}"
+            values += f", {self._of_variant(finals)} AS value{position}"
+            having: dict[str, set[int]] = defaultdict(set)
+            for number, typed in by_variant.items():
+                having[" OR ".join(typed.present(at[path], path) for path in typed.paths)].add(number)
+            word, bit = divmod(position, _BITS)
+            for test, numbers in having.items():
+                empty = f"value{position} IS NULL"
+                # CASE costs more than to look whether something is NULL, and less than anything else.
+                there = f"{empty} AND ({test})" if "(" not in test else f"CASE WHEN {empty} THEN {test} ELSE false END"
+                tests[word, frozenset(numbers)].append(f"CAST({there} AS INTEGER) * {1 << bit}")
+            if clocked:
+                late = {
+                    number: _first((typed.value(at[path], path), typed.late(at[path])) for path in typed.paths)
+                    for number, typed in by_variant.items()
+                }
+                others += f", {self._of_variant(late)} AS late{position}"
+        for word in range(-(-len(self._values) // _BITS)):
+            bits = " + ".join(
+                f"CASE WHEN {self._among(set(numbers))} THEN {' + '.join(terms)} ELSE 0 END"
+                for (its_word, numbers), terms in tests.items()
+                if its_word == word
+            )
+            others += f", CAST({bits} AS {'INTEGER' if len(self._values) < 31 else 'BIGINT'}) AS present{word}"
         for position, (_, array_paths) in enumerate(self._arrays):
-            texts = {event: reader.at[path] for event, path in array_paths.items()}
-            arrays += f", {self._of_event(texts)} AS array{position}"
+            texts = {number: at[path] for number, path in array_paths.items()}
+            others += f", {self._of_variant(texts)} AS array{position}"
+        # Most events are received after they happen, which their texts show: the instants needn't be compared.
+        stamp, received = root["timestamp"], root["receivedAt"]
+        shown = f"{stamp} <= {received} AND ends_with({stamp}, 'Z\"') AND ends_with({received}, 'Z\"')"
+        clock = f", CASE WHEN event IS NOT NULL THEN as_iso({received}) END AS clock" if self._clock else ""
+        named = "event IS NULL" + (f" OR {self._among(self.variants.unnamed)}" if self.variants.unnamed else "")
         return f"""
 WITH lines AS (
     {reader.lines(file)}
 ), called AS (
-    SELECT *, CASE WHEN starts_with({reader.root["type"]}, '"') THEN {reader.root["type"]} END AS call,
-        CASE {reader.root["type"]} WHEN '"track"' THEN {reader.root["event"]}
-             WHEN '"page"' THEN {reader.root["name"]} WHEN '"screen"' THEN {reader.root["name"]}
+    SELECT *, CASE WHEN starts_with({root["type"]}, '"') THEN {root["type"]} END AS call,
+        CASE {root["type"]} WHEN '"track"' THEN {root["event"]}
+             WHEN '"page"' THEN {root["name"]} WHEN '"screen"' THEN {root["name"]}
              WHEN '"identify"' THEN
-                 CASE WHEN starts_with(as_string({reader.root["messageId"]}), {literal(WRITE_BACK_ID)})
+                 CASE WHEN starts_with(as_id({root["messageId"]}), {literal(WRITE_BACK_ID)})
                  THEN {literal(json.dumps(WRITE_BACK))} END END AS name
     FROM lines
-), numbered AS (SELECT *, CAST(CASE {cases} END AS SMALLINT) AS event FROM called),
-valued AS (SELECT *{values} FROM numbered)
-SELECT event, CASE WHEN event IS NULL THEN call END AS call,
-    CASE WHEN event IS NULL AND starts_with(name, '"') THEN name END AS name,
-    as_string({reader.root["messageId"]}) AS message, {reader.root["messageId"]} IS NOT NULL AS has_message,
-    CASE WHEN event IS NOT NULL THEN {reader.root["timestamp"]} END AS stamp,
-    COLUMNS('value[0-9]+'){presences}{arrays}
+), numbered AS (SELECT *, {self.variants.number(reader)} FROM called),
+timed AS (
+    SELECT *, CASE WHEN event IS NULL OR ({shown}) THEN false
+                   ELSE is_late(as_iso({stamp}), as_iso({received})) END AS late,
+        as_id({root["messageId"]}) AS message{clock}
+    FROM numbered
+), stamped AS (
+    SELECT *, CASE WHEN event IS NULL THEN NULL WHEN late THEN {received} ELSE {stamp} END AS stamp FROM timed
+),
+valued AS (SELECT *, CASE WHEN stamp IS NOT NULL THEN as_iso(stamp) END AS instant{values} FROM stamped)
+SELECT event{", number = -1 AS ruled" if self.variants.paths else ""}, CASE WHEN event IS NULL THEN call END AS call,
+    CASE WHEN {named} THEN CASE WHEN starts_with(name, '"') THEN name END END AS name, message,
+    CASE WHEN message IS NULL THEN {root["messageId"]} IS NOT NULL AND NOT placeholder({root["messageId"]}) END
+        AS has_message,
+    stamp, instant, late{", clock" if self._clock else ""}, COLUMNS('value[0-9]+'){others}
 FROM valued"""
 
     def candidates(self, dataset: Dataset, table: str) -> tuple[str, list[Refusal]]:
         """Return a SELECT over `table`, which has the columns of `scan`, and what its refusals mean.
 
         It has a row for each row or refusal. Columns: c0, c1 … (those of the dataset), message, element
-        (NULL without `each`), event, refusal (0, or the place in the list counted from 1), and
-        seconds and fraction, which order the rows of a user or an item.
+        (NULL without `each`), event, name (of the event, if its rule has none), refusal (0, or the place in the list
+        counted from 1), flags (bits: the first for a wrong clock's row, the others for the dataset's optional columns
+        that are null although a value is there), and seconds and fraction, which order the rows of a user or an item.
         """
         refusals: list[Refusal] = []
         # Rules without `each` share one pass; those with it may read different things of an element.
-        branches: dict[object, list[Rule]] = defaultdict(list)
-        for rule in dataset.rules:
-            branches[rule.each and (rule.each, *_sources(rule))].append(rule)
+        branches: dict[object, dict[int, Rule]] = defaultdict(dict)
+        for number, rule in self.variants.rules(dataset).items():
+            branches[rule.each and (rule.each, *_sources(rule))][number] = rule
         selects = [self._branch(dataset, rules, table, refusals) for rules in branches.values()]
         return "\nUNION ALL\n".join(selects), refusals
 
-    def _branch(self, dataset: Dataset, rules: list[Rule], table: str, refusals: list[Refusal]) -> str:
-        numbers = [self._number[rule.call, rule.name] for rule in rules]
-        each = rules[0].each
-        rows = f"SELECT * FROM {table} WHERE {self._among(set(numbers))}"
+    def refusal(self, dataset: Dataset, number: int, refusal: Refusal) -> tuple[str, str]:
+        """Return field and reason of a refusal that a variant's rule gave."""
+        return refusal.field, refusal.reason or self.unusable(dataset, number, refusal.column)[1]
+
+    def unusable(self, dataset: Dataset, number: int, position: int) -> tuple[str, str]:
+        """Return field and reason of a value that is outside the domain of a variant's rule."""
+        source = self.variants.rules(dataset)[number].sources[position]
+        return dataset.columns[position].name, not_in_domain(source) if isinstance(source, Source) else MISSING
+
+    def _branch(self, dataset: Dataset, rules: dict[int, Rule], table: str, refusals: list[Refusal]) -> str:
+        rule = next(iter(rules.values()))
+        rows = f"SELECT * FROM {table} WHERE {self._among(set(rules))}"
         tests: list[str] = []
 
-        def refuse(test: str, field: str, *reasons: tuple[str, str]) -> None:
-            """Refuse candidates for `field` where `test` holds, with the first reason whose condition holds."""
-            first = len(refusals) + 1
-            refusals.extend(Refusal(field, reason) for _, reason in reasons)
-            whens = " ".join(f"WHEN {condition} THEN {first + i}" for i, (condition, _) in enumerate(reasons))
+        def refuse(test: str, *reasons: tuple[str, Refusal]) -> None:
+            """Refuse candidates where `test` holds, for the first reason whose condition holds."""
+            start = len(refusals) + 1
+            refusals.extend(refusal for _, refusal in reasons)
+            whens = " ".join(f"WHEN {condition} THEN {start + i}" for i, (condition, _) in enumerate(reasons))
             tests.append(f"WHEN {test} THEN CASE {whens} END")
 
         relative: list[Path] = []
-        if each:
-            array = f"array{_place(self._arrays, 'array', each, numbers[0])}"
-            reasons = [(f"{array} IS NULL", MISSING), (f"{array} = '[]'", EMPTY), ("true", NO_ARRAY)]
-            refuse("value IS NULL", str(each), *reasons)
-            paths = {path for source in _sources(rules[0]) for path in source.paths}
-            relative = sorted({path for path in paths if path.relative}, key=str)
+        if rule.each:
+            each = str(rule.each)
+            # Of one array or of several: a variant may share its column with other variants of other datasets.
+            array = self._by_variant({n: f"array{_place(self._arrays, 'array', rule.each, n)}" for n in rules})
+            refuse(
+                "value IS NULL",
+                ("array_text IS NULL", Refusal(each, MISSING)),
+                ("array_text = '[]'", Refusal(each, EMPTY)),
+                ("true", Refusal(each, NO_ARRAY)),
+            )
+            starts = {array_of(path) for source in _sources(rule) for path in source.paths if path.relative}
+            relative = sorted(starts, key=str)
             rows = _elements(rows, array, relative)
-        columns = []
+        columns, flags = [], []
         for position, column in enumerate(dataset.columns):
             name = f"c{position}"
-            read = {number: rule.sources[position] for number, rule in zip(numbers, rules, strict=True)}
-            values = {number: self._value(column, source, relative, number) for number, source in read.items()}
-            columns.append(f"{self._by_event(values)} AS {name}")
-            required = {n: source for n, source in read.items() if isinstance(source, Source) and source.required}
-            if required:
-                present = {n: self._present(column, source, relative, n) for n, source in required.items()}
-                test = f"{name} IS NULL" + ("" if len(required) == len(read) else f" AND {self._among(set(required))}")
-                refuse(test, column.name, (self._by_event(present), NOT_IN_DOMAIN[column.type]), ("true", MISSING))
+            sources = {number: rule.sources[position] for number, rule in rules.items()}
+            values = {number: self._value(column, source, relative, number) for number, source in sources.items()}
+            columns.append(f"{self._by_variant(values)} AS {name}")
+            read = {number: source for number, source in sources.items() if isinstance(source, Source)}
+            present = {n: self._present(column, source, relative, n) for n, source in read.items()}
+            for required in (True, False):
+                having = {n: present[n] for n, source in read.items() if source.required is required}
+                if not having:
+                    continue
+                empty = f"{name} IS NULL" + ("" if len(having) == len(sources) else f" AND {self._among(set(having))}")
+                there = self._by_variant(having)
+                if required:
+                    outside = Refusal(column.name, None, position)
+                    refuse(empty, (there, outside), ("true", Refusal(column.name, MISSING)))
+                else:
+                    bit = 2 << dataset.optional.index(position)
+                    flags.append(f"CASE WHEN {empty} AND {there} THEN {bit} ELSE 0 END")
+            if any(is_clocked(source, column) for source in read.values()):
+                late = {n: self._late(column, source, relative, n) for n, source in read.items()}
+                flags.append(f"CAST({self._by_variant(late)} AS INTEGER)")
         if dataset.name == "interactions":
-            refuse("message IS NULL", "messageId", ("has_message", NOT_IN_DOMAIN["string"]), ("true", MISSING))
+            outside = Refusal("messageId", NOT_IN_DOMAIN["id"])
+            refuse("message IS NULL", ("has_message", outside), ("true", Refusal("messageId", MISSING)))
             order = ""
         else:
-            order = f", value{_place(self._values, *_INSTANT, numbers[0])} AS seconds, as_fraction(stamp) AS fraction"
+            flags.append("CAST(late AS INTEGER)")
+            order = ", instant AS seconds, as_fraction(stamp) AS fraction"
         names = ", ".join(f"c{position}" for position in range(len(dataset.columns)))
+        name = " name," if self.variants.unnamed else ""
+        bits = "INTEGER" if len(dataset.optional) < 30 else "HUGEINT"
         return (
-            f"SELECT {names}, message, {'element' if each else 'NULL::BIGINT AS element'}, event,"
-            f" CAST(CASE {' '.join(tests)} ELSE 0 END AS SMALLINT) AS refusal{order}\n"
+            f"SELECT {names}, message, {'element' if rule.each else 'NULL::BIGINT AS element'}, event,"
+            f"{name} CAST(CASE {' '.join(tests)} ELSE 0 END AS SMALLINT) AS refusal,"
+            f" CAST({' + '.join(flags)} AS {bits}) AS flags{order}\n"
             f"FROM (SELECT *, {', '.join(columns)} FROM ({rows}))"
         )
 
-    def _value(self, column: Column, source: Source | str | None, relative: list[Path], event: int) -> str:
-        """What a rule has in a column: rule 6, the constant of rule 8, or NULL."""
-        if not isinstance(source, Source):
-            return "NULL" if source is None else literal(source)
+    def _value(self, column: Column, source: Source | Constant | None, relative: list[Path], number: int) -> str:
+        """What a rule has in a column: rule 6, a constant, or NULL."""
+        if source is None:
+            return "NULL"
+        if isinstance(source, Constant):
+            return _constant(source)
+        typed = typed_paths(source, column)
         if not any(path.relative for path in source.paths):
-            return f"value{_place(self._values, column.type, source.paths, event)}"
-        domains = (
-            f"as_{column.type}(relative[{relative.index(path) + 1}])"
-            if path.relative
-            else f"value{_place(self._values, column.type, (path,), event)}"
-            for path in source.paths
-        )
-        return f"COALESCE({', '.join(domains)}, NULL)"
+            return self._of_scan("value", typed, number)
+        return _coalesce([value for value, _ in self._each(typed, relative, number)])
 
-    def _present(self, column: Column, source: Source, relative: list[Path], event: int) -> str:
-        """Whether something stood there, though not in the domain; null is absent (rule 2)."""
+    def _late(self, column: Column, source: Source, relative: list[Path], number: int) -> str:
+        """Whether the value of a clocked column is that of receivedAt."""
+        typed = typed_paths(source, column)
+        if not any(path.relative for path in source.paths):
+            return self._of_scan("late", typed, number)
+        return _first(self._each(typed, relative, number))
+
+    def _each(self, typed: TypedPaths, relative: list[Path], number: int) -> Iterable[tuple[str, str]]:
+        """Yield for each path its value, and whether a wrong clock's was replaced."""
+        for path in typed.paths:
+            if path.relative:
+                place = f"relative[{relative.index(array_of(path)) + 1}]"
+                yield typed.value(place, path), typed.late(place)
+            else:
+                alone = TypedPaths((path,), typed.domain, typed.bounded, typed.clocked)
+                late = self._of_scan("late", alone, number) if typed.clocked else "false"
+                yield self._of_scan("value", alone, number), late
+
+    def _of_scan(self, what: str, typed: TypedPaths, number: int) -> str:
+        """Return the column of `scan` that has the value of some paths, present, or late."""
+        if typed.is_stamp:
+            return {"value": "bounded(instant)", "present": "(stamp IS NOT NULL)", "late": "late"}[what]
+        place = _place(self._values, typed.kind, typed, number)
+        word, bit = divmod(place, _BITS)
+        return f"(present{word} & {1 << bit} <> 0)" if what == "present" else f"{what}{place}"
+
+    def _present(self, column: Column, source: Source, relative: list[Path], number: int) -> str:
+        """Whether something stood there, though not in the domain (rules 2 and 3)."""
+        typed = typed_paths(source, column)
         tests = [
-            f"COALESCE(relative[{relative.index(path) + 1}] <> 'null', false)" for path in source.paths if path.relative
+            typed.present(f"nullif(relative[{relative.index(array_of(path)) + 1}], 'null')", path)
+            for path in source.paths
+            if path.relative
         ]
-        tests += [f"present{_place(self._values, column.type, paths, event)}" for paths in _absolute(source)]
+        tests += [self._of_scan("present", one, number) for one in absolute(source, column)]
         return f"({' OR '.join(tests)})"
 
-    def _of_event(self, values: dict[int, str]) -> str:
-        """Return an expression for what some events have; others have NULL."""
-        events: dict[str, set[int]] = defaultdict(set)
-        for event, value in values.items():
-            events[value].add(event)
-        return f"CASE {' '.join(f'WHEN {self._among(having)} THEN {value}' for value, having in events.items())} END"
+    def _of_variant(self, values: dict[int, str]) -> str:
+        """Return an expression for what some variants have; others have NULL."""
+        variants: dict[str, set[int]] = defaultdict(set)
+        for number, value in values.items():
+            variants[value].add(number)
+        return f"CASE {' '.join(f'WHEN {self._among(having)} THEN {value}' for value, having in variants.items())} END"
 
-    def _by_event(self, values: dict[int, str]) -> str:
-        """Return an expression for rows of these events alone."""
-        return self._of_event(values) if len(set(values.values())) > 1 else next(iter(values.values()))
+    def _by_variant(self, values: dict[int, str]) -> str:
+        """Return an expression for rows of these variants alone."""
+        return self._of_variant(values) if len(set(values.values())) > 1 else next(iter(values.values()))
 
-    def _among(self, events: set[int]) -> str:
-        if len(events) == len(self.events):
+    def _among(self, numbers: set[int]) -> str:
+        if len(numbers) == len(self.variants.all):
             return "event IS NOT NULL"
         # Runs, since DuckDB compares with one after the other.
-        starts = [event for event in sorted(events) if event - 1 not in events]
-        ends = [event for event in sorted(events) if event + 1 not in events]
+        starts = [number for number in sorted(numbers) if number - 1 not in numbers]
+        ends = [number for number in sorted(numbers) if number + 1 not in numbers]
         runs = [
             f"event = {start}" if start == end else f"event BETWEEN {start} AND {end}"
             for start, end in zip(starts, ends, strict=True)
@@ -213,49 +310,48 @@ FROM valued"""
         return f"({' OR '.join(runs)})"
 
 
-def _put(columns: list[tuple[str, dict[int, _T]]], kind: str, wanted: dict[int, _T]) -> None:
-    """Let the first column of a kind that is free for it hold what some events want."""
-    for held, by_event in columns:
-        if held == kind and all(by_event.get(event, value) == value for event, value in wanted.items()):
-            by_event |= wanted
+def _put(columns: list[tuple[_K, dict[int, _T]]], kind: _K, wanted: dict[int, _T]) -> None:
+    """Let the first column of a kind that is free for it hold what some variants want."""
+    for held, by_variant in columns:
+        if held == kind and all(by_variant.get(number, value) == value for number, value in wanted.items()):
+            by_variant |= wanted
             return
     if wanted:
         columns.append((kind, dict(wanted)))
 
 
-def _place(columns: list[tuple[str, dict[int, _T]]], kind: str, value: _T, event: int) -> int:
-    return next(i for i, (held, by_event) in enumerate(columns) if held == kind and by_event.get(event) == value)
+def _place(columns: list[tuple[_K, dict[int, _T]]], kind: _K, value: _T, number: int) -> int:
+    return next(i for i, (held, by_variant) in enumerate(columns) if held == kind and by_variant.get(number) == value)
 
 
 def _sources(rule: Rule) -> list[Source]:
     return [source for source in rule.sources if isinstance(source, Source)]
 
 
-def _absolute(source: Source) -> list[tuple[Path, ...]]:
-    """Return what `scan` computes for a source: all of it, or its paths that aren't relative."""
-    if any(path.relative for path in source.paths):
-        return [(path,) for path in source.paths if not path.relative]
-    return [source.paths]
+def _coalesce(values: list[str]) -> str:
+    return f"COALESCE({', '.join(values)})" if len(values) > 1 else values[0]
+
+
+def _first(paths: Iterable[tuple[str, str]]) -> str:
+    """Return what goes with the first value that isn't NULL; false without one."""
+    return f"CASE {' '.join(f'WHEN {value} IS NOT NULL THEN {late}' for value, late in paths)} ELSE false END"
+
+
+def _constant(constant: Constant) -> str:
+    value = constant.value
+    if isinstance(value, str):
+        return literal(value)
+    kind = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE"}[type(value)]
+    return f"CAST({literal(json.dumps(value))} AS {kind})"
 
 
 def _elements(rows: str, array: str, relative: list[Path]) -> str:
     """Rule 7: a line an element; an array without any gives one line too, to carry the reason."""
-    rows = f"SELECT *, elements({array}) AS array_values FROM ({rows})"
+    rows = f"SELECT *, {array} AS array_text, elements({array}) AS array_values FROM ({rows})"
     rows = f"SELECT *, unnest(range(greatest(1, COALESCE(len(array_values), 1)))) AS element FROM ({rows})"
     rows = f"SELECT *, array_values[element + 1] AS value FROM ({rows})"
     steps = ", ".join(json_path(path.segments) for path in relative)
     return f"SELECT *, CAST(json_extract(value, [{steps}]) AS VARCHAR[]) AS relative FROM ({rows})"
-
-
-def _matches(event: tuple[str, str | None]) -> str:
-    """Rule 1: the call's type and name, exactly, as JSON text."""
-    call, name = event
-    test = f"call = {literal(json.dumps(call))}"
-    return (
-        f"{test} AND name IS NULL"
-        if name is None
-        else f"{test} AND name = {literal(json.dumps(name, ensure_ascii=False))}"
-    )
 
 
 def sort_text(dataset: Dataset) -> list[str]:

@@ -4,11 +4,22 @@ DuckDB hands on a JSON value as its canonical JSON text; a domain here is a macr
 text to a value or NULL. docs/contract.md numbers the rules.
 """
 
+import json
+import sys
 from collections.abc import Sequence
 
-from ...contract.columns import MAX_FLOAT, MAX_IMPRESSION, MAX_STRING
+from ...contract.columns import (
+    MAX_AHEAD_SECONDS,
+    MAX_ELEMENTS,
+    MAX_FLOAT,
+    MAX_ID,
+    MAX_SECONDS,
+    MAX_STRING,
+    MAX_TEXTUAL,
+)
 from ...contract.mapping import Path
 from ...contract.quoting import identifier, literal
+from ...contract.rows import PLACEHOLDERS
 
 _INSTANT = (
     r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
@@ -22,23 +33,44 @@ _YEAR_1 = 62_135_596_800
 #: of this size a thread.
 MAX_LINE_BYTES = 1 << 22
 
+#: JSON texts that stand for nothing where an id is expected (rule 3), but for white space.
+_MAX_PLACEHOLDER = max(map(len, PLACEHOLDERS)) + 2
+_PLACEHOLDERS = ", ".join(literal(json.dumps(text)) for text in sorted(PLACEHOLDERS))
+
 #: The domains of the contract, from JSON text `x` (DuckDB writes it canonically: strings escape
 #: only quotes, backslashes and control characters). Common forms take a short way: NULL, ASCII
-#: without escapes, milliseconds and Z. Each macro names `x` as seldom as it can, since it is pasted in and
-#: planning a batch costs too. TRY_CAST everywhere: an engine may evaluate a branch that CASE
-#: then doesn't take.
+#: without escapes, milliseconds and Z, a number that isn't text. Each macro names `x` as seldom as it can, since it is
+#: pasted in and planning a batch costs too. TRY_CAST everywhere: an engine may evaluate a branch that CASE
+#: then doesn't take. Lists take VARCHAR[]; chr(1) marks an element outside the domain, since no text has it.
 MACROS = f"""
 CREATE MACRO json_integer(x) AS
     CASE WHEN regexp_full_match(x, '-?[0-9]{{1,19}}') THEN TRY_CAST(x AS BIGINT) END;
-CREATE MACRO printable(s) AS
-    CASE WHEN length(s) <= {MAX_STRING} AND regexp_full_match(s, '[^\\x00-\\x1f\\x7f-\\x{{9f}}]+') THEN s END;
-CREATE MACRO as_string(x) AS  -- rule 3
+CREATE MACRO printable(s, most) AS
+    CASE WHEN length(s) <= most AND regexp_full_match(s, '[^\\x00-\\x1f\\x7f-\\x{{9f}}]+') THEN s END;
+CREATE MACRO is_plain(x, most) AS  -- of a text whose first character was looked at
+    strlen(x) = length(x) AND strlen(x) BETWEEN 3 AND most + 2 AND NOT contains(x, '\\') AND NOT contains(x, chr(127));
+CREATE MACRO text_of(x, most, otherwise) AS
     CASE WHEN x IS NULL THEN NULL
-         WHEN starts_with(x, '"') AND strlen(x) = length(x) AND strlen(x) BETWEEN 3 AND {MAX_STRING + 2}
-          AND NOT contains(x, '\\') AND NOT contains(x, chr(127)) THEN substring(x, 2, strlen(x) - 2)
-         WHEN starts_with(x, '"') THEN printable(json_extract_string(x, '$'))
-         ELSE CAST(json_integer(x) AS VARCHAR) END;
-CREATE MACRO as_timestamp(x) AS  -- rule 4: without its fraction, an instant is rounded down
+         WHEN starts_with(x, '"') AND is_plain(x, most) THEN substring(x, 2, strlen(x) - 2)
+         WHEN starts_with(x, '"') THEN printable(json_extract_string(x, '$'), most)
+         ELSE otherwise END;
+CREATE MACRO placeholder(x) AS  -- rule 3
+    x IN ({_PLACEHOLDERS}) OR (starts_with(x, '"')
+      AND COALESCE(regexp_full_match(json_extract_string(x, '$'), '[ \\t\\n\\v\\f\\r]*'), false));
+CREATE MACRO as_any_id(x) AS text_of(x, {MAX_ID}, CAST(json_integer(x) AS VARCHAR));
+CREATE MACRO as_id(x) AS  -- first those that begin with no space, and are too long for a placeholder or are none
+    CASE WHEN x IS NULL THEN NULL
+         WHEN x >= '"!' AND x < '#' AND is_plain(x, {MAX_ID})
+          AND (strlen(x) > {_MAX_PLACEHOLDER} OR x NOT IN ({_PLACEHOLDERS})) THEN substring(x, 2, strlen(x) - 2)
+         WHEN placeholder(x) THEN NULL
+         ELSE as_any_id(x) END;
+CREATE MACRO json_scalar(x) AS CASE WHEN x IN ('true', 'false') THEN x ELSE CAST(json_integer(x) AS VARCHAR) END;
+CREATE MACRO as_string(x) AS text_of(x, {MAX_STRING}, json_scalar(x));
+CREATE MACRO as_textual(x) AS
+    CASE WHEN starts_with(x, '"') AND contains(x, '\\') THEN
+            printable(regexp_replace(json_extract_string(x, '$'), '\\r\\n|[\\r\\n\\t]', ' ', 'g'), {MAX_TEXTUAL})
+         ELSE text_of(x, {MAX_TEXTUAL}, json_scalar(x)) END;
+CREATE MACRO as_iso(x) AS  -- rule 4: without its fraction, an instant is rounded down
     COALESCE(
         -- With the quotes 26 characters, so that every number has all its digits; rounded down from the year 1 on.
         CASE WHEN strlen(x) = 26 AND ends_with(x, 'Z"') AND NOT starts_with(x, '"0000') THEN
@@ -49,18 +81,64 @@ CREATE MACRO as_timestamp(x) AS  -- rule 4: without its fraction, an instant is 
 CREATE MACRO as_fraction(x) AS  -- of an instant
     CASE WHEN strlen(x) = 26 AND ends_with(x, 'Z"') THEN substring(x, 22, 3)
          ELSE regexp_extract(x, '[.,]([0-9]+)', 1) END;
-CREATE MACRO as_double(x) AS  -- rule 5
-    CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END;
-CREATE MACRO as_float(x) AS CASE WHEN abs(as_double(x)) <= {MAX_FLOAT} THEN as_double(x) END;
-CREATE MACRO as_long(x) AS json_integer(x);
-CREATE MACRO as_int(x) AS TRY_CAST(json_integer(x) AS INTEGER);
-CREATE MACRO as_boolean(x) AS CASE x WHEN 'true' THEN true WHEN 'false' THEN false END;
+CREATE MACRO as_date(x) AS
+    CASE WHEN regexp_full_match(x, '"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}"') AND NOT starts_with(x, '"0000') THEN
+        epoch_ms(CAST(TRY_CAST(substring(x, 2, 10) AS DATE) AS TIMESTAMP)) // 1000 END;
+CREATE MACRO bounded(seconds) AS CASE WHEN seconds >= 0 AND seconds < {MAX_SECONDS} THEN seconds END;
+CREATE MACRO is_late(seconds, clock) AS COALESCE(seconds > clock + {MAX_AHEAD_SECONDS}, false);
+CREATE MACRO clocked(seconds, clock) AS
+    CASE WHEN clock IS NULL THEN seconds WHEN is_late(seconds, clock) THEN clock ELSE seconds END;
+CREATE MACRO number_of(x) AS  -- rule 5: that in a string, as JSON text
+    CASE WHEN NOT starts_with(x, '"') THEN x
+         WHEN regexp_full_match(x, '"-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?"')
+         THEN replace(replace(x, '"-0"', '0'), '"', '') END;
+CREATE MACRO within(number, most) AS CASE WHEN abs(number) <= most THEN number END;
+CREATE MACRO as_double(x) AS within(TRY_CAST(number_of(x) AS DOUBLE), {sys.float_info.max});
+CREATE MACRO as_float(x) AS within(TRY_CAST(number_of(x) AS DOUBLE), {MAX_FLOAT});
+CREATE MACRO as_epoch(x, units) AS
+    CASE WHEN as_double(x) >= 0 AND as_double(x) < {MAX_SECONDS} * units THEN
+        CAST(floor(as_double(x)) AS BIGINT) // units END;
+CREATE MACRO as_epoch_seconds(x) AS as_epoch(x, 1);
+CREATE MACRO as_epoch_milliseconds(x) AS as_epoch(x, 1000);
+CREATE MACRO as_long(x) AS
+    CASE WHEN regexp_full_match(x, '-?[0-9]{{1,18}}') THEN TRY_CAST(x AS BIGINT)
+         WHEN json_integer(number_of(x)) IS NOT NULL THEN json_integer(number_of(x))
+         WHEN abs(as_double(x)) < {1 << 53} AND as_double(x) = floor(as_double(x)) THEN TRY_CAST(as_double(x) AS BIGINT)
+    END;
+CREATE MACRO as_int(x) AS TRY_CAST(as_long(x) AS INTEGER);
+CREATE MACRO as_boolean(x) AS
+    CASE WHEN x = 'true' THEN true WHEN x = 'false' THEN false
+         WHEN lower(x) = '"true"' THEN true WHEN lower(x) = '"false"' THEN false END;
 CREATE MACRO elements(x) AS
     CASE WHEN starts_with(x, '[') THEN CAST(json_extract(x, '$[*]') AS VARCHAR[]) END;
-CREATE MACRO as_ids(x) AS
-    CASE WHEN len(elements(x)) > 0
-          AND list_bool_and(list_transform(elements(x), lambda e: COALESCE(NOT contains(as_string(e), '|'), false)))
-         THEN array_to_string(list_transform(elements(x)[1:{MAX_IMPRESSION}], lambda e: as_string(e)), '|') END;
+CREATE MACRO through(x, path) AS  -- rule 2
+    list_transform(elements(x)[1:{MAX_ELEMENTS}], lambda e: CAST(json_extract(e, path) AS VARCHAR));
+CREATE MACRO some_ids(list) AS list_filter(
+    CAST(list AS VARCHAR[]), lambda e: COALESCE(e <> 'null' AND NOT placeholder(e), false));
+CREATE MACRO some_categories(list) AS list_filter(CAST(list AS VARCHAR[]), lambda e: COALESCE(e <> 'null', false));
+CREATE MACRO whole(joined, most) AS  -- a list of one, so that what is pasted in is computed once
+    list_transform([joined], lambda t:
+        CASE WHEN length(t) BETWEEN 1 AND most AND NOT contains(t, chr(1)) THEN t END)[1];
+CREATE MACRO single_id(x) AS CASE WHEN NOT contains(as_id(x), '|') THEN as_id(x) END;
+CREATE MACRO ids_of(list) AS
+    whole(array_to_string(list_transform(some_ids(list), lambda e: COALESCE(single_id(e), chr(1))), '|'),
+        {MAX_ELEMENTS * (MAX_ID + 1)});
+CREATE MACRO categories_of(list) AS
+    whole(array_to_string(list_transform(some_categories(list), lambda e: COALESCE(as_string(e), chr(1))), '|'),
+        {MAX_STRING});
+CREATE MACRO as_ids(x) AS  -- a single value costs much less than a list
+    CASE WHEN x IS NULL OR starts_with(x, '"[') THEN NULL
+         WHEN starts_with(x, '[') THEN ids_of(elements(x)[1:{MAX_ELEMENTS}]) ELSE single_id(x) END;
+CREATE MACRO as_categories(x) AS
+    CASE WHEN x IS NULL OR starts_with(x, '"[') THEN NULL
+         WHEN starts_with(x, '[') THEN categories_of(elements(x)[1:{MAX_ELEMENTS}]) ELSE as_string(x) END;
+CREATE MACRO has_ids(x) AS  -- whether anything is there
+    CASE WHEN x IS NULL THEN false
+         WHEN starts_with(x, '[') THEN len(some_ids(elements(x)[1:{MAX_ELEMENTS}])) > 0
+         ELSE starts_with(x, '"[') OR NOT placeholder(x) END;
+CREATE MACRO has_categories(x) AS
+    CASE WHEN x IS NULL THEN false
+         WHEN starts_with(x, '[') THEN len(some_categories(elements(x)[1:{MAX_ELEMENTS}])) > 0 ELSE true END;
 """
 
 
@@ -73,10 +151,12 @@ class Reader:
     """
 
     def __init__(self, paths: set[Path]) -> None:
-        fixed = {"type", "event", "name", "messageId", "timestamp"}
+        fixed = {"type", "event", "name", "messageId", "timestamp", "receivedAt"}
         roots = sorted(fixed | {path.segments[0] for path in paths})
         self.root = {name: f"root{position}" for position, name in enumerate(roots)}
         self.at: dict[Path, str] = {}
+        # Fields are taken out of a STRUCT once, since CASE would copy all of it for each.
+        self._fields: list[str] = []
         self._types: dict[str, str] = {}
         # Columns have no case either: where roots differ in nothing else, lines are read as JSON.
         self._whole = len({name.lower() for name in roots}) < len(roots)
@@ -89,7 +169,9 @@ class Reader:
                 if not steps:
                     self.at[path] = alias
                 elif struct:
-                    self.at[path] = f"CAST({alias}{''.join(f'[{literal(step)}]' for step in steps)} AS VARCHAR)"
+                    self.at[path] = f"field{len(self._fields)}"
+                    field = f"{identifier(name)}{''.join(f'[{literal(step)}]' for step in steps)}"
+                    self._fields.append(f"CAST({field} AS VARCHAR) AS {self.at[path]}")
                 else:
                     self.at[path] = _extract(alias, steps)
 
@@ -102,12 +184,12 @@ class Reader:
         if self._whole:
             values = ", ".join(f"{_extract('json', [name])} AS {alias}" for name, alias in self.root.items())
             return f"SELECT {values} FROM read_json_objects({options})"
-        values = ", ".join(
+        roots = (
             f"CAST({identifier(name)} AS VARCHAR) AS {alias}"
-            if self._types[name] == "JSON"
-            else f"{identifier(name)} AS {alias}"
             for name, alias in self.root.items()
+            if self._types[name] == "JSON"
         )
+        values = ", ".join([*roots, *self._fields])
         columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in self._types.items())
         return f"SELECT {values} FROM read_json({options}, hive_partitioning = false, columns = {{{columns}}})"
 

@@ -4,6 +4,7 @@ They stand in Parquet files, so that memory follows from the size of a batch and
 history; what must be known of all of them (rule 9) is settled at the end.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -62,18 +63,29 @@ class KeptRows:
         report: Report,
     ) -> None:
         """Count accepted and refused candidates, these by their reason."""
-        count = report.datasets[dataset.name]
-        for event, refusal, number, example in connection.execute(
-            f"SELECT event, refusal, count(*), min(message) FILTER (refusal <> 0) FROM {candidates} GROUP BY ALL"
+        count, variants = report.datasets[dataset.name], self.compiler.variants
+        named = "CASE WHEN refusal <> 0 OR flags > 1 THEN name END" if variants.unnamed else "NULL"
+        filled = "".join(f", count(c{position})" for position in dataset.optional)
+        for event, name, refusal, flags, number, example, *values in connection.execute(
+            f"SELECT event, {named} AS name, refusal, flags, count(*),"
+            f" min(message) FILTER (refusal > 0 OR flags > 1){filled} FROM {candidates} GROUP BY ALL"
         ).fetchall():
+            key = variants.all[event].call, json.loads(name) if name else variants.all[event].name, dataset.name
             if refusal == _SUPPRESSED_USER:
                 count.refused += number
                 # Without an example: a messageId leads to the user in the logs.
-                report.reasons.add((*self.compiler.events[event], dataset.name, USER_ID, SUPPRESSED), number, None)
+                report.reasons.add((*key, USER_ID, SUPPRESSED), number, None)
             elif refusal:
-                why = refusals[refusal - 1]
                 count.refused += number
-                key = *self.compiler.events[event], dataset.name, why.field, why.reason
-                report.reasons.add(key, number, example)
+                report.reasons.add(
+                    (*key, *self.compiler.refusal(dataset, event, refusals[refusal - 1])), number, example
+                )
             else:
                 count.accepted += number
+                count.ahead += number * (flags & 1)
+                for place, position in enumerate(dataset.optional):
+                    column = count.columns[dataset.columns[position].name]
+                    column.filled += values[place]
+                    if flags & 2 << place:
+                        column.unusable += number
+                        report.unusable.add((*key, *self.compiler.unusable(dataset, event, position)), number, example)

@@ -11,7 +11,7 @@ import duckdb
 
 from ...contract.mapping import Dataset
 from ...contract.report import Report
-from ...contract.rows import NEVER, UNMAPPED
+from ...contract.rows import NEVER, NO_CONDITION, UNMAPPED
 from ...errors import LogsError
 from ...places import errors_at
 from . import compiler
@@ -50,10 +50,13 @@ class Worker:
             report.events_read += events
             report.lines_malformed += lines - events
             report.events_unmapped += events - mapped
-            for call, name, number, example in self.connection.execute(
-                "SELECT call, name, count(*), min(message) FROM events WHERE call IS NOT NULL GROUP BY ALL"
+            ruled_column = "ruled" if self.kept.compiler.variants.paths else "false"
+            for call, name, ruled, number, example in self.connection.execute(
+                f"SELECT call, name, {ruled_column} AS ruled, count(*), min(message) FROM events"
+                " WHERE call IS NOT NULL GROUP BY ALL"
             ).fetchall():
-                key = json.loads(call), name and json.loads(name), None, None, UNMAPPED
+                reason = NO_CONDITION if ruled else UNMAPPED
+                key = json.loads(call), name and json.loads(name), None, None, reason
                 report.reasons.add(key, number, example)
         for dataset in self.kept.compiler.datasets:
             if dataset.name == "interactions":
