@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,79 @@ def test_check_prints_the_digest_of_a_file_whatever_its_white_space(tmp_path: Pa
     assert answered("check", again) == answered("check", SMALLEST) == f"{parse(again.read_text()).sha256}\n"
 
 
+VAIN = {
+    "version": 1,
+    "interactions": {
+        "fields": {
+            "USER_ID": {"from": ["userId"]},
+            "ITEM_ID": {"from": ["properties.product_id", "properties.ids[0]"]},
+            "TIMESTAMP": {"from": ["timestamp"]},
+            "EVENT_VALUE": {"from": ["propertes.value"], "optional": True},
+            "PLAN": {"from": ["traits.plan"], "type": "string", "optional": True},
+        },
+        "track": {"*": {"event_type": "Any"}, "Product Clicked": {}},
+    },
+}
+
+
+def test_check_warns_of_what_can_never_match_and_strict_makes_it_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "[b]mapping.json"
+    file.write_text(json.dumps(VAIN))
+    done = run("check", file)
+    lines = done.stderr.decode().splitlines()
+    assert (done.returncode, done.stdout.decode()) == (0, f"{parse(file.read_text()).sha256}\n")
+    assert all(re.fullmatch(re.escape(str(file)) + r": \$\S+( \S+)*: .+\. .+\.", line) for line in lines)
+    for what in ("'propertes.value'", "[0]", "'traits.plan'", '$.interactions.track["*"]', "no rule can fill"):
+        assert any(what in line for line in lines), what
+    strict = run("check", file, "--strict")
+    assert (strict.returncode, strict.stdout, strict.stderr) == (1, b"", done.stderr)
+    found = json.loads(run("check", file, "--json").stdout)["findings"]
+    assert [f"{file}: {one['place']}: {one['problem']}. {one['remedy']}." for one in found] == lines
+    assert answered("check", "--strict", SMALLEST) == answered("check", SMALLEST)
+
+
+def test_check_says_what_a_mapping_finds_in_logs(tmp_path: Path) -> None:
+    clicks = [CLICK, CLICK | {"event": "Product clicked "}, CLICK | {"messageId": None, "messageid": 3}]
+    (tmp_path / "a.json").write_text("\n".join(map(json.dumps, clicks)))
+    digest, *table = answered("check", "--logs", tmp_path).splitlines()
+    shown = [re.sub(r"[ │]+", " ", line).strip() for line in table]
+    assert digest == parse(default_text()).sha256
+    assert shown[0] == "3 events read, 0 malformed lines"
+    assert '$.interactions.track["Product Clicked"] 2 of 2 events 1 rows' in shown
+    assert "ITEM_ID properties.product_id 2 2" in shown
+    assert "1 track 'Product clicked ' differs from \"Product Clicked\" in case and spaces" in shown
+    assert shown[-1].endswith("messageId is missing 1 times, but messageid is there, which differs in case")
+    counts = json.loads(answered("check", "--logs", tmp_path, "--json"))
+    assert (counts["mapping_sha256"], counts["events"], counts["findings"]) == (digest, 3, [])
+    assert counts["unmapped"][0]["hint"] == 'differs from "Product Clicked" in case and spaces'
+    assert json.loads(answered("check", "--logs", tmp_path, "--json", "--events", "1"))["events"] == 1
+
+
+def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) -> None:
+    logs, out = tmp_path / "logs", tmp_path / "mapping.json"
+    logs.mkdir()
+    (logs / "a.json").write_text("\n".join(json.dumps(CLICK | {"messageId": f"m{n}"}) for n in range(9)))
+    done = run("init", "--logs", logs, "--out", out)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert '$.interactions.track["Product Clicked"]: Click, as Product Clicked in the default' in done.stderr.decode()
+    assert f"Written to {out}" in done.stderr.decode()
+    assert answered("check", "--strict", out) == f"{parse(out.read_text()).sha256}\n"
+    assert run("init", "--logs", logs).stdout == out.read_bytes()
+    again = run("init", "--logs", logs, "--out", out)
+    assert (again.returncode, again.stderr.decode()) == (
+        1, f"personalize-segment: {out}: exists already. Name another file, or delete it.\n",
+    )  # fmt: skip
+
+
+def test_init_writes_nothing_for_logs_without_an_interaction(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"type": "track", "event": "Signed Up"}\n{"type": "page", "name": ["x"]}\n')
+    done = run("init", "--logs", tmp_path, "--out", tmp_path / "mapping.json")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "no event that looks like an interaction" in done.stderr.decode()
+    assert "the most frequent are: track Signed Up (1), page (1). Name your events" in done.stderr.decode()
+    assert not (tmp_path / "mapping.json").exists()
+
+
 def test_schema_prints_all_schemas_or_one() -> None:
     schemas = {one.name: avro.schema(one) for one in parse(default_text()).datasets}
     assert json.loads(answered("schema")) == schemas
@@ -85,19 +159,21 @@ def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> No
     nobody = json.dumps(CLICK | {"userId": None, "messageId": 5}).encode()
     unmapped = b'{"type": "track", "event": "Other", "messageId": ""}'
     assert explained(stdin=b"\n".join([click, b"", nobody, b"hello", unmapped, b" \r", b"{}"])) == [
-        {"messageId": "m1", "rows": [{"dataset": "interactions", "values": ROW}], "reasons": []},
+        {"messageId": "m1", "rows": [{"dataset": "interactions", "values": ROW}], "reasons": [], "nulls": []},
         {
             "messageId": "5",
             "rows": [],
             "reasons": [{"dataset": "interactions", "field": "USER_ID", "reason": "missing"}],
+            "nulls": [],
         },
-        {"messageId": None, "rows": [], "reasons": [MALFORMED]},
+        {"messageId": None, "rows": [], "reasons": [MALFORMED], "nulls": []},
         {
             "messageId": None,
             "rows": [],
             "reasons": [{"dataset": None, "field": None, "reason": "no rule for this event"}],
+            "nulls": [],
         },
-        {"messageId": None, "rows": [], "reasons": [MALFORMED]},
+        {"messageId": None, "rows": [], "reasons": [MALFORMED], "nulls": []},
     ]
 
 
@@ -191,6 +267,10 @@ MISSING = "no [such] file.json"
         pytest.param(["sample", "new", "--events", "0"], 2, "--events", id="no events"),
         pytest.param(["sample", "new", "--events", "many"], 2, "--events", id="not a number of events"),
         pytest.param(["check", "--mapping", SMALLEST], 2, "--mapping", id="unknown option"),
+        pytest.param(["check", "--logs", MISSING], 1, f"{MISSING}: no such file or folder", id="missing logs"),
+        pytest.param(["init", "--logs", MISSING], 1, f"{MISSING}: no such file or folder", id="missing logs of init"),
+        pytest.param(["init"], 2, "--logs", id="init without logs"),
+        pytest.param(["check", "--events", "0"], 2, "--events", id="check of no events"),
         pytest.param(["import"], 2, "import", id="unknown command"),
     ],
 )

@@ -13,7 +13,8 @@ from .terminal import app, fail, messages
 
 #: Module -> its verbs.
 VERBS = {
-    "history": ("check", "schema", "explain", "export", "sample"),
+    "mapping": ("init", "check", "schema"),
+    "history": ("explain", "export", "sample"),
     "warehouse": ("sql",),
     "unload": ("unload",),
     "preflight": ("preflight",),

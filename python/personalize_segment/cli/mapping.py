@@ -1,0 +1,149 @@
+"""The verbs of the event mapping: write a first one, check it, alone and against logs, print its schemas."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..contract import avro
+from ..contract.columns import DATASETS
+from ..contract.lint import lint
+from ..contract.rows import describe
+from ..errors import EmptyError, OutputError
+from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
+
+if TYPE_CHECKING:
+    from ..history.survey import Survey
+
+#: Unmapped events and hints in the tables; --json has them all.
+SHOWN = 15
+#: Columns of a table that no terminal limits.
+_WIDTH = 160
+
+Logs = Annotated[str | None, typer.Option(help="Folder, file or s3:// prefix of Segment's logs.", show_default=False)]
+Events = Annotated[int, typer.Option(min=1, help="Events to read at most, spread over the files of the logs.")]
+
+
+@app.command()
+def check(
+    mapping: Annotated[Path | None, typer.Argument(show_default="the default mapping")] = None,
+    logs: Logs = None,
+    events: Events = 100_000,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if something can never match.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+) -> None:
+    """Check an event mapping and print its digest; the parts of a deployment agree if their digests do.
+
+    Warns of paths, rules and conditions that can never match. With --logs, also prints how often each path found
+    a value in real events, and the events that no rule knows.
+    """
+    parsed = read_mapping(mapping)
+    findings = lint(parsed)
+    for finding in findings:
+        messages.print(escape(f"{mapping or 'the default mapping'}: {finding}"), soft_wrap=True)
+    if strict and findings:
+        raise typer.Exit(1)
+    survey = None
+    if logs is not None:
+        try:
+            from ..history.survey import Survey, sample
+        except ModuleNotFoundError as error:
+            fail(f"{error.name} is missing: install personalize-segment[export]")
+        survey = Survey(parsed)
+        with progress_bar("Reading", of="things") as progress:
+            for event in sample(logs, events, progress=progress):
+                survey.add(event)
+    if as_json:
+        found = {"mapping_sha256": parsed.sha256, "findings": [finding._asdict() for finding in findings]}
+        print(json.dumps(found | ({} if survey is None else survey.as_dict()), indent=2, ensure_ascii=False))
+        return
+    print(parsed.sha256)
+    if survey is not None:
+        _show(survey)
+
+
+@app.command()
+def init(
+    logs: Annotated[str, typer.Option(help="Folder, file or s3:// prefix of Segment's logs.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="File to write (default: stdout).", show_default=False)] = None,
+    events: Events = 100_000,
+) -> None:
+    """Write a first event mapping from what logs hold, and say on stderr why it is as it is."""
+    try:
+        from ..history.first_mapping import first_mapping
+        from ..history.shapes import Shapes
+        from ..history.survey import sample
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is missing: install personalize-segment[export]")
+    if out is not None and out.exists():
+        raise OutputError(str(out), "exists already", "Name another file, or delete it")
+    shapes = Shapes()
+    called: Counter[str] = Counter()
+    with progress_bar("Reading", of="things") as progress:
+        for event in sample(logs, events, progress=progress):
+            shapes.add(event)
+            if event is not None:
+                call, name = describe(event)
+                called[f"{call} {name or ''}".strip()] += 1
+    made = first_mapping(shapes)
+    for place, note in made.notes:
+        messages.print(escape(f"{place}: {note}"), soft_wrap=True)
+    if made.document is None:
+        most = ", ".join(f"{name} ({count:,})" for name, count in called.most_common(5)) or "none"
+        problem = f"has no event that looks like an interaction with an item; the most frequent are: {most}"
+        raise EmptyError(logs, problem, "Name your events in a mapping by hand, as docs/mapping.md describes")
+    if out is None:
+        sys.stdout.write(made.text())
+        return
+    with out.open("x", encoding="utf-8") as file:
+        file.write(made.text())
+    messages.print(escape(f"Written to {out}. Next: personalize-segment check {out} --logs {logs}"), soft_wrap=True)
+
+
+@app.command()
+def schema(
+    dataset: Annotated[
+        str | None, typer.Argument(help=f"One of {', '.join(DATASETS)}; all of them without it.")
+    ] = None,
+    mapping: MappingFile = None,
+) -> None:
+    """Print the Avro schemas for Personalize's CreateSchema."""
+    schemas = {one.name: avro.schema(one) for one in read_mapping(mapping).datasets}
+    if dataset is not None and dataset not in schemas:
+        raise typer.BadParameter(f"the mapping has no {dataset!r}, only {', '.join(schemas)}", param_hint="DATASET")
+    print(json.dumps(schemas[dataset] if dataset else schemas, indent=2))
+
+
+def _show(survey: "Survey") -> None:
+    """Print what a mapping found in logs, to stdout: it is the answer."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH)
+    console.print(f"{survey.events:,} events read, {survey.malformed:,} malformed lines")
+    table = Table("rule", "column", "path", "found", "usable")
+    for rule in survey.rules:
+        table.add_section()
+        matched = f"{rule.matched:,} of {rule.tried:,} events" if rule.tried else "[yellow]no event[/]"
+        table.add_row(escape(rule.place), "", "", matched, f"{rule.rows:,} rows" if rule.matched else "")
+        if rule.tried:
+            for path in rule.paths.values():
+                table.add_row("", path.column, escape(path.path), f"{path.found:,}", f"{path.usable:,}")
+    table.columns[3].justify = table.columns[4].justify = "right"
+    console.print(table)
+    if survey.unmapped:
+        table = Table("count", "event", "hint", title="Without a rule", title_justify="left")
+        table.columns[0].justify = "right"
+        for (call, name), count in survey.unmapped.most_common(SHOWN):
+            hint = survey.near_miss(call, name) or ""
+            table.add_row(f"{count:,}", escape(f"{call} {name!r}" if hint else f"{call} {name or ''}"), escape(hint))
+        console.print(table)
+    if len(survey.unmapped) > SHOWN:
+        console.print(f"… and {len(survey.unmapped) - SHOWN:,} more events: see --json")
+    for (place, field, missing, there), count in survey.hints.most_common(SHOWN):
+        console.print(escape(f"{place}: {field}: {missing} is missing {count:,} times, but {there}"), soft_wrap=True)
