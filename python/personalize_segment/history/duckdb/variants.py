@@ -7,7 +7,7 @@ from math import prod
 
 from ...contract.mapping import ANY_NAME, Condition, Dataset, EventMapping, Rule
 from ...contract.quoting import literal
-from .reader import Reader
+from .reader import Reader, any_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _test(condition: Condition, place: str) -> str:
     if condition.present is not None:
         return f"{place} IS {'NOT ' if condition.present else ''}NULL"
     if condition.texts is not None:
-        return f"as_string({place}) IN ({', '.join(map(literal, condition.texts))})"
+        return any_of(f"as_string({place})", condition.texts)
     return " AND ".join(
         f"as_double({place}) {sign} CAST('{bound!r}' AS DOUBLE)" for sign, bound in condition.bounds or ()
     )
