@@ -117,6 +117,20 @@ def test_check_says_what_a_mapping_finds_in_logs(tmp_path: Path) -> None:
     assert json.loads(answered("check", "--logs", tmp_path, "--json", "--events", "1"))["events"] == 1
 
 
+def test_export_says_which_names_are_nearly_right_and_which_clocks_were_ahead(tmp_path: Path) -> None:
+    near = CLICK | {"event": "Product Clicked ", "messageId": "m2"}
+    ahead = CLICK | {"timestamp": "2038-01-19T03:14:08Z", "receivedAt": "2024-03-01T00:00:00Z", "messageId": "m3"}
+    (tmp_path / "a.json").write_text("\n".join(map(json.dumps, (CLICK, near, ahead))))
+    done = run("export", tmp_path / "a.json", tmp_path / "out")
+    told = re.sub(r"[ │]+", " ", done.stderr.decode())
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert (
+        '1 track "Product Clicked " no rule for this event; it differs from "Product Clicked" in a trailing space m2'
+        in told
+    )
+    assert "1 row has the instant of receivedAt, because a clock was more than a day ahead" in told
+
+
 def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) -> None:
     logs, out = tmp_path / "logs", tmp_path / "mapping.json"
     logs.mkdir()

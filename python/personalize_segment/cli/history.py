@@ -143,11 +143,17 @@ def _show(report: Report, out: str) -> None:
     messages.print(table)
     names = ("event", "dataset", "field", "reason", "example messageId")
     for title, reasons in (("Left out", report.reasons), ("Null although a value is there", report.unusable)):
-        lines = [
-            (count, call if event is None else f"{call} {event}", dataset, field, reason, example)
-            for (call, event, dataset, field, reason), count, example in reasons.sorted()
-        ]
+        lines: list[tuple[int, *tuple[str | None, ...]]] = []
+        for key, count, example in reasons.sorted():
+            (call, event, *place, reason), hint = key, report.hint(key)
+            if hint is not None:
+                # In quotes, because it may end in a space.
+                event, reason = json.dumps(event, ensure_ascii=False), f"{reason}; it {hint}"
+            lines.append((count, call if event is None else f"{call} {event}", *place, reason, example))
         show_left_out(names, lines, "report.json in the output", title)
+    if ahead := sum(count.ahead for count in report.datasets.values()):
+        rows_have = "row has" if ahead == 1 else "rows have"
+        messages.print(f"{ahead:,} {rows_have} the instant of receivedAt, because a clock was more than a day ahead")
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
             messages.print(f"{what} {escape(name)}: {escape(why)}", soft_wrap=True)

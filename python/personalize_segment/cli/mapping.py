@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..contract import avro
+from ..contract import avro, names
 from ..contract.columns import DATASETS
 from ..contract.lint import lint
 from ..contract.rows import describe
@@ -140,7 +140,7 @@ def _show(survey: "Survey") -> None:
         table = Table("count", "event", "hint", title="Without a rule", title_justify="left")
         table.columns[0].justify = "right"
         for (call, name), count in survey.unmapped.most_common(SHOWN):
-            hint = survey.near_miss(call, name) or ""
+            hint = names.near_miss(survey.mapping, call, name) or ""
             table.add_row(f"{count:,}", escape(f"{call} {name!r}" if hint else f"{call} {name or ''}"), escape(hint))
         console.print(table)
     if len(survey.unmapped) > SHOWN:
