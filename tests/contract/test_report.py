@@ -47,7 +47,9 @@ def test_an_event_that_is_nearly_one_of_the_mapping_s_has_a_hint() -> None:
     report = Report.of(parse(default_text()))
     named = [("track", name) for name in ("Product Viewed ", "product viewed", "Saleor Order Completed")]
     for number, (call, name) in enumerate([*named, ("page", "Product Viewed "), ("group", None)]):
-        report.refuse({"type": call, "event": name, "name": name, "messageId": f"m{number}"}, Reason(None, None, UNMAPPED))
+        report.refuse(
+            {"type": call, "event": name, "name": name, "messageId": f"m{number}"}, Reason(None, None, UNMAPPED)
+        )
     report.refuse({"type": "track", "event": "product viewed"}, Reason(None, None, NO_CONDITION))
     told = {(one["call"], one["event"]): one["hint"] for one in report.as_dict()["reasons"] if "hint" in one}
     assert told == {

@@ -396,7 +396,9 @@ def test_an_optional_value_that_cannot_be_used_is_listed_and_counted(
     assert [(one["dataset"], one["field"]) for one in answer["nulls"]] == [("items", "BRAND"), ("items", "PRICE")]
     assert [one["sentAt"] for body in take.bodies("PutEvents") for one in body["eventList"]] == [1709296496]
     measured = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(one["ValuesUnusable"], one["RowsAhead"]) for one in measured if "ValuesUnusable" in one] == [([2.0], [2.0])]
+    assert [(one["ValuesUnusable"], one["RowsAhead"]) for one in measured if "ValuesUnusable" in one] == [
+        ([2.0], [2.0])
+    ]
     assert take.rejected() == []
 
 

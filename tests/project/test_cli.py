@@ -191,6 +191,13 @@ def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> No
     ]
 
 
+def test_explain_lists_values_that_are_there_but_unusable() -> None:
+    view = CLICK | {"event": "Product Viewed", "properties": {"product_id": 7, "price": "1,299.00", "brand": "b"}}
+    [answer] = explained(stdin=json.dumps(view).encode())
+    null = {"dataset": "items", "field": "PRICE", "reason": "not a finite number of 32 bits"}
+    assert (answer["reasons"], answer["nulls"]) == ([], [null])
+
+
 def test_explain_says_nothing_about_nothing() -> None:
     assert explained(stdin=b"") == explained("-", stdin=b"\n\n") == []
 
