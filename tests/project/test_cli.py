@@ -107,10 +107,10 @@ def test_check_says_what_a_mapping_finds_in_logs(tmp_path: Path) -> None:
     shown = [re.sub(r"[ │]+", " ", line).strip() for line in table]
     assert digest == parse(default_text()).sha256
     assert shown[0] == "3 events read, 0 malformed lines"
-    assert '$.interactions.track["Product Clicked"] 2 of 2 events 1 rows' in shown
+    assert '$.interactions.track["Product Clicked"] 2 of 2 events 1 row' in shown
     assert "ITEM_ID properties.product_id 2 2" in shown
     assert "1 track 'Product clicked ' differs from \"Product Clicked\" in case and spaces" in shown
-    assert shown[-1].endswith("messageId is missing 1 times, but messageid is there, which differs in case")
+    assert shown[-1].endswith("messageId is missing 1 time, but messageid is there, which differs in case")
     counts = json.loads(answered("check", "--logs", tmp_path, "--json"))
     assert (counts["mapping_sha256"], counts["events"], counts["findings"]) == (digest, 3, [])
     assert counts["unmapped"][0]["hint"] == 'differs from "Product Clicked" in case and spaces'
@@ -128,7 +128,7 @@ def test_export_says_which_names_are_nearly_right_and_which_clocks_were_ahead(tm
         '1 track "Product Clicked " no rule for this event; it differs from "Product Clicked" in a trailing space m2'
         in told
     )
-    assert "1 row has the instant of receivedAt, because a clock was more than a day ahead" in told
+    assert "1 row took the instant of receivedAt, because a clock was more than a day ahead" in told
 
 
 def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) -> None:

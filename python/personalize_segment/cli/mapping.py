@@ -16,7 +16,7 @@ from ..contract.columns import DATASETS
 from ..contract.lint import lint
 from ..contract.rows import describe
 from ..errors import EmptyError, OutputError
-from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
+from .terminal import MappingFile, app, fail, messages, number, progress_bar, read_mapping
 
 if TYPE_CHECKING:
     from ..history.survey import Survey
@@ -125,12 +125,12 @@ def _show(survey: "Survey") -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
-    console.print(f"{survey.events:,} events read, {survey.malformed:,} malformed lines")
+    console.print(f"{number(survey.events, 'event')} read, {number(survey.malformed, 'malformed line')}")
     table = Table("rule", "column", "path", "found", "usable")
     for rule in survey.rules:
         table.add_section()
         matched = f"{rule.matched:,} of {rule.tried:,} events" if rule.tried else "[yellow]no event[/]"
-        table.add_row(escape(rule.place), "", "", matched, f"{rule.rows:,} rows" if rule.matched else "")
+        table.add_row(escape(rule.place), "", "", matched, number(rule.rows, "row") if rule.matched else "")
         if rule.tried:
             for path in rule.paths.values():
                 table.add_row("", path.column, escape(path.path), f"{path.found:,}", f"{path.usable:,}")
@@ -146,4 +146,6 @@ def _show(survey: "Survey") -> None:
     if len(survey.unmapped) > SHOWN:
         console.print(f"… and {len(survey.unmapped) - SHOWN:,} more events: see --json")
     for (place, field, missing, there), count in survey.hints.most_common(SHOWN):
-        console.print(escape(f"{place}: {field}: {missing} is missing {count:,} times, but {there}"), soft_wrap=True)
+        console.print(
+            escape(f"{place}: {field}: {missing} is missing {number(count, 'time')}, but {there}"), soft_wrap=True
+        )
