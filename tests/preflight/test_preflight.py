@@ -277,7 +277,10 @@ def unusable(count: int, filled: int = 1200) -> Callable[[Data], None]:
         counts = {"rows": 1200, "deduplicated": 0, "refused": 0, "ahead": 0, "columns": columns}
         data.report["datasets"]["interactions"] = counts
         kind = {"call": "track", "event": "Viewed", "dataset": "interactions", "field": "DEVICE", "reason": "why"}
-        data.report["unusable"] = [kind | {"count": count, "example": "m1"}]
+        data.report["unusable"] = [
+            kind | {"count": count - 1, "example": "m2"},
+            kind | {"event": "Bought", "count": 1, "example": "m1"},
+        ]
 
     return change
 

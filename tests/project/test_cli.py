@@ -97,7 +97,10 @@ def test_check_warns_of_what_can_never_match_and_strict_makes_it_an_error(tmp_pa
     assert (strict.returncode, strict.stdout, strict.stderr) == (1, b"", done.stderr)
     found = json.loads(run("check", file, "--json").stdout)["findings"]
     assert [f"{file}: {one['place']}: {one['problem']}. {one['remedy']}." for one in found] == lines
+    strict = run("check", file, "--strict", "--json")
+    assert (strict.returncode, json.loads(strict.stdout)["findings"]) == (1, found)
     assert answered("check", "--strict", SMALLEST) == answered("check", SMALLEST)
+    assert answered("check", "-", stdin=SMALLEST.read_bytes()) == answered("check", SMALLEST)
 
 
 def test_check_says_what_a_mapping_finds_in_logs(tmp_path: Path) -> None:
@@ -141,6 +144,9 @@ def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) ->
     assert f"Written to {out}" in done.stderr.decode()
     assert answered("check", "--strict", out) == f"{parse(out.read_text()).sha256}\n"
     assert run("init", "--logs", logs).stdout == out.read_bytes()
+    nowhere = run("init", "--logs", logs, "--out", tmp_path / "none" / "mapping.json")
+    assert (nowhere.returncode, nowhere.stdout) == (1, b"")
+    assert nowhere.stderr.decode().endswith("none: no such folder for the mapping\n")
     again = run("init", "--logs", logs, "--out", out)
     assert (again.returncode, again.stderr.decode()) == (
         1, f"personalize-segment: {out}: exists already. Name another file, or delete it.\n",

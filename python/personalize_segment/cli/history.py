@@ -145,12 +145,12 @@ def _show(report: Report, out: str) -> None:
     names = ("event", "dataset", "field", "reason", "example messageId")
     for title, reasons in (("Left out", report.reasons), ("Null although a value is there", report.unusable)):
         lines: list[tuple[int, *tuple[str | None, ...]]] = []
-        for key, count, example in reasons.sorted():
-            (call, event, *place, reason), hint = key, report.hint(key)
+        for key, times, example in reasons.sorted():
+            (call, event, dataset, field, reason), hint = key, report.hint(key)
             if hint is not None:
                 # In quotes, because it may end in a space.
                 event, reason = json.dumps(event, ensure_ascii=False), f"{reason}; it {hint}"
-            lines.append((count, call if event is None else f"{call} {event}", *place, reason, example))
+            lines.append((times, call if event is None else f"{call} {event}", dataset, field, reason, example))
         show_left_out(names, lines, "report.json in the output", title)
     if ahead := sum(count.ahead for count in report.datasets.values()):
         what = f"{number(ahead, 'row')} took the instant of receivedAt, because a clock was more than a day ahead"

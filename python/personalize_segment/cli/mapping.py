@@ -16,7 +16,7 @@ from ..contract.columns import DATASETS
 from ..contract.lint import lint
 from ..contract.rows import describe
 from ..errors import EmptyError, OutputError
-from .terminal import MappingFile, app, fail, messages, number, progress_bar, read_mapping
+from .terminal import MappingFile, app, fail, messages, number, progress_bar, read_mapping, requires
 
 if TYPE_CHECKING:
     from ..history.survey import Survey
@@ -32,7 +32,9 @@ Events = Annotated[int, typer.Option(min=1, help="Events to read at most, spread
 
 @app.command()
 def check(
-    mapping: Annotated[Path | None, typer.Argument(show_default="the default mapping")] = None,
+    mapping: Annotated[
+        Path | None, typer.Argument(help="Event mapping (JSON); - is stdin.", show_default="the default mapping")
+    ] = None,
     logs: Logs = None,
     events: Events = 100_000,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if something can never match.")] = False,
@@ -47,14 +49,11 @@ def check(
     findings = lint(parsed)
     for finding in findings:
         messages.print(escape(f"{mapping or 'the default mapping'}: {finding}"), soft_wrap=True)
-    if strict and findings:
-        raise typer.Exit(1)
+    failed = strict and bool(findings)
     survey = None
-    if logs is not None:
-        try:
+    if logs is not None and (as_json or not failed):
+        with requires("export"):
             from ..history.survey import Survey, sample
-        except ModuleNotFoundError as error:
-            fail(f"{error.name} is missing: install personalize-segment[export]")
         survey = Survey(parsed)
         with progress_bar("Reading", of="things") as progress:
             for event in sample(logs, events, progress=progress):
@@ -62,10 +61,12 @@ def check(
     if as_json:
         found = {"mapping_sha256": parsed.sha256, "findings": [finding._asdict() for finding in findings]}
         print(json.dumps(found | ({} if survey is None else survey.as_dict()), indent=2, ensure_ascii=False))
-        return
-    print(parsed.sha256)
-    if survey is not None:
-        _show(survey)
+    elif not failed:
+        print(parsed.sha256)
+        if survey is not None:
+            _show(survey)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -75,14 +76,14 @@ def init(
     events: Events = 100_000,
 ) -> None:
     """Write a first event mapping from what logs hold, and say on stderr why it is as it is."""
-    try:
+    with requires("export"):
         from ..history.first_mapping import first_mapping
         from ..history.shapes import Shapes
         from ..history.survey import sample
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: install personalize-segment[export]")
     if out is not None and out.exists():
         raise OutputError(str(out), "exists already", "Name another file, or delete it")
+    if out is not None and not out.absolute().parent.is_dir():
+        fail(f"{out.parent}: no such folder for the mapping")
     shapes = Shapes()
     called: Counter[str] = Counter()
     with progress_bar("Reading", of="things") as progress:
@@ -146,6 +147,5 @@ def _show(survey: "Survey") -> None:
     if len(survey.unmapped) > SHOWN:
         console.print(f"… and {len(survey.unmapped) - SHOWN:,} more events: see --json")
     for (place, field, missing, there), count in survey.hints.most_common(SHOWN):
-        console.print(
-            escape(f"{place}: {field}: {missing} is missing {number(count, 'time')}, but {there}"), soft_wrap=True
-        )
+        hint = f"{place}: {field}: {missing} is missing {number(count, 'time')}, but {there}"
+        console.print(escape(hint), soft_wrap=True)

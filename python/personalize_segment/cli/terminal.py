@@ -74,8 +74,8 @@ def utf8(data: bytes, file: Path, refused: type[PersonalizeSegmentError]) -> str
 
 
 def read_mapping(file: Path | None) -> EventMapping:
-    """Return the event mapping in a file, or the default one."""
-    return parse(default_text() if file is None else utf8(file.read_bytes(), file, MappingError))
+    """Return the event mapping in a file, or the default one; - is stdin."""
+    return parse(default_text() if file is None else utf8(read_bytes(file), file, MappingError))
 
 
 @contextmanager

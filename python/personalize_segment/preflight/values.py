@@ -5,7 +5,7 @@ from functools import partial
 
 from ..contract.columns import MAX_ID, REQUIRED, RESERVED
 from ..contract.mapping import Dataset, EventMapping
-from ..contract.report import Report
+from ..contract.report import Reasons, Report
 from .figures import ColumnFacts, DatasetFacts, Figures
 from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, number, percent, share, thumb
 
@@ -204,7 +204,9 @@ def _nulls(figures: Figures, mapping: EventMapping, unusable: dict[tuple[str, st
 
 
 def _usable(report: Report) -> Check:
-    unusable = _unusable(report)
+    unusable, kinds = _unusable(report), Reasons()
+    for (*_, dataset, column, reason), (count, example) in report.unusable.counts.items():
+        kinds.add(("*", None, dataset, column, reason), count, example)
     total = sum(lost for lost, _ in unusable.values())
     many = [column for column, (lost, there) in unusable.items() if share(lost, there) > _UNUSABLE_SHARE]
     remedy = "Send them as the column's type, or map other paths."
@@ -228,7 +230,7 @@ def _usable(report: Report) -> Check:
                 f"{dataset}.{column}",
                 f"{number(count, 'value')}: {reason}" + (f", such as in message {example}" if example else ""),
             )
-            for (*_, dataset, column, reason), count, example in report.unusable.sorted()
+            for (*_, dataset, column, reason), count, example in kinds.sorted()
             if (dataset, column) in unusable
         ),
     )
