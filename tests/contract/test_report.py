@@ -2,8 +2,9 @@
 
 import json
 
+from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.contract.report import ColumnCount, DatasetCount, ReasonKey, Reasons, Report
-from personalize_segment.contract.rows import MISSING
+from personalize_segment.contract.rows import MISSING, NO_CONDITION, UNMAPPED, Reason
 
 KEY: ReasonKey = ("track", "View", "items", "ITEM_ID", MISSING)
 
@@ -40,6 +41,22 @@ def test_a_report_comes_back_from_json() -> None:
         "items": {"rows": 5, "deduplicated": 2, "refused": 6, "ahead": 2, "columns": columns}
     }
     assert Report.from_dict(counted) == report
+
+
+def test_an_event_that_is_nearly_one_of_the_mapping_s_has_a_hint() -> None:
+    report = Report.of(parse(default_text()))
+    named = [("track", name) for name in ("Product Viewed ", "product viewed", "Saleor Order Completed")]
+    for number, (call, name) in enumerate([*named, ("page", "Product Viewed "), ("group", None)]):
+        report.refuse(
+            {"type": call, "event": name, "name": name, "messageId": f"m{number}"}, Reason(None, None, UNMAPPED)
+        )
+    report.refuse({"type": "track", "event": "product viewed"}, Reason(None, None, NO_CONDITION))
+    told = {(one["call"], one["event"]): one["hint"] for one in report.as_dict()["reasons"] if "hint" in one}
+    assert told == {
+        ("track", "Product Viewed "): 'differs from "Product Viewed" in a trailing space',
+        ("track", "product viewed"): 'differs from "Product Viewed" in case',
+    }
+    assert Report.from_dict(report.as_dict()).reasons == report.reasons
 
 
 def test_reports_add_up_and_keep_the_lowest_example() -> None:

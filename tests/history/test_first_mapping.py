@@ -241,6 +241,15 @@ def test_each_choice_has_a_note() -> None:
     assert notes["$.users.fields.PLAN"] == "traits.plan: string, 2 values, in 100%"
 
 
+def test_names_that_are_nearly_the_same_and_prices_that_are_no_numbers_are_noted() -> None:
+    events = [event(number, "Tea Viewed", item_id=number % 3, price="1,299.00") for number in range(4)]
+    events += [event(number, "Tea Viewed ", item_id=number % 3, price="9.50") for number in range(6)]
+    notes = dict(made(events).notes)
+    assert notes['$.interactions.track["Tea Viewed"]'].endswith('; differs from "Tea Viewed " in a trailing space')
+    assert "differs" not in notes['$.interactions.track["Tea Viewed "]']
+    assert notes["$.items.fields.PRICE"] == "properties.price: float, a number 6 times, but 4 others aren't, in 100%"
+
+
 def test_ids_that_no_other_event_has_are_noted() -> None:
     events = [event(number, "Product Viewed", product_id=f"p{number}") for number in range(5)]
     events += [event(9, "Order Completed", products=[{"sku": "s"}])]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from engines import read_csv, write_log
-from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.contract.columns import RESERVED
+from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.contract.report import Report
 from personalize_segment.contract.rows import parse_line, rows
 from personalize_segment.history.export import export
@@ -158,39 +159,78 @@ def test_nested_variants_pages_of_any_name_and_conditions(tmp_path: Path) -> Non
     }
 
 
-#: What is at `properties.price` -> whether PRICE is filled, absent, or unusable and why.
-PRICES: dict[str, tuple[Any, str]] = {
-    "a number as text": ("19.99", "filled"),
-    "nothing": (None, "absent"),
-    "thousands": ("1,299.00", "not a finite number of 32 bits"),
-    "a currency": ("$5", "not a finite number of 32 bits"),
-    "an object": ({"amount": "29.00"}, "not a finite number of 32 bits"),
-    "too large": (1e39, "not a finite number of 32 bits"),
-    "a boolean": (True, "not a finite number of 32 bits"),
-}
+NUMBER, STRING = (
+    "not a finite number of 32 bits",
+    "not a string of 1-1,000 printable characters, an integer or a boolean",
+)
+INSTANT = "not an ISO-8601 instant with an offset"
+LIST = "not a list of strings, together of 1-1,000 characters"
+OPTIONAL = {
+    "PRICE": "float", "TITLE": "string", "AGE": "int", "STOCK": "long", "CONSENT": "boolean", "TAGS": "categories",
+    "SINCE": "timestamp", "CREATION_TIMESTAMP": "timestamp",
+}  # fmt: skip
+#: Column, and what is there -> its text in the CSV; or, after an exclamation mark, why it is null.
+VALUES: list[tuple[str, Any, str]] = [
+    ("PRICE", "19.99", "19.99"), ("PRICE", 3, "3.0"), ("PRICE", None, ""), ("PRICE", "1,299.00", f"!{NUMBER}"),
+    ("PRICE", "19,99", f"!{NUMBER}"), ("PRICE", " 5", f"!{NUMBER}"), ("PRICE", "3.4abc", f"!{NUMBER}"),
+    ("PRICE", "$5", f"!{NUMBER}"), ("PRICE", {"amount": "29.00"}, f"!{NUMBER}"), ("PRICE", 1e39, f"!{NUMBER}"),
+    ("PRICE", True, f"!{NUMBER}"), ("PRICE", "", f"!{NUMBER}"),
+    ("TITLE", "x" * 1000, "x" * 1000), ("TITLE", True, "true"), ("TITLE", 42, "42"),
+    ("TITLE", "x" * 1001, f"!{STRING}"), ("TITLE", "A shirt\nblue", f"!{STRING}"), ("TITLE", ["Shirt"], f"!{STRING}"),
+    ("TITLE", 12.5, f"!{STRING}"),
+    ("AGE", "42", "42"), ("AGE", 42.0, "42"), ("AGE", "42 years", "!not an integer of 32 bits"),
+    ("STOCK", "1e3", "1000"), ("STOCK", 4.5, "!not an integer of 64 bits"),
+    ("CONSENT", "True", "true"), ("CONSENT", False, "false"), ("CONSENT", 1, "!neither true nor false"),
+    ("TAGS", ["a", None, "b"], "a|b"), ("TAGS", "a", "a"), ("TAGS", [], ""), ("TAGS", [["a"]], f"!{LIST}"),
+    ("SINCE", "2020-04-17T10:22:17Z", "1587118937"), ("SINCE", "0001-01-01T00:00:00Z", "-62135596800"),
+    ("SINCE", 1587118937, f"!{INSTANT}"), ("SINCE", "2020-04-17T10:22:17.457", f"!{INSTANT}"),
+    ("CREATION_TIMESTAMP", "2012-08-24T14:01:46-04:00", "1345831306"),
+    *(("CREATION_TIMESTAMP", at, f"!{INSTANT}, from 1970-01-01 to 2286-11-20") for at in (
+        1587118937, "2012-08-24", "2012-08-24 14:01:46", "1587118937457", "0001-01-01T00:00:00Z")),
+]  # fmt: skip
+
+
+def optional_columns() -> EventMapping:
+    """Return the mapping NESTED with a column of items for each of OPTIONAL, read from the property of its name."""
+    columns = {
+        name: {"from": [f"properties.{name}"], "optional": True} | ({} if name in RESERVED["items"] else {"type": kind})
+        for name, kind in OPTIONAL.items()
+    }
+    items = {"fields": {"ITEM_ID": {"from": ["properties.sku"]}} | columns, "track": {"Seen": {}}}
+    return parse(json.dumps(NESTED | {"items": items}))
 
 
 def test_values_that_are_there_but_unusable_are_counted_with_an_example(tmp_path: Path) -> None:
+    mapping = optional_columns()
     log = [
-        track("Product Viewed", {"product_id": number, "price": price}, messageId=f"m{number}")
-        for number, (price, _) in enumerate(PRICES.values())
+        track("Seen", {"sku": f"{number:02}", column: value}, messageId=f"m{number:02}")
+        for number, (column, value, _) in enumerate(VALUES)
     ]
-    _, report = exported(tmp_path, [*log, log[-1]])
-    outcomes = [outcome for _, outcome in PRICES.values()]
-    unusable = [f"m{number}" for number, outcome in enumerate(outcomes) if outcome not in ("filled", "absent")]
-    # The good event has no price; the last one came twice.
-    assert report.as_dict()["datasets"]["items"]["columns"]["PRICE"] == {
-        "filled": 1, "absent": 2, "unusable": len(unusable) + 1,
-    }  # fmt: skip
-    assert report.as_dict()["unusable"] == [
-        {"call": "track", "event": "Product Viewed", "dataset": "items", "field": "PRICE", "reason": outcomes[-1],
-         "count": len(unusable) + 1, "example": unusable[0]}
-    ]  # fmt: skip
-    for event, outcome in zip(log, outcomes, strict=True):
+    page = {"type": "page", "userId": "u", "timestamp": AT, "messageId": "p", "properties": {
+        "template": "product", "product": {"id": "1"}}}  # fmt: skip
+    found, report = exported(tmp_path, [*log, page, log[-1]], mapping.text)
+    names = [column.name for column in mapping.datasets[-1].columns]
+    counted = report.as_dict()
+    columns = counted["datasets"]["items"]["columns"]
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for row, event, (column, value, expected) in zip(found["items"], [*log], VALUES, strict=True):
+        why = expected[1:] if expected.startswith("!") else None
+        assert row[names.index(column)] == ("" if why else expected), (column, value)
         line = parse_line(json.dumps(event).encode())
         assert line is not None
-        nulls = [tuple(why) for row in rows(MAPPING, line)[0] for why in row.unusable]
-        assert nulls == ([] if outcome in ("filled", "absent") else [("items", "PRICE", outcome)])
+        nulls = [tuple(null) for row_ in rows(mapping, line)[0] for null in row_.unusable]
+        assert nulls == ([("items", column, why)] if why else []), (column, value)
+        if why:
+            kinds.setdefault((column, why), []).append(event["messageId"])
+    kinds[VALUES[-1][0], VALUES[-1][2][1:]].append(log[-1]["messageId"])  # which came twice
+    assert {(one["field"], one["reason"]): (one["count"], one["example"]) for one in counted["unusable"]} == {
+        kind: (len(messages), messages[0]) for kind, messages in kinds.items()
+    }
+    for name in OPTIONAL:
+        unusable = sum(len(messages) for (column, _), messages in kinds.items() if column == name)
+        filled = sum(column == name and bool(text) and text[0] != "!" for column, _, text in VALUES)
+        absent = len(VALUES) + 1 - unusable - filled
+        assert columns[name] == {"filled": filled, "absent": absent, "unusable": unusable}
 
 
 def test_wrong_clocks_are_counted_and_no_such_profile_is_the_latest(tmp_path: Path) -> None:

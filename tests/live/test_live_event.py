@@ -350,6 +350,58 @@ def test_a_visitor_without_a_user_is_written_to_by_the_anonymous_id(stub: Stub) 
     assert (sent.get("userId"), sent["anonymousId"]) == (None, "a-1")
 
 
+@pytest.mark.parametrize("user", ["", " ", "\t\u000b", "undefined", "null", "NaN", "None", "[object Object]", None])
+def test_a_user_of_nothing_is_a_visitor(stub: Stub, user: str | None) -> None:
+    with function(stub) as take:
+        view = take(track("Product Viewed", userId=user))
+        traits = take(identify(userId=user))
+    assert (view["decision"], view["rows"], view["reasons"]) == ("recorded", {"interactions": 1, "items": 1}, [])
+    assert (traits["decision"], traits["rows"], traits["reasons"]) == ("ignored", {}, [])
+    assert [(body["sessionId"], "userId" in body) for body in take.bodies("PutEvents")] == [("a-1", False)]
+    assert [json.loads(profile)[0] for profile in stub.messages(PROFILES)] == ["items"]
+    assert take.rejected() == []
+
+
+@pytest.mark.parametrize(("anonymous", "decision"), [("a-1", "ignored"), (" ", "rejected"), (None, "rejected")])
+def test_an_identify_of_nobody_at_all_is_kept(stub: Stub, anonymous: str | None, decision: str) -> None:
+    with function(stub) as take:
+        assert take(identify(userId="", anonymousId=anonymous))["decision"] == decision
+    assert len(take.rejected()) == (decision == "rejected")
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2286-11-20T17:46:40Z"])
+def test_a_time_that_would_fail_an_import_is_rejected(stub: Stub, at: str) -> None:
+    with function(stub) as take:
+        answer = take(track(timestamp=at))
+    why = "not an ISO-8601 instant with an offset, from 1970-01-01 to 2286-11-20"
+    assert (answer["decision"], answer["rows"]) == ("rejected", {})
+    assert answer["reasons"] == [{"dataset": "interactions", "field": "TIMESTAMP", "reason": why}]
+    assert [one["reasons"] for one in take.rejected()] == [answer["reasons"]]
+
+
+def test_an_optional_value_that_cannot_be_used_is_listed_and_counted(
+    stub: Stub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    received = "2024-03-01T12:34:56Z"
+    with function(stub) as take:
+        answer = take(
+            track(
+                "Product Viewed",
+                {"product_id": "item-1", "price": "1,299.00", "brand": {"name": "b"}},
+                timestamp="2038-01-19T03:14:08Z",
+                receivedAt=received,
+            )
+        )
+    assert (answer["decision"], answer["rows"]) == ("recorded", {"interactions": 1, "items": 1})
+    assert [(one["dataset"], one["field"]) for one in answer["nulls"]] == [("items", "BRAND"), ("items", "PRICE")]
+    assert [one["sentAt"] for body in take.bodies("PutEvents") for one in body["eventList"]] == [1709296496]
+    measured = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["ValuesUnusable"], one["RowsAhead"]) for one in measured if "ValuesUnusable" in one] == [
+        ([2.0], [2.0])
+    ]
+    assert take.rejected() == []
+
+
 def test_a_write_back_may_be_an_object(stub: Stub) -> None:
     settings = {"write_back_shape": "object", "write_back_trait": "picks", "recommendation_count": "2"}
     with function(stub, **settings) as take:

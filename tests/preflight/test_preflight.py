@@ -269,6 +269,22 @@ def no_plan(data: Data) -> None:
         row[1] = ""
 
 
+def unusable(count: int, filled: int = 1200) -> Callable[[Data], None]:
+    """Let the report say that so many devices couldn't be used."""
+
+    def change(data: Data) -> None:
+        columns = {"DEVICE": {"filled": filled, "absent": 0, "unusable": count}}
+        counts = {"rows": 1200, "deduplicated": 0, "refused": 0, "ahead": 0, "columns": columns}
+        data.report["datasets"]["interactions"] = counts
+        kind = {"call": "track", "event": "Viewed", "dataset": "interactions", "field": "DEVICE", "reason": "why"}
+        data.report["unusable"] = [
+            kind | {"count": count - 1, "example": "m2"},
+            kind | {"event": "Bought", "count": 1, "example": "m1"},
+        ]
+
+    return change
+
+
 def one_device(data: Data) -> None:
     data.each(DEVICE, "ios")
 
@@ -400,6 +416,8 @@ def a_patient_robot(data: Data) -> None:
         (a_user_twice, "repeated-ids", "yellow", 1),
         (few_plans, "nulls", "yellow", 1),
         (no_plan, "nulls", "yellow", 1),
+        (unusable(63), "unusable", "green", 63),
+        (unusable(64), "unusable", "yellow", 64),
         (one_device, "categories", "yellow", 1),
         (a_device_each, "categories", "yellow", 1),
         (another_mapping, "mapping", "yellow", "0" * 64),
@@ -434,6 +452,44 @@ def test_a_check_finds_what_it_is_for(
     found = checks(data.write(tmp_path))[check]
     assert (found.verdict, found.value) == (verdict, value)
     assert bool(found.remedy) is (verdict != "green")
+
+
+def test_unusable_values_are_told_with_column_reason_and_example(tmp_path: Path) -> None:
+    data = Data.sound()
+    unusable(2)(data)
+    found = checks(data.write(tmp_path))
+    assert found["unusable"].details == (("interactions.DEVICE", "2 values: why, such as in message m1"),)
+    assert ("interactions.DEVICE", "100 % filled, 2 values can't be used") in found["nulls"].details
+    assert found["nulls"].verdict == "green"
+
+
+def test_without_a_report_no_one_knows_which_values_can_not_be_used(tmp_path: Path) -> None:
+    data = Data.sound()
+    no_report(data)
+    assert "unusable" not in checks(data.write(tmp_path))
+
+
+@pytest.mark.parametrize(("bad", "verdict"), [(500, "yellow"), (250, "yellow"), (0, "green")])
+def test_prices_that_are_no_numbers_are_not_ready_for_a_threshold(bad: int, verdict: str, tmp_path: Path) -> None:
+    event = {"type": "track", "event": "Order Completed", "timestamp": "2024-03-20T12:00:00Z"}
+    lines = [
+        event
+        | {"messageId": f"m{n:03}", "userId": f"u{n % 30}"}
+        | {"properties": {"product_id": f"i{n}", "price": "1,299.00" if n < bad else "1299.00"}}
+        for n in range(500)
+    ]
+    (tmp_path / "a.json").write_text("\n".join(map(json.dumps, lines)))
+    mapping = parse(default_text())
+    export(str(tmp_path / "a.json"), str(tmp_path / "out"), mapping)
+    found = {one.id: one for one in preflight(str(tmp_path / "out"), mapping, now=NOW).checks}
+    check = found["unusable"]
+    assert (check.verdict, check.value) == (verdict, bad)
+    if bad:
+        assert "threshold of EVENT_VALUE" in check.remedy
+        said = f"{bad} values: not a finite number of 32 bits, such as in message m000"
+        assert check.details == (("interactions.EVENT_VALUE", said),)
+        blocked = "see Usable values" in found["nulls"].remedy
+        assert blocked is (bad == 500)
 
 
 def test_a_column_that_no_header_has_is_told_and_nothing_else_falls_over(tmp_path: Path) -> None:

@@ -97,7 +97,42 @@ def test_the_report_counts_what_is_there_and_what_was_taken_out(out: Path) -> No
         assert other["rows"] == len(found) == one["rows"] - removed.rows.get(name, 0)
         assert other["refused"] == one["refused"] + removed.rows.get(name, 0)
         assert other["deduplicated"] == one["deduplicated"]
-    assert [one for one in after["reasons"] if one["reason"] != "suppressed"] == before["reasons"]
+    told = [one for one in after["reasons"] if one["reason"] != "suppressed"]
+    assert told == [one | {"example": None} for one in before["reasons"]]
+
+
+SECRET = "secret-message"
+_SEEN = {"type": "track", "event": "Product Viewed", "userId": "gone", "timestamp": "2024-03-01T12:00:00Z"}
+#: Events of a user, each of which a report counts with its messageId as an example.
+LEFT_OUT: dict[str, dict[str, Any]] = {
+    "an optional value": _SEEN | {"properties": {"product_id": "p", "price": "1,299.00"}},
+    "an optional value of the user": {"type": "identify", "userId": "gone", "traits": {"plan": ["a", "b"]}},
+    "no item": _SEEN | {"properties": {}},
+    "no time": _SEEN | {"properties": {"product_id": "p"}, "timestamp": "yesterday"},
+    "an element": _SEEN | {"event": "Order Completed", "properties": {"products": [{"product_id": "p"}, {}]}},
+    "no rule": _SEEN | {"event": "Product viewed"},
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_no_message_of_a_forgotten_user_stays_in_the_report(case: str, tmp_path: Path) -> None:
+    other = _SEEN | {"userId": "stays", "messageId": "other", "properties": {"product_id": "p"}}
+    log = [json.dumps(event).encode() for event in (LEFT_OUT[case] | {"messageId": SECRET}, other)]
+    write_log(tmp_path / "logs" / "a.json", log)
+    out = tmp_path / "out"
+    export(str(tmp_path / "logs"), str(out), MAPPING)
+    before = json.loads((out / "report.json").read_bytes())
+    assert SECRET.encode() in contents(out)["report.json"]
+    parts.remove(str(out), frozenset({"gone"}))
+    assert [name for name, data in contents(out).items() if SECRET.encode() in data or b"gone" in data] == []
+    after = json.loads((out / "report.json").read_bytes())
+    # How many there were is still told.
+    for key in ("reasons", "unusable"):
+        counted = [one for one in after[key] if one["reason"] != "suppressed"]
+        assert counted == [one | {"example": None} for one in before[key]]
+    done = contents(out)
+    parts.remove(str(out), frozenset({"gone"}))
+    assert contents(out) == done
 
 
 def test_a_second_time_nothing_is_changed_and_others_are_counted_with_the_first(out: Path) -> None:

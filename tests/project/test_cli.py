@@ -97,7 +97,10 @@ def test_check_warns_of_what_can_never_match_and_strict_makes_it_an_error(tmp_pa
     assert (strict.returncode, strict.stdout, strict.stderr) == (1, b"", done.stderr)
     found = json.loads(run("check", file, "--json").stdout)["findings"]
     assert [f"{file}: {one['place']}: {one['problem']}. {one['remedy']}." for one in found] == lines
+    strict = run("check", file, "--strict", "--json")
+    assert (strict.returncode, json.loads(strict.stdout)["findings"]) == (1, found)
     assert answered("check", "--strict", SMALLEST) == answered("check", SMALLEST)
+    assert answered("check", "-", stdin=SMALLEST.read_bytes()) == answered("check", SMALLEST)
 
 
 def test_check_says_what_a_mapping_finds_in_logs(tmp_path: Path) -> None:
@@ -107,14 +110,28 @@ def test_check_says_what_a_mapping_finds_in_logs(tmp_path: Path) -> None:
     shown = [re.sub(r"[ │]+", " ", line).strip() for line in table]
     assert digest == parse(default_text()).sha256
     assert shown[0] == "3 events read, 0 malformed lines"
-    assert '$.interactions.track["Product Clicked"] 2 of 2 events 1 rows' in shown
+    assert '$.interactions.track["Product Clicked"] 2 of 2 events 1 row' in shown
     assert "ITEM_ID properties.product_id 2 2" in shown
     assert "1 track 'Product clicked ' differs from \"Product Clicked\" in case and spaces" in shown
-    assert shown[-1].endswith("messageId is missing 1 times, but messageid is there, which differs in case")
+    assert shown[-1].endswith("messageId is missing 1 time, but messageid is there, which differs in case")
     counts = json.loads(answered("check", "--logs", tmp_path, "--json"))
     assert (counts["mapping_sha256"], counts["events"], counts["findings"]) == (digest, 3, [])
     assert counts["unmapped"][0]["hint"] == 'differs from "Product Clicked" in case and spaces'
     assert json.loads(answered("check", "--logs", tmp_path, "--json", "--events", "1"))["events"] == 1
+
+
+def test_export_says_which_names_are_nearly_right_and_which_clocks_were_ahead(tmp_path: Path) -> None:
+    near = CLICK | {"event": "Product Clicked ", "messageId": "m2"}
+    ahead = CLICK | {"timestamp": "2038-01-19T03:14:08Z", "receivedAt": "2024-03-01T00:00:00Z", "messageId": "m3"}
+    (tmp_path / "a.json").write_text("\n".join(map(json.dumps, (CLICK, near, ahead))))
+    done = run("export", tmp_path / "a.json", tmp_path / "out")
+    told = re.sub(r"[ │]+", " ", done.stderr.decode())
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert (
+        '1 track "Product Clicked " no rule for this event; it differs from "Product Clicked" in a trailing space m2'
+        in told
+    )
+    assert "1 row took the instant of receivedAt, because a clock was more than a day ahead" in told
 
 
 def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) -> None:
@@ -127,6 +144,9 @@ def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) ->
     assert f"Written to {out}" in done.stderr.decode()
     assert answered("check", "--strict", out) == f"{parse(out.read_text()).sha256}\n"
     assert run("init", "--logs", logs).stdout == out.read_bytes()
+    nowhere = run("init", "--logs", logs, "--out", tmp_path / "none" / "mapping.json")
+    assert (nowhere.returncode, nowhere.stdout) == (1, b"")
+    assert nowhere.stderr.decode().endswith("none: no such folder for the mapping\n")
     again = run("init", "--logs", logs, "--out", out)
     assert (again.returncode, again.stderr.decode()) == (
         1, f"personalize-segment: {out}: exists already. Name another file, or delete it.\n",
@@ -175,6 +195,13 @@ def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> No
         },
         {"messageId": None, "rows": [], "reasons": [MALFORMED], "nulls": []},
     ]
+
+
+def test_explain_lists_values_that_are_there_but_unusable() -> None:
+    view = CLICK | {"event": "Product Viewed", "properties": {"product_id": 7, "price": "1,299.00", "brand": "b"}}
+    [answer] = explained(stdin=json.dumps(view).encode())
+    null = {"dataset": "items", "field": "PRICE", "reason": "not a finite number of 32 bits"}
+    assert (answer["reasons"], answer["nulls"]) == ([], [null])
 
 
 def test_explain_says_nothing_about_nothing() -> None:

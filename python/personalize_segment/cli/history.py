@@ -22,6 +22,7 @@ from .terminal import (
     app,
     fail,
     messages,
+    number,
     progress_bar,
     read_mapping,
     requires,
@@ -128,8 +129,8 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
 
 def _show(report: Report, out: str) -> None:
     """Print the report for people: to stderr, because stdout is for data."""
-    events = f"{report.events_read:,} events read from {report.files_read:,} files"
-    unmapped = f"{report.events_unmapped:,} without a rule, {report.lines_malformed:,} malformed lines"
+    events = f"{number(report.events_read, 'event')} read from {number(report.files_read, 'file')}"
+    unmapped = f"{report.events_unmapped:,} without a rule, {number(report.lines_malformed, 'malformed line')}"
     messages.print(
         f"{events}: {unmapped}" + (f", {report.events_overlap:,} of the overlap" if report.events_overlap else "")
     )
@@ -143,11 +144,17 @@ def _show(report: Report, out: str) -> None:
     messages.print(table)
     names = ("event", "dataset", "field", "reason", "example messageId")
     for title, reasons in (("Left out", report.reasons), ("Null although a value is there", report.unusable)):
-        lines = [
-            (count, call if event is None else f"{call} {event}", dataset, field, reason, example)
-            for (call, event, dataset, field, reason), count, example in reasons.sorted()
-        ]
+        lines: list[tuple[int, *tuple[str | None, ...]]] = []
+        for key, times, example in reasons.sorted():
+            (call, event, dataset, field, reason), hint = key, report.hint(key)
+            if hint is not None:
+                # In quotes, because it may end in a space.
+                event, reason = json.dumps(event, ensure_ascii=False), f"{reason}; it {hint}"
+            lines.append((times, call if event is None else f"{call} {event}", dataset, field, reason, example))
         show_left_out(names, lines, "report.json in the output", title)
+    if ahead := sum(count.ahead for count in report.datasets.values()):
+        what = f"{number(ahead, 'row')} took the instant of receivedAt, because a clock was more than a day ahead"
+        messages.print(what, soft_wrap=True)
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
             messages.print(f"{what} {escape(name)}: {escape(why)}", soft_wrap=True)

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..contract import avro
+from ..contract import avro, names
 from ..contract.columns import DATASETS
 from ..contract.lint import lint
 from ..contract.rows import describe
 from ..errors import EmptyError, OutputError
-from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping
+from .terminal import MappingFile, app, fail, messages, number, progress_bar, read_mapping, requires
 
 if TYPE_CHECKING:
     from ..history.survey import Survey
@@ -32,7 +32,9 @@ Events = Annotated[int, typer.Option(min=1, help="Events to read at most, spread
 
 @app.command()
 def check(
-    mapping: Annotated[Path | None, typer.Argument(show_default="the default mapping")] = None,
+    mapping: Annotated[
+        Path | None, typer.Argument(help="Event mapping (JSON); - is stdin.", show_default="the default mapping")
+    ] = None,
     logs: Logs = None,
     events: Events = 100_000,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if something can never match.")] = False,
@@ -47,14 +49,11 @@ def check(
     findings = lint(parsed)
     for finding in findings:
         messages.print(escape(f"{mapping or 'the default mapping'}: {finding}"), soft_wrap=True)
-    if strict and findings:
-        raise typer.Exit(1)
+    failed = strict and bool(findings)
     survey = None
-    if logs is not None:
-        try:
+    if logs is not None and (as_json or not failed):
+        with requires("export"):
             from ..history.survey import Survey, sample
-        except ModuleNotFoundError as error:
-            fail(f"{error.name} is missing: install personalize-segment[export]")
         survey = Survey(parsed)
         with progress_bar("Reading", of="things") as progress:
             for event in sample(logs, events, progress=progress):
@@ -62,10 +61,12 @@ def check(
     if as_json:
         found = {"mapping_sha256": parsed.sha256, "findings": [finding._asdict() for finding in findings]}
         print(json.dumps(found | ({} if survey is None else survey.as_dict()), indent=2, ensure_ascii=False))
-        return
-    print(parsed.sha256)
-    if survey is not None:
-        _show(survey)
+    elif not failed:
+        print(parsed.sha256)
+        if survey is not None:
+            _show(survey)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -75,14 +76,14 @@ def init(
     events: Events = 100_000,
 ) -> None:
     """Write a first event mapping from what logs hold, and say on stderr why it is as it is."""
-    try:
+    with requires("export"):
         from ..history.first_mapping import first_mapping
         from ..history.shapes import Shapes
         from ..history.survey import sample
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: install personalize-segment[export]")
     if out is not None and out.exists():
         raise OutputError(str(out), "exists already", "Name another file, or delete it")
+    if out is not None and not out.absolute().parent.is_dir():
+        fail(f"{out.parent}: no such folder for the mapping")
     shapes = Shapes()
     called: Counter[str] = Counter()
     with progress_bar("Reading", of="things") as progress:
@@ -125,12 +126,12 @@ def _show(survey: "Survey") -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
-    console.print(f"{survey.events:,} events read, {survey.malformed:,} malformed lines")
+    console.print(f"{number(survey.events, 'event')} read, {number(survey.malformed, 'malformed line')}")
     table = Table("rule", "column", "path", "found", "usable")
     for rule in survey.rules:
         table.add_section()
         matched = f"{rule.matched:,} of {rule.tried:,} events" if rule.tried else "[yellow]no event[/]"
-        table.add_row(escape(rule.place), "", "", matched, f"{rule.rows:,} rows" if rule.matched else "")
+        table.add_row(escape(rule.place), "", "", matched, number(rule.rows, "row") if rule.matched else "")
         if rule.tried:
             for path in rule.paths.values():
                 table.add_row("", path.column, escape(path.path), f"{path.found:,}", f"{path.usable:,}")
@@ -140,10 +141,11 @@ def _show(survey: "Survey") -> None:
         table = Table("count", "event", "hint", title="Without a rule", title_justify="left")
         table.columns[0].justify = "right"
         for (call, name), count in survey.unmapped.most_common(SHOWN):
-            hint = survey.near_miss(call, name) or ""
+            hint = names.near_miss(survey.mapping, call, name) or ""
             table.add_row(f"{count:,}", escape(f"{call} {name!r}" if hint else f"{call} {name or ''}"), escape(hint))
         console.print(table)
     if len(survey.unmapped) > SHOWN:
         console.print(f"… and {len(survey.unmapped) - SHOWN:,} more events: see --json")
     for (place, field, missing, there), count in survey.hints.most_common(SHOWN):
-        console.print(escape(f"{place}: {field}: {missing} is missing {count:,} times, but {there}"), soft_wrap=True)
+        hint = f"{place}: {field}: {missing} is missing {number(count, 'time')}, but {there}"
+        console.print(escape(hint), soft_wrap=True)

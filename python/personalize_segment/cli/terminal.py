@@ -55,6 +55,11 @@ def requires(extra: str) -> Iterator[None]:
         fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[{extra}]")
 
 
+def number(count: int, what: str) -> str:
+    """Return a count for people: `1 row`, `1,234 rows`."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
 def read_bytes(file: Path) -> bytes:
     """Return what a file holds; - is stdin."""
     return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
@@ -69,8 +74,8 @@ def utf8(data: bytes, file: Path, refused: type[PersonalizeSegmentError]) -> str
 
 
 def read_mapping(file: Path | None) -> EventMapping:
-    """Return the event mapping in a file, or the default one."""
-    return parse(default_text() if file is None else utf8(file.read_bytes(), file, MappingError))
+    """Return the event mapping in a file, or the default one; - is stdin."""
+    return parse(default_text() if file is None else utf8(read_bytes(file), file, MappingError))
 
 
 @contextmanager

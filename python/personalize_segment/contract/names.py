@@ -1,8 +1,13 @@
 """Names that people take for one: how an event or a key in the logs differs from the one that a mapping has."""
 
+import json
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .mapping import EventMapping
 
 
 @lru_cache(maxsize=4096)
@@ -16,6 +21,15 @@ def difference(name: str, known: str) -> str | None:
     if name == known:
         return None
     return next((how for how, change in _CHANGES if change(name) == change(known)), None)
+
+
+def near_miss(mapping: "EventMapping", call: str, name: str | None) -> str | None:
+    """Return how an unmapped event's name differs from one that the mapping has; None if it's near none of them."""
+    if name is None:
+        return None
+    near = (one for other, one in mapping.by_event if other == call and one is not None and fold(one) == fold(name))
+    told = ((one, difference(name, one)) for one in near)
+    return next((f"differs from {json.dumps(one, ensure_ascii=False)} {how}" for one, how in told if how), None)
 
 
 def _composed(name: str) -> str:

@@ -4,12 +4,14 @@ Both engines fill the same `Report`; docs/contract.md says what each number coun
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any
 
 from .mapping import EventMapping
-from .rows import Reason, Row, describe, id_text
+from .names import near_miss
+from .rows import UNMAPPED, Reason, Row, describe, id_text
 
 #: More kinds of reasons than this are summed up in one line: a customer may put ids into names.
 MAX_KINDS = 1000
@@ -52,10 +54,14 @@ class Reasons:
         """Return the reasons whose `as_list` this is."""
         return cls({tuple(kind[name] for name in _KEY): (index(kind["count"]), kind["example"]) for kind in kinds})
 
-    def as_list(self, limit: int | None) -> list[dict[str, Any]]:
-        """Return the reasons as `report.json` has them."""
+    def as_list(
+        self, limit: int | None, hint: Callable[[ReasonKey], str | None] = lambda key: None
+    ) -> list[dict[str, Any]]:
+        """Return the reasons as `report.json` has them; those that get a hint have it as a key more."""
         return [
-            dict(zip(_KEY, key, strict=True)) | {"count": count, "example": example}
+            dict(zip(_KEY, key, strict=True))
+            | {"count": count, "example": example}
+            | ({} if (told := hint(key)) is None else {"hint": told})
             for key, count, example in self.sorted(limit)
         ]
 
@@ -140,6 +146,8 @@ class Report:
     reasons: Reasons = field(default_factory=Reasons)
     #: Why optional columns are null although a value is there.
     unusable: Reasons = field(default_factory=Reasons)
+    #: None in a report that was read.
+    _mapping: EventMapping | None = field(default=None, repr=False, compare=False)
     #: Of each dataset, the optional columns' positions and names.
     _optional: dict[str, list[tuple[int, str]]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -154,7 +162,7 @@ class Report:
             name: DatasetCount(columns={column: ColumnCount() for _, column in columns})
             for name, columns in optional.items()
         }
-        return cls(mapping.sha256, datasets=datasets, _optional=optional)
+        return cls(mapping.sha256, datasets=datasets, _mapping=mapping, _optional=optional)
 
     @classmethod
     def from_dict(cls, report: dict[str, Any]) -> "Report":
@@ -217,6 +225,11 @@ class Report:
             + (f", {len(damaged)} damaged files, the first {damaged[0]}" if damaged else "")
         )
 
+    def hint(self, key: ReasonKey) -> str | None:
+        """Return which name of the mapping an event without a rule comes near, and how it differs; else None."""
+        call, name, *_, reason = key
+        return near_miss(self._mapping, call, name) if self._mapping and reason == UNMAPPED else None
+
     def as_dict(self, limit: int | None = MAX_KINDS) -> dict[str, Any]:
         """Return the report as `report.json` has it: `limit` kinds of reasons, or all (None)."""
         return {
@@ -233,7 +246,7 @@ class Report:
             },
             "lines": {"malformed": self.lines_malformed},
             "datasets": {name: count.as_dict() for name, count in self.datasets.items()},
-            "reasons": self.reasons.as_list(limit),
+            "reasons": self.reasons.as_list(limit, self.hint),
             "unusable": self.unusable.as_list(limit),
         }
 

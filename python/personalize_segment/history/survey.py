@@ -3,7 +3,6 @@
 `contract.rows` says what an event means, here too. Nothing of a log is kept but names and counts.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -198,12 +197,6 @@ class Survey:
         if there is not None:
             self.hints[counted.place, column, str(path), there] += 1
 
-    def near_miss(self, call: str, name: str | None) -> str | None:
-        """Return how an unmapped event's name differs from one that the mapping has; None if from none."""
-        known = (one for other, one in self.mapping.by_event if other == call and one is not None)
-        near = ((names.difference(name, one), one) for one in known if name is not None)
-        return next((f"differs from {json.dumps(one, ensure_ascii=False)} {how}" for how, one in near if how), None)
-
     def as_dict(self) -> dict[str, Any]:
         """Return everything for machines; unmapped events and hints by how often they occur."""
         return {
@@ -221,7 +214,7 @@ class Survey:
                 for rule in self.rules
             ],
             "unmapped": [
-                {"call": call, "name": name, "count": number, "hint": self.near_miss(call, name)}
+                {"call": call, "name": name, "count": number, "hint": names.near_miss(self.mapping, call, name)}
                 for (call, name), number in self.unmapped.most_common()
             ],
             "hints": [

@@ -49,11 +49,12 @@ def _left_out(report: Report) -> Iterator[Check]:
     matched = interactions.rows + interactions.deduplicated + interactions.refused
     read, without_rule = report.events_read, report.events_unmapped
     anonymous, other, unmapped = 0, [], []
-    for (call, event, dataset, field, reason), (count, _) in report.reasons.counts.items():
+    for (call, event, dataset, field, reason), (count, example) in report.reasons.counts.items():
         if (dataset, field, reason) == ("interactions", "USER_ID", MISSING):
             anonymous += count
         elif dataset == "interactions":
-            other.append((f"{call} {event or ''} {field or ''}".strip(), f"{count:,}: {reason}"))
+            such = f", such as message {example}" if example else ""
+            other.append((f"{call} {event or ''} {field or ''}".strip(), f"{count:,}: {reason}{such}"))
         elif reason in (UNMAPPED, NO_CONDITION):
             unmapped.append((f"{call} {event or ''}".strip(), number(count)))
     refused = interactions.refused - anonymous

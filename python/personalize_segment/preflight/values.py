@@ -15,16 +15,19 @@ _MANY = 1000
 _FEW_ROWS = 100
 _DUPLICATE_SHARE = 0.01
 _SAME_SECOND_SHARE = 0.05
+_UNUSABLE_SHARE = 0.05
 
 
 def values(figures: Figures, mapping: EventMapping, report: Report | None) -> Iterator[Check]:
-    """Yield the checks of this group; without a report, they can't say why columns are empty."""
+    """Yield the checks of this group; without a report, no one knows which values can't be used."""
     yield _times(figures)
     yield _ids(figures)
     yield _duplicates(figures)
     yield _same_second(figures)
     yield _repeated(figures)
-    yield _nulls(figures, mapping, report.unusable if report else Reasons())
+    yield _nulls(figures, mapping, _unusable(report) if report else {})
+    if report:
+        yield _usable(report)
     yield _categories(figures, mapping)
 
 
@@ -160,8 +163,18 @@ def _optional(figures: Figures, mapping: EventMapping) -> Iterator[tuple[Dataset
                 yield facts, column
 
 
-def _nulls(figures: Figures, mapping: EventMapping, unusable: Reasons) -> Check:
-    details, why, empty, sparse = [], [], 0, 0
+def _unusable(report: Report) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return for each column that has some how many values can't be used, and how many are there in all."""
+    return {
+        (dataset, column): (count.unusable, count.unusable + count.filled)
+        for dataset, counts in report.datasets.items()
+        for column, count in counts.columns.items()
+        if count.unusable
+    }
+
+
+def _nulls(figures: Figures, mapping: EventMapping, unusable: dict[tuple[str, str], tuple[int, int]]) -> Check:
+    details, blocked, empty, sparse = [], 0, 0, 0
     for facts, column in _optional(figures, mapping):
         filled = 1 - column.nulls / facts.rows
         is_empty = column.nulls == facts.rows
@@ -169,13 +182,10 @@ def _nulls(figures: Figures, mapping: EventMapping, unusable: Reasons) -> Check:
         is_sparse = filled < COMPLETE_SHARE and column.name not in RESERVED[facts.name]
         empty += is_empty
         sparse += is_sparse
-        if is_empty or is_sparse:
-            why += [
-                (f"{dataset}.{field}, such as in message {example}", f"{number(count, 'value')}: {reason}")
-                for (*_, dataset, field, reason), count, example in unusable.sorted()
-                if (dataset, field) == (facts.name, column.name)
-            ]
-        details.append((filled, f"{facts.name}.{column.name}"))
+        lost, _ = unusable.get((facts.name, column.name), (0, 0))
+        blocked += bool(lost) and (is_empty or is_sparse)
+        said = f"{percent(filled)} filled" + (f", {number(lost, 'value')} can't be used" if lost else "")
+        details.append((filled, f"{facts.name}.{column.name}", said))
     return _judged(
         "nulls",
         "Filled columns",
@@ -186,10 +196,43 @@ def _nulls(figures: Figures, mapping: EventMapping, unusable: Reasons) -> Check:
         if sparse + empty
         else "All optional columns have the values that are recommended.",
         Limit(f"a column should be {percent(COMPLETE_SHARE)} filled", INTERACTIONS),
-        ("yellow", bool(why), "Events have values that can't be used: fix them where they are made, or map others."),
+        ("yellow", blocked > 0, "Events have values for such columns that can't be used: see Usable values."),
         ("yellow", empty > 0, "Leave empty columns out of the mapping, or map paths that the events have."),
         ("yellow", sparse > 0, "See whether the paths in the mapping fit the events, or leave the column out."),
-        details=[*((name, f"{percent(filled)} filled") for filled, name in sorted(details)), *why],
+        details=((name, said) for _, name, said in sorted(details)),
+    )
+
+
+def _usable(report: Report) -> Check:
+    unusable, kinds = _unusable(report), Reasons()
+    for (*_, dataset, column, reason), (count, example) in report.unusable.counts.items():
+        kinds.add(("*", None, dataset, column, reason), count, example)
+    total = sum(lost for lost, _ in unusable.values())
+    many = [column for column, (lost, there) in unusable.items() if share(lost, there) > _UNUSABLE_SHARE]
+    remedy = "Send them as the column's type, or map other paths."
+    return _judged(
+        "unusable",
+        "Usable values",
+        total,
+        "values",
+        f"{number(total, 'value is', 'values are')} there, but can't be used in {number(len(unusable), 'column')}."
+        if total
+        else "No value is there that can't be used.",
+        thumb(f"under {percent(_UNUSABLE_SHARE)} of a column's values"),
+        (
+            "yellow",
+            ("interactions", "EVENT_VALUE") in many,
+            f"{remedy} A solution with a threshold of EVENT_VALUE doesn't train on these interactions.",
+        ),
+        ("yellow", bool(many), remedy),
+        details=(
+            (
+                f"{dataset}.{column}",
+                f"{number(count, 'value')}: {reason}" + (f", such as in message {example}" if example else ""),
+            )
+            for (*_, dataset, column, reason), count, example in kinds.sorted()
+            if (dataset, column) in unusable
+        ),
     )
 
 

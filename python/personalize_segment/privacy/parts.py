@@ -99,15 +99,19 @@ def _user(line: bytes, column: int, name: str) -> str:
 
 
 def _correct(file: Place, kept: dict[str, int], work: Path) -> None:
-    """Let the report count the rows that are there, and those that aren't as refused.
+    """Let the report count the rows that are there, and those that aren't as refused; drop all examples.
 
-    It compares with what the report says, so that nothing is lost with a command that was killed before.
+    It compares with what the report says, so that nothing is lost with a command that was killed before. An example
+    is the messageId of an event, and no part tells whose: any of them may lead to the users.
     """
     found = file.read()
     if found is None:
         return  # the export is not whole, and the next one writes its own
     report: dict[str, Any] = json.loads(found[0])
     changed = False
+    for one in (*report["reasons"], *report.get("unusable", [])):
+        changed |= one["example"] is not None
+        one["example"] = None
     for dataset, rows in kept.items():
         count = report["datasets"].get(dataset)
         gone = count["rows"] - rows if count else 0
