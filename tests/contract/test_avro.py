@@ -45,7 +45,8 @@ def test_a_schema_is_one_that_personalize_takes(dataset: Dataset) -> None:
         plain = field["type"] if isinstance(field["type"], str) else field["type"][1]
         assert field["type"] in (plain, ["null", plain])
         assert plain in ("float", "double", "int", "long", "string", "boolean")
-        assert set(field) <= {"name", "type", "categorical"}
+        assert set(field) <= {"name", "type", "categorical", "textual"}
+        assert "textual" not in field or (dataset.name == "items" and plain == "string" and "categorical" not in field)
         assert "categorical" not in field or (plain == "string" and name not in RESERVED[dataset.name])
 
 
@@ -62,6 +63,7 @@ def test_the_default_interactions_have_this_schema() -> None:
         {"name": "TIMESTAMP", "type": "long"},
         {"name": "EVENT_TYPE", "type": "string"},
         {"name": "EVENT_VALUE", "type": ["null", "float"]},
+        {"name": "RECOMMENDATION_ID", "type": ["null", "string"]},
     ]
 
 

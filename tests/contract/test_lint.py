@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from golden_cases import valid_mappings
-from personalize_segment.contract.lint import Finding, lint, written_rules
+from personalize_segment.contract.lint import LintWarning, lint, written_rules
 from personalize_segment.contract.mapping import default_text, parse
 
 Document = dict[str, Any]
@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 def found(
     *, track: Any = None, users: Document | None = None, items: Document | None = None, **interactions: Any
-) -> list[Finding]:
+) -> list[LintWarning]:
     """Return what is found in a mapping of one event whose parts are given."""
     fields = {"USER_ID": ["userId"], "ITEM_ID": ["properties.sku"], "TIMESTAMP": ["timestamp"]}
     shared = {name: {"from": paths} for name, paths in fields.items()} | interactions.pop("fields", {})

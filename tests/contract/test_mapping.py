@@ -34,7 +34,8 @@ def test_a_valid_mapping_is_taken_as_it_is_written(text: str) -> None:
     bodies = [document[one] for one in ("interactions", "users", "items") if one in document]
     assert len(mapping.datasets) == len(bodies)
     named = {(call, name) for body in bodies for call in ("track", "page", "screen") for name in body.get(call, {})}
-    assert set(mapping.by_event) == named | ({("identify", None)} if "users" in document else set())
+    of_any = {(call, None) for body in bodies for call in ("page", "screen") if f"any_{call}" in body}
+    assert set(mapping.by_event) == named | of_any | ({("identify", None)} if "users" in document else set())
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=list(REFUSED))

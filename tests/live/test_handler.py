@@ -360,7 +360,8 @@ def _live(take: Function, event: Event) -> tuple[bool, bool]:
     before = len(take.rejected())
     answer = take(event)
     reasons = bool(answer["reasons"])
-    ended = answer["decision"] == ("rejected" if reasons else "recorded") and len(take.rejected()) - before == reasons
+    ended = answer["decision"] in (("rejected",) if reasons else ("recorded", "ignored"))
+    ended &= len(take.rejected()) - before == reasons
     return any(answer["rows"].values()), ended
 
 

@@ -38,11 +38,12 @@ def stub() -> Iterator[Stub]:
 
 def test_an_event_is_recorded_recommended_for_and_written_back(stub: Stub) -> None:
     with function(stub, recommendation_count="3") as take:
-        answer = take(track("Product Viewed", {"product_id": "item-1", "category": "Tea"}))
+        answer = take(track("Product Viewed", {"product_id": "item-1", "categories": ["Tea", "Gifts"]}))
     assert answer == {
         "decision": "recorded",
         "rows": {"interactions": 1, "items": 1},
         "reasons": [],
+        "nulls": [],
         "recommendation": "fetched",
         "write_back": "sent",
     }
@@ -60,7 +61,7 @@ def test_an_event_is_recorded_recommended_for_and_written_back(stub: Stub) -> No
     assert sent["traits"] == {"recommendations": ["item-1", "item-2", "item-3"]}
     assert sent["integrations"] == {"Amazon Personalize": False, "Personalize": False}
     [profile] = stub.messages(PROFILES)
-    assert json.loads(profile)[:3] == ["items", "item-1", '{"category":"Tea"}']
+    assert json.loads(profile)[:3] == ["items", "item-1", '{"category":"Tea|Gifts"}']
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_our_own_write_back_is_ignored_when_it_comes_back(stub: Stub) -> None:
         [sent] = take.identifies()
         before = len(stub.calls())
         answer = take(sent)
-    assert answer == {"decision": "ignored", "rows": {}, "reasons": [], "recommendation": "", "write_back": ""}
+    assert answer == {"decision": "ignored", "rows": {}, "reasons": [], "nulls": [], "recommendation": "", "write_back": ""}
     assert len(stub.calls()) == before
     assert stub.messages(PROFILES) == []
     assert take.rejected() == []

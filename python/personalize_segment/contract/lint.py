@@ -26,7 +26,7 @@ _INDEX = re.compile(r"\[-?\d+\]$")
 _QUOTED = re.compile(r"""\[(["'])(.*?)\1\]""")
 
 
-class Finding(NamedTuple):
+class LintWarning(NamedTuple):
     """What can never match: its JSON path, and sentences without their full stop; `remedy` is an instruction."""
 
     place: str
@@ -82,11 +82,11 @@ def _rules(dataset: str, body: dict[str, Any]) -> Iterator[WrittenRule]:
             yield WrittenRule(dataset, call, name, index, place, rule, fields)
 
 
-def lint(mapping: EventMapping) -> list[Finding]:
+def lint(mapping: EventMapping) -> list[LintWarning]:
     """Return what in a valid mapping can never match, in the order of datasets, each place once."""
     document = json.loads(mapping.text)
     rules = written_rules(mapping)
-    findings: list[Finding] = []
+    findings: list[LintWarning] = []
     for dataset in DATASETS:
         if dataset in document:
             own = [rule for rule in rules if rule.dataset == dataset]
@@ -96,7 +96,7 @@ def lint(mapping: EventMapping) -> list[Finding]:
     return list(dict.fromkeys(findings))
 
 
-def _dataset(dataset: str, shared: dict[str, Any], rules: list[WrittenRule]) -> Iterator[Finding]:
+def _dataset(dataset: str, shared: dict[str, Any], rules: list[WrittenRule]) -> Iterator[LintWarning]:
     for column, field in shared.items():
         at = f"$.{dataset}.fields{member(column)}.from"
         heirs = {rule.call for rule in rules if column not in rule.body.get("fields", {})}
@@ -104,15 +104,15 @@ def _dataset(dataset: str, shared: dict[str, Any], rules: list[WrittenRule]) -> 
             # In vain only if it is for all rules that have it.
             found = [_dead(text, call) for call in sorted(heirs)] or [_dead(text, None)]
             if found[0] and all(found):
-                yield Finding(f"{at}[{index}]", *found[0])
+                yield LintWarning(f"{at}[{index}]", *found[0])
     open_rules: dict[tuple[str, str | None], WrittenRule] = {}
     for rule in rules:
         if rule.name == "*":
-            yield Finding(rule.at, "only an event that is called * has this name", _any_name(rule.call))
+            yield LintWarning(rule.at, "only an event that is called * has this name", _any_name(rule.call))
         earlier = open_rules.get((rule.call, rule.name))
         if earlier is not None:
             remedy = f'Give {earlier.at} a "when", or put it last'
-            yield Finding(rule.at, f'is never reached, because {earlier.at} has no "when" and always counts', remedy)
+            yield LintWarning(rule.at, f'is never reached, because {earlier.at} has no "when" and always counts', remedy)
         elif not rule.body.get("when"):
             open_rules[rule.call, rule.name] = rule
         yield from _rule(rule)
@@ -123,7 +123,7 @@ def _dataset(dataset: str, shared: dict[str, Any], rules: list[WrittenRule]) -> 
             first = next((rule.at for rule in having if column in rule.body.get("fields", {})), f"$.{dataset}")
             at = f"$.{dataset}" if column in shared else first
             place = f"{at}.fields{member(column)}"
-            yield Finding(place, "no rule can fill this column", "Correct its paths, or leave it out")
+            yield LintWarning(place, "no rule can fill this column", "Correct its paths, or leave it out")
 
 
 def _any_name(call: str) -> str:
@@ -134,7 +134,7 @@ def _is_vain(field: dict[str, Any], call: str) -> bool:
     return "from" in field and all(_dead(text, call) for text in field["from"])
 
 
-def _rule(rule: WrittenRule) -> Iterator[Finding]:
+def _rule(rule: WrittenRule) -> Iterator[LintWarning]:
     each = rule.body.get("each")
     if each is not None:
         yield from _paths([each], f"{rule.at}.each", rule.call, listed=False)
@@ -145,16 +145,16 @@ def _rule(rule: WrittenRule) -> Iterator[Finding]:
         at = f"{rule.at}.when{member(text)}"
         yield from _paths([text], at, rule.call, listed=False)
         if problem := _empty_range(test):
-            yield Finding(at, problem, "Leave room between the bounds")
+            yield LintWarning(at, problem, "Leave room between the bounds")
     yield from _contradictions(rule)
 
 
 def _paths(
     texts: list[str], at: str, call: str | None, *, each: bool = False, listed: bool = True
-) -> Iterator[Finding]:
+) -> Iterator[LintWarning]:
     for index, text in enumerate(texts):
         if found := _dead(text, call, each=each):
-            yield Finding(f"{at}[{index}]" if listed else at, *found)
+            yield LintWarning(f"{at}[{index}]" if listed else at, *found)
 
 
 def _dead(text: str, call: str | None, *, each: bool = False) -> tuple[str, str] | None:
@@ -200,7 +200,7 @@ def _empty_range(test: dict[str, Any]) -> str | None:
     return None
 
 
-def _contradictions(rule: WrittenRule) -> Iterator[Finding]:
+def _contradictions(rule: WrittenRule) -> Iterator[LintWarning]:
     """Yield what a rule needs although it has a condition that it is absent."""
     when = rule.body.get("when", {})
     for text in (text for text, test in when.items() if test.get("present") is False):
@@ -212,7 +212,7 @@ def _contradictions(rule: WrittenRule) -> Iterator[Finding]:
             if "from" in field and not field.get("optional") and all(_within(one, absent) for one in field["from"]):
                 needed.append(column)
         for need in needed:
-            yield Finding(at, f"holds only if nothing is there, but {need} needs it", "Take one of them out")
+            yield LintWarning(at, f"holds only if nothing is there, but {need} needs it", "Take one of them out")
 
 
 def _within(text: str, absent: tuple[str, ...], test: dict[str, Any] | None = None) -> bool:

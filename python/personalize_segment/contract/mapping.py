@@ -300,7 +300,7 @@ _COMPARISONS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 
 
 def _when(value: Any, at: str) -> tuple[Condition, ...]:
-    return tuple(_condition(path(key, at), body, f"{at}{member(key)}") for key, body in keys(value, at).items())
+    return tuple(_condition(path(key, at), body, f"{at}{member(key)}") for key, body in sorted(keys(value, at).items()))
 
 
 def _condition(place: Path, value: Any, at: str) -> Condition:
@@ -320,7 +320,7 @@ def _condition(place: Path, value: Any, at: str) -> Condition:
     for key, number in body.items():
         if type(number) not in (int, float) or not math.isfinite(number):
             refuse(f"{at}{member(key)}", f"is {json.dumps(number)}", "Write a number")
-    return Condition(place, bounds=tuple((_COMPARISONS[key], float(number)) for key, number in body.items()))
+    return Condition(place, bounds=tuple((_COMPARISONS[key], float(number)) for key, number in sorted(body.items())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,9 @@ def _columns(row: Row) -> dict[str, Any]:
 
 
 def _properties(columns: dict[str, Value]) -> str:
-    properties = {camel_case(name): value for name, value in columns.items()}
+    # Several categories are one string. Source: "Item" in the API reference of Personalize Events.
+    joined = {name: "|".join(value) if isinstance(value, list) else value for name, value in columns.items()}
+    properties = {camel_case(name): value for name, value in joined.items()}
     return json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from ..contract import avro
 from ..contract.columns import MAX_STRING
-from ..contract.mapping import EventMapping, default_text
+from ..contract.mapping import Constant, EventMapping, default_text
 from ..contract.mapping import parse as parse_mapping
 from ..contract.strict_json import Object, canonical, check, keys, member, refuse
 from ..errors import MappingError, SpecError
@@ -158,7 +158,9 @@ def _spec(document: Any, folder: Path | None) -> Spec:
     if domain is not None:
         interactions = mapping.datasets[0]
         place = [column.name for column in interactions.columns].index("EVENT_TYPE")
-        missing = sorted(DOMAINS[domain].difference(rule.sources[place] for rule in interactions.rules))
+        constants = (rule.sources[place] for rule in interactions.rules)
+        event_types = {constant.value for constant in constants if isinstance(constant, Constant)}
+        missing = sorted(DOMAINS[domain] - event_types)
         if missing:
             problem = f"{domain} needs the event types {', '.join(missing)}"
             refuse("$.domain", problem, "Give a rule of the mapping this event_type")
