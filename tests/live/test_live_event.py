@@ -233,7 +233,14 @@ def test_our_own_write_back_is_ignored_when_it_comes_back(stub: Stub) -> None:
         [sent] = take.identifies()
         before = len(stub.calls())
         answer = take(sent)
-    assert answer == {"decision": "ignored", "rows": {}, "reasons": [], "nulls": [], "recommendation": "", "write_back": ""}
+    assert answer == {
+        "decision": "ignored",
+        "rows": {},
+        "reasons": [],
+        "nulls": [],
+        "recommendation": "",
+        "write_back": "",
+    }
     assert len(stub.calls()) == before
     assert stub.messages(PROFILES) == []
     assert take.rejected() == []

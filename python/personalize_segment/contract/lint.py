@@ -112,7 +112,9 @@ def _dataset(dataset: str, shared: dict[str, Any], rules: list[WrittenRule]) -> 
         earlier = open_rules.get((rule.call, rule.name))
         if earlier is not None:
             remedy = f'Give {earlier.at} a "when", or put it last'
-            yield LintWarning(rule.at, f'is never reached, because {earlier.at} has no "when" and always counts', remedy)
+            yield LintWarning(
+                rule.at, f'is never reached, because {earlier.at} has no "when" and always counts', remedy
+            )
         elif not rule.body.get("when"):
             open_rules[rule.call, rule.name] = rule
         yield from _rule(rule)

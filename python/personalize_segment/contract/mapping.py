@@ -13,7 +13,7 @@ import math
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal, NamedTuple
@@ -205,15 +205,19 @@ def parse(text: str) -> EventMapping:
     if type(top["version"]) is not int or top["version"] != 1:
         refuse("$.version", f"is {json.dumps(top['version'])}", "Write 1")
     datasets = tuple(_dataset(name, top[name]) for name in DATASETS if name in top)
-    by_event: dict[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = {}
-    for name in dict.fromkeys((rule.call, rule.name) for dataset in datasets for rule in dataset.rules):
-        by_event[name] = tuple(
-            (dataset, rule)
-            for dataset in datasets
-            for rule in dataset.rules
-            if (rule.call, rule.name) == name or ((rule.call, rule.name) == (name[0], None) and name[0] in ANY_NAME)
-        )
+    events = dict.fromkeys((rule.call, rule.name) for dataset in datasets for rule in dataset.rules)
+    by_event = {event: tuple(_tried(datasets, *event)) for event in events}
     return EventMapping(canonical(document), datasets, _session(top["interactions"]), by_event)
+
+
+def _tried(datasets: Iterable[Dataset], call: Call, name: str | None) -> Iterator[tuple[Dataset, Rule]]:
+    """Yield the rules to try for an event: in each dataset up to the first without a condition."""
+    for dataset in datasets:
+        for rule in dataset.rules:
+            if rule.call == call and (rule.name == name or (rule.name is None and call in ANY_NAME)):
+                yield dataset, rule
+                if not rule.when:
+                    break
 
 
 def _session(interactions: dict[str, Any]) -> tuple[Path, ...]:

@@ -182,6 +182,8 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = Fals
 
 def choose(rules: tuple[tuple[Dataset, Rule], ...], event: dict[str, Any]) -> list[tuple[Dataset, Rule]]:
     """Return the rules that count for an event: in each dataset the first whose conditions all hold (rule 1)."""
+    if not any([rule.when for _, rule in rules]):
+        return list(rules)
     chosen: dict[str, tuple[Dataset, Rule]] = {}
     for dataset, rule in rules:
         if dataset.name not in chosen and (not rule.when or all(holds(one, event) for one in rule.when)):
@@ -224,7 +226,7 @@ def _row(
     unusable: list[Reason] = []
     ahead = False
     for column, source in zip(dataset.columns, rule.sources, strict=True):
-        if not isinstance(source, Source):
+        if type(source) is not Source:
             values.append(None if source is None else source.value)
             continue
         domain = DOMAINS[source.domain]
@@ -232,13 +234,15 @@ def _row(
         present = late = False
         for path in source.paths:  # rule 6
             raw = walk(element if path.relative else event, path)
-            if raw is None or _is_absent(raw, source.domain):
+            if raw is None:
+                continue
+            value, late = domain(raw), False
+            if value is None:
+                present = present or not _is_absent(raw, source.domain)
                 continue
             present = True
-            value, late = domain(raw), False
-            if source.bounded and value is not None:
-                value, clock = _in_bounds(column.name, value, received)
-                late |= clock
+            if source.bounded:
+                value, late = _in_bounds(column.name, value, received)
             if value is not None:
                 break
         if value is None and source.required:
@@ -249,7 +253,7 @@ def _row(
             return
         if value is None and present:
             unusable.append(Reason(dataset.name, column.name, not_in_domain(source)))
-        ahead |= late
+        ahead = ahead or (late and value is not None)
         values.append(value)
     raw_id = event.get("messageId")
     message_id = id_text(raw_id)
@@ -289,15 +293,11 @@ def walk(value: Any, path: Path) -> Any:
 
     A path through an array gives the list of what is at its end, in the first elements.
     """
-    if path.through is None:
-        return _steps(value, path.segments)
-    array = _steps(value, path.segments[: path.through])
-    rest = path.segments[path.through :]
-    return [_steps(element, rest) for element in array[:MAX_ELEMENTS]] if type(array) is list else None
-
-
-def _steps(value: Any, segments: tuple[str, ...]) -> Any:
-    for segment in segments:
+    if path.through is not None:
+        array = walk(value, Path(path.segments[: path.through]))
+        rest = Path(path.segments[path.through :])
+        return [walk(element, rest) for element in array[:MAX_ELEMENTS]] if type(array) is list else None
+    for segment in path.segments:
         if type(value) is not dict:
             return None
         value = value.get(segment)
@@ -343,6 +343,9 @@ def any_id(value: Any) -> str | None:
 
 def id_text(value: Any) -> str | None:
     """Rule 3: an id; a placeholder is none."""
+    # The common case first: a text that begins with no blank isn't one.
+    if type(value) is str and 0 < len(value) <= MAX_ID and value.isascii() and value.isprintable() and value[0] != " ":
+        return None if value in PLACEHOLDERS else value
     return None if type(value) is str and _is_placeholder(value) else _printable(value, MAX_ID)
 
 
@@ -437,6 +440,8 @@ def _number(value: Any) -> int | float | None:
 
 def _double(value: Any) -> float | None:
     """Rule 5."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     number = _number(value)
     try:
         double = math.inf if number is None else float(number)

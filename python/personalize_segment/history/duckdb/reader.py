@@ -22,7 +22,6 @@ from ...contract.quoting import identifier, literal
 from ...contract.rows import PLACEHOLDERS
 
 
-
 def any_of(value: str, texts: Iterable[str]) -> str:
     """Return whether a value is one of some texts; IN would be planned as a join, for all lines."""
     return f"(CASE {value} {' '.join(f'WHEN {literal(text)} THEN true' for text in texts)} ELSE false END)"

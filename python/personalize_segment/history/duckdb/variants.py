@@ -30,9 +30,7 @@ class Variants:
         for call, name in sorted(mapping.by_event, key=lambda event: _is_any(*event)):
             tried: dict[str, list[Rule]] = {}
             for dataset, rule in mapping.by_event[call, name]:
-                rules = tried.setdefault(dataset.name, [])
-                if not rules or rules[-1].when:  # otherwise the one before counts in any case
-                    rules.append(rule)
+                tried.setdefault(dataset.name, []).append(rule)
             choices: list[list[Rule | None]] = [
                 [None, *rules] if rules[-1].when else [*rules] for rules in tried.values()
             ]
