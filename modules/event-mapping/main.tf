@@ -11,6 +11,13 @@ locals {
     ])))
   }
 
+  # Calls that have a rule for an event of any name.
+  any_name = {
+    for call in ["page", "screen"] : call => anytrue([
+      for name in local.datasets : try(contains(keys(local.document[name]), "any_${call}"), false)
+    ])
+  }
+
   # Segment names events of track in `event`, pages and screens in `name`.
   fields = { track = "event", page = "name", screen = "name" }
 
@@ -23,11 +30,13 @@ locals {
     ]
   }
 
+  # Conditions in rules (`when`) aren't repeated here: the function applies them.
   conditions = concat(
     [
-      for call in ["track", "page", "screen"] :
-      "( type = '${call}' and ${local.fields[call]} in [${join(", ", local.literals[call])}] )"
-      if length(local.literals[call]) > 0
+      for call in ["track", "page", "screen"] : lookup(local.any_name, call, false)
+      ? "type = '${call}'"
+      : "( type = '${call}' and ${local.fields[call]} in [${join(", ", local.literals[call])}] )"
+      if lookup(local.any_name, call, false) || length(local.literals[call]) > 0
     ],
     contains(local.datasets, "users") ? ["type = 'identify'"] : [],
   )

@@ -9,13 +9,12 @@ output "sha256" {
 }
 
 output "events" {
-  description = "Object with the sorted names of the events that have a rule, by call (track, page, screen), and identify: whether identify calls have one."
-  value = {
-    track    = local.events.track
-    page     = local.events.page
-    screen   = local.events.screen
-    identify = contains(local.datasets, "users")
-  }
+  description = "Events that have a rule: sorted names by call (track, page, screen), and booleans for identify, any_page and any_screen."
+  value = merge(local.events, {
+    identify   = contains(local.datasets, "users")
+    any_page   = local.any_name.page
+    any_screen = local.any_name.screen
+  })
 }
 
 output "datasets" {

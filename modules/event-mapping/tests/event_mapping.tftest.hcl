@@ -32,10 +32,12 @@ run "the_mapping_of_a_shop" {
   # Events and datasets are those of the file.
   assert {
     condition = jsonencode(output.events) == jsonencode({
-      track    = ["Order <Completed> & Paid", "Price Changed", "Product Viewed"]
-      page     = ["Product"]
-      screen   = []
-      identify = true
+      track      = ["Order <Completed> & Paid", "Price Changed", "Product Viewed"]
+      page       = ["Product"]
+      screen     = []
+      identify   = true
+      any_page   = false
+      any_screen = false
     })
     error_message = "Each name has to stand there once: ${jsonencode(output.events)}"
   }
@@ -53,6 +55,43 @@ run "the_mapping_of_a_shop" {
       "type = 'identify'",
     ])
     error_message = "The filter is ${output.destination_filter}"
+  }
+}
+
+# An event with several rules is one event; conditions don't narrow the filter, and a rule for any name widens it.
+run "rules_for_any_name_let_every_page_and_screen_through" {
+  command = plan
+
+  variables {
+    path           = "tests/mappings/any-name.json"
+    trigger_events = ["Cart Viewed"]
+  }
+
+  assert {
+    condition = output.destination_filter == join(" or ", [
+      "( type = 'track' and event in ['Cart Viewed', 'Order Completed'] )",
+      "type = 'page'",
+      "type = 'screen'",
+      "type = 'identify'",
+    ])
+    error_message = "The filter is ${output.destination_filter}"
+  }
+
+  assert {
+    condition = jsonencode(output.events) == jsonencode({
+      track      = ["Order Completed"]
+      page       = ["Product"]
+      screen     = []
+      identify   = true
+      any_page   = true
+      any_screen = true
+    })
+    error_message = "The events are ${jsonencode(output.events)}"
+  }
+
+  assert {
+    condition     = strcontains(output.text, "{\"above\":0.5}")
+    error_message = "The number has to have no zero at its end: ${output.text}"
   }
 }
 

@@ -300,6 +300,7 @@ _COMPARISONS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 
 
 def _when(value: Any, at: str) -> tuple[Condition, ...]:
+    # Sorted, as in the canonical text: equal digests give equal SQL.
     return tuple(_condition(path(key, at), body, f"{at}{member(key)}") for key, body in sorted(keys(value, at).items()))
 
 
@@ -401,7 +402,8 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
 
 
 def _number(low: float, high: float, *types: type) -> Callable[[Any], bool]:
-    return lambda value: type(value) in types and low <= value <= high
+    # As it will be: Terraform writes the greatest float as an integer that is greater than it.
+    return lambda value: type(value) in types and low <= (float(value) if float in types else value) <= high
 
 
 #: type -> whether a JSON value is a constant of it.
