@@ -19,7 +19,7 @@ locals {
   }
 
   # Segment names events of track in `event`, pages and screens in `name`.
-  fields = { track = "event", page = "name", screen = "name" }
+  name_fields = { track = "event", page = "name", screen = "name" }
 
   # FQL has no documented way to write ' in '…', but takes "…" too.
   literals = {
@@ -30,12 +30,12 @@ locals {
     ]
   }
 
-  # Conditions in rules (`when`) aren't repeated here: the function applies them.
-  conditions = concat(
+  # Conditions in rules (`when`) aren't in it: the function applies them.
+  filters = concat(
     [
       for call in ["track", "page", "screen"] : lookup(local.any_name, call, false)
       ? "type = '${call}'"
-      : "( type = '${call}' and ${local.fields[call]} in [${join(", ", local.literals[call])}] )"
+      : "( type = '${call}' and ${local.name_fields[call]} in [${join(", ", local.literals[call])}] )"
       if lookup(local.any_name, call, false) || length(local.literals[call]) > 0
     ],
     contains(local.datasets, "users") ? ["type = 'identify'"] : [],

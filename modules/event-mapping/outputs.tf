@@ -1,6 +1,15 @@
 output "text" {
   description = "The mapping as JSON in one line, with sorted keys: what functions and jobs are given."
   value       = local.text
+
+  precondition {
+    condition     = length(local.problems) == 0
+    error_message = <<-EOT
+      ${var.path}: this mapping is refused.
+      ${join("\n", slice(local.problems, 0, min(5, length(local.problems))))}
+      Run `personalize-segment check ${var.path}`, which checks more.
+    EOT
+  }
 }
 
 output "sha256" {
@@ -9,7 +18,7 @@ output "sha256" {
 }
 
 output "events" {
-  description = "Events that have a rule: sorted names by call (track, page, screen), and booleans for identify, any_page and any_screen."
+  description = "Sorted names of events with a rule by call (track, page, screen); identify, any_page, any_screen: booleans."
   value = merge(local.events, {
     identify   = contains(local.datasets, "users")
     any_page   = local.any_name.page
@@ -23,6 +32,6 @@ output "datasets" {
 }
 
 output "destination_filter" {
-  description = "Condition in Segment's FQL that is true for the events to send (Only Send); !( … ) is the one for Drop."
-  value       = join(" or ", local.conditions)
+  description = "Condition in Segment's FQL that is true for the events to send (Only Send); !( … ) is for Drop."
+  value       = join(" or ", local.filters)
 }

@@ -189,7 +189,7 @@ run "a_version_of_2_is_refused" {
     path = "tests/mappings/version-2.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
 }
 
 run "a_version_that_is_a_text_is_refused" {
@@ -199,7 +199,7 @@ run "a_version_that_is_a_text_is_refused" {
     path = "tests/mappings/version-as-text.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
 }
 
 run "a_missing_version_is_refused" {
@@ -209,7 +209,7 @@ run "a_missing_version_is_refused" {
     path = "tests/mappings/no-version.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
 }
 
 run "a_mapping_without_interactions_is_refused" {
@@ -219,7 +219,7 @@ run "a_mapping_without_interactions_is_refused" {
     path = "tests/mappings/no-interactions.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
 }
 
 run "an_unknown_key_is_refused" {
@@ -229,5 +229,15 @@ run "an_unknown_key_is_refused" {
     path = "tests/mappings/unknown-key.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
+}
+
+run "misspelled_keys_of_a_rule_a_field_and_a_condition_are_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/misspelled.json"
+  }
+
+  expect_failures = [output.text]
 }
