@@ -17,6 +17,11 @@ output "sha256" {
   value       = sha256(local.text)
 }
 
+output "large" {
+  description = "Whether the mapping takes too much of the 4,096 bytes of a function's environment: pass it in S3 then."
+  value       = length(base64gzip(local.text)) > 2048
+}
+
 output "events" {
   description = "Sorted names of events with a rule by call (track, page, screen); identify, any_page, any_screen: booleans."
   value = merge(local.events, {
