@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import date
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
@@ -26,12 +27,19 @@ from pyspark.sql import functions as F
 
 from personalize_segment.contract.columns import DATASETS, USER_ID
 from personalize_segment.contract.layout import REPORT_NAME, only_parts
-from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, parse
+from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, fetched, parse
 from personalize_segment.contract.report import Report
 from personalize_segment.contract.rows import NEVER, Row, SortKey, describe, parse_line, rows, sort_key, text
 from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
 from personalize_segment.contract.suppression import parse as parse_suppression
-from personalize_segment.errors import EmptyError, ForgetError, LogsError, OutputError, PersonalizeSegmentError
+from personalize_segment.errors import (
+    EmptyError,
+    ForgetError,
+    LogsError,
+    MappingError,
+    OutputError,
+    PersonalizeSegmentError,
+)
 from personalize_segment.history import logs
 
 # They save a fifth of the job where they are installed; without them the rows are the same.
@@ -62,7 +70,6 @@ Item = tuple[str, str, str]
 def main(argv: list[str]) -> None:
     """Run the job with Glue's arguments, given as `--name value`."""
     options = _options(argv)
-    mapping = parse(options.event_mapping)
     window = logs.Window(options.since, options.until, options.overlap)
     builder = SparkSession.builder
     if find_spec("awsglue") is None:
@@ -81,6 +88,7 @@ def main(argv: list[str]) -> None:
         .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
         .getOrCreate()
     )
+    mapping = parse(fetched(options.event_mapping, partial(_mapping, spark)))
     with _job(spark, options):
         suppressed = options.suppression_list and _suppression(spark, options.suppression_list)
         report = run(spark, options.S3_JSON_INPUT_PATH, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed)
@@ -166,14 +174,29 @@ def _files(spark: SparkSession, folders: list[str]) -> DataFrame:
 
 def _suppression(spark: SparkSession, place: str) -> SuppressionList:
     """Return the list in a file. Raises ForgetError if there is none, since users would come back without it."""
+    data = _file(spark, place)
+    if data is None:
+        raise ForgetError(place, "no such suppression list", "Check where it is")
+    return parse_suppression(data, place)
+
+
+def _mapping(spark: SparkSession, place: str) -> bytes:
+    data = _file(spark, place)
+    if data is None:
+        raise MappingError(place, "no such event mapping", "Run `terraform apply`, which writes it")
+    return data
+
+
+def _file(spark: SparkSession, place: str) -> bytes | None:
+    """Return what is in a file; None if there is none."""
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(place)
     files = path.getFileSystem(spark._jsc.hadoopConfiguration())
     if not files.exists(path):
-        raise ForgetError(place, "no such suppression list", "Check where it is")
+        return None
     stream = files.open(path)
     try:
-        return parse_suppression(bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(stream)), place)
+        return bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
     finally:
         stream.close()
 
@@ -318,7 +341,9 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--JOB_NAME", default="segment-to-personalize")
     parser.add_argument("--S3_JSON_INPUT_PATH", required=True, help="s3://bucket/segment-logs/")
     parser.add_argument("--S3_CSV_OUTPUT_PATH", required=True, help="s3://bucket/transformed/")
-    parser.add_argument("--event_mapping", default=default_text(), help="the mapping's JSON text")
+    parser.add_argument(
+        "--event_mapping", default=default_text(), help="the mapping's JSON text, or s3://bucket/key#sha256"
+    )
     parser.add_argument("--since", type=date.fromisoformat, help="first received day, YYYY-MM-DD")
     parser.add_argument("--until", type=date.fromisoformat, help="day after the last")
     parser.add_argument("--overlap", type=int, default=1, help="days before --since that are read for repeats")

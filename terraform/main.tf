@@ -14,11 +14,43 @@ locals {
     kms_key_arn = var.segment_logs.bucket == null ? var.bucket.kms_key_arn : var.segment_logs.kms_key_arn
   }
 
+  event_mapping = {
+    text   = module.event_mapping.text
+    sha256 = module.event_mapping.sha256
+    s3 = one([
+      for object in aws_s3_object.event_mapping :
+      { bucket = object.bucket, key = object.key, kms_key_arn = var.bucket.kms_key_arn }
+    ])
+  }
+
   # What a refresh from Redshift runs: the statements of `warehouse`, unless it has its own.
   own_statements = try(var.refresh.redshift.statements, null)
   unload = local.own_statements != null ? { statements = local.own_statements, unload_role_arn = try(var.refresh.redshift.unload_role_arn, null) } : {
     statements      = try(module.warehouse.redshift.statements, [])
     unload_role_arn = try(module.warehouse.redshift.role_arn, null)
+  }
+}
+
+# Lambda takes 4 KB of environment. A larger mapping travels as an object that is named by its digest, so that a running
+# version of a function keeps its own until the alias has moved.
+resource "aws_s3_object" "event_mapping" {
+  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds, with its key if it has one.
+  count = module.event_mapping.large ? 1 : 0
+
+  bucket       = local.bucket.name
+  key          = "${local.prefixes.artifacts}event-mappings/${module.event_mapping.sha256}.json"
+  content      = module.event_mapping.text
+  content_type = "application/json"
+
+  # S3 takes ten tags of an object, and a caller may have more.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 
@@ -62,7 +94,7 @@ module "training_job" {
   artifacts       = { bucket = local.bucket.name, prefix = local.prefixes.artifacts, kms_key_arn = var.bucket.kms_key_arn }
   logs            = local.logs
   output          = { bucket = local.bucket.name, prefix = local.prefixes.transformed, kms_key_arn = var.bucket.kms_key_arn }
-  event_mapping   = module.event_mapping
+  event_mapping   = local.event_mapping
   workers         = var.training_job.workers
   timeout_minutes = var.training_job.timeout_minutes
   # The refresh sees the first attempt of a run only, and makes another by itself.
@@ -98,7 +130,7 @@ module "profile_queue" {
 
   name                     = var.name
   package                  = local.package
-  event_mapping            = module.event_mapping
+  event_mapping            = local.event_mapping
   personalize              = { ssm_prefix = local.ssm_prefix }
   batch                    = var.profile_queue.batch
   maximum_concurrency      = var.profile_queue.maximum_concurrency
@@ -117,7 +149,7 @@ module "event_function" {
 
   name          = var.name
   package       = local.package
-  event_mapping = module.event_mapping
+  event_mapping = local.event_mapping
   personalize = {
     ssm_prefix  = local.ssm_prefix
     campaign    = local.asked.campaign

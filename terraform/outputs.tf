@@ -1,5 +1,5 @@
 output "segment" {
-  description = "What to enter in Segment: `{ role_arn, external_ids, function_arn, region, destination_filter, events = { track, page, screen, identify }, logs = null or { bucket, prefix, role_arn } }`."
+  description = "What to enter in Segment: `{ role_arn, external_ids, function_arn, region, destination_filter, events = { track, page, screen, identify, any_page, any_screen }, logs = null or { bucket, prefix, role_arn } }`."
   value = {
     role_arn           = module.segment_access.role.arn
     external_ids       = var.segment_external_ids

@@ -246,3 +246,38 @@ resource "aws_iam_role_policy" "trace" {
   role   = aws_iam_role.event.id
   policy = data.aws_iam_policy_document.trace[0].json
 }
+
+# Only for a mapping that is too large for the environment: this one object, whose name has the digest.
+data "aws_iam_policy_document" "read_mapping" {
+  count = local.mapping_in_s3 == null ? 0 : 1
+
+  statement {
+    sid       = "ReadTheEventMapping"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:${local.partition}:s3:::${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}"]
+  }
+
+  dynamic "statement" {
+    for_each = compact([local.mapping_in_s3.kms_key_arn])
+
+    content {
+      sid       = "DecryptTheEventMapping"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "read_mapping" {
+  count = local.mapping_in_s3 == null ? 0 : 1
+
+  name   = "read-mapping"
+  role   = aws_iam_role.event.id
+  policy = data.aws_iam_policy_document.read_mapping[0].json
+}

@@ -39,6 +39,9 @@ locals {
   } : null
   write_key = local.secret == null ? null : join("#", compact(["secretsmanager:${local.secret.name}", local.secret.json_key]))
 
+  mapping_in_s3   = var.event_mapping.s3
+  mapping_setting = try("s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}", null)
+
   # With the profile queue it is another function that calls PutUsers and PutItems.
   users_dataset_arn = var.profile_queue == null ? var.personalize.users_dataset_arn : null
   items_dataset_arn = var.profile_queue == null ? var.personalize.items_dataset_arn : null
@@ -46,7 +49,7 @@ locals {
   # Null leaves a setting out, which then has the function's default. All of docs/live.md but profile_calls_per_second,
   # which is the consumer's.
   settings = {
-    event_mapping                 = "gzip:${base64gzip(var.event_mapping.text)}"
+    event_mapping                 = local.mapping_in_s3 == null ? "gzip:${base64gzip(var.event_mapping.text)}" : local.mapping_setting
     personalize_tracking_id       = lookup(local.references, "personalize_tracking_id", var.personalize.tracking_id)
     personalize_campaign_arn      = lookup(local.references, "personalize_campaign_arn", local.asked)
     connections_source_api_key    = local.write_key
@@ -160,6 +163,7 @@ resource "aws_lambda_alias" "live" {
     aws_iam_role_policy.write_logs,
     aws_iam_role_policy.record,
     aws_iam_role_policy.recommend,
+    aws_iam_role_policy.read_mapping,
     aws_iam_role_policy.read_parameters,
     aws_iam_role_policy.read_secret,
     aws_iam_role_policy.queue_profiles,

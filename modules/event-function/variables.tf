@@ -28,10 +28,15 @@ variable "package" {
 }
 
 variable "event_mapping" {
-  description = "The event mapping: its canonical text, and the sha256 of it; the outputs of the module event-mapping."
+  description = "The event mapping: its canonical text, and the sha256 of it; the outputs of the module event-mapping. `s3` is the object that has this text, if it is too large for a setting."
   type = object({
     text   = string
     sha256 = string
+    s3 = optional(object({
+      bucket      = string
+      key         = string
+      kms_key_arn = optional(string)
+    }))
   })
   nullable = false
 

@@ -11,8 +11,15 @@ locals {
     ])))
   }
 
+  # Calls that have a rule for an event of any name.
+  any_name = {
+    for call in ["page", "screen"] : call => anytrue([
+      for name in local.datasets : try(contains(keys(local.document[name]), "any_${call}"), false)
+    ])
+  }
+
   # Segment names events of track in `event`, pages and screens in `name`.
-  fields = { track = "event", page = "name", screen = "name" }
+  name_fields = { track = "event", page = "name", screen = "name" }
 
   # FQL has no documented way to write ' in '…', but takes "…" too.
   literals = {
@@ -23,11 +30,13 @@ locals {
     ]
   }
 
-  conditions = concat(
+  # Conditions in rules (`when`) aren't in it: the function applies them.
+  filters = concat(
     [
-      for call in ["track", "page", "screen"] :
-      "( type = '${call}' and ${local.fields[call]} in [${join(", ", local.literals[call])}] )"
-      if length(local.literals[call]) > 0
+      for call in ["track", "page", "screen"] : lookup(local.any_name, call, false)
+      ? "type = '${call}'"
+      : "( type = '${call}' and ${local.name_fields[call]} in [${join(", ", local.literals[call])}] )"
+      if lookup(local.any_name, call, false) || length(local.literals[call]) > 0
     ],
     contains(local.datasets, "users") ? ["type = 'identify'"] : [],
   )

@@ -1,6 +1,15 @@
 output "text" {
   description = "The mapping as JSON in one line, with sorted keys: what functions and jobs are given."
   value       = local.text
+
+  precondition {
+    condition     = length(local.problems) == 0
+    error_message = <<-EOT
+      ${var.path}: this mapping is refused.
+      ${join("\n", slice(local.problems, 0, min(5, length(local.problems))))}
+      Run `personalize-segment check ${var.path}`, which checks more.
+    EOT
+  }
 }
 
 output "sha256" {
@@ -8,14 +17,18 @@ output "sha256" {
   value       = sha256(local.text)
 }
 
+output "large" {
+  description = "Whether the mapping takes too much of the 4,096 bytes of a function's environment: pass it in S3 then."
+  value       = length(base64gzip(local.text)) > 2048
+}
+
 output "events" {
-  description = "Object with the sorted names of the events that have a rule, by call (track, page, screen), and identify: whether identify calls have one."
-  value = {
-    track    = local.events.track
-    page     = local.events.page
-    screen   = local.events.screen
-    identify = contains(local.datasets, "users")
-  }
+  description = "Sorted names of events with a rule by call (track, page, screen); identify, any_page, any_screen: booleans."
+  value = merge(local.events, {
+    identify   = contains(local.datasets, "users")
+    any_page   = local.any_name.page
+    any_screen = local.any_name.screen
+  })
 }
 
 output "datasets" {
@@ -24,6 +37,6 @@ output "datasets" {
 }
 
 output "destination_filter" {
-  description = "Condition in Segment's FQL that is true for the events to send (Only Send); !( … ) is the one for Drop."
-  value       = join(" or ", local.conditions)
+  description = "Condition in Segment's FQL that is true for the events to send (Only Send); !( … ) is for Drop."
+  value       = join(" or ", local.filters)
 }

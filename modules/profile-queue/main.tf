@@ -30,9 +30,13 @@ locals {
   parameters              = { for dataset, result in local.results : dataset => "${var.personalize.ssm_prefix}/${result}" if result != null && var.personalize.ssm_prefix != null }
   references              = { for dataset, parameter in local.parameters : dataset => "ssm:${parameter}" }
 
+  mapping_in_s3   = try(var.event_mapping.s3, null)
+  mapping_inline  = var.event_mapping == null ? null : "gzip:${base64gzip(var.event_mapping.text)}"
+  mapping_setting = try("s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}", null)
+
   # Null leaves a setting out, which then has the function's default.
   settings = {
-    event_mapping                 = var.event_mapping == null ? null : "gzip:${base64gzip(var.event_mapping.text)}"
+    event_mapping                 = local.mapping_in_s3 == null ? local.mapping_inline : local.mapping_setting
     personalize_region            = var.personalize.region
     personalize_users_dataset_arn = lookup(local.references, "users", var.personalize.users_dataset_arn)
     personalize_items_dataset_arn = lookup(local.references, "items", var.personalize.items_dataset_arn)
@@ -181,6 +185,7 @@ resource "aws_lambda_alias" "live" {
     aws_iam_role_policy.write_logs,
     aws_iam_role_policy.receive_profiles,
     aws_iam_role_policy.record,
+    aws_iam_role_policy.read_mapping,
     aws_iam_role_policy.read_parameters,
     aws_iam_role_policy.keep_rejected,
     aws_iam_role_policy.trace,

@@ -28,10 +28,15 @@ variable "package" {
 }
 
 variable "event_mapping" {
-  description = "The event mapping, whose digest is kept with rejected users and items: its canonical text, and the sha256 of it. Null: the one that ships with the package."
+  description = "The event mapping, whose digest is kept with rejected users and items: its canonical text, and the sha256 of it. Null: the one that ships with the package. `s3` is the object that has this text, if it is too large for a setting."
   type = object({
     text   = string
     sha256 = string
+    s3 = optional(object({
+      bucket      = string
+      key         = string
+      kms_key_arn = optional(string)
+    }))
   })
   default = null
 

@@ -14,9 +14,9 @@ locals {
   output_folders = [for n in range(1, length(local.output_parts) + 1) : join("/", slice(local.output_parts, 0, n))]
 
   # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
-  artifacts_keys = compact([var.artifacts.kms_key_arn])
-  logs_keys      = compact([var.logs.kms_key_arn])
-  output_keys    = compact([try(coalesce(var.output.kms_key_arn, var.kms_key.arn), var.output.kms_key_arn)])
+  code_keys   = distinct(compact([var.artifacts.kms_key_arn, try(local.mapping_in_s3.kms_key_arn, null)]))
+  logs_keys   = compact([var.logs.kms_key_arn])
+  output_keys = compact([try(coalesce(var.output.kms_key_arn, var.kms_key.arn), var.output.kms_key_arn)])
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -192,8 +192,19 @@ data "aws_iam_policy_document" "read_code" {
     ]
   }
 
+  # Only for a mapping that is too large for a setting: this one object, whose name has the digest.
   dynamic "statement" {
-    for_each = local.artifacts_keys
+    for_each = local.mapping_in_s3 == null ? [] : [local.mapping_in_s3]
+
+    content {
+      sid       = "ReadTheEventMapping"
+      actions   = ["s3:GetObject"]
+      resources = ["arn:${local.partition}:s3:::${statement.value.bucket}/${statement.value.key}"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.code_keys
 
     content {
       sid       = "DecryptScriptAndPackage"

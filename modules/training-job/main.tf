@@ -30,11 +30,14 @@ locals {
   log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.job_name}"
   log_groups = { for stream in ["error", "output"] : stream => "${local.log_folder}/${stream}" }
 
+  mapping_in_s3   = var.event_mapping.s3
+  mapping_setting = try("s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}", var.event_mapping.text)
+
   arguments = merge(
     {
       "--S3_JSON_INPUT_PATH"           = "s3://${var.logs.bucket}/${var.logs.prefix}"
       "--S3_CSV_OUTPUT_PATH"           = "s3://${var.output.bucket}/${var.output.prefix}"
-      "--event_mapping"                = var.event_mapping.text
+      "--event_mapping"                = local.mapping_setting
       "--overlap"                      = tostring(var.window.overlap_days)
       "--custom-logGroup-prefix"       = local.log_prefix
       "--enable-auto-scaling"          = tostring(var.workers.autoscaling)
@@ -150,7 +153,7 @@ resource "aws_glue_job" "history" {
   lifecycle {
     precondition {
       # Glue takes 260 KB of arguments, and Linux 128 KiB, its last zero byte included, in one of them.
-      condition     = length(base64encode(var.event_mapping.text)) / 4 * 3 <= 131070
+      condition     = length(base64encode(local.mapping_setting)) / 4 * 3 <= 131070
       error_message = "The event mapping is too big for an argument of a job: it has ${length(var.event_mapping.text)} characters. Write one of 131070 bytes at most, with fewer rules."
     }
   }

@@ -117,10 +117,15 @@ variable "output" {
 }
 
 variable "event_mapping" {
-  description = "The event mapping: its canonical text and the digest of that, as the module event-mapping puts them out."
+  description = "The event mapping: its canonical text and the digest of that, as the module event-mapping puts them out. `s3` is the object that has this text, if it is too large for a setting."
   type = object({
     text   = string
     sha256 = string
+    s3 = optional(object({
+      bucket      = string
+      key         = string
+      kms_key_arn = optional(string)
+    }))
   })
   nullable = false
 

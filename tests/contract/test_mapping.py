@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import unicodedata
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from awkward import NUMBERS
 from documents import Refused, refused
 from golden_cases import TESTS, valid_mappings
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
@@ -30,12 +32,16 @@ SMALLEST: dict[str, Any] = json.loads(VALID["smallest"])
 def test_a_valid_mapping_is_taken_as_it_is_written(text: str) -> None:
     document = json.loads(text)
     mapping = parse(text)
-    assert json.loads(mapping.text) == document
+    assert _exact(mapping.text) == _exact(text)
     bodies = [document[one] for one in ("interactions", "users", "items") if one in document]
     assert len(mapping.datasets) == len(bodies)
     named = {(call, name) for body in bodies for call in ("track", "page", "screen") for name in body.get(call, {})}
     of_any = {(call, None) for body in bodies for call in ("page", "screen") if f"any_{call}" in body}
     assert set(mapping.by_event) == named | of_any | ({("identify", None)} if "users" in document else set())
+
+
+def _exact(text: str) -> Any:
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=list(REFUSED))
@@ -216,11 +222,34 @@ def _names_of_every_letter() -> str:
     return json.dumps({**SMALLEST, "interactions": {**SMALLEST["interactions"], "track": track}})
 
 
+def _with_a_bound(number: str) -> str:
+    rule = f'{{"when": {{"properties.x": {{"above": {number}}}}}}}'
+    return json.dumps(SMALLEST).replace('"Product Viewed": {}', f'"Product Viewed": {rule}')
+
+
+@pytest.mark.parametrize("number", ["0", "1e3", "0.1", "19.90", "1e308", "5e-324", "9223372036854775808", "1" * 100])
+def test_the_canonical_text_of_a_number_is_taken_as_it_is(number: str) -> None:
+    text = parse(_with_a_bound(number)).text
+    assert parse(text).text == text
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["-0", "-0.0", "0.10000000000000001", "1e309", "1" + "0" * 400, "1" * 101, "1e-400", "1e-99999999999999999999"],
+)
+def test_a_number_that_terraform_reads_otherwise_is_refused(number: str) -> None:
+    with pytest.raises(MappingError) as caught:
+        parse(_with_a_bound(number))
+    assert caught.value.place == '$.interactions.track["Product Viewed"].when["properties.x"].above'
+    assert caught.value.problem == "is -0 or no exact float of 64 bits"
+
+
 def test_the_canonical_text_is_what_terraform_encodes(tmp_path: Path) -> None:
     terraform = shutil.which("terraform")
     if terraform is None:
         pytest.skip("terraform is not on the path: nothing compares the canonical text with its jsonencode here")
-    texts = [*VALID.values(), _names_of_every_letter()]
+    numbers = [text for text in map(_with_a_bound, NUMBERS) if isinstance(_outcome(text), EventMapping)]
+    texts = [*VALID.values(), _names_of_every_letter(), *numbers]
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.json").write_text(text, "utf-8")
     encoded = 'base64encode(jsonencode(jsondecode(file("${number}.json"))))'

@@ -1,5 +1,6 @@
 """The Glue script as Glue runs it: a file, given arguments, in a process of its own."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -82,11 +83,14 @@ def test_the_script_replaces_an_earlier_output(script: Script, tree: Path, tmp_p
     for name in ("interactions/part-00009.csv", "items/part-00009.csv", "users/part-00009.csv", "report.json"):
         write_log(out / name, [b"earlier"])
     write_log(out / "README.md", [b"mine"])
-    paths = ("--S3_JSON_INPUT_PATH", str(tree), "--S3_CSV_OUTPUT_PATH", f"{out}/", "--event_mapping", WITHOUT_USERS)
+    mapping = parse(WITHOUT_USERS)
+    place = write_log(tmp_path / "mapping.json", [mapping.text.encode()])
+    address = f"file://{place}#{hashlib.sha256(place.read_bytes()).hexdigest()}"
+    paths = ("--S3_JSON_INPUT_PATH", str(tree), "--S3_CSV_OUTPUT_PATH", f"{out}/", "--event_mapping", address)
     glue_s_own = ("--JOB_NAME", "nightly", "--unknown", "x", "--enable-metrics", "true", "--TempDir", "s3://x/y")
     done = script(*paths, *glue_s_own)
     assert done.returncode == 0, done.stderr
-    expected = python_rows(tree, parse(WITHOUT_USERS))
+    expected = python_rows(tree, mapping)
     assert rows_of(out, "interactions", "items") == expected.rows
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert {name for name in files if not name.startswith(("interactions/part-", "items/part-"))} == {
@@ -130,9 +134,11 @@ def test_on_glue_the_job_is_begun_and_committed(script: Script, tree: Path, tmp_
     [
         ({"--S3_JSON_INPUT_PATH": "{tmp}/none"}, 1, "{tmp}/none"),
         ({"--event_mapping": '{"version": 2}'}, 1, "$"),
+        ({"--event_mapping": f"file://{{tmp}}/out/report.json#{'0' * 64}"}, 1, "isn't the mapping that was deployed"),
+        ({"--event_mapping": f"file://{{tmp}}/none#{'0' * 64}"}, 1, "{tmp}/none: no such event mapping"),
         ({"--since": "yesterday"}, 2, "--since"),
     ],
-    ids=["missing", "mapping", "since"],
+    ids=["missing", "mapping", "another mapping", "no mapping", "since"],
 )
 def test_what_is_wrong_is_said_in_one_line(
     arguments: dict[str, str], status: int, words: str, script: Script, tree: Path, tmp_path: Path

@@ -6,15 +6,17 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 
 from golden_cases import EXAMPLES
 from live_function import ALL, ENVIRONMENT, PROFILES, Context, Event, Function, function, identify, order, track
+from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.errors import SettingsError
 from personalize_segment.live import handler, writeback
 from personalize_segment.live.clients import RETRIED
@@ -319,6 +321,38 @@ def test_a_malformed_setting_fails_the_start_of_the_consumer() -> None:
     done = _start("import personalize_segment.live.handler", **setting)
     assert done.returncode != 0
     assert "SettingsError: profile_calls_per_second: " in done.stderr
+
+
+@pytest.fixture
+def in_s3(s3_env: str, moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], str]:
+    """Return a function that puts a mapping into S3 and returns its address."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto_server)
+
+    def put(data: bytes) -> str:
+        boto3.client("s3").put_object(Bucket=s3_env, Key="mapping.json", Body=data)
+        return f"s3://{s3_env}/mapping.json"
+
+    return put
+
+
+def test_a_mapping_in_s3_is_read_if_it_has_the_digest(in_s3: Callable[[bytes], str], stub: Stub) -> None:
+    mapping = parse(default_text().replace('"Product Viewed"', '"Product Seen"'))
+    with function(stub, event_mapping=f"{in_s3(mapping.text.encode())}#{mapping.sha256}") as take:
+        assert take(track("Product Seen"))["decision"] == "recorded"
+        assert take(track("Product Viewed"))["reasons"][0]["reason"] == "no rule for this event"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_mapping_in_s3_that_isnt_the_deployed_one_is_refused(
+    in_s3: Callable[[bytes], str], stub: Stub, there: bool
+) -> None:
+    address = in_s3(b"{}") if there else f"{in_s3(b'')}.gone"
+    said = "isn't the mapping that was deployed" if there else "can't be read: .*NoSuchKey"
+    with (
+        function(stub, event_mapping=f"{address}#{'0' * 64}") as take,
+        pytest.raises(SettingsError, match=f"event_mapping: {address} {said}.*Run `terraform apply`"),
+    ):
+        take(track())
 
 
 def test_a_malformed_setting_is_found_without_lambda_too(stub: Stub) -> None:

@@ -100,6 +100,14 @@ def test_a_stack_of_one_mapping_agrees_everywhere(aws: Emulator) -> None:
     assert all(one["agrees"] for one in found.values())
 
 
+def test_the_address_of_a_mapping_in_s3_has_its_digest(aws: Emulator) -> None:
+    address = f"s3://shop/artifacts/event-mappings/{MAPPING.sha256}.json#{MAPPING.sha256}"
+    deploy(aws, address, address.replace(MAPPING.sha256, OTHER.sha256), MAPPING.datasets)
+    _, found = run(outputs())
+    assert found["Lambda function shop-event"]["agrees"]
+    assert found["Glue job shop-history"]["found"] == OTHER.sha256
+
+
 def test_a_stack_that_a_module_call_put_deeper_is_found_there(aws: Emulator) -> None:
     deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
     inner = {name: one["value"] for name, one in outputs().items()}

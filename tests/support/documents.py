@@ -1,7 +1,8 @@
 """Documents that differ from another one, and those that are refused: mappings/refused.json and specs/refused.json.
 
 A table is a list of groups: a base document, and cases that differ from it by `change` (values by their
-paths) and `without` (paths). A case that isn't a change of a document has a `text`.
+paths) and `without` (paths). A case that isn't a change of a document has a `text`. Terraform takes those with
+`only_check`, which `personalize-segment check` alone refuses.
 """
 
 import copy
@@ -19,6 +20,7 @@ class Refused:
     place: str
     problem: str
     remedy: str
+    only_check: bool
 
 
 def changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -44,5 +46,6 @@ def refused(table: Path) -> dict[str, Refused]:
             assert case["name"] not in found, f"{table} has two cases {case['name']}"
             changes = case.get("change", {}) | dict.fromkeys(case.get("without", []), ...)
             text = case["text"] if "text" in case else json.dumps(changed(group["base"], changes))
-            found[case["name"]] = Refused(text, case["place"], case["problem"], case["remedy"])
+            only_check = case.get("only_check", False)
+            found[case["name"]] = Refused(text, case["place"], case["problem"], case["remedy"], only_check)
     return found

@@ -2,14 +2,29 @@
 
 import json
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import hcl2
 import pytest
 
 from documents import refused
 from golden_cases import TESTS, valid_mappings
+from personalize_segment.contract.columns import (
+    FORMATS,
+    IDS,
+    LISTS,
+    MAX_FLOAT,
+    MAX_ID,
+    MAX_STRING,
+    NAME,
+    REQUIRED,
+    RESERVED,
+    TYPES,
+)
 from personalize_segment.contract.mapping import parse
 from personalize_segment.errors import MappingError
 from programs import needs
@@ -17,19 +32,9 @@ from programs import needs
 MODULE = TESTS.parent / "modules" / "event-mapping"
 INVALID = refused(TESTS / "mappings" / "refused.json")
 VALID = valid_mappings()
-REFUSED = {
-    "an-array": "not one JSON object",
-    "empty-file": "not one JSON object",
-    "not-json": "not one JSON object",
-    "not-json-but-with-comments": "not one JSON object",
-    "version-missing": "the version is missing or unknown",
-    "version-as-text": "the version is missing or unknown",
-    "version-true": "the version is missing or unknown",
-    "version-two": "the version is missing or unknown",
-    "interactions-missing": "there are no interactions",
-    "interactions-null": "there are no interactions",
-    "unknown-key-at-the-top": "unknown key at the top",
-}
+TAKEN = {name: case for name, case in INVALID.items() if case.only_check}
+REFUSED = {name: case for name, case in INVALID.items() if not case.only_check}
+NOT_READ = ("an-array", "empty-file", "letters-not-composed", "not-json", "not-json-but-with-comments")
 # Terraform reads 1.0 as the number 1, and writes that: nothing behind it sees the difference.
 TAKEN_BY_TERRAFORM = "version-with-a-fraction"
 
@@ -85,9 +90,9 @@ def _written(folder: Path, texts: dict[str, str]) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def mappings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what the module puts out, by the name of the mapping."""
+    """Return what the module puts out, by the name of the mapping, also of those that only Python refuses."""
     folder = tmp_path_factory.mktemp("valid")
-    paths = _written(folder, VALID | {TAKEN_BY_TERRAFORM: INVALID[TAKEN_BY_TERRAFORM].text})
+    paths = _written(folder, VALID | {name: case.text for name, case in TAKEN.items()})
     terraform = Terraform(folder)
     done = terraform("apply", paths, "-auto-approve")
     assert done.returncode == 0, done.stdout
@@ -96,13 +101,19 @@ def mappings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def refusals(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Return what Terraform says of all mappings that it has to refuse, each message in one line."""
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return what Terraform says of the mappings that it has to refuse, by name."""
     folder = tmp_path_factory.mktemp("invalid")
-    done = Terraform(folder)("plan", _written(folder, {name: INVALID[name].text for name in REFUSED}))
-    assert done.returncode == 1, done.stdout
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    return [one["diagnostic"]["detail"] for one in events if one["@level"] == "error"]
+    terraform, found = Terraform(folder), {}
+    # One that isn't read ends the plan before the others are checked.
+    for names in (NOT_READ, REFUSED.keys() - set(NOT_READ)):
+        done = terraform("plan", _written(folder, {name: REFUSED[name].text for name in names}))
+        assert done.returncode == 1, done.stdout
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        said = [one["diagnostic"]["detail"] for one in events if one["@level"] == "error"]
+        for name in names:
+            (found[name],) = (one for one in said if f"/{name}.json: " in one)
+    return found
 
 
 @pytest.mark.parametrize("name", list(VALID))
@@ -117,15 +128,31 @@ def test_datasets_and_events_are_those_of_the_python_package(mappings: dict[str,
     assert mappings[name]["datasets"] == [one.name for one in mapping.datasets]
     events = mappings[name]["events"]
     named = {(call, event) for call in ("track", "page", "screen") for event in events[call]}
-    assert named | ({("identify", None)} if events["identify"] else set()) == set(mapping.by_event)
+    unnamed = {"identify": "identify", "any_page": "page", "any_screen": "screen"}
+    assert named | {(call, None) for key, call in unnamed.items() if events[key]} == set(mapping.by_event)
     assert all(events[call] == sorted(set(events[call])) for call in ("track", "page", "screen"))
 
 
+def lets_through(destination_filter: str, call: str, name: str | None) -> bool:
+    """Return what a filter of the module says of an event."""
+    for condition in re.split(r" or (?=\(? ?type = )", destination_filter):
+        found = re.fullmatch(r"(?:\( )?type = '(\w+)'(?: and (?:event|name) in \[(.+)\] \))?", condition)
+        assert found, condition
+        literals = re.findall(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", found[2] or "")
+        names = {re.sub(r"\\(.)", r"\1", single or double) for single, double in literals}
+        if found[1] == call and (found[2] is None or name in names):
+            return True
+    return False
+
+
 @pytest.mark.parametrize("name", list(VALID))
-def test_the_destination_filter_asks_for_every_call_that_has_a_rule(mappings: dict[str, Any], name: str) -> None:
-    calls = {call for call, _ in parse(VALID[name]).by_event}
-    found = mappings[name]["destination_filter"]
-    assert {call for call in ("track", "page", "screen", "identify") if f"type = '{call}'" in found} == calls
+def test_the_destination_filter_lets_through_the_events_that_have_a_rule(mappings: dict[str, Any], name: str) -> None:
+    mapping, destination_filter = parse(VALID[name]), mappings[name]["destination_filter"]
+    names = {event for _, event in mapping.by_event} | {"Without a Rule"}
+    for call in ("track", "page", "screen", "identify"):
+        for event in names if call != "identify" else {None}:
+            ruled = mapping.rules(call, event) is not None
+            assert lets_through(destination_filter, call, event) == ruled, (call, event)
 
 
 def test_a_version_with_a_fraction_is_one_that_python_takes_when_terraform_has_read_it(
@@ -136,12 +163,34 @@ def test_a_version_with_a_fraction_is_one_that_python_takes_when_terraform_has_r
     assert parse(mappings[TAKEN_BY_TERRAFORM]["text"]).sha256 == mappings[TAKEN_BY_TERRAFORM]["sha256"]
 
 
-@pytest.mark.parametrize(("name", "problem"), REFUSED.items())
-def test_what_python_refuses_at_the_top_terraform_refuses_with_path_and_remedy(
-    refusals: list[str], name: str, problem: str
+@pytest.mark.parametrize("name", sorted(REFUSED.keys() - set(NOT_READ)))
+def test_terraform_refuses_what_python_refuses_with_place_problem_and_remedy(
+    refusals: dict[str, str], name: str
 ) -> None:
+    case = REFUSED[name]
+    lines = [line for line in refusals[name].splitlines() if line.startswith(f"{case.place}: ")]
+    assert any(case.problem in line and case.remedy in line for line in lines), refusals[name]
+    assert "personalize-segment check" in refusals[name]
+
+
+@pytest.mark.parametrize("name", NOT_READ)
+def test_a_file_that_terraform_cant_read_is_refused_with_a_remedy(refusals: dict[str, str], name: str) -> None:
+    assert "this isn't one JSON object. Write {…}, with composed letters" in refusals[name]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_what_only_check_refuses_is_taken_by_terraform(mappings: dict[str, Any], name: str) -> None:
     with pytest.raises(MappingError):
-        parse(INVALID[name].text)
-    (said,) = (one for one in refusals if f"/{name}.json: " in one)
-    assert problem in said
-    assert any(remedy in said for remedy in ("Write ", "Add ", "Use "))
+        parse(TAKEN[name].text)
+    assert mappings[name]["sha256"]
+
+
+def test_columns_and_limits_are_those_of_the_python_package() -> None:
+    (found,) = hcl2.loads((MODULE / "problems.tf").read_text("utf-8"))["locals"]
+    names = {"types": TYPES, "formats": FORMATS, "ids": IDS, "lists": LISTS, "required": REQUIRED, "reserved": RESERVED}
+    for name, ours in names.items():
+        assert json.loads(json.dumps(found[name]).replace('\\"', "")) == json.loads(json.dumps(ours)), name
+    assert found["column"].strip('"') == f"^{NAME.pattern}$"
+    assert (found["max_id"], found["max_string"]) == (MAX_ID, MAX_STRING)
+    greatest = {kind: float(str(found["ranges"][kind]["most"]).strip("${}")) for kind in ("float", "double")}
+    assert greatest == {"float": MAX_FLOAT, "double": sys.float_info.max}

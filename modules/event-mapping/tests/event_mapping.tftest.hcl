@@ -32,10 +32,12 @@ run "the_mapping_of_a_shop" {
   # Events and datasets are those of the file.
   assert {
     condition = jsonencode(output.events) == jsonencode({
-      track    = ["Order <Completed> & Paid", "Price Changed", "Product Viewed"]
-      page     = ["Product"]
-      screen   = []
-      identify = true
+      track      = ["Order <Completed> & Paid", "Price Changed", "Product Viewed"]
+      page       = ["Product"]
+      screen     = []
+      identify   = true
+      any_page   = false
+      any_screen = false
     })
     error_message = "Each name has to stand there once: ${jsonencode(output.events)}"
   }
@@ -53,6 +55,43 @@ run "the_mapping_of_a_shop" {
       "type = 'identify'",
     ])
     error_message = "The filter is ${output.destination_filter}"
+  }
+}
+
+# An event with several rules is one event; conditions don't narrow the filter, and a rule for any name widens it.
+run "rules_for_any_name_let_every_page_and_screen_through" {
+  command = plan
+
+  variables {
+    path           = "tests/mappings/any-name.json"
+    trigger_events = ["Cart Viewed"]
+  }
+
+  assert {
+    condition = output.destination_filter == join(" or ", [
+      "( type = 'track' and event in ['Cart Viewed', 'Order Completed'] )",
+      "type = 'page'",
+      "type = 'screen'",
+      "type = 'identify'",
+    ])
+    error_message = "The filter is ${output.destination_filter}"
+  }
+
+  assert {
+    condition = jsonencode(output.events) == jsonencode({
+      track      = ["Order Completed"]
+      page       = ["Product"]
+      screen     = []
+      identify   = true
+      any_page   = true
+      any_screen = true
+    })
+    error_message = "The events are ${jsonencode(output.events)}"
+  }
+
+  assert {
+    condition     = strcontains(output.text, "{\"above\":0.5}")
+    error_message = "The number has to have no zero at its end: ${output.text}"
   }
 }
 
@@ -150,7 +189,7 @@ run "a_version_of_2_is_refused" {
     path = "tests/mappings/version-2.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
 }
 
 run "a_version_that_is_a_text_is_refused" {
@@ -160,7 +199,7 @@ run "a_version_that_is_a_text_is_refused" {
     path = "tests/mappings/version-as-text.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
 }
 
 run "a_missing_version_is_refused" {
@@ -170,7 +209,7 @@ run "a_missing_version_is_refused" {
     path = "tests/mappings/no-version.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
 }
 
 run "a_mapping_without_interactions_is_refused" {
@@ -180,7 +219,7 @@ run "a_mapping_without_interactions_is_refused" {
     path = "tests/mappings/no-interactions.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
 }
 
 run "an_unknown_key_is_refused" {
@@ -190,5 +229,15 @@ run "an_unknown_key_is_refused" {
     path = "tests/mappings/unknown-key.json"
   }
 
-  expect_failures = [var.path]
+  expect_failures = [output.text]
+}
+
+run "misspelled_keys_of_a_rule_a_field_and_a_condition_are_refused" {
+  command = plan
+
+  variables {
+    path = "tests/mappings/misspelled.json"
+  }
+
+  expect_failures = [output.text]
 }

@@ -195,6 +195,24 @@ def decode(text: str) -> EventMapping:
     return parse(text or default_text())
 
 
+#: A setting that is the address and the digest of a mapping that is too large for one: s3://bucket/key#sha256.
+ADDRESS = re.compile(r"([a-z0-9]+://[^#]+)#([0-9a-f]{64})")
+
+
+def fetched(text: str, read: Callable[[str], bytes]) -> str:
+    """Return the setting `text`, or what `read` gives of the address that it is.
+
+    Raises MappingError if that has another digest than the setting.
+    """
+    found = ADDRESS.fullmatch(text)
+    if found is None:
+        return text
+    data = read(found[1])
+    if hashlib.sha256(data).hexdigest() != found[2]:
+        refuse(found[1], "isn't the mapping that was deployed", "Run `terraform apply`, which writes it")
+    return data.decode()
+
+
 def parse(text: str) -> EventMapping:
     """Return the mapping that `text` holds.
 
@@ -304,6 +322,7 @@ _COMPARISONS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 
 
 def _when(value: Any, at: str) -> tuple[Condition, ...]:
+    # Sorted, as in the canonical text: equal digests give equal SQL.
     return tuple(_condition(path(key, at), body, f"{at}{member(key)}") for key, body in sorted(keys(value, at).items()))
 
 
@@ -405,7 +424,8 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
 
 
 def _number(low: float, high: float, *types: type) -> Callable[[Any], bool]:
-    return lambda value: type(value) in types and low <= value <= high
+    # As it will be: Terraform writes the greatest float as an integer that is greater than it.
+    return lambda value: type(value) in types and low <= (float(value) if float in types else value) <= high
 
 
 #: type -> whether a JSON value is a constant of it.

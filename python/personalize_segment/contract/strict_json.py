@@ -6,7 +6,9 @@ don't all read alike is refused here. `canonical` is the one text they agree on.
 
 import json
 import re
+import sys
 import unicodedata
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from ..errors import MappingError
@@ -16,6 +18,10 @@ class Object(dict[str, Any]):
     """A JSON object that remembers a key that stood in it twice."""
 
     twice: str | None = None
+
+
+class Inexact(float):
+    """A number that Python and Terraform don't read alike."""
 
 
 def load(text: str) -> Any:
@@ -28,9 +34,25 @@ def load(text: str) -> Any:
 def parse(text: str) -> Any:
     """Return the document in `text`, of which `check` has to see what is used; raise MappingError if it isn't JSON."""
     try:
-        return json.loads(text, object_pairs_hook=_pairs)
+        return json.loads(text, object_pairs_hook=_pairs, parse_float=_float, parse_int=_int)
     except (ValueError, RecursionError) as error:
         refuse("$", f"not JSON: {error}", "Write one JSON object")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    try:
+        same = Decimal(text) == Decimal(repr(value)) and repr(value) != "-0.0"
+    except InvalidOperation:  # The exponent has too many digits.
+        same = False
+    return value if same else Inexact(value)
+
+
+def _int(text: str) -> int | Inexact:
+    value = int(text)
+    # Terraform holds 154 digits besides zeros at the end.
+    exact = text != "-0" and abs(value) <= sys.float_info.max and len(text.strip("-0")) <= 100
+    return value if exact else Inexact(text)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> Object:
@@ -57,7 +79,7 @@ def keys(value: Any, at: str, *, required: tuple[str, ...] = (), optional: tuple
 
 
 def check(value: Any, at: str = "$") -> None:
-    """Raise MappingError for keys and strings that the parts would not all read alike: see docs/mapping.md."""
+    """Raise MappingError for keys, strings and numbers that the parts would not all read alike: see docs/mapping.md."""
     if isinstance(value, Object):
         if value.twice is not None:
             refuse(at, f"has the key {value.twice!r} twice", "Keep one")
@@ -72,6 +94,8 @@ def check(value: Any, at: str = "$") -> None:
             refuse(at, f"{value!r} has a control character", "Take it out")
         if not unicodedata.is_normalized("NFC", value):
             refuse(at, f"{value!r} is not in Unicode form NFC", "Type it with composed letters")
+    elif isinstance(value, Inexact):
+        refuse(at, "is -0 or no exact float of 64 bits", "Write 0, or a number with at most 15 digits")
 
 
 def member(key: str) -> str:
@@ -81,11 +105,23 @@ def member(key: str) -> str:
 
 def canonical(document: Any) -> str:
     """Return what Terraform's `jsonencode(jsondecode(text))` gives, byte for byte."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if isinstance(document, dict):
+        return "{" + ",".join(f"{canonical(key)}:{canonical(document[key])}" for key in sorted(document)) + "}"
+    if isinstance(document, list):
+        return "[" + ",".join(map(canonical, document)) + "]"
+    if isinstance(document, float):
+        return _positional(document)
+    text = json.dumps(document, ensure_ascii=False)
     # Go's encoder, which Terraform's jsonencode uses, escapes these for HTML and JavaScript.
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def _positional(number: float) -> str:
+    """Return a number without an exponent and without zeros behind its last digit, as Terraform writes it."""
+    text = f"{Decimal(repr(number)):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def refuse(at: str, problem: str, remedy: str) -> NoReturn:

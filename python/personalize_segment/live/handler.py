@@ -10,11 +10,14 @@ import threading
 from functools import cache, partial
 from typing import Any
 
+import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from ..aws_errors import FAILURES
+from ..contract.mapping import fetched
 from ..contract.rows import Reason, id_text
-from ..errors import PersonalizeSegmentError, TransientError
+from ..errors import MappingError, PersonalizeSegmentError, SettingsError, TransientError
 from . import invocation
 from .clients import ONCE, RETRIED, Clients
 from .deadline import Deadline, start
@@ -34,9 +37,28 @@ logger = Logger(service=SERVICE)
 _starting = threading.Lock()
 
 
+def _environment() -> dict[str, str]:
+    """Return the environment, with the mapping itself where only its address in S3 is."""
+    environment = dict(os.environ)
+    try:
+        environment["event_mapping"] = fetched(environment.get("event_mapping", ""), _object)
+    except MappingError as error:
+        raise SettingsError("event_mapping", f"{error.place} {error.problem}", error.remedy) from None
+    return environment
+
+
+def _object(place: str) -> bytes:
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    try:
+        return boto3.client("s3", config=RETRIED).get_object(Bucket=bucket, Key=key)["Body"].read()
+    except FAILURES as error:
+        problem = f"{place} can't be read: {error}"
+        raise SettingsError("event_mapping", problem, "Run `terraform apply`, which writes it") from error
+
+
 @cache
 def _live() -> tuple[Settings, Live]:
-    settings = load(os.environ)
+    settings = load(_environment())
     clients = Clients(settings, RETRIED)
     # Clients are created during initialization, when Lambda gives the function the most CPU.
     if settings.tracking_id:
@@ -50,7 +72,7 @@ def _live() -> tuple[Settings, Live]:
 
 @cache
 def _consumer() -> tuple[Settings, Clients, dict[str, RateLimiter]]:
-    settings = load(os.environ)
+    settings = load(_environment())
     limiters = {dataset: RateLimiter(settings.profile_rate) for dataset in ("users", "items")}
     return settings, Clients(settings, ONCE), limiters
 

@@ -173,7 +173,7 @@ class Settings:
     )  # fmt: skip
     mapping: EventMapping = _setting(
         "event_mapping", _mapping, "", "JSON",
-        "The event mapping, or gzip: and its gzip in base64. Empty: the one that ships with the package.",
+        "The event mapping; or gzip: and its gzip in base64; or s3://bucket/key#sha256. Empty: the default one.",
     )  # fmt: skip
     region: str | None = _setting(
         "personalize_region", _optional(_region), "", "region",
