@@ -15,7 +15,6 @@ SET timezone TO 'UTC';
 -- unload interactions
 UNLOAD ('
 WITH candidates AS (
--- {{schema}}, track "Product Clicked"
 SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
@@ -23,381 +22,162 @@ FROM (SELECT base.*,
   CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
   COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
   CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
+  r4 AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r6 LIKE ''[%'' AND CAN_JSON_PARSE(r6)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
   CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t3,
+  CASE WHEN NOT (LENGTH(LTRIM(r6, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r6 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r6 END AS t4
+FROM (
+-- {{schema}}, track "Product Clicked"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''Click'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."product_clicked"
 WHERE "event_text" = ''Product Clicked'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Product Viewed"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''View'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''View'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."product_viewed"
 WHERE "event_text" = ''Product Viewed'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Product Added"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''AddToCart'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''AddToCart'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."product_added"
 WHERE "event_text" = ''Product Added'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Wishlist Product Added to Cart"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''AddToCart'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''AddToCart'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."wishlist_product_added_to_cart"
 WHERE "event_text" = ''Wishlist Product Added to Cart'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Product Added to Wishlist"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''AddToWishlist'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''AddToWishlist'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."product_added_to_wishlist"
 WHERE "event_text" = ''Product Added to Wishlist'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Product Shared"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Share'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''Share'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."product_shared"
 WHERE "event_text" = ''Product Shared'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
-UNION ALL
--- {{schema}}, track "Order Completed"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t3 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r1 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r1 BETWEEN 0 AND 9999999999 THEN r1 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Purchase'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  COALESCE(CASE WHEN ABS(p3) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN p3 END, CASE WHEN ABS(t4) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t4 END) AS c4, -- EVENT_VALUE, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(p0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p0 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(p1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p1 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(p2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p2 END AS t3,
-  CASE WHEN (p4 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(p4, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t5,
-  CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t6
-FROM (SELECT base.*,
-  CAST(place AS BIGINT) AS element, -- rule 7
-  CASE WHEN IS_VARCHAR(part."product_id") THEN CAST(part."product_id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."product_id") THEN CAST(CAST(part."product_id" AS BIGINT) AS VARCHAR(20)) END AS p0,
-  CASE WHEN IS_VARCHAR(part."id") THEN CAST(part."id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."id") THEN CAST(CAST(part."id" AS BIGINT) AS VARCHAR(20)) END AS p1,
-  CASE WHEN IS_VARCHAR(part."sku") THEN CAST(part."sku" AS VARCHAR(65535)) WHEN IS_BIGINT(part."sku") THEN CAST(CAST(part."sku" AS BIGINT) AS VARCHAR(20)) END AS p2,
-  CASE WHEN JSON_TYPEOF(part."price") = ''number'' THEN CAST(part."price" AS DOUBLE PRECISION) END AS p3,
-  CASE WHEN IS_VARCHAR(part."price") THEN CAST(part."price" AS VARCHAR(65535)) END AS p4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
-  0 AS earlier,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
-  "user_id" AS r0,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r1,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r2,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r3,
-  CASE WHEN CAST("products" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("products" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("products" AS VARCHAR(65535))) END AS parts
-FROM "{{schema}}"."order_completed"
-WHERE "event_text" = ''Order Completed'' -- rule 1
-  AND "products" IS NOT NULL -- rule 1
-) AS base, base.parts AS part AT place) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
-UNION ALL
--- {{schema}}, track "Order Completed"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Purchase'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  COALESCE(CASE WHEN ABS(t3) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t3 END, CASE WHEN ABS(t4) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t4 END) AS c4, -- EVENT_VALUE, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r6 LIKE ''[%'' AND CAN_JSON_PARSE(r6)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r7 LIKE ''[%'' AND CAN_JSON_PARSE(r7)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN (r4 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r4, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t3,
-  CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4,
-  CASE WHEN NOT (LENGTH(LTRIM(r6, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r6 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r6 END AS t5,
-  CASE WHEN NOT (LENGTH(LTRIM(r7, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r7 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r7 END AS t6
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
-  0 AS earlier,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
-  "user_id" AS r0,
-  CAST("product_id" AS VARCHAR(65535)) AS r1,
-  CAST("sku" AS VARCHAR(65535)) AS r2,
-  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("price" AS VARCHAR(65535)) AS r4,
-  CAST("revenue" AS VARCHAR(65535)) AS r5,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r6,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r7
-FROM "{{schema}}"."order_completed"
-WHERE "event_text" = ''Order Completed'' -- rule 1
-  AND CASE WHEN "products" IS NOT NULL THEN 0 ELSE 1 END = 1 -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Clicked Product"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''Click'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."clicked_product"
 WHERE "event_text" = ''Clicked Product'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Viewed Product"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''View'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''View'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."viewed_product"
 WHERE "event_text" = ''Viewed Product'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Added Product"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''AddToCart'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST(''AddToCart'' AS VARCHAR(1024)) AS r4,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
 FROM "{{schema}}"."added_product"
 WHERE "event_text" = ''Added Product'' -- rule 1
 ) AS base) AS base
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
--- {{schema}}, track "Completed Order"
 SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
   COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t3 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
   CASE WHEN r1 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r1 BETWEEN 0 AND 9999999999 THEN r1 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Purchase'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
+  r2 AS c3, -- EVENT_TYPE, rule 8
   COALESCE(CASE WHEN ABS(p3) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN p3 END, CASE WHEN ABS(t4) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t4 END) AS c4, -- EVENT_VALUE, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(p0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p0 END AS t1,
   CASE WHEN NOT (LENGTH(LTRIM(p1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p1 END AS t2,
   CASE WHEN NOT (LENGTH(LTRIM(p2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p2 END AS t3,
   CASE WHEN (p4 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(p4, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t5,
-  CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t6
+  CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t5,
+  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t6
 FROM (SELECT base.*,
   CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part."product_id") THEN CAST(part."product_id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."product_id") THEN CAST(CAST(part."product_id" AS BIGINT) AS VARCHAR(20)) END AS p0,
@@ -405,13 +185,30 @@ FROM (SELECT base.*,
   CASE WHEN IS_VARCHAR(part."sku") THEN CAST(part."sku" AS VARCHAR(65535)) WHEN IS_BIGINT(part."sku") THEN CAST(CAST(part."sku" AS BIGINT) AS VARCHAR(20)) END AS p2,
   CASE WHEN JSON_TYPEOF(part."price") = ''number'' THEN CAST(part."price" AS DOUBLE PRECISION) END AS p3,
   CASE WHEN IS_VARCHAR(part."price") THEN CAST(part."price" AS VARCHAR(65535)) END AS p4
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+FROM (
+-- {{schema}}, track "Order Completed"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r1,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r2,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r3,
+  CAST(''Purchase'' AS VARCHAR(1024)) AS r2,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r3,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r4,
+  CASE WHEN CAST("products" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("products" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("products" AS VARCHAR(65535))) END AS parts
+FROM "{{schema}}"."order_completed"
+WHERE "event_text" = ''Order Completed'' -- rule 1
+  AND "products" IS NOT NULL -- rule 1
+UNION ALL
+-- {{schema}}, track "Completed Order"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+  0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  "user_id" AS r0,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r1,
+  CAST(''Purchase'' AS VARCHAR(1024)) AS r2,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r3,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r4,
   CASE WHEN CAST("products" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("products" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("products" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."completed_order"
 WHERE "event_text" = ''Completed Order'' -- rule 1
@@ -420,7 +217,6 @@ WHERE "event_text" = ''Completed Order'' -- rule 1
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
--- {{schema}}, track "Completed Order"
 SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
@@ -428,28 +224,48 @@ FROM (SELECT base.*,
   CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
   COALESCE(CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END) AS c1, -- ITEM_ID, rules 3 and 6
   CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Purchase'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
+  r4 AS c3, -- EVENT_TYPE, rule 8
   COALESCE(CASE WHEN ABS(t3) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t3 END, CASE WHEN ABS(t4) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t4 END) AS c4, -- EVENT_VALUE, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r6 LIKE ''[%'' AND CAN_JSON_PARSE(r6)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r7 LIKE ''[%'' AND CAN_JSON_PARSE(r7)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r7 LIKE ''[%'' AND CAN_JSON_PARSE(r7)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r8 LIKE ''[%'' AND CAN_JSON_PARSE(r8)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
   CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN (r4 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r4, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t3,
-  CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4,
-  CASE WHEN NOT (LENGTH(LTRIM(r6, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r6 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r6 END AS t5,
-  CASE WHEN NOT (LENGTH(LTRIM(r7, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r7 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r7 END AS t6
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+  CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t3,
+  CASE WHEN (r6 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r6, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4,
+  CASE WHEN NOT (LENGTH(LTRIM(r7, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r7 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r7 END AS t5,
+  CASE WHEN NOT (LENGTH(LTRIM(r8, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r8 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r8 END AS t6
+FROM (
+-- {{schema}}, track "Order Completed"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("product_id" AS VARCHAR(65535)) AS r1,
   CAST("sku" AS VARCHAR(65535)) AS r2,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
-  CAST("price" AS VARCHAR(65535)) AS r4,
-  CAST("revenue" AS VARCHAR(65535)) AS r5,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r6,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r7
+  CAST(''Purchase'' AS VARCHAR(1024)) AS r4,
+  CAST("price" AS VARCHAR(65535)) AS r5,
+  CAST("revenue" AS VARCHAR(65535)) AS r6,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r7,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r8
+FROM "{{schema}}"."order_completed"
+WHERE "event_text" = ''Order Completed'' -- rule 1
+  AND CASE WHEN "products" IS NOT NULL THEN 0 ELSE 1 END = 1 -- rule 1
+UNION ALL
+-- {{schema}}, track "Completed Order"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+  0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  "user_id" AS r0,
+  CAST("product_id" AS VARCHAR(65535)) AS r1,
+  CAST("sku" AS VARCHAR(65535)) AS r2,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
+  CAST(''Purchase'' AS VARCHAR(1024)) AS r4,
+  CAST("price" AS VARCHAR(65535)) AS r5,
+  CAST("revenue" AS VARCHAR(65535)) AS r6,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r7,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r8
 FROM "{{schema}}"."completed_order"
 WHERE "event_text" = ''Completed Order'' -- rule 1
   AND CASE WHEN "products" IS NOT NULL THEN 0 ELSE 1 END = 1 -- rule 1
@@ -457,31 +273,33 @@ WHERE "event_text" = ''Completed Order'' -- rule 1
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
--- {{schema}}, track "Video Playback Started"
 SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
   CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(t1 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
   CASE WHEN r1 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r1 BETWEEN 0 AND 9999999999 THEN r1 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Click'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
+  r2 AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(p0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p0 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t3
+  CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t2,
+  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3
 FROM (SELECT base.*,
   CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part) THEN CAST(part AS VARCHAR(65535)) WHEN IS_BIGINT(part) THEN CAST(CAST(part AS BIGINT) AS VARCHAR(20)) END AS p0
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+FROM (
+-- {{schema}}, track "Video Playback Started"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r1,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r2,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r3,
+  CAST(''Click'' AS VARCHAR(1024)) AS r2,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r3,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r4,
   CASE WHEN CAST("content_asset_ids" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("content_asset_ids" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("content_asset_ids" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."video_playback_started"
 WHERE "event_text" = ''Video Playback Started'' -- rule 1
@@ -489,7 +307,6 @@ WHERE "event_text" = ''Video Playback Started'' -- rule 1
 ) AS base
 WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
--- {{schema}}, track "Video Content Started"
 SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
@@ -497,52 +314,38 @@ FROM (SELECT base.*,
   CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
   CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
   CASE WHEN r2 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r2 BETWEEN 0 AND 9999999999 THEN r2 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Watch'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
+  r3 AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t2,
+  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t3
+FROM (
+-- {{schema}}, track "Video Content Started"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("asset_id" AS VARCHAR(65535)) AS r1,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r2,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r3,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r4
+  CAST(''Watch'' AS VARCHAR(1024)) AS r3,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
 FROM "{{schema}}"."video_content_started"
 WHERE "event_text" = ''Video Content Started'' -- rule 1
-) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Video Content Completed"
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
-  CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END AS c1, -- ITEM_ID, rules 3 and 6
-  CASE WHEN r2 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r2 BETWEEN 0 AND 9999999999 THEN r2 END AS c2, -- TIMESTAMP, rules 4 and 6
-  CAST(''Watch'' AS VARCHAR(1024)) AS c3, -- EVENT_TYPE, rule 8
-  CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   "user_id" AS r0,
   CAST("asset_id" AS VARCHAR(65535)) AS r1,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r2,
-  CAST("recommendation_id" AS VARCHAR(65535)) AS r3,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r4
+  CAST(''Watch'' AS VARCHAR(1024)) AS r3,
+  CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
 FROM "{{schema}}"."video_content_completed"
 WHERE "event_text" = ''Video Content Completed'' -- rule 1
 ) AS base) AS base
@@ -565,7 +368,6 @@ REGION '{{bucket_region}}';
 -- unload users
 UNLOAD ('
 WITH candidates AS (
--- {{schema}}, identify
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
@@ -578,7 +380,9 @@ FROM (SELECT base.*,
   CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(r4 AS VARCHAR(4000)) END AS c3 -- PLAN, rules 3 and 6
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+FROM (
+-- {{schema}}, identify
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
@@ -611,7 +415,6 @@ REGION '{{bucket_region}}';
 -- unload items
 UNLOAD ('
 WITH candidates AS (
--- {{schema}}, track "Product Viewed"
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
@@ -782,7 +585,9 @@ FROM (SELECT base.*,
   r7[22] AS i72,
   r7[23] AS i73,
   r7[24] AS i74
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+FROM (
+-- {{schema}}, track "Product Viewed"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
@@ -800,182 +605,9 @@ FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR
   CAST("price" AS VARCHAR(65535)) AS r9
 FROM "{{schema}}"."product_viewed"
 WHERE "event_text" = ''Product Viewed'' -- rule 1
-) AS base) AS base) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Product Added"
-SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
-  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
-  COALESCE(CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END AS c1, -- BRAND, rules 3 and 6
-  COALESCE(COALESCE(CASE WHEN LENGTH(v0) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v0, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v0) > 1 THEN CAST(SUBSTRING(v0, 2) AS VARCHAR(4000)) END, CASE WHEN r4 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r4 AS VARCHAR(4000)) END END), COALESCE(CASE WHEN LENGTH(v1) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v1, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v1) > 1 THEN CAST(SUBSTRING(v1, 2) AS VARCHAR(4000)) END, CASE WHEN r6 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r6) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r6, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r6 AS VARCHAR(4000)) END END)) AS c2, -- CATEGORY, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(v2) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v2, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v2) > 1 THEN CAST(SUBSTRING(v2, 2) AS VARCHAR(4000)) END, CASE WHEN r8 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r8) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r8, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r8 AS VARCHAR(4000)) END END) AS c3, -- GENRE, rules 5 and 6
-  CASE WHEN ABS(t77) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t77 END AS c4 -- PRICE, rules 5 and 6
-FROM (SELECT base.*,
-  CASE WHEN COALESCE(LENGTH(t2), 0) + COALESCE(LENGTH(t3), 0) + COALESCE(LENGTH(t4), 0) + COALESCE(LENGTH(t5), 0) + COALESCE(LENGTH(t6), 0) + COALESCE(LENGTH(t7), 0) + COALESCE(LENGTH(t8), 0) + COALESCE(LENGTH(t9), 0) + COALESCE(LENGTH(t10), 0) + COALESCE(LENGTH(t11), 0) + COALESCE(LENGTH(t12), 0) + COALESCE(LENGTH(t13), 0) + COALESCE(LENGTH(t14), 0) + COALESCE(LENGTH(t15), 0) + COALESCE(LENGTH(t16), 0) + COALESCE(LENGTH(t17), 0) + COALESCE(LENGTH(t18), 0) + COALESCE(LENGTH(t19), 0) + COALESCE(LENGTH(t20), 0) + COALESCE(LENGTH(t21), 0) + COALESCE(LENGTH(t22), 0) + COALESCE(LENGTH(t23), 0) + COALESCE(LENGTH(t24), 0) + COALESCE(LENGTH(t25), 0) + COALESCE(LENGTH(t26), 0) <= 1000 THEN COALESCE(CASE t2 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t2 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t3 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t3 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t4 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t4 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t5 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t5 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t6 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t6 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t7 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t7 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t8 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t8 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t9 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t9 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t10 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t10 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t11 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t11 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t12 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t12 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t13 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t13 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t14 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t14 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t15 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t15 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t16 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t16 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t17 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t17 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t18 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t18 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t19 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t19 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t20 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t20 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t21 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t21 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t22 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t22 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t23 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t23 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t24 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t24 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t25 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t25 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t26 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t26 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v0,
-  CASE WHEN COALESCE(LENGTH(t27), 0) + COALESCE(LENGTH(t28), 0) + COALESCE(LENGTH(t29), 0) + COALESCE(LENGTH(t30), 0) + COALESCE(LENGTH(t31), 0) + COALESCE(LENGTH(t32), 0) + COALESCE(LENGTH(t33), 0) + COALESCE(LENGTH(t34), 0) + COALESCE(LENGTH(t35), 0) + COALESCE(LENGTH(t36), 0) + COALESCE(LENGTH(t37), 0) + COALESCE(LENGTH(t38), 0) + COALESCE(LENGTH(t39), 0) + COALESCE(LENGTH(t40), 0) + COALESCE(LENGTH(t41), 0) + COALESCE(LENGTH(t42), 0) + COALESCE(LENGTH(t43), 0) + COALESCE(LENGTH(t44), 0) + COALESCE(LENGTH(t45), 0) + COALESCE(LENGTH(t46), 0) + COALESCE(LENGTH(t47), 0) + COALESCE(LENGTH(t48), 0) + COALESCE(LENGTH(t49), 0) + COALESCE(LENGTH(t50), 0) + COALESCE(LENGTH(t51), 0) <= 1000 THEN COALESCE(CASE t27 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t27 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t28 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t28 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t29 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t29 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t30 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t30 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t31 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t31 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t32 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t32 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t33 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t33 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t34 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t34 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t35 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t35 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t36 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t36 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t37 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t37 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t38 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t38 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t39 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t39 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t40 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t40 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t41 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t41 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t42 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t42 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t43 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t43 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t44 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t44 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t45 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t45 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t46 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t46 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t47 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t47 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t48 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t48 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t49 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t49 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t50 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t50 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t51 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t51 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v1,
-  CASE WHEN COALESCE(LENGTH(t52), 0) + COALESCE(LENGTH(t53), 0) + COALESCE(LENGTH(t54), 0) + COALESCE(LENGTH(t55), 0) + COALESCE(LENGTH(t56), 0) + COALESCE(LENGTH(t57), 0) + COALESCE(LENGTH(t58), 0) + COALESCE(LENGTH(t59), 0) + COALESCE(LENGTH(t60), 0) + COALESCE(LENGTH(t61), 0) + COALESCE(LENGTH(t62), 0) + COALESCE(LENGTH(t63), 0) + COALESCE(LENGTH(t64), 0) + COALESCE(LENGTH(t65), 0) + COALESCE(LENGTH(t66), 0) + COALESCE(LENGTH(t67), 0) + COALESCE(LENGTH(t68), 0) + COALESCE(LENGTH(t69), 0) + COALESCE(LENGTH(t70), 0) + COALESCE(LENGTH(t71), 0) + COALESCE(LENGTH(t72), 0) + COALESCE(LENGTH(t73), 0) + COALESCE(LENGTH(t74), 0) + COALESCE(LENGTH(t75), 0) + COALESCE(LENGTH(t76), 0) <= 1000 THEN COALESCE(CASE t52 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t52 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t53 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t53 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t54 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t54 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t55 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t55 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t56 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t56 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t57 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t57 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t58 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t58 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t59 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t59 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t60 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t60 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t61 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t61 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t62 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t62 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t63 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t63 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t64 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t64 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t65 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t65 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t66 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t66 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t67 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t67 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t68 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t68 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t69 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t69 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t70 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t70 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t71 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t71 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t72 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t72 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t73 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t73 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t74 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t74 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t75 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t75 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t76 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t76 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v2
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  COALESCE(CASE WHEN IS_VARCHAR(i0) THEN CAST(i0 AS VARCHAR(65535)) WHEN IS_BIGINT(i0) THEN CAST(CAST(i0 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i0) THEN CAST(i0 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i0) THEN CAST(i0 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i0) <> ''null'' THEN CHR(1) END) AS t2,
-  COALESCE(CASE WHEN IS_VARCHAR(i1) THEN CAST(i1 AS VARCHAR(65535)) WHEN IS_BIGINT(i1) THEN CAST(CAST(i1 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i1) THEN CAST(i1 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i1) THEN CAST(i1 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i1) <> ''null'' THEN CHR(1) END) AS t3,
-  COALESCE(CASE WHEN IS_VARCHAR(i2) THEN CAST(i2 AS VARCHAR(65535)) WHEN IS_BIGINT(i2) THEN CAST(CAST(i2 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i2) THEN CAST(i2 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i2) THEN CAST(i2 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i2) <> ''null'' THEN CHR(1) END) AS t4,
-  COALESCE(CASE WHEN IS_VARCHAR(i3) THEN CAST(i3 AS VARCHAR(65535)) WHEN IS_BIGINT(i3) THEN CAST(CAST(i3 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i3) THEN CAST(i3 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i3) THEN CAST(i3 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i3) <> ''null'' THEN CHR(1) END) AS t5,
-  COALESCE(CASE WHEN IS_VARCHAR(i4) THEN CAST(i4 AS VARCHAR(65535)) WHEN IS_BIGINT(i4) THEN CAST(CAST(i4 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i4) THEN CAST(i4 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i4) THEN CAST(i4 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i4) <> ''null'' THEN CHR(1) END) AS t6,
-  COALESCE(CASE WHEN IS_VARCHAR(i5) THEN CAST(i5 AS VARCHAR(65535)) WHEN IS_BIGINT(i5) THEN CAST(CAST(i5 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i5) THEN CAST(i5 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i5) THEN CAST(i5 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i5) <> ''null'' THEN CHR(1) END) AS t7,
-  COALESCE(CASE WHEN IS_VARCHAR(i6) THEN CAST(i6 AS VARCHAR(65535)) WHEN IS_BIGINT(i6) THEN CAST(CAST(i6 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i6) THEN CAST(i6 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i6) THEN CAST(i6 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i6) <> ''null'' THEN CHR(1) END) AS t8,
-  COALESCE(CASE WHEN IS_VARCHAR(i7) THEN CAST(i7 AS VARCHAR(65535)) WHEN IS_BIGINT(i7) THEN CAST(CAST(i7 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i7) THEN CAST(i7 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i7) THEN CAST(i7 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i7) <> ''null'' THEN CHR(1) END) AS t9,
-  COALESCE(CASE WHEN IS_VARCHAR(i8) THEN CAST(i8 AS VARCHAR(65535)) WHEN IS_BIGINT(i8) THEN CAST(CAST(i8 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i8) THEN CAST(i8 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i8) THEN CAST(i8 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i8) <> ''null'' THEN CHR(1) END) AS t10,
-  COALESCE(CASE WHEN IS_VARCHAR(i9) THEN CAST(i9 AS VARCHAR(65535)) WHEN IS_BIGINT(i9) THEN CAST(CAST(i9 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i9) THEN CAST(i9 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i9) THEN CAST(i9 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i9) <> ''null'' THEN CHR(1) END) AS t11,
-  COALESCE(CASE WHEN IS_VARCHAR(i10) THEN CAST(i10 AS VARCHAR(65535)) WHEN IS_BIGINT(i10) THEN CAST(CAST(i10 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i10) THEN CAST(i10 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i10) THEN CAST(i10 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i10) <> ''null'' THEN CHR(1) END) AS t12,
-  COALESCE(CASE WHEN IS_VARCHAR(i11) THEN CAST(i11 AS VARCHAR(65535)) WHEN IS_BIGINT(i11) THEN CAST(CAST(i11 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i11) THEN CAST(i11 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i11) THEN CAST(i11 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i11) <> ''null'' THEN CHR(1) END) AS t13,
-  COALESCE(CASE WHEN IS_VARCHAR(i12) THEN CAST(i12 AS VARCHAR(65535)) WHEN IS_BIGINT(i12) THEN CAST(CAST(i12 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i12) THEN CAST(i12 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i12) THEN CAST(i12 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i12) <> ''null'' THEN CHR(1) END) AS t14,
-  COALESCE(CASE WHEN IS_VARCHAR(i13) THEN CAST(i13 AS VARCHAR(65535)) WHEN IS_BIGINT(i13) THEN CAST(CAST(i13 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i13) THEN CAST(i13 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i13) THEN CAST(i13 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i13) <> ''null'' THEN CHR(1) END) AS t15,
-  COALESCE(CASE WHEN IS_VARCHAR(i14) THEN CAST(i14 AS VARCHAR(65535)) WHEN IS_BIGINT(i14) THEN CAST(CAST(i14 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i14) THEN CAST(i14 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i14) THEN CAST(i14 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i14) <> ''null'' THEN CHR(1) END) AS t16,
-  COALESCE(CASE WHEN IS_VARCHAR(i15) THEN CAST(i15 AS VARCHAR(65535)) WHEN IS_BIGINT(i15) THEN CAST(CAST(i15 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i15) THEN CAST(i15 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i15) THEN CAST(i15 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i15) <> ''null'' THEN CHR(1) END) AS t17,
-  COALESCE(CASE WHEN IS_VARCHAR(i16) THEN CAST(i16 AS VARCHAR(65535)) WHEN IS_BIGINT(i16) THEN CAST(CAST(i16 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i16) THEN CAST(i16 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i16) THEN CAST(i16 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i16) <> ''null'' THEN CHR(1) END) AS t18,
-  COALESCE(CASE WHEN IS_VARCHAR(i17) THEN CAST(i17 AS VARCHAR(65535)) WHEN IS_BIGINT(i17) THEN CAST(CAST(i17 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i17) THEN CAST(i17 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i17) THEN CAST(i17 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i17) <> ''null'' THEN CHR(1) END) AS t19,
-  COALESCE(CASE WHEN IS_VARCHAR(i18) THEN CAST(i18 AS VARCHAR(65535)) WHEN IS_BIGINT(i18) THEN CAST(CAST(i18 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i18) THEN CAST(i18 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i18) THEN CAST(i18 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i18) <> ''null'' THEN CHR(1) END) AS t20,
-  COALESCE(CASE WHEN IS_VARCHAR(i19) THEN CAST(i19 AS VARCHAR(65535)) WHEN IS_BIGINT(i19) THEN CAST(CAST(i19 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i19) THEN CAST(i19 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i19) THEN CAST(i19 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i19) <> ''null'' THEN CHR(1) END) AS t21,
-  COALESCE(CASE WHEN IS_VARCHAR(i20) THEN CAST(i20 AS VARCHAR(65535)) WHEN IS_BIGINT(i20) THEN CAST(CAST(i20 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i20) THEN CAST(i20 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i20) THEN CAST(i20 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i20) <> ''null'' THEN CHR(1) END) AS t22,
-  COALESCE(CASE WHEN IS_VARCHAR(i21) THEN CAST(i21 AS VARCHAR(65535)) WHEN IS_BIGINT(i21) THEN CAST(CAST(i21 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i21) THEN CAST(i21 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i21) THEN CAST(i21 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i21) <> ''null'' THEN CHR(1) END) AS t23,
-  COALESCE(CASE WHEN IS_VARCHAR(i22) THEN CAST(i22 AS VARCHAR(65535)) WHEN IS_BIGINT(i22) THEN CAST(CAST(i22 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i22) THEN CAST(i22 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i22) THEN CAST(i22 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i22) <> ''null'' THEN CHR(1) END) AS t24,
-  COALESCE(CASE WHEN IS_VARCHAR(i23) THEN CAST(i23 AS VARCHAR(65535)) WHEN IS_BIGINT(i23) THEN CAST(CAST(i23 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i23) THEN CAST(i23 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i23) THEN CAST(i23 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i23) <> ''null'' THEN CHR(1) END) AS t25,
-  COALESCE(CASE WHEN IS_VARCHAR(i24) THEN CAST(i24 AS VARCHAR(65535)) WHEN IS_BIGINT(i24) THEN CAST(CAST(i24 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i24) THEN CAST(i24 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i24) THEN CAST(i24 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i24) <> ''null'' THEN CHR(1) END) AS t26,
-  COALESCE(CASE WHEN IS_VARCHAR(i25) THEN CAST(i25 AS VARCHAR(65535)) WHEN IS_BIGINT(i25) THEN CAST(CAST(i25 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i25) THEN CAST(i25 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i25) THEN CAST(i25 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i25) <> ''null'' THEN CHR(1) END) AS t27,
-  COALESCE(CASE WHEN IS_VARCHAR(i26) THEN CAST(i26 AS VARCHAR(65535)) WHEN IS_BIGINT(i26) THEN CAST(CAST(i26 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i26) THEN CAST(i26 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i26) THEN CAST(i26 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i26) <> ''null'' THEN CHR(1) END) AS t28,
-  COALESCE(CASE WHEN IS_VARCHAR(i27) THEN CAST(i27 AS VARCHAR(65535)) WHEN IS_BIGINT(i27) THEN CAST(CAST(i27 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i27) THEN CAST(i27 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i27) THEN CAST(i27 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i27) <> ''null'' THEN CHR(1) END) AS t29,
-  COALESCE(CASE WHEN IS_VARCHAR(i28) THEN CAST(i28 AS VARCHAR(65535)) WHEN IS_BIGINT(i28) THEN CAST(CAST(i28 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i28) THEN CAST(i28 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i28) THEN CAST(i28 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i28) <> ''null'' THEN CHR(1) END) AS t30,
-  COALESCE(CASE WHEN IS_VARCHAR(i29) THEN CAST(i29 AS VARCHAR(65535)) WHEN IS_BIGINT(i29) THEN CAST(CAST(i29 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i29) THEN CAST(i29 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i29) THEN CAST(i29 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i29) <> ''null'' THEN CHR(1) END) AS t31,
-  COALESCE(CASE WHEN IS_VARCHAR(i30) THEN CAST(i30 AS VARCHAR(65535)) WHEN IS_BIGINT(i30) THEN CAST(CAST(i30 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i30) THEN CAST(i30 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i30) THEN CAST(i30 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i30) <> ''null'' THEN CHR(1) END) AS t32,
-  COALESCE(CASE WHEN IS_VARCHAR(i31) THEN CAST(i31 AS VARCHAR(65535)) WHEN IS_BIGINT(i31) THEN CAST(CAST(i31 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i31) THEN CAST(i31 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i31) THEN CAST(i31 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i31) <> ''null'' THEN CHR(1) END) AS t33,
-  COALESCE(CASE WHEN IS_VARCHAR(i32) THEN CAST(i32 AS VARCHAR(65535)) WHEN IS_BIGINT(i32) THEN CAST(CAST(i32 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i32) THEN CAST(i32 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i32) THEN CAST(i32 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i32) <> ''null'' THEN CHR(1) END) AS t34,
-  COALESCE(CASE WHEN IS_VARCHAR(i33) THEN CAST(i33 AS VARCHAR(65535)) WHEN IS_BIGINT(i33) THEN CAST(CAST(i33 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i33) THEN CAST(i33 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i33) THEN CAST(i33 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i33) <> ''null'' THEN CHR(1) END) AS t35,
-  COALESCE(CASE WHEN IS_VARCHAR(i34) THEN CAST(i34 AS VARCHAR(65535)) WHEN IS_BIGINT(i34) THEN CAST(CAST(i34 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i34) THEN CAST(i34 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i34) THEN CAST(i34 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i34) <> ''null'' THEN CHR(1) END) AS t36,
-  COALESCE(CASE WHEN IS_VARCHAR(i35) THEN CAST(i35 AS VARCHAR(65535)) WHEN IS_BIGINT(i35) THEN CAST(CAST(i35 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i35) THEN CAST(i35 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i35) THEN CAST(i35 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i35) <> ''null'' THEN CHR(1) END) AS t37,
-  COALESCE(CASE WHEN IS_VARCHAR(i36) THEN CAST(i36 AS VARCHAR(65535)) WHEN IS_BIGINT(i36) THEN CAST(CAST(i36 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i36) THEN CAST(i36 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i36) THEN CAST(i36 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i36) <> ''null'' THEN CHR(1) END) AS t38,
-  COALESCE(CASE WHEN IS_VARCHAR(i37) THEN CAST(i37 AS VARCHAR(65535)) WHEN IS_BIGINT(i37) THEN CAST(CAST(i37 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i37) THEN CAST(i37 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i37) THEN CAST(i37 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i37) <> ''null'' THEN CHR(1) END) AS t39,
-  COALESCE(CASE WHEN IS_VARCHAR(i38) THEN CAST(i38 AS VARCHAR(65535)) WHEN IS_BIGINT(i38) THEN CAST(CAST(i38 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i38) THEN CAST(i38 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i38) THEN CAST(i38 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i38) <> ''null'' THEN CHR(1) END) AS t40,
-  COALESCE(CASE WHEN IS_VARCHAR(i39) THEN CAST(i39 AS VARCHAR(65535)) WHEN IS_BIGINT(i39) THEN CAST(CAST(i39 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i39) THEN CAST(i39 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i39) THEN CAST(i39 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i39) <> ''null'' THEN CHR(1) END) AS t41,
-  COALESCE(CASE WHEN IS_VARCHAR(i40) THEN CAST(i40 AS VARCHAR(65535)) WHEN IS_BIGINT(i40) THEN CAST(CAST(i40 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i40) THEN CAST(i40 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i40) THEN CAST(i40 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i40) <> ''null'' THEN CHR(1) END) AS t42,
-  COALESCE(CASE WHEN IS_VARCHAR(i41) THEN CAST(i41 AS VARCHAR(65535)) WHEN IS_BIGINT(i41) THEN CAST(CAST(i41 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i41) THEN CAST(i41 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i41) THEN CAST(i41 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i41) <> ''null'' THEN CHR(1) END) AS t43,
-  COALESCE(CASE WHEN IS_VARCHAR(i42) THEN CAST(i42 AS VARCHAR(65535)) WHEN IS_BIGINT(i42) THEN CAST(CAST(i42 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i42) THEN CAST(i42 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i42) THEN CAST(i42 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i42) <> ''null'' THEN CHR(1) END) AS t44,
-  COALESCE(CASE WHEN IS_VARCHAR(i43) THEN CAST(i43 AS VARCHAR(65535)) WHEN IS_BIGINT(i43) THEN CAST(CAST(i43 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i43) THEN CAST(i43 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i43) THEN CAST(i43 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i43) <> ''null'' THEN CHR(1) END) AS t45,
-  COALESCE(CASE WHEN IS_VARCHAR(i44) THEN CAST(i44 AS VARCHAR(65535)) WHEN IS_BIGINT(i44) THEN CAST(CAST(i44 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i44) THEN CAST(i44 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i44) THEN CAST(i44 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i44) <> ''null'' THEN CHR(1) END) AS t46,
-  COALESCE(CASE WHEN IS_VARCHAR(i45) THEN CAST(i45 AS VARCHAR(65535)) WHEN IS_BIGINT(i45) THEN CAST(CAST(i45 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i45) THEN CAST(i45 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i45) THEN CAST(i45 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i45) <> ''null'' THEN CHR(1) END) AS t47,
-  COALESCE(CASE WHEN IS_VARCHAR(i46) THEN CAST(i46 AS VARCHAR(65535)) WHEN IS_BIGINT(i46) THEN CAST(CAST(i46 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i46) THEN CAST(i46 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i46) THEN CAST(i46 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i46) <> ''null'' THEN CHR(1) END) AS t48,
-  COALESCE(CASE WHEN IS_VARCHAR(i47) THEN CAST(i47 AS VARCHAR(65535)) WHEN IS_BIGINT(i47) THEN CAST(CAST(i47 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i47) THEN CAST(i47 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i47) THEN CAST(i47 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i47) <> ''null'' THEN CHR(1) END) AS t49,
-  COALESCE(CASE WHEN IS_VARCHAR(i48) THEN CAST(i48 AS VARCHAR(65535)) WHEN IS_BIGINT(i48) THEN CAST(CAST(i48 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i48) THEN CAST(i48 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i48) THEN CAST(i48 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i48) <> ''null'' THEN CHR(1) END) AS t50,
-  COALESCE(CASE WHEN IS_VARCHAR(i49) THEN CAST(i49 AS VARCHAR(65535)) WHEN IS_BIGINT(i49) THEN CAST(CAST(i49 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i49) THEN CAST(i49 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i49) THEN CAST(i49 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i49) <> ''null'' THEN CHR(1) END) AS t51,
-  COALESCE(CASE WHEN IS_VARCHAR(i50) THEN CAST(i50 AS VARCHAR(65535)) WHEN IS_BIGINT(i50) THEN CAST(CAST(i50 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i50) THEN CAST(i50 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i50) THEN CAST(i50 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i50) <> ''null'' THEN CHR(1) END) AS t52,
-  COALESCE(CASE WHEN IS_VARCHAR(i51) THEN CAST(i51 AS VARCHAR(65535)) WHEN IS_BIGINT(i51) THEN CAST(CAST(i51 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i51) THEN CAST(i51 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i51) THEN CAST(i51 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i51) <> ''null'' THEN CHR(1) END) AS t53,
-  COALESCE(CASE WHEN IS_VARCHAR(i52) THEN CAST(i52 AS VARCHAR(65535)) WHEN IS_BIGINT(i52) THEN CAST(CAST(i52 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i52) THEN CAST(i52 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i52) THEN CAST(i52 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i52) <> ''null'' THEN CHR(1) END) AS t54,
-  COALESCE(CASE WHEN IS_VARCHAR(i53) THEN CAST(i53 AS VARCHAR(65535)) WHEN IS_BIGINT(i53) THEN CAST(CAST(i53 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i53) THEN CAST(i53 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i53) THEN CAST(i53 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i53) <> ''null'' THEN CHR(1) END) AS t55,
-  COALESCE(CASE WHEN IS_VARCHAR(i54) THEN CAST(i54 AS VARCHAR(65535)) WHEN IS_BIGINT(i54) THEN CAST(CAST(i54 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i54) THEN CAST(i54 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i54) THEN CAST(i54 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i54) <> ''null'' THEN CHR(1) END) AS t56,
-  COALESCE(CASE WHEN IS_VARCHAR(i55) THEN CAST(i55 AS VARCHAR(65535)) WHEN IS_BIGINT(i55) THEN CAST(CAST(i55 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i55) THEN CAST(i55 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i55) THEN CAST(i55 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i55) <> ''null'' THEN CHR(1) END) AS t57,
-  COALESCE(CASE WHEN IS_VARCHAR(i56) THEN CAST(i56 AS VARCHAR(65535)) WHEN IS_BIGINT(i56) THEN CAST(CAST(i56 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i56) THEN CAST(i56 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i56) THEN CAST(i56 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i56) <> ''null'' THEN CHR(1) END) AS t58,
-  COALESCE(CASE WHEN IS_VARCHAR(i57) THEN CAST(i57 AS VARCHAR(65535)) WHEN IS_BIGINT(i57) THEN CAST(CAST(i57 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i57) THEN CAST(i57 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i57) THEN CAST(i57 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i57) <> ''null'' THEN CHR(1) END) AS t59,
-  COALESCE(CASE WHEN IS_VARCHAR(i58) THEN CAST(i58 AS VARCHAR(65535)) WHEN IS_BIGINT(i58) THEN CAST(CAST(i58 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i58) THEN CAST(i58 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i58) THEN CAST(i58 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i58) <> ''null'' THEN CHR(1) END) AS t60,
-  COALESCE(CASE WHEN IS_VARCHAR(i59) THEN CAST(i59 AS VARCHAR(65535)) WHEN IS_BIGINT(i59) THEN CAST(CAST(i59 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i59) THEN CAST(i59 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i59) THEN CAST(i59 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i59) <> ''null'' THEN CHR(1) END) AS t61,
-  COALESCE(CASE WHEN IS_VARCHAR(i60) THEN CAST(i60 AS VARCHAR(65535)) WHEN IS_BIGINT(i60) THEN CAST(CAST(i60 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i60) THEN CAST(i60 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i60) THEN CAST(i60 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i60) <> ''null'' THEN CHR(1) END) AS t62,
-  COALESCE(CASE WHEN IS_VARCHAR(i61) THEN CAST(i61 AS VARCHAR(65535)) WHEN IS_BIGINT(i61) THEN CAST(CAST(i61 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i61) THEN CAST(i61 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i61) THEN CAST(i61 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i61) <> ''null'' THEN CHR(1) END) AS t63,
-  COALESCE(CASE WHEN IS_VARCHAR(i62) THEN CAST(i62 AS VARCHAR(65535)) WHEN IS_BIGINT(i62) THEN CAST(CAST(i62 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i62) THEN CAST(i62 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i62) THEN CAST(i62 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i62) <> ''null'' THEN CHR(1) END) AS t64,
-  COALESCE(CASE WHEN IS_VARCHAR(i63) THEN CAST(i63 AS VARCHAR(65535)) WHEN IS_BIGINT(i63) THEN CAST(CAST(i63 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i63) THEN CAST(i63 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i63) THEN CAST(i63 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i63) <> ''null'' THEN CHR(1) END) AS t65,
-  COALESCE(CASE WHEN IS_VARCHAR(i64) THEN CAST(i64 AS VARCHAR(65535)) WHEN IS_BIGINT(i64) THEN CAST(CAST(i64 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i64) THEN CAST(i64 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i64) THEN CAST(i64 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i64) <> ''null'' THEN CHR(1) END) AS t66,
-  COALESCE(CASE WHEN IS_VARCHAR(i65) THEN CAST(i65 AS VARCHAR(65535)) WHEN IS_BIGINT(i65) THEN CAST(CAST(i65 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i65) THEN CAST(i65 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i65) THEN CAST(i65 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i65) <> ''null'' THEN CHR(1) END) AS t67,
-  COALESCE(CASE WHEN IS_VARCHAR(i66) THEN CAST(i66 AS VARCHAR(65535)) WHEN IS_BIGINT(i66) THEN CAST(CAST(i66 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i66) THEN CAST(i66 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i66) THEN CAST(i66 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i66) <> ''null'' THEN CHR(1) END) AS t68,
-  COALESCE(CASE WHEN IS_VARCHAR(i67) THEN CAST(i67 AS VARCHAR(65535)) WHEN IS_BIGINT(i67) THEN CAST(CAST(i67 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i67) THEN CAST(i67 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i67) THEN CAST(i67 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i67) <> ''null'' THEN CHR(1) END) AS t69,
-  COALESCE(CASE WHEN IS_VARCHAR(i68) THEN CAST(i68 AS VARCHAR(65535)) WHEN IS_BIGINT(i68) THEN CAST(CAST(i68 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i68) THEN CAST(i68 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i68) THEN CAST(i68 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i68) <> ''null'' THEN CHR(1) END) AS t70,
-  COALESCE(CASE WHEN IS_VARCHAR(i69) THEN CAST(i69 AS VARCHAR(65535)) WHEN IS_BIGINT(i69) THEN CAST(CAST(i69 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i69) THEN CAST(i69 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i69) THEN CAST(i69 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i69) <> ''null'' THEN CHR(1) END) AS t71,
-  COALESCE(CASE WHEN IS_VARCHAR(i70) THEN CAST(i70 AS VARCHAR(65535)) WHEN IS_BIGINT(i70) THEN CAST(CAST(i70 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i70) THEN CAST(i70 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i70) THEN CAST(i70 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i70) <> ''null'' THEN CHR(1) END) AS t72,
-  COALESCE(CASE WHEN IS_VARCHAR(i71) THEN CAST(i71 AS VARCHAR(65535)) WHEN IS_BIGINT(i71) THEN CAST(CAST(i71 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i71) THEN CAST(i71 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i71) THEN CAST(i71 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i71) <> ''null'' THEN CHR(1) END) AS t73,
-  COALESCE(CASE WHEN IS_VARCHAR(i72) THEN CAST(i72 AS VARCHAR(65535)) WHEN IS_BIGINT(i72) THEN CAST(CAST(i72 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i72) THEN CAST(i72 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i72) THEN CAST(i72 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i72) <> ''null'' THEN CHR(1) END) AS t74,
-  COALESCE(CASE WHEN IS_VARCHAR(i73) THEN CAST(i73 AS VARCHAR(65535)) WHEN IS_BIGINT(i73) THEN CAST(CAST(i73 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i73) THEN CAST(i73 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i73) THEN CAST(i73 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i73) <> ''null'' THEN CHR(1) END) AS t75,
-  COALESCE(CASE WHEN IS_VARCHAR(i74) THEN CAST(i74 AS VARCHAR(65535)) WHEN IS_BIGINT(i74) THEN CAST(CAST(i74 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i74) THEN CAST(i74 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i74) THEN CAST(i74 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i74) <> ''null'' THEN CHR(1) END) AS t76,
-  CASE WHEN (r9 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r9, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t77
-FROM (SELECT base.*,
-  r3[0] AS i0,
-  r3[1] AS i1,
-  r3[2] AS i2,
-  r3[3] AS i3,
-  r3[4] AS i4,
-  r3[5] AS i5,
-  r3[6] AS i6,
-  r3[7] AS i7,
-  r3[8] AS i8,
-  r3[9] AS i9,
-  r3[10] AS i10,
-  r3[11] AS i11,
-  r3[12] AS i12,
-  r3[13] AS i13,
-  r3[14] AS i14,
-  r3[15] AS i15,
-  r3[16] AS i16,
-  r3[17] AS i17,
-  r3[18] AS i18,
-  r3[19] AS i19,
-  r3[20] AS i20,
-  r3[21] AS i21,
-  r3[22] AS i22,
-  r3[23] AS i23,
-  r3[24] AS i24,
-  r5[0] AS i25,
-  r5[1] AS i26,
-  r5[2] AS i27,
-  r5[3] AS i28,
-  r5[4] AS i29,
-  r5[5] AS i30,
-  r5[6] AS i31,
-  r5[7] AS i32,
-  r5[8] AS i33,
-  r5[9] AS i34,
-  r5[10] AS i35,
-  r5[11] AS i36,
-  r5[12] AS i37,
-  r5[13] AS i38,
-  r5[14] AS i39,
-  r5[15] AS i40,
-  r5[16] AS i41,
-  r5[17] AS i42,
-  r5[18] AS i43,
-  r5[19] AS i44,
-  r5[20] AS i45,
-  r5[21] AS i46,
-  r5[22] AS i47,
-  r5[23] AS i48,
-  r5[24] AS i49,
-  r7[0] AS i50,
-  r7[1] AS i51,
-  r7[2] AS i52,
-  r7[3] AS i53,
-  r7[4] AS i54,
-  r7[5] AS i55,
-  r7[6] AS i56,
-  r7[7] AS i57,
-  r7[8] AS i58,
-  r7[9] AS i59,
-  r7[10] AS i60,
-  r7[11] AS i61,
-  r7[12] AS i62,
-  r7[13] AS i63,
-  r7[14] AS i64,
-  r7[15] AS i65,
-  r7[16] AS i66,
-  r7[17] AS i67,
-  r7[18] AS i68,
-  r7[19] AS i69,
-  r7[20] AS i70,
-  r7[21] AS i71,
-  r7[22] AS i72,
-  r7[23] AS i73,
-  r7[24] AS i74
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
@@ -993,182 +625,9 @@ FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR
   CAST("price" AS VARCHAR(65535)) AS r9
 FROM "{{schema}}"."product_added"
 WHERE "event_text" = ''Product Added'' -- rule 1
-) AS base) AS base) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Viewed Product"
-SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
-  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
-  COALESCE(CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END AS c1, -- BRAND, rules 3 and 6
-  COALESCE(COALESCE(CASE WHEN LENGTH(v0) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v0, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v0) > 1 THEN CAST(SUBSTRING(v0, 2) AS VARCHAR(4000)) END, CASE WHEN r4 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r4 AS VARCHAR(4000)) END END), COALESCE(CASE WHEN LENGTH(v1) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v1, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v1) > 1 THEN CAST(SUBSTRING(v1, 2) AS VARCHAR(4000)) END, CASE WHEN r6 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r6) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r6, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r6 AS VARCHAR(4000)) END END)) AS c2, -- CATEGORY, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(v2) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v2, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v2) > 1 THEN CAST(SUBSTRING(v2, 2) AS VARCHAR(4000)) END, CASE WHEN r8 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r8) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r8, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r8 AS VARCHAR(4000)) END END) AS c3, -- GENRE, rules 5 and 6
-  CASE WHEN ABS(t77) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t77 END AS c4 -- PRICE, rules 5 and 6
-FROM (SELECT base.*,
-  CASE WHEN COALESCE(LENGTH(t2), 0) + COALESCE(LENGTH(t3), 0) + COALESCE(LENGTH(t4), 0) + COALESCE(LENGTH(t5), 0) + COALESCE(LENGTH(t6), 0) + COALESCE(LENGTH(t7), 0) + COALESCE(LENGTH(t8), 0) + COALESCE(LENGTH(t9), 0) + COALESCE(LENGTH(t10), 0) + COALESCE(LENGTH(t11), 0) + COALESCE(LENGTH(t12), 0) + COALESCE(LENGTH(t13), 0) + COALESCE(LENGTH(t14), 0) + COALESCE(LENGTH(t15), 0) + COALESCE(LENGTH(t16), 0) + COALESCE(LENGTH(t17), 0) + COALESCE(LENGTH(t18), 0) + COALESCE(LENGTH(t19), 0) + COALESCE(LENGTH(t20), 0) + COALESCE(LENGTH(t21), 0) + COALESCE(LENGTH(t22), 0) + COALESCE(LENGTH(t23), 0) + COALESCE(LENGTH(t24), 0) + COALESCE(LENGTH(t25), 0) + COALESCE(LENGTH(t26), 0) <= 1000 THEN COALESCE(CASE t2 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t2 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t3 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t3 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t4 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t4 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t5 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t5 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t6 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t6 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t7 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t7 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t8 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t8 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t9 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t9 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t10 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t10 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t11 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t11 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t12 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t12 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t13 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t13 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t14 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t14 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t15 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t15 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t16 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t16 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t17 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t17 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t18 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t18 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t19 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t19 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t20 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t20 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t21 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t21 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t22 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t22 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t23 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t23 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t24 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t24 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t25 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t25 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t26 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t26 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v0,
-  CASE WHEN COALESCE(LENGTH(t27), 0) + COALESCE(LENGTH(t28), 0) + COALESCE(LENGTH(t29), 0) + COALESCE(LENGTH(t30), 0) + COALESCE(LENGTH(t31), 0) + COALESCE(LENGTH(t32), 0) + COALESCE(LENGTH(t33), 0) + COALESCE(LENGTH(t34), 0) + COALESCE(LENGTH(t35), 0) + COALESCE(LENGTH(t36), 0) + COALESCE(LENGTH(t37), 0) + COALESCE(LENGTH(t38), 0) + COALESCE(LENGTH(t39), 0) + COALESCE(LENGTH(t40), 0) + COALESCE(LENGTH(t41), 0) + COALESCE(LENGTH(t42), 0) + COALESCE(LENGTH(t43), 0) + COALESCE(LENGTH(t44), 0) + COALESCE(LENGTH(t45), 0) + COALESCE(LENGTH(t46), 0) + COALESCE(LENGTH(t47), 0) + COALESCE(LENGTH(t48), 0) + COALESCE(LENGTH(t49), 0) + COALESCE(LENGTH(t50), 0) + COALESCE(LENGTH(t51), 0) <= 1000 THEN COALESCE(CASE t27 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t27 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t28 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t28 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t29 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t29 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t30 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t30 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t31 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t31 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t32 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t32 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t33 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t33 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t34 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t34 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t35 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t35 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t36 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t36 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t37 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t37 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t38 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t38 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t39 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t39 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t40 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t40 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t41 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t41 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t42 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t42 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t43 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t43 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t44 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t44 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t45 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t45 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t46 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t46 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t47 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t47 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t48 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t48 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t49 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t49 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t50 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t50 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t51 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t51 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v1,
-  CASE WHEN COALESCE(LENGTH(t52), 0) + COALESCE(LENGTH(t53), 0) + COALESCE(LENGTH(t54), 0) + COALESCE(LENGTH(t55), 0) + COALESCE(LENGTH(t56), 0) + COALESCE(LENGTH(t57), 0) + COALESCE(LENGTH(t58), 0) + COALESCE(LENGTH(t59), 0) + COALESCE(LENGTH(t60), 0) + COALESCE(LENGTH(t61), 0) + COALESCE(LENGTH(t62), 0) + COALESCE(LENGTH(t63), 0) + COALESCE(LENGTH(t64), 0) + COALESCE(LENGTH(t65), 0) + COALESCE(LENGTH(t66), 0) + COALESCE(LENGTH(t67), 0) + COALESCE(LENGTH(t68), 0) + COALESCE(LENGTH(t69), 0) + COALESCE(LENGTH(t70), 0) + COALESCE(LENGTH(t71), 0) + COALESCE(LENGTH(t72), 0) + COALESCE(LENGTH(t73), 0) + COALESCE(LENGTH(t74), 0) + COALESCE(LENGTH(t75), 0) + COALESCE(LENGTH(t76), 0) <= 1000 THEN COALESCE(CASE t52 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t52 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t53 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t53 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t54 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t54 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t55 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t55 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t56 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t56 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t57 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t57 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t58 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t58 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t59 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t59 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t60 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t60 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t61 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t61 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t62 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t62 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t63 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t63 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t64 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t64 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t65 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t65 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t66 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t66 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t67 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t67 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t68 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t68 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t69 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t69 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t70 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t70 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t71 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t71 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t72 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t72 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t73 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t73 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t74 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t74 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t75 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t75 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t76 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t76 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v2
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  COALESCE(CASE WHEN IS_VARCHAR(i0) THEN CAST(i0 AS VARCHAR(65535)) WHEN IS_BIGINT(i0) THEN CAST(CAST(i0 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i0) THEN CAST(i0 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i0) THEN CAST(i0 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i0) <> ''null'' THEN CHR(1) END) AS t2,
-  COALESCE(CASE WHEN IS_VARCHAR(i1) THEN CAST(i1 AS VARCHAR(65535)) WHEN IS_BIGINT(i1) THEN CAST(CAST(i1 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i1) THEN CAST(i1 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i1) THEN CAST(i1 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i1) <> ''null'' THEN CHR(1) END) AS t3,
-  COALESCE(CASE WHEN IS_VARCHAR(i2) THEN CAST(i2 AS VARCHAR(65535)) WHEN IS_BIGINT(i2) THEN CAST(CAST(i2 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i2) THEN CAST(i2 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i2) THEN CAST(i2 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i2) <> ''null'' THEN CHR(1) END) AS t4,
-  COALESCE(CASE WHEN IS_VARCHAR(i3) THEN CAST(i3 AS VARCHAR(65535)) WHEN IS_BIGINT(i3) THEN CAST(CAST(i3 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i3) THEN CAST(i3 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i3) THEN CAST(i3 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i3) <> ''null'' THEN CHR(1) END) AS t5,
-  COALESCE(CASE WHEN IS_VARCHAR(i4) THEN CAST(i4 AS VARCHAR(65535)) WHEN IS_BIGINT(i4) THEN CAST(CAST(i4 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i4) THEN CAST(i4 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i4) THEN CAST(i4 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i4) <> ''null'' THEN CHR(1) END) AS t6,
-  COALESCE(CASE WHEN IS_VARCHAR(i5) THEN CAST(i5 AS VARCHAR(65535)) WHEN IS_BIGINT(i5) THEN CAST(CAST(i5 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i5) THEN CAST(i5 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i5) THEN CAST(i5 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i5) <> ''null'' THEN CHR(1) END) AS t7,
-  COALESCE(CASE WHEN IS_VARCHAR(i6) THEN CAST(i6 AS VARCHAR(65535)) WHEN IS_BIGINT(i6) THEN CAST(CAST(i6 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i6) THEN CAST(i6 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i6) THEN CAST(i6 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i6) <> ''null'' THEN CHR(1) END) AS t8,
-  COALESCE(CASE WHEN IS_VARCHAR(i7) THEN CAST(i7 AS VARCHAR(65535)) WHEN IS_BIGINT(i7) THEN CAST(CAST(i7 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i7) THEN CAST(i7 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i7) THEN CAST(i7 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i7) <> ''null'' THEN CHR(1) END) AS t9,
-  COALESCE(CASE WHEN IS_VARCHAR(i8) THEN CAST(i8 AS VARCHAR(65535)) WHEN IS_BIGINT(i8) THEN CAST(CAST(i8 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i8) THEN CAST(i8 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i8) THEN CAST(i8 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i8) <> ''null'' THEN CHR(1) END) AS t10,
-  COALESCE(CASE WHEN IS_VARCHAR(i9) THEN CAST(i9 AS VARCHAR(65535)) WHEN IS_BIGINT(i9) THEN CAST(CAST(i9 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i9) THEN CAST(i9 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i9) THEN CAST(i9 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i9) <> ''null'' THEN CHR(1) END) AS t11,
-  COALESCE(CASE WHEN IS_VARCHAR(i10) THEN CAST(i10 AS VARCHAR(65535)) WHEN IS_BIGINT(i10) THEN CAST(CAST(i10 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i10) THEN CAST(i10 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i10) THEN CAST(i10 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i10) <> ''null'' THEN CHR(1) END) AS t12,
-  COALESCE(CASE WHEN IS_VARCHAR(i11) THEN CAST(i11 AS VARCHAR(65535)) WHEN IS_BIGINT(i11) THEN CAST(CAST(i11 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i11) THEN CAST(i11 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i11) THEN CAST(i11 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i11) <> ''null'' THEN CHR(1) END) AS t13,
-  COALESCE(CASE WHEN IS_VARCHAR(i12) THEN CAST(i12 AS VARCHAR(65535)) WHEN IS_BIGINT(i12) THEN CAST(CAST(i12 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i12) THEN CAST(i12 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i12) THEN CAST(i12 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i12) <> ''null'' THEN CHR(1) END) AS t14,
-  COALESCE(CASE WHEN IS_VARCHAR(i13) THEN CAST(i13 AS VARCHAR(65535)) WHEN IS_BIGINT(i13) THEN CAST(CAST(i13 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i13) THEN CAST(i13 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i13) THEN CAST(i13 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i13) <> ''null'' THEN CHR(1) END) AS t15,
-  COALESCE(CASE WHEN IS_VARCHAR(i14) THEN CAST(i14 AS VARCHAR(65535)) WHEN IS_BIGINT(i14) THEN CAST(CAST(i14 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i14) THEN CAST(i14 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i14) THEN CAST(i14 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i14) <> ''null'' THEN CHR(1) END) AS t16,
-  COALESCE(CASE WHEN IS_VARCHAR(i15) THEN CAST(i15 AS VARCHAR(65535)) WHEN IS_BIGINT(i15) THEN CAST(CAST(i15 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i15) THEN CAST(i15 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i15) THEN CAST(i15 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i15) <> ''null'' THEN CHR(1) END) AS t17,
-  COALESCE(CASE WHEN IS_VARCHAR(i16) THEN CAST(i16 AS VARCHAR(65535)) WHEN IS_BIGINT(i16) THEN CAST(CAST(i16 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i16) THEN CAST(i16 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i16) THEN CAST(i16 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i16) <> ''null'' THEN CHR(1) END) AS t18,
-  COALESCE(CASE WHEN IS_VARCHAR(i17) THEN CAST(i17 AS VARCHAR(65535)) WHEN IS_BIGINT(i17) THEN CAST(CAST(i17 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i17) THEN CAST(i17 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i17) THEN CAST(i17 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i17) <> ''null'' THEN CHR(1) END) AS t19,
-  COALESCE(CASE WHEN IS_VARCHAR(i18) THEN CAST(i18 AS VARCHAR(65535)) WHEN IS_BIGINT(i18) THEN CAST(CAST(i18 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i18) THEN CAST(i18 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i18) THEN CAST(i18 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i18) <> ''null'' THEN CHR(1) END) AS t20,
-  COALESCE(CASE WHEN IS_VARCHAR(i19) THEN CAST(i19 AS VARCHAR(65535)) WHEN IS_BIGINT(i19) THEN CAST(CAST(i19 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i19) THEN CAST(i19 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i19) THEN CAST(i19 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i19) <> ''null'' THEN CHR(1) END) AS t21,
-  COALESCE(CASE WHEN IS_VARCHAR(i20) THEN CAST(i20 AS VARCHAR(65535)) WHEN IS_BIGINT(i20) THEN CAST(CAST(i20 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i20) THEN CAST(i20 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i20) THEN CAST(i20 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i20) <> ''null'' THEN CHR(1) END) AS t22,
-  COALESCE(CASE WHEN IS_VARCHAR(i21) THEN CAST(i21 AS VARCHAR(65535)) WHEN IS_BIGINT(i21) THEN CAST(CAST(i21 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i21) THEN CAST(i21 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i21) THEN CAST(i21 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i21) <> ''null'' THEN CHR(1) END) AS t23,
-  COALESCE(CASE WHEN IS_VARCHAR(i22) THEN CAST(i22 AS VARCHAR(65535)) WHEN IS_BIGINT(i22) THEN CAST(CAST(i22 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i22) THEN CAST(i22 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i22) THEN CAST(i22 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i22) <> ''null'' THEN CHR(1) END) AS t24,
-  COALESCE(CASE WHEN IS_VARCHAR(i23) THEN CAST(i23 AS VARCHAR(65535)) WHEN IS_BIGINT(i23) THEN CAST(CAST(i23 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i23) THEN CAST(i23 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i23) THEN CAST(i23 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i23) <> ''null'' THEN CHR(1) END) AS t25,
-  COALESCE(CASE WHEN IS_VARCHAR(i24) THEN CAST(i24 AS VARCHAR(65535)) WHEN IS_BIGINT(i24) THEN CAST(CAST(i24 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i24) THEN CAST(i24 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i24) THEN CAST(i24 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i24) <> ''null'' THEN CHR(1) END) AS t26,
-  COALESCE(CASE WHEN IS_VARCHAR(i25) THEN CAST(i25 AS VARCHAR(65535)) WHEN IS_BIGINT(i25) THEN CAST(CAST(i25 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i25) THEN CAST(i25 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i25) THEN CAST(i25 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i25) <> ''null'' THEN CHR(1) END) AS t27,
-  COALESCE(CASE WHEN IS_VARCHAR(i26) THEN CAST(i26 AS VARCHAR(65535)) WHEN IS_BIGINT(i26) THEN CAST(CAST(i26 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i26) THEN CAST(i26 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i26) THEN CAST(i26 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i26) <> ''null'' THEN CHR(1) END) AS t28,
-  COALESCE(CASE WHEN IS_VARCHAR(i27) THEN CAST(i27 AS VARCHAR(65535)) WHEN IS_BIGINT(i27) THEN CAST(CAST(i27 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i27) THEN CAST(i27 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i27) THEN CAST(i27 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i27) <> ''null'' THEN CHR(1) END) AS t29,
-  COALESCE(CASE WHEN IS_VARCHAR(i28) THEN CAST(i28 AS VARCHAR(65535)) WHEN IS_BIGINT(i28) THEN CAST(CAST(i28 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i28) THEN CAST(i28 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i28) THEN CAST(i28 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i28) <> ''null'' THEN CHR(1) END) AS t30,
-  COALESCE(CASE WHEN IS_VARCHAR(i29) THEN CAST(i29 AS VARCHAR(65535)) WHEN IS_BIGINT(i29) THEN CAST(CAST(i29 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i29) THEN CAST(i29 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i29) THEN CAST(i29 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i29) <> ''null'' THEN CHR(1) END) AS t31,
-  COALESCE(CASE WHEN IS_VARCHAR(i30) THEN CAST(i30 AS VARCHAR(65535)) WHEN IS_BIGINT(i30) THEN CAST(CAST(i30 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i30) THEN CAST(i30 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i30) THEN CAST(i30 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i30) <> ''null'' THEN CHR(1) END) AS t32,
-  COALESCE(CASE WHEN IS_VARCHAR(i31) THEN CAST(i31 AS VARCHAR(65535)) WHEN IS_BIGINT(i31) THEN CAST(CAST(i31 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i31) THEN CAST(i31 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i31) THEN CAST(i31 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i31) <> ''null'' THEN CHR(1) END) AS t33,
-  COALESCE(CASE WHEN IS_VARCHAR(i32) THEN CAST(i32 AS VARCHAR(65535)) WHEN IS_BIGINT(i32) THEN CAST(CAST(i32 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i32) THEN CAST(i32 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i32) THEN CAST(i32 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i32) <> ''null'' THEN CHR(1) END) AS t34,
-  COALESCE(CASE WHEN IS_VARCHAR(i33) THEN CAST(i33 AS VARCHAR(65535)) WHEN IS_BIGINT(i33) THEN CAST(CAST(i33 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i33) THEN CAST(i33 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i33) THEN CAST(i33 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i33) <> ''null'' THEN CHR(1) END) AS t35,
-  COALESCE(CASE WHEN IS_VARCHAR(i34) THEN CAST(i34 AS VARCHAR(65535)) WHEN IS_BIGINT(i34) THEN CAST(CAST(i34 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i34) THEN CAST(i34 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i34) THEN CAST(i34 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i34) <> ''null'' THEN CHR(1) END) AS t36,
-  COALESCE(CASE WHEN IS_VARCHAR(i35) THEN CAST(i35 AS VARCHAR(65535)) WHEN IS_BIGINT(i35) THEN CAST(CAST(i35 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i35) THEN CAST(i35 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i35) THEN CAST(i35 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i35) <> ''null'' THEN CHR(1) END) AS t37,
-  COALESCE(CASE WHEN IS_VARCHAR(i36) THEN CAST(i36 AS VARCHAR(65535)) WHEN IS_BIGINT(i36) THEN CAST(CAST(i36 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i36) THEN CAST(i36 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i36) THEN CAST(i36 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i36) <> ''null'' THEN CHR(1) END) AS t38,
-  COALESCE(CASE WHEN IS_VARCHAR(i37) THEN CAST(i37 AS VARCHAR(65535)) WHEN IS_BIGINT(i37) THEN CAST(CAST(i37 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i37) THEN CAST(i37 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i37) THEN CAST(i37 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i37) <> ''null'' THEN CHR(1) END) AS t39,
-  COALESCE(CASE WHEN IS_VARCHAR(i38) THEN CAST(i38 AS VARCHAR(65535)) WHEN IS_BIGINT(i38) THEN CAST(CAST(i38 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i38) THEN CAST(i38 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i38) THEN CAST(i38 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i38) <> ''null'' THEN CHR(1) END) AS t40,
-  COALESCE(CASE WHEN IS_VARCHAR(i39) THEN CAST(i39 AS VARCHAR(65535)) WHEN IS_BIGINT(i39) THEN CAST(CAST(i39 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i39) THEN CAST(i39 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i39) THEN CAST(i39 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i39) <> ''null'' THEN CHR(1) END) AS t41,
-  COALESCE(CASE WHEN IS_VARCHAR(i40) THEN CAST(i40 AS VARCHAR(65535)) WHEN IS_BIGINT(i40) THEN CAST(CAST(i40 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i40) THEN CAST(i40 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i40) THEN CAST(i40 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i40) <> ''null'' THEN CHR(1) END) AS t42,
-  COALESCE(CASE WHEN IS_VARCHAR(i41) THEN CAST(i41 AS VARCHAR(65535)) WHEN IS_BIGINT(i41) THEN CAST(CAST(i41 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i41) THEN CAST(i41 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i41) THEN CAST(i41 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i41) <> ''null'' THEN CHR(1) END) AS t43,
-  COALESCE(CASE WHEN IS_VARCHAR(i42) THEN CAST(i42 AS VARCHAR(65535)) WHEN IS_BIGINT(i42) THEN CAST(CAST(i42 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i42) THEN CAST(i42 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i42) THEN CAST(i42 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i42) <> ''null'' THEN CHR(1) END) AS t44,
-  COALESCE(CASE WHEN IS_VARCHAR(i43) THEN CAST(i43 AS VARCHAR(65535)) WHEN IS_BIGINT(i43) THEN CAST(CAST(i43 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i43) THEN CAST(i43 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i43) THEN CAST(i43 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i43) <> ''null'' THEN CHR(1) END) AS t45,
-  COALESCE(CASE WHEN IS_VARCHAR(i44) THEN CAST(i44 AS VARCHAR(65535)) WHEN IS_BIGINT(i44) THEN CAST(CAST(i44 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i44) THEN CAST(i44 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i44) THEN CAST(i44 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i44) <> ''null'' THEN CHR(1) END) AS t46,
-  COALESCE(CASE WHEN IS_VARCHAR(i45) THEN CAST(i45 AS VARCHAR(65535)) WHEN IS_BIGINT(i45) THEN CAST(CAST(i45 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i45) THEN CAST(i45 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i45) THEN CAST(i45 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i45) <> ''null'' THEN CHR(1) END) AS t47,
-  COALESCE(CASE WHEN IS_VARCHAR(i46) THEN CAST(i46 AS VARCHAR(65535)) WHEN IS_BIGINT(i46) THEN CAST(CAST(i46 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i46) THEN CAST(i46 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i46) THEN CAST(i46 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i46) <> ''null'' THEN CHR(1) END) AS t48,
-  COALESCE(CASE WHEN IS_VARCHAR(i47) THEN CAST(i47 AS VARCHAR(65535)) WHEN IS_BIGINT(i47) THEN CAST(CAST(i47 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i47) THEN CAST(i47 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i47) THEN CAST(i47 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i47) <> ''null'' THEN CHR(1) END) AS t49,
-  COALESCE(CASE WHEN IS_VARCHAR(i48) THEN CAST(i48 AS VARCHAR(65535)) WHEN IS_BIGINT(i48) THEN CAST(CAST(i48 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i48) THEN CAST(i48 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i48) THEN CAST(i48 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i48) <> ''null'' THEN CHR(1) END) AS t50,
-  COALESCE(CASE WHEN IS_VARCHAR(i49) THEN CAST(i49 AS VARCHAR(65535)) WHEN IS_BIGINT(i49) THEN CAST(CAST(i49 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i49) THEN CAST(i49 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i49) THEN CAST(i49 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i49) <> ''null'' THEN CHR(1) END) AS t51,
-  COALESCE(CASE WHEN IS_VARCHAR(i50) THEN CAST(i50 AS VARCHAR(65535)) WHEN IS_BIGINT(i50) THEN CAST(CAST(i50 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i50) THEN CAST(i50 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i50) THEN CAST(i50 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i50) <> ''null'' THEN CHR(1) END) AS t52,
-  COALESCE(CASE WHEN IS_VARCHAR(i51) THEN CAST(i51 AS VARCHAR(65535)) WHEN IS_BIGINT(i51) THEN CAST(CAST(i51 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i51) THEN CAST(i51 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i51) THEN CAST(i51 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i51) <> ''null'' THEN CHR(1) END) AS t53,
-  COALESCE(CASE WHEN IS_VARCHAR(i52) THEN CAST(i52 AS VARCHAR(65535)) WHEN IS_BIGINT(i52) THEN CAST(CAST(i52 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i52) THEN CAST(i52 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i52) THEN CAST(i52 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i52) <> ''null'' THEN CHR(1) END) AS t54,
-  COALESCE(CASE WHEN IS_VARCHAR(i53) THEN CAST(i53 AS VARCHAR(65535)) WHEN IS_BIGINT(i53) THEN CAST(CAST(i53 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i53) THEN CAST(i53 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i53) THEN CAST(i53 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i53) <> ''null'' THEN CHR(1) END) AS t55,
-  COALESCE(CASE WHEN IS_VARCHAR(i54) THEN CAST(i54 AS VARCHAR(65535)) WHEN IS_BIGINT(i54) THEN CAST(CAST(i54 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i54) THEN CAST(i54 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i54) THEN CAST(i54 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i54) <> ''null'' THEN CHR(1) END) AS t56,
-  COALESCE(CASE WHEN IS_VARCHAR(i55) THEN CAST(i55 AS VARCHAR(65535)) WHEN IS_BIGINT(i55) THEN CAST(CAST(i55 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i55) THEN CAST(i55 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i55) THEN CAST(i55 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i55) <> ''null'' THEN CHR(1) END) AS t57,
-  COALESCE(CASE WHEN IS_VARCHAR(i56) THEN CAST(i56 AS VARCHAR(65535)) WHEN IS_BIGINT(i56) THEN CAST(CAST(i56 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i56) THEN CAST(i56 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i56) THEN CAST(i56 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i56) <> ''null'' THEN CHR(1) END) AS t58,
-  COALESCE(CASE WHEN IS_VARCHAR(i57) THEN CAST(i57 AS VARCHAR(65535)) WHEN IS_BIGINT(i57) THEN CAST(CAST(i57 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i57) THEN CAST(i57 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i57) THEN CAST(i57 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i57) <> ''null'' THEN CHR(1) END) AS t59,
-  COALESCE(CASE WHEN IS_VARCHAR(i58) THEN CAST(i58 AS VARCHAR(65535)) WHEN IS_BIGINT(i58) THEN CAST(CAST(i58 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i58) THEN CAST(i58 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i58) THEN CAST(i58 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i58) <> ''null'' THEN CHR(1) END) AS t60,
-  COALESCE(CASE WHEN IS_VARCHAR(i59) THEN CAST(i59 AS VARCHAR(65535)) WHEN IS_BIGINT(i59) THEN CAST(CAST(i59 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i59) THEN CAST(i59 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i59) THEN CAST(i59 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i59) <> ''null'' THEN CHR(1) END) AS t61,
-  COALESCE(CASE WHEN IS_VARCHAR(i60) THEN CAST(i60 AS VARCHAR(65535)) WHEN IS_BIGINT(i60) THEN CAST(CAST(i60 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i60) THEN CAST(i60 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i60) THEN CAST(i60 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i60) <> ''null'' THEN CHR(1) END) AS t62,
-  COALESCE(CASE WHEN IS_VARCHAR(i61) THEN CAST(i61 AS VARCHAR(65535)) WHEN IS_BIGINT(i61) THEN CAST(CAST(i61 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i61) THEN CAST(i61 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i61) THEN CAST(i61 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i61) <> ''null'' THEN CHR(1) END) AS t63,
-  COALESCE(CASE WHEN IS_VARCHAR(i62) THEN CAST(i62 AS VARCHAR(65535)) WHEN IS_BIGINT(i62) THEN CAST(CAST(i62 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i62) THEN CAST(i62 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i62) THEN CAST(i62 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i62) <> ''null'' THEN CHR(1) END) AS t64,
-  COALESCE(CASE WHEN IS_VARCHAR(i63) THEN CAST(i63 AS VARCHAR(65535)) WHEN IS_BIGINT(i63) THEN CAST(CAST(i63 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i63) THEN CAST(i63 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i63) THEN CAST(i63 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i63) <> ''null'' THEN CHR(1) END) AS t65,
-  COALESCE(CASE WHEN IS_VARCHAR(i64) THEN CAST(i64 AS VARCHAR(65535)) WHEN IS_BIGINT(i64) THEN CAST(CAST(i64 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i64) THEN CAST(i64 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i64) THEN CAST(i64 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i64) <> ''null'' THEN CHR(1) END) AS t66,
-  COALESCE(CASE WHEN IS_VARCHAR(i65) THEN CAST(i65 AS VARCHAR(65535)) WHEN IS_BIGINT(i65) THEN CAST(CAST(i65 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i65) THEN CAST(i65 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i65) THEN CAST(i65 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i65) <> ''null'' THEN CHR(1) END) AS t67,
-  COALESCE(CASE WHEN IS_VARCHAR(i66) THEN CAST(i66 AS VARCHAR(65535)) WHEN IS_BIGINT(i66) THEN CAST(CAST(i66 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i66) THEN CAST(i66 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i66) THEN CAST(i66 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i66) <> ''null'' THEN CHR(1) END) AS t68,
-  COALESCE(CASE WHEN IS_VARCHAR(i67) THEN CAST(i67 AS VARCHAR(65535)) WHEN IS_BIGINT(i67) THEN CAST(CAST(i67 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i67) THEN CAST(i67 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i67) THEN CAST(i67 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i67) <> ''null'' THEN CHR(1) END) AS t69,
-  COALESCE(CASE WHEN IS_VARCHAR(i68) THEN CAST(i68 AS VARCHAR(65535)) WHEN IS_BIGINT(i68) THEN CAST(CAST(i68 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i68) THEN CAST(i68 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i68) THEN CAST(i68 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i68) <> ''null'' THEN CHR(1) END) AS t70,
-  COALESCE(CASE WHEN IS_VARCHAR(i69) THEN CAST(i69 AS VARCHAR(65535)) WHEN IS_BIGINT(i69) THEN CAST(CAST(i69 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i69) THEN CAST(i69 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i69) THEN CAST(i69 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i69) <> ''null'' THEN CHR(1) END) AS t71,
-  COALESCE(CASE WHEN IS_VARCHAR(i70) THEN CAST(i70 AS VARCHAR(65535)) WHEN IS_BIGINT(i70) THEN CAST(CAST(i70 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i70) THEN CAST(i70 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i70) THEN CAST(i70 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i70) <> ''null'' THEN CHR(1) END) AS t72,
-  COALESCE(CASE WHEN IS_VARCHAR(i71) THEN CAST(i71 AS VARCHAR(65535)) WHEN IS_BIGINT(i71) THEN CAST(CAST(i71 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i71) THEN CAST(i71 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i71) THEN CAST(i71 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i71) <> ''null'' THEN CHR(1) END) AS t73,
-  COALESCE(CASE WHEN IS_VARCHAR(i72) THEN CAST(i72 AS VARCHAR(65535)) WHEN IS_BIGINT(i72) THEN CAST(CAST(i72 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i72) THEN CAST(i72 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i72) THEN CAST(i72 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i72) <> ''null'' THEN CHR(1) END) AS t74,
-  COALESCE(CASE WHEN IS_VARCHAR(i73) THEN CAST(i73 AS VARCHAR(65535)) WHEN IS_BIGINT(i73) THEN CAST(CAST(i73 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i73) THEN CAST(i73 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i73) THEN CAST(i73 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i73) <> ''null'' THEN CHR(1) END) AS t75,
-  COALESCE(CASE WHEN IS_VARCHAR(i74) THEN CAST(i74 AS VARCHAR(65535)) WHEN IS_BIGINT(i74) THEN CAST(CAST(i74 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i74) THEN CAST(i74 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i74) THEN CAST(i74 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i74) <> ''null'' THEN CHR(1) END) AS t76,
-  CASE WHEN (r9 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r9, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t77
-FROM (SELECT base.*,
-  r3[0] AS i0,
-  r3[1] AS i1,
-  r3[2] AS i2,
-  r3[3] AS i3,
-  r3[4] AS i4,
-  r3[5] AS i5,
-  r3[6] AS i6,
-  r3[7] AS i7,
-  r3[8] AS i8,
-  r3[9] AS i9,
-  r3[10] AS i10,
-  r3[11] AS i11,
-  r3[12] AS i12,
-  r3[13] AS i13,
-  r3[14] AS i14,
-  r3[15] AS i15,
-  r3[16] AS i16,
-  r3[17] AS i17,
-  r3[18] AS i18,
-  r3[19] AS i19,
-  r3[20] AS i20,
-  r3[21] AS i21,
-  r3[22] AS i22,
-  r3[23] AS i23,
-  r3[24] AS i24,
-  r5[0] AS i25,
-  r5[1] AS i26,
-  r5[2] AS i27,
-  r5[3] AS i28,
-  r5[4] AS i29,
-  r5[5] AS i30,
-  r5[6] AS i31,
-  r5[7] AS i32,
-  r5[8] AS i33,
-  r5[9] AS i34,
-  r5[10] AS i35,
-  r5[11] AS i36,
-  r5[12] AS i37,
-  r5[13] AS i38,
-  r5[14] AS i39,
-  r5[15] AS i40,
-  r5[16] AS i41,
-  r5[17] AS i42,
-  r5[18] AS i43,
-  r5[19] AS i44,
-  r5[20] AS i45,
-  r5[21] AS i46,
-  r5[22] AS i47,
-  r5[23] AS i48,
-  r5[24] AS i49,
-  r7[0] AS i50,
-  r7[1] AS i51,
-  r7[2] AS i52,
-  r7[3] AS i53,
-  r7[4] AS i54,
-  r7[5] AS i55,
-  r7[6] AS i56,
-  r7[7] AS i57,
-  r7[8] AS i58,
-  r7[9] AS i59,
-  r7[10] AS i60,
-  r7[11] AS i61,
-  r7[12] AS i62,
-  r7[13] AS i63,
-  r7[14] AS i64,
-  r7[15] AS i65,
-  r7[16] AS i66,
-  r7[17] AS i67,
-  r7[18] AS i68,
-  r7[19] AS i69,
-  r7[20] AS i70,
-  r7[21] AS i71,
-  r7[22] AS i72,
-  r7[23] AS i73,
-  r7[24] AS i74
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
@@ -1186,182 +645,9 @@ FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR
   CAST("price" AS VARCHAR(65535)) AS r9
 FROM "{{schema}}"."viewed_product"
 WHERE "event_text" = ''Viewed Product'' -- rule 1
-) AS base) AS base) AS base) AS base
-) AS base
-WHERE c0 IS NOT NULL
 UNION ALL
 -- {{schema}}, track "Added Product"
-SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
-FROM (SELECT base.*,
-  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
-  CAST(NULL AS BIGINT) AS element,
-  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
-  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
-  COALESCE(CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END) AS c0, -- ITEM_ID, rules 3 and 6
-  CASE WHEN LENGTH(r2) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r2, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r2 LIKE ''[%'' AND CAN_JSON_PARSE(r2)) THEN CAST(r2 AS VARCHAR(4000)) END AS c1, -- BRAND, rules 3 and 6
-  COALESCE(COALESCE(CASE WHEN LENGTH(v0) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v0, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v0) > 1 THEN CAST(SUBSTRING(v0, 2) AS VARCHAR(4000)) END, CASE WHEN r4 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r4) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r4, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r4 AS VARCHAR(4000)) END END), COALESCE(CASE WHEN LENGTH(v1) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v1, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v1) > 1 THEN CAST(SUBSTRING(v1, 2) AS VARCHAR(4000)) END, CASE WHEN r6 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r6) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r6, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r6 AS VARCHAR(4000)) END END)) AS c2, -- CATEGORY, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(v2) BETWEEN 1 AND 1001 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(v2, 1001), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND LENGTH(v2) > 1 THEN CAST(SUBSTRING(v2, 2) AS VARCHAR(4000)) END, CASE WHEN r8 NOT LIKE ''[%'' THEN CASE WHEN LENGTH(r8) BETWEEN 1 AND 1000 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(r8, 1000), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(r8 AS VARCHAR(4000)) END END) AS c3, -- GENRE, rules 5 and 6
-  CASE WHEN ABS(t77) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t77 END AS c4 -- PRICE, rules 5 and 6
-FROM (SELECT base.*,
-  CASE WHEN COALESCE(LENGTH(t2), 0) + COALESCE(LENGTH(t3), 0) + COALESCE(LENGTH(t4), 0) + COALESCE(LENGTH(t5), 0) + COALESCE(LENGTH(t6), 0) + COALESCE(LENGTH(t7), 0) + COALESCE(LENGTH(t8), 0) + COALESCE(LENGTH(t9), 0) + COALESCE(LENGTH(t10), 0) + COALESCE(LENGTH(t11), 0) + COALESCE(LENGTH(t12), 0) + COALESCE(LENGTH(t13), 0) + COALESCE(LENGTH(t14), 0) + COALESCE(LENGTH(t15), 0) + COALESCE(LENGTH(t16), 0) + COALESCE(LENGTH(t17), 0) + COALESCE(LENGTH(t18), 0) + COALESCE(LENGTH(t19), 0) + COALESCE(LENGTH(t20), 0) + COALESCE(LENGTH(t21), 0) + COALESCE(LENGTH(t22), 0) + COALESCE(LENGTH(t23), 0) + COALESCE(LENGTH(t24), 0) + COALESCE(LENGTH(t25), 0) + COALESCE(LENGTH(t26), 0) <= 1000 THEN COALESCE(CASE t2 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t2 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t3 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t3 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t4 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t4 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t5 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t5 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t6 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t6 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t7 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t7 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t8 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t8 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t9 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t9 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t10 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t10 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t11 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t11 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t12 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t12 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t13 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t13 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t14 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t14 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t15 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t15 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t16 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t16 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t17 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t17 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t18 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t18 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t19 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t19 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t20 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t20 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t21 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t21 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t22 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t22 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t23 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t23 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t24 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t24 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t25 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t25 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t26 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t26 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v0,
-  CASE WHEN COALESCE(LENGTH(t27), 0) + COALESCE(LENGTH(t28), 0) + COALESCE(LENGTH(t29), 0) + COALESCE(LENGTH(t30), 0) + COALESCE(LENGTH(t31), 0) + COALESCE(LENGTH(t32), 0) + COALESCE(LENGTH(t33), 0) + COALESCE(LENGTH(t34), 0) + COALESCE(LENGTH(t35), 0) + COALESCE(LENGTH(t36), 0) + COALESCE(LENGTH(t37), 0) + COALESCE(LENGTH(t38), 0) + COALESCE(LENGTH(t39), 0) + COALESCE(LENGTH(t40), 0) + COALESCE(LENGTH(t41), 0) + COALESCE(LENGTH(t42), 0) + COALESCE(LENGTH(t43), 0) + COALESCE(LENGTH(t44), 0) + COALESCE(LENGTH(t45), 0) + COALESCE(LENGTH(t46), 0) + COALESCE(LENGTH(t47), 0) + COALESCE(LENGTH(t48), 0) + COALESCE(LENGTH(t49), 0) + COALESCE(LENGTH(t50), 0) + COALESCE(LENGTH(t51), 0) <= 1000 THEN COALESCE(CASE t27 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t27 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t28 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t28 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t29 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t29 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t30 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t30 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t31 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t31 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t32 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t32 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t33 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t33 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t34 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t34 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t35 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t35 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t36 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t36 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t37 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t37 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t38 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t38 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t39 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t39 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t40 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t40 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t41 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t41 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t42 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t42 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t43 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t43 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t44 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t44 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t45 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t45 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t46 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t46 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t47 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t47 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t48 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t48 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t49 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t49 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t50 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t50 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t51 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t51 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v1,
-  CASE WHEN COALESCE(LENGTH(t52), 0) + COALESCE(LENGTH(t53), 0) + COALESCE(LENGTH(t54), 0) + COALESCE(LENGTH(t55), 0) + COALESCE(LENGTH(t56), 0) + COALESCE(LENGTH(t57), 0) + COALESCE(LENGTH(t58), 0) + COALESCE(LENGTH(t59), 0) + COALESCE(LENGTH(t60), 0) + COALESCE(LENGTH(t61), 0) + COALESCE(LENGTH(t62), 0) + COALESCE(LENGTH(t63), 0) + COALESCE(LENGTH(t64), 0) + COALESCE(LENGTH(t65), 0) + COALESCE(LENGTH(t66), 0) + COALESCE(LENGTH(t67), 0) + COALESCE(LENGTH(t68), 0) + COALESCE(LENGTH(t69), 0) + COALESCE(LENGTH(t70), 0) + COALESCE(LENGTH(t71), 0) + COALESCE(LENGTH(t72), 0) + COALESCE(LENGTH(t73), 0) + COALESCE(LENGTH(t74), 0) + COALESCE(LENGTH(t75), 0) + COALESCE(LENGTH(t76), 0) <= 1000 THEN COALESCE(CASE t52 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t52 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t53 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t53 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t54 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t54 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t55 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t55 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t56 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t56 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t57 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t57 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t58 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t58 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t59 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t59 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t60 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t60 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t61 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t61 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t62 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t62 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t63 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t63 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t64 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t64 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t65 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t65 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t66 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t66 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t67 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t67 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t68 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t68 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t69 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t69 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t70 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t70 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t71 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t71 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t72 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t72 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t73 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t73 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t74 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t74 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t75 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t75 AS VARCHAR(4000)) END, '''') || COALESCE(CASE t76 WHEN '''' THEN CHR(1) ELSE ''|'' || CAST(t76 AS VARCHAR(4000)) END, '''') ELSE CHR(1) END AS v2
-FROM (SELECT base.*,
-  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
-  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
-  COALESCE(CASE WHEN IS_VARCHAR(i0) THEN CAST(i0 AS VARCHAR(65535)) WHEN IS_BIGINT(i0) THEN CAST(CAST(i0 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i0) THEN CAST(i0 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i0) THEN CAST(i0 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i0) <> ''null'' THEN CHR(1) END) AS t2,
-  COALESCE(CASE WHEN IS_VARCHAR(i1) THEN CAST(i1 AS VARCHAR(65535)) WHEN IS_BIGINT(i1) THEN CAST(CAST(i1 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i1) THEN CAST(i1 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i1) THEN CAST(i1 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i1) <> ''null'' THEN CHR(1) END) AS t3,
-  COALESCE(CASE WHEN IS_VARCHAR(i2) THEN CAST(i2 AS VARCHAR(65535)) WHEN IS_BIGINT(i2) THEN CAST(CAST(i2 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i2) THEN CAST(i2 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i2) THEN CAST(i2 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i2) <> ''null'' THEN CHR(1) END) AS t4,
-  COALESCE(CASE WHEN IS_VARCHAR(i3) THEN CAST(i3 AS VARCHAR(65535)) WHEN IS_BIGINT(i3) THEN CAST(CAST(i3 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i3) THEN CAST(i3 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i3) THEN CAST(i3 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i3) <> ''null'' THEN CHR(1) END) AS t5,
-  COALESCE(CASE WHEN IS_VARCHAR(i4) THEN CAST(i4 AS VARCHAR(65535)) WHEN IS_BIGINT(i4) THEN CAST(CAST(i4 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i4) THEN CAST(i4 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i4) THEN CAST(i4 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i4) <> ''null'' THEN CHR(1) END) AS t6,
-  COALESCE(CASE WHEN IS_VARCHAR(i5) THEN CAST(i5 AS VARCHAR(65535)) WHEN IS_BIGINT(i5) THEN CAST(CAST(i5 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i5) THEN CAST(i5 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i5) THEN CAST(i5 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i5) <> ''null'' THEN CHR(1) END) AS t7,
-  COALESCE(CASE WHEN IS_VARCHAR(i6) THEN CAST(i6 AS VARCHAR(65535)) WHEN IS_BIGINT(i6) THEN CAST(CAST(i6 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i6) THEN CAST(i6 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i6) THEN CAST(i6 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i6) <> ''null'' THEN CHR(1) END) AS t8,
-  COALESCE(CASE WHEN IS_VARCHAR(i7) THEN CAST(i7 AS VARCHAR(65535)) WHEN IS_BIGINT(i7) THEN CAST(CAST(i7 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i7) THEN CAST(i7 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i7) THEN CAST(i7 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i7) <> ''null'' THEN CHR(1) END) AS t9,
-  COALESCE(CASE WHEN IS_VARCHAR(i8) THEN CAST(i8 AS VARCHAR(65535)) WHEN IS_BIGINT(i8) THEN CAST(CAST(i8 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i8) THEN CAST(i8 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i8) THEN CAST(i8 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i8) <> ''null'' THEN CHR(1) END) AS t10,
-  COALESCE(CASE WHEN IS_VARCHAR(i9) THEN CAST(i9 AS VARCHAR(65535)) WHEN IS_BIGINT(i9) THEN CAST(CAST(i9 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i9) THEN CAST(i9 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i9) THEN CAST(i9 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i9) <> ''null'' THEN CHR(1) END) AS t11,
-  COALESCE(CASE WHEN IS_VARCHAR(i10) THEN CAST(i10 AS VARCHAR(65535)) WHEN IS_BIGINT(i10) THEN CAST(CAST(i10 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i10) THEN CAST(i10 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i10) THEN CAST(i10 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i10) <> ''null'' THEN CHR(1) END) AS t12,
-  COALESCE(CASE WHEN IS_VARCHAR(i11) THEN CAST(i11 AS VARCHAR(65535)) WHEN IS_BIGINT(i11) THEN CAST(CAST(i11 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i11) THEN CAST(i11 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i11) THEN CAST(i11 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i11) <> ''null'' THEN CHR(1) END) AS t13,
-  COALESCE(CASE WHEN IS_VARCHAR(i12) THEN CAST(i12 AS VARCHAR(65535)) WHEN IS_BIGINT(i12) THEN CAST(CAST(i12 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i12) THEN CAST(i12 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i12) THEN CAST(i12 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i12) <> ''null'' THEN CHR(1) END) AS t14,
-  COALESCE(CASE WHEN IS_VARCHAR(i13) THEN CAST(i13 AS VARCHAR(65535)) WHEN IS_BIGINT(i13) THEN CAST(CAST(i13 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i13) THEN CAST(i13 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i13) THEN CAST(i13 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i13) <> ''null'' THEN CHR(1) END) AS t15,
-  COALESCE(CASE WHEN IS_VARCHAR(i14) THEN CAST(i14 AS VARCHAR(65535)) WHEN IS_BIGINT(i14) THEN CAST(CAST(i14 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i14) THEN CAST(i14 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i14) THEN CAST(i14 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i14) <> ''null'' THEN CHR(1) END) AS t16,
-  COALESCE(CASE WHEN IS_VARCHAR(i15) THEN CAST(i15 AS VARCHAR(65535)) WHEN IS_BIGINT(i15) THEN CAST(CAST(i15 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i15) THEN CAST(i15 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i15) THEN CAST(i15 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i15) <> ''null'' THEN CHR(1) END) AS t17,
-  COALESCE(CASE WHEN IS_VARCHAR(i16) THEN CAST(i16 AS VARCHAR(65535)) WHEN IS_BIGINT(i16) THEN CAST(CAST(i16 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i16) THEN CAST(i16 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i16) THEN CAST(i16 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i16) <> ''null'' THEN CHR(1) END) AS t18,
-  COALESCE(CASE WHEN IS_VARCHAR(i17) THEN CAST(i17 AS VARCHAR(65535)) WHEN IS_BIGINT(i17) THEN CAST(CAST(i17 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i17) THEN CAST(i17 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i17) THEN CAST(i17 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i17) <> ''null'' THEN CHR(1) END) AS t19,
-  COALESCE(CASE WHEN IS_VARCHAR(i18) THEN CAST(i18 AS VARCHAR(65535)) WHEN IS_BIGINT(i18) THEN CAST(CAST(i18 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i18) THEN CAST(i18 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i18) THEN CAST(i18 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i18) <> ''null'' THEN CHR(1) END) AS t20,
-  COALESCE(CASE WHEN IS_VARCHAR(i19) THEN CAST(i19 AS VARCHAR(65535)) WHEN IS_BIGINT(i19) THEN CAST(CAST(i19 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i19) THEN CAST(i19 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i19) THEN CAST(i19 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i19) <> ''null'' THEN CHR(1) END) AS t21,
-  COALESCE(CASE WHEN IS_VARCHAR(i20) THEN CAST(i20 AS VARCHAR(65535)) WHEN IS_BIGINT(i20) THEN CAST(CAST(i20 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i20) THEN CAST(i20 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i20) THEN CAST(i20 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i20) <> ''null'' THEN CHR(1) END) AS t22,
-  COALESCE(CASE WHEN IS_VARCHAR(i21) THEN CAST(i21 AS VARCHAR(65535)) WHEN IS_BIGINT(i21) THEN CAST(CAST(i21 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i21) THEN CAST(i21 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i21) THEN CAST(i21 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i21) <> ''null'' THEN CHR(1) END) AS t23,
-  COALESCE(CASE WHEN IS_VARCHAR(i22) THEN CAST(i22 AS VARCHAR(65535)) WHEN IS_BIGINT(i22) THEN CAST(CAST(i22 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i22) THEN CAST(i22 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i22) THEN CAST(i22 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i22) <> ''null'' THEN CHR(1) END) AS t24,
-  COALESCE(CASE WHEN IS_VARCHAR(i23) THEN CAST(i23 AS VARCHAR(65535)) WHEN IS_BIGINT(i23) THEN CAST(CAST(i23 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i23) THEN CAST(i23 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i23) THEN CAST(i23 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i23) <> ''null'' THEN CHR(1) END) AS t25,
-  COALESCE(CASE WHEN IS_VARCHAR(i24) THEN CAST(i24 AS VARCHAR(65535)) WHEN IS_BIGINT(i24) THEN CAST(CAST(i24 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i24) THEN CAST(i24 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i24) THEN CAST(i24 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i24) <> ''null'' THEN CHR(1) END) AS t26,
-  COALESCE(CASE WHEN IS_VARCHAR(i25) THEN CAST(i25 AS VARCHAR(65535)) WHEN IS_BIGINT(i25) THEN CAST(CAST(i25 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i25) THEN CAST(i25 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i25) THEN CAST(i25 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i25) <> ''null'' THEN CHR(1) END) AS t27,
-  COALESCE(CASE WHEN IS_VARCHAR(i26) THEN CAST(i26 AS VARCHAR(65535)) WHEN IS_BIGINT(i26) THEN CAST(CAST(i26 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i26) THEN CAST(i26 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i26) THEN CAST(i26 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i26) <> ''null'' THEN CHR(1) END) AS t28,
-  COALESCE(CASE WHEN IS_VARCHAR(i27) THEN CAST(i27 AS VARCHAR(65535)) WHEN IS_BIGINT(i27) THEN CAST(CAST(i27 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i27) THEN CAST(i27 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i27) THEN CAST(i27 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i27) <> ''null'' THEN CHR(1) END) AS t29,
-  COALESCE(CASE WHEN IS_VARCHAR(i28) THEN CAST(i28 AS VARCHAR(65535)) WHEN IS_BIGINT(i28) THEN CAST(CAST(i28 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i28) THEN CAST(i28 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i28) THEN CAST(i28 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i28) <> ''null'' THEN CHR(1) END) AS t30,
-  COALESCE(CASE WHEN IS_VARCHAR(i29) THEN CAST(i29 AS VARCHAR(65535)) WHEN IS_BIGINT(i29) THEN CAST(CAST(i29 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i29) THEN CAST(i29 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i29) THEN CAST(i29 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i29) <> ''null'' THEN CHR(1) END) AS t31,
-  COALESCE(CASE WHEN IS_VARCHAR(i30) THEN CAST(i30 AS VARCHAR(65535)) WHEN IS_BIGINT(i30) THEN CAST(CAST(i30 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i30) THEN CAST(i30 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i30) THEN CAST(i30 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i30) <> ''null'' THEN CHR(1) END) AS t32,
-  COALESCE(CASE WHEN IS_VARCHAR(i31) THEN CAST(i31 AS VARCHAR(65535)) WHEN IS_BIGINT(i31) THEN CAST(CAST(i31 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i31) THEN CAST(i31 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i31) THEN CAST(i31 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i31) <> ''null'' THEN CHR(1) END) AS t33,
-  COALESCE(CASE WHEN IS_VARCHAR(i32) THEN CAST(i32 AS VARCHAR(65535)) WHEN IS_BIGINT(i32) THEN CAST(CAST(i32 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i32) THEN CAST(i32 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i32) THEN CAST(i32 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i32) <> ''null'' THEN CHR(1) END) AS t34,
-  COALESCE(CASE WHEN IS_VARCHAR(i33) THEN CAST(i33 AS VARCHAR(65535)) WHEN IS_BIGINT(i33) THEN CAST(CAST(i33 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i33) THEN CAST(i33 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i33) THEN CAST(i33 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i33) <> ''null'' THEN CHR(1) END) AS t35,
-  COALESCE(CASE WHEN IS_VARCHAR(i34) THEN CAST(i34 AS VARCHAR(65535)) WHEN IS_BIGINT(i34) THEN CAST(CAST(i34 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i34) THEN CAST(i34 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i34) THEN CAST(i34 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i34) <> ''null'' THEN CHR(1) END) AS t36,
-  COALESCE(CASE WHEN IS_VARCHAR(i35) THEN CAST(i35 AS VARCHAR(65535)) WHEN IS_BIGINT(i35) THEN CAST(CAST(i35 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i35) THEN CAST(i35 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i35) THEN CAST(i35 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i35) <> ''null'' THEN CHR(1) END) AS t37,
-  COALESCE(CASE WHEN IS_VARCHAR(i36) THEN CAST(i36 AS VARCHAR(65535)) WHEN IS_BIGINT(i36) THEN CAST(CAST(i36 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i36) THEN CAST(i36 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i36) THEN CAST(i36 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i36) <> ''null'' THEN CHR(1) END) AS t38,
-  COALESCE(CASE WHEN IS_VARCHAR(i37) THEN CAST(i37 AS VARCHAR(65535)) WHEN IS_BIGINT(i37) THEN CAST(CAST(i37 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i37) THEN CAST(i37 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i37) THEN CAST(i37 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i37) <> ''null'' THEN CHR(1) END) AS t39,
-  COALESCE(CASE WHEN IS_VARCHAR(i38) THEN CAST(i38 AS VARCHAR(65535)) WHEN IS_BIGINT(i38) THEN CAST(CAST(i38 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i38) THEN CAST(i38 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i38) THEN CAST(i38 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i38) <> ''null'' THEN CHR(1) END) AS t40,
-  COALESCE(CASE WHEN IS_VARCHAR(i39) THEN CAST(i39 AS VARCHAR(65535)) WHEN IS_BIGINT(i39) THEN CAST(CAST(i39 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i39) THEN CAST(i39 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i39) THEN CAST(i39 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i39) <> ''null'' THEN CHR(1) END) AS t41,
-  COALESCE(CASE WHEN IS_VARCHAR(i40) THEN CAST(i40 AS VARCHAR(65535)) WHEN IS_BIGINT(i40) THEN CAST(CAST(i40 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i40) THEN CAST(i40 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i40) THEN CAST(i40 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i40) <> ''null'' THEN CHR(1) END) AS t42,
-  COALESCE(CASE WHEN IS_VARCHAR(i41) THEN CAST(i41 AS VARCHAR(65535)) WHEN IS_BIGINT(i41) THEN CAST(CAST(i41 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i41) THEN CAST(i41 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i41) THEN CAST(i41 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i41) <> ''null'' THEN CHR(1) END) AS t43,
-  COALESCE(CASE WHEN IS_VARCHAR(i42) THEN CAST(i42 AS VARCHAR(65535)) WHEN IS_BIGINT(i42) THEN CAST(CAST(i42 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i42) THEN CAST(i42 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i42) THEN CAST(i42 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i42) <> ''null'' THEN CHR(1) END) AS t44,
-  COALESCE(CASE WHEN IS_VARCHAR(i43) THEN CAST(i43 AS VARCHAR(65535)) WHEN IS_BIGINT(i43) THEN CAST(CAST(i43 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i43) THEN CAST(i43 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i43) THEN CAST(i43 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i43) <> ''null'' THEN CHR(1) END) AS t45,
-  COALESCE(CASE WHEN IS_VARCHAR(i44) THEN CAST(i44 AS VARCHAR(65535)) WHEN IS_BIGINT(i44) THEN CAST(CAST(i44 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i44) THEN CAST(i44 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i44) THEN CAST(i44 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i44) <> ''null'' THEN CHR(1) END) AS t46,
-  COALESCE(CASE WHEN IS_VARCHAR(i45) THEN CAST(i45 AS VARCHAR(65535)) WHEN IS_BIGINT(i45) THEN CAST(CAST(i45 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i45) THEN CAST(i45 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i45) THEN CAST(i45 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i45) <> ''null'' THEN CHR(1) END) AS t47,
-  COALESCE(CASE WHEN IS_VARCHAR(i46) THEN CAST(i46 AS VARCHAR(65535)) WHEN IS_BIGINT(i46) THEN CAST(CAST(i46 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i46) THEN CAST(i46 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i46) THEN CAST(i46 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i46) <> ''null'' THEN CHR(1) END) AS t48,
-  COALESCE(CASE WHEN IS_VARCHAR(i47) THEN CAST(i47 AS VARCHAR(65535)) WHEN IS_BIGINT(i47) THEN CAST(CAST(i47 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i47) THEN CAST(i47 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i47) THEN CAST(i47 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i47) <> ''null'' THEN CHR(1) END) AS t49,
-  COALESCE(CASE WHEN IS_VARCHAR(i48) THEN CAST(i48 AS VARCHAR(65535)) WHEN IS_BIGINT(i48) THEN CAST(CAST(i48 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i48) THEN CAST(i48 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i48) THEN CAST(i48 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i48) <> ''null'' THEN CHR(1) END) AS t50,
-  COALESCE(CASE WHEN IS_VARCHAR(i49) THEN CAST(i49 AS VARCHAR(65535)) WHEN IS_BIGINT(i49) THEN CAST(CAST(i49 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i49) THEN CAST(i49 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i49) THEN CAST(i49 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i49) <> ''null'' THEN CHR(1) END) AS t51,
-  COALESCE(CASE WHEN IS_VARCHAR(i50) THEN CAST(i50 AS VARCHAR(65535)) WHEN IS_BIGINT(i50) THEN CAST(CAST(i50 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i50) THEN CAST(i50 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i50) THEN CAST(i50 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i50) <> ''null'' THEN CHR(1) END) AS t52,
-  COALESCE(CASE WHEN IS_VARCHAR(i51) THEN CAST(i51 AS VARCHAR(65535)) WHEN IS_BIGINT(i51) THEN CAST(CAST(i51 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i51) THEN CAST(i51 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i51) THEN CAST(i51 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i51) <> ''null'' THEN CHR(1) END) AS t53,
-  COALESCE(CASE WHEN IS_VARCHAR(i52) THEN CAST(i52 AS VARCHAR(65535)) WHEN IS_BIGINT(i52) THEN CAST(CAST(i52 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i52) THEN CAST(i52 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i52) THEN CAST(i52 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i52) <> ''null'' THEN CHR(1) END) AS t54,
-  COALESCE(CASE WHEN IS_VARCHAR(i53) THEN CAST(i53 AS VARCHAR(65535)) WHEN IS_BIGINT(i53) THEN CAST(CAST(i53 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i53) THEN CAST(i53 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i53) THEN CAST(i53 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i53) <> ''null'' THEN CHR(1) END) AS t55,
-  COALESCE(CASE WHEN IS_VARCHAR(i54) THEN CAST(i54 AS VARCHAR(65535)) WHEN IS_BIGINT(i54) THEN CAST(CAST(i54 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i54) THEN CAST(i54 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i54) THEN CAST(i54 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i54) <> ''null'' THEN CHR(1) END) AS t56,
-  COALESCE(CASE WHEN IS_VARCHAR(i55) THEN CAST(i55 AS VARCHAR(65535)) WHEN IS_BIGINT(i55) THEN CAST(CAST(i55 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i55) THEN CAST(i55 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i55) THEN CAST(i55 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i55) <> ''null'' THEN CHR(1) END) AS t57,
-  COALESCE(CASE WHEN IS_VARCHAR(i56) THEN CAST(i56 AS VARCHAR(65535)) WHEN IS_BIGINT(i56) THEN CAST(CAST(i56 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i56) THEN CAST(i56 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i56) THEN CAST(i56 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i56) <> ''null'' THEN CHR(1) END) AS t58,
-  COALESCE(CASE WHEN IS_VARCHAR(i57) THEN CAST(i57 AS VARCHAR(65535)) WHEN IS_BIGINT(i57) THEN CAST(CAST(i57 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i57) THEN CAST(i57 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i57) THEN CAST(i57 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i57) <> ''null'' THEN CHR(1) END) AS t59,
-  COALESCE(CASE WHEN IS_VARCHAR(i58) THEN CAST(i58 AS VARCHAR(65535)) WHEN IS_BIGINT(i58) THEN CAST(CAST(i58 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i58) THEN CAST(i58 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i58) THEN CAST(i58 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i58) <> ''null'' THEN CHR(1) END) AS t60,
-  COALESCE(CASE WHEN IS_VARCHAR(i59) THEN CAST(i59 AS VARCHAR(65535)) WHEN IS_BIGINT(i59) THEN CAST(CAST(i59 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i59) THEN CAST(i59 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i59) THEN CAST(i59 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i59) <> ''null'' THEN CHR(1) END) AS t61,
-  COALESCE(CASE WHEN IS_VARCHAR(i60) THEN CAST(i60 AS VARCHAR(65535)) WHEN IS_BIGINT(i60) THEN CAST(CAST(i60 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i60) THEN CAST(i60 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i60) THEN CAST(i60 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i60) <> ''null'' THEN CHR(1) END) AS t62,
-  COALESCE(CASE WHEN IS_VARCHAR(i61) THEN CAST(i61 AS VARCHAR(65535)) WHEN IS_BIGINT(i61) THEN CAST(CAST(i61 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i61) THEN CAST(i61 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i61) THEN CAST(i61 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i61) <> ''null'' THEN CHR(1) END) AS t63,
-  COALESCE(CASE WHEN IS_VARCHAR(i62) THEN CAST(i62 AS VARCHAR(65535)) WHEN IS_BIGINT(i62) THEN CAST(CAST(i62 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i62) THEN CAST(i62 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i62) THEN CAST(i62 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i62) <> ''null'' THEN CHR(1) END) AS t64,
-  COALESCE(CASE WHEN IS_VARCHAR(i63) THEN CAST(i63 AS VARCHAR(65535)) WHEN IS_BIGINT(i63) THEN CAST(CAST(i63 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i63) THEN CAST(i63 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i63) THEN CAST(i63 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i63) <> ''null'' THEN CHR(1) END) AS t65,
-  COALESCE(CASE WHEN IS_VARCHAR(i64) THEN CAST(i64 AS VARCHAR(65535)) WHEN IS_BIGINT(i64) THEN CAST(CAST(i64 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i64) THEN CAST(i64 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i64) THEN CAST(i64 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i64) <> ''null'' THEN CHR(1) END) AS t66,
-  COALESCE(CASE WHEN IS_VARCHAR(i65) THEN CAST(i65 AS VARCHAR(65535)) WHEN IS_BIGINT(i65) THEN CAST(CAST(i65 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i65) THEN CAST(i65 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i65) THEN CAST(i65 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i65) <> ''null'' THEN CHR(1) END) AS t67,
-  COALESCE(CASE WHEN IS_VARCHAR(i66) THEN CAST(i66 AS VARCHAR(65535)) WHEN IS_BIGINT(i66) THEN CAST(CAST(i66 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i66) THEN CAST(i66 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i66) THEN CAST(i66 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i66) <> ''null'' THEN CHR(1) END) AS t68,
-  COALESCE(CASE WHEN IS_VARCHAR(i67) THEN CAST(i67 AS VARCHAR(65535)) WHEN IS_BIGINT(i67) THEN CAST(CAST(i67 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i67) THEN CAST(i67 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i67) THEN CAST(i67 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i67) <> ''null'' THEN CHR(1) END) AS t69,
-  COALESCE(CASE WHEN IS_VARCHAR(i68) THEN CAST(i68 AS VARCHAR(65535)) WHEN IS_BIGINT(i68) THEN CAST(CAST(i68 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i68) THEN CAST(i68 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i68) THEN CAST(i68 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i68) <> ''null'' THEN CHR(1) END) AS t70,
-  COALESCE(CASE WHEN IS_VARCHAR(i69) THEN CAST(i69 AS VARCHAR(65535)) WHEN IS_BIGINT(i69) THEN CAST(CAST(i69 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i69) THEN CAST(i69 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i69) THEN CAST(i69 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i69) <> ''null'' THEN CHR(1) END) AS t71,
-  COALESCE(CASE WHEN IS_VARCHAR(i70) THEN CAST(i70 AS VARCHAR(65535)) WHEN IS_BIGINT(i70) THEN CAST(CAST(i70 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i70) THEN CAST(i70 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i70) THEN CAST(i70 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i70) <> ''null'' THEN CHR(1) END) AS t72,
-  COALESCE(CASE WHEN IS_VARCHAR(i71) THEN CAST(i71 AS VARCHAR(65535)) WHEN IS_BIGINT(i71) THEN CAST(CAST(i71 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i71) THEN CAST(i71 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i71) THEN CAST(i71 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i71) <> ''null'' THEN CHR(1) END) AS t73,
-  COALESCE(CASE WHEN IS_VARCHAR(i72) THEN CAST(i72 AS VARCHAR(65535)) WHEN IS_BIGINT(i72) THEN CAST(CAST(i72 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i72) THEN CAST(i72 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i72) THEN CAST(i72 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i72) <> ''null'' THEN CHR(1) END) AS t74,
-  COALESCE(CASE WHEN IS_VARCHAR(i73) THEN CAST(i73 AS VARCHAR(65535)) WHEN IS_BIGINT(i73) THEN CAST(CAST(i73 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i73) THEN CAST(i73 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i73) THEN CAST(i73 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i73) <> ''null'' THEN CHR(1) END) AS t75,
-  COALESCE(CASE WHEN IS_VARCHAR(i74) THEN CAST(i74 AS VARCHAR(65535)) WHEN IS_BIGINT(i74) THEN CAST(CAST(i74 AS BIGINT) AS VARCHAR(20)) END, CASE WHEN CASE WHEN IS_BOOLEAN(i74) THEN CAST(i74 AS BOOLEAN) END THEN ''true'' WHEN NOT CASE WHEN IS_BOOLEAN(i74) THEN CAST(i74 AS BOOLEAN) END THEN ''false'' END, CASE WHEN JSON_TYPEOF(i74) <> ''null'' THEN CHR(1) END) AS t76,
-  CASE WHEN (r9 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r9, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t77
-FROM (SELECT base.*,
-  r3[0] AS i0,
-  r3[1] AS i1,
-  r3[2] AS i2,
-  r3[3] AS i3,
-  r3[4] AS i4,
-  r3[5] AS i5,
-  r3[6] AS i6,
-  r3[7] AS i7,
-  r3[8] AS i8,
-  r3[9] AS i9,
-  r3[10] AS i10,
-  r3[11] AS i11,
-  r3[12] AS i12,
-  r3[13] AS i13,
-  r3[14] AS i14,
-  r3[15] AS i15,
-  r3[16] AS i16,
-  r3[17] AS i17,
-  r3[18] AS i18,
-  r3[19] AS i19,
-  r3[20] AS i20,
-  r3[21] AS i21,
-  r3[22] AS i22,
-  r3[23] AS i23,
-  r3[24] AS i24,
-  r5[0] AS i25,
-  r5[1] AS i26,
-  r5[2] AS i27,
-  r5[3] AS i28,
-  r5[4] AS i29,
-  r5[5] AS i30,
-  r5[6] AS i31,
-  r5[7] AS i32,
-  r5[8] AS i33,
-  r5[9] AS i34,
-  r5[10] AS i35,
-  r5[11] AS i36,
-  r5[12] AS i37,
-  r5[13] AS i38,
-  r5[14] AS i39,
-  r5[15] AS i40,
-  r5[16] AS i41,
-  r5[17] AS i42,
-  r5[18] AS i43,
-  r5[19] AS i44,
-  r5[20] AS i45,
-  r5[21] AS i46,
-  r5[22] AS i47,
-  r5[23] AS i48,
-  r5[24] AS i49,
-  r7[0] AS i50,
-  r7[1] AS i51,
-  r7[2] AS i52,
-  r7[3] AS i53,
-  r7[4] AS i54,
-  r7[5] AS i55,
-  r7[6] AS i56,
-  r7[7] AS i57,
-  r7[8] AS i58,
-  r7[9] AS i59,
-  r7[10] AS i60,
-  r7[11] AS i61,
-  r7[12] AS i62,
-  r7[13] AS i63,
-  r7[14] AS i64,
-  r7[15] AS i65,
-  r7[16] AS i66,
-  r7[17] AS i67,
-  r7[18] AS i68,
-  r7[19] AS i69,
-  r7[20] AS i70,
-  r7[21] AS i71,
-  r7[22] AS i72,
-  r7[23] AS i73,
-  r7[24] AS i74
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
@@ -1383,7 +669,6 @@ WHERE "event_text" = ''Added Product'' -- rule 1
 ) AS base
 WHERE c0 IS NOT NULL
 UNION ALL
--- {{schema}}, track "Video Content Started"
 SELECT message, element, earlier, seconds, fraction, c0, c1, c2, c3, c4
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
@@ -1553,7 +838,9 @@ FROM (SELECT base.*,
   r6[22] AS i72,
   r6[23] AS i73,
   r6[24] AS i74
-FROM (SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+FROM (
+-- {{schema}}, track "Video Content Started"
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
   0 AS earlier,
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
   CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,

@@ -182,7 +182,7 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = Fals
 
 def choose(rules: tuple[tuple[Dataset, Rule], ...], event: dict[str, Any]) -> list[tuple[Dataset, Rule]]:
     """Return the rules that count for an event: in each dataset the first whose conditions all hold (rule 1)."""
-    if not any([rule.when for _, rule in rules]):
+    if not any(rule.when for _, rule in rules):
         return list(rules)
     chosen: dict[str, tuple[Dataset, Rule]] = {}
     for dataset, rule in rules:

@@ -4,7 +4,7 @@ docs/contract.md numbers the rules. The SELECTs are nested: the innermost reads 
 elements of `each`, then what values in domain need, then those, last what is asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
@@ -24,6 +24,27 @@ CUT_OFF = "an array that the warehouse cut off"
 #: type -> the rule that is its domain; 5 where none is named.
 _RULES = {"string": 3, "timestamp": 4}
 _NO_COMMENTS: Mapping[str, str] = MappingProxyType({})
+
+
+#: Where the SQL of a `Select` has what it reads.
+_BASE = "(base)"
+
+
+class Select(NamedTuple):
+    """A SELECT whose innermost one, `base`, reads a table. `types` are the table's own types of what it reads."""
+
+    sql: str
+    base: str
+    types: tuple[str, ...]
+
+
+def merged(selects: Iterable[Select]) -> list[str]:
+    """Return the SQL of SELECTs, of those that do the same with different tables only one: statements have limits."""
+    bases: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for select in selects:
+        bases.setdefault((select.sql, select.types), []).append(select.base)
+    union = "\nUNION ALL\n"
+    return [sql.replace(_BASE, f"(\n{union.join(tables)}\n)", 1) for (sql, _), tables in bases.items()]
 
 
 class _ColumnSql(NamedTuple):
@@ -52,6 +73,7 @@ class Branch:
     reads: dict[str, str] = field(default_factory=dict)
     pieces: dict[str, str] = field(default_factory=dict)
     derived: tuple[dict[str, str], ...] = field(default_factory=lambda: ({}, {}, {}))
+    types: list[str] = field(default_factory=list)
 
     @property
     def _rule(self) -> Rule:
@@ -61,8 +83,8 @@ class Branch:
     def _dialect(self) -> Dialect:
         return self.table.dialect
 
-    def rows(self) -> str | None:
-        """Return the SELECT of the rows, or None, and a note, if the table can give none.
+    def rows(self) -> list[Select]:
+        """Return the SELECT of the rows, or none, and a note, if the table can give none.
 
         Its columns: message, element, earlier (1 in the overlap), c0, c1 … (those of the dataset), and for
         users and items seconds and fraction, which order them.
@@ -71,46 +93,44 @@ class Branch:
         for value, column, source in zip(values, self.dataset.columns, self._rule.sources, strict=True):
             if not value.possible and isinstance(source, Source) and source.required:
                 self.table.notes.append(f"{self.table.label}: no column for {column.name}, so there are no rows")
-                return None
+                return []
         array = self._array()
         if self._rule.each and array is None:
             self.table.notes.append(f"{self.table.label}: no column for {self._rule.each}, so there are no rows")
-            return None
+            return []
         names = [*self._common(), *(f"c{position}" for position in range(len(values)))]
         needed = " AND ".join(f"{column} IS NOT NULL" for column, _, _ in self._tests(values))
-        return f"{self._comment()}SELECT {', '.join(names)}\nFROM {self._settled(values, array)}\nWHERE {needed}"
+        rows, base = self._settled(values, array)
+        sql = f"SELECT {', '.join(names)}\nFROM {rows}\nWHERE {needed}"
+        return [Select(sql, base, tuple(self.types))]
 
-    def judged(self) -> str:
-        """Return the SELECT of rows and refusals.
+    def judged(self) -> list[Select]:
+        """Return the SELECTs of rows and refusals.
 
-        Its columns, before those of `rows`: source_name, call_type, event_name, field and reason (NULL for a row, else
-        its place in `reasons_of`), ahead (1 if a wrong clock's instant was replaced), and u0, u1 …: why an optional
-        column is NULL although a value is there, again as a place, else NULL.
+        Their columns, before those of `rows`: source_name, call_type, event_name, field and reason (NULL for a row,
+        else its place in `reasons_of`), ahead (1 if a wrong clock's instant was replaced), and u0, u1 …: why an
+        optional column is NULL although a value is there, again as a place, else NULL.
         """
         values = self._values()
         array = self._array()
         text, null = self._dialect.constant, self._dialect.null
         event = text(self._rule.name) if self._rule.name is not None else null("string")
         if self.table.any_name is not None:
-            event = self._dialect.short(self._named(self.reads, self.table.any_name, "r"), MAX_STRING)
-        head = f"{text(self.table.schema)} AS source_name, {text(self._rule.call)} AS call_type, {event} AS event_name"
+            event = self._dialect.short(self.table.any_name, MAX_STRING)
+        head = {"source_name": text(self.table.schema), "call_type": text(self._rule.call), "event_name": event}
         names = [*self._common(), *(f"c{position}" for position in range(len(values)))]
-        selects = []
+        selects: list[Select] = []
         if self._rule.each is None or array is not None:
             tests = self._tests(values)
             fields = " ".join(f"WHEN {name} IS NULL THEN {text(field)}" for name, field, _ in tests)
             reasons = " ".join(f"WHEN {name} IS NULL THEN {reason}" for name, _, reason in tests)
-            selects.append(
-                f"SELECT {head}, CASE {fields} END AS field, CASE {reasons} END AS reason,"
-                f" ahead, {', '.join([*self._unusable(values), *names])}\n"
-                f"FROM {self._settled(values, array)}"
-            )
+            columns = [*head, f"CASE {fields} END AS field", f"CASE {reasons} END AS reason", "ahead"]
+            rows, base = self._settled(values, array, head)
+            sql = f"SELECT {', '.join([*columns, *self._unusable(values), *names])}\nFROM {rows}"
+            selects.append(Select(sql, base, tuple(self.types)))
         if self._rule.each is not None:
             selects.append(self._without_elements(head, array))
-        return self._comment() + "\nUNION ALL\n".join(selects)
-
-    def _comment(self) -> str:
-        return f"-- {self.table.comment}\n"
+        return selects
 
     def _common(self) -> list[str]:
         names = ["message", "element", "earlier"]
@@ -152,7 +172,7 @@ class Branch:
     def _value(self, column: Column, source: Source | Constant | None) -> _ColumnSql:
         dialect = self._dialect
         if isinstance(source, Constant):  # rule 8
-            return _ColumnSql(_constant(dialect, column, source.value), possible=True)
+            return _ColumnSql(self._named(self.reads, _constant(dialect, column, source.value), "r"), possible=True)
         null = _ColumnSql(dialect.null(column.type), possible=False)
         if source is None:
             return null
@@ -200,6 +220,7 @@ class Branch:
             if stored is None:
                 return None
             x, kind, data_type = stored
+            self.types.append(data_type)
             if not fits(domain, kind, through=through):
                 note = f"column {x} has the type {data_type}, of which {column.name} takes nothing"
                 self.table.notes.append(f"{self.table.label}: {path}: {note}")
@@ -243,7 +264,7 @@ class Branch:
             return None
         return next((sql for sql, _ in readings(self._dialect, "ids", stored.kind, stored.sql, through=True)), None)
 
-    def _base(self, reads: dict[str, str]) -> str:
+    def _base(self, reads: Mapping[str, str]) -> str:
         """Return the SELECT that reads the table: `reads` has names and expressions."""
         dialect, table = self._dialect, self.table
         message, at, received = (table.own(name) for name in ("id", "timestamp", "received_at"))
@@ -260,18 +281,22 @@ class Branch:
         tests = [f"{test} -- rule 1" for test in taken(table, self.earlier)] + self.window.within(dialect, received)
         where = f"\nWHERE {f'{chr(10)}  AND '.join(tests)}" if tests else ""
         select = _select(names | reads, {"earlier": "the overlap of rule 9"} if names["earlier"] != "0" else {})
-        return f"({select}\nFROM {dialect.named(table.schema)}.{dialect.named(table.name)}{where}\n)"
+        return f"-- {table.comment}\n{select}\nFROM {dialect.named(table.schema)}.{dialect.named(table.name)}{where}"
 
-    def _settled(self, values: list[_ColumnSql], array: str | None) -> str:
+    def _settled(
+        self, values: list[_ColumnSql], array: str | None, more: Mapping[str, str] = _NO_COMMENTS
+    ) -> tuple[str, str]:
+        """Return the SELECT of the values around _BASE, and that one, which reads `more` too."""
         dialect = self._dialect
-        reads = {name: expression for expression, name in self.reads.items()}
+        reads = {name: expression for expression, name in self.reads.items()} | more
         message = f"CASE WHEN {dialect.printable('message_id', MAX_ID)} THEN {dialect.short('message_id')} END"
         columns, comments = {"message": message}, {"message": "rule 3"}
         if array is None:
-            rows = f"{self._base(reads)} AS base"
+            rows = f"{_BASE} AS base"
             columns["element"] = dialect.null("long")
         else:
-            lateral, _, place = dialect.unnest(self._base(reads | {"parts": array}))
+            reads["parts"] = array
+            lateral, _, place = dialect.unnest(_BASE)
             pieces = {"element": place} | {name: expression for expression, name in self.pieces.items()}
             rows = f"({_select({'base.*': 'base.*'} | pieces, {'element': 'rule 7'})}\nFROM {lateral}) AS base"
         for derived in filter(None, self.derived):
@@ -291,38 +316,38 @@ class Branch:
             columns[f"c{position}"] = value.sql
             rules = f"rules {_RULES.get(column.type, 5)} and 6" if isinstance(source, Source) else "rule 8"
             comments[f"c{position}"] = f"{column.name}, {rules}" if value.possible else column.name
-        return f"({_select({'base.*': 'base.*'} | columns, comments)}\nFROM {rows}\n) AS base"
+        return f"({_select({'base.*': 'base.*'} | columns, comments)}\nFROM {rows}\n) AS base", self._base(reads)
 
-    def _without_elements(self, head: str, array: str | None) -> str:
+    def _without_elements(self, head: Mapping[str, str], array: str | None) -> Select:
         """Rule 7: a refusal for each event whose array is absent, empty, or none."""
-        dialect, text, null = self._dialect, self._dialect.constant, self._dialect.null
+        null = self._dialect.null
         stored = self.table.column(self._rule.each) if self._rule.each else None
         missing = self._place(MISSING)
         reads = {"size": null("int"), "reason": str(missing)}
         if stored is not None:
             whens = [f"WHEN {stored.sql} IS NULL THEN {missing}"]
             if array is not None:
-                reads["size"] = dialect.length(array)
+                reads["size"] = self._dialect.length(array)
                 whens.append(f"WHEN {reads['size']} = 0 THEN {self._place(EMPTY)}")
                 if stored.kind != "json":
                     cut_off = self._place(CUT_OFF)
                     whens.append(f"WHEN {reads['size']} IS NULL AND {stored.sql} LIKE '[%' THEN {cut_off}")
             reads["reason"] = f"CASE {' '.join(whens)} ELSE {self._place(NO_ARRAY)} END"
-        if self.table.any_name is not None:
-            reads[self.reads[self.table.any_name]] = self.table.any_name
         own = {
             "message": "message_id AS message",
             **{name: f"{null('long')} AS {name}" for name in ("element", "seconds", "fraction")},
         }
         names = [
-            f"{text(str(self._rule.each))} AS field",
+            *head,
+            f"{self._dialect.constant(str(self._rule.each))} AS field",
             "reason",
             "0 AS ahead",
             *(f"{null('int')} AS u{position}" for position in optional(self.dataset)),
             *(own.get(name, name) for name in self._common()),
             *(f"{null(column.type)} AS c{position}" for position, column in enumerate(self.dataset.columns)),
         ]
-        return f"SELECT {head}, {', '.join(names)}\nFROM {self._base(reads)} AS base\nWHERE size IS NULL OR size = 0"
+        sql = f"SELECT {', '.join(names)}\nFROM {_BASE} AS base\nWHERE size IS NULL OR size = 0"
+        return Select(sql, self._base({**reads, **head}), ())
 
 
 def optional(dataset: Dataset) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..contract.mapping import Dataset, EventMapping, Rule
 from ..errors import WarehouseError
-from .branches import Branch
+from .branches import Branch, merged
 from .catalog import Columns
 from .dialect import Dialect, is_blank
 from .naming import NAME_COLUMNS
@@ -90,7 +90,7 @@ def plan(request: UnloadRequest) -> Plan:
     for dataset in request.mapping.datasets:
         received = request.received if dataset.name == "interactions" else whole_days  # rule 9: the overlap is theirs
         branches = _branches(dialect, dataset, schemas, request.columns, received, notes)
-        selects = [select for select in (branch.rows() for branch in branches) if select is not None]
+        selects = merged(select for branch in branches for select in branch.rows())
         if selects:
             unloads += [Statement(dataset.name, "setup", sql) for sql in dialect.setup_of(dataset.name)]
             query = dataset_query(dialect, dataset, selects, received)
@@ -99,8 +99,8 @@ def plan(request: UnloadRequest) -> Plan:
             notes.append(f"{dataset.name}: there is nothing to read, and what lies in the folder stays there")
         branches = _branches(dialect, dataset, schemas, request.columns, received, [], counting=True)
         if branches:
-            judged = counts_query(dialect, dataset, [branch.judged() for branch in branches])
-            counts.append(Statement(dataset.name, "counts", judged))
+            judged = merged(select for branch in branches for select in branch.judged())
+            counts.append(Statement(dataset.name, "counts", counts_query(dialect, dataset, judged)))
     if not any(statement.kind == "unload" for statement in unloads):
         problem = f"have no table to read: {'; '.join(dict.fromkeys(notes))}"
         raise WarehouseError(", ".join(schemas), problem, "Name the schemas of Segment's sources, or mend the mapping")
