@@ -4,7 +4,7 @@ output "segment" {
     role_arn           = module.segment_access.role.arn
     external_ids       = var.segment_external_ids
     function_arn       = module.event_function.function.alias_arn
-    region             = data.aws_region.current.name
+    region             = data.aws_region.current.id
     destination_filter = module.event_mapping.destination_filter
     events             = module.event_mapping.events
     logs               = module.segment_access.logs_role == null ? null : merge(local.logs, { role_arn = module.segment_access.logs_role.arn })

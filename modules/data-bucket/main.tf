@@ -4,6 +4,8 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
+# Of a bucket that is made in the same apply, take the attribute id, which is unknown until then: Terraform would look for
+# a name that it knows while it plans. The comment below is part of the error.
 data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name of a bucket that is there, or leave it out.
   count = var.existing_bucket == null ? 0 : 1
 
@@ -11,8 +13,9 @@ data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name
 
   lifecycle {
     postcondition {
-      condition     = self.region == data.aws_region.current.name
-      error_message = "The bucket ${self.bucket} is in ${self.region}: Personalize reads only buckets of its own region. Write one of ${data.aws_region.current.name}, or leave existing_bucket out."
+      # Not `region`: since 6.0 that is the region that was asked. The domain name is the bucket's own in both.
+      condition     = strcontains(self.bucket_regional_domain_name, ".s3.${data.aws_region.current.id}.")
+      error_message = "The bucket ${self.bucket} is at ${self.bucket_regional_domain_name}: Personalize reads only buckets of its own region. Write one of ${data.aws_region.current.id}, or leave existing_bucket out."
     }
   }
 }
@@ -20,7 +23,7 @@ data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
+  region    = data.aws_region.current.id
 
   made = var.existing_bucket == null
   # Not taken from aws_s3_bucket, so that policies are known at plan.

@@ -7,7 +7,7 @@ data "aws_region" "current" {}
 locals {
   account    = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
-  region     = data.aws_region.current.name
+  region     = data.aws_region.current.id
   role_name  = "${var.name}-personalize"
   role_arn   = "arn:${local.partition}:iam::${local.account}:role/${local.role_name}"
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket.name}"

@@ -16,7 +16,7 @@ locals {
     redshift = var.redshift == null ? null : replace(replace(replace(replace(file(var.redshift.sql_path),
       "{{schema}}", var.redshift.schema),
       "{{location}}", local.location),
-      "{{bucket_region}}", data.aws_region.current.name),
+      "{{bucket_region}}", data.aws_region.current.id),
     "{{role_arn}}", local.redshift_role_arn)
     snowflake = var.snowflake == null ? null : replace(replace(replace(file(var.snowflake.sql_path),
       "{{schema}}", replace(var.snowflake.schema, ".", "\".\"")),

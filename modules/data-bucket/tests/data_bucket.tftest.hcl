@@ -321,8 +321,8 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
   override_data {
     target = data.aws_s3_bucket.existing
     values = {
-      bucket = "theirs"
-      region = "eu-west-1"
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
     }
   }
 
@@ -399,8 +399,8 @@ run "an_existing_bucket_in_another_region_is_refused" {
   override_data {
     target = data.aws_s3_bucket.existing
     values = {
-      bucket = "theirs"
-      region = "us-east-1"
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.us-east-1.amazonaws.com"
     }
   }
 
@@ -422,8 +422,8 @@ run "a_bucket_both_made_and_existing_is_refused" {
   override_data {
     target = data.aws_s3_bucket.existing
     values = {
-      bucket = "theirs"
-      region = "eu-west-1"
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
     }
   }
 
