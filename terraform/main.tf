@@ -1,5 +1,9 @@
 # Composes the modules, each of which stands alone and is documented in its folder. What they share goes through here.
 
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
 data "aws_region" "current" {}
 
 locals {
@@ -106,10 +110,11 @@ module "training_job" {
     kms_key_arn = var.suppression_list.bucket == null ? var.bucket.kms_key_arn : var.suppression_list.kms_key_arn
   }
   # Not the bucket's key by itself: CloudWatch Logs refuses a log group whose key doesn't know it yet.
-  kms_key = var.training_job.kms_key_arn == null ? null : { arn = var.training_job.kms_key_arn }
+  kms_key = var.training_job.kms_key
 
   log_retention_days       = var.functions.log.retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
+  source_conditions        = var.source_conditions
   tags                     = var.tags
 }
 
@@ -141,6 +146,7 @@ module "profile_queue" {
   log                      = var.functions.log
   tracing                  = var.functions.tracing
   permissions_boundary_arn = var.permissions_boundary_arn
+  source_conditions        = var.source_conditions
   tags                     = var.tags
 }
 
@@ -177,6 +183,7 @@ module "event_function" {
   tracing                  = var.functions.tracing
   segment_regions          = var.functions.segment_regions
   permissions_boundary_arn = var.permissions_boundary_arn
+  source_conditions        = var.source_conditions
   tags                     = var.tags
 }
 

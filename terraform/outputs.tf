@@ -37,10 +37,11 @@ output "warehouse" {
 }
 
 output "merge" {
-  description = "Policies to merge into those of what existed before: `{ bucket_policy, kms_key_policy }`, each JSON, or null where there is nothing to do."
+  description = "Policies to merge into those of what existed before: `{ bucket_policy, kms_key_policy, log_key_policy }`, each JSON, or null where there is nothing to do. `log_key_policy` is for a key of log groups, before the first apply: it is known at plan, and always there."
   value = {
     bucket_policy  = var.bucket.existing == null ? null : module.data_bucket.policy_json
-    kms_key_policy = one(data.aws_iam_policy_document.kms_key[*].json)
+    kms_key_policy = var.bucket.kms_key_arn == null ? null : data.aws_iam_policy_document.kms_key.json
+    log_key_policy = data.aws_iam_policy_document.log_key.json
   }
 }
 

@@ -7,6 +7,11 @@ variable "name" {
     condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
     error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
+
+  validation {
+    condition     = !startswith(var.name, "aws") && !startswith(var.name, "ssm")
+    error_message = "Parameter Store refuses names that begin with aws or ssm: write another name, such as \"shop\"."
+  }
 }
 
 variable "segment_external_ids" {
@@ -39,13 +44,14 @@ variable "new_write_key_version" {
 }
 
 variable "package" {
-  description = "The zip of `make package`: a local path, or an object in S3. Null: `dist/personalize-segment.zip` of this checkout."
+  description = "The zip of `make package`: a local path, or an object in S3 with its SHA-256 (without it new code under the same key isn't deployed) and its bucket's KMS key. Null: `dist/personalize-segment.zip` of this checkout."
   type = object({
     path = optional(string)
     s3 = optional(object({
       bucket        = string
       key           = string
       sha256_base64 = optional(string)
+      kms_key_arn   = optional(string)
     }))
   })
   default = null
@@ -89,7 +95,7 @@ variable "segment_principal_arns" {
 }
 
 variable "training_job" {
-  description = "The Glue job that makes training data of the logs. `kms_key_arn` encrypts its log group, its bookmarks and what it spills; before the first apply the key's policy must let CloudWatch Logs use it, as the output `merge.kms_key_policy` has it."
+  description = "The Glue job that makes training data of the logs. `kms_key` encrypts its log groups; before the first apply the key's policy must have the statements of the output `merge.log_key_policy`. It is an object, so that the key may be made in the same apply."
   type = object({
     workers = optional(object({
       type        = optional(string, "G.1X")
@@ -98,7 +104,7 @@ variable "training_job" {
     }), {})
     timeout_minutes = optional(number, 120)
     max_retries     = optional(number, 1)
-    kms_key_arn     = optional(string)
+    kms_key         = optional(object({ arn = string }))
     window = optional(object({
       since        = optional(string)
       until        = optional(string)
@@ -120,12 +126,12 @@ variable "suppression_list" {
 }
 
 variable "warehouse" {
-  description = "Unloads training data from a Segment warehouse: the output `warehouse` then has the statements for the schema of a source, and a role is made with which Redshift (unless `role_arn` names yours) or Snowflake (as soon as `trust` is there) writes. `sql_path` null: the statements of the default mapping, in `sql/`; else what `personalize-segment sql` printed. They must come from this stack's event mapping."
+  description = "Unloads training data from a Segment warehouse: the output `warehouse` then has the statements for the schema of a source, and a role is made with which Redshift (unless `role` names yours) or Snowflake (as soon as `trust` is there) writes. `sql_path` null: the statements of the default mapping, in `sql/`; else what `personalize-segment sql` printed. They must come from this stack's event mapping."
   type = object({
     redshift = optional(object({
       schema   = string
       sql_path = optional(string)
-      role_arn = optional(string)
+      role     = optional(object({ arn = string }))
     }))
     snowflake = optional(object({
       schema      = string
@@ -273,6 +279,7 @@ variable "refresh" {
       workgroup_arn      = optional(string)
       cluster_identifier = optional(string)
       secret_arn         = optional(string)
+      secret_kms_key_arn = optional(string)
       db_user            = optional(string)
       unload_role_arn    = optional(string)
     }))
@@ -289,6 +296,13 @@ variable "permissions_boundary_arn" {
   description = "Permissions boundary of all roles. Null: none."
   type        = string
   default     = null
+}
+
+variable "source_conditions" {
+  description = "Whether the trust of the roles for Lambda and Glue requires aws:SourceAccount and, for Glue, aws:SourceArn, which AWS doesn't document that these services send."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "tags" {

@@ -7,6 +7,7 @@ output "bucket" {
 
   depends_on = [
     aws_s3_bucket.data,
+    aws_s3_bucket_lifecycle_configuration.data,
     aws_s3_bucket_ownership_controls.data,
     aws_s3_bucket_policy.data,
     aws_s3_bucket_public_access_block.data,

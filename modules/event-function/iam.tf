@@ -23,11 +23,15 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["lambda.amazonaws.com"]
     }
 
-    # Lambda doesn't document which aws:SourceArn it sends for which of its calls, so the account has to do.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
+    # Off by default: no page of AWS says that Lambda sends it. A role can't be passed to another account's function.
+    dynamic "condition" {
+      for_each = var.source_conditions ? [local.account] : []
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [condition.value]
+      }
     }
   }
 }

@@ -75,6 +75,11 @@ variable "personalize" {
   }
 
   validation {
+    condition     = !can(regex("^/(?i:aws|ssm)", coalesce(var.personalize.ssm_prefix, "/shop")))
+    error_message = "Parameter Store refuses names that begin with aws or ssm: write another `ssm_prefix`, such as \"/shop/personalize\"."
+  }
+
+  validation {
     condition     = can(regex("^[^\\s:]+$", coalesce(var.personalize.tracking_id, "id")))
     error_message = "Write `tracking_id` as `personalize-segment status` prints it, or leave it out and give `ssm_prefix`."
   }
@@ -388,6 +393,13 @@ variable "permissions_boundary_arn" {
     condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
     error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
   }
+}
+
+variable "source_conditions" {
+  description = "Whether the trust of the role requires aws:SourceAccount, which AWS doesn't document that Lambda sends."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "tags" {

@@ -72,6 +72,11 @@ variable "personalize" {
   }
 
   validation {
+    condition     = !can(regex("^/(?i:aws|ssm)", coalesce(var.personalize.ssm_prefix, "/shop")))
+    error_message = "Parameter Store refuses names that begin with aws or ssm: write another `ssm_prefix`, such as \"/shop/personalize\"."
+  }
+
+  validation {
     condition = alltrue([
       for dataset in ["users", "items"] :
       can(regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${upper(dataset)}$", coalesce(var.personalize["${dataset}_dataset_arn"], "arn:aws:personalize:us-west-2:123456789012:dataset/shop/${upper(dataset)}")))
@@ -255,6 +260,13 @@ variable "permissions_boundary_arn" {
     condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
     error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
   }
+}
+
+variable "source_conditions" {
+  description = "Whether the trust of the role requires aws:SourceAccount, which AWS doesn't document that Lambda sends."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "tags" {

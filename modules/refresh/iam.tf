@@ -92,6 +92,22 @@ data "aws_iam_policy_document" "refresh_redshift" {
   }
 
   dynamic "statement" {
+    for_each = compact([try(local.redshift.secret_kms_key_arn, null)])
+
+    content {
+      sid       = "DecryptTheLoginOfTheWarehouse"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["secretsmanager.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      }
+    }
+  }
+
+  dynamic "statement" {
     for_each = try(local.redshift.db_user, null) == null ? [] : [local.redshift.db_user]
 
     content {

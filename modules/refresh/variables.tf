@@ -54,6 +54,7 @@ variable "export" {
       workgroup_arn      = optional(string)
       cluster_identifier = optional(string)
       secret_arn         = optional(string)
+      secret_kms_key_arn = optional(string)
       db_user            = optional(string)
       unload_role_arn    = optional(string)
     }))

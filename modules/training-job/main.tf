@@ -44,7 +44,6 @@ locals {
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
       "--extra-py-files"               = "s3://${local.package.bucket}/${local.package.key}"
-      "--job-bookmark-option"          = "job-bookmark-${var.bookmark}"
       "--job-language"                 = "python"
     },
     {
@@ -64,6 +63,13 @@ resource "aws_s3_object" "script" {
   source      = local.script_path
   source_hash = fileexists(local.script_path) ? filesha256(local.script_path) : null
 
+  # An object may have ten tags, and a caller's default tags may be more.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+
   lifecycle {
     precondition {
       condition     = fileexists(local.script_path)
@@ -80,6 +86,13 @@ resource "aws_s3_object" "package" {
   key         = local.package.key
   source      = local.package_path
   source_hash = fileexists(local.package_path) ? filesha256(local.package_path) : null
+
+  # An object may have ten tags, and a caller's default tags may be more.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   lifecycle {
     precondition {
@@ -101,6 +114,7 @@ resource "aws_cloudwatch_log_group" "job" {
 }
 
 resource "aws_glue_security_configuration" "job" {
+  #checkov:skip=CKV_AWS_99:Data is encrypted with the bucket's key or by the bucket itself; there are no bookmarks.
   count = var.kms_key == null ? 0 : 1
 
   name = local.job_name
@@ -112,14 +126,13 @@ resource "aws_glue_security_configuration" "job" {
     }
 
     job_bookmarks_encryption {
-      job_bookmarks_encryption_mode = "CSE-KMS"
-      kms_key_arn                   = var.kms_key.arn
+      job_bookmarks_encryption_mode = "DISABLED"
     }
 
+    # With the bucket's key or none: Personalize's role could not decrypt training data under the key of the logs.
     s3_encryption {
-      s3_encryption_mode = "SSE-KMS"
-      # Personalize may use the key of the bucket that it reads, and maybe no other.
-      kms_key_arn = coalesce(var.output.kms_key_arn, var.kms_key.arn)
+      s3_encryption_mode = var.output.kms_key_arn == null ? "DISABLED" : "SSE-KMS"
+      kms_key_arn        = var.output.kms_key_arn
     }
   }
 }
@@ -158,9 +171,10 @@ resource "aws_glue_job" "history" {
     }
   }
 
+  # The provider doesn't retry CreateJob while IAM doesn't know the role everywhere, so the job comes last: after all
+  # policies, and after the bucket, whose lifecycle rules alone take half a minute when they are made in the same apply.
   depends_on = [
     aws_cloudwatch_log_group.job,
-    aws_iam_role_policy.bookmark,
     aws_iam_role_policy.metrics,
     aws_iam_role_policy.read_code,
     aws_iam_role_policy.read_logs,

@@ -1,6 +1,7 @@
 locals {
-  makes_redshift_role  = var.redshift != null && try(var.redshift.role_arn, null) == null
-  makes_snowflake_role = try(var.snowflake.trust, null) != null
+  # Without try, which is unknown if anything in its result is, such as the ARN of a role in the same apply.
+  makes_redshift_role  = var.redshift == null ? false : var.redshift.role == null
+  makes_snowflake_role = var.snowflake == null ? false : var.snowflake.trust != null
 
   # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
   keys = compact([var.output.kms_key_arn])

@@ -8,7 +8,7 @@ locals {
   roles    = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role"
 
   # ARNs are known before the roles are there: a plan shows whole statements, and an integration comes before its role.
-  redshift_role_arn  = var.redshift == null ? null : coalesce(var.redshift.role_arn, "${local.roles}/${var.name}-redshift")
+  redshift_role_arn  = var.redshift == null ? null : try(coalesce(var.redshift.role.arn), "${local.roles}/${var.name}-redshift")
   snowflake_role_arn = var.snowflake == null ? null : "${local.roles}/${var.name}-snowflake"
 
   sql = {

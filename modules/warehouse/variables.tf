@@ -41,11 +41,11 @@ variable "output" {
 }
 
 variable "redshift" {
-  description = "Redshift: the schema of the Segment source, the file of statements, and the role with which Redshift writes; null for `role_arn`: one is made, for you to associate. Null: no Redshift."
+  description = "Redshift: the schema of the Segment source, the file of statements, and the role with which Redshift writes; null for `role`: one is made, for you to associate. Null: no Redshift."
   type = object({
     schema   = string
     sql_path = string
-    role_arn = optional(string)
+    role     = optional(object({ arn = string }))
   })
   default = null
 
@@ -55,8 +55,8 @@ variable "redshift" {
   }
 
   validation {
-    condition     = can(regex("^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", try(coalesce(var.redshift.role_arn), "arn:aws:iam::123456789012:role/unload")))
-    error_message = "Write `role_arn` as the ARN of one role, such as arn:aws:iam::123456789012:role/unload."
+    condition     = can(regex("^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", try(coalesce(var.redshift.role.arn), "arn:aws:iam::123456789012:role/unload")))
+    error_message = "Write `role.arn` as the ARN of one role, such as arn:aws:iam::123456789012:role/unload."
   }
 
   # Each rule lets pass what an earlier one refuses: Terraform 1.11 evaluates both sides of ||, hence try.

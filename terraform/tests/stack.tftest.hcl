@@ -12,6 +12,11 @@ provider "aws" {
 }
 
 override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
   target = module.data_bucket.data.aws_caller_identity.current
   values = { account_id = "123456789012" }
 }
@@ -242,4 +247,45 @@ run "refuses_a_refresh_from_redshift_that_has_nothing_to_run" {
   }
 
   expect_failures = [var.refresh]
+}
+
+run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
+  command = plan
+
+  variables {
+    functions    = { log = { kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" } }
+    training_job = { kms_key = { arn = "arn:aws:kms:us-west-2:123456789012:key/logs" } }
+  }
+
+  assert {
+    condition = jsondecode(output.merge.log_key_policy).Statement == jsondecode(jsonencode([{
+      Sid       = "CloudWatchEncryptsLogs"
+      Effect    = "Allow"
+      Action    = ["kms:ReEncryptTo", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:Encrypt", "kms:DescribeKey", "kms:Decrypt"]
+      Resource  = "*"
+      Principal = { Service = "logs.us-west-2.amazonaws.com" }
+      Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = [
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-profiles",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-event",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error",
+      ] } }
+    }]))
+    error_message = "It is ${output.merge.log_key_policy}"
+  }
+
+  assert {
+    condition     = output.merge.kms_key_policy == null
+    error_message = "The bucket has no key."
+  }
+}
+
+run "refuses_names_that_parameter_store_refuses" {
+  command = plan
+
+  variables {
+    name = "ssmith"
+  }
+
+  expect_failures = [var.name, module.event_function.var.personalize]
 }

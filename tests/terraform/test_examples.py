@@ -63,6 +63,56 @@ module "inside_another_stack" {
   source = "../terraform/examples/inside-another-stack"
 }
 
+# What a stack uses may be made in the same apply: nothing of it is known when Terraform plans.
+resource "aws_kms_key" "made" {}
+
+resource "aws_s3_bucket" "made" {
+  bucket        = "made-in-the-same-apply"
+  force_destroy = true
+}
+
+resource "aws_sns_topic" "made" {
+  name = "made-in-the-same-apply"
+}
+
+resource "aws_iam_role" "made" {
+  name               = "made-in-the-same-apply"
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [] })
+}
+
+module "made" {
+  source = "../terraform"
+
+  name                 = "made"
+  segment_external_ids = ["9sQx2TbZ4k"]
+  write_key_secret     = { name = "segment/made", kms_key_arn = aws_kms_key.made.arn }
+  bucket               = { existing = { name = aws_s3_bucket.made.id }, kms_key_arn = aws_kms_key.made.arn }
+  segment_logs         = { bucket = aws_s3_bucket.made.id, kms_key_arn = aws_kms_key.made.arn, let_segment_write = true }
+  training_job         = { kms_key = { arn = aws_kms_key.made.arn } }
+  suppression_list     = { bucket = aws_s3_bucket.made.id, key = "forgotten", kms_key_arn = aws_kms_key.made.arn }
+  functions            = { log = { kms_key_arn = aws_kms_key.made.arn } }
+  
+  warehouse = {
+    redshift = { schema = "shop", sql_path = "${path.root}/unload.sql", role = { arn = aws_iam_role.made.arn } }
+  }
+
+  monitoring           = { alarm_topic_arns = [aws_sns_topic.made.arn] }
+  refresh              = { schedule = { expression = "rate(7 days)" } }
+}
+
+data "aws_iam_policy_document" "made" {
+  source_policy_documents = [module.made.merge.kms_key_policy, module.made.merge.log_key_policy]
+}
+
+resource "aws_s3_bucket_policy" "made" {
+  bucket = aws_s3_bucket.made.id
+  policy = module.made.merge.bucket_policy
+}
+
+output "made" {
+  value = { outputs = module.made, key = aws_kms_key.made.arn, key_policy = data.aws_iam_policy_document.made.json }
+}
+
 output "minimal" {
   value = module.minimal
 }
@@ -77,6 +127,17 @@ output "two" {
 
 output "inside" {
   value = module.inside_another_stack
+}
+"""
+
+# More tags than an object in S3 may have.
+PROVIDER = """
+provider "aws" {
+  max_retries = 2
+
+  default_tags {
+    tags = { for number in range(20) : "tag-${number}" => "value" }
+  }
 }
 """
 
@@ -123,6 +184,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
     with Server() as server:
         stack = Stack(tmp_path_factory.mktemp("examples"), server.environment(), package, root="all")
         (stack.folder / "main.tf").write_text(ROOT % (STATES, BUCKET))
+        (stack.folder / "zz_override.tf").write_text(PROVIDER)
+        sql = "UNLOAD ('SELECT 1') TO '{{location}}interactions/' IAM_ROLE '{{role_arn}}';"
+        (stack.folder / "unload.sql").write_text(f"-- event mapping sha256: {parse(default_text()).sha256}\n{sql}\n")
         found = Applied(stack, server, {})
         key = found.client("kms").create_key()["KeyMetadata"]["Arn"]
         for bucket in (BUCKET, STATES):
@@ -214,6 +278,27 @@ def test_stacks_of_one_account_have_nothing_in_common(applied: Applied) -> None:
     first, second = (applied.outputs["two"][name] for name in ("shop_eu", "shop_us"))
     assert first["segment"]["external_ids"] != second["segment"]["external_ids"]
     assert first["segment"]["role_arn"] != second["segment"]["role_arn"]
+
+
+def test_default_tags_reach_everything_but_objects_which_may_have_ten(applied: Applied) -> None:
+    bucket, _, prefix = applied.outputs["two"]["shop_eu"]["data"]["transformed"].removeprefix("s3://").partition("/")
+    s3 = applied.client("s3")
+    assert len(s3.get_bucket_tagging(Bucket=bucket)["TagSet"]) == 21
+    objects = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"] if not one["Key"].startswith(prefix)]
+    assert len(objects) == 2
+    assert [s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] for key in objects] == [[], []]
+
+
+def test_a_stack_uses_what_the_same_apply_made(applied: Applied) -> None:
+    made = applied.outputs["made"]
+    assert made["outputs"]["data"]["bucket"] == "made-in-the-same-apply"
+    statements = {one["Sid"] for one in json.loads(made["key_policy"])["Statement"]}
+    assert statements == {"TheRoleOfPersonalizeUsesTheKey", "PersonalizeUsesTheKey", "CloudWatchEncryptsLogs"}
+    groups = applied.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/made-")["logGroups"]
+    assert [one["kmsKeyId"] for one in groups] == [made["key"]] * 2
+    alarms = applied.client("cloudwatch").describe_alarms(AlarmNamePrefix="made-")["MetricAlarms"]
+    assert all(one["AlarmActions"] for one in alarms)
+    assert alarms
 
 
 def test_the_existing_bucket_has_the_policy_that_was_put_out(applied: Applied) -> None:

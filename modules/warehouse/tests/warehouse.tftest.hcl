@@ -78,7 +78,7 @@ run "takes_a_role_that_is_there" {
   command = plan
 
   variables {
-    redshift = { schema = "shop", sql_path = "tests/sql/redshift.sql", role_arn = "arn:aws:iam::123456789012:role/unload" }
+    redshift = { schema = "shop", sql_path = "tests/sql/redshift.sql", role = { arn = "arn:aws:iam::123456789012:role/unload" } }
   }
 
   assert {
@@ -263,7 +263,7 @@ run "refuses_several_at_once_2" {
   variables {
     name      = "shop-"
     output    = { bucket = "shop-data", prefix = "/transformed" }
-    redshift  = { schema = "shop", sql_path = "tests/sql/redshift.sql", role_arn = "arn:aws:iam::123456789012:role/*" }
+    redshift  = { schema = "shop", sql_path = "tests/sql/redshift.sql", role = { arn = "arn:aws:iam::123456789012:role/*" } }
     snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "a'b" }
   }
 
