@@ -74,7 +74,7 @@ module "data_bucket" {
   kms_key_arn     = var.bucket.kms_key_arn
   force_destroy   = var.bucket.force_destroy
   lifecycle_days  = var.bucket.lifecycle_days
-  prefixes        = var.segment_logs.bucket == null ? { logs = var.segment_logs.prefix } : {}
+  prefixes        = merge(var.bucket.prefixes, { logs = var.segment_logs.bucket == null ? var.segment_logs.prefix : null })
   tags            = var.tags
 }
 
@@ -86,6 +86,8 @@ module "personalize_access" {
   read_prefixes            = [local.prefixes.transformed, local.prefixes.deletions, local.prefixes.batch]
   write_prefixes           = [local.prefixes.reports, local.prefixes.batch]
   permissions_boundary_arn = var.permissions_boundary_arn
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -115,6 +117,8 @@ module "training_job" {
   log_retention_days       = var.functions.log.retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
   source_conditions        = var.source_conditions
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -127,6 +131,8 @@ module "warehouse" {
   redshift                 = var.warehouse.redshift == null ? null : merge(var.warehouse.redshift, { sql_path = coalesce(var.warehouse.redshift.sql_path, "${path.module}/../sql/redshift_unload.sql") })
   snowflake                = var.warehouse.snowflake == null ? null : merge(var.warehouse.snowflake, { sql_path = coalesce(var.warehouse.snowflake.sql_path, "${path.module}/../sql/snowflake_copy.sql") })
   permissions_boundary_arn = var.permissions_boundary_arn
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -147,6 +153,8 @@ module "profile_queue" {
   tracing                  = var.functions.tracing
   permissions_boundary_arn = var.permissions_boundary_arn
   source_conditions        = var.source_conditions
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -184,6 +192,8 @@ module "event_function" {
   segment_regions          = var.functions.segment_regions
   permissions_boundary_arn = var.permissions_boundary_arn
   source_conditions        = var.source_conditions
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -196,6 +206,8 @@ module "segment_access" {
   principal_arns           = var.segment_principal_arns
   logs                     = var.segment_logs.let_segment_write ? local.logs : null
   permissions_boundary_arn = var.permissions_boundary_arn
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -216,6 +228,7 @@ module "monitoring" {
   state_machine_arn = one([for refresh in module.refresh : refresh.state_machine.arn])
   alarm_topic_arns  = var.monitoring.alarm_topic_arns
   thresholds        = var.monitoring.thresholds
+  name_prefix       = var.name_prefix
   tags              = var.tags
 }
 
@@ -235,5 +248,7 @@ module "refresh" {
   alarm_topic_arns         = var.monitoring.alarm_topic_arns
   log_retention_days       = var.functions.log.retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }

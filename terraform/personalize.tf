@@ -57,7 +57,7 @@ data "aws_iam_policy_document" "log_key" {
   #checkov:skip=CKV_AWS_111:A policy of a key: its resource is the key itself.
   #checkov:skip=CKV_AWS_356:A policy of a key: its resource is the key itself.
   statement {
-    sid     = "CloudWatchEncryptsLogs"
+    sid     = "CloudWatchEncryptsLogs${join("", [for part in split("-", var.name) : title(part)])}"
     actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
     # In a key's policy * is the key itself.
     resources = ["*"]

@@ -64,13 +64,20 @@ variable "event_mapping_path" {
 }
 
 variable "bucket" {
-  description = "The bucket for training data: one is made, unless `existing` names one, whose policy then needs the statements of the output `merge`. `kms_key_arn` encrypts with your own key, whose policy needs statements of that output too."
+  description = "The bucket for training data: one is made, unless `existing` names one, whose policy then needs the statements of the output `merge`. `kms_key_arn` encrypts with your own key, whose policy needs statements of that output too. `prefixes` null: folders such as `transformed/`, in an existing bucket `NAME/transformed/`."
   type = object({
     existing       = optional(object({ name = string }))
     name           = optional(string)
     kms_key_arn    = optional(string)
     force_destroy  = optional(bool, false)
     lifecycle_days = optional(object({ derived = optional(number), noncurrent = optional(number), uploads = optional(number) }), {})
+    prefixes = optional(object({
+      transformed = optional(string)
+      reports     = optional(string)
+      batch       = optional(string)
+      deletions   = optional(string)
+      artifacts   = optional(string)
+    }), {})
   })
   default  = {}
   nullable = false
@@ -303,6 +310,29 @@ variable "source_conditions" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "name_prefix" {
+  description = "Beginning of the names of all roles, and name of the dashboard. Null: the name of the stack and the region, since both are global to the account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+  }
+}
+
+variable "iam_path" {
+  description = "IAM path of the roles."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
+    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
+  }
 }
 
 variable "tags" {

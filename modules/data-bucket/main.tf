@@ -26,6 +26,21 @@ locals {
   region    = data.aws_region.current.id
 
   made = var.existing_bucket == null
+  # In a bucket of their own, stacks have short prefixes; in one that is there, each has a folder for itself.
+  folder = local.made ? "" : "${var.name}/"
+  prefixes = {
+    for key, usual in {
+      logs        = "segment-logs/"
+      transformed = "${local.folder}transformed/"
+      reports     = "${local.folder}reports/"
+      batch       = "${local.folder}batch/"
+      deletions   = "${local.folder}deletions/"
+      artifacts   = "${local.folder}artifacts/"
+    } : key => coalesce(var.prefixes[key], usual)
+  }
+
+  # Part of statement ids, since policies of several stacks are merged: "shop-eu" is ShopEu.
+  stack = join("", [for part in split("-", var.name) : title(part)])
   # Not taken from aws_s3_bucket, so that policies are known at plan.
   name = local.made ? coalesce(var.bucket_name, "${var.name}-personalize-${local.account}-${local.region}") : data.aws_s3_bucket.existing[0].bucket
   arn  = "arn:${local.partition}:s3:::${local.name}"
@@ -123,7 +138,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
       status = "Enabled"
 
       filter {
-        prefix = var.prefixes[rule.value]
+        prefix = local.prefixes[rule.value]
       }
 
       expiration {

@@ -18,7 +18,14 @@ output "bucket" {
 
 output "prefixes" {
   description = "Object with the prefixes logs, transformed, reports, batch, deletions and artifacts, each ending with /."
-  value       = var.prefixes
+  value       = local.prefixes
+
+  precondition {
+    condition = alltrue(flatten([
+      for key, prefix in local.prefixes : [for other, longer in local.prefixes : key == other || !startswith(longer, prefix)]
+    ]))
+    error_message = "A prefix is inside another one, and Personalize reads every file of a folder. Write prefixes that are folders of their own."
+  }
 }
 
 output "policy_json" {

@@ -1,6 +1,6 @@
 locals {
-  role_name          = local.function_name
-  role_arn           = "arn:${local.partition}:iam::${local.account}:role/${local.role_name}"
+  role_name          = "${coalesce(var.name_prefix, "${var.name}-${local.region}")}-event"
+  role_arn           = "arn:${local.partition}:iam::${local.account}:role${var.iam_path}${local.role_name}"
   personalize_region = coalesce(var.personalize.region, local.region)
   personalize_arn    = "arn:${local.partition}:personalize:${local.personalize_region}:${local.account}"
 
@@ -38,6 +38,7 @@ data "aws_iam_policy_document" "trust" {
 
 resource "aws_iam_role" "event" {
   name                 = local.role_name
+  path                 = var.iam_path
   description          = "Execution role of the Lambda function ${local.function_name}."
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary_arn

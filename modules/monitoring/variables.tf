@@ -9,6 +9,17 @@ variable "name" {
   }
 }
 
+variable "name_prefix" {
+  description = "Name of the dashboard. Null: the name of the stack and the region, since dashboards are global to the account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+  }
+}
+
 variable "tags" {
   description = "Tags of everything that can have some."
   type        = map(string)

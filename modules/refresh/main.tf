@@ -10,6 +10,7 @@ locals {
   region    = data.aws_region.current.id
 
   machine_name   = "${var.name}-refresh"
+  role_name      = "${coalesce(var.name_prefix, "${var.name}-${local.region}")}-refresh"
   machine_arn    = "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${local.machine_name}"
   group_arn      = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/${local.machine_name}"
   log_group      = "/aws/vendedlogs/states/${local.machine_name}"

@@ -45,7 +45,8 @@ data "aws_iam_policy_document" "trust" {
 }
 
 resource "aws_iam_role" "history" {
-  name                 = local.job_name
+  name                 = local.role_name
+  path                 = var.iam_path
   description          = "The Glue job reads Segment logs and writes training data."
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary_arn

@@ -9,10 +9,11 @@ locals {
   partition = data.aws_partition.current.partition
   region    = data.aws_region.current.id
 
-  # Also the name of the role and of the security configuration.
-  job_name = "${var.name}-history"
-  job_arn  = "arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.job_name}"
-  role_arn = "arn:${local.partition}:iam::${local.account}:role/${local.job_name}"
+  # Also the name of the security configuration.
+  job_name  = "${var.name}-history"
+  role_name = "${coalesce(var.name_prefix, "${var.name}-${local.region}")}-history"
+  job_arn   = "arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.job_name}"
+  role_arn  = "arn:${local.partition}:iam::${local.account}:role${var.iam_path}${local.role_name}"
 
   script_path  = coalesce(var.script_path, "${path.module}/../../glue/segment_to_personalize.py")
   package_path = coalesce(var.package.path, "${path.module}/../../dist/personalize-segment.zip")
@@ -27,7 +28,7 @@ locals {
 
   # Glue 5 puts the names of security configuration and role into the names of its log groups, and only then.
   log_prefix = "/aws-glue/jobs/${local.job_name}"
-  log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.job_name}"
+  log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.role_name}"
   log_groups = { for stream in ["error", "output"] : stream => "${local.log_folder}/${stream}" }
 
   mapping_in_s3   = var.event_mapping.s3

@@ -24,6 +24,8 @@ from stacks import Stack
 WRITE_KEY = "the-write-key-that-nobody-may-see"
 BUCKET = "lake-of-somebody"
 STATES = "states-of-somebody"
+SHARED = "lake-of-two"
+OTHER_REGION = "eu-west-1"
 # State in S3 as most have it; in a file, Terraform writes all of it twice for every resource, the square of them.
 ROOT = """
 terraform {
@@ -57,6 +59,21 @@ module "existing_bucket_and_kms" {
 
 module "two_stacks" {
   source = "../terraform/examples/two-stacks"
+}
+
+module "two_stacks_on_one_bucket" {
+  source = "../terraform/examples/two-stacks-on-one-bucket"
+  bucket = "%s"
+}
+
+# The name of `minimal`, in another region of the account.
+module "other_region" {
+  source    = "../terraform"
+  providers = { aws = aws.other }
+
+  name                 = "shop"
+  segment_external_ids = ["9sQx2TbZ4k"]
+  write_key_secret     = null
 }
 
 module "inside_another_stack" {
@@ -125,6 +142,14 @@ output "two" {
   value = module.two_stacks
 }
 
+output "one_bucket" {
+  value = module.two_stacks_on_one_bucket
+}
+
+output "other_region" {
+  value = module.other_region
+}
+
 output "inside" {
   value = module.inside_another_stack
 }
@@ -138,6 +163,12 @@ provider "aws" {
   default_tags {
     tags = { for number in range(20) : "tag-${number}" => "value" }
   }
+}
+
+provider "aws" {
+  alias       = "other"
+  region      = "%s"
+  max_retries = 2
 }
 """
 
@@ -183,13 +214,13 @@ def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
     needs("terraform", "applying the examples")
     with Server() as server:
         stack = Stack(tmp_path_factory.mktemp("examples"), server.environment(), package, root="all")
-        (stack.folder / "main.tf").write_text(ROOT % (STATES, BUCKET))
-        (stack.folder / "zz_override.tf").write_text(PROVIDER)
+        (stack.folder / "main.tf").write_text(ROOT % (STATES, BUCKET, SHARED))
+        (stack.folder / "zz_override.tf").write_text(PROVIDER % OTHER_REGION)
         sql = "UNLOAD ('SELECT 1') TO '{{location}}interactions/' IAM_ROLE '{{role_arn}}';"
         (stack.folder / "unload.sql").write_text(f"-- event mapping sha256: {parse(default_text()).sha256}\n{sql}\n")
         found = Applied(stack, server, {})
         key = found.client("kms").create_key()["KeyMetadata"]["Arn"]
-        for bucket in (BUCKET, STATES):
+        for bucket in (BUCKET, STATES, SHARED):
             found.client("s3").create_bucket(Bucket=bucket)
         before = found.names()
         stack.environment |= {"TF_VAR_write_key": WRITE_KEY, "TF_VAR_kms_key_arn": key}
@@ -293,12 +324,33 @@ def test_a_stack_uses_what_the_same_apply_made(applied: Applied) -> None:
     made = applied.outputs["made"]
     assert made["outputs"]["data"]["bucket"] == "made-in-the-same-apply"
     statements = {one["Sid"] for one in json.loads(made["key_policy"])["Statement"]}
-    assert statements == {"TheRoleOfPersonalizeUsesTheKey", "PersonalizeUsesTheKey", "CloudWatchEncryptsLogs"}
+    assert statements == {"TheRoleOfPersonalizeUsesTheKeyMade", "PersonalizeUsesTheKeyMade", "CloudWatchEncryptsLogsMade"}
     groups = applied.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/made-")["logGroups"]
     assert [one["kmsKeyId"] for one in groups] == [made["key"]] * 2
     alarms = applied.client("cloudwatch").describe_alarms(AlarmNamePrefix="made-")["MetricAlarms"]
     assert all(one["AlarmActions"] for one in alarms)
     assert alarms
+
+
+def test_two_regions_of_one_account_share_neither_roles_nor_dashboards(applied: Applied) -> None:
+    roles = {one for one in applied.names()["roles"] if one.startswith("shop-") and one.endswith("-event")}
+    assert {f"shop-{applied.server.region}-event", f"shop-{OTHER_REGION}-event"} <= roles
+    assert applied.outputs["other_region"]["operations"]["dashboard"] == f"shop-{OTHER_REGION}"
+    assert f"shop-{applied.server.region}" in applied.names()["dashboards"]
+
+
+def test_stacks_on_one_bucket_write_to_folders_of_their_own(applied: Applied) -> None:
+    web, app = (applied.outputs["one_bucket"][one]["data"] for one in ("web", "app"))
+    assert web["bucket"] == app["bucket"] == SHARED
+    assert web["transformed"] == f"s3://{SHARED}/lake-web/transformed/"
+    assert not set(web.values()) & set(app.values()) - {SHARED}
+    policy = json.loads(applied.client("s3").get_bucket_policy(Bucket=SHARED)["Policy"])
+    read = {one["Sid"]: json.dumps(one["Resource"]) for one in policy["Statement"]}
+    assert len(read) == len(policy["Statement"]) == 8
+    assert "lake-web/transformed/" in read["PersonalizeReadsItsInputLakeWeb"]
+    assert "lake-app/transformed/" in read["PersonalizeReadsItsInputLakeApp"]
+    objects = applied.client("s3").list_objects_v2(Bucket=SHARED)["Contents"]
+    assert {one["Key"].split("/")[0] for one in objects} == {"lake-web", "lake-app"}
 
 
 def test_the_existing_bucket_has_the_policy_that_was_put_out(applied: Applied) -> None:
@@ -326,11 +378,11 @@ def test_no_role_of_any_example_has_a_wildcard_action(applied: Applied) -> None:
 @pytest.mark.parametrize(
     ("role", "service"),
     [
-        pytest.param("shop-history", "glue", id="the job"),
-        pytest.param("shop-event", "lambda", id="the event function"),
-        pytest.param("shop-personalize", "personalize", id="Personalize"),
-        pytest.param("streaming-refresh", "states", id="the refresh"),
-        pytest.param("streaming-refresh-schedule", "scheduler", id="the schedule"),
+        pytest.param("shop-us-east-1-history", "glue", id="the job"),
+        pytest.param("shop-us-east-1-event", "lambda", id="the event function"),
+        pytest.param("shop-us-east-1-personalize", "personalize", id="Personalize"),
+        pytest.param("streaming-us-east-1-refresh", "states", id="the refresh"),
+        pytest.param("streaming-us-east-1-refresh-schedule", "scheduler", id="the schedule"),
     ],
 )
 def test_a_role_is_for_one_service(applied: Applied, role: str, service: str) -> None:
@@ -339,7 +391,7 @@ def test_a_role_is_for_one_service(applied: Applied, role: str, service: str) ->
 
 
 def test_only_segment_with_the_external_id_assumes_the_role_for_it(applied: Applied) -> None:
-    document = applied.client("iam").get_role(RoleName="shop-segment")["Role"]["AssumeRolePolicyDocument"]
+    document = applied.client("iam").get_role(RoleName="shop-us-east-1-segment")["Role"]["AssumeRolePolicyDocument"]
     [statement] = document["Statement"]
     assert "595280932656" in json.dumps(statement["Principal"])
     assert "root" not in json.dumps(statement["Principal"])

@@ -254,7 +254,7 @@ run "with_everything" {
 
   # Alarms are on top of the dashboard and events next.
   assert {
-    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "shop" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].y == 0 && sort(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == sort(values(output.alarms))
+    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "shop-eu-west-1" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].y == 0 && sort(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == sort(values(output.alarms))
     error_message = "Whether something is wrong has to be seen first."
   }
   assert {
@@ -342,5 +342,18 @@ run "thresholds_namespace_and_service_can_be_set" {
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "every"]).namespace == "Shop/Events" && one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "every"]).dimensions == tomap({ service = "other" })
     error_message = "Namespace or service is not used."
+  }
+}
+
+run "the_dashboard_has_the_name_that_is_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+  }
+
+  assert {
+    condition     = output.dashboard == "eu"
+    error_message = "It is ${output.dashboard}."
   }
 }

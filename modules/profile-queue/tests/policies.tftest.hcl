@@ -164,3 +164,17 @@ run "with_source_conditions_the_trust_names_the_account" {
     error_message = "Lambda, for this account."
   }
 }
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.profiles.name == "eu-profiles" && aws_iam_role.profiles.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-profiles"
+    error_message = "It is ${aws_iam_role.profiles.path}${aws_iam_role.profiles.name}."
+  }
+}

@@ -162,7 +162,7 @@ run "without_options" {
     condition = [
       aws_sfn_state_machine.refresh.name, aws_iam_role.refresh.name, aws_iam_role.refresh_schedule.name, output.schedule,
       aws_scheduler_schedule_group.refresh.name, output.log_group, aws_cloudwatch_metric_alarm.not_started.alarm_name,
-    ] == ["shop-refresh", "shop-refresh", "shop-refresh-schedule", "shop-refresh", "shop-refresh", "/aws/vendedlogs/states/shop-refresh", "shop-refresh-not-started"]
+    ] == ["shop-refresh", "shop-eu-west-1-refresh", "shop-eu-west-1-refresh-schedule", "shop-refresh", "shop-refresh", "/aws/vendedlogs/states/shop-refresh", "shop-refresh-not-started"]
     error_message = "Something has another name."
   }
 
@@ -426,5 +426,19 @@ run "a_refresh_that_was_not_started_is_an_alarm" {
       aws_cloudwatch_metric_alarm.not_started.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"])
     )
     error_message = "Nobody would hear of it."
+  }
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.refresh.name == "eu-refresh" && aws_iam_role.refresh.path == "/ours/"
+    error_message = "It is ${aws_iam_role.refresh.path}${aws_iam_role.refresh.name}."
   }
 }

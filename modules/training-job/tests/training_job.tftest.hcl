@@ -36,7 +36,7 @@ run "without_options" {
   }
 
   assert {
-    condition     = output.role.name == "shop-history" && output.role.arn == "arn:aws:iam::123456789012:role/shop-history"
+    condition     = output.role.name == "shop-eu-west-1-history" && output.role.arn == "arn:aws:iam::123456789012:role/shop-eu-west-1-history"
     error_message = "The role is ${output.role.arn}"
   }
 
@@ -469,7 +469,7 @@ run "a_key_encrypts_the_logs_and_no_data" {
   }
 
   assert {
-    condition     = output.log_group == "/aws-glue/jobs/shop-history/shop-history-role/shop-history/output" && output.arguments["--custom-logGroup-prefix"] == "/aws-glue/jobs/shop-history"
+    condition     = output.log_group == "/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output" && output.arguments["--custom-logGroup-prefix"] == "/aws-glue/jobs/shop-history"
     error_message = "Glue writes to other groups."
   }
 
@@ -479,13 +479,13 @@ run "a_key_encrypts_the_logs_and_no_data" {
         Sid      = "WriteTheLogsOfTheJob"
         Effect   = "Allow"
         Action   = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
-        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error"]
+        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error"]
       },
       {
         Sid      = "EncryptTheLogsOfTheJob"
         Effect   = "Allow"
         Action   = "logs:AssociateKmsKey"
-        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error"]
+        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error"]
       },
     ])
     error_message = "Other statements."
@@ -624,8 +624,8 @@ run "cloudwatch_may_use_the_key_for_the_logs_of_the_job" {
         Condition = {
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = [
-              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error",
-              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output",
+              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error",
+              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output",
             ]
           }
         }
@@ -946,4 +946,18 @@ run "refuses_several_at_once_3" {
     var.workers,
     var.window,
   ]
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.history.name == "eu-history" && aws_iam_role.history.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-history"
+    error_message = "It is ${aws_iam_role.history.path}${aws_iam_role.history.name}."
+  }
 }
