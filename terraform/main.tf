@@ -227,6 +227,7 @@ module "monitoring" {
   glue_job_name     = module.training_job.job.name
   state_machine_arn = one([for refresh in module.refresh : refresh.state_machine.arn])
   alarm_topic_arns  = var.monitoring.alarm_topic_arns
+  operations_url    = var.monitoring.operations_url
   thresholds        = var.monitoring.thresholds
   name_prefix       = var.name_prefix
   tags              = var.tags
@@ -246,6 +247,7 @@ module "refresh" {
   role_arn                 = module.personalize_access.role.arn
   poll_seconds             = each.value.poll_seconds
   alarm_topic_arns         = var.monitoring.alarm_topic_arns
+  operations_url           = var.monitoring.operations_url
   log_retention_days       = var.functions.log.retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
   name_prefix              = var.name_prefix

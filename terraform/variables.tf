@@ -250,9 +250,10 @@ variable "write_back" {
 }
 
 variable "monitoring" {
-  description = "SNS topics that alarms notify, and thresholds that differ from the monitoring module's."
+  description = "SNS topics that alarms notify when they begin and end, the address of your copy of docs/operations.md, and thresholds that differ from the monitoring module's."
   type = object({
     alarm_topic_arns = optional(list(string), [])
+    operations_url   = optional(string)
     thresholds = optional(object({
       errors_percent                = optional(number)
       throttles                     = optional(number)
@@ -265,6 +266,8 @@ variable "monitoring" {
       dead_letters                  = optional(number)
       rejected_age_days             = optional(number)
       silent_hours                  = optional(number)
+      recommendations_per_hour      = optional(number)
+      write_backs_per_hour          = optional(number)
     }), {})
   })
   default  = {}

@@ -85,7 +85,7 @@ resource "aws_scheduler_schedule" "refresh" {
 
 resource "aws_cloudwatch_metric_alarm" "not_started" {
   alarm_name          = "${local.machine_name}-not-started"
-  alarm_description   = "EventBridge Scheduler gave up starting a refresh of ${var.dataset_group}: training goes on with the data of the last one. See docs/operations.md#the-refresh-was-not-started."
+  alarm_description   = "EventBridge Scheduler gave up starting a refresh of ${var.dataset_group}: training goes on with the data of the last one. What to do: ${var.operations_url}#the-refresh-was-not-started."
   namespace           = "AWS/Scheduler"
   metric_name         = "InvocationDroppedCount"
   dimensions          = { ScheduleGroup = local.machine_name }
@@ -97,5 +97,6 @@ resource "aws_cloudwatch_metric_alarm" "not_started" {
   # The metric has data only when something is dropped.
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arns
+  ok_actions         = var.alarm_topic_arns
   tags               = var.tags
 }

@@ -235,3 +235,15 @@ variable "tracing" {
   default     = false
   nullable    = false
 }
+
+variable "operations_url" {
+  description = "Address of the operations document; the alarm's description ends in it and the section's anchor."
+  type        = string
+  default     = "docs/operations.md"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^\\s#]{1,200}$", var.operations_url))
+    error_message = "Write operations_url without blanks and without an anchor (#…), with 200 characters at most."
+  }
+}

@@ -265,10 +265,10 @@ run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
       Resource  = "*"
       Principal = { Service = "logs.us-west-2.amazonaws.com" }
       Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = [
-        "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-profiles",
-        "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-event",
-        "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-us-west-2-history/output",
         "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-us-west-2-history/error",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-us-west-2-history/output",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-event",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-profiles",
       ] } }
     }]))
     error_message = "It is ${output.merge.log_key_policy}"
@@ -278,14 +278,4 @@ run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
     condition     = output.merge.kms_key_policy == null
     error_message = "The bucket has no key."
   }
-}
-
-run "refuses_names_that_parameter_store_refuses" {
-  command = plan
-
-  variables {
-    name = "ssmith"
-  }
-
-  expect_failures = [var.name, module.event_function.var.personalize]
 }

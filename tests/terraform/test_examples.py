@@ -1,5 +1,7 @@
 """Every example is applied at once, on one emulator: second plan empty, no secret kept, nothing left behind."""
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -76,8 +78,13 @@ module "other_region" {
   write_key_secret     = null
 }
 
+variable "package" {
+  type = object({ bucket = string, key = string, sha256_base64 = string })
+}
+
 module "inside_another_stack" {
-  source = "../terraform/examples/inside-another-stack"
+  source  = "../terraform/examples/inside-another-stack"
+  package = var.package
 }
 
 # What a stack uses may be made in the same apply: nothing of it is known when Terraform plans.
@@ -104,17 +111,21 @@ module "made" {
   segment_external_ids = ["9sQx2TbZ4k"]
   write_key_secret     = { name = "segment/made", kms_key_arn = aws_kms_key.made.arn }
   bucket               = { existing = { name = aws_s3_bucket.made.id }, kms_key_arn = aws_kms_key.made.arn }
-  segment_logs         = { bucket = aws_s3_bucket.made.id, kms_key_arn = aws_kms_key.made.arn, let_segment_write = true }
   training_job         = { kms_key = { arn = aws_kms_key.made.arn } }
   suppression_list     = { bucket = aws_s3_bucket.made.id, key = "forgotten", kms_key_arn = aws_kms_key.made.arn }
   functions            = { log = { kms_key_arn = aws_kms_key.made.arn } }
-  
+  monitoring           = { alarm_topic_arns = [aws_sns_topic.made.arn], operations_url = "https://wiki/operations" }
+  refresh              = { schedule = { expression = "rate(7 days)" } }
+
+  segment_logs = {
+    bucket            = aws_s3_bucket.made.id
+    kms_key_arn       = aws_kms_key.made.arn
+    let_segment_write = true
+  }
+
   warehouse = {
     redshift = { schema = "shop", sql_path = "${path.root}/unload.sql", role = { arn = aws_iam_role.made.arn } }
   }
-
-  monitoring           = { alarm_topic_arns = [aws_sns_topic.made.arn] }
-  refresh              = { schedule = { expression = "rate(7 days)" } }
 }
 
 data "aws_iam_policy_document" "made" {
@@ -156,7 +167,7 @@ output "inside" {
 """
 
 # More tags than an object in S3 may have.
-PROVIDER = """
+PROVIDERS = """
 provider "aws" {
   max_retries = 2
 
@@ -214,16 +225,20 @@ def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
     needs("terraform", "applying the examples")
     with Server() as server:
         stack = Stack(tmp_path_factory.mktemp("examples"), server.environment(), package, root="all")
-        (stack.folder / "main.tf").write_text(ROOT % (STATES, BUCKET, SHARED))
-        (stack.folder / "zz_override.tf").write_text(PROVIDER % OTHER_REGION)
+        (stack.folder / "main.tf").write_text(ROOT % (STATES, BUCKET, SHARED) + PROVIDERS % OTHER_REGION)
+        (stack.folder / "zz_override.tf").unlink()
         sql = "UNLOAD ('SELECT 1') TO '{{location}}interactions/' IAM_ROLE '{{role_arn}}';"
         (stack.folder / "unload.sql").write_text(f"-- event mapping sha256: {parse(default_text()).sha256}\n{sql}\n")
         found = Applied(stack, server, {})
         key = found.client("kms").create_key()["KeyMetadata"]["Arn"]
         for bucket in (BUCKET, STATES, SHARED):
             found.client("s3").create_bucket(Bucket=bucket)
+        found.client("s3").upload_file(str(package), STATES, "builds/1.zip")
+        digest = base64.b64encode(hashlib.sha256(package.read_bytes()).digest()).decode()
+        built = {"bucket": STATES, "key": "builds/1.zip", "sha256_base64": digest}
         before = found.names()
         stack.environment |= {"TF_VAR_write_key": WRITE_KEY, "TF_VAR_kms_key_arn": key}
+        stack.environment["TF_VAR_package"] = json.dumps(built)
         with attached(stack):
             found.outputs = {name: one["value"] for name, one in stack.apply({}).items()}
             yield found
@@ -320,15 +335,28 @@ def test_default_tags_reach_everything_but_objects_which_may_have_ten(applied: A
     assert [s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] for key in objects] == [[], []]
 
 
+def test_functions_and_job_run_a_package_from_a_bucket(applied: Applied) -> None:
+    configuration = applied.client("lambda").get_function(FunctionName="streaming-event")["Configuration"]
+    minimal = applied.client("lambda").get_function(FunctionName="shop-event")["Configuration"]
+    assert configuration["CodeSha256"] == minimal["CodeSha256"]
+    job = applied.client("glue").get_job(JobName="streaming-history")["Job"]
+    assert job["DefaultArguments"]["--extra-py-files"] == f"s3://{STATES}/builds/1.zip"
+
+
 def test_a_stack_uses_what_the_same_apply_made(applied: Applied) -> None:
     made = applied.outputs["made"]
     assert made["outputs"]["data"]["bucket"] == "made-in-the-same-apply"
     statements = {one["Sid"] for one in json.loads(made["key_policy"])["Statement"]}
-    assert statements == {"TheRoleOfPersonalizeUsesTheKeyMade", "PersonalizeUsesTheKeyMade", "CloudWatchEncryptsLogsMade"}
+    assert statements == {
+        "TheRoleOfPersonalizeUsesTheKeyMade",
+        "PersonalizeUsesTheKeyMade",
+        "CloudWatchEncryptsLogsMade",
+    }
     groups = applied.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/made-")["logGroups"]
     assert [one["kmsKeyId"] for one in groups] == [made["key"]] * 2
     alarms = applied.client("cloudwatch").describe_alarms(AlarmNamePrefix="made-")["MetricAlarms"]
-    assert all(one["AlarmActions"] for one in alarms)
+    assert all(one["AlarmActions"] == one["OKActions"] for one in alarms)
+    assert all("https://wiki/operations#" in one["AlarmDescription"] for one in alarms)
     assert alarms
 
 

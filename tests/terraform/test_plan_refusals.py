@@ -68,6 +68,7 @@ def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProces
             ["external", "missing.json"],
             id="no external id, and a mapping that isn't there",
         ),
+        pytest.param({"name": "ssmith"}, ["begin with aws or ssm"], id="a name that Parameter Store refuses"),
         pytest.param(
             {"bucket": {"existing": {"name": "no-bucket-of-anybody"}}},
             ["no-bucket-of-anybody", "Write in existing_bucket the name of a bucket that is there"],
