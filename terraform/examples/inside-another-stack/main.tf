@@ -11,6 +11,15 @@ terraform {
   }
 }
 
+variable "package" {
+  description = "The zip of `make package` in S3. Without its SHA-256, new code under the same key isn't deployed."
+  type = object({
+    bucket        = string
+    key           = string
+    sha256_base64 = string
+  })
+}
+
 resource "aws_sns_topic" "on_call" {
   #checkov:skip=CKV_AWS_26:CloudWatch may not publish with the key alias/aws/sns; alarms name no users and no events.
   name = "on-call"
@@ -28,6 +37,7 @@ module "recommendations" {
   name                 = "streaming"
   segment_external_ids = ["9sQx2TbZ4k"]
   write_key_secret     = { name = "segment/streaming" }
+  package              = { s3 = var.package }
 
   personalize = {
     domain = "VIDEO_ON_DEMAND"
