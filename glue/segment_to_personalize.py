@@ -323,7 +323,7 @@ def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset
 def _greet_glue(spark: SparkSession) -> None:
     """Make Glue's context, where there is a Glue: without one it publishes no observability metrics.
 
-    There is no Job either: its init and commit are for bookmarks, which plain Spark doesn't use.
+    Without a Job, whose init and commit are for bookmarks, which plain Spark doesn't use.
     """
     with suppress(ImportError):
         from awsglue.context import GlueContext

@@ -57,7 +57,7 @@ variable "force_destroy" {
 }
 
 variable "prefixes" {
-  description = "Where in the bucket what lies: Segment's logs, training data, reports of metric attributions, batch jobs (input and output), lists of users to delete, and the job's code. Null: `segment-logs/`, and folders with the names of the others, in an existing bucket below NAME/."
+  description = "The folders in the bucket: Segment's logs, training data, reports of metric attributions, batch jobs (input and output), lists of users to delete, and the job's code. Null: `segment-logs/`, and folders with the names of the others, in an existing bucket below NAME/."
   type = object({
     logs        = optional(string)
     transformed = optional(string)

@@ -58,7 +58,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "package" {
-  description = "The zip of `make package`: its path, or where it lies in S3, with the bucket's KMS key if it has one. Empty: dist/personalize-segment.zip of this repository."
+  description = "The zip of `make package`: its path, or its place in S3 with the bucket's KMS key if it has one. Empty: dist/personalize-segment.zip of this repository."
   type = object({
     path = optional(string)
     s3 = optional(object({
