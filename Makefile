@@ -7,7 +7,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 # Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup installed demo package test test-fast lint checkov generate bench bench-live requirements clean
+.PHONY: help setup installed demo package test test-fast lint checkov provider generate bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ test: installed  ## All tests (ARGS=… for pytest)
 test-fast: installed  ## The unit tests only, in less than a minute (ARGS=… for pytest)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m unit $(ARGS)
 
-lint: setup .venv/lint checkov  ## Style, types, policies, and that generated files are current
+lint: setup .venv/lint checkov provider  ## Style, types, policies, and that generated files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -66,6 +66,17 @@ checkov: .build/checkov/ready  ## Findings in the Terraform that are not argued 
 .build/checkov/ready: requirements/checkov.txt
 	$(PYTHON) -m venv .build/checkov
 	.build/checkov/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/checkov.txt
+	touch $@
+
+# A wheel of bindings that were generated from the schema of a provider 6.x. It is read as a zip and never
+# installed, which would take 267 MB.
+provider: setup .build/provider/ready  ## Nothing in the Terraform is missing, deprecated or different in provider 5.100 or 6.x
+	$(BIN)/python tools/provider_schemas.py .build/provider/*.whl
+
+.build/provider/ready: requirements/provider.txt .venv/ready
+	rm -rf .build/provider
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest .build/provider \
+		--requirement requirements/provider.txt
 	touch $@
 
 generate: setup  ## What is made from other files: tables of the modules, SQL of the default mapping

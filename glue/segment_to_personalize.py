@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from importlib.util import find_spec
@@ -88,10 +88,10 @@ def main(argv: list[str]) -> None:
         .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
         .getOrCreate()
     )
+    _greet_glue(spark)
     mapping = parse(fetched(options.event_mapping, partial(_mapping, spark)))
-    with _job(spark, options):
-        suppressed = options.suppression_list and _suppression(spark, options.suppression_list)
-        report = run(spark, options.S3_JSON_INPUT_PATH, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed)
+    suppressed = options.suppression_list and _suppression(spark, options.suppression_list)
+    report = run(spark, options.S3_JSON_INPUT_PATH, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed)
     print(report.as_json())
 
 
@@ -320,25 +320,20 @@ def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset
         files.delete(path(work), True)
 
 
-@contextmanager
-def _job(spark: SparkSession, options: argparse.Namespace) -> Iterator[None]:
-    """Let Glue know of the job, where there is a Glue."""
-    try:
+def _greet_glue(spark: SparkSession) -> None:
+    """Make Glue's context, where there is a Glue: without one it publishes no observability metrics.
+
+    Without a Job, whose init and commit are for bookmarks, which plain Spark doesn't use.
+    """
+    with suppress(ImportError):
         from awsglue.context import GlueContext
-        from awsglue.job import Job
-    except ImportError:
-        yield
-        return
-    job = Job(GlueContext(spark.sparkContext))
-    job.init(options.JOB_NAME, vars(options))
-    yield
-    job.commit()
+
+        GlueContext(spark.sparkContext)
 
 
 def _options(argv: list[str]) -> argparse.Namespace:
     """Read our arguments; Glue adds its own, which are left to it."""
     parser = argparse.ArgumentParser(prog="segment_to_personalize.py", allow_abbrev=False)
-    parser.add_argument("--JOB_NAME", default="segment-to-personalize")
     parser.add_argument("--S3_JSON_INPUT_PATH", required=True, help="s3://bucket/segment-logs/")
     parser.add_argument("--S3_CSV_OUTPUT_PATH", required=True, help="s3://bucket/transformed/")
     parser.add_argument(

@@ -1,5 +1,9 @@
 # Composes the modules, each of which stands alone and is documented in its folder. What they share goes through here.
 
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
 data "aws_region" "current" {}
 
 locals {
@@ -70,7 +74,7 @@ module "data_bucket" {
   kms_key_arn     = var.bucket.kms_key_arn
   force_destroy   = var.bucket.force_destroy
   lifecycle_days  = var.bucket.lifecycle_days
-  prefixes        = var.segment_logs.bucket == null ? { logs = var.segment_logs.prefix } : {}
+  prefixes        = merge(var.bucket.prefixes, { logs = var.segment_logs.bucket == null ? var.segment_logs.prefix : null })
   tags            = var.tags
 }
 
@@ -82,6 +86,8 @@ module "personalize_access" {
   read_prefixes            = [local.prefixes.transformed, local.prefixes.deletions, local.prefixes.batch]
   write_prefixes           = [local.prefixes.reports, local.prefixes.batch]
   permissions_boundary_arn = var.permissions_boundary_arn
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -106,10 +112,13 @@ module "training_job" {
     kms_key_arn = var.suppression_list.bucket == null ? var.bucket.kms_key_arn : var.suppression_list.kms_key_arn
   }
   # Not the bucket's key by itself: CloudWatch Logs refuses a log group whose key doesn't know it yet.
-  kms_key = var.training_job.kms_key_arn == null ? null : { arn = var.training_job.kms_key_arn }
+  kms_key = var.training_job.kms_key
 
   log_retention_days       = var.functions.log.retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
+  source_conditions        = var.source_conditions
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -122,6 +131,8 @@ module "warehouse" {
   redshift                 = var.warehouse.redshift == null ? null : merge(var.warehouse.redshift, { sql_path = coalesce(var.warehouse.redshift.sql_path, "${path.module}/../sql/redshift_unload.sql") })
   snowflake                = var.warehouse.snowflake == null ? null : merge(var.warehouse.snowflake, { sql_path = coalesce(var.warehouse.snowflake.sql_path, "${path.module}/../sql/snowflake_copy.sql") })
   permissions_boundary_arn = var.permissions_boundary_arn
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -141,6 +152,9 @@ module "profile_queue" {
   log                      = var.functions.log
   tracing                  = var.functions.tracing
   permissions_boundary_arn = var.permissions_boundary_arn
+  source_conditions        = var.source_conditions
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -177,6 +191,9 @@ module "event_function" {
   tracing                  = var.functions.tracing
   segment_regions          = var.functions.segment_regions
   permissions_boundary_arn = var.permissions_boundary_arn
+  source_conditions        = var.source_conditions
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -189,6 +206,8 @@ module "segment_access" {
   principal_arns           = var.segment_principal_arns
   logs                     = var.segment_logs.let_segment_write ? local.logs : null
   permissions_boundary_arn = var.permissions_boundary_arn
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }
 
@@ -208,7 +227,9 @@ module "monitoring" {
   glue_job_name     = module.training_job.job.name
   state_machine_arn = one([for refresh in module.refresh : refresh.state_machine.arn])
   alarm_topic_arns  = var.monitoring.alarm_topic_arns
+  operations_url    = var.monitoring.operations_url
   thresholds        = var.monitoring.thresholds
+  name_prefix       = var.name_prefix
   tags              = var.tags
 }
 
@@ -226,7 +247,10 @@ module "refresh" {
   role_arn                 = module.personalize_access.role.arn
   poll_seconds             = each.value.poll_seconds
   alarm_topic_arns         = var.monitoring.alarm_topic_arns
+  operations_url           = var.monitoring.operations_url
   log_retention_days       = var.functions.log.retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
   tags                     = var.tags
 }

@@ -4,7 +4,7 @@ output "segment" {
     role_arn           = module.segment_access.role.arn
     external_ids       = var.segment_external_ids
     function_arn       = module.event_function.function.alias_arn
-    region             = data.aws_region.current.name
+    region             = data.aws_region.current.id
     destination_filter = module.event_mapping.destination_filter
     events             = module.event_mapping.events
     logs               = module.segment_access.logs_role == null ? null : merge(local.logs, { role_arn = module.segment_access.logs_role.arn })
@@ -37,10 +37,11 @@ output "warehouse" {
 }
 
 output "merge" {
-  description = "Policies to merge into those of what existed before: `{ bucket_policy, kms_key_policy }`, each JSON, or null where there is nothing to do."
+  description = "Policies to merge into those of what existed before: `{ bucket_policy, kms_key_policy, log_key_policy }`, each JSON, or null where there is nothing to do. `log_key_policy` is for a key of log groups, before the first apply: it is known at plan, and always there."
   value = {
     bucket_policy  = var.bucket.existing == null ? null : module.data_bucket.policy_json
-    kms_key_policy = one(data.aws_iam_policy_document.kms_key[*].json)
+    kms_key_policy = var.bucket.kms_key_arn == null ? null : data.aws_iam_policy_document.kms_key.json
+    log_key_policy = data.aws_iam_policy_document.log_key.json
   }
 }
 

@@ -48,12 +48,34 @@ locals {
 }
 
 data "aws_iam_policy_document" "kms_key" {
-  count = var.bucket.kms_key_arn == null && var.training_job.kms_key_arn == null ? 0 : 1
+  source_policy_documents = compact([module.personalize_access.kms_key_policy_json])
+}
 
-  source_policy_documents = concat(
-    var.bucket.kms_key_arn == null ? [] : [module.personalize_access.kms_key_policy_json],
-    var.training_job.kms_key_arn == null ? [] : [module.training_job.kms_key_policy_json],
-  )
+# Without a role in it, and known at plan, since CloudWatch Logs makes no log group with a key that it can't use.
+data "aws_iam_policy_document" "log_key" {
+  #checkov:skip=CKV_AWS_109:A policy of a key: its resource is the key itself.
+  #checkov:skip=CKV_AWS_111:A policy of a key: its resource is the key itself.
+  #checkov:skip=CKV_AWS_356:A policy of a key: its resource is the key itself.
+  statement {
+    sid     = "CloudWatchEncryptsLogs${join("", [for part in split("-", var.name) : title(part)])}"
+    actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    # In a key's policy * is the key itself.
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logs.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "kms:EncryptionContext:aws:logs:arn"
+      values = [
+        for name in concat(values(module.training_job.log_groups), [module.event_function.log_group, module.profile_queue.log_group]) :
+        "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:log-group:${name}"
+      ]
+    }
+  }
 }
 
 check "recommendation_is_asked_of_something" {

@@ -7,6 +7,11 @@ variable "name" {
     condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
     error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
+
+  validation {
+    condition     = !startswith(var.name, "aws") && !startswith(var.name, "ssm")
+    error_message = "Parameter Store refuses names that begin with aws or ssm: write another name, such as \"shop\"."
+  }
 }
 
 variable "segment_external_ids" {
@@ -39,13 +44,14 @@ variable "new_write_key_version" {
 }
 
 variable "package" {
-  description = "The zip of `make package`: a local path, or an object in S3. Null: `dist/personalize-segment.zip` of this checkout."
+  description = "The zip of `make package`: a local path, or an object in S3 with its SHA-256 (without it new code under the same key isn't deployed) and its bucket's KMS key. Null: `dist/personalize-segment.zip` of this checkout."
   type = object({
     path = optional(string)
     s3 = optional(object({
       bucket        = string
       key           = string
       sha256_base64 = optional(string)
+      kms_key_arn   = optional(string)
     }))
   })
   default = null
@@ -58,13 +64,20 @@ variable "event_mapping_path" {
 }
 
 variable "bucket" {
-  description = "The bucket for training data: one is made, unless `existing` names one, whose policy then needs the statements of the output `merge`. `kms_key_arn` encrypts with your own key, whose policy needs statements of that output too."
+  description = "The bucket for training data: one is made, unless `existing` names one, whose policy then needs the statements of the output `merge`. `kms_key_arn` encrypts with your own key, whose policy needs statements of that output too. `prefixes` null: folders such as `transformed/`, in an existing bucket `NAME/transformed/`."
   type = object({
     existing       = optional(object({ name = string }))
     name           = optional(string)
     kms_key_arn    = optional(string)
     force_destroy  = optional(bool, false)
     lifecycle_days = optional(object({ derived = optional(number), noncurrent = optional(number), uploads = optional(number) }), {})
+    prefixes = optional(object({
+      transformed = optional(string)
+      reports     = optional(string)
+      batch       = optional(string)
+      deletions   = optional(string)
+      artifacts   = optional(string)
+    }), {})
   })
   default  = {}
   nullable = false
@@ -89,7 +102,7 @@ variable "segment_principal_arns" {
 }
 
 variable "training_job" {
-  description = "The Glue job that makes training data of the logs. `kms_key_arn` encrypts its log group, its bookmarks and what it spills; before the first apply the key's policy must let CloudWatch Logs use it, as the output `merge.kms_key_policy` has it."
+  description = "The Glue job that makes training data of the logs. `kms_key` encrypts its log groups; before the first apply the key's policy must have the statements of the output `merge.log_key_policy`. It is an object, so that the key may be made in the same apply."
   type = object({
     workers = optional(object({
       type        = optional(string, "G.1X")
@@ -98,7 +111,7 @@ variable "training_job" {
     }), {})
     timeout_minutes = optional(number, 120)
     max_retries     = optional(number, 1)
-    kms_key_arn     = optional(string)
+    kms_key         = optional(object({ arn = string }))
     window = optional(object({
       since        = optional(string)
       until        = optional(string)
@@ -120,12 +133,12 @@ variable "suppression_list" {
 }
 
 variable "warehouse" {
-  description = "Unloads training data from a Segment warehouse: the output `warehouse` then has the statements for the schema of a source, and a role is made with which Redshift (unless `role_arn` names yours) or Snowflake (as soon as `trust` is there) writes. `sql_path` null: the statements of the default mapping, in `sql/`; else what `personalize-segment sql` printed. They must come from this stack's event mapping."
+  description = "Unloads training data from a Segment warehouse: the output `warehouse` then has the statements for the schema of a source, and a role is made with which Redshift (unless `role` names yours) or Snowflake (as soon as `trust` is there) writes. `sql_path` null: the statements of the default mapping, in `sql/`; else what `personalize-segment sql` printed. They must come from this stack's event mapping."
   type = object({
     redshift = optional(object({
       schema   = string
       sql_path = optional(string)
-      role_arn = optional(string)
+      role     = optional(object({ arn = string }))
     }))
     snowflake = optional(object({
       schema      = string
@@ -237,9 +250,10 @@ variable "write_back" {
 }
 
 variable "monitoring" {
-  description = "SNS topics that alarms notify, and thresholds that differ from the monitoring module's."
+  description = "SNS topics that alarms notify when they begin and end, the address of your copy of docs/operations.md, and thresholds that differ from the monitoring module's."
   type = object({
     alarm_topic_arns = optional(list(string), [])
+    operations_url   = optional(string)
     thresholds = optional(object({
       errors_percent                = optional(number)
       throttles                     = optional(number)
@@ -252,6 +266,8 @@ variable "monitoring" {
       dead_letters                  = optional(number)
       rejected_age_days             = optional(number)
       silent_hours                  = optional(number)
+      recommendations_per_hour      = optional(number)
+      write_backs_per_hour          = optional(number)
     }), {})
   })
   default  = {}
@@ -273,6 +289,7 @@ variable "refresh" {
       workgroup_arn      = optional(string)
       cluster_identifier = optional(string)
       secret_arn         = optional(string)
+      secret_kms_key_arn = optional(string)
       db_user            = optional(string)
       unload_role_arn    = optional(string)
     }))
@@ -289,6 +306,36 @@ variable "permissions_boundary_arn" {
   description = "Permissions boundary of all roles. Null: none."
   type        = string
   default     = null
+}
+
+variable "source_conditions" {
+  description = "Whether the trust of the roles for Lambda and Glue requires aws:SourceAccount and, for Glue, aws:SourceArn, which AWS doesn't document that these services send."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "name_prefix" {
+  description = "Beginning of the names of all roles, and name of the dashboard. Null: the name of the stack and the region, since both are global to the account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+  }
+}
+
+variable "iam_path" {
+  description = "IAM path of the roles."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
+    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
+  }
 }
 
 variable "tags" {

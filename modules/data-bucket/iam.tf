@@ -1,6 +1,6 @@
 data "aws_iam_policy_document" "bucket" {
   statement {
-    sid    = "DenyPlainHttp"
+    sid    = "DenyPlainHttp${local.stack}"
     effect = "Deny"
     # A denial, so every action: a list would forget some, and Security Hub (S3.5) looks for this form.
     actions   = ["s3:*"]
@@ -27,16 +27,16 @@ data "aws_iam_policy_document" "bucket" {
       }
       PersonalizeReadsItsInput = {
         action    = "s3:GetObject"
-        resources = [for name in ["transformed", "deletions", "batch"] : "${local.arn}/${var.prefixes[name]}*"]
+        resources = [for name in ["transformed", "deletions", "batch"] : "${local.arn}/${local.prefixes[name]}*"]
       }
       PersonalizeWritesItsResults = {
         action    = "s3:PutObject"
-        resources = [for name in ["reports", "batch"] : "${local.arn}/${var.prefixes[name]}*"]
+        resources = [for name in ["reports", "batch"] : "${local.arn}/${local.prefixes[name]}*"]
       }
     }
 
     content {
-      sid       = statement.key
+      sid       = "${statement.key}${local.stack}"
       actions   = [statement.value.action]
       resources = statement.value.resources
 

@@ -4,6 +4,8 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
+# Of a bucket that is made in the same apply, take the attribute id, which is unknown until then: Terraform would look for
+# a name that it knows while it plans. The comment below is part of the error.
 data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name of a bucket that is there, or leave it out.
   count = var.existing_bucket == null ? 0 : 1
 
@@ -11,8 +13,9 @@ data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name
 
   lifecycle {
     postcondition {
-      condition     = self.region == data.aws_region.current.name
-      error_message = "The bucket ${self.bucket} is in ${self.region}: Personalize reads only buckets of its own region. Write one of ${data.aws_region.current.name}, or leave existing_bucket out."
+      # Not `region`: since 6.0 that is the region that was asked. The domain name is the bucket's own in both.
+      condition     = strcontains(self.bucket_regional_domain_name, ".s3.${data.aws_region.current.id}.")
+      error_message = "The bucket ${self.bucket} is at ${self.bucket_regional_domain_name}: Personalize reads only buckets of its own region. Write one of ${data.aws_region.current.id}, or leave existing_bucket out."
     }
   }
 }
@@ -20,9 +23,24 @@ data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
+  region    = data.aws_region.current.id
 
   made = var.existing_bucket == null
+  # In a bucket of their own, stacks have short prefixes; in one that is there, each has a folder for itself.
+  folder = local.made ? "" : "${var.name}/"
+  prefixes = {
+    for key, usual in {
+      logs        = "segment-logs/"
+      transformed = "${local.folder}transformed/"
+      reports     = "${local.folder}reports/"
+      batch       = "${local.folder}batch/"
+      deletions   = "${local.folder}deletions/"
+      artifacts   = "${local.folder}artifacts/"
+    } : key => coalesce(var.prefixes[key], usual)
+  }
+
+  # Part of statement ids, since policies of several stacks are merged: "shop-eu" is ShopEu.
+  stack = join("", [for part in split("-", var.name) : title(part)])
   # Not taken from aws_s3_bucket, so that policies are known at plan.
   name = local.made ? coalesce(var.bucket_name, "${var.name}-personalize-${local.account}-${local.region}") : data.aws_s3_bucket.existing[0].bucket
   arn  = "arn:${local.partition}:s3:::${local.name}"
@@ -120,7 +138,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
       status = "Enabled"
 
       filter {
-        prefix = var.prefixes[rule.value]
+        prefix = local.prefixes[rule.value]
       }
 
       expiration {

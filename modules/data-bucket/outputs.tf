@@ -7,6 +7,7 @@ output "bucket" {
 
   depends_on = [
     aws_s3_bucket.data,
+    aws_s3_bucket_lifecycle_configuration.data,
     aws_s3_bucket_ownership_controls.data,
     aws_s3_bucket_policy.data,
     aws_s3_bucket_public_access_block.data,
@@ -17,7 +18,14 @@ output "bucket" {
 
 output "prefixes" {
   description = "Object with the prefixes logs, transformed, reports, batch, deletions and artifacts, each ending with /."
-  value       = var.prefixes
+  value       = local.prefixes
+
+  precondition {
+    condition = alltrue(flatten([
+      for key, prefix in local.prefixes : [for other, longer in local.prefixes : key == other || !startswith(longer, prefix)]
+    ]))
+    error_message = "A prefix is inside another one, and Personalize reads every file of a folder. Write prefixes that are folders of their own."
+  }
 }
 
 output "policy_json" {

@@ -57,33 +57,26 @@ variable "force_destroy" {
 }
 
 variable "prefixes" {
-  description = "Where in the bucket what lies: Segment's logs, training data, reports of metric attributions, batch jobs (input and output), lists of users to delete, and the job's code."
+  description = "The folders in the bucket: Segment's logs, training data, reports of metric attributions, batch jobs (input and output), lists of users to delete, and the job's code. Null: `segment-logs/`, and folders with the names of the others, in an existing bucket below NAME/."
   type = object({
-    logs        = optional(string, "segment-logs/")
-    transformed = optional(string, "transformed/")
-    reports     = optional(string, "reports/")
-    batch       = optional(string, "batch/")
-    deletions   = optional(string, "deletions/")
-    artifacts   = optional(string, "artifacts/")
+    logs        = optional(string)
+    transformed = optional(string)
+    reports     = optional(string)
+    batch       = optional(string)
+    deletions   = optional(string)
+    artifacts   = optional(string)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = alltrue([for prefix in values(var.prefixes) : can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))])
+    condition     = alltrue([for prefix in compact(values(var.prefixes)) : can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))])
     error_message = "A prefix has letters, digits and . _ = - / only, begins without / and ends with it. Write it as \"personalize/transformed/\"."
   }
 
   validation {
-    condition     = alltrue([for prefix in values(var.prefixes) : length(prefix) <= 128])
+    condition     = alltrue([for prefix in compact(values(var.prefixes)) : length(prefix) <= 128])
     error_message = "A prefix is too long: Personalize takes 256 characters for bucket, prefix and dataset. Write 128 characters at most."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for key, prefix in var.prefixes : [for other, longer in var.prefixes : key == other || !startswith(longer, prefix)]
-    ]))
-    error_message = "A prefix stands inside another one, and Personalize reads every file of a folder. Write prefixes that are folders of their own."
   }
 }
 

@@ -1,6 +1,6 @@
 locals {
-  role_name          = local.function_name
-  role_arn           = "arn:${local.partition}:iam::${local.account}:role/${local.role_name}"
+  role_name          = "${coalesce(var.name_prefix, "${var.name}-${local.region}")}-event"
+  role_arn           = "arn:${local.partition}:iam::${local.account}:role${var.iam_path}${local.role_name}"
   personalize_region = coalesce(var.personalize.region, local.region)
   personalize_arn    = "arn:${local.partition}:personalize:${local.personalize_region}:${local.account}"
 
@@ -23,17 +23,22 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["lambda.amazonaws.com"]
     }
 
-    # Lambda doesn't document which aws:SourceArn it sends for which of its calls, so the account has to do.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
+    # Off by default: no page of AWS says that Lambda sends it. A role can't be passed to another account's function.
+    dynamic "condition" {
+      for_each = var.source_conditions ? [local.account] : []
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [condition.value]
+      }
     }
   }
 }
 
 resource "aws_iam_role" "event" {
   name                 = local.role_name
+  path                 = var.iam_path
   description          = "Execution role of the Lambda function ${local.function_name}."
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary_arn

@@ -57,7 +57,7 @@ locals {
       missing   = "notBreaching"
     }
     events-rejected = {
-      means      = "More than ${var.thresholds.rejected_percent} % of the events are refused for good. They are kept in the queue of rejected events, with the reason."
+      means      = "More than ${var.thresholds.rejected_percent} % of the events are refused for good, not counting those without a rule. They are kept in the queue of rejected events, with the reason."
       section    = "the-queue-of-rejected-events"
       expression = "100 * FILL(rejected, 0) / every"
       metrics = {
@@ -95,9 +95,10 @@ locals {
     }
   }
 
+  # Whether Segment stopped calling or never began, the remedy is the same: so it is in alarm until the first event.
   silence_alarms = {
     for key, hours in { events-silent = var.thresholds.silent_hours } : key => {
-      means                           = "No event came for ${hours} h: Segment no longer calls."
+      means                           = "No event came for ${hours} h: Segment doesn't call."
       section                         = "no-events-come"
       expression                      = "1 - FILL(calls, 0)"
       metrics                         = { calls = { namespace = "AWS/Lambda", name = "Invocations", dimensions = { FunctionName = var.functions["event"].name }, stat = "Sum" } }
@@ -105,7 +106,33 @@ locals {
       hours                           = hours
       # Nothing is what Lambda reports of a function that nobody calls.
       missing = "breaching"
-    } if hours != null
+    } if hours > 0
+  }
+
+  # What costs money by the piece. A rule or a loop that asks too often shows here first, and on the bill last.
+  volume_alarms = {
+    recommendations-many = {
+      means      = "More than ${var.thresholds.recommendations_per_hour} recommendations were asked for in an hour. Personalize bills each."
+      section    = "more-recommendations-than-expected"
+      expression = "FILL(fetched, 0) + FILL(none, 0) + FILL(failed, 0)"
+      metrics = {
+        fetched = merge(local.own, { name = "RecommendationFetched", dimensions = local.service })
+        none    = merge(local.own, { name = "RecommendationEmpty", dimensions = local.service })
+        failed  = merge(local.own, { name = "RecommendationFailed", dimensions = local.service })
+      }
+      threshold = var.thresholds.recommendations_per_hour
+      hours     = 1
+      missing   = "notBreaching"
+    }
+    write-backs-many = {
+      means      = "More than ${var.thresholds.write_backs_per_hour} recommendations were written back in an hour. Segment counts each as a call."
+      section    = "more-write-backs-than-expected"
+      expression = null
+      metrics    = { sent = merge(local.own, { name = "WriteBackSent", dimensions = local.service }) }
+      threshold  = var.thresholds.write_backs_per_hour
+      hours      = 1
+      missing    = "notBreaching"
+    }
   }
 
   queue_alarms = merge(
@@ -161,7 +188,7 @@ locals {
     } if arn != null },
   )
 
-  alarms = merge(local.function_alarms, local.event_alarms, local.silence_alarms, local.queue_alarms, local.history_alarms)
+  alarms = merge(local.function_alarms, local.event_alarms, local.silence_alarms, local.volume_alarms, local.queue_alarms, local.history_alarms)
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -175,6 +202,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   datapoints_to_alarm = try(each.value.hours, try(each.value.share, false) ? 2 : 1)
   treat_missing_data  = each.value.missing
   alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
   tags                = var.tags
 
   dynamic "metric_query" {

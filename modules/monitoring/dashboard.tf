@@ -92,7 +92,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = var.name
+  dashboard_name = coalesce(var.name_prefix, "${var.name}-${local.region}")
   dashboard_body = jsonencode({
     widgets = concat(
       [

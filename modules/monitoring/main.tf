@@ -5,7 +5,7 @@ data "aws_region" "current" {}
 data "aws_partition" "current" {}
 
 locals {
-  region     = data.aws_region.current.name
+  region     = data.aws_region.current.id
   alarm_arns = { for key in keys(local.alarms) : key => "arn:${data.aws_partition.current.partition}:cloudwatch:${local.region}:${data.aws_caller_identity.current.account_id}:alarm:${var.name}-${key}" }
   rule_name  = "${var.name}-history-failed"
 }

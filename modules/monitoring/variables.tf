@@ -9,6 +9,17 @@ variable "name" {
   }
 }
 
+variable "name_prefix" {
+  description = "Name of the dashboard. Null: the name of the stack and the region, since dashboards are global to the account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+  }
+}
+
 variable "tags" {
   description = "Tags of everything that can have some."
   type        = map(string)
@@ -69,7 +80,7 @@ variable "state_machine_arn" {
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of SNS topics that hear of every alarm; without any, alarms are seen in CloudWatch only."
+  description = "ARNs of SNS topics that hear when an alarm begins and when it ends; without any, alarms are seen in CloudWatch only."
   type        = list(string)
   default     = []
   nullable    = false
@@ -81,7 +92,7 @@ variable "alarm_topic_arns" {
 }
 
 variable "thresholds" {
-  description = "When an alarm begins. Percents are of events, calls or write-backs in five minutes; duration_percent is of a function's time-out; silent_hours is how long no event may come, null for as long as it likes."
+  description = "When an alarm begins. Percents are of events, calls or write-backs in five minutes; duration_percent is of a function's time-out; silent_hours is how long no event may come (0: no alarm). The volumes are recommendations asked for and written back in an hour."
   type = object({
     errors_percent                = optional(number, 5)
     throttles                     = optional(number, 1)
@@ -93,7 +104,9 @@ variable "thresholds" {
     queue_age_seconds             = optional(number, 900)
     dead_letters                  = optional(number, 1)
     rejected_age_days             = optional(number, 10)
-    silent_hours                  = optional(number)
+    silent_hours                  = optional(number, 24)
+    recommendations_per_hour      = optional(number, 10000)
+    write_backs_per_hour          = optional(number, 10000)
   })
   default  = {}
   nullable = false
@@ -119,8 +132,13 @@ variable "thresholds" {
   }
 
   validation {
-    condition     = var.thresholds.silent_hours == null || contains(range(1, 25), coalesce(var.thresholds.silent_hours, 0))
-    error_message = "Write thresholds.silent_hours as a whole number from 1 to 24, or leave it out."
+    condition     = contains(range(0, 25), var.thresholds.silent_hours)
+    error_message = "Write thresholds.silent_hours as a whole number from 0 to 24; with 0 there is no alarm."
+  }
+
+  validation {
+    condition     = var.thresholds.recommendations_per_hour >= 1 && var.thresholds.write_backs_per_hour >= 1
+    error_message = "Write thresholds.recommendations_per_hour and write_backs_per_hour as 1 or more: with 0 the alarm would never end."
   }
 }
 

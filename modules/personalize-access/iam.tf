@@ -24,6 +24,7 @@ data "aws_iam_policy_document" "trust" {
 
 resource "aws_iam_role" "personalize" {
   name                 = local.role_name
+  path                 = var.iam_path
   description          = "Personalize reads training data, and writes reports and results of batch jobs."
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary_arn
@@ -106,7 +107,7 @@ data "aws_iam_policy_document" "key" {
   #checkov:skip=CKV_AWS_111:A policy of a key: its resource is the key itself.
   #checkov:skip=CKV_AWS_356:A policy of a key: its resource is the key itself.
   statement {
-    sid     = "TheRoleOfPersonalizeUsesTheKey"
+    sid     = "TheRoleOfPersonalizeUsesTheKey${local.stack}"
     actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:ListGrants"]
     # In a key's policy * is the key itself.
     resources = ["*"]
@@ -118,7 +119,7 @@ data "aws_iam_policy_document" "key" {
   }
 
   statement {
-    sid     = "PersonalizeUsesTheKey"
+    sid     = "PersonalizeUsesTheKey${local.stack}"
     actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:ListGrants"]
     # In a key's policy * is the key itself.
     resources = ["*"]

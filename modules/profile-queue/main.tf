@@ -5,7 +5,7 @@ data "aws_region" "current" {}
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
+  region    = data.aws_region.current.id
 
   queues = {
     profiles      = "${var.name}-profiles"
@@ -30,7 +30,7 @@ locals {
   parameters              = { for dataset, result in local.results : dataset => "${var.personalize.ssm_prefix}/${result}" if result != null && var.personalize.ssm_prefix != null }
   references              = { for dataset, parameter in local.parameters : dataset => "ssm:${parameter}" }
 
-  mapping_in_s3   = try(var.event_mapping.s3, null)
+  mapping_in_s3   = var.event_mapping == null ? null : var.event_mapping.s3
   mapping_inline  = var.event_mapping == null ? null : "gzip:${base64gzip(var.event_mapping.text)}"
   mapping_setting = try("s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}", null)
 

@@ -72,6 +72,11 @@ variable "personalize" {
   }
 
   validation {
+    condition     = !can(regex("^/(?i:aws|ssm)", coalesce(var.personalize.ssm_prefix, "/shop")))
+    error_message = "Parameter Store refuses names that begin with aws or ssm: write another `ssm_prefix`, such as \"/shop/personalize\"."
+  }
+
+  validation {
     condition = alltrue([
       for dataset in ["users", "items"] :
       can(regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${upper(dataset)}$", coalesce(var.personalize["${dataset}_dataset_arn"], "arn:aws:personalize:us-west-2:123456789012:dataset/shop/${upper(dataset)}")))
@@ -254,6 +259,36 @@ variable "permissions_boundary_arn" {
   validation {
     condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
     error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
+variable "source_conditions" {
+  description = "Whether the trust of the role requires aws:SourceAccount, which AWS doesn't document that Lambda sends."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "name_prefix" {
+  description = "Beginning of the name of the role. Null: the name of the stack and the region, since IAM roles are global to the account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+  }
+}
+
+variable "iam_path" {
+  description = "IAM path of the role."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
+    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
   }
 }
 

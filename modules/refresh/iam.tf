@@ -23,7 +23,8 @@ data "aws_iam_policy_document" "refresh_trust" {
 }
 
 resource "aws_iam_role" "refresh" {
-  name                 = local.machine_name
+  name                 = local.role_name
+  path                 = var.iam_path
   description          = "Step Functions: refreshes the datasets of ${var.dataset_group}."
   assume_role_policy   = data.aws_iam_policy_document.refresh_trust.json
   permissions_boundary = var.permissions_boundary_arn
@@ -88,6 +89,22 @@ data "aws_iam_policy_document" "refresh_redshift" {
       sid       = "ReadTheLoginOfTheWarehouse"
       actions   = ["secretsmanager:GetSecretValue"]
       resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = compact([try(local.redshift.secret_kms_key_arn, null)])
+
+    content {
+      sid       = "DecryptTheLoginOfTheWarehouse"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["secretsmanager.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      }
     }
   }
 
@@ -226,7 +243,8 @@ data "aws_iam_policy_document" "refresh_schedule_trust" {
 }
 
 resource "aws_iam_role" "refresh_schedule" {
-  name                 = "${local.machine_name}-schedule"
+  name                 = "${local.role_name}-schedule"
+  path                 = var.iam_path
   description          = "EventBridge Scheduler: starts the refresh of ${var.dataset_group}."
   assume_role_policy   = data.aws_iam_policy_document.refresh_schedule_trust.json
   permissions_boundary = var.permissions_boundary_arn

@@ -7,9 +7,10 @@ data "aws_partition" "current" {}
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
+  region    = data.aws_region.current.id
 
   machine_name   = "${var.name}-refresh"
+  role_name      = "${coalesce(var.name_prefix, "${var.name}-${local.region}")}-refresh"
   machine_arn    = "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${local.machine_name}"
   group_arn      = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/${local.machine_name}"
   log_group      = "/aws/vendedlogs/states/${local.machine_name}"
@@ -84,7 +85,7 @@ resource "aws_scheduler_schedule" "refresh" {
 
 resource "aws_cloudwatch_metric_alarm" "not_started" {
   alarm_name          = "${local.machine_name}-not-started"
-  alarm_description   = "EventBridge Scheduler gave up starting a refresh of ${var.dataset_group}: training goes on with the data of the last one. See docs/operations.md#the-refresh-was-not-started."
+  alarm_description   = "EventBridge Scheduler gave up starting a refresh of ${var.dataset_group}: training goes on with the data of the last one. What to do: ${var.operations_url}#the-refresh-was-not-started."
   namespace           = "AWS/Scheduler"
   metric_name         = "InvocationDroppedCount"
   dimensions          = { ScheduleGroup = local.machine_name }
@@ -96,5 +97,6 @@ resource "aws_cloudwatch_metric_alarm" "not_started" {
   # The metric has data only when something is dropped.
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arns
+  ok_actions         = var.alarm_topic_arns
   tags               = var.tags
 }

@@ -9,6 +9,29 @@ variable "name" {
   }
 }
 
+variable "name_prefix" {
+  description = "Beginning of the names of the roles. Null: the name of the stack and the region, since IAM roles are global to the account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+  }
+}
+
+variable "iam_path" {
+  description = "IAM path of the roles."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
+    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
+  }
+}
+
 variable "tags" {
   description = "Tags of everything that can have some."
   type        = map(string)
@@ -54,6 +77,7 @@ variable "export" {
       workgroup_arn      = optional(string)
       cluster_identifier = optional(string)
       secret_arn         = optional(string)
+      secret_kms_key_arn = optional(string)
       db_user            = optional(string)
       unload_role_arn    = optional(string)
     }))
@@ -210,4 +234,16 @@ variable "tracing" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "operations_url" {
+  description = "Address of the operations document; the alarm's description ends in it and the section's anchor."
+  type        = string
+  default     = "docs/operations.md"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^\\s#]{1,200}$", var.operations_url))
+    error_message = "Write operations_url without blanks and without an anchor (#…), with 200 characters at most."
+  }
 }

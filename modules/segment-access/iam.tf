@@ -20,6 +20,7 @@ data "aws_iam_policy_document" "trust" {
 resource "aws_iam_role" "segment" {
   #checkov:skip=CKV_AWS_61:Only Segment's role may assume it, and only with the external id.
   name                 = local.role_name
+  path                 = var.iam_path
   description          = "Assumed by Segment to invoke the functions of ${var.name}."
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary_arn
@@ -65,6 +66,7 @@ resource "aws_iam_role" "segment_logs" {
   count = var.logs == null ? 0 : 1
 
   name                 = local.logs_role_name
+  path                 = var.iam_path
   description          = "Assumed by Segment's S3 destination to write the logs of ${var.name}."
   assume_role_policy   = data.aws_iam_policy_document.logs_trust[0].json
   permissions_boundary = var.permissions_boundary_arn

@@ -1,9 +1,11 @@
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
+data "aws_region" "current" {}
 
 locals {
-  role_arn_prefix = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role"
+  role_arn_prefix = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role${var.iam_path}"
 
-  role_name      = "${var.name}-segment"
-  logs_role_name = "${var.name}-segment-logs"
+  name_prefix    = coalesce(var.name_prefix, "${var.name}-${data.aws_region.current.id}")
+  role_name      = "${local.name_prefix}-segment"
+  logs_role_name = "${local.name_prefix}-segment-logs"
 }

@@ -2,7 +2,7 @@ output "role" {
   description = "The role to enter in Segment's Amazon Personalize destination: `{ name, arn }`."
   value = {
     name = local.role_name
-    arn  = "${local.role_arn_prefix}/${local.role_name}"
+    arn  = "${local.role_arn_prefix}${local.role_name}"
   }
   depends_on = [aws_iam_role_policy.invoke]
 }
@@ -11,7 +11,7 @@ output "logs_role" {
   description = "The role to enter in Segment's AWS S3 destination: `{ name, arn }`; null without `logs`."
   value = var.logs == null ? null : {
     name = local.logs_role_name
-    arn  = "${local.role_arn_prefix}/${local.logs_role_name}"
+    arn  = "${local.role_arn_prefix}${local.logs_role_name}"
   }
   depends_on = [aws_iam_role_policy.write_segment_logs]
 }

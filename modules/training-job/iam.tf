@@ -6,7 +6,7 @@ locals {
     for name, one in { artifacts = local.script, package = local.package, logs = var.logs, output = var.output } :
     name => "arn:${local.partition}:s3:::${one.bucket}"
   }
-  s3 = "s3.${local.region}.${data.aws_partition.current.dns_suffix}"
+  dns_suffix = data.aws_partition.current.dns_suffix
 
   # Hadoop asks S3 for folders as if they were objects, and Glue's file system marks the ones that it makes.
   logs_folder    = trimsuffix(var.logs.prefix, "/")
@@ -14,9 +14,11 @@ locals {
   output_folders = [for n in range(1, length(local.output_parts) + 1) : join("/", slice(local.output_parts, 0, n))]
 
   # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
-  code_keys   = distinct(compact([var.artifacts.kms_key_arn, try(local.mapping_in_s3.kms_key_arn, null)]))
+  code_keys = distinct(compact([
+    var.artifacts.kms_key_arn, try(var.package.s3.kms_key_arn, null), try(local.mapping_in_s3.kms_key_arn, null),
+  ]))
   logs_keys   = compact([var.logs.kms_key_arn])
-  output_keys = compact([try(coalesce(var.output.kms_key_arn, var.kms_key.arn), var.output.kms_key_arn)])
+  output_keys = compact([var.output.kms_key_arn])
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -29,22 +31,22 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["glue.amazonaws.com"]
     }
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
+    # Off by default: no page of AWS says that Glue sends them. A role can't be passed to another account's job.
+    dynamic "condition" {
+      for_each = var.source_conditions ? { SourceAccount = ["StringEquals", local.account], SourceArn = ["ArnLike", local.job_arn] } : {}
 
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = [local.job_arn]
+      content {
+        test     = condition.value[0]
+        variable = "aws:${condition.key}"
+        values   = [condition.value[1]]
+      }
     }
   }
 }
 
 resource "aws_iam_role" "history" {
-  name                 = local.job_name
+  name                 = local.role_name
+  path                 = var.iam_path
   description          = "The Glue job reads Segment logs and writes training data."
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary_arn
@@ -80,7 +82,7 @@ data "aws_iam_policy_document" "read_logs" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = [local.s3]
+        values   = ["s3.${split(":", statement.value)[3]}.${local.dns_suffix}"]
       }
     }
   }
@@ -119,7 +121,7 @@ data "aws_iam_policy_document" "read_suppression_list" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = [local.s3]
+        values   = ["s3.${split(":", statement.value)[3]}.${local.dns_suffix}"]
       }
     }
   }
@@ -170,7 +172,7 @@ data "aws_iam_policy_document" "write_output" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = [local.s3]
+        values   = ["s3.${split(":", statement.value)[3]}.${local.dns_suffix}"]
       }
     }
   }
@@ -207,14 +209,14 @@ data "aws_iam_policy_document" "read_code" {
     for_each = local.code_keys
 
     content {
-      sid       = "DecryptScriptAndPackage"
+      sid       = "DecryptScriptAndPackage${statement.key == 0 ? "" : statement.key}"
       actions   = ["kms:Decrypt"]
       resources = [statement.value]
 
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = [local.s3]
+        values   = ["s3.${split(":", statement.value)[3]}.${local.dns_suffix}"]
       }
     }
   }
@@ -272,35 +274,6 @@ resource "aws_iam_role_policy" "metrics" {
   policy = data.aws_iam_policy_document.metrics.json
 }
 
-data "aws_iam_policy_document" "bookmark" {
-  count = var.bookmark == "disable" ? 0 : 1
-
-  statement {
-    sid       = "KeepTheBookmark"
-    actions   = ["glue:GetJobBookmark", "glue:ResetJobBookmark", "glue:UpdateJobBookmark"]
-    resources = [local.job_arn]
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key == null ? [] : [var.kms_key.arn]
-
-    content {
-      # The job itself encrypts the bookmark, not S3, so there is no kms:ViaService.
-      sid       = "EncryptTheBookmark"
-      actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "bookmark" {
-  count = var.bookmark == "disable" ? 0 : 1
-
-  name   = "bookmark"
-  role   = aws_iam_role.history.name
-  policy = data.aws_iam_policy_document.bookmark[0].json
-}
-
 data "aws_iam_policy_document" "key" {
   statement {
     sid     = "CloudWatchEncryptsTheLogsOfTheJob"
@@ -310,7 +283,7 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "Service"
-      identifiers = ["logs.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      identifiers = ["logs.${local.region}.${local.dns_suffix}"]
     }
 
     condition {

@@ -7,12 +7,13 @@ data "aws_region" "current" {}
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
+  region    = data.aws_region.current.id
 
-  # Also the name of the role and of the security configuration.
-  job_name = "${var.name}-history"
-  job_arn  = "arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.job_name}"
-  role_arn = "arn:${local.partition}:iam::${local.account}:role/${local.job_name}"
+  # Also the name of the security configuration.
+  job_name  = "${var.name}-history"
+  role_name = "${coalesce(var.name_prefix, "${var.name}-${local.region}")}-history"
+  job_arn   = "arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.job_name}"
+  role_arn  = "arn:${local.partition}:iam::${local.account}:role${var.iam_path}${local.role_name}"
 
   script_path  = coalesce(var.script_path, "${path.module}/../../glue/segment_to_personalize.py")
   package_path = coalesce(var.package.path, "${path.module}/../../dist/personalize-segment.zip")
@@ -27,7 +28,7 @@ locals {
 
   # Glue 5 puts the names of security configuration and role into the names of its log groups, and only then.
   log_prefix = "/aws-glue/jobs/${local.job_name}"
-  log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.job_name}"
+  log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.role_name}"
   log_groups = { for stream in ["error", "output"] : stream => "${local.log_folder}/${stream}" }
 
   mapping_in_s3   = var.event_mapping.s3
@@ -44,7 +45,6 @@ locals {
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
       "--extra-py-files"               = "s3://${local.package.bucket}/${local.package.key}"
-      "--job-bookmark-option"          = "job-bookmark-${var.bookmark}"
       "--job-language"                 = "python"
     },
     {
@@ -64,6 +64,13 @@ resource "aws_s3_object" "script" {
   source      = local.script_path
   source_hash = fileexists(local.script_path) ? filesha256(local.script_path) : null
 
+  # An object may have ten tags, and a caller's default tags may be more.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+
   lifecycle {
     precondition {
       condition     = fileexists(local.script_path)
@@ -80,6 +87,13 @@ resource "aws_s3_object" "package" {
   key         = local.package.key
   source      = local.package_path
   source_hash = fileexists(local.package_path) ? filesha256(local.package_path) : null
+
+  # An object may have ten tags, and a caller's default tags may be more.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   lifecycle {
     precondition {
@@ -101,6 +115,7 @@ resource "aws_cloudwatch_log_group" "job" {
 }
 
 resource "aws_glue_security_configuration" "job" {
+  #checkov:skip=CKV_AWS_99:Data is encrypted with the bucket's key or by the bucket itself; there are no bookmarks.
   count = var.kms_key == null ? 0 : 1
 
   name = local.job_name
@@ -112,14 +127,13 @@ resource "aws_glue_security_configuration" "job" {
     }
 
     job_bookmarks_encryption {
-      job_bookmarks_encryption_mode = "CSE-KMS"
-      kms_key_arn                   = var.kms_key.arn
+      job_bookmarks_encryption_mode = "DISABLED"
     }
 
+    # With the bucket's key or none: Personalize's role could not decrypt training data under the key of the logs.
     s3_encryption {
-      s3_encryption_mode = "SSE-KMS"
-      # Personalize may use the key of the bucket that it reads, and maybe no other.
-      kms_key_arn = coalesce(var.output.kms_key_arn, var.kms_key.arn)
+      s3_encryption_mode = var.output.kms_key_arn == null ? "DISABLED" : "SSE-KMS"
+      kms_key_arn        = var.output.kms_key_arn
     }
   }
 }
@@ -158,9 +172,10 @@ resource "aws_glue_job" "history" {
     }
   }
 
+  # The provider doesn't retry CreateJob while IAM doesn't know the role everywhere, so the job comes last: after all
+  # policies, and after the bucket, whose lifecycle rules alone take half a minute when they are made in the same apply.
   depends_on = [
     aws_cloudwatch_log_group.job,
-    aws_iam_role_policy.bookmark,
     aws_iam_role_policy.metrics,
     aws_iam_role_policy.read_code,
     aws_iam_role_policy.read_logs,

@@ -9,6 +9,36 @@ variable "name" {
   }
 }
 
+variable "source_conditions" {
+  description = "Whether the trust of the role requires aws:SourceAccount and aws:SourceArn, which AWS doesn't document that Glue sends."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "name_prefix" {
+  description = "Beginning of the name of the role. Null: the name of the stack and the region, since IAM roles are global to the account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+  }
+}
+
+variable "iam_path" {
+  description = "IAM path of the role."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
+    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
+  }
+}
+
 variable "tags" {
   description = "Tags of everything that has tags."
   type        = map(string)
@@ -28,12 +58,13 @@ variable "permissions_boundary_arn" {
 }
 
 variable "package" {
-  description = "The zip of `make package`: its path, or where it lies in S3. Empty: dist/personalize-segment.zip of this repository."
+  description = "The zip of `make package`: its path, or its place in S3 with the bucket's KMS key if it has one. Empty: dist/personalize-segment.zip of this repository."
   type = object({
     path = optional(string)
     s3 = optional(object({
-      bucket = string
-      key    = string
+      bucket      = string
+      key         = string
+      kms_key_arn = optional(string)
     }))
   })
   default  = {}
@@ -180,18 +211,6 @@ variable "max_retries" {
   }
 }
 
-variable "bookmark" {
-  description = "Glue's job bookmark: disable, enable or pause. The job reads with plain Spark, which knows no bookmarks: what is read, window says."
-  type        = string
-  default     = "disable"
-  nullable    = false
-
-  validation {
-    condition     = contains(["disable", "enable", "pause"], var.bookmark)
-    error_message = "There is no such bookmark option. Write disable, enable or pause."
-  }
-}
-
 variable "window" {
   description = "Received days to read: since (the first one, YYYY-MM-DD), until (the day after the last) and overlap_days before since that are read only for repeats. Empty: all logs."
   type = object({
@@ -242,7 +261,7 @@ variable "suppression_list" {
 }
 
 variable "kms_key" {
-  description = "The key that the job's own logs, bookmark and output are encrypted with, in a Glue security configuration. Null: none, the output bucket's own encryption holds. An object, so that a key of the same apply can be given."
+  description = "The key that the job's logs are encrypted with, in a Glue security configuration. Null: none. Training data is encrypted with the output bucket's key only. An object, so that a key of the same apply can be given."
   type        = object({ arn = string })
   default     = null
 

@@ -1,6 +1,7 @@
 locals {
-  makes_redshift_role  = var.redshift != null && try(var.redshift.role_arn, null) == null
-  makes_snowflake_role = try(var.snowflake.trust, null) != null
+  # Without try, which is unknown if anything in its result is, such as the ARN of a role in the same apply.
+  makes_redshift_role  = var.redshift == null ? false : var.redshift.role == null
+  makes_snowflake_role = var.snowflake == null ? false : var.snowflake.trust != null
 
   # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
   keys = compact([var.output.kms_key_arn])
@@ -83,7 +84,8 @@ data "aws_iam_policy_document" "redshift_trust" {
 resource "aws_iam_role" "redshift" {
   count = local.makes_redshift_role ? 1 : 0
 
-  name                 = "${var.name}-redshift"
+  name                 = "${local.name_prefix}-redshift"
+  path                 = var.iam_path
   description          = "Assumed by Redshift to unload the training data of ${var.name}."
   assume_role_policy   = data.aws_iam_policy_document.redshift_trust[0].json
   permissions_boundary = var.permissions_boundary_arn
@@ -123,7 +125,8 @@ resource "aws_iam_role" "snowflake" {
   #checkov:skip=CKV_AWS_61:Only Snowflake's user may assume it, and only with the external id.
   count = local.makes_snowflake_role ? 1 : 0
 
-  name                 = "${var.name}-snowflake"
+  name                 = "${local.name_prefix}-snowflake"
+  path                 = var.iam_path
   description          = "Assumed by Snowflake's storage integration to unload the training data of ${var.name}."
   assume_role_policy   = data.aws_iam_policy_document.snowflake_trust[0].json
   permissions_boundary = var.permissions_boundary_arn

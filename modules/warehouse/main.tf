@@ -3,20 +3,22 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  name_prefix = coalesce(var.name_prefix, "${var.name}-${data.aws_region.current.id}")
+
   location = "s3://${var.output.bucket}/${var.output.prefix}"
   bucket   = "arn:${data.aws_partition.current.partition}:s3:::${var.output.bucket}"
-  roles    = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role"
+  roles    = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role${var.iam_path}"
 
   # ARNs are known before the roles are there: a plan shows whole statements, and an integration comes before its role.
-  redshift_role_arn  = var.redshift == null ? null : coalesce(var.redshift.role_arn, "${local.roles}/${var.name}-redshift")
-  snowflake_role_arn = var.snowflake == null ? null : "${local.roles}/${var.name}-snowflake"
+  redshift_role_arn  = var.redshift == null ? null : try(coalesce(var.redshift.role.arn), "${local.roles}${local.name_prefix}-redshift")
+  snowflake_role_arn = var.snowflake == null ? null : "${local.roles}${local.name_prefix}-snowflake"
 
   sql = {
     # Personalize reads buckets of its own region alone, so the bucket lies here, wherever the warehouse does.
     redshift = var.redshift == null ? null : replace(replace(replace(replace(file(var.redshift.sql_path),
       "{{schema}}", var.redshift.schema),
       "{{location}}", local.location),
-      "{{bucket_region}}", data.aws_region.current.name),
+      "{{bucket_region}}", data.aws_region.current.id),
     "{{role_arn}}", local.redshift_role_arn)
     snowflake = var.snowflake == null ? null : replace(replace(replace(file(var.snowflake.sql_path),
       "{{schema}}", replace(var.snowflake.schema, ".", "\".\"")),

@@ -41,11 +41,11 @@ variable "output" {
 }
 
 variable "redshift" {
-  description = "Redshift: the schema of the Segment source, the file of statements, and the role with which Redshift writes; null for `role_arn`: one is made, for you to associate. Null: no Redshift."
+  description = "Redshift: the schema of the Segment source, the file of statements, and the role with which Redshift writes; null for `role`: one is made, for you to associate. Null: no Redshift."
   type = object({
     schema   = string
     sql_path = string
-    role_arn = optional(string)
+    role     = optional(object({ arn = string }))
   })
   default = null
 
@@ -55,8 +55,8 @@ variable "redshift" {
   }
 
   validation {
-    condition     = can(regex("^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", try(coalesce(var.redshift.role_arn), "arn:aws:iam::123456789012:role/unload")))
-    error_message = "Write `role_arn` as the ARN of one role, such as arn:aws:iam::123456789012:role/unload."
+    condition     = can(regex("^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$", try(coalesce(var.redshift.role.arn), "arn:aws:iam::123456789012:role/unload")))
+    error_message = "Write `role.arn` as the ARN of one role, such as arn:aws:iam::123456789012:role/unload."
   }
 
   # Each rule lets pass what an earlier one refuses: Terraform 1.11 evaluates both sides of ||, hence try.
@@ -123,6 +123,29 @@ variable "permissions_boundary_arn" {
   validation {
     condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
     error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
+variable "name_prefix" {
+  description = "Beginning of the names of the roles. Null: the name of the stack and the region, since IAM roles are global to the account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+  }
+}
+
+variable "iam_path" {
+  description = "IAM path of the roles."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
+    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
   }
 }
 

@@ -12,6 +12,11 @@ provider "aws" {
 }
 
 override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
   target = module.data_bucket.data.aws_caller_identity.current
   values = { account_id = "123456789012" }
 }
@@ -170,7 +175,7 @@ run "reads_logs_from_another_bucket_and_lets_segment_write_them" {
   }
 
   assert {
-    condition     = output.data.logs == "s3://lake/raw/segment-logs/" && output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-segment-logs"
+    condition     = output.data.logs == "s3://lake/raw/segment-logs/" && output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs"
     error_message = "The role for Segment's S3 destination is put out with the place."
   }
 }
@@ -197,7 +202,7 @@ run "fills_in_the_statements_for_warehouses" {
   assert {
     condition = (
       strcontains(output.warehouse.redshift.sql, "FROM \"shop\".\"order_completed\"") &&
-      strcontains(output.warehouse.redshift.sql, "TO 's3://shop-personalize-123456789012-us-west-2/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-redshift'") &&
+      strcontains(output.warehouse.redshift.sql, "TO 's3://shop-personalize-123456789012-us-west-2/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-us-west-2-redshift'") &&
       strcontains(output.warehouse.snowflake.sql, "FROM \"SEGMENT\".\"SHOP\".\"ORDER_COMPLETED\"") &&
       strcontains(output.warehouse.snowflake.sql, "URL = 's3://shop-personalize-123456789012-us-west-2/transformed/'\nSTORAGE_INTEGRATION = \"PERSONALIZE\"")
     )
@@ -242,4 +247,35 @@ run "refuses_a_refresh_from_redshift_that_has_nothing_to_run" {
   }
 
   expect_failures = [var.refresh]
+}
+
+run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
+  command = plan
+
+  variables {
+    functions    = { log = { kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" } }
+    training_job = { kms_key = { arn = "arn:aws:kms:us-west-2:123456789012:key/logs" } }
+  }
+
+  assert {
+    condition = jsondecode(output.merge.log_key_policy).Statement == jsondecode(jsonencode([{
+      Sid       = "CloudWatchEncryptsLogsShop"
+      Effect    = "Allow"
+      Action    = ["kms:ReEncryptTo", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:Encrypt", "kms:DescribeKey", "kms:Decrypt"]
+      Resource  = "*"
+      Principal = { Service = "logs.us-west-2.amazonaws.com" }
+      Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = [
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-us-west-2-history/error",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-us-west-2-history/output",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-event",
+        "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-profiles",
+      ] } }
+    }]))
+    error_message = "It is ${output.merge.log_key_policy}"
+  }
+
+  assert {
+    condition     = output.merge.kms_key_policy == null
+    error_message = "The bucket has no key."
+  }
 }

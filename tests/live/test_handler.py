@@ -131,8 +131,8 @@ def test_an_event_that_is_nested_deeply_is_answered(stub: Stub, depth: int) -> N
     deep: Any = 1
     for _ in range(depth):
         deep = [deep]
-    with function(stub) as take:
-        assert take(track("Unknown", {"deep": deep}))["decision"] == "rejected"
+    with function(stub, keep_unmapped="true") as take:
+        assert take(track("Unknown", {"deep": deep}))["decision"] == "unmapped"
     assert len(take.rejected()) == 1
 
 
@@ -149,7 +149,7 @@ def test_of_a_batch_exactly_the_failed_records_come_again(stub: Stub, kind: str)
     records = [
         sqs(one, number) if kind == "SQS" else kinesis(one.encode(), number) for number, one in enumerate(bodies)
     ]
-    with function(stub, personalize_campaign_arn=None) as take:
+    with function(stub, personalize_campaign_arn=None, keep_unmapped="true") as take:
         answer = take({"Records": records})
     name = "sqs" if kind == "SQS" else "seq"
     assert failed(answer) == [f"{name}-2", f"{name}-5"]
@@ -226,7 +226,7 @@ def test_the_first_events_of_a_process_start_one_function(stub: Stub) -> None:
     ("event", "decision", "reason"),
     [
         pytest.param(track(), "recorded", "none", id="recorded"),
-        pytest.param(track("Unknown"), "rejected", "no rule for this event", id="unmapped"),
+        pytest.param(track("Unknown"), "unmapped", "no rule for this event", id="unmapped"),
         pytest.param(track(properties={}), "rejected", "missing", id="out of domain"),
         pytest.param("junk", "rejected", "not a JSON object with a type", id="malformed"),
         pytest.param(identify(messageId="personalize-segment-1"), "ignored", "none", id="our own"),
@@ -375,7 +375,7 @@ print("ANSWER", json.dumps(segment_event({track()!r}, Context())))
 
 
 def test_the_examples_of_the_spec_are_recorded_as_they_say(stub: Stub) -> None:
-    with function(stub, personalize_campaign_arn=None) as take:
+    with function(stub, personalize_campaign_arn=None, keep_unmapped="true") as take:
         got = {example["source"]: _live(take, example["event"]) for example in EXAMPLES}
         rejected = [one["event"] for one in take.rejected()]
         mapped = [one["event"] for one in EXAMPLES if one["live"] == "recorded"]
@@ -394,7 +394,7 @@ def _live(take: Function, event: Event) -> tuple[bool, bool]:
     before = len(take.rejected())
     answer = take(event)
     reasons = bool(answer["reasons"])
-    ended = answer["decision"] in (("rejected",) if reasons else ("recorded", "ignored"))
+    ended = answer["decision"] in (("rejected", "unmapped") if reasons else ("recorded", "ignored"))
     ended &= len(take.rejected()) - before == reasons
     return any(answer["rows"].values()), ended
 

@@ -155,7 +155,7 @@ def test_what_can_be_done_without_a_setting_is_done(stub: Stub, missing: str, de
 def test_nothing_at_all_is_called_without_settings(stub: Stub) -> None:
     with function(stub, **dict.fromkeys(ALL)) as take:
         answers = [take(one) for one in (track(), identify(), track("Unknown"))]
-    assert [one["decision"] for one in answers] == ["unprovisioned", "unprovisioned", "rejected"]
+    assert [one["decision"] for one in answers] == ["unprovisioned", "unprovisioned", "unmapped"]
     assert stub.calls() == []
 
 
@@ -290,7 +290,7 @@ def test_the_interval_ends() -> None:
     [
         pytest.param("*", track(), "recorded", "sent", id="all, and an interaction"),
         pytest.param("*", identify(), "recorded", "", id="all, and a user"),
-        pytest.param("*", track("Unknown"), "rejected", "", id="all, and no rule"),
+        pytest.param("*", track("Unknown"), "unmapped", "", id="all, and no rule"),
         pytest.param('["Product Clicked"]', track(), "recorded", "sent", id="in the list"),
         pytest.param('["Order Completed"]', track(), "recorded", "", id="not in the list"),
         pytest.param("[]", track(), "recorded", "", id="an empty list"),

@@ -55,7 +55,7 @@ GOOD: dict[str, tuple[str, Any, list[tuple[str, Any]]]] = {
     ),
     "profile_queue_url": ("profile_queue", None, [("https://sqs.eu-west-1.amazonaws.com/1/q", "https://sqs.eu-west-1.amazonaws.com/1/q")]),
     "rejected_queue_url": ("rejected_queue", None, [("http://127.0.0.1:9/q/", "http://127.0.0.1:9/q")]),
-    "keep_unmapped": ("keep_unmapped", True, [("true", True), ("false", False)]),
+    "keep_unmapped": ("keep_unmapped", False, [("true", True), ("false", False)]),
     "recommendation_count": ("results", 25, [("1", 1), ("500", 500), ("010", 10)]),
     "recommendation_filter_arn": ("filter", None, [(f"{ARN}:filter/f", f"{ARN}:filter/f"), ("ssm:/shop/x", SSM)]),
     "recommendation_filter_values": ("filter_values", (), [("{}", ())]),

@@ -42,10 +42,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_terraform_hands_over_what_segment_and_personalize_need(shown: dict[str, Any]) -> None:
     segment = shown["outputs"]["segment"]
-    assert segment["role_arn"] == "arn:aws:iam::123456789012:role/shop-segment"
+    assert segment["role_arn"] == "arn:aws:iam::123456789012:role/shop-us-west-2-segment"
     assert segment["function_arn"] == "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live"
     assert segment["external_ids"] == ["9sQx2TbZ4k"]
-    assert shown["outputs"]["personalize"]["role_arn"] == "arn:aws:iam::123456789012:role/shop-personalize"
+    assert shown["outputs"]["personalize"]["role_arn"] == "arn:aws:iam::123456789012:role/shop-us-west-2-personalize"
     assert "Order Completed" in segment["destination_filter"]
 
 

@@ -28,7 +28,7 @@ class Role:
 
 
 ROLES = {
-    "shop-event": Role(
+    f"shop-{R}-event": Role(
         may=[
             ("personalize:PutEvents", "*"),
             ("personalize:GetRecommendations", arn("personalize", "campaign/shop-main-036c2917")),
@@ -53,7 +53,7 @@ ROLES = {
             *KEY_IS_NOT_THEIRS,
         ],
     ),
-    "shop-profiles": Role(
+    f"shop-{R}-profiles": Role(
         may=[
             ("personalize:PutUsers", arn("personalize", "dataset/shop/USERS")),
             ("personalize:PutItems", arn("personalize", "dataset/shop/ITEMS")),
@@ -72,7 +72,7 @@ ROLES = {
             *KEY_IS_NOT_THEIRS,
         ],
     ),
-    "shop-history": Role(
+    f"shop-{R}-history": Role(
         may=[
             ("s3:ListBucket", BUCKET),
             ("s3:GetObject", f"{BUCKET}/segment-logs/source/1709251200000/one.gz"),
@@ -90,7 +90,7 @@ ROLES = {
             *KEY_IS_NOT_THEIRS,
         ],
     ),
-    "shop-personalize": Role(
+    f"shop-{R}-personalize": Role(
         may=[
             ("s3:ListBucket", BUCKET),
             ("s3:GetObject", f"{BUCKET}/transformed/interactions/part-0.csv"),
@@ -105,7 +105,7 @@ ROLES = {
             *KEY_IS_NOT_THEIRS,
         ],
     ),
-    "shop-segment": Role(
+    f"shop-{R}-segment": Role(
         may=[("lambda:InvokeFunction", arn("lambda", "function:shop-event:live"))],
         may_not=[
             ("lambda:InvokeFunction", arn("lambda", "function:shop-profiles")),
@@ -115,27 +115,27 @@ ROLES = {
             *KEY_IS_NOT_THEIRS,
         ],
     ),
-    "streaming-refresh": Role(
+    f"streaming-{R}-refresh": Role(
         may=[
             ("glue:StartJobRun", arn("glue", "job/streaming-history")),
             ("glue:GetJobRun", arn("glue", "job/streaming-history")),
             ("personalize:CreateDatasetImportJob", arn("personalize", "dataset/streaming/INTERACTIONS")),
             ("personalize:CreateDatasetImportJob", arn("personalize", "dataset-import-job/streaming-interactions-1")),
             ("personalize:DescribeDatasetImportJob", arn("personalize", "dataset-import-job/streaming-interactions-1")),
-            ("iam:PassRole", f"arn:aws:iam::{A}:role/streaming-personalize"),
+            ("iam:PassRole", f"arn:aws:iam::{A}:role/streaming-{R}-personalize"),
         ],
         may_not=[
             ("glue:StartJobRun", arn("glue", "job/shop-history")),
             ("glue:UpdateJob", arn("glue", "job/streaming-history")),
             ("personalize:CreateDatasetImportJob", arn("personalize", "dataset/shop/INTERACTIONS")),
             ("personalize:DeleteDataset", arn("personalize", "dataset/streaming/INTERACTIONS")),
-            ("iam:PassRole", f"arn:aws:iam::{A}:role/streaming-history"),
+            ("iam:PassRole", f"arn:aws:iam::{A}:role/streaming-{R}-history"),
             ("redshift-data:BatchExecuteStatement", arn("redshift-serverless", "workgroup/any")),
             ("s3:GetObject", f"arn:aws:s3:::streaming-personalize-{A}-{R}/transformed/interactions/part-0.csv"),
             *KEY_IS_NOT_THEIRS,
         ],
     ),
-    "streaming-refresh-schedule": Role(
+    f"streaming-{R}-refresh-schedule": Role(
         may=[("states:StartExecution", arn("states", "stateMachine:streaming-refresh"))],
         may_not=[
             ("states:StartExecution", arn("states", "stateMachine:other")),

@@ -1,7 +1,10 @@
 """Every example is applied at once, on one emulator: second plan empty, no secret kept, nothing left behind."""
 
+import base64
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ import boto3
 import pytest
 
 from attached import attached
+from calls import Calls
 from java import Java
 from personalize_emulator.server import Server
 from personalize_segment.contract.mapping import default_text, parse
@@ -24,6 +28,7 @@ from stacks import Stack
 WRITE_KEY = "the-write-key-that-nobody-may-see"
 BUCKET = "lake-of-somebody"
 STATES = "states-of-somebody"
+SHARED = "lake-of-two"
 # State in S3 as most have it; in a file, Terraform writes all of it twice for every resource, the square of them.
 ROOT = """
 terraform {
@@ -59,8 +64,72 @@ module "two_stacks" {
   source = "../terraform/examples/two-stacks"
 }
 
+module "two_stacks_on_one_bucket" {
+  source = "../terraform/examples/two-stacks-on-one-bucket"
+  bucket = "%s"
+}
+
+variable "package" {
+  type = object({ bucket = string, key = string, sha256_base64 = string })
+}
+
 module "inside_another_stack" {
-  source = "../terraform/examples/inside-another-stack"
+  source  = "../terraform/examples/inside-another-stack"
+  package = var.package
+}
+
+# What a stack uses may be made in the same apply: nothing of it is known when Terraform plans.
+resource "aws_kms_key" "made" {}
+
+resource "aws_s3_bucket" "made" {
+  bucket        = "made-in-the-same-apply"
+  force_destroy = true
+}
+
+resource "aws_sns_topic" "made" {
+  name = "made-in-the-same-apply"
+}
+
+resource "aws_iam_role" "made" {
+  name               = "made-in-the-same-apply"
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [] })
+}
+
+module "made" {
+  source = "../terraform"
+
+  name                 = "made"
+  segment_external_ids = ["9sQx2TbZ4k"]
+  write_key_secret     = { name = "segment/made", kms_key_arn = aws_kms_key.made.arn }
+  bucket               = { existing = { name = aws_s3_bucket.made.id }, kms_key_arn = aws_kms_key.made.arn }
+  training_job         = { kms_key = { arn = aws_kms_key.made.arn } }
+  suppression_list     = { bucket = aws_s3_bucket.made.id, key = "forgotten", kms_key_arn = aws_kms_key.made.arn }
+  functions            = { log = { kms_key_arn = aws_kms_key.made.arn } }
+  monitoring           = { alarm_topic_arns = [aws_sns_topic.made.arn], operations_url = "https://wiki/operations" }
+  refresh              = { schedule = { expression = "rate(7 days)" } }
+
+  segment_logs = {
+    bucket            = aws_s3_bucket.made.id
+    kms_key_arn       = aws_kms_key.made.arn
+    let_segment_write = true
+  }
+
+  warehouse = {
+    redshift = { schema = "shop", sql_path = "${path.root}/unload.sql", role = { arn = aws_iam_role.made.arn } }
+  }
+}
+
+data "aws_iam_policy_document" "made" {
+  source_policy_documents = [module.made.merge.kms_key_policy, module.made.merge.log_key_policy]
+}
+
+resource "aws_s3_bucket_policy" "made" {
+  bucket = aws_s3_bucket.made.id
+  policy = module.made.merge.bucket_policy
+}
+
+output "made" {
+  value = { outputs = module.made, key = aws_kms_key.made.arn, key_policy = data.aws_iam_policy_document.made.json }
 }
 
 output "minimal" {
@@ -75,12 +144,29 @@ output "two" {
   value = module.two_stacks
 }
 
+output "one_bucket" {
+  value = module.two_stacks_on_one_bucket
+}
+
 output "inside" {
   value = module.inside_another_stack
 }
 """
 
+# More tags than an object in S3 may have.
+PROVIDER = """
+provider "aws" {
+  max_retries = 2
+
+  default_tags {
+    tags = { for number in range(20) : "tag-${number}" => "value" }
+  }
+}
+"""
+
 Clients = Any
+#: Services that only the examples and this file use, not the stack.
+OTHERS = {"kms", "sns", "ssm"}
 
 
 class Applied:
@@ -116,19 +202,35 @@ class Applied:
         }
 
 
+def documented() -> set[str]:
+    """Return the actions that docs/security.md says a role needs that deploys the stack."""
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    table = text.partition("<!-- deploy -->")[2].partition("<!-- /deploy -->")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)
+    return {f"{service}:{action}" for service, actions in rows for action in re.findall(r"`([A-Z]\w+)`", actions)}
+
+
 @pytest.fixture(scope="module")
 def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[Applied]:
     """Yield the examples, applied; they are destroyed at the end, and that nothing is left is looked at here."""
     needs("terraform", "applying the examples")
-    with Server() as server:
+    calls = Calls()
+    with Server(personalize=calls.through) as server:
         stack = Stack(tmp_path_factory.mktemp("examples"), server.environment(), package, root="all")
-        (stack.folder / "main.tf").write_text(ROOT % (STATES, BUCKET))
+        (stack.folder / "main.tf").write_text(ROOT % (STATES, BUCKET, SHARED))
+        (stack.folder / "zz_override.tf").write_text(PROVIDER)
+        sql = "UNLOAD ('SELECT 1') TO '{{location}}interactions/' IAM_ROLE '{{role_arn}}';"
+        (stack.folder / "unload.sql").write_text(f"-- event mapping sha256: {parse(default_text()).sha256}\n{sql}\n")
         found = Applied(stack, server, {})
         key = found.client("kms").create_key()["KeyMetadata"]["Arn"]
-        for bucket in (BUCKET, STATES):
+        for bucket in (BUCKET, STATES, SHARED):
             found.client("s3").create_bucket(Bucket=bucket)
+        found.client("s3").upload_file(str(package), STATES, "builds/1.zip")
+        digest = base64.b64encode(hashlib.sha256(package.read_bytes()).digest()).decode()
+        built = {"bucket": STATES, "key": "builds/1.zip", "sha256_base64": digest}
         before = found.names()
         stack.environment |= {"TF_VAR_write_key": WRITE_KEY, "TF_VAR_kms_key_arn": key}
+        stack.environment["TF_VAR_package"] = json.dumps(built)
         with attached(stack):
             found.outputs = {name: one["value"] for name, one in stack.apply({}).items()}
             yield found
@@ -136,6 +238,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
             stack.environment["TF_CLI_ARGS_destroy"] = "-refresh=false"
             stack.destroy()
         assert found.names() == before
+        assert {one for one in calls.made if one.partition(":")[0] not in OTHERS} - documented() == set()
 
 
 def test_all_examples_are_here() -> None:
@@ -209,11 +312,60 @@ def test_the_spec_of_each_is_taken_by_our_own_reader(
 def test_stacks_of_one_account_have_nothing_in_common(applied: Applied) -> None:
     every = {(service, one) for service, several in applied.names().items() for one in several}
     eu = {(service, one.replace("shop-eu", "shop-us")) for service, one in every if "shop-eu" in one}
-    assert eu == {(service, one) for service, one in every if "shop-us" in one}
+    # Not shop-us-east-1-…, which is of the stack shop.
+    assert eu == {(service, one) for service, one in every if re.search("shop-us(?!-east)", one)}
     assert {service for service, _ in eu} >= {"buckets", "functions", "roles", "log groups"}
     first, second = (applied.outputs["two"][name] for name in ("shop_eu", "shop_us"))
     assert first["segment"]["external_ids"] != second["segment"]["external_ids"]
     assert first["segment"]["role_arn"] != second["segment"]["role_arn"]
+
+
+def test_default_tags_reach_everything_but_objects_which_may_have_ten(applied: Applied) -> None:
+    bucket, _, prefix = applied.outputs["two"]["shop_eu"]["data"]["transformed"].removeprefix("s3://").partition("/")
+    s3 = applied.client("s3")
+    assert len(s3.get_bucket_tagging(Bucket=bucket)["TagSet"]) == 21
+    objects = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"] if not one["Key"].startswith(prefix)]
+    assert len(objects) == 2
+    assert [s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] for key in objects] == [[], []]
+
+
+def test_functions_and_job_run_a_package_from_a_bucket(applied: Applied) -> None:
+    configuration = applied.client("lambda").get_function(FunctionName="streaming-event")["Configuration"]
+    minimal = applied.client("lambda").get_function(FunctionName="shop-event")["Configuration"]
+    assert configuration["CodeSha256"] == minimal["CodeSha256"]
+    job = applied.client("glue").get_job(JobName="streaming-history")["Job"]
+    assert job["DefaultArguments"]["--extra-py-files"] == f"s3://{STATES}/builds/1.zip"
+
+
+def test_a_stack_uses_what_the_same_apply_made(applied: Applied) -> None:
+    made = applied.outputs["made"]
+    assert made["outputs"]["data"]["bucket"] == "made-in-the-same-apply"
+    statements = {one["Sid"] for one in json.loads(made["key_policy"])["Statement"]}
+    assert statements == {
+        "TheRoleOfPersonalizeUsesTheKeyMade",
+        "PersonalizeUsesTheKeyMade",
+        "CloudWatchEncryptsLogsMade",
+    }
+    groups = applied.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/made-")["logGroups"]
+    assert [one["kmsKeyId"] for one in groups] == [made["key"]] * 2
+    alarms = applied.client("cloudwatch").describe_alarms(AlarmNamePrefix="made-")["MetricAlarms"]
+    assert all(one["AlarmActions"] == one["OKActions"] for one in alarms)
+    assert all("https://wiki/operations#" in one["AlarmDescription"] for one in alarms)
+    assert alarms
+
+
+def test_stacks_on_one_bucket_write_to_folders_of_their_own(applied: Applied) -> None:
+    web, app = (applied.outputs["one_bucket"][one]["data"] for one in ("web", "app"))
+    assert web["bucket"] == app["bucket"] == SHARED
+    assert web["transformed"] == f"s3://{SHARED}/lake-web/transformed/"
+    assert not set(web.values()) & set(app.values()) - {SHARED}
+    policy = json.loads(applied.client("s3").get_bucket_policy(Bucket=SHARED)["Policy"])
+    read = {one["Sid"]: json.dumps(one["Resource"]) for one in policy["Statement"]}
+    assert len(read) == len(policy["Statement"]) == 8
+    assert "lake-web/transformed/" in read["PersonalizeReadsItsInputLakeWeb"]
+    assert "lake-app/transformed/" in read["PersonalizeReadsItsInputLakeApp"]
+    objects = applied.client("s3").list_objects_v2(Bucket=SHARED)["Contents"]
+    assert {one["Key"].split("/")[0] for one in objects} == {"lake-web", "lake-app"}
 
 
 def test_the_existing_bucket_has_the_policy_that_was_put_out(applied: Applied) -> None:
@@ -241,11 +393,11 @@ def test_no_role_of_any_example_has_a_wildcard_action(applied: Applied) -> None:
 @pytest.mark.parametrize(
     ("role", "service"),
     [
-        pytest.param("shop-history", "glue", id="the job"),
-        pytest.param("shop-event", "lambda", id="the event function"),
-        pytest.param("shop-personalize", "personalize", id="Personalize"),
-        pytest.param("streaming-refresh", "states", id="the refresh"),
-        pytest.param("streaming-refresh-schedule", "scheduler", id="the schedule"),
+        pytest.param("shop-us-east-1-history", "glue", id="the job"),
+        pytest.param("shop-us-east-1-event", "lambda", id="the event function"),
+        pytest.param("shop-us-east-1-personalize", "personalize", id="Personalize"),
+        pytest.param("streaming-us-east-1-refresh", "states", id="the refresh"),
+        pytest.param("streaming-us-east-1-refresh-schedule", "scheduler", id="the schedule"),
     ],
 )
 def test_a_role_is_for_one_service(applied: Applied, role: str, service: str) -> None:
@@ -254,7 +406,7 @@ def test_a_role_is_for_one_service(applied: Applied, role: str, service: str) ->
 
 
 def test_only_segment_with_the_external_id_assumes_the_role_for_it(applied: Applied) -> None:
-    document = applied.client("iam").get_role(RoleName="shop-segment")["Role"]["AssumeRolePolicyDocument"]
+    document = applied.client("iam").get_role(RoleName="shop-us-east-1-segment")["Role"]["AssumeRolePolicyDocument"]
     [statement] = document["Statement"]
     assert "595280932656" in json.dumps(statement["Principal"])
     assert "root" not in json.dumps(statement["Principal"])

@@ -100,7 +100,7 @@ def modules() -> dict[str, Any]:
         "write_key_secret": {"name": "shop/segment", "json_key": "write_key"},
         "profile_queue": {"url": QUEUE + "profiles", "arn": QUEUE_ARN + "profiles"},
         "rejected_queue": {"url": QUEUE + "rejected", "arn": QUEUE_ARN + "rejected"},
-        "keep_unmapped": False,
+        "keep_unmapped": True,
         "time_budget_milliseconds": 3000,
         "reference_refresh_seconds": 60,
         "log": {"level": "DEBUG"},

@@ -84,7 +84,7 @@ def test_every_alarm_leads_to_a_section_of_the_operations_document() -> None:
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     there = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     written = "".join(file.read_text("utf-8") for file in FILES)
-    named = set(re.findall(r'section\s*=\s*"([^"]+)"|operations\.md#([a-z-]+)', written))
+    named = set(re.findall(r'section\s*=\s*"([^"]+)"|operations(?:\.md|_url\})#([a-z-]+)', written))
     assert len(named) > 5
     assert {one or other for one, other in named} - {"top"} <= there
 

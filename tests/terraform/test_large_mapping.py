@@ -105,7 +105,7 @@ def test_an_event_is_handled_with_it(applied: Applied) -> None:
     assert [one["reason"] for one in answers["Product Imagined"]] == ["no rule for this event"]
 
 
-@pytest.mark.parametrize("role", ["shop-event", "shop-profiles", "shop-history"])
+@pytest.mark.parametrize("role", ["shop-us-east-1-event", "shop-us-east-1-profiles", "shop-us-east-1-history"])
 def test_a_role_may_read_this_object_and_no_other(applied: Applied, role: str) -> None:
     policies = policies_of(client(applied.server, "iam"), role)
     place = f"arn:aws:s3:::{applied.bucket}/artifacts/event-mappings"

@@ -76,6 +76,17 @@ def test_the_stack_passes_its_own_tests(copy: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_stack_is_found_by_an_absolute_path(copy: Path, tmp_path: Path) -> None:
+    readme = (ROOT / "terraform" / "README.md").read_text("utf-8")
+    assert "/path/to/checkout//terraform" in readme
+    inputs = 'name = "shop"\n segment_external_ids = ["9sQx2TbZ4k"]\n write_key_secret = null'
+    (tmp_path / "main.tf").write_text(f'module "shop" {{\n source = "{copy}//terraform"\n {inputs}\n}}\n')
+    made = terraform(tmp_path, "init", "-input=false", "-no-color")
+    assert made.returncode == 0, made.stderr
+    done = terraform(tmp_path, "validate", "-no-color")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_everything_has_terraforms_own_format(copy: Path) -> None:
     done = terraform(copy, "fmt", "-check", "-recursive", "-diff")
     assert done.returncode == 0, done.stdout

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from attached import attached
@@ -19,6 +20,10 @@ GOOD: dict[str, Any] = {
     "segment_external_ids": ["9sQx2TbZ4k"],
     "write_key_secret": {"name": "segment/shop"},
 }
+
+REFRESH = {"schedule": {"expression": "rate(7 days)"}}
+#: What is global to an account, and the attribute that names it; and buckets, which are global to all accounts.
+GLOBAL = {"aws_iam_role": "name", "aws_cloudwatch_dashboard": "dashboard_name", "aws_s3_bucket": "bucket"}
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +73,7 @@ def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProces
             ["external", "missing.json"],
             id="no external id, and a mapping that isn't there",
         ),
+        pytest.param({"name": "ssmith"}, ["begin with aws or ssm"], id="a name that Parameter Store refuses"),
         pytest.param(
             {"bucket": {"existing": {"name": "no-bucket-of-anybody"}}},
             ["no-bucket-of-anybody", "Write in existing_bucket the name of a bucket that is there"],
@@ -119,3 +125,40 @@ def test_it_is_planned_with_a_warning(stack: Stack, doubtful: dict[str, Any], sa
     assert done.stdout.count("Warning: Check block assertion failed") == len(said)
     for one in said:
         assert one in done.stdout
+
+
+def test_two_stacks_that_would_write_to_one_folder_are_refused(stack: Stack, tmp_path: Path, package: Path) -> None:
+    aws = {name: value for name, value in stack.environment.items() if name.startswith("AWS_")}
+    two = Stack(tmp_path / "two", aws, package, root="terraform/examples/two-stacks-on-one-bucket")
+    s3 = boto3.client(
+        "s3",
+        region_name="us-west-2",
+        endpoint_url=aws["AWS_ENDPOINT_URL"],
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    text = (two.folder / "main.tf").read_text("utf-8")
+    assert "{ existing = { name = var.bucket } }" in text
+    same = text.replace("{ name = var.bucket } }", '{ name = var.bucket }, prefixes = { batch = "batch/" } }')
+    (two.folder / "main.tf").write_text(same)
+    with attached(two):
+        done = plan(two, {"bucket": "lake"})
+    assert done.returncode == 1
+    assert "Two stacks would write to one folder" in done.stderr
+
+
+def test_stacks_of_one_name_in_two_regions_share_no_name_that_is_global(stack: Stack) -> None:
+    override = stack.folder / "zz_override.tf"
+    usual = override.read_text("utf-8")
+    names = []
+    for region in ("us-west-2", "eu-west-1"):
+        override.write_text(usual.replace("{", f'{{\n  region = "{region}"', 1))
+        (stack.folder / "stack.auto.tfvars.json").write_text(json.dumps(GOOD | {"refresh": REFRESH}))
+        stack("plan", "-no-color", "-out=planned")
+        planned = json.loads(stack("show", "-json", "planned"))["resource_changes"]
+        names.append({one["change"]["after"][GLOBAL[one["type"]]] for one in planned if one["type"] in GLOBAL})
+    override.write_text(usual)
+    here, there = names
+    assert len(here) == len(there) == 9
+    assert not here & there

@@ -99,7 +99,7 @@ run "without_options" {
   assert {
     condition = jsonencode(jsondecode(output.policy_json).Statement) == jsonencode([
       {
-        Sid       = "DenyPlainHttp"
+        Sid       = "DenyPlainHttpShop"
         Effect    = "Deny"
         Action    = "s3:*"
         Principal = "*"
@@ -107,7 +107,7 @@ run "without_options" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
       {
-        Sid       = "PersonalizeListsTheBucket"
+        Sid       = "PersonalizeListsTheBucketShop"
         Effect    = "Allow"
         Action    = "s3:ListBucket"
         Principal = { Service = "personalize.amazonaws.com" }
@@ -118,7 +118,7 @@ run "without_options" {
         }
       },
       {
-        Sid       = "PersonalizeReadsItsInput"
+        Sid       = "PersonalizeReadsItsInputShop"
         Effect    = "Allow"
         Action    = "s3:GetObject"
         Principal = { Service = "personalize.amazonaws.com" }
@@ -129,7 +129,7 @@ run "without_options" {
         }
       },
       {
-        Sid       = "PersonalizeWritesItsResults"
+        Sid       = "PersonalizeWritesItsResultsShop"
         Effect    = "Allow"
         Action    = "s3:PutObject"
         Principal = { Service = "personalize.amazonaws.com" }
@@ -261,7 +261,7 @@ run "the_policy_follows_the_prefixes" {
   assert {
     condition = jsonencode(jsondecode(output.policy_json).Statement) == jsonencode([
       {
-        Sid       = "DenyPlainHttp"
+        Sid       = "DenyPlainHttpShop"
         Effect    = "Deny"
         Action    = "s3:*"
         Principal = "*"
@@ -269,7 +269,7 @@ run "the_policy_follows_the_prefixes" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
       {
-        Sid       = "PersonalizeListsTheBucket"
+        Sid       = "PersonalizeListsTheBucketShop"
         Effect    = "Allow"
         Action    = "s3:ListBucket"
         Principal = { Service = "personalize.amazonaws.com" }
@@ -280,7 +280,7 @@ run "the_policy_follows_the_prefixes" {
         }
       },
       {
-        Sid       = "PersonalizeReadsItsInput"
+        Sid       = "PersonalizeReadsItsInputShop"
         Effect    = "Allow"
         Action    = "s3:GetObject"
         Principal = { Service = "personalize.amazonaws.com" }
@@ -291,7 +291,7 @@ run "the_policy_follows_the_prefixes" {
         }
       },
       {
-        Sid       = "PersonalizeWritesItsResults"
+        Sid       = "PersonalizeWritesItsResultsShop"
         Effect    = "Allow"
         Action    = "s3:PutObject"
         Principal = { Service = "personalize.amazonaws.com" }
@@ -321,8 +321,8 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
   override_data {
     target = data.aws_s3_bucket.existing
     values = {
-      bucket = "theirs"
-      region = "eu-west-1"
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
     }
   }
 
@@ -344,7 +344,7 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
   assert {
     condition = jsonencode(jsondecode(output.policy_json).Statement) == jsonencode([
       {
-        Sid       = "DenyPlainHttp"
+        Sid       = "DenyPlainHttpShop"
         Effect    = "Deny"
         Action    = "s3:*"
         Principal = "*"
@@ -352,7 +352,7 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
       {
-        Sid       = "PersonalizeListsTheBucket"
+        Sid       = "PersonalizeListsTheBucketShop"
         Effect    = "Allow"
         Action    = "s3:ListBucket"
         Principal = { Service = "personalize.amazonaws.com" }
@@ -363,22 +363,22 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
         }
       },
       {
-        Sid       = "PersonalizeReadsItsInput"
+        Sid       = "PersonalizeReadsItsInputShop"
         Effect    = "Allow"
         Action    = "s3:GetObject"
         Principal = { Service = "personalize.amazonaws.com" }
-        Resource  = ["arn:aws:s3:::theirs/transformed/*", "arn:aws:s3:::theirs/deletions/*", "arn:aws:s3:::theirs/batch/*"]
+        Resource  = ["arn:aws:s3:::theirs/shop/transformed/*", "arn:aws:s3:::theirs/shop/deletions/*", "arn:aws:s3:::theirs/shop/batch/*"]
         Condition = {
           StringEquals = { "aws:SourceAccount" = "123456789012" }
           ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
         }
       },
       {
-        Sid       = "PersonalizeWritesItsResults"
+        Sid       = "PersonalizeWritesItsResultsShop"
         Effect    = "Allow"
         Action    = "s3:PutObject"
         Principal = { Service = "personalize.amazonaws.com" }
-        Resource  = ["arn:aws:s3:::theirs/reports/*", "arn:aws:s3:::theirs/batch/*"]
+        Resource  = ["arn:aws:s3:::theirs/shop/reports/*", "arn:aws:s3:::theirs/shop/batch/*"]
         Condition = {
           StringEquals = { "aws:SourceAccount" = "123456789012" }
           ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
@@ -386,6 +386,37 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
       },
     ])
     error_message = "Other statements."
+  }
+}
+
+run "an_existing_bucket_has_any_prefixes_that_are_wanted" {
+  command = plan
+
+  variables {
+    name            = "shop-eu"
+    existing_bucket = { name = "theirs" }
+    prefixes        = { transformed = "training/", logs = "segment-logs/eu/" }
+  }
+
+  override_data {
+    target = data.aws_s3_bucket.existing
+    values = {
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
+    }
+  }
+
+  assert {
+    condition = output.prefixes == {
+      transformed = "training/", logs = "segment-logs/eu/", reports = "shop-eu/reports/", batch = "shop-eu/batch/"
+      deletions   = "shop-eu/deletions/", artifacts = "shop-eu/artifacts/"
+    }
+    error_message = "They are ${jsonencode(output.prefixes)}"
+  }
+
+  assert {
+    condition     = alltrue([for one in jsondecode(output.policy_json).Statement : endswith(one.Sid, "ShopEu")])
+    error_message = "Another stack's statements may have the same ids."
   }
 }
 
@@ -399,8 +430,8 @@ run "an_existing_bucket_in_another_region_is_refused" {
   override_data {
     target = data.aws_s3_bucket.existing
     values = {
-      bucket = "theirs"
-      region = "us-east-1"
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.us-east-1.amazonaws.com"
     }
   }
 
@@ -422,8 +453,8 @@ run "a_bucket_both_made_and_existing_is_refused" {
   override_data {
     target = data.aws_s3_bucket.existing
     values = {
-      bucket = "theirs"
-      region = "eu-west-1"
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
     }
   }
 
@@ -447,29 +478,21 @@ run "a_prefix_of_129_characters_is_refused" {
 run "a_prefix_inside_another_is_refused" {
   command = plan
 
-  module {
-    source = "./tests/inputs"
-  }
-
   variables {
     prefixes = { artifacts = "transformed/artifacts/" }
   }
 
-  expect_failures = [var.prefixes]
+  expect_failures = [output.prefixes]
 }
 
 run "two_prefixes_that_are_one_are_refused" {
   command = plan
 
-  module {
-    source = "./tests/inputs"
-  }
-
   variables {
     prefixes = { artifacts = "transformed/" }
   }
 
-  expect_failures = [var.prefixes]
+  expect_failures = [output.prefixes]
 }
 
 run "a_prefix_of_128_characters_and_a_hundred_years_are_accepted" {

@@ -100,7 +100,7 @@ run "without_options" {
   }
 
   assert {
-    condition     = output.role == { name = "shop-event", arn = "arn:aws:iam::123456789012:role/shop-event" }
+    condition     = output.role == { name = "shop-us-west-2-event", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-event" }
     error_message = "The role is known at plan."
   }
 

@@ -715,3 +715,17 @@ run "refuses_several_at_once_6" {
     var.write_back,
   ]
 }
+
+run "a_prefix_that_parameter_store_refuses_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    personalize = { ssm_prefix = "/AWShop/personalize" }
+  }
+
+  expect_failures = [var.personalize]
+}

@@ -25,12 +25,12 @@ variables {
 run "without_options" {
   command = plan
 
-  # Is assumed by lambda of this account only.
+  # Is assumed by lambda, without conditions that AWS doesn't document.
   assert {
     condition = jsondecode(aws_iam_role.event.assume_role_policy).Statement == jsondecode(jsonencode([
-      { Sid = "LetLambdaOfThisAccountAssumeTheRole", Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" }, Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } } },
+      { Sid = "LetLambdaOfThisAccountAssumeTheRole", Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } },
     ]))
-    error_message = "Lambda, for this account."
+    error_message = "Lambda alone."
   }
 
   # Writes its own log only.
@@ -233,5 +233,32 @@ run "needs_no_key_for_queues_that_have_none" {
   assert {
     condition     = jsondecode(aws_iam_role_policy.queue_profiles[0].policy).Statement[*].Sid == ["QueueUsersAndItems"] && jsondecode(aws_iam_role_policy.keep_rejected[0].policy).Statement[*].Sid == ["KeepRejectedEvents"]
     error_message = "SendMessage alone."
+  }
+}
+
+run "with_source_conditions_the_trust_names_the_account" {
+  command = plan
+
+  variables {
+    source_conditions = true
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.event.assume_role_policy).Statement[0].Condition == jsondecode(jsonencode({ StringEquals = { "aws:SourceAccount" = "123456789012" } }))
+    error_message = "Lambda, for this account."
+  }
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.event.name == "eu-event" && aws_iam_role.event.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-event"
+    error_message = "It is ${aws_iam_role.event.path}${aws_iam_role.event.name}."
   }
 }

@@ -35,7 +35,7 @@ run "with_everything" {
     condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
       "event-errors", "event-throttles", "event-duration", "profiles-errors", "profiles-throttles", "profiles-duration",
       "events-raised", "events-rejected", "recommendations-failed", "write-back-failed", "events-silent",
-      "profiles-waiting", "profiles-dead", "rejected-forgotten", "history-failed", "refresh-failed",
+      "recommendations-many", "write-backs-many", "profiles-waiting", "profiles-dead", "rejected-forgotten", "history-failed", "refresh-failed",
     ])
     error_message = "An alarm is missing, or one too many."
   }
@@ -254,7 +254,7 @@ run "with_everything" {
 
   # Alarms are on top of the dashboard and events next.
   assert {
-    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "shop" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].y == 0 && sort(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == sort(values(output.alarms))
+    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "shop-eu-west-1" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].y == 0 && sort(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == sort(values(output.alarms))
     error_message = "Whether something is wrong has to be seen first."
   }
   assert {
@@ -280,6 +280,7 @@ run "without_options" {
   assert {
     condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
       "event-errors", "event-throttles", "event-duration", "events-raised", "events-rejected", "recommendations-failed", "write-back-failed",
+      "events-silent", "recommendations-many", "write-backs-many",
     ]) && length(aws_cloudwatch_event_rule.history_failed) == 0
     error_message = "An alarm is about something that is not there."
   }
@@ -305,7 +306,7 @@ run "every_alarm_says_what_to_do_and_tells_every_topic" {
   }
 
   assert {
-    condition     = alltrue([for one in values(aws_cloudwatch_metric_alarm.this) : can(regex(" What to do: https://wiki/operations#[a-z-]+$", one.alarm_description)) && one.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"])])
+    condition     = alltrue([for one in values(aws_cloudwatch_metric_alarm.this) : can(regex(" What to do: https://wiki/operations#[a-z-]+$", one.alarm_description)) && one.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"]) && one.ok_actions == one.alarm_actions])
     error_message = "Somebody is woken and not told what to do."
   }
   assert {
@@ -342,5 +343,62 @@ run "thresholds_namespace_and_service_can_be_set" {
   assert {
     condition     = one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "every"]).namespace == "Shop/Events" && one([for q in aws_cloudwatch_metric_alarm.this["events-raised"].metric_query : one(q.metric) if q.id == "every"]).dimensions == tomap({ service = "other" })
     error_message = "Namespace or service is not used."
+  }
+}
+
+run "the_dashboard_has_the_name_that_is_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+  }
+
+  assert {
+    condition     = output.dashboard == "eu"
+    error_message = "It is ${output.dashboard}."
+  }
+}
+
+run "volumes_and_silence_have_a_default" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["events-silent"].evaluation_periods == 24
+    error_message = "It would be heard of too late, or too often."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["recommendations-many"].threshold == 10000 &&
+      one([for q in aws_cloudwatch_metric_alarm.this["recommendations-many"].metric_query : q.expression if q.return_data]) == "FILL(fetched, 0) + FILL(none, 0) + FILL(failed, 0)" &&
+      toset([for q in aws_cloudwatch_metric_alarm.this["recommendations-many"].metric_query : one(q.metric[*].period) if length(q.metric) > 0]) == toset([3600])
+    )
+    error_message = "Another volume of recommendations."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["write-backs-many"].threshold == 10000 &&
+      one(one(aws_cloudwatch_metric_alarm.this["write-backs-many"].metric_query).metric).metric_name == "WriteBackSent" &&
+      one(one(aws_cloudwatch_metric_alarm.this["write-backs-many"].metric_query).metric).period == 3600
+    )
+    error_message = "Another volume of write-backs."
+  }
+}
+
+run "silence_may_be_right_and_volumes_may_be_others" {
+  command = plan
+
+  variables {
+    thresholds = { silent_hours = 0, recommendations_per_hour = 500, write_backs_per_hour = 400 }
+  }
+
+  assert {
+    condition = (
+      !contains(keys(aws_cloudwatch_metric_alarm.this), "events-silent") &&
+      aws_cloudwatch_metric_alarm.this["recommendations-many"].threshold == 500 &&
+      aws_cloudwatch_metric_alarm.this["write-backs-many"].threshold == 400
+    )
+    error_message = "The thresholds are others."
   }
 }

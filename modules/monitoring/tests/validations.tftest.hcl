@@ -187,7 +187,7 @@ run "rejected_age_days_of_0_is_refused" {
   expect_failures = [var.thresholds]
 }
 
-run "silent_hours_of_0_is_refused" {
+run "a_volume_of_0_is_refused" {
   command = plan
 
   module {
@@ -195,7 +195,7 @@ run "silent_hours_of_0_is_refused" {
   }
 
   variables {
-    thresholds = { silent_hours = 0 }
+    thresholds = { write_backs_per_hour = 0 }
   }
 
   expect_failures = [var.thresholds]

@@ -45,12 +45,12 @@ run "without_options" {
 
   # The role is named after the stack.
   assert {
-    condition     = output.role.name == "shop-personalize" && aws_iam_role.personalize.name == "shop-personalize"
+    condition     = output.role.name == "shop-eu-west-1-personalize" && aws_iam_role.personalize.name == "shop-eu-west-1-personalize"
     error_message = "The name is ${output.role.name}"
   }
 
   assert {
-    condition     = output.role.arn == "arn:aws:iam::123456789012:role/shop-personalize"
+    condition     = output.role.arn == "arn:aws:iam::123456789012:role/shop-eu-west-1-personalize"
     error_message = "The ARN is ${output.role.arn}"
   }
 
@@ -204,14 +204,14 @@ run "with_a_key_role_and_service_may_use_exactly_that" {
   assert {
     condition = jsonencode(jsondecode(output.kms_key_policy_json).Statement) == jsonencode([
       {
-        Sid       = "TheRoleOfPersonalizeUsesTheKey"
+        Sid       = "TheRoleOfPersonalizeUsesTheKeyShop"
         Effect    = "Allow"
         Action    = ["kms:ListGrants", "kms:GenerateDataKey", "kms:DescribeKey", "kms:Decrypt", "kms:CreateGrant"]
-        Principal = { AWS = "arn:aws:iam::123456789012:role/shop-personalize" }
+        Principal = { AWS = "arn:aws:iam::123456789012:role/shop-eu-west-1-personalize" }
         Resource  = "*"
       },
       {
-        Sid       = "PersonalizeUsesTheKey"
+        Sid       = "PersonalizeUsesTheKeyShop"
         Effect    = "Allow"
         Action    = ["kms:ListGrants", "kms:GenerateDataKey", "kms:DescribeKey", "kms:Decrypt", "kms:CreateGrant"]
         Principal = { Service = "personalize.amazonaws.com" }
@@ -317,4 +317,18 @@ run "refuses_several_at_once_3" {
     var.name,
     var.read_prefixes,
   ]
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.personalize.name == "eu-personalize" && aws_iam_role.personalize.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-personalize"
+    error_message = "It is ${aws_iam_role.personalize.path}${aws_iam_role.personalize.name}."
+  }
 }

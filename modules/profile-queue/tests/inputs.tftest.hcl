@@ -342,3 +342,17 @@ run "refuses_several_at_once_4" {
     var.batch,
   ]
 }
+
+run "a_prefix_that_parameter_store_refuses_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    personalize = { ssm_prefix = "/AWShop/personalize" }
+  }
+
+  expect_failures = [var.personalize]
+}

@@ -46,12 +46,12 @@ run "without_options" {
     error_message = "The queue shop-rejected."
   }
 
-  # Is assumed by lambda of this account only.
+  # Is assumed by lambda, without conditions that AWS doesn't document.
   assert {
     condition = jsondecode(aws_iam_role.profiles.assume_role_policy).Statement == jsondecode(jsonencode([
-      { Sid = "LetLambdaOfThisAccountAssumeTheRole", Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" }, Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } } },
+      { Sid = "LetLambdaOfThisAccountAssumeTheRole", Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } },
     ]))
-    error_message = "Lambda, for this account."
+    error_message = "Lambda alone."
   }
 
   # Writes its own log only.
@@ -149,5 +149,32 @@ run "with_every_option" {
       { Sid = "SendTraces", Effect = "Allow", Action = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], Resource = "*" }
     ]))
     error_message = "Traces belong to no resource."
+  }
+}
+
+run "with_source_conditions_the_trust_names_the_account" {
+  command = plan
+
+  variables {
+    source_conditions = true
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.profiles.assume_role_policy).Statement[0].Condition == jsondecode(jsonencode({ StringEquals = { "aws:SourceAccount" = "123456789012" } }))
+    error_message = "Lambda, for this account."
+  }
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.profiles.name == "eu-profiles" && aws_iam_role.profiles.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-profiles"
+    error_message = "It is ${aws_iam_role.profiles.path}${aws_iam_role.profiles.name}."
   }
 }

@@ -126,7 +126,7 @@ run "without_options" {
   }
 
   assert {
-    condition     = output.role == { name = "shop-profiles", arn = "arn:aws:iam::123456789012:role/shop-profiles" } && output.log_group == "/aws/lambda/shop-profiles"
+    condition     = output.role == { name = "shop-us-west-2-profiles", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-profiles" } && output.log_group == "/aws/lambda/shop-profiles"
     error_message = "So are role and log group,"
   }
 

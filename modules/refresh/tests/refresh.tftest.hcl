@@ -162,7 +162,7 @@ run "without_options" {
     condition = [
       aws_sfn_state_machine.refresh.name, aws_iam_role.refresh.name, aws_iam_role.refresh_schedule.name, output.schedule,
       aws_scheduler_schedule_group.refresh.name, output.log_group, aws_cloudwatch_metric_alarm.not_started.alarm_name,
-    ] == ["shop-refresh", "shop-refresh", "shop-refresh-schedule", "shop-refresh", "shop-refresh", "/aws/vendedlogs/states/shop-refresh", "shop-refresh-not-started"]
+    ] == ["shop-refresh", "shop-eu-west-1-refresh", "shop-eu-west-1-refresh-schedule", "shop-refresh", "shop-refresh", "/aws/vendedlogs/states/shop-refresh", "shop-refresh-not-started"]
     error_message = "Something has another name."
   }
 
@@ -415,7 +415,10 @@ run "the_schedule_starts_the_state_machine_in_its_time_zone" {
 run "a_refresh_that_was_not_started_is_an_alarm" {
   command = plan
 
-  variables { alarm_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:on-call"]
+    operations_url   = "https://wiki/operations"
+  }
 
   assert {
     condition = (
@@ -423,8 +426,51 @@ run "a_refresh_that_was_not_started_is_an_alarm" {
       aws_cloudwatch_metric_alarm.not_started.metric_name == "InvocationDroppedCount" &&
       aws_cloudwatch_metric_alarm.not_started.dimensions == tomap({ ScheduleGroup = "shop-refresh" }) &&
       aws_cloudwatch_metric_alarm.not_started.treat_missing_data == "notBreaching" &&
-      aws_cloudwatch_metric_alarm.not_started.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"])
+      aws_cloudwatch_metric_alarm.not_started.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"]) &&
+      aws_cloudwatch_metric_alarm.not_started.ok_actions == aws_cloudwatch_metric_alarm.not_started.alarm_actions &&
+      endswith(aws_cloudwatch_metric_alarm.not_started.alarm_description, "https://wiki/operations#the-refresh-was-not-started.")
     )
     error_message = "Nobody would hear of it."
+  }
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.refresh.name == "eu-refresh" && aws_iam_role.refresh.path == "/ours/"
+    error_message = "It is ${aws_iam_role.refresh.path}${aws_iam_role.refresh.name}."
+  }
+}
+
+run "the_key_of_a_secret_is_used_through_secrets_manager_only" {
+  command = plan
+
+  variables {
+    export = {
+      redshift = {
+        database           = "dev"
+        statements         = ["SELECT 1"]
+        workgroup_name     = "lake"
+        secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:lake-AbCdEf"
+        secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/lake"
+      }
+    }
+  }
+
+  assert {
+    condition = [for one in jsondecode(aws_iam_role_policy.refresh_redshift[0].policy).Statement : one if one.Sid == "DecryptTheLoginOfTheWarehouse"] == jsondecode(jsonencode([{
+      Sid       = "DecryptTheLoginOfTheWarehouse"
+      Effect    = "Allow"
+      Action    = "kms:Decrypt"
+      Resource  = "arn:aws:kms:eu-west-1:123456789012:key/lake"
+      Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } }
+    }]))
+    error_message = "The login stays encrypted, or the key does more."
   }
 }

@@ -91,7 +91,7 @@ run "with_a_prefix_for_logs" {
 
   # Says all names before they are made.
   assert {
-    condition     = output.role == { name = "shop-segment", arn = "arn:aws:iam::123456789012:role/shop-segment" } && output.logs_role == { name = "shop-segment-logs", arn = "arn:aws:iam::123456789012:role/shop-segment-logs" }
+    condition     = output.role == { name = "shop-us-west-2-segment", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-segment" } && output.logs_role == { name = "shop-us-west-2-segment-logs", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs" }
     error_message = "Both roles are known at plan."
   }
 }
@@ -121,5 +121,19 @@ run "has_the_boundary_and_the_tags" {
   assert {
     condition     = alltrue([for role in [aws_iam_role.segment, aws_iam_role.segment_logs[0]] : role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && role.tags["team"] == "shop"])
     error_message = "Both roles."
+  }
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.segment.name == "eu-segment" && aws_iam_role.segment.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-segment"
+    error_message = "It is ${aws_iam_role.segment.path}${aws_iam_role.segment.name}."
   }
 }

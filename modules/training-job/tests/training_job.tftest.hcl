@@ -36,7 +36,7 @@ run "without_options" {
   }
 
   assert {
-    condition     = output.role.name == "shop-history" && output.role.arn == "arn:aws:iam::123456789012:role/shop-history"
+    condition     = output.role.name == "shop-eu-west-1-history" && output.role.arn == "arn:aws:iam::123456789012:role/shop-eu-west-1-history"
     error_message = "The role is ${output.role.arn}"
   }
 
@@ -67,7 +67,6 @@ run "without_options" {
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
       "--extra-py-files"               = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
-      "--job-bookmark-option"          = "job-bookmark-disable"
       "--job-language"                 = "python"
     })
     error_message = "Other arguments."
@@ -100,7 +99,7 @@ run "without_options" {
     error_message = "It is another package."
   }
 
-  # Only glue assumes the role and for this job only.
+  # Only glue assumes the role, without conditions that AWS doesn't document.
   assert {
     condition = jsonencode(jsondecode(aws_iam_role.history.assume_role_policy).Statement) == jsonencode([
       {
@@ -108,10 +107,6 @@ run "without_options" {
         Effect    = "Allow"
         Action    = "sts:AssumeRole"
         Principal = { Service = "glue.amazonaws.com" }
-        Condition = {
-          StringEquals = { "aws:SourceAccount" = "123456789012" }
-          ArnLike      = { "aws:SourceArn" = "arn:aws:glue:eu-west-1:123456789012:job/shop-history" }
-        }
       },
     ])
     error_message = "Others assume it."
@@ -216,12 +211,6 @@ run "without_options" {
     error_message = "Other statements."
   }
 
-  # Without a bookmark the role has no right to one.
-  assert {
-    condition     = length(aws_iam_role_policy.bookmark) == 0
-    error_message = "It has one."
-  }
-
   # Without a key there is no security configuration.
   assert {
     condition     = length(aws_glue_security_configuration.job) == 0 && aws_glue_job.history.security_configuration == null
@@ -240,13 +229,12 @@ run "without_options" {
   }
 }
 
-run "a_window_and_a_bookmark_become_arguments" {
+run "a_window_becomes_arguments" {
   command = plan
 
   variables {
-    window   = { since = "2026-01-31", until = "2026-02-01", overlap_days = 2 }
-    bookmark = "pause"
-    workers  = { autoscaling = false }
+    window  = { since = "2026-01-31", until = "2026-02-01", overlap_days = 2 }
+    workers = { autoscaling = false }
   }
 
   assert {
@@ -260,7 +248,6 @@ run "a_window_and_a_bookmark_become_arguments" {
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
       "--extra-py-files"               = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
-      "--job-bookmark-option"          = "job-bookmark-pause"
       "--job-language"                 = "python"
       "--since"                        = "2026-01-31"
       "--until"                        = "2026-02-01"
@@ -417,37 +404,48 @@ run "how_long_logs_are_kept_can_be_said" {
   }
 }
 
-run "with_a_bookmark_the_role_keeps_that_of_this_job" {
+run "with_source_conditions_the_trust_names_account_and_job" {
   command = plan
 
   variables {
-    bookmark = "enable"
+    source_conditions = true
   }
 
   assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.bookmark[0].policy).Statement) == jsonencode([
-      {
-        Sid      = "KeepTheBookmark"
-        Effect   = "Allow"
-        Action   = ["glue:UpdateJobBookmark", "glue:ResetJobBookmark", "glue:GetJobBookmark"]
-        Resource = "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
-      },
-    ])
-    error_message = "Other statements."
-  }
-
-  assert {
-    condition     = output.arguments["--job-bookmark-option"] == "job-bookmark-enable"
-    error_message = "It is not enabled."
+    condition = jsondecode(aws_iam_role.history.assume_role_policy).Statement[0].Condition == jsondecode(jsonencode({
+      StringEquals = { "aws:SourceAccount" = "123456789012" }
+      ArnLike      = { "aws:SourceArn" = "arn:aws:glue:eu-west-1:123456789012:job/shop-history" }
+    }))
+    error_message = "Other conditions."
   }
 }
 
-run "a_key_encrypts_logs_bookmark_and_output" {
+run "a_package_in_a_bucket_with_its_own_key_is_decrypted_in_the_key_s_region" {
   command = plan
 
   variables {
-    kms_key  = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
-    bookmark = "enable"
+    package = { s3 = { bucket = "builds", key = "shop.zip", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/builds" } }
+    logs    = { bucket = "logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/logs" }
+  }
+
+  assert {
+    condition = [for one in jsondecode(aws_iam_role_policy.read_code.policy).Statement : [one.Resource, one.Condition] if startswith(one.Sid, "Decrypt")] == jsondecode(jsonencode([
+      ["arn:aws:kms:us-east-1:123456789012:key/builds", { StringEquals = { "kms:ViaService" = "s3.us-east-1.amazonaws.com" } }],
+    ]))
+    error_message = "The package stays encrypted."
+  }
+
+  assert {
+    condition     = one([for one in jsondecode(aws_iam_role_policy.read_logs.policy).Statement : one.Condition if one.Sid == "DecryptTheLogs"]).StringEquals["kms:ViaService"] == "s3.us-east-1.amazonaws.com"
+    error_message = "The logs in another region stay encrypted."
+  }
+}
+
+run "a_key_encrypts_the_logs_and_no_data" {
+  command = plan
+
+  variables {
+    kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
   }
 
   assert {
@@ -461,13 +459,8 @@ run "a_key_encrypts_logs_bookmark_and_output" {
   }
 
   assert {
-    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).job_bookmarks_encryption).job_bookmarks_encryption_mode == "CSE-KMS" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).job_bookmarks_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
-    error_message = "The bookmark is not encrypted."
-  }
-
-  assert {
-    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).s3_encryption_mode == "SSE-KMS" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
-    error_message = "The output is not encrypted."
+    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).s3_encryption_mode == "DISABLED" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).kms_key_arn == null
+    error_message = "Personalize can't read data under the key of the logs."
   }
 
   assert {
@@ -476,7 +469,7 @@ run "a_key_encrypts_logs_bookmark_and_output" {
   }
 
   assert {
-    condition     = output.log_group == "/aws-glue/jobs/shop-history/shop-history-role/shop-history/output" && output.arguments["--custom-logGroup-prefix"] == "/aws-glue/jobs/shop-history"
+    condition     = output.log_group == "/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output" && output.arguments["--custom-logGroup-prefix"] == "/aws-glue/jobs/shop-history"
     error_message = "Glue writes to other groups."
   }
 
@@ -486,31 +479,13 @@ run "a_key_encrypts_logs_bookmark_and_output" {
         Sid      = "WriteTheLogsOfTheJob"
         Effect   = "Allow"
         Action   = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
-        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error"]
+        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error"]
       },
       {
         Sid      = "EncryptTheLogsOfTheJob"
         Effect   = "Allow"
         Action   = "logs:AssociateKmsKey"
-        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error"]
-      },
-    ])
-    error_message = "Other statements."
-  }
-
-  assert {
-    condition = jsonencode(jsondecode(aws_iam_role_policy.bookmark[0].policy).Statement) == jsonencode([
-      {
-        Sid      = "KeepTheBookmark"
-        Effect   = "Allow"
-        Action   = ["glue:UpdateJobBookmark", "glue:ResetJobBookmark", "glue:GetJobBookmark"]
-        Resource = "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
-      },
-      {
-        Sid      = "EncryptTheBookmark"
-        Effect   = "Allow"
-        Action   = ["kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt"]
-        Resource = "arn:aws:kms:eu-west-1:123456789012:key/own"
+        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error"]
       },
     ])
     error_message = "Other statements."
@@ -535,13 +510,6 @@ run "a_key_encrypts_logs_bookmark_and_output" {
         Effect   = "Allow"
         Action   = "s3:GetObject"
         Resource = "arn:aws:s3:::shop-data/transformed"
-      },
-      {
-        Sid       = "EncryptTheOutput"
-        Effect    = "Allow"
-        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
-        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
-        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
       },
     ])
     error_message = "Other statements."
@@ -656,8 +624,8 @@ run "cloudwatch_may_use_the_key_for_the_logs_of_the_job" {
         Condition = {
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = [
-              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/error",
-              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-history/output",
+              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error",
+              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output",
             ]
           }
         }
@@ -870,8 +838,6 @@ run "refuses_several_at_once_1" {
     # an eleventh retry is refused
     max_retries = 11
 
-    # an unknown bookmark is refused
-    bookmark = "job-bookmark-enable"
 
     # a window that begins on no day is refused
     window = { since = "2026-02-30" }
@@ -897,7 +863,6 @@ run "refuses_several_at_once_1" {
     var.workers,
     var.timeout_minutes,
     var.max_retries,
-    var.bookmark,
     var.window,
     var.kms_key,
     var.suppression_list,
@@ -981,4 +946,18 @@ run "refuses_several_at_once_3" {
     var.workers,
     var.window,
   ]
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+  }
+
+  assert {
+    condition     = aws_iam_role.history.name == "eu-history" && aws_iam_role.history.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-history"
+    error_message = "It is ${aws_iam_role.history.path}${aws_iam_role.history.name}."
+  }
 }

@@ -38,17 +38,17 @@ run "fills_in_schema_place_and_role_of_redshift" {
   }
 
   assert {
-    condition     = output.redshift.statements == tolist(["SET a TO true", "UNLOAD ('\n-- shop, track\nSELECT 1 FROM \"shop\".\"product_viewed\"')\nTO 's3://shop-data/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-redshift'\nFORMAT AS CSV HEADER\nREGION 'us-west-2'"])
+    condition     = output.redshift.statements == tolist(["SET a TO true", "UNLOAD ('\n-- shop, track\nSELECT 1 FROM \"shop\".\"product_viewed\"')\nTO 's3://shop-data/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-us-west-2-redshift'\nFORMAT AS CSV HEADER\nREGION 'us-west-2'"])
     error_message = "The comments above go, the ones inside stay, the blanks are filled."
   }
 
   assert {
-    condition     = startswith(output.redshift.sql, "-- event mapping sha256: 0000") && output.redshift.role_arn == "arn:aws:iam::123456789012:role/shop-redshift"
+    condition     = startswith(output.redshift.sql, "-- event mapping sha256: 0000") && output.redshift.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-redshift"
     error_message = "`personalize-segment verify` reads the digest in the text."
   }
 
   assert {
-    condition     = aws_iam_role.redshift[0].name == "shop-redshift" && jsondecode(aws_iam_role.redshift[0].assume_role_policy).Statement[0].Principal.Service == ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]
+    condition     = aws_iam_role.redshift[0].name == "shop-us-west-2-redshift" && jsondecode(aws_iam_role.redshift[0].assume_role_policy).Statement[0].Principal.Service == ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]
     error_message = "The role that the statements name, for clusters and workgroups."
   }
 
@@ -78,7 +78,7 @@ run "takes_a_role_that_is_there" {
   command = plan
 
   variables {
-    redshift = { schema = "shop", sql_path = "tests/sql/redshift.sql", role_arn = "arn:aws:iam::123456789012:role/unload" }
+    redshift = { schema = "shop", sql_path = "tests/sql/redshift.sql", role = { arn = "arn:aws:iam::123456789012:role/unload" } }
   }
 
   assert {
@@ -95,7 +95,7 @@ run "names_the_role_of_snowflake_before_it_can_be_made" {
   }
 
   assert {
-    condition     = length(aws_iam_role.snowflake) == 0 && output.snowflake.role_arn == "arn:aws:iam::123456789012:role/shop-snowflake"
+    condition     = length(aws_iam_role.snowflake) == 0 && output.snowflake.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-snowflake"
     error_message = "The integration is made with its ARN; who assumes it is known only then."
   }
 
@@ -263,7 +263,7 @@ run "refuses_several_at_once_2" {
   variables {
     name      = "shop-"
     output    = { bucket = "shop-data", prefix = "/transformed" }
-    redshift  = { schema = "shop", sql_path = "tests/sql/redshift.sql", role_arn = "arn:aws:iam::123456789012:role/*" }
+    redshift  = { schema = "shop", sql_path = "tests/sql/redshift.sql", role = { arn = "arn:aws:iam::123456789012:role/*" } }
     snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "a'b" }
   }
 
@@ -311,4 +311,19 @@ run "refuses_a_key_for_an_integration" {
   }
 
   expect_failures = [var.snowflake]
+}
+
+run "the_role_has_the_name_and_path_that_are_wanted" {
+  command = plan
+
+  variables {
+    name_prefix = "eu"
+    iam_path    = "/ours/"
+    redshift    = { schema = "shop", sql_path = "tests/sql/redshift.sql" }
+  }
+
+  assert {
+    condition     = aws_iam_role.redshift[0].name == "eu-redshift" && output.redshift.role_arn == "arn:aws:iam::123456789012:role/ours/eu-redshift"
+    error_message = "It is ${output.redshift.role_arn}."
+  }
 }

@@ -28,15 +28,16 @@ MALFORMED = "not a JSON object with a type"
 _NO_USER = Reason("users", USER_ID, MISSING)
 
 RECORDED, REJECTED, IGNORED, UNPROVISIONED = "recorded", "rejected", "ignored", "unprovisioned"
+NO_RULE = "unmapped"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an event.
 
-    `decision` is one of recorded (each row of it), rejected (at least a part of it), ignored
-    (our own write-back, or no more than a trigger) and unprovisioned (its datasets don't exist
-    yet). `rows` counts recorded rows by dataset, `unprovisioned` those without a dataset, and `keep`
+    `decision` is one of recorded (each row of it), rejected (at least a part of it), unmapped (no rule knows it, or
+    none whose conditions hold), ignored (our own write-back, or no more than a trigger) and unprovisioned (its datasets
+    don't exist yet). `rows` counts recorded rows by dataset, `unprovisioned` those without a dataset, and `keep`
     tells whether the event goes to the rejected queue. `nulls` are optional values that are there but unusable, and
     `ahead` counts rows whose instant a wrong clock had set (rules 6 and 4). `recommendation` and `write_back` are
     short words, empty without an occasion. `milliseconds` is by step.
@@ -244,7 +245,7 @@ def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outco
     recorded = {rows.dataset: rows.number for rows in sent if rows.provisioned}
     unprovisioned = sum(rows.number for rows in sent if not rows.provisioned)
     if reasons:
-        decision = REJECTED
+        decision = NO_RULE if unmapped else REJECTED
     elif not sent:
         decision = IGNORED
     elif unprovisioned and not any(recorded.values()):

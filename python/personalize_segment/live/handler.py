@@ -21,7 +21,7 @@ from ..errors import MappingError, PersonalizeSegmentError, SettingsError, Trans
 from . import invocation
 from .clients import ONCE, RETRIED, Clients
 from .deadline import Deadline, start
-from .event import Live, Outcome
+from .event import NO_RULE, Live, Outcome
 from .profile_batch import RateLimiter, send_batch
 from .record import reject
 from .settings import Settings, load
@@ -153,7 +153,7 @@ def _observed(live: Live, event: Any, deadline: Deadline, context: Any) -> Outco
         _count("raised", error.place)
         raise
     _count(outcome.decision, _short(outcome.reasons[0]) if outcome.reasons else "")
-    if outcome.reasons:
+    if outcome.reasons and outcome.decision != NO_RULE:
         why = [[reason.dataset, reason.field, _short(reason)] for reason in outcome.reasons[:10]]
         logger.warning("event rejected", extra=ids | {"reasons": why})
     if ":" in outcome.recommendation + outcome.write_back:

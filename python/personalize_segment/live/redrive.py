@@ -122,8 +122,10 @@ def send(
                 decision = function(message.body["event"])["decision"]
                 if decision == "unprovisioned":
                     raise RedriveError(url, "there is no event tracker or dataset for it", "It stays in the queue")
-                result.rejected += decision == "rejected"
-                result.recorded += decision != "rejected"
+                # Without a rule still: where such events are kept, it is in the queue again.
+                again = decision in ("rejected", "unmapped")
+                result.rejected += again
+                result.recorded += not again
             elif "profile" in message.body and profile_queue is not None:
                 with _aws(profile_queue):
                     sqs.send_message(QueueUrl=profile_queue, MessageBody=json.dumps(message.body["profile"]))

@@ -196,7 +196,7 @@ class Settings:
         "SQS queue for events that were refused, with the reason. Empty: they are only counted.",
     )  # fmt: skip
     keep_unmapped: bool = _setting(
-        "keep_unmapped", _boolean, "true", "true or false",
+        "keep_unmapped", _boolean, "false", "true or false",
         "Whether events without a rule go to that queue too.",
     )  # fmt: skip
     results: int = _setting(

@@ -6,9 +6,18 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.100, < 6.0"
+      version = ">= 5.100, < 7.0"
     }
   }
+}
+
+variable "package" {
+  description = "The zip of `make package` in S3. Without its SHA-256, new code under the same key isn't deployed."
+  type = object({
+    bucket        = string
+    key           = string
+    sha256_base64 = string
+  })
 }
 
 resource "aws_sns_topic" "on_call" {
@@ -28,6 +37,7 @@ module "recommendations" {
   name                 = "streaming"
   segment_external_ids = ["9sQx2TbZ4k"]
   write_key_secret     = { name = "segment/streaming" }
+  package              = { s3 = var.package }
 
   personalize = {
     domain = "VIDEO_ON_DEMAND"
