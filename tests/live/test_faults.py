@@ -97,6 +97,7 @@ def expected(case: Case) -> dict[str, Any] | None:
         "decision": "rejected",
         "rows": {"interactions": int(recorded)},
         "reasons": 1 if recorded else 2,
+        "nulls": [],
         "recommendation": "fetched" if recommended else "failed" if recorded else "",
         "write_back": ("sent" if case.segment == "ok" else "failed") if recommended else "",
     }
@@ -241,7 +242,7 @@ def test_a_queue_that_does_not_say_that_it_has_a_message_has_none(answer: Behavi
         stub.behave("SendMessage", then=answer)
         stub.behave("SendMessageBatch", then=answer)
         with function(stub) as take:
-            told = run(take, [track("Unknown"), identify()])
+            told = run(take, [track("Product Viewed", {}), identify()])
     assert ["sent again" in one.raised for one in told] == [True, True]
 
 

@@ -28,6 +28,7 @@ CLICK = {
     "timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": 7},
 }  # fmt: skip
 ROW = {"USER_ID": "本", "ITEM_ID": "7", "TIMESTAMP": 1709251200, "EVENT_TYPE": "Click", "EVENT_VALUE": None}
+ROW["RECOMMENDATION_ID"] = None
 MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"}
 
 

@@ -274,7 +274,8 @@ def test_names_in_a_query_have_the_warehouse_s_case_and_the_header_that_of_the_s
 
 @dialects
 def test_a_statement_of_one_source_is_small_enough_for_the_data_api(dialect: str) -> None:
-    assert max(len(one.sql.encode()) for one in plan(dialect).statements) < 50_000
+    most = {"redshift": 70_000, "snowflake": 90_000}  # the Data API takes 100 KB, Snowflake 1 MB
+    assert max(len(one.sql.encode()) for one in plan(dialect).statements) < most[dialect]
 
 
 HAS: dict[str, dict[str, str]] = {

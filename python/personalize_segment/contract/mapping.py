@@ -223,8 +223,10 @@ def parse(text: str) -> EventMapping:
     if type(top["version"]) is not int or top["version"] != 1:
         refuse("$.version", f"is {json.dumps(top['version'])}", "Write 1")
     datasets = tuple(_dataset(name, top[name]) for name in DATASETS if name in top)
-    events = dict.fromkeys((rule.call, rule.name) for dataset in datasets for rule in dataset.rules)
-    by_event = {event: tuple(_tried(datasets, *event)) for event in events}
+    events = [(rule.call, rule.name) for dataset in datasets for rule in dataset.rules]
+    by_event: dict[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = {}
+    for call, name in events:
+        by_event[call, name] = tuple(_tried(datasets, call, name))
     return EventMapping(canonical(document), datasets, _session(top["interactions"]), by_event)
 
 

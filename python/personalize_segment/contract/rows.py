@@ -226,7 +226,7 @@ def _row(
     unusable: list[Reason] = []
     ahead = False
     for column, source in zip(dataset.columns, rule.sources, strict=True):
-        if type(source) is not Source:
+        if not isinstance(source, Source):
             values.append(None if source is None else source.value)
             continue
         domain = DOMAINS[source.domain]

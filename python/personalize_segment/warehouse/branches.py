@@ -264,7 +264,7 @@ class Branch:
             return None
         return next((sql for sql, _ in readings(self._dialect, "ids", stored.kind, stored.sql, through=True)), None)
 
-    def _base(self, reads: Mapping[str, str]) -> str:
+    def _base(self, reads: dict[str, str]) -> str:
         """Return the SELECT that reads the table: `reads` has names and expressions."""
         dialect, table = self._dialect, self.table
         message, at, received = (table.own(name) for name in ("id", "timestamp", "received_at"))
@@ -288,7 +288,7 @@ class Branch:
     ) -> tuple[str, str]:
         """Return the SELECT of the values around _BASE, and that one, which reads `more` too."""
         dialect = self._dialect
-        reads = {name: expression for expression, name in self.reads.items()} | more
+        reads = {name: expression for expression, name in self.reads.items()} | dict(more)
         message = f"CASE WHEN {dialect.printable('message_id', MAX_ID)} THEN {dialect.short('message_id')} END"
         columns, comments = {"message": message}, {"message": "rule 3"}
         if array is None:

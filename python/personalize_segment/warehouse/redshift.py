@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ..contract.quoting import identifier
 from ..errors import WarehouseError
-from .dialect import MAX_PART_MB, ROLE_ARN, Dialect, is_blank
+from .dialect import MARK, MAX_PART_MB, ROLE_ARN, Dialect, is_blank
 
 _ROLES = re.compile(f"default|{ROLE_ARN}(,{ROLE_ARN})*")
 
@@ -122,6 +122,13 @@ class RedshiftDialect(Dialect):
 
     def json_boolean(self, x: str) -> str:
         return f"CASE WHEN IS_BOOLEAN({x}) THEN CAST({x} AS BOOLEAN) END"
+
+    def listed(self, x: str, *, booleans: bool) -> str:
+        # Shorter than the general one: a list says it 25 times, and the Data API takes 100 KB.
+        text = f"WHEN IS_VARCHAR({x}) THEN CAST({x} AS {self.text_type})"
+        integer = f"WHEN IS_BIGINT({x}) THEN CAST(CAST({x} AS BIGINT) AS VARCHAR(20))"
+        boolean = f" WHEN IS_BOOLEAN({x}) THEN CASE WHEN CAST({x} AS BOOLEAN) THEN 'true' ELSE 'false' END"
+        return f"CASE {text} {integer}{boolean if booleans else ''} WHEN {self.present(x)} THEN {MARK} END"
 
     def csv(self, x: str) -> str:
         return x
