@@ -29,7 +29,7 @@ from personalize_segment.contract.columns import DATASETS, USER_ID
 from personalize_segment.contract.layout import REPORT_NAME, only_parts
 from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, fetched, parse
 from personalize_segment.contract.report import Report
-from personalize_segment.contract.rows import NEVER, Row, SortKey, describe, parse_line, rows, sort_key, text
+from personalize_segment.contract.rows import NEVER, Observation, Row, describe, observations, parse_line, rows, text
 from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
 from personalize_segment.contract.suppression import parse as parse_suppression
 from personalize_segment.errors import (
@@ -51,6 +51,7 @@ with suppress(ImportError):
 
 # Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
 SEPARATOR = "\x1f"
+PART = "\x1e"
 COUNTS = "counts"
 #: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
 TASK_BYTES = 16 << 20
@@ -119,11 +120,16 @@ def run(
         .rdd.mapPartitions(lambda blobs: _read(blobs, parse(canonical), *known.value))
     )
     table = spark.createDataFrame(items, "dataset string, key string, value string", verifySchema=False)
-    # Interactions keep the least of their copies, users and items the latest row (rule 9).
+    # Interactions keep the least of their copies, users and items the latest value of each column (rule 9).
+    is_profile = F.col("dataset").isin("users", "items")
+    seen = F.when(is_profile, F.split("value", SEPARATOR))
+    places = range(1, max((len(dataset.columns) for dataset in mapping.datasets[1:]), default=1))
+    texts = [F.coalesce(F.split(F.max(seen[place]), PART)[2], F.lit("")) for place in places]
+    merged = F.concat_ws(SEPARATOR, F.lit("1"), "key", *texts)
     one_of_each = (
         table.repartition("dataset", "key")
         .groupBy("dataset", "key")
-        .agg(F.when(F.col("dataset") == "interactions", F.min("value")).otherwise(F.max("value")).alias("value"))
+        .agg(F.when(is_profile, merged).otherwise(F.min("value")).alias("value"))
     )
     kept = one_of_each.persist(StorageLevel.DISK_ONLY)
     report = Report.of(mapping)
@@ -210,7 +216,7 @@ def _read(
 ) -> Iterator[Item]:
     """Yield the rows of some files, and at the end what was counted on the way."""
     report = Report.of(mapping)
-    latest: dict[tuple[str, str], SortKey] = {}
+    latest: dict[tuple[str, str], list[Observation | None]] = {}
     task = ""
     for path, data in blobs:
         if path not in wanted:
@@ -248,14 +254,12 @@ def _read(
                 if row.dataset.name == "interactions":
                     yield _interaction(row, "1")
                 else:
-                    key = sort_key(row)
-                    profile = row.dataset.name, key[2][0]
-                    latest[profile] = max(key, latest.get(profile, key))
+                    _merge(latest.setdefault((row.dataset.name, text(row.values[0])), []), observations(row))
             for why in reasons:
                 report.refuse(event, why)
         report.files_damaged += [(path, reason) for reason in damage]
-    for (name, _), key in latest.items():
-        yield _profile(name, key)
+    for (name, key), seen in latest.items():
+        yield name, key, SEPARATOR.join(["1", *map(_observation, seen[1:])])
     if task:
         yield COUNTS, task, json.dumps(report.as_dict(limit=None))
 
@@ -270,10 +274,15 @@ def _interaction(row: Row, flag: str) -> Item:
     return dataset.name, f"{message_id}{SEPARATOR}{'' if element is None else element}", joined
 
 
-def _profile(dataset: str, key: SortKey) -> Item:
+def _merge(known: list[Observation | None], seen: list[Observation | None]) -> None:
+    """Rule 9: let each column have the latest of what is known of it and what was seen."""
+    known[:] = [max(filter(None, pair), default=None) for pair in zip(known or seen, seen, strict=True)]
+
+
+def _observation(seen: Observation | None) -> str:
+    """Return a text that sorts like what it stands for; the empty one stands for nothing."""
     # Zero-padded seconds sort as text.
-    seconds, fraction, texts = key
-    return dataset, texts[0], SEPARATOR.join(["1", f"{seconds - NEVER:014}", fraction, *texts])
+    return PART.join([f"{seen[0] - NEVER:014}", *seen[1:]]) if seen else ""
 
 
 def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset, DataFrame]) -> None:
@@ -294,9 +303,8 @@ def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset
         if not rows:
             return  # Spark would write a header for Personalize to stumble over
         parts = F.split("value", SEPARATOR)
-        # In front of the values stand the flag and, for users and items, seconds and fraction.
-        first = 1 if dataset.name == "interactions" else 3
-        columns = [parts[first + at].alias(column.name) for at, column in enumerate(dataset.columns)]
+        # The flag comes first.
+        columns = [parts[1 + at].alias(column.name) for at, column in enumerate(dataset.columns)]
         tables[dataset].select(*columns).coalesce(rows // PART_ROWS + 1).write.mode("overwrite").csv(
             f"{work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
             ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,

@@ -23,6 +23,7 @@ from golden_cases import golden_cases, valid_mappings
 from mapped import logs_of, mappings
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.history.logs import Window
+from profiles import SEQUENCES, expected
 
 Engine = Callable[[Path, EventMapping, Window | None], Outcome]
 
@@ -73,6 +74,7 @@ MUTATED = {
         "screen": {"Viewed": {}},
     },
 }
+DEFAULT = parse(default_text())
 TYPED = parse(json.dumps(TYPES))
 MAPPINGS = [TYPED, parse(json.dumps(MUTATED))]
 
@@ -220,32 +222,12 @@ def test_a_path_through_any_name_is_alike(segment: str, tmp_path: Path) -> None:
     assert [row[1] for row in found.rows["interactions"]] == ["below", "in an element", "top"]
 
 
-#: Plan and timestamp of the events of one user, and the plan that is kept.
-PROFILES: list[tuple[list[tuple[str, object]], str]] = [
-    ([("a", "2024-03-01T00:00:00.0Z"), ("b", "2024-03-01T00:00:00Z")], "a"),
-    ([("b", "2024-03-01T00:00:00.9Z"), ("a", "2024-03-01T01:00:00.10+01:00")], "b"),
-    ([("a", "2024-03-01T00:00:01Z"), ("b", "2024-03-01T00:00:00,999999999999Z")], "a"),
-    ([("a", "1960-01-01T00:00:00Z"), ("b", None)], "a"),
-    ([("a", "2024-03-01T00:00:00Z"), ("b", "2024-03-01T00:00:00Z")], "b"),
-    # Without an instant all rows are equal: nothing that stands in its place may decide.
-    ([("b", None), ("a", "yesterday")], "b"),
-    ([("b", "2024-03-01T00:00:00"), ("a", "2024-13-01T00:00:00.9Z")], "b"),
-    ([("b", 5), ("a", "x.9")], "b"),
-]
-
-
-def test_the_latest_profile_is_kept(engine: Engine, tmp_path: Path) -> None:
-    log = [
-        event(type="identify", userId=number, timestamp=when, traits={"sku": plan})
-        for number, (versions, _) in enumerate(PROFILES)
-        for plan, when in versions
-    ]
-    write_log(tmp_path / "1.json", [event(), *log])
+def test_profiles_keep_the_latest_value_of_each_column(engine: Engine, tmp_path: Path) -> None:
+    log = [json.dumps(one).encode() for sequence in SEQUENCES for one in sequence.log()]
+    write_log(tmp_path / "1.json", log[::2])
     write_log(tmp_path / "2.gz", reversed(log))
-    found = alike(engine, tmp_path, TYPED)
-    assert {row[0]: row[1] for row in found.rows["users"] if row[0].isdigit()} == {
-        str(number): latest for number, (_, latest) in enumerate(PROFILES)
-    }
+    found = alike(engine, tmp_path, DEFAULT)
+    assert (found.rows["users"], found.rows["items"]) == (expected("users"), expected("items"))
 
 
 NAMES = ["a*.json", "a[b].json", "a?.json", "{a,b}.json", "it's 100%20.json", "k=1/x#.json"]

@@ -40,7 +40,7 @@ CHECKOUT = ("glue", "python")
 LOOKED_UP = ("make", "pip", "git")
 #: Options of Glue's own that the documents name.
 GLUE = {"--extra-py-files"}
-SECONDS = 50
+SECONDS = 120
 #: What Terraform waits for takes this long.
 TERRAFORM_SECONDS = 400
 #: A bucket that Terraform makes.

@@ -47,7 +47,7 @@ def python_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
     report = Report.of(mapping)
     report.files_skipped += tree.skipped
     copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]] = defaultdict(list)
-    versions: dict[tuple[str, str], list[tuple[tuple[int, str], Texts]]] = defaultdict(list)
+    versions: dict[tuple[str, str], list[list[tuple[int, str, str]]]] = {}
     for old, file in [(True, one) for one in tree.overlap] + [(False, one) for one in tree.inside]:
         for event in map(parse_line, _lines_of(file.name, report)):
             found, reasons = rows(mapping, event) if event is not None else ([], [])
@@ -66,8 +66,8 @@ def python_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
     for group in copies.values():
         if not any(old for old, _ in group):
             kept["interactions"].append(min(texts for _, texts in group))
-    for (dataset, _), group_ in versions.items():
-        kept[dataset].append(max(group_)[1])
+    for (dataset, _), columns in versions.items():
+        kept[dataset].append(tuple(max(seen, default=(0, "", ""))[2] for seen in columns))
     for name, one in kept.items():
         one.sort()
         report.datasets[name].rows = len(one)
@@ -77,7 +77,7 @@ def python_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
 def _sort_in(
     row: Row,
     copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]],
-    versions: dict[tuple[str, str], list[tuple[tuple[int, str], Texts]]],
+    versions: dict[tuple[str, str], list[list[tuple[int, str, str]]]],
     *,
     old: bool,
 ) -> None:
@@ -85,8 +85,10 @@ def _sort_in(
     if row.dataset.name == "interactions":
         copies[row.message_id, row.element].append((old, texts))
     elif not old:
-        nothing = (-(10**18), "")  # sorts before every instant
-        versions[row.dataset.name, texts[0]].append((row.instant or nothing, texts))
+        instant = row.instant or (-(10**18), "")  # sorts before every instant
+        columns = versions.setdefault((row.dataset.name, texts[0]), [[] for _ in texts])
+        for seen, value in zip(columns, texts, strict=True):
+            seen += [(*instant, value)] if value else []
 
 
 def _lines_of(name: str, report: Report) -> Iterable[bytes]:

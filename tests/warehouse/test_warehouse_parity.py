@@ -19,6 +19,7 @@ from personalize_segment import warehouse
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.logs import Window
 from personalize_segment.history.sample import sample
+from profiles import SEQUENCES, expected
 from warehouse_alike import assert_alike
 from warehouse_engine import ACCESS, connect, outcome, plan, unloaded
 from warehouse_loader import Event, columns_file, load, stored
@@ -121,23 +122,11 @@ def test_two_events_with_one_slug_are_told_apart_by_their_names(dialect: str) ->
 
 
 @dialects
-@pytest.mark.parametrize(
-    ("versions", "kept"),
-    [
-        pytest.param([("a", "2024-03-01T00:00:00.9Z"), ("b", "2024-03-01T00:00:00.1Z")], "a", id="fractions"),
-        pytest.param([("a", "2024-03-01T01:00:00Z"), ("b", "2024-03-01T01:30:00+01:00")], "a", id="offsets"),
-        pytest.param([("a", "1960-01-01T00:00:00Z"), ("b", None)], "a", id="no timestamp"),
-        pytest.param([("a", "2024-03-01T00:00:00Z"), ("b", "2024-03-01T00:00:00Z")], "b", id="the same instant"),
-        pytest.param([("b", None), ("a", None)], "b", id="no timestamp at all"),
-    ],
-)
-def test_the_latest_user_is_kept_as_a_whole(dialect: str, versions: list[tuple[str, str | None]], kept: str) -> None:
-    log = [
-        {"type": "identify", "messageId": plan, "userId": "u", "timestamp": when, "traits": {"plan": plan}}
-        for plan, when in versions
-    ]
-    found, _ = unloaded(dialect, DEFAULT, {"prod": log})
-    assert found["users"] == [("u", "", "", kept)]
+def test_profiles_keep_the_latest_value_of_each_column(dialect: str) -> None:
+    log = [event for sequence in SEQUENCES for event in sequence.log() if isinstance(event["timestamp"], str | None)]
+    stored = [event | {"timestamp": None} if event["timestamp"] == "yesterday" else event for event in log]
+    found, _ = unloaded(dialect, DEFAULT, {"prod": stored})
+    assert (found["users"], found["items"]) == (expected("users"), expected("items"))
 
 
 @dialects

@@ -535,6 +535,16 @@ def text(value: Value) -> str:
 NEVER = -(10**12)
 
 
+#: A column's value at an instant: seconds, the fraction's digits, and the text of the CSV. The greatest is the latest.
+Observation = tuple[int, str, str]
+
+
+def observations(row: Row) -> list[Observation | None]:
+    """Return the values of a user's or item's row by column, None where it has none, to be merged by rule 9."""
+    seconds, fraction = row.instant or (NEVER, "")
+    return [None if value is None else (seconds, fraction, text(value)) for value in row.values]
+
+
 def sort_key(row: Row) -> SortKey:
     """Return what orders the rows of one user or item; the greatest is the latest (rule 9)."""
     seconds, fraction = row.instant or (NEVER, "")

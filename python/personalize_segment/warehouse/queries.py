@@ -39,7 +39,7 @@ _BY = "BY 1, 2, 3, 4, 5, 6"
 def dataset_query(dialect: Dialect, dataset: Dataset, rows: Sequence[str], window: TimeWindow) -> str:
     """Return the query of a dataset's CSV, from the SELECTs of `Branch.rows`."""
     names = ", ".join(
-        f"{_written(dialect, column, f'c{position}')} AS {identifier(column.name)}"
+        f"{_written(dialect, column, _kept(dataset, position))} AS {identifier(column.name)}"
         for position, column in enumerate(dataset.columns)
     )
     kept = "nth = 1 AND earlier = 0" if window.overlaps else "nth = 1"
@@ -145,20 +145,37 @@ def _calls(dialect: Dialect, mapping: EventMapping) -> Iterator[tuple[str, str, 
 
 
 def _ranked(dialect: Dialect, dataset: Dataset, selects: Sequence[str], *within: str) -> str:
-    """Rule 9: the place of a row among those that are one row; the first is kept."""
+    """Rule 9: the place of a row among those that are one row; the first is kept.
+
+    Of a user or an item it has the latest value of each column: see `_kept`.
+    """
     texts = [
         f"COALESCE({_text(dialect, column, f'c{position}')}, '')" for position, column in enumerate(dataset.columns)
     ]
     if dataset.name == "interactions":
         key, order = ["message", "element"], ["earlier DESC", *texts]  # one of the overlap hides the others
     else:
-        key = ["c0"]
-        order = ["seconds DESC NULLS LAST", "fraction DESC NULLS LAST", *(f"{text} DESC" for text in texts)]
-    rank = f"ROW_NUMBER() OVER (PARTITION BY {', '.join([*within, *key])} ORDER BY {', '.join(order)})"
+        key, order = ["c0"], _LATEST_FIRST
+    by = f"PARTITION BY {', '.join([*within, *key])} ORDER BY"
+    columns = [f"ROW_NUMBER() OVER ({by} {', '.join(order)}) AS nth"]
+    if dataset.name != "interactions" and not within:  # which is for counts
+        frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+        for position, text in enumerate(texts[1:], start=1):
+            latest = f"OVER ({by} {', '.join(order)}, {text} DESC {frame})"
+            columns.append(f"FIRST_VALUE(c{position}) IGNORE NULLS {latest} AS {_kept(dataset, position)}")
+    ranked = ",\n  ".join(["candidates.*", *columns])
     return (
-        f"WITH candidates AS (\n{_UNION.join(selects)}\n), ranked AS (\n"
-        f"SELECT candidates.*,\n  {rank} AS nth -- rule 9\nFROM candidates\n)\n"
+        f"WITH candidates AS (\n{_UNION.join(selects)}\n), ranked AS (\nSELECT {ranked} -- rule 9\nFROM candidates\n)\n"
     )
+
+
+#: The order of what happened to a user or an item; without an instant it comes last.
+_LATEST_FIRST = ["seconds DESC NULLS LAST", "fraction DESC NULLS LAST"]
+
+
+def _kept(dataset: Dataset, position: int) -> str:
+    """Return the column of `_ranked` that has what is written: of a user or an item the latest value."""
+    return f"c{position}" if dataset.name == "interactions" or not position else f"latest{position}"
 
 
 def _text(dialect: Dialect, column: Column, x: str) -> str:

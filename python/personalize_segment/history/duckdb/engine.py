@@ -105,10 +105,10 @@ class Engine:
                 pool.shutdown(cancel_futures=True)
 
     def _profiles(self, dataset: Dataset) -> str:
-        """Return the SELECT of the latest row of each user or item."""
-        latest = f"SELECT c0, unnest(max(latest)) FROM {self.kept.of(dataset)} GROUP BY c0"
-        names = compiler.header(dataset, "nullif(c{}, '')")
-        return f"SELECT {names} FROM ({latest}) ORDER BY c0"
+        """Return the SELECT of each user or item with the latest value of each column (rule 9)."""
+        latest = "".join(f", max(latest{at}).value AS c{at}" for at in range(1, len(dataset.columns)))
+        merged = f"SELECT c0{latest} FROM {self.kept.of(dataset)} GROUP BY c0"
+        return f"SELECT {compiler.header(dataset, 'c{}')} FROM ({merged}) ORDER BY c0"
 
     def _interactions(self, dataset: Dataset, workers: int) -> list[str]:
         """Return a SELECT for each part: by time, and each interaction once (rule 9).

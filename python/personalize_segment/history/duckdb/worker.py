@@ -89,13 +89,15 @@ class Worker:
                 raise error from None
 
     def _take_profiles(self, dataset: Dataset, report: Report) -> None:
-        """Rule 9 for users and items: keep the latest row of each id, of equal ones the greatest by text."""
+        """Rule 9 for users and items: keep the latest value of each column, of equal ones the last by text."""
         candidates, refusals = self.kept.candidates(dataset)
-        texts = ", ".join(f"c{i} := {text}" for i, text in enumerate(compiler.sort_text(dataset)) if i)
-        latest = (
-            f"max(struct_pack(seconds := COALESCE(seconds, {NEVER}),"
-            f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, {texts})) AS latest"
+        latest = "".join(
+            f", max(struct_pack(seconds := COALESCE(seconds, {NEVER}),"
+            f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, value := {text}))"
+            f" FILTER (c{position} IS NOT NULL) AS latest{position}"
+            for position, text in enumerate(compiler.sort_text(dataset))
+            if position
         )
-        rows = f"SELECT c0, {latest} FROM ({candidates}) WHERE refusal = 0 GROUP BY c0"
+        rows = f"SELECT c0{latest} FROM ({candidates}) WHERE refusal = 0 GROUP BY c0"
         self.kept.add(self.connection, dataset, rows)
         self.kept.count(self.connection, dataset, refusals, f"({candidates})", report)
