@@ -218,7 +218,7 @@ def _options() -> dict[str, set[str]]:
 
 def test_options_exist() -> None:
     options = _options()
-    glue = set(re.findall(r'add_argument\("(--\w+)"', (ROOT / "glue/segment_to_personalize.py").read_text("utf-8")))
+    glue = set(re.findall(r'add_argument\(\s*"(--\w+)"', (ROOT / "glue/segment_to_personalize.py").read_text("utf-8")))
     every = GLUE.union(glue, *options.values())
     for document in ALL:
         spans = re.findall(r"`([^`]+)`", _prose(document))
