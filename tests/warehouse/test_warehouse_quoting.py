@@ -26,6 +26,7 @@ EVIL = [
     "it's", "' OR 1 = 1 --", "'); DROP TABLE x; --", "''", '"', '" OR "" = "', "a\\b", "\\'; DROP TABLE x; --", "\\\\'",
     "$$", "$$; DROP TABLE x; $$", "/* x */", "*/", "--", ";", "{{schema}}", "${x}", "%s", "?", ":x", "€ é 商品 👩‍👧",
     "a\u2028b", "\ufeff", "' || CHR(39) || '", "x' AS VARCHAR) --", "v1.2 Viewed", "a.b.c",
+    "(base)",
 ]  # fmt: skip
 
 

@@ -278,6 +278,17 @@ def test_a_statement_of_one_source_is_small_enough_for_the_data_api(dialect: str
     assert max(len(one.sql.encode()) for one in plan(dialect).statements) < most[dialect]
 
 
+@pytest.mark.parametrize(("kinds", "selects"), [(("variant", "variant"), 1), (("variant", "array"), 2)])
+def test_tables_share_a_select_only_if_their_arrays_have_one_type(kinds: tuple[str, str], selects: int) -> None:
+    rule = {"event_type": "x", "each": "properties.products", "fields": {"ITEM_ID": {"from": [".sku"]}}}
+    fields = {name: {"from": [path]} for name, path in (("USER_ID", "userId"), ("TIMESTAMP", "timestamp"))}
+    body = {"version": 1, "interactions": {"fields": fields, "track": {"Bought": rule, "Sold": rule}}}
+    own = {"id": "text", "event_text": "text", "timestamp": "timestamp", "user_id": "text"}
+    has = {table: own | {"products": kind} for table, kind in zip(("bought", "sold"), kinds, strict=True)}
+    made = plan("snowflake", parse(json.dumps(body)), columns=Columns({"prod": has}))
+    assert [one.sql.count("FLATTEN") for one in made.statements if one.kind == "unload"] == [selects]
+
+
 HAS: dict[str, dict[str, str]] = {
     "product_viewed": {"id": "text", "event_text": "text", "timestamp": "timestamp", "user_id": "text", "sku": "text"},
     "identifies": {"id": "text", "user_id": "text"},

@@ -26,8 +26,8 @@ _RULES = {"string": 3, "timestamp": 4}
 _NO_COMMENTS: Mapping[str, str] = MappingProxyType({})
 
 
-#: Where the SQL of a `Select` has what it reads.
-_BASE = "(base)"
+#: Where the SQL of a `Select` has what it reads: with a character that no mapping can have.
+_BASE = "(\0)"
 
 
 class Select(NamedTuple):
@@ -262,6 +262,7 @@ class Branch:
         stored = self.table.column(self._rule.each) if self._rule.each else None
         if stored is None:
             return None
+        self.types.append(stored.data_type)
         return next((sql for sql, _ in readings(self._dialect, "ids", stored.kind, stored.sql, through=True)), None)
 
     def _base(self, reads: dict[str, str]) -> str:
