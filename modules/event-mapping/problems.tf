@@ -162,7 +162,7 @@ locals {
     [
       for one in local.typed :
       "${one.at}.placeholders: is for ${join(", ", local.ids)}. Leave \"placeholders\" out."
-      if contains(one.keys, "placeholders") && !contains(local.ids, one.name)
+      if contains(one.keys, "placeholders") && !(contains(local.ids, one.name) && one.kind == "string")
     ],
     [
       for one in local.typed : join("", [
@@ -209,6 +209,11 @@ locals {
         startswith(one.json, "\"") && one.constant != "" && length(one.constant) <= local.max_string,
         false,
       )
+    ],
+    [
+      for one in local.constants :
+      "${one.at}.value: is ${one.json}. Write a text of at most ${local.max_id} characters."
+      if contains(local.ids, one.name) && one.kind == "string" && try(length(one.constant) > local.max_id, false)
     ],
     [
       for one in local.constants : one.message

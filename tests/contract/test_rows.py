@@ -79,6 +79,21 @@ def test_an_integer_of_5000_digits_is_no_id() -> None:
     assert [why.field for why in reasons] == ["ITEM_ID"]
 
 
+@pytest.mark.parametrize(("seller", "value"), [(7, 7), ("7", 7), ("abc", None), ("undefined", None)])
+def test_an_own_number_of_items_called_user_id_is_a_number(seller: Any, value: int | None) -> None:
+    fields = {name: {"from": [path]} for name, path in (("USER_ID", "userId"), ("TIMESTAMP", "timestamp"))}
+    fields["ITEM_ID"] = {"from": ["properties.sku"]}
+    own = {"USER_ID": {"from": ["properties.seller"], "type": "long", "optional": True}}
+    body = {
+        "interactions": {"fields": fields, "track": {"Listed": {}}},
+        "items": {"fields": {"ITEM_ID": fields["ITEM_ID"]} | own, "track": {"Listed": {}}},
+    }
+    event = {"type": "track", "event": "Listed", "properties": {"sku": "s", "seller": seller}}
+    found, _ = rows(parse(json.dumps({"version": 1} | body)), event)
+    assert [row.values for row in found] == [("s", value)]
+    assert [why.reason for why in found[0].unusable] == ["not an integer of 64 bits"] * (value is None)
+
+
 @pytest.mark.parametrize("shape", ["[" * 100_000, '{"a":' * 100_000], ids=["arrays", "objects"])
 def test_a_line_too_deep_to_read_is_malformed(shape: str) -> None:
     assert parse_line(('{"type": "track", "a": ' + shape).encode()) is None

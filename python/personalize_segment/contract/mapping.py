@@ -407,7 +407,8 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
             refuse(f"{at}.{flag}", "is for string columns that aren't reserved", f'Leave "{flag}" out')
     if flags["textual"] and (dataset != "items" or flags["categorical"]):
         refuse(f"{at}.textual", "is for columns of items that aren't categorical", 'Leave "textual" out')
-    if "placeholders" in body and name not in IDS:
+    is_id = name in IDS and kind == "string"
+    if "placeholders" in body and not is_id:
         refuse(f"{at}.placeholders", f"is for {', '.join(IDS)}", 'Leave "placeholders" out')
     if "format" in body and (kind != "timestamp" or body["format"] not in FORMATS):
         refuse(f"{at}.format", f"is {json.dumps(body['format'])}", f"Write one of {', '.join(FORMATS)}, for timestamps")
@@ -417,7 +418,7 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
         domain = {"timestamp": body.get("format", "iso"), "string": "textual" if flags["textual"] else "string"}.get(
             kind, kind
         )
-        if name in IDS:
+        if is_id:
             domain = "any_id" if flags["placeholders"] else "id"
         bounded = bool(reserved) and kind == "timestamp"
         paths = _paths(body, at, each=each, lists=kind in LISTS)
@@ -450,6 +451,8 @@ def _constant(dataset: str, name: str, kind: str, body: dict[str, Any], at: str)
     value = body["value"]
     if not _CONSTANTS[kind](value):
         refuse(f"{at}.value", f"is {json.dumps(value)}", f"Write a value of the type {kind}")
+    if name in IDS and kind == "string" and len(value) > MAX_ID:
+        refuse(f"{at}.value", f"is {json.dumps(value)}", f"Write a text of at most {MAX_ID} characters")
     return Constant(float(value) if kind in ("float", "double") else value)
 
 
