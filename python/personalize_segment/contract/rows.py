@@ -182,7 +182,7 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = Fals
 
 def choose(rules: tuple[tuple[Dataset, Rule], ...], event: dict[str, Any]) -> list[tuple[Dataset, Rule]]:
     """Return the rules that count for an event: in each dataset the first whose conditions all hold (rule 1)."""
-    if not any(rule.when for _, rule in rules):
+    if all(not rule.when for _, rule in rules):
         return list(rules)
     chosen: dict[str, tuple[Dataset, Rule]] = {}
     for dataset, rule in rules:
@@ -230,31 +230,33 @@ def _row(
             values.append(None if source is None else source.value)
             continue
         domain = DOMAINS[source.domain]
-        value = None
-        present = late = False
+        present = False
         for path in source.paths:  # rule 6
             raw = walk(element if path.relative else event, path)
             if raw is None:
                 continue
-            value, late = domain(raw), False
+            value = domain(raw)
             if value is None:
                 present = present or not _is_absent(raw, source.domain)
                 continue
-            present = True
             if source.bounded:
                 value, late = _in_bounds(column.name, value, received)
-            if value is not None:
-                break
-        if value is None and source.required:
-            if anonymous and not present and column.name == USER_ID and dataset.name == "interactions":
+                if value is None:
+                    present = True
+                    continue
+                ahead = ahead or late
+            values.append(value)
+            break
+        else:
+            if not source.required:
                 values.append(None)
-                continue
-            reasons.append(Reason(dataset.name, column.name, not_in_domain(source) if present else MISSING))
-            return
-        if value is None and present:
-            unusable.append(Reason(dataset.name, column.name, not_in_domain(source)))
-        ahead = ahead or (late and value is not None)
-        values.append(value)
+                if present:
+                    unusable.append(Reason(dataset.name, column.name, not_in_domain(source)))
+            elif anonymous and not present and column.name == USER_ID and dataset.name == "interactions":
+                values.append(None)
+            else:
+                reasons.append(Reason(dataset.name, column.name, not_in_domain(source) if present else MISSING))
+                return
     raw_id = event.get("messageId")
     message_id = id_text(raw_id)
     if message_id is None and dataset.name == "interactions":  # rule 9 needs it
