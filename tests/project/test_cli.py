@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from documents import refused
+from engines import write_log
 from golden_cases import TESTS
 from personalize_segment import __version__
 from personalize_segment.cli import VERBS, load
@@ -328,3 +329,20 @@ def test_a_verb_is_in_the_module_that_the_table_names(verb: str) -> None:
     done = run(verb, "--help")
     assert (done.returncode, done.stderr) == (0, b"")
     assert f"personalize-segment {verb} [OPTIONS]".encode() in done.stdout
+
+
+def test_control_characters_of_an_event_never_reach_the_terminal(tmp_path: Path) -> None:
+    event = {"type": "track", "event": "a\x1b[31mb\x07", "messageId": "m", "userId": "u", "properties": {}}
+    write_log(tmp_path / "logs" / "log.json", [json.dumps(event).encode()])
+    ended = run("check", "--logs", tmp_path / "logs")
+    assert ended.returncode == 0, ended.stderr
+    assert b"a\\x1b[31mb\\x07" in ended.stdout
+    assert not {0x1B, 0x07} & set(ended.stdout + ended.stderr)
+
+
+def test_check_says_that_logs_have_no_event(tmp_path: Path) -> None:
+    (tmp_path / "nothing.json").write_bytes(b"\0" * 100)
+    ended = run("check", "--logs", tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert b"has no event" in ended.stderr
+    assert b"Traceback" not in ended.stderr

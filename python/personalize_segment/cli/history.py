@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from ..contract.report import Report
@@ -23,6 +22,7 @@ from .terminal import (
     fail,
     messages,
     number,
+    plain,
     progress_bar,
     read_mapping,
     requires,
@@ -124,7 +124,7 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
         damage: list[str] = []
         yield logs.unzip(blocks, damage) if logs.compression(head) == "gzip" else blocks
         if damage:
-            messages.print(escape(f"{path}: {damage[0]}"))
+            messages.print(plain(f"{path}: {damage[0]}"))
 
 
 def _show(report: Report, out: str) -> None:
@@ -135,7 +135,7 @@ def _show(report: Report, out: str) -> None:
         f"{events}: {unmapped}" + (f", {report.events_overlap:,} of the overlap" if report.events_overlap else "")
     )
     table = Table(
-        "dataset", *(("rows", "deduplicated", "refused")), title=f"Written to {escape(out)}", title_justify="left"
+        "dataset", *(("rows", "deduplicated", "refused")), title=f"Written to {plain(out)}", title_justify="left"
     )
     for name, count in report.datasets.items():
         table.add_row(name, f"{count.rows:,}", f"{count.deduplicated:,}", f"{count.refused:,}")
@@ -157,6 +157,6 @@ def _show(report: Report, out: str) -> None:
         messages.print(what, soft_wrap=True)
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
-            messages.print(f"{what} {escape(name)}: {escape(why)}", soft_wrap=True)
+            messages.print(f"{what} {plain(name)}: {plain(why)}", soft_wrap=True)
         if len(files) > 10:
             messages.print(f"… and {len(files) - 10} more {what.lower()} files: see report.json in the output")

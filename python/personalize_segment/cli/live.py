@@ -5,11 +5,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from ..live.settings import table
-from .terminal import app, messages, progress_bar, requires
+from .terminal import app, messages, plain, progress_bar, requires
 
 if TYPE_CHECKING:
     from ..live.redrive import Rejected
@@ -72,16 +71,16 @@ def redrive(
         work.release(sqs, queue, [message.receipt for message in [*wanted, *others]])
     messages.print(f"{done.recorded:,} taken, {done.rejected:,} rejected again")
     for why, number in done.failed.most_common():
-        messages.print(f"{number:,} stay in the queue: {escape(why)}", soft_wrap=True)
+        messages.print(f"{number:,} stay in the queue: {plain(why)}", soft_wrap=True)
     if done.failed or done.rejected:
         raise typer.Exit(1)
 
 
 def _show(reasons: "list[list[tuple[str | None, str | None, str]]]", number: int, queue: str) -> None:
     counted = Counter(reason for message in reasons for reason in message)
-    shown = Table("count", "dataset", "field", "reason", title=f"{number:,} messages in {escape(queue)}")
+    shown = Table("count", "dataset", "field", "reason", title=f"{number:,} messages in {plain(queue)}")
     shown.columns[0].justify = "right"
     shown.title_justify = "left"
     for reason, times in counted.most_common():
-        shown.add_row(f"{times:,}", *(escape(cell or "") for cell in reason))
+        shown.add_row(f"{times:,}", *(plain(cell or "") for cell in reason))
     messages.print(shown)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ..contract import avro, names
@@ -16,13 +15,14 @@ from ..contract.columns import DATASETS
 from ..contract.lint import lint
 from ..contract.rows import describe
 from ..errors import EmptyError, OutputError
-from .terminal import MappingFile, app, fail, messages, number, progress_bar, read_mapping, requires
+from .terminal import MappingFile, app, fail, messages, number, plain, progress_bar, read_mapping, requires
 
 if TYPE_CHECKING:
     from ..history.survey import Survey
 
 #: Unmapped events and hints in the tables; --json has them all.
 SHOWN = 15
+_NO_EVENTS = "Name the folder of Segment's logs: .gz or .json files with a JSON object a line"
 #: Columns of a table that no terminal limits.
 _WIDTH = 160
 
@@ -48,7 +48,7 @@ def check(
     parsed = read_mapping(mapping)
     findings = lint(parsed)
     for finding in findings:
-        messages.print(escape(f"{mapping or 'the default mapping'}: {finding}"), soft_wrap=True)
+        messages.print(plain(f"{mapping or 'the default mapping'}: {finding}"), soft_wrap=True)
     failed = strict and bool(findings)
     survey = None
     if logs is not None and (as_json or not failed):
@@ -58,6 +58,8 @@ def check(
         with progress_bar("Reading", of="things") as progress:
             for event in sample(logs, events, progress=progress):
                 survey.add(event)
+        if not survey.events:
+            raise EmptyError(logs, f"has no event, and {number(survey.malformed, 'malformed line')}", _NO_EVENTS)
     if as_json:
         found = {"mapping_sha256": parsed.sha256, "findings": [finding._asdict() for finding in findings]}
         print(json.dumps(found | ({} if survey is None else survey.as_dict()), indent=2, ensure_ascii=False))
@@ -94,7 +96,7 @@ def init(
                 called[f"{call} {name or ''}".strip()] += 1
     made = first_mapping(shapes)
     for place, note in made.notes:
-        messages.print(escape(f"{place}: {note}"), soft_wrap=True)
+        messages.print(plain(f"{place}: {note}"), soft_wrap=True)
     if made.document is None:
         most = ", ".join(f"{name} ({count:,})" for name, count in called.most_common(5)) or "none"
         problem = f"has no event that looks like an interaction with an item; the most frequent are: {most}"
@@ -104,7 +106,7 @@ def init(
         return
     with out.open("x", encoding="utf-8") as file:
         file.write(made.text())
-    messages.print(escape(f"Written to {out}. Next: personalize-segment check {out} --logs {logs}"), soft_wrap=True)
+    messages.print(plain(f"Written to {out}. Next: personalize-segment check {out} --logs {logs}"), soft_wrap=True)
 
 
 @app.command()
@@ -131,10 +133,10 @@ def _show(survey: "Survey") -> None:
     for rule in survey.rules:
         table.add_section()
         matched = f"{rule.matched:,} of {rule.tried:,} events" if rule.tried else "[yellow]no event[/]"
-        table.add_row(escape(rule.place), "", "", matched, number(rule.rows, "row") if rule.matched else "")
+        table.add_row(plain(rule.place), "", "", matched, number(rule.rows, "row") if rule.matched else "")
         if rule.tried:
             for path in rule.paths.values():
-                table.add_row("", path.column, escape(path.path), f"{path.found:,}", f"{path.usable:,}")
+                table.add_row("", path.column, plain(path.path), f"{path.found:,}", f"{path.usable:,}")
     table.columns[3].justify = table.columns[4].justify = "right"
     console.print(table)
     if survey.unmapped:
@@ -142,10 +144,10 @@ def _show(survey: "Survey") -> None:
         table.columns[0].justify = "right"
         for (call, name), count in survey.unmapped.most_common(SHOWN):
             hint = names.near_miss(survey.mapping, call, name) or ""
-            table.add_row(f"{count:,}", escape(f"{call} {name!r}" if hint else f"{call} {name or ''}"), escape(hint))
+            table.add_row(f"{count:,}", plain(f"{call} {name!r}" if hint else f"{call} {name or ''}"), plain(hint))
         console.print(table)
     if len(survey.unmapped) > SHOWN:
         console.print(f"… and {len(survey.unmapped) - SHOWN:,} more events: see --json")
     for (place, field, missing, there), count in survey.hints.most_common(SHOWN):
         hint = f"{place}: {field}: {missing} is missing {number(count, 'time')}, but {there}"
-        console.print(escape(hint), soft_wrap=True)
+        console.print(plain(hint), soft_wrap=True)

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.live import Live
-from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
-from .terminal import messages
+from .terminal import messages, plain
 
 if TYPE_CHECKING:
     from ..provision.steps import Step
@@ -28,13 +27,13 @@ _COLOURS = {
 
 def show_plan(steps: "list[Step]", title: str) -> None:
     """Print the lines of a plan that do something, and how many there are of each kind: to stderr."""
-    shown = Table("", "kind", "name", "why", "cost", title=escape(title), title_justify="left")
+    shown = Table("", "kind", "name", "why", "cost", title=plain(title), title_justify="left")
     for step in steps:
         if step.action != "nothing":
             colour = _COLOURS[step.action]
             why = f"{step.why}. {step.remedy}." if step.remedy else step.why
             shown.add_row(
-                f"[{colour}]{step.action}[/]", *(escape(cell) for cell in (step.kind, step.name, why, step.cost))
+                f"[{colour}]{step.action}[/]", *(plain(cell) for cell in (step.kind, step.name, why, step.cost))
             )
     if shown.row_count:
         messages.print(shown)
@@ -51,7 +50,7 @@ def plan_progress() -> "Iterator[Any]":
         for step in steps:
             if step.action != "nothing" and last.get(step.place) != step.action + step.why:
                 last[step.place] = step.action + step.why
-                messages.print(escape(f"{step.action} {step.place} {step.why}".rstrip()), soft_wrap=True)
+                messages.print(plain(f"{step.action} {step.place} {step.why}".rstrip()), soft_wrap=True)
 
     if not messages.is_terminal:
         yield lines
@@ -64,7 +63,7 @@ def plan_progress() -> "Iterator[Any]":
             for step in left[:20]:
                 busy = step.call is not None or step.action == "wait"
                 shown.add_row(
-                    Spinner("dots") if busy else "", step.action, step.kind, escape(step.name), escape(step.why)
+                    Spinner("dots") if busy else "", step.action, step.kind, plain(step.name), plain(step.why)
                 )
             shown.add_row("", f"{len(steps) - len(left)} of {len(steps)} done")
             live.update(shown)
@@ -83,6 +82,6 @@ def waiting() -> "Iterator[Any]":
                 spinner.update(f"{what}: {status}")
             elif last.get(what) != status:
                 last[what] = status
-                messages.print(escape(f"{what}: {status}"))
+                messages.print(plain(f"{what}: {status}"))
 
         yield show

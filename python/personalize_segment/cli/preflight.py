@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from .terminal import MappingFile, app, fail, messages, progress_bar, read_mapping, requires
+from .terminal import MappingFile, app, fail, messages, plain, progress_bar, read_mapping, requires
 
 if TYPE_CHECKING:
     from ..preflight import Assessment
@@ -48,7 +47,7 @@ def preflight(
         _show(assessment)
     if html is not None:
         html.write_text(page(assessment), "utf-8")
-        messages.print(f"Written to {escape(str(html))}", soft_wrap=True)
+        messages.print(f"Written to {plain(str(html))}", soft_wrap=True)
     if assessment.verdict == "red":
         raise typer.Exit(1)
 
@@ -65,29 +64,29 @@ def _show(assessment: "Assessment") -> None:
     classes = assessment.classes()
     sparks.add_row("users by interactions", sparkline([users for *_, users in classes]), _range(classes))
     messages.print(sparks)
-    title = escape(visible(assessment.export.place, 300))
+    title = plain(visible(assessment.export.place, 300))
     table = Table("", "check", "found", "limit", title=title, title_justify="left")
     for group, checks in groupby(assessment.checks, key=lambda check: check.group):
         table.add_section()
-        table.add_row("", f"[bold]{escape(group)}[/]")
+        table.add_row("", f"[bold]{plain(group)}[/]")
         for check in checks:
-            table.add_row(_SIGNS[check.verdict], check.title, _found(check), f"[dim]{escape(check.limit.text)}[/]")
+            table.add_row(_SIGNS[check.verdict], check.title, _found(check), f"[dim]{plain(check.limit.text)}[/]")
     messages.print(table)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in assessment.counted.items())
-    messages.print(f"\n{_SIGNS[assessment.verdict]} [bold]{escape(assessment.headline)}[/] ({counted})", soft_wrap=True)
+    messages.print(f"\n{_SIGNS[assessment.verdict]} [bold]{plain(assessment.headline)}[/] ({counted})", soft_wrap=True)
 
 
 def _found(check: "Check") -> str:
     """Return what was found; with details and what to do if that is anything."""
     from ..preflight.verdict import visible
 
-    lines = [escape(check.said)]
+    lines = [plain(check.said)]
     if check.remedy:
         details = check.details[:_DETAILS]
-        lines += [f"[dim]· {escape(f'{visible(label)} {visible(said, 120)}'.strip())}[/]" for label, said in details]
+        lines += [f"[dim]· {plain(f'{visible(label)} {visible(said, 120)}'.strip())}[/]" for label, said in details]
         if len(check.details) > _DETAILS:
             lines.append(f"[dim]… and {len(check.details) - _DETAILS} more[/]")
-        lines.append(f"[{'red' if check.verdict == 'red' else 'yellow'}]→ {escape(check.remedy)}[/]")
+        lines.append(f"[{'red' if check.verdict == 'red' else 'yellow'}]→ {plain(check.remedy)}[/]")
     return "\n".join(lines)
 
 

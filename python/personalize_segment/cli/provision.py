@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from .plans import plan_progress, show_plan, waiting
 from .stack import Poll, SpecFile, explain_refusals, make_clients, polling_every, read_spec
-from .terminal import app, fail, messages, requires
+from .terminal import app, fail, messages, plain, requires
 
 if TYPE_CHECKING:
     from ..provision.spec import Spec
@@ -85,7 +84,7 @@ def status(spec: SpecFile, as_json: AsJson = False) -> None:
     else:
         table = Table("kind", "name", "status", "update", "failure")
         for row in rows:
-            table.add_row(*(escape(str(row[key] or "")) for key in ("kind", "name", "status", "update", "failure")))
+            table.add_row(*(plain(str(row[key] or "")) for key in ("kind", "name", "status", "update", "failure")))
         messages.print(table)
     if any(row["failure"] for row in rows):
         raise typer.Exit(1)

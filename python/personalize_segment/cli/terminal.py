@@ -40,9 +40,14 @@ Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --si
 SHOWN = 15
 
 
+def plain(text: str) -> str:
+    """Return a text for rich as it is; what can't be printed, such as a control character, becomes its escape."""
+    return escape("".join(char if char.isprintable() else repr(char)[1:-1] for char in text))
+
+
 def fail(text: str) -> NoReturn:
     """Say what is wrong, and end with status 1."""
-    messages.print(f"[red]personalize-segment:[/red] {escape(text)}", soft_wrap=True)
+    messages.print(f"[red]personalize-segment:[/red] {plain(text)}", soft_wrap=True)
     sys.exit(1)
 
 
@@ -105,7 +110,7 @@ def show_left_out(
     table = Table("count", *names, title=title, title_justify="left")
     table.columns[0].justify = "right"
     for count, *cells in reasons[:SHOWN]:
-        table.add_row(f"{count:,}", *(escape(cell or "") for cell in cells))
+        table.add_row(f"{count:,}", *(plain(cell or "") for cell in cells))
     messages.print(table)
     if len(reasons) > SHOWN:
         messages.print(f"… and {len(reasons) - SHOWN} more kinds of reasons: see {more}")

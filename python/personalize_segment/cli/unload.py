@@ -9,14 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from .. import warehouse
 from ..errors import EmptyError
 from ..warehouse import TimeWindow, UnloadRequest
 from .plans import waiting
-from .terminal import MappingFile, Overlap, Since, Until, app, fail, messages, read_mapping, requires, show_left_out
+from .terminal import (
+    MappingFile,
+    Overlap,
+    Since,
+    Until,
+    app,
+    fail,
+    messages,
+    plain,
+    read_mapping,
+    requires,
+    show_left_out,
+)
 from .warehouse import BucketRegion, Integration, Schema, To, read_columns
 
 if TYPE_CHECKING:
@@ -141,7 +152,7 @@ def _run(engine: "WarehouseEngine", request: UnloadRequest, counts: bool, poll: 
             request = replace(request, columns=executor.columns(engine, query, waiter))
         plan = warehouse.plan(request)
         for line in plan.left_out:
-            messages.print(escape(line), soft_wrap=True)
+            messages.print(plain(line), soft_wrap=True)
         statements = [statement for statement in plan.statements if counts or statement.kind != "counts"]
         result = executor.unload(engine, statements, waiter)
     if as_json:
@@ -160,7 +171,7 @@ def _interrupt_explained() -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", []):
-            messages.print(escape(note), soft_wrap=True)
+            messages.print(plain(note), soft_wrap=True)
         raise
 
 
@@ -183,7 +194,7 @@ def _show(result: "UnloadResult", to: str) -> None:
             became[dataset, "refused"] += number
             refused.append(line)
     kinds = (warehouse.DEDUPLICATED, "refused") if counts else ()
-    table = Table("dataset", "rows", *kinds, "query", title=f"Written to {escape(to)}", title_justify="left")
+    table = Table("dataset", "rows", *kinds, "query", title=f"Written to {plain(to)}", title_justify="left")
     for column in table.columns[1:-1]:
         column.justify = "right"
     for written in result.written:

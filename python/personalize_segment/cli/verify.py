@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from ..contract.mapping import parse
 from ..contract.strict_json import canonical
-from .terminal import app, fail, messages, read_bytes, read_mapping, requires
+from .terminal import app, fail, messages, plain, read_bytes, read_mapping, requires
 
 
 @app.command()
@@ -47,8 +46,8 @@ def verify(
         table = Table("part", "found", "agrees", "what to do", title=f"event mapping {parsed.sha256}")
         for finding in findings:
             agrees = "[green]yes[/green]" if finding.agrees else "[red]no[/red]"
-            remedy = "" if finding.agrees else escape(finding.remedy)
-            table.add_row(escape(finding.place), escape(finding.found), agrees, remedy)
+            remedy = "" if finding.agrees else plain(finding.remedy)
+            table.add_row(plain(finding.place), plain(finding.found), agrees, remedy)
         messages.print(table)
     if not all(finding.agrees for finding in findings):
         raise typer.Exit(1)

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from .. import warehouse
 from ..errors import WarehouseError
 from ..warehouse import TimeWindow, UnloadRequest
-from .terminal import MappingFile, Overlap, Since, Until, app, messages, read_mapping
+from .terminal import MappingFile, Overlap, Since, Until, app, messages, plain, read_mapping
 
 sql = typer.Typer(help="Print the statements that unload training data from a warehouse to S3.", no_args_is_help=True)
 app.add_typer(sql, name="sql")
@@ -119,4 +118,4 @@ def _print(request: UnloadRequest, counts: bool) -> None:
         if (statement.kind == "counts") == counts or (statement.kind == "setup" and not statement.dataset):
             print(f"\n{statement}")
     for line in plan.left_out:
-        messages.print(escape(f"left out: {line}"), soft_wrap=True)
+        messages.print(plain(f"left out: {line}"), soft_wrap=True)
