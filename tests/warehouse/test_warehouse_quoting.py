@@ -49,7 +49,8 @@ tests = st.one_of(
     st.builds(lambda texts: {"is": texts}, st.lists(constants, min_size=1, max_size=3)),
     st.dictionaries(
         st.sampled_from(["at_least", "above", "at_most", "below"]),
-        st.one_of(st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False)),
+        # What a mapping may hold: no more digits than a float has, and no -0.
+        st.floats(-1e300, 1e300).map(lambda number: float(f"{number:.15g}") + 0.0) | st.integers(-(10**15), 10**15),
         min_size=1,
     ),
 )
