@@ -183,6 +183,20 @@ def redrive_policy_without_blanks() -> list[Replacement]:
     return [(Queue, "attributes", property(answered))]
 
 
+def tags_of_a_table() -> list[Replacement]:
+    """ListTagsOfResource of DynamoDB has all tags in one answer; moto begins a second page after ten.
+
+    The AWS provider reads one page, and would add the other tags in every plan.
+    """
+    from moto.core.responses import ActionResult
+    from moto.dynamodb.responses import DynamoHandler
+
+    def list_tags_of_resource(self: Any) -> Any:
+        return ActionResult({"Tags": self.dynamodb_backend.list_tags_of_resource(self.body["ResourceArn"])})
+
+    return [(DynamoHandler, "list_tags_of_resource", list_tags_of_resource)]
+
+
 def redshift_statements() -> list[Replacement]:
     """The Data API of Redshift takes batches, one for each client token, and statements end.
 
@@ -239,5 +253,6 @@ PATCHES: tuple[Patch, ...] = (
     queue_keeps_its_policy,
     redrive_allow_policy,
     redrive_policy_without_blanks,
+    tags_of_a_table,
     redshift_statements,
 )

@@ -88,6 +88,18 @@ def a_queue_keeps_its_policy_when_another_attribute_is_set(server: Server) -> ob
     return kept == policy and "Policy" not in attributes(sqs, url)
 
 
+@of(moto_patches.tags_of_a_table)
+def all_tags_of_a_table_are_in_one_answer(server: Server) -> object:
+    dynamodb = client(server, "dynamodb")
+    tags = [{"Key": f"tag-{number}", "Value": "value"} for number in range(20)]
+    arn = dynamodb.create_table(
+        TableName=fresh("table"), BillingMode="PAY_PER_REQUEST", Tags=tags,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )["TableDescription"]["TableArn"]  # fmt: skip
+    return len(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]) == 20
+
+
 @of(moto_patches.redrive_allow_policy)
 def a_queue_says_who_may_use_it_for_dead_letters(server: Server) -> object:
     sqs = client(server, "sqs")
