@@ -191,7 +191,7 @@ def test_users_and_items_that_are_not_queued_come_again(fault: str) -> None:
     with Stub() as stub:
         stub.behave("SendMessageBatch", then=FAULTS[fault])
         with function(stub, time_budget_milliseconds=BUDGET, personalize_campaign_arn=None) as take:
-            told = run(take, [identify(), track("Product Viewed", {"product_id": "item-1"})])
+            told = run(take, [identify(), track("Product Viewed", {"product_id": "item-1", "price": 1})])
     assert [bool(one.raised) for one in told] == [fault != "ok"] * 2
     assert all(one.in_time for one in told)
 

@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 
 from live_function import ARN, PROFILES, REJECTED, Context, Event, Function, function, identify, track
+from personalize_segment.contract.mapping import default_text
+from personalize_segment.contract.mapping import parse as parse_mapping
 from personalize_segment.live import handler
+from personalize_segment.live.payloads import ProfileRecord
 from personalize_segment.live.profile_batch import RateLimiter, parse
+from personalize_segment.live.record import message
 from personalize_segment.live.redrive import Rejected, send
 from stub import Behaviour, Error, Hang, Ok, Request, Stub
 
 USERS = {"userId": "users", "itemId": "items"}
+MAPPING = parse_mapping(default_text())
 
 
 @pytest.fixture
@@ -31,11 +36,11 @@ def batch(bodies: list[str], seconds: float = 10) -> tuple[list[int], dict[str, 
 
 def user(name: str, second: int = 0, plan: str = "pro") -> str:
     """Return a message as `segment_event` writes it."""
-    return json.dumps(["users", name, json.dumps({"plan": plan}), [second, "", [name, plan]]])
+    return message(ProfileRecord("users", name, {"PLAN": plan}, (second, "")))
 
 
 def item(name: str) -> str:
-    return json.dumps(["items", name, '{"price":1.5}', [0, "", [name]]])
+    return message(ProfileRecord("items", name, {"PRICE": 1.5}, (0, "")))
 
 
 def sent(take: Function) -> dict[str, list[str]]:
@@ -200,7 +205,7 @@ def test_a_profile_that_was_refused_can_be_sent_again(stub: Stub) -> None:
         before = len(take.bodies("PutUsers"))
         assert batch(stub.messages(PROFILES))[0] == []
     assert [one["users"] for one in take.bodies("PutUsers")[before:]] == [
-        [{"userId": "u-1", "properties": '{"plan": "pro"}'}]
+        [{"userId": "u-1", "properties": '{"plan":"pro"}'}]
     ]
     assert take.rejected() == []
 
@@ -274,6 +279,15 @@ JUNK = [
     pytest.param('["users", "u", "{}", [0, "", 5]]', id="texts that are a number"),
     pytest.param('["users", "u", "{}", [0, "", "abc"]]', id="texts that are one"),
     pytest.param('["users", "u", "{}", [0, "", {"a": 1}]]', id="texts that are an object"),
+    pytest.param('[2, "users", "u", {"PLAN": "a"}, [0]]', id="no fraction"),
+    pytest.param('[2, "users", "u", {"PLAN": "a"}, ["0", ""]]', id="an instant that is a text"),
+    pytest.param('[2, "users", "u", {"PLAN": null}, [0, ""]]', id="a column that is null"),
+    pytest.param('[2, "users", "u", {"PLAN": {}}, [0, ""]]', id="a column that is an object"),
+    pytest.param('[2, "users", "u", {"PLAN": [1]}, [0, ""]]', id="a column that is a list of numbers"),
+    pytest.param('[2, "users", "u", [], [0, ""]]', id="columns that are a list"),
+    pytest.param('[2, "users", 5, {"PLAN": "a"}, [0, ""]]', id="a number as the id"),
+    pytest.param('[3, "users", "u", {"PLAN": "a"}, [0, ""]]', id="a later version"),
+    pytest.param('[true, "users", "u", {"PLAN": "a"}, [0, ""]]', id="no version"),
     pytest.param("[" * 100_000, id="too deep"),
 ]
 
@@ -291,17 +305,48 @@ def test_junk_is_rejected_and_takes_no_other_with_it(stub: Stub, junk: str) -> N
 
 @pytest.mark.parametrize("junk", JUNK)
 def test_junk_is_no_profile(junk: str) -> None:
-    assert parse(junk) is None
+    assert parse(junk, MAPPING) is None
 
 
 def test_what_the_handler_queues_is_a_profile(stub: Stub) -> None:
     with function(stub) as take:
-        take(identify(traits={"plan": "é\ud83e\uded6"}))
-        take(track("Product Viewed", {"product_id": "item-1"}))
-    first, second = (parse(body) for body in stub.messages(PROFILES))
+        take(identify(traits={"plan": "é\U0001fad6"}))
+        take(track("Product Viewed", {"product_id": "item-1", "price": 1}))
+    first, second = (parse(body, MAPPING) for body in stub.messages(PROFILES))
     assert first is not None
     assert second is not None
     assert (first.dataset, first.id, second.dataset, second.id) == ("users", "u-1", "items", "item-1")
+
+
+def test_messages_of_the_first_version_are_understood(stub: Stub) -> None:
+    """They were whole rows, and may wait in a queue while the function is replaced."""
+    old = [
+        ["users", "u-1", '{"plan":"pro","country":"DE"}', [7, "5", ["u-1", "DE", "", "pro"]]],
+        ["users", "u-2", "{}", [7, "5", ["u-2", "", "", ""]]],
+        ["items", "i-1", '{"category":"Tea|Gifts","price":1.5}', [7, "5", ["i-1", "", "Tea|Gifts", "", "1.5"]]],
+    ]
+    assert parse(json.dumps(old[2]), MAPPING) == ProfileRecord(
+        "items", "i-1", {"CATEGORY": "Tea|Gifts", "PRICE": 1.5}, (7, "5")
+    )
+    with function(stub, profile_calls_per_second="1000") as take:
+        failed, _ = batch([*map(json.dumps, old), user("u-1", 8, "free")])
+    assert failed == []
+    # Not a word about the user of whom nothing is known.
+    assert sent(take) == {"u-1": ['{"country":"DE","plan":"free"}']}
+    assert [body["items"] for body in take.bodies("PutItems")] == [
+        [{"itemId": "i-1", "properties": '{"category":"Tea|Gifts","price":1.5}'}]
+    ]
+    assert take.rejected() == []
+
+
+def test_columns_that_left_the_mapping_are_not_sent(stub: Stub) -> None:
+    gone = message(ProfileRecord("users", "u-1", {"SHOE_SIZE": 42}, (0, "")))
+    mixed = message(ProfileRecord("users", "u-2", {"SHOE_SIZE": 42, "PLAN": "pro"}, (0, "")))
+    with function(stub, profile_calls_per_second="1000") as take:
+        assert batch([gone, mixed])[0] == []
+    assert sent(take) == {"u-2": ['{"plan":"pro"}']}
+    [kept] = take.rejected()
+    assert (kept["profile"], kept["reasons"][0]["reason"]) == (json.loads(gone), "no column of the event mapping")
 
 
 def test_profiles_wait_until_their_dataset_is_there(stub: Stub) -> None:

@@ -314,7 +314,7 @@ def test_both_functions_run_from_the_package(tree: Path, layout: str, tmp_path: 
             arguments = (str(package), str(runtime), name, json.dumps(payload))
             return json.loads(run(HANDLER, *arguments, cwd=tmp_path, environment=environment).splitlines()[-1])
 
-        answer = call("segment_event", track("Product Viewed"))
+        answer = call("segment_event", track("Product Viewed", {"product_id": "item-1", "price": 1}))
         assert isinstance(answer, dict)
         assert answer["decision"] == "recorded"
         queued = [{"messageId": str(number), "body": body} for number, body in enumerate(stub.messages(PROFILES))]

@@ -1,4 +1,4 @@
-"""The layout of an export: CSV parts in a folder for each dataset, and a report."""
+"""The layout of an export: CSV parts in a folder for each dataset, and a report; and the keys of live profiles."""
 
 import re
 from collections.abc import Iterable
@@ -18,3 +18,8 @@ def only_parts(place: str, names: Iterable[str]) -> None:
     for name in names:
         if name and not _PART.fullmatch(name):
             raise OutputError(place, f"holds {name}, which no export wrote", "Name another output, or move it away")
+
+
+def profile_key(dataset: str, key: str) -> str:
+    """Return the key of a user or an item in the table of live profiles, such as users#u-1."""
+    return f"{dataset}#{key}"

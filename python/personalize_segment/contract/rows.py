@@ -28,9 +28,6 @@ from .mapping import Condition, Dataset, EventMapping, Path, Rule, Source
 
 Value = str | int | float | bool | list[str] | None
 
-#: Of a row: seconds, the fraction's digits, and the texts of the columns.
-SortKey = tuple[int, str, tuple[str, ...]]
-
 MISSING = "missing"
 UNMAPPED = "no rule for this event"
 NO_CONDITION = "no rule whose conditions hold"
@@ -545,9 +542,3 @@ def observations(row: Row) -> list[Observation | None]:
     """Return the values of a user's or item's row by column, None where it has none, to be merged by rule 9."""
     seconds, fraction = row.instant or (NEVER, "")
     return [None if value is None else (seconds, fraction, text(value)) for value in row.values]
-
-
-def sort_key(row: Row) -> SortKey:
-    """Return what orders the rows of one user or item; the greatest is the latest (rule 9)."""
-    seconds, fraction = row.instant or (NEVER, "")
-    return seconds, fraction, tuple(map(text, row.values))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 from botocore.config import Config
 
+from ..contract.suppression import SuppressionList
 from .settings import Reference, Settings, SettingValue
 from .writeback import segment
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_personalize_events import PersonalizeEventsClient
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_sqs import SQSClient
@@ -42,8 +44,11 @@ class Clients:
             return client
 
     def _client(self, service: str, region: str | None = None) -> Any:
+        return self._once(lambda: self._new(service, region), service)
+
+    def _new(self, service: str, region: str | None = None) -> Any:
         create: Any = boto3.client
-        return self._once(lambda: create(service, region_name=region, config=self._config), service)
+        return create(service, region_name=region, config=self._config)
 
     @property
     def events(self) -> "PersonalizeEventsClient":
@@ -63,9 +68,25 @@ class Clients:
         client: SQSClient = self._client("sqs")
         return client
 
+    @property
+    def dynamodb(self) -> "DynamoDBClient":
+        """boto3's `dynamodb`, in the function's own region."""
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
+
     def segment(self, write_key: str) -> "Client":
         """Return the client for a source of Segment's."""
         return self._once(lambda: segment(write_key, self._settings.host), "segment", write_key)
+
+    def suppressed(self) -> SuppressionList | None:
+        """Return the suppression list; None without one. Raises TransientError if it can't be read."""
+        place = self._settings.suppression_list
+        if place is None:
+            return None
+        from .suppressed import Suppressed  # which is not needed where there is no list
+
+        refresh = self._settings.refresh
+        return self._once(lambda: Suppressed(self._new("s3"), place, refresh), "suppressed").list()
 
     def value(self, value: SettingValue) -> str | None:
         """Return a setting's value, from SSM or Secrets Manager if it is stored there."""

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from .. import aws_errors
 from ..contract.columns import USER_ID
 from ..contract.rows import MISSING, NO_CONDITION, UNMAPPED, WRITE_BACK, Reason, Row, describe, id_text, rows, session
+from ..contract.suppression import SuppressionList
 from ..errors import PersonalizeSegmentError, TransientError
 from . import recommend, record, writeback
 from .clients import Clients
 from .deadline import Deadline, start
-from .payloads import ProfileRecord, fitted, latest, profile, put_events
+from .payloads import ProfileRecord, combined, fitted, profile, put_events
 from .recommend import NotAskedError, Recommendation
 from .settings import Reference, Settings, SettingValue
 from .writeback import Identity
@@ -28,6 +29,7 @@ MALFORMED = "not a JSON object with a type"
 _NO_USER = Reason("users", USER_ID, MISSING)
 
 RECORDED, REJECTED, IGNORED, UNPROVISIONED = "recorded", "rejected", "ignored", "unprovisioned"
+SUPPRESSED = "suppressed"
 NO_RULE = "unmapped"
 
 
@@ -36,11 +38,12 @@ class Outcome:
     """What became of an event.
 
     `decision` is one of recorded (each row of it), rejected (at least a part of it), unmapped (no rule knows it, or
-    none whose conditions hold), ignored (our own write-back, or no more than a trigger) and unprovisioned (its datasets
-    don't exist yet). `rows` counts recorded rows by dataset, `unprovisioned` those without a dataset, and `keep`
-    tells whether the event goes to the rejected queue. `nulls` are optional values that are there but unusable, and
-    `ahead` counts rows whose instant a wrong clock had set (rules 6 and 4). `recommendation` and `write_back` are
-    short words, empty without an occasion. `milliseconds` is by step.
+    none whose conditions hold), ignored (our own write-back, no more than a trigger, or a profile without a value),
+    suppressed (of a user who was forgotten) and unprovisioned (its datasets don't exist yet). `rows` counts recorded
+    rows by dataset, `unprovisioned` those without a dataset, and `keep` tells whether the event goes to the rejected
+    queue. `nulls` are optional values that are there but unusable, and `ahead` counts rows whose instant a wrong clock
+    had set (rules 6 and 4). `recommendation` and `write_back` are short words, empty without an occasion.
+    `milliseconds` is by step.
     """
 
     decision: str
@@ -64,6 +67,7 @@ class EventRows(NamedTuple):
     triggers: bool
     nulls: list[Reason]
     ahead: int = 0
+    suppressed: bool = False
 
 
 class Sent(NamedTuple):
@@ -103,7 +107,7 @@ class Live:
         """Record an event and what belongs to it; raise TransientError if it has to be sent again."""
         began, recommendation = time.perf_counter(), ""
         try:
-            event_rows = read(self._settings, event)
+            event_rows = self._allowed(event, read(self._settings, event), deadline)
             sent = self._send(event, event_rows, deadline)
             asked, write_back = self._ask(event, event_rows, deadline)
             outcome = decide(self._settings, event_rows, [rows.wait(deadline) for rows in sent])
@@ -117,6 +121,13 @@ class Live:
         # A copy: a call that was left behind may still end.
         milliseconds = deadline.milliseconds | {"total": (time.perf_counter() - began) * 1000}
         return replace(outcome, recommendation=recommendation, write_back=write_back, milliseconds=milliseconds)
+
+    def _allowed(self, event: Any, event_rows: EventRows, deadline: Deadline) -> EventRows:
+        """Return the rows without those of users who were forgotten."""
+        if self._settings.suppression_list is None:
+            return event_rows
+        known = deadline.wait(start(self._clients.suppressed))
+        return event_rows if known is None else allowed(known, event, event_rows)
 
     def _send(self, event: Any, event_rows: EventRows, deadline: Deadline) -> list[Sent]:
         """Start to send all rows, in parallel."""
@@ -228,12 +239,23 @@ def read(settings: Settings, event: Any) -> EventRows:
     others = [row for row in found if row.dataset.name != "interactions"]
     return EventRows(
         kept,
-        latest(record for record in profiles if isinstance(record, ProfileRecord)),
+        combined(record for record in profiles if isinstance(record, ProfileRecord)),
         reasons,
         bool(kept) if settings.triggers is None else name in settings.triggers,
         [why for row in (*kept, *others) for why in row.unusable],
         sum(row.ahead for row in found),
     )
+
+
+def allowed(known: SuppressionList, event: Any, event_rows: EventRows) -> EventRows:
+    """Return the rows without those of users on the list, after whose events nothing is written back either."""
+    interactions = [row for row in event_rows.interactions if not known.holds(row.user)]
+    profiles = [one for one in event_rows.profiles if one.dataset != "users" or not known.holds(one.id)]
+    who = Identity.of(event) if isinstance(event, dict) else None
+    gone = len(event_rows.interactions) + len(event_rows.profiles) - len(interactions) - len(profiles)
+    if not gone and (who is None or not known.holds(who.user_id)):
+        return event_rows
+    return EventRows(interactions, profiles, [], triggers=False, nulls=[], suppressed=True)
 
 
 def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outcome:
@@ -244,6 +266,9 @@ def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outco
         reasons = []
     recorded = {rows.dataset: rows.number for rows in sent if rows.provisioned}
     unprovisioned = sum(rows.number for rows in sent if not rows.provisioned)
+    if event_rows.suppressed:
+        # The event isn't kept either, whatever else there is to say of it.
+        return Outcome(SUPPRESSED, recorded, unprovisioned, [], keep=False)
     if reasons:
         decision = NO_RULE if unmapped else REJECTED
     elif not sent:

@@ -22,7 +22,8 @@ from . import invocation
 from .clients import ONCE, RETRIED, Clients
 from .deadline import Deadline, start
 from .event import NO_RULE, Live, Outcome
-from .profile_batch import RateLimiter, send_batch
+from .profile_batch import RateLimiter, Sender
+from .profile_table import ProfileTable
 from .record import reject
 from .settings import Settings, load
 
@@ -113,7 +114,10 @@ def profile_batch(payload: Any, context: Any) -> dict[str, Any]:
     messages = {message["messageId"]: message["body"] for message in payload["Records"]}
     deadline = _deadline(context, None)
     arns = {"users": clients.value(settings.users), "items": clients.value(settings.items)}
-    result = send_batch(clients.events, arns, messages, limiters, deadline)
+    table = ProfileTable(clients.dynamodb, settings.profile_table) if settings.profile_table else None
+    suppressed = deadline.wait(start(clients.suppressed))
+    sender = Sender(clients.events, arns, settings.mapping, table, limiters, suppressed)
+    result = sender.send(messages, deadline)
     kept = 0
     for message_id, profile, reason in result.rejected:
         logger.warning("profile rejected", extra={"sqs_message_id": message_id, "reason": _short(reason)})
@@ -123,7 +127,10 @@ def profile_batch(payload: Any, context: Any) -> dict[str, Any]:
         except (TransientError, TimeoutError):
             result.failed.append(message_id)
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
-    for name, number in (("Recorded", len(result.recorded)), ("Failed", len(result.failed)), ("Rejected", kept)):
+    counts = {"Recorded": len(result.recorded), "Failed": len(result.failed), "Rejected": kept}
+    if result.suppressed:
+        counts["Suppressed"] = len(result.suppressed)
+    for name, number in counts.items():
         metrics.add_metric(f"Profiles{name}", MetricUnit.Count, number)
     _write(metrics)
     if result.failed:

@@ -6,14 +6,19 @@ botocore itself does not check. What can't fit is a reason, never an exception.
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..contract.columns import USER_ID
-from ..contract.rows import Reason, Row, SortKey, Value, sort_key
+from ..contract.rows import NEVER, Reason, Row, Value, text
 
 Request = dict[str, Any]
+
+#: A column's value and the instant that it is from: epoch seconds and the fraction's digits.
+Cell = tuple[Value, int, str]
+#: What is known of a user or an item, by column. No value is null.
+Known = dict[str, Cell]
 
 #: Records of one call.
 MAX_RECORDS = 10
@@ -43,12 +48,17 @@ OPERATIONS = {"users": ("PutUsers", "userId"), "items": ("PutItems", "itemId")}
 
 
 class ProfileRecord(NamedTuple):
-    """A user or an item as PutUsers or PutItems wants it, and what orders it among its like (rule 9)."""
+    """What an event says of a user or an item: `columns` has those with a value, `instant` orders them (rule 9)."""
 
     dataset: str
     id: str
-    properties: str
-    order: SortKey
+    columns: dict[str, Value]
+    instant: tuple[int, str]
+
+    @property
+    def known(self) -> Known:
+        """Each column with the event's instant."""
+        return {name: (value, *self.instant) for name, value in self.columns.items()}
 
 
 def put_events(tracking_id: str, session: str | None, rows: Iterable[Row]) -> tuple[list[Request], list[Reason]]:
@@ -111,29 +121,50 @@ def _record(row: Row, columns: dict[str, Any]) -> Request | Reason:
     return record | ({"properties": properties} if columns else {})
 
 
-def profile(row: Row) -> ProfileRecord | Reason:
-    """Return a row of users or items as their API wants it, or the reason why it can't."""
+def profile(row: Row) -> ProfileRecord | Reason | None:
+    """Return what a row of users or items says, the reason why its API wouldn't take it, None if it says nothing."""
     columns = _columns(row)
-    key = columns.pop(row.dataset.key)
-    properties = _properties(columns)
-    if len(properties) > MAX_PROPERTIES[row.dataset.name]:
-        return Reason(row.dataset.name, "properties", TOO_LONG[row.dataset.name])
-    return ProfileRecord(row.dataset.name, key, properties, sort_key(row))
+    record = ProfileRecord(row.dataset.name, columns.pop(row.dataset.key), columns, row.instant or (NEVER, ""))
+    if len(properties(record.known)) > MAX_PROPERTIES[record.dataset]:
+        return Reason(record.dataset, "properties", TOO_LONG[record.dataset])
+    return record if columns else None
 
 
-def latest(profiles: Iterable[ProfileRecord]) -> list[ProfileRecord]:
-    """Return the latest record of each user and item: an order may have a product twice."""
+def merged(*parts: Known) -> Known:
+    """Return each column with its latest value, of several with the same instant the one with the greatest text.
+
+    The same in any order and however often a part is repeated.
+    """
+    known: Known = {}
+    for part in parts:
+        for name, cell in part.items():
+            known[name] = max(known.get(name, cell), cell, key=_order)
+    return known
+
+
+def _order(cell: Cell) -> tuple[int, str, str]:
+    value, seconds, fraction = cell
+    return seconds, fraction, text(value)
+
+
+def combined(profiles: Iterable[ProfileRecord]) -> list[ProfileRecord]:
+    """Return one record for each user and item of an event: an order may have a product twice."""
     records: dict[tuple[str, str], ProfileRecord] = {}
     for record in profiles:
-        key = record.dataset, record.id
-        records[key] = max(records.get(key, record), record, key=lambda record: record.order)
+        known = merged(records.get((record.dataset, record.id), record).known, record.known)
+        records[record.dataset, record.id] = record._replace(columns={name: cell[0] for name, cell in known.items()})
     return list(records.values())
 
 
-def put_profiles(dataset: str, arn: str, profiles: Iterable[ProfileRecord]) -> list[Request]:
-    """Return the PutUsers or PutItems requests for records of one dataset: the latest of each id, ten per call."""
+def properties(known: Known) -> str:
+    """Return the JSON text in which PutUsers and PutItems take columns."""
+    return _properties({name: known[name][0] for name in sorted(known)})
+
+
+def put_profiles(dataset: str, arn: str, rows: Mapping[str, str]) -> list[Request]:
+    """Return the PutUsers or PutItems requests for the properties of each id, ten per call."""
     _, key = OPERATIONS[dataset]
-    records = [{key: record.id, "properties": record.properties} for record in latest(profiles)]
+    records = [{key: name, "properties": row} for name, row in rows.items()]
     return [{"datasetArn": arn, dataset: batch} for batch in batches(records)]
 
 

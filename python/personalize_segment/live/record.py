@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import aws_errors
 from ..contract.rows import Reason
 from ..errors import TransientError
-from .payloads import OPERATIONS, ProfileRecord, Request, put_profiles
+from .payloads import OPERATIONS, ProfileRecord, Request, properties, put_profiles
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize_events import PersonalizeEventsClient
@@ -19,6 +19,8 @@ T = TypeVar("T")
 #: Messages, and bytes of them, that one SendMessageBatch takes; the service's limit is greater now, but was this.
 MAX_MESSAGES = 10
 MAX_BATCH_BYTES = 256 * 1024
+#: The first element of a message of the profile queue. The first version had whole rows, and no number.
+MESSAGE_VERSION = 2
 
 
 def record_events(client: "PersonalizeEventsClient", requests: list[Request]) -> list[Reason]:
@@ -36,7 +38,7 @@ def record_profiles(
     """Send users or items directly, ten per call, and return why they were refused. Raises TransientError."""
     return [
         Reason(dataset, OPERATIONS[dataset][0], str(why))
-        for request in put_profiles(dataset, arn, profiles)
+        for request in put_profiles(dataset, arn, {one.id: properties(one.known) for one in profiles})
         for _, why in send_profiles(client, dataset, request)
     ]
 
@@ -80,10 +82,15 @@ def _refused(
                 yield from ((record, why) for record in records)
 
 
+def message(profile: ProfileRecord) -> str:
+    """Return the message that carries what an event says of a user or an item, for `profile_batch.parse`."""
+    return json.dumps([MESSAGE_VERSION, *profile], separators=(",", ":"))
+
+
 def queue_profiles(sqs: "SQSClient", url: str, profiles: list[ProfileRecord]) -> None:
     """Put users and items on the queue that `profile_batch` empties. Raises TransientError."""
     batch: list[str] = []
-    for body in map(json.dumps, profiles):
+    for body in map(message, profiles):
         if len(batch) == MAX_MESSAGES or sum(map(len, batch)) + len(body) > MAX_BATCH_BYTES:
             _send_batch(sqs, url, batch)
             batch = []

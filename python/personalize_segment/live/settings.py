@@ -101,6 +101,18 @@ def _region(text: str) -> str:
     return text
 
 
+def _table(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text):
+        raise ValueError("is not the name of a table", "Write the name of a DynamoDB table in the function's region")
+    return text
+
+
+def _object(text: str) -> str:
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+", text):
+        raise ValueError("is not an object in S3", "Write it as s3://bucket/key")
+    return text
+
+
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
@@ -190,6 +202,14 @@ class Settings:
     profile_queue: str | None = _setting(
         "profile_queue_url", _optional(_url), "", "URL",
         "SQS queue for users and items, which profile_batch empties. Empty: each event calls PutUsers and PutItems.",
+    )  # fmt: skip
+    profile_table: str | None = _setting(
+        "profile_table", _optional(_table), "", "name",
+        "DynamoDB table where profile_batch merges users and items. Empty: an event replaces what earlier ones said.",
+    )  # fmt: skip
+    suppression_list: str | None = _setting(
+        "suppression_list", _optional(_object), "", "s3:// object",
+        "Suppression list: no rows of its users are recorded, and nothing is written back to them. Empty: of nobody.",
     )  # fmt: skip
     rejected_queue: str | None = _setting(
         "rejected_queue_url", _optional(_url), "", "URL",

@@ -1,0 +1,107 @@
+"""The DynamoDB table of profiles: what is known of each user and item, which columns are from when.
+
+PutUsers and PutItems replace a record as a whole, so somebody has to know all of it. An item has `id` (`users#u-1`),
+`columns` (JSON: column -> [value, epoch seconds, the fraction's digits]), `version` (the number of writes), `told` (a
+digest of the row that Personalize has or is sent) and, while there are any, `telling` (JSON: consumers that may be
+sending it -> since when, in epoch seconds). `profile_batch` says what they are for.
+"""
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..aws_errors import FAILURES, Trouble, of
+from ..contract.layout import profile_key
+from ..errors import TransientError
+from .payloads import Known
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: Keys of one BatchGetItem.
+MAX_KEYS = 100
+#: How often keys that BatchGetItem left out are asked for, and the first wait before that, in seconds.
+ATTEMPTS, PAUSE_SECONDS = 5, 0.05
+
+
+class TableItem(NamedTuple):
+    """An item of the table; with version 0 there is none."""
+
+    columns: Known
+    version: int
+    telling: dict[str, int]
+    told: str = ""
+
+
+ABSENT = TableItem({}, 0, {})
+
+
+class ProfileTable:
+    """Reads and writes items of the table `name`, which may be used from several threads."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client, self._name = client, name
+
+    def read(self, dataset: str, ids: list[str]) -> dict[str, TableItem]:
+        """Return what is stored for at most MAX_KEYS ids. Ids that DynamoDB had no time for are left out.
+
+        Raises TransientError, also if the table isn't there: messages wait for it.
+        """
+        left: Any = {self._name: {"Keys": [_key(dataset, one) for one in ids], "ConsistentRead": True}}
+        found: dict[str, TableItem] = {}
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE_SECONDS * 2**attempt)
+            try:
+                answer = self._client.batch_get_item(RequestItems=left)
+            except FAILURES as error:
+                raise TransientError("BatchGetItem", f"failed ({of(error).code})", "Check the table") from error
+            for item in answer["Responses"].get(self._name, []):
+                found[item["id"]["S"]] = _item(item)
+            left = answer.get("UnprocessedKeys")
+            if not left:
+                break
+        unread = {key["id"]["S"] for key in left[self._name]["Keys"]} if left else set()
+        keys = {one: profile_key(dataset, one) for one in ids}
+        return {one: found.get(key, ABSENT) for one, key in keys.items() if key not in unread}
+
+    def write(self, dataset: str, key: str, stored: TableItem) -> bool | Trouble:
+        """Write the item after version `stored.version - 1`; return False if that isn't the version in the table.
+
+        Returns the trouble if DynamoDB doesn't write it.
+        """
+        item: dict[str, Any] = _key(dataset, key) | {
+            "columns": {"S": json.dumps(stored.columns, ensure_ascii=False, separators=(",", ":"))},
+            "version": {"N": str(stored.version)},
+        }
+        if stored.told:
+            item["told"] = {"S": stored.told}
+        if stored.telling:
+            item["telling"] = {"S": json.dumps(stored.telling, separators=(",", ":"))}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
+        if stored.version > 1:
+            condition = {
+                "ConditionExpression": "#version = :before",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":before": {"N": str(stored.version - 1)}},
+            }
+        try:
+            self._client.put_item(TableName=self._name, Item=item, **condition)
+        except FAILURES as error:
+            why = of(error)
+            return False if why.code == "ConditionalCheckFailedException" else why
+        return True
+
+
+def _key(dataset: str, key: str) -> dict[str, Any]:
+    return {"id": {"S": profile_key(dataset, key)}}
+
+
+def _item(item: Any) -> TableItem:
+    columns = {name: (value, seconds, fraction) for name, (value, seconds, fraction) in _json(item, "columns").items()}
+    return TableItem(columns, int(item["version"]["N"]), _json(item, "telling"), item.get("told", {}).get("S", ""))
+
+
+def _json(item: Any, attribute: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(item[attribute]["S"]) if attribute in item else {}
+    return document
