@@ -18,6 +18,12 @@ locals {
     kms_key_arn = var.segment_logs.bucket == null ? var.bucket.kms_key_arn : var.segment_logs.kms_key_arn
   }
 
+  suppression_list = var.suppression_list == null ? null : {
+    bucket      = coalesce(var.suppression_list.bucket, local.bucket.name)
+    key         = var.suppression_list.key
+    kms_key_arn = var.suppression_list.bucket == null ? var.bucket.kms_key_arn : var.suppression_list.kms_key_arn
+  }
+
   event_mapping = {
     text   = module.event_mapping.text
     sha256 = module.event_mapping.sha256
@@ -106,11 +112,7 @@ module "training_job" {
   # The refresh sees the first attempt of a run only, and makes another by itself.
   max_retries = var.refresh == null ? var.training_job.max_retries : 0
   window      = var.training_job.window
-  suppression_list = var.suppression_list == null ? null : {
-    bucket      = coalesce(var.suppression_list.bucket, local.bucket.name)
-    key         = var.suppression_list.key
-    kms_key_arn = var.suppression_list.bucket == null ? var.bucket.kms_key_arn : var.suppression_list.kms_key_arn
-  }
+  suppression_list = local.suppression_list
   # Not the bucket's key by itself: CloudWatch Logs refuses a log group whose key doesn't know it yet.
   kms_key = var.training_job.kms_key
 
@@ -143,6 +145,8 @@ module "profile_queue" {
   package                  = local.package
   event_mapping            = local.event_mapping
   personalize              = { ssm_prefix = local.ssm_prefix }
+  profile_table            = var.profile_table == null ? null : { deletion_protection = coalesce(var.profile_table.deletion_protection, !var.bucket.force_destroy) }
+  suppression_list         = local.suppression_list
   batch                    = var.profile_queue.batch
   maximum_concurrency      = var.profile_queue.maximum_concurrency
   max_receives             = var.profile_queue.max_receives
@@ -181,6 +185,7 @@ module "event_function" {
   new_write_key_version    = var.new_write_key_version
   profile_queue            = merge(module.profile_queue.queue, { kms_key_arn = var.bucket.kms_key_arn })
   rejected_queue           = merge(module.profile_queue.rejected_queue, { kms_key_arn = var.bucket.kms_key_arn })
+  suppression_list         = local.suppression_list
   keep_unmapped            = var.keep_unmapped
   time_budget_milliseconds = var.functions.time_budget_milliseconds
   memory_megabytes         = var.functions.memory_megabytes

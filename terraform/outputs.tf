@@ -51,7 +51,7 @@ output "event_mapping" {
 }
 
 output "operations" {
-  description = "Names for whoever runs it: `{ functions = { event, profiles }, queues = { profiles, profiles_dead, rejected } (URLs), glue_job, dashboard, state_machine (ARN or null), log_groups = { event, profiles, history }, alarms (name to ARN) }`."
+  description = "Names for whoever runs it: `{ functions = { event, profiles }, queues = { profiles, profiles_dead, rejected } (URLs), profile_table (name or null), glue_job, dashboard, state_machine (ARN or null), log_groups = { event, profiles, history }, alarms (name to ARN) }`."
   value = {
     functions = {
       event    = module.event_function.function.name
@@ -62,6 +62,7 @@ output "operations" {
       profiles_dead = module.profile_queue.dead_letter_queue.url
       rejected      = module.profile_queue.rejected_queue.url
     }
+    profile_table = one([for table in [module.profile_queue.table] : table.name if table != null])
     glue_job      = module.training_job.job.name
     dashboard     = module.monitoring.dashboard
     state_machine = one([for refresh in module.refresh : refresh.state_machine.arn])

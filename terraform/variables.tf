@@ -123,7 +123,7 @@ variable "training_job" {
 }
 
 variable "suppression_list" {
-  description = "Where the list of forgotten users lies, which `personalize-segment forget` keeps and the Glue job honours: a bucket (null: the one for training data), the key of an object that is there, and the bucket's KMS key. Null: there is none."
+  description = "Where the list of forgotten users lies, which `personalize-segment forget` keeps and the Glue job and the live functions honor: a bucket (null: the one for training data), the key of an object that is there, and the bucket's KMS key. Null: there is none."
   type = object({
     bucket      = optional(string)
     key         = string
@@ -176,6 +176,14 @@ variable "profile_queue" {
   })
   default  = {}
   nullable = false
+}
+
+variable "profile_table" {
+  description = "The DynamoDB table where live users and items are merged column by column. `deletion_protection` null: as long as `bucket.force_destroy` is false. Null: no table, and each event replaces everything that earlier ones said of its user or item."
+  type = object({
+    deletion_protection = optional(bool)
+  })
+  default = {}
 }
 
 variable "keep_unmapped" {

@@ -122,6 +122,7 @@ def variables(api: Api) -> dict[str, Any]:
         "write_back": {"segment_host": api.url, "interval_seconds": 0},
         # Rows of users and items shall not wait for others.
         "profile_queue": {"batch": {"size": 10, "window_seconds": 0}},
+        "profile_table": {"deletion_protection": False},
     }
 
 

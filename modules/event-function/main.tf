@@ -46,8 +46,8 @@ locals {
   users_dataset_arn = var.profile_queue == null ? var.personalize.users_dataset_arn : null
   items_dataset_arn = var.profile_queue == null ? var.personalize.items_dataset_arn : null
 
-  # Null leaves a setting out, which then has the function's default. All of docs/live.md but profile_calls_per_second,
-  # which is the consumer's.
+  # Null leaves a setting out, which then has the function's default. All of docs/live.md but
+  # profile_calls_per_second and profile_table, which are the consumer's.
   settings = {
     event_mapping                 = local.mapping_in_s3 == null ? "gzip:${base64gzip(var.event_mapping.text)}" : local.mapping_setting
     personalize_tracking_id       = lookup(local.references, "personalize_tracking_id", var.personalize.tracking_id)
@@ -56,6 +56,7 @@ locals {
     personalize_region            = var.personalize.region
     personalize_users_dataset_arn = lookup(local.references, "personalize_users_dataset_arn", local.users_dataset_arn)
     personalize_items_dataset_arn = lookup(local.references, "personalize_items_dataset_arn", local.items_dataset_arn)
+    suppression_list              = var.suppression_list == null ? null : "s3://${var.suppression_list.bucket}/${var.suppression_list.key}"
     keep_unmapped                 = tostring(var.keep_unmapped)
     recommendation_count          = tostring(var.recommend.count)
     recommendation_filter_arn     = lookup(local.references, "recommendation_filter_arn", var.recommend.filter)
@@ -167,6 +168,7 @@ resource "aws_lambda_alias" "live" {
     aws_iam_role_policy.read_parameters,
     aws_iam_role_policy.read_secret,
     aws_iam_role_policy.queue_profiles,
+    aws_iam_role_policy.read_suppression_list,
     aws_iam_role_policy.keep_rejected,
     aws_iam_role_policy.trace,
   ]

@@ -248,6 +248,26 @@ variable "profile_queue" {
   default = null
 }
 
+variable "suppression_list" {
+  description = "The list of forgotten users that `personalize-segment forget` keeps: bucket, key, and the ARN of the bucket's KMS key if it has one. No rows of its users are recorded, and nothing is written back to them. The object must be there; an empty one is a list of nobody. Null: no list."
+  type = object({
+    bucket      = string
+    key         = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.suppression_list == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.suppression_list.bucket))
+    error_message = "Write `bucket` of the suppression list without s3:// and without a prefix, such as \"shop-personalize\"."
+  }
+
+  validation {
+    condition     = var.suppression_list == null || can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*[A-Za-z0-9._=-]$", var.suppression_list.key))
+    error_message = "Write `key` of the suppression list without / at its ends, such as \"privacy/suppressed.csv\"."
+  }
+}
+
 variable "rejected_queue" {
   description = "Queue for events that were refused, the output `rejected_queue` of the module profile-queue; `kms_key_arn` if it is encrypted with your own key. Null: they are only counted."
   type = object({

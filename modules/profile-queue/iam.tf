@@ -135,6 +135,74 @@ resource "aws_iam_role_policy" "record" {
   policy = data.aws_iam_policy_document.record.json
 }
 
+data "aws_iam_policy_document" "merge_profiles" {
+  count = local.table == null ? 0 : 1
+
+  statement {
+    sid       = "ReadAndWriteItemsOfTheTable"
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem"]
+    resources = [local.table_arn]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.kms_key_arn])
+
+    content {
+      sid       = "DecryptTheTable"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "merge_profiles" {
+  count = local.table == null ? 0 : 1
+
+  name   = "merge-profiles"
+  role   = aws_iam_role.profiles.id
+  policy = data.aws_iam_policy_document.merge_profiles[0].json
+}
+
+data "aws_iam_policy_document" "read_suppression_list" {
+  count = var.suppression_list == null ? 0 : 1
+
+  statement {
+    sid       = "ReadTheSuppressionList"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:${local.partition}:s3:::${var.suppression_list.bucket}/${var.suppression_list.key}"]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.suppression_list.kms_key_arn])
+
+    content {
+      sid       = "DecryptTheSuppressionList"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${split(":", statement.value)[3]}.${data.aws_partition.current.dns_suffix}"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "read_suppression_list" {
+  count = var.suppression_list == null ? 0 : 1
+
+  name   = "read-suppression-list"
+  role   = aws_iam_role.profiles.id
+  policy = data.aws_iam_policy_document.read_suppression_list[0].json
+}
+
 data "aws_iam_policy_document" "read_parameters" {
   count = length(local.parameters) == 0 ? 0 : 1
 

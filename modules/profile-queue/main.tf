@@ -19,8 +19,13 @@ locals {
   rejected_retention_days = 14
   calls_per_second        = floor(10 / var.maximum_concurrency)
   records_per_call        = 10
-  slowest_batch_seconds   = ceil(1.1 * var.batch.size / local.records_per_call / local.calls_per_second) + 2
+  # Each message is a read and two writes, sixteen at the same time.
+  writes_per_second       = 500
+  table_seconds           = var.profile_table == null ? 0 : ceil(var.batch.size / local.writes_per_second)
+  slowest_batch_seconds   = ceil(1.1 * var.batch.size / local.records_per_call / local.calls_per_second) + local.table_seconds + 2
   visibility_timeout      = 6 * var.timeout_seconds + var.batch.window_seconds
+  table                   = var.profile_table == null ? null : "${var.name}-profiles"
+  table_arn               = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.name}-profiles"
   function_name           = "${var.name}-profiles"
   function_arn            = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
   alias                   = "live"
@@ -40,6 +45,8 @@ locals {
     personalize_region            = var.personalize.region
     personalize_users_dataset_arn = lookup(local.references, "users", var.personalize.users_dataset_arn)
     personalize_items_dataset_arn = lookup(local.references, "items", var.personalize.items_dataset_arn)
+    profile_table                 = local.table
+    suppression_list              = var.suppression_list == null ? null : "s3://${var.suppression_list.bucket}/${var.suppression_list.key}"
     profile_calls_per_second      = tostring(local.calls_per_second)
     reference_refresh_seconds     = tostring(var.reference_refresh_seconds)
     POWERTOOLS_LOG_LEVEL          = var.log.level
@@ -106,6 +113,32 @@ resource "aws_sqs_queue" "rejected" {
   kms_data_key_reuse_period_seconds = var.kms_key_arn == null ? null : local.kms_reuse_seconds
 }
 
+resource "aws_dynamodb_table" "profiles" {
+  #checkov:skip=CKV_AWS_119:A key of your own is an option; without one DynamoDB encrypts with a key that it owns.
+  count = local.table == null ? 0 : 1
+
+  name                        = local.table
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "id"
+  deletion_protection_enabled = var.profile_table.deletion_protection
+  tags                        = var.tags
+
+  attribute {
+    name = "id"
+    type = "S"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  # False is a key that DynamoDB owns, which costs nothing.
+  server_side_encryption {
+    enabled     = var.kms_key_arn != null
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
 resource "aws_cloudwatch_log_group" "profiles" {
   #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision; a year of them is rarely worth its price.
   #checkov:skip=CKV_AWS_158:A key of your own is an option. The logs hold ids, never users or items.
@@ -122,7 +155,7 @@ resource "aws_lambda_function" "profiles" {
   #checkov:skip=CKV_AWS_173:The environment holds no secret; Lambda encrypts it with a key of its own.
   #checkov:skip=CKV_AWS_272:The zip is built and pinned by hash here; a signing profile is the deploying account's decision.
   function_name = local.function_name
-  description   = "Sends users and items to Amazon Personalize, ten a call."
+  description   = "Merges users and items and sends them to Amazon Personalize, ten per call."
   role          = aws_iam_role.profiles.arn
   runtime       = "python3.13"
   handler       = "personalize_segment.live.handler.profile_batch"
@@ -185,6 +218,9 @@ resource "aws_lambda_alias" "live" {
     aws_iam_role_policy.write_logs,
     aws_iam_role_policy.receive_profiles,
     aws_iam_role_policy.record,
+    aws_dynamodb_table.profiles,
+    aws_iam_role_policy.merge_profiles,
+    aws_iam_role_policy.read_suppression_list,
     aws_iam_role_policy.read_mapping,
     aws_iam_role_policy.read_parameters,
     aws_iam_role_policy.keep_rejected,

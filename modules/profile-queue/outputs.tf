@@ -25,6 +25,12 @@ output "rejected_queue" {
   }
 }
 
+output "table" {
+  description = "The table where users and items are merged: `{ name, arn }`, or null."
+  value       = local.table == null ? null : { name = local.table, arn = local.table_arn }
+  depends_on  = [aws_dynamodb_table.profiles]
+}
+
 output "function" {
   description = "The function that empties the queue: `{ name, arn, timeout_seconds }`."
   value = {

@@ -154,8 +154,36 @@ variable "retention_days" {
   }
 }
 
+variable "profile_table" {
+  description = "The DynamoDB table where users and items are merged column by column. `deletion_protection` keeps `terraform destroy` from deleting it. Null: no table, and each event replaces everything that earlier ones said of its user or item."
+  type = object({
+    deletion_protection = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "suppression_list" {
+  description = "The list of forgotten users that `personalize-segment forget` keeps: bucket, key, and the ARN of the bucket's KMS key if it has one. Its users are neither stored nor sent. The object must be there; an empty one is a list of nobody. Null: no list."
+  type = object({
+    bucket      = string
+    key         = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.suppression_list == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.suppression_list.bucket))
+    error_message = "Write `bucket` of the suppression list without s3:// and without a prefix, such as \"shop-personalize\"."
+  }
+
+  validation {
+    condition     = var.suppression_list == null || can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*[A-Za-z0-9._=-]$", var.suppression_list.key))
+    error_message = "Write `key` of the suppression list without / at its ends, such as \"privacy/suppressed.csv\"."
+  }
+}
+
 variable "kms_key_arn" {
-  description = "Your own key for the queues. Null: SQS encrypts with one of its own."
+  description = "Your own key for the queues and the table. Null: SQS and DynamoDB encrypt with keys of their own."
   type        = string
   default     = null
 

@@ -112,6 +112,11 @@ run "needs_three_variables_only" {
   }
 
   assert {
+    condition     = output.operations.profile_table == "shop-profiles" && module.profile_queue.table.name == "shop-profiles"
+    error_message = "Live profiles are merged in a table."
+  }
+
+  assert {
     condition     = output.operations.state_machine == null
     error_message = "There is no refresh unless it has a schedule."
   }
@@ -277,5 +282,18 @@ run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
   assert {
     condition     = output.merge.kms_key_policy == null
     error_message = "The bucket has no key."
+  }
+}
+
+run "can_do_without_a_table_of_profiles" {
+  command = plan
+
+  variables {
+    profile_table = null
+  }
+
+  assert {
+    condition     = output.operations.profile_table == null
+    error_message = "Nothing is merged."
   }
 }

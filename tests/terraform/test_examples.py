@@ -105,6 +105,7 @@ module "made" {
   training_job         = { kms_key = { arn = aws_kms_key.made.arn } }
   suppression_list     = { bucket = aws_s3_bucket.made.id, key = "forgotten", kms_key_arn = aws_kms_key.made.arn }
   functions            = { log = { kms_key_arn = aws_kms_key.made.arn } }
+  profile_table        = { deletion_protection = false }
   monitoring           = { alarm_topic_arns = [aws_sns_topic.made.arn], operations_url = "https://wiki/operations" }
   refresh              = { schedule = { expression = "rate(7 days)" } }
 
@@ -199,7 +200,13 @@ class Applied:
             "rules": {one["Name"] for one in events.list_rules()["Rules"]},
             "machines": {one["name"] for one in self.client("stepfunctions").list_state_machines()["stateMachines"]},
             "schedules": {one["Name"] for one in self.client("scheduler").list_schedules()["Schedules"]},
+            "tables": set(self.client("dynamodb").list_tables()["TableNames"]),
         }
+
+    def allow_deletion_of_tables(self) -> None:
+        """Do by hand what `deletion_protection = false` does, which the examples rightly don't say."""
+        for name in self.names()["tables"]:
+            self.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
 
 
 def documented() -> set[str]:
@@ -236,6 +243,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
             yield found
             # What there is was read for the second plan; to read it again would take as long as to delete it.
             stack.environment["TF_CLI_ARGS_destroy"] = "-refresh=false"
+            found.allow_deletion_of_tables()
             stack.destroy()
         assert found.names() == before
         assert {one for one in calls.made if one.partition(":")[0] not in OTHERS} - documented() == set()

@@ -100,13 +100,14 @@ def modules() -> dict[str, Any]:
         "write_key_secret": {"name": "shop/segment", "json_key": "write_key"},
         "profile_queue": {"url": QUEUE + "profiles", "arn": QUEUE_ARN + "profiles"},
         "rejected_queue": {"url": QUEUE + "rejected", "arn": QUEUE_ARN + "rejected"},
+        "suppression_list": {"bucket": "shop", "key": "privacy/suppressed.csv"},
         "keep_unmapped": True,
         "time_budget_milliseconds": 3000,
         "reference_refresh_seconds": 60,
         "log": {"level": "DEBUG"},
         "metrics_namespace": "Shop",
     }
-    of_queue = ("event_mapping", "reference_refresh_seconds", "log", "metrics_namespace")
+    of_queue = ("event_mapping", "suppression_list", "reference_refresh_seconds", "log", "metrics_namespace")
     return {
         "event-least": event | {"name": "event-least"},
         "event-all": event | every | {"name": "event-all"},
@@ -216,6 +217,7 @@ def test_the_least_leaves_all_else_at_its_default(environments: dict[str, dict[s
         "personalize_items_dataset_arn",
         "rejected_queue_url",
         "profile_calls_per_second",
+        "profile_table",
     }
 
 

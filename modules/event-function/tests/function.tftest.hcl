@@ -72,7 +72,7 @@ run "without_options" {
   }
 
   assert {
-    condition     = length(aws_iam_role_policy.recommend) + length(aws_iam_role_policy.read_secret) + length(aws_iam_role_policy.queue_profiles) + length(aws_iam_role_policy.keep_rejected) + length(aws_iam_role_policy.trace) == 0
+    condition     = length(aws_iam_role_policy.recommend) + length(aws_iam_role_policy.read_secret) + length(aws_iam_role_policy.queue_profiles) + length(aws_iam_role_policy.read_suppression_list) + length(aws_iam_role_policy.keep_rejected) + length(aws_iam_role_policy.trace) == 0
     error_message = "What is not asked for is not allowed."
   }
 
@@ -135,6 +135,7 @@ run "passes_every_setting_on" {
     write_key_secret          = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
     profile_queue             = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
     rejected_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
+    suppression_list          = { bucket = "shop", key = "privacy/suppressed.csv" }
     keep_unmapped             = false
     time_budget_milliseconds  = 3000
     reference_refresh_seconds = 60
@@ -164,6 +165,7 @@ run "passes_every_setting_on" {
       reference_refresh_seconds    = "60"
       rejected_queue_url           = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected"
       segment_host                 = "https://events.eu1.segmentapis.com"
+      suppression_list             = "s3://shop/privacy/suppressed.csv"
       time_budget_milliseconds     = "3000"
       write_back_events            = "[\"Order Completed\"]"
       write_back_interval_seconds  = "3600"

@@ -515,6 +515,9 @@ run "refuses_several_at_once_1" {
     # refuses a new write key without a version
     new_write_key = "KEY"
 
+    # refuses a folder as the list
+    suppression_list = { bucket = "shop", key = "privacy/" }
+
     # refuses a budget above five seconds
     time_budget_milliseconds = 5001
 
@@ -554,6 +557,7 @@ run "refuses_several_at_once_1" {
     var.write_back,
     var.write_key_secret,
     var.new_write_key,
+    var.suppression_list,
     var.time_budget_milliseconds,
     var.reference_refresh_seconds,
     var.memory_megabytes,

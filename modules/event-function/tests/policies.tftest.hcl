@@ -101,6 +101,7 @@ run "with_every_option" {
     write_key_secret          = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
     profile_queue             = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
     rejected_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
+    suppression_list          = { bucket = "shop", key = "privacy/suppressed.csv", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/list" }
     keep_unmapped             = false
     time_budget_milliseconds  = 3000
     reference_refresh_seconds = 60
@@ -155,6 +156,15 @@ run "with_every_option" {
       { Sid = "EncryptUsersAndItems", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }
     ]))
     error_message = "This queue, this key."
+  }
+
+  # Reads the suppression list.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.read_suppression_list[0].policy).Statement == jsondecode(jsonencode([
+      { Sid = "ReadTheSuppressionList", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::shop/privacy/suppressed.csv" },
+      { Sid = "DecryptTheSuppressionList", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:eu-west-1:123456789012:key/list", Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } } }
+    ]))
+    error_message = "This one object, and its key."
   }
 
   # Keeps rejected events.

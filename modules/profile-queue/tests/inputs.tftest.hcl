@@ -52,7 +52,7 @@ run "accepts_one_dataset_without_a_prefix" {
   }
 
   assert {
-    condition     = local.written == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS", profile_calls_per_second = "5" }
+    condition     = local.written == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS", profile_calls_per_second = "5", profile_table = "shop-profiles" }
     error_message = "Users have nowhere to go."
   }
 
@@ -113,7 +113,7 @@ run "refuses_a_batch_that_takes_longer_than_the_time_out" {
 
   variables {
     batch           = { size = 1000 }
-    timeout_seconds = 23
+    timeout_seconds = 25
   }
 
   expect_failures = [aws_lambda_function.profiles]
@@ -124,12 +124,12 @@ run "accepts_a_batch_that_just_fits_the_time_out" {
 
   variables {
     batch           = { size = 1000 }
-    timeout_seconds = 24
+    timeout_seconds = 26
   }
 
   assert {
-    condition     = local.slowest_batch_seconds == 24
-    error_message = "A hundred calls at five a second, and some air."
+    condition     = local.slowest_batch_seconds == 26
+    error_message = "A hundred calls at five a second, two seconds for the table, and some air."
   }
 }
 
@@ -191,6 +191,9 @@ run "refuses_several_at_once_1" {
     # refuses more than 14 days
     retention_days = { dead_letters = 15 }
 
+    # refuses a bucket with s3:// in front
+    suppression_list = { bucket = "s3://shop", key = "privacy/suppressed.csv" }
+
     # refuses an alias for the key
     kms_key_arn = "arn:aws:kms:us-west-2:123456789012:alias/shop"
 
@@ -226,6 +229,7 @@ run "refuses_several_at_once_1" {
     var.max_receives,
     var.retention_days,
     var.kms_key_arn,
+    var.suppression_list,
     var.reference_refresh_seconds,
     var.memory_megabytes,
     var.timeout_seconds,
@@ -268,6 +272,9 @@ run "refuses_several_at_once_2" {
     # refuses dead letters that go with the profiles
     retention_days = { profiles = 7, dead_letters = 7 }
 
+    # refuses a folder as the list
+    suppression_list = { bucket = "shop", key = "privacy/" }
+
     # refuses to keep references for more than a day
     reference_refresh_seconds = 86401
 
@@ -290,6 +297,7 @@ run "refuses_several_at_once_2" {
     var.maximum_concurrency,
     var.max_receives,
     var.retention_days,
+    var.suppression_list,
     var.reference_refresh_seconds,
     var.memory_megabytes,
     var.timeout_seconds,
@@ -355,4 +363,17 @@ run "a_prefix_that_parameter_store_refuses_is_refused" {
   }
 
   expect_failures = [var.personalize]
+}
+
+run "without_a_table_nothing_is_merged" {
+  command = plan
+
+  variables {
+    profile_table = null
+  }
+
+  assert {
+    condition     = length(aws_dynamodb_table.profiles) == 0 && length(aws_iam_role_policy.merge_profiles) == 0 && output.table == null && !contains(keys(local.written), "profile_table")
+    error_message = "No table, no rights to one, and no setting."
+  }
 }

@@ -79,6 +79,20 @@ run "without_options" {
     error_message = "Users to users, items to items."
   }
 
+  # Merges in its own table only.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.merge_profiles[0].policy).Statement == jsondecode(jsonencode([
+      { Sid = "ReadAndWriteItemsOfTheTable", Effect = "Allow", Action = ["dynamodb:PutItem", "dynamodb:BatchGetItem"], Resource = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles" }
+    ]))
+    error_message = "Two actions on one table."
+  }
+
+  # Reads no list that it wasn't given.
+  assert {
+    condition     = length(aws_iam_role_policy.read_suppression_list) == 0
+    error_message = "Nobody was forgotten."
+  }
+
   # Reads the parameters of the datasets.
   assert {
     condition = jsondecode(aws_iam_role_policy.read_parameters[0].policy).Statement == jsondecode(jsonencode([
@@ -109,6 +123,7 @@ run "with_every_option" {
     max_receives              = 8
     retention_days            = { profiles = 2, dead_letters = 10 }
     kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
+    suppression_list          = { bucket = "shop", key = "privacy/suppressed.csv", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/list" }
     reference_refresh_seconds = 60
     memory_megabytes          = 1024
     architecture              = "x86_64"
@@ -123,6 +138,20 @@ run "with_every_option" {
   assert {
     condition     = jsondecode(aws_iam_role_policy.receive_profiles.policy).Statement[1] == jsondecode(jsonencode({ Sid = "DecryptUsersAndItems", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }))
     error_message = "This key, for SQS."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.merge_profiles[0].policy).Statement[1] == jsondecode(jsonencode({ Sid = "DecryptTheTable", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "dynamodb.us-west-2.amazonaws.com" } } }))
+    error_message = "This key, for DynamoDB."
+  }
+
+  # Reads the suppression list.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.read_suppression_list[0].policy).Statement == jsondecode(jsonencode([
+      { Sid = "ReadTheSuppressionList", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::shop/privacy/suppressed.csv" },
+      { Sid = "DecryptTheSuppressionList", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:eu-west-1:123456789012:key/list", Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } } }
+    ]))
+    error_message = "This one object, and its key."
   }
 
   # Records to the datasets that are given.

@@ -56,6 +56,27 @@ run "without_options" {
     error_message = "All three are encrypted."
   }
 
+  # Has a table that isn't lost.
+  assert {
+    condition     = aws_dynamodb_table.profiles[0].name == "shop-profiles" && aws_dynamodb_table.profiles[0].hash_key == "id" && aws_dynamodb_table.profiles[0].billing_mode == "PAY_PER_REQUEST"
+    error_message = "One item for each user and item, billed by request."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.profiles[0].deletion_protection_enabled && aws_dynamodb_table.profiles[0].point_in_time_recovery[0].enabled
+    error_message = "It's protected from deletion, and can be restored."
+  }
+
+  assert {
+    condition     = !aws_dynamodb_table.profiles[0].server_side_encryption[0].enabled
+    error_message = "DynamoDB encrypts with a key that it owns."
+  }
+
+  assert {
+    condition     = output.table == { name = "shop-profiles", arn = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles" }
+    error_message = "Its name is known at plan."
+  }
+
   # Has safe defaults.
   assert {
     condition     = aws_lambda_function.profiles.runtime == "python3.13" && aws_lambda_function.profiles.handler == "personalize_segment.live.handler.profile_batch"
@@ -115,7 +136,7 @@ run "without_options" {
 
   # Says where datasets stand and no more.
   assert {
-    condition     = local.written == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items", personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users", profile_calls_per_second = "5" }
+    condition     = local.written == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items", personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users", profile_calls_per_second = "5", profile_table = "shop-profiles" }
     error_message = "The environment has references, and no defaults of the function."
   }
 
@@ -149,6 +170,8 @@ run "with_every_option" {
     max_receives              = 8
     retention_days            = { profiles = 2, dead_letters = 10 }
     kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
+    profile_table             = { deletion_protection = false }
+    suppression_list          = { bucket = "shop", key = "privacy/suppressed.csv" }
     reference_refresh_seconds = 60
     memory_megabytes          = 1024
     architecture              = "x86_64"
@@ -176,9 +199,16 @@ run "with_every_option" {
       personalize_region            = "eu-west-1"
       personalize_users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
       profile_calls_per_second      = "5"
+      profile_table                 = "shop-profiles"
       reference_refresh_seconds     = "60"
+      suppression_list              = "s3://shop/privacy/suppressed.csv"
     })
     error_message = "Each setting is in the environment."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.profiles[0].server_side_encryption[0].kms_key_arn == "arn:aws:kms:us-west-2:123456789012:key/queue" && !aws_dynamodb_table.profiles[0].deletion_protection_enabled
+    error_message = "The table has that key, too, and can be deleted."
   }
 
   assert {
@@ -202,7 +232,7 @@ run "with_every_option" {
   }
 
   assert {
-    condition     = alltrue([for tags in concat([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.tags], [aws_lambda_function.profiles.tags, aws_lambda_event_source_mapping.profiles.tags, aws_iam_role.profiles.tags, aws_cloudwatch_log_group.profiles.tags]) : tags["team"] == "shop"])
+    condition     = alltrue([for tags in concat([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.tags], [aws_dynamodb_table.profiles[0].tags, aws_lambda_function.profiles.tags, aws_lambda_event_source_mapping.profiles.tags, aws_iam_role.profiles.tags, aws_cloudwatch_log_group.profiles.tags]) : tags["team"] == "shop"])
     error_message = "All of it is tagged."
   }
 }
