@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.errors import ForgetError, ProvisionError, SpecError
 from personalize_segment.history.export import export
 from personalize_segment.privacy import list_file, parts, steps
+from personalize_segment.privacy.profiles import ProfileItems
 from personalize_segment.provision import apply as applying
 from personalize_segment.provision import prices, spec
 from personalize_segment.provision.retries import Polling
@@ -181,6 +183,57 @@ def test_a_later_export_with_the_list_does_not_bring_them_back(
     before, after = (json.loads(one["transformed/report.json"])["datasets"] for one in (found, again))
     # Columns are counted with copies, and no part tells whose those were.
     assert before == {name: count | {"columns": before[name]["columns"]} for name, count in after.items()}
+
+
+@pytest.fixture
+def table(stack: Stack) -> Iterator[Any]:
+    """Yield boto3's client of DynamoDB, where the table `profiles` has those to forget and somebody else."""
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName="profiles", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )  # fmt: skip
+    for user in (*GONE, "user-3"):
+        client.put_item(TableName="profiles", Item={"id": {"S": f"users#{user}"}})
+    client.put_item(TableName="profiles", Item={"id": {"S": "items#user-1"}})
+    stack.where = replace(stack.where, profiles=ProfileItems(client, "profiles"))
+    yield client
+    client.delete_table(TableName="profiles")
+
+
+def keys(table: Any) -> list[str]:
+    return sorted(item["id"]["S"] for item in table.scan(TableName="profiles")["Items"])
+
+
+def test_users_are_gone_from_the_table_of_live_profiles(stack: Stack, table: Any) -> None:
+    many = GONE | {f"user-{number}" for number in range(100, 160)}
+    assert stack.forget(many)["profile_table"] == "profiles"
+    assert keys(table) == ["items#user-1", "users#user-3"]
+    assert [line["profile_table"] for line in stack.audit()] == ["profiles"]
+
+
+def test_a_user_who_came_back_while_the_job_ran_is_taken_out_again(stack: Stack, table: Any) -> None:
+    def progress(what: str, status: str) -> None:
+        if what.startswith("delete"):  # by a function that hasn't read the list yet
+            table.put_item(TableName="profiles", Item={"id": {"S": "users#user-1"}})
+
+    stack.forget(progress=progress)
+    assert keys(table) == ["items#user-1", "users#user-3"]
+
+
+def test_deletions_that_dynamodb_has_no_time_for_are_sent_again(stack: Stack, table: Any) -> None:
+    class Busy:
+        seen = 0
+
+        def batch_write_item(self, **request: Any) -> dict[str, Any]:
+            self.seen += 1
+            return {"UnprocessedItems": request["RequestItems"]} if self.seen < 4 else table.batch_write_item(**request)
+
+    ProfileItems(Busy(), "profiles").remove(GONE, stack.polling())
+    assert keys(table) == ["items#user-1", "users#user-3"]
+    with pytest.raises(ForgetError, match="none: can't be written"):
+        ProfileItems(table, "none").remove(GONE, stack.polling())
 
 
 def test_the_audit_line_says_when_how_many_by_whom_and_by_which_job(stack: Stack) -> None:

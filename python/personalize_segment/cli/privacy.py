@@ -3,13 +3,13 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import ForgetError
 from .plans import waiting
-from .stack import Poll, SpecFile, explain_refusals, make_clients, polling_every, read_spec
+from .stack import Poll, SpecFile, explain_refusals, make_clients, polling_every, read_spec_and_text
 from .terminal import app, fail, read_bytes
 
 
@@ -39,22 +39,30 @@ def forget(
         str | None,
         typer.Option(help="s3:// folder for the ids while the job runs.", show_default="deletions/ in the export"),
     ] = None,
+    profile_table: Annotated[
+        str | None,
+        typer.Option(help="DynamoDB table of live profiles.", show_default="the one in SPEC, if that is outputs"),
+    ] = None,
     audit: Annotated[
         str | None, typer.Option(help="File or s3:// folder that keeps the audit line.", show_default=False)
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until Personalize has deleted them.")] = False,
     poll: Poll = 20.0,
 ) -> None:
-    """Forget users: suppress them in later exports, take them out of these, delete them in Personalize.
+    """Forget users: suppress them, take them out of exports and live profiles, delete them in Personalize.
 
     Prints the audit line. Stop it whenever you like, and run it again: it goes on.
     """
     from ..privacy import steps
+    from ..privacy.profiles import ProfileItems
+    from ..provision import terraform_outputs
 
     forgotten = _users(users, webhook_payload, signature, secret_env)
-    parsed = read_spec(spec)
-    where = steps.places(parsed, suppression, export or [], deletions, audit)
+    parsed, text = read_spec_and_text(spec)
     clients = make_clients()
+    table = profile_table or terraform_outputs.profile_table(text)
+    profiles = ProfileItems(_dynamodb(), table) if table else None
+    where = steps.places(parsed, suppression, export or [], deletions, audit, profiles)
     who = _caller()
     with waiting() as show:
         line = steps.forget(clients, parsed, forgotten, where, polling_every(poll), who, show, wait=not no_wait)
@@ -73,6 +81,12 @@ def _users(users: Path | None, payload: Path | None, signature: str | None, secr
     if secret is None:
         raise ForgetError(secret_env, "is not set", "Set it to the shared secret of Segment's webhook")
     return forwarded(payload.read_bytes(), signature, secret, str(payload))
+
+
+def _dynamodb() -> Any:
+    import boto3
+
+    return boto3.client("dynamodb")
 
 
 def _caller() -> str:

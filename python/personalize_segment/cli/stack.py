@@ -60,9 +60,15 @@ def make_clients() -> "ProvisionClients":
 
 def read_spec(file: Path) -> "Spec":
     """Return the spec in a file; a path in it starts from the file's folder. Raises SpecError."""
+    return read_spec_and_text(file)[0]
+
+
+def read_spec_and_text(file: Path) -> "tuple[Spec, str]":
+    """Return the spec in a file, and the text of the file, which may be more than the spec. Raises SpecError."""
     from ..provision.spec import read
 
-    return read(utf8(read_bytes(file), file, SpecError), None if str(file) == "-" else file.parent)
+    text = utf8(read_bytes(file), file, SpecError)
+    return read(text, None if str(file) == "-" else file.parent), text
 
 
 def polling_every(seconds: float = 20.0) -> "Polling":

@@ -17,19 +17,28 @@ from ..provision.spec import Spec
 from ..provision.state import ProvisionClients
 from . import audit, list_file, parts
 from .deletion import COMPLETED, Deletion, csv_bytes
+from .profiles import ProfileItems
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the ids are: the suppression list, exports (folders or S3), the CSV of the job (S3), the audit."""
+    """Where the ids are: the suppression list, exports (folders or S3), the job's CSV (S3), the audit, the table."""
 
     suppression: str
     exports: tuple[str, ...]
     deletions: str
     audit: str | None
+    profiles: ProfileItems | None = None
 
 
-def places(spec: Spec, suppression: str, exports: Sequence[str], deletions: str | None, log: str | None) -> Places:
+def places(
+    spec: Spec,
+    suppression: str,
+    exports: Sequence[str],
+    deletions: str | None,
+    log: str | None,
+    profiles: ProfileItems | None = None,
+) -> Places:
     """Return the places, `deletions` being a folder of the first export in S3 unless it is given.
 
     Raises ForgetError if the spec imports users from elsewhere than the exports: the next import would bring
@@ -46,7 +55,7 @@ def places(spec: Spec, suppression: str, exports: Sequence[str], deletions: str 
     first = next((out for out in map(place, exports) if isinstance(out, S3Place)), None)
     if deletions is None and first is None:
         raise ForgetError("--deletions", "is missing, and no export is in S3", "Name a folder that Personalize reads")
-    return Places(suppression, tuple(exports), deletions or f"{first}/deletions", log)
+    return Places(suppression, tuple(exports), deletions or f"{first}/deletions", log, profiles)
 
 
 def forget(
@@ -79,7 +88,13 @@ def forget(
             rows[dataset] += number
         counted = ", ".join(f"{number:,} rows of {dataset}" for dataset, number in removed.rows.items())
         progress(out, f"{counted} removed from {removed.parts:,} parts")
+    if where.profiles is not None:
+        where.profiles.remove(users, polling)
+        progress(f"table {where.profiles.name}", f"{len(users):,} users are not in it")
     done = job.run(users, progress, wait=wait)
+    if where.profiles is not None and wait:
+        # By now the functions have read the list, which they keep for minutes.
+        where.profiles.remove(users, polling)
     line = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "by": who,
@@ -87,6 +102,7 @@ def forget(
         "hashes": hashes,
         "suppression": where.suppression,
         "rows": rows,
+        "profile_table": where.profiles.name if where.profiles else None,
         "job": done["dataDeletionJobArn"],
         "status": done["status"],
         "deleted": done.get("numDeleted"),

@@ -21,3 +21,12 @@ def read(text: str, *keys: str) -> tuple[Any, list[dict[str, Any]] | None]:
     inner = [value for value in values.values() if isinstance(value, dict)]
     innermost = [value for outer in inner for value in outer.values() if isinstance(value, dict)]
     return document, [value for value in (values, *inner, *innermost) if set(keys) <= set(value)]
+
+
+def profile_table(text: str) -> str | None:
+    """Return the name of the table of live profiles in outputs; None if they have none, or `text` isn't outputs."""
+    _, stacks = read(text, "operations")
+    names = [
+        stack["operations"].get("profile_table") for stack in stacks or () if isinstance(stack["operations"], dict)
+    ]
+    return names[0] if len(names) == 1 else None
