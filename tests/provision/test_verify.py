@@ -147,6 +147,20 @@ def test_the_part_that_differs_is_named(
     assert found[differs]["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("operations", "warned"), [({}, True), ({"profile_table": None}, True), ({"profile_table": "shop-profiles"}, False)]
+)
+def test_a_stack_without_a_profile_table_is_warned_of(aws: Emulator, operations: dict[str, Any], warned: bool) -> None:
+    deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
+    document = outputs()
+    document["operations"]["value"] |= operations
+    shown = CliRunner().invoke(load(), ["verify", "-"], input=json.dumps(document))
+    said = json.loads(CliRunner().invoke(load(), ["verify", "-", "--json"], input=json.dumps(document)).stdout)
+    # It's a warning, and no difference.
+    assert shown.exit_code == 0
+    assert ("Warning: Live profiles aren't merged" in shown.output, len(said["warnings"])) == (warned, warned)
+
+
 def test_what_is_not_deployed_is_absent(aws: Emulator) -> None:
     status, found = run(outputs())
     assert status == 1

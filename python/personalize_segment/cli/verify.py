@@ -40,8 +40,10 @@ def verify(
         findings = work.verify(stack, parsed, sql or [], lambda_, glue, personalize)
     except (BotoCoreError, ClientError) as error:
         fail(f"{error}. Check your credentials, their rights and the region.")
+    warnings = work.warnings(stack)
     if as_json:
-        print(json.dumps({"sha256": parsed.sha256, "findings": [asdict(finding) for finding in findings]}, indent=2))
+        found = [asdict(finding) for finding in findings]
+        print(json.dumps({"sha256": parsed.sha256, "findings": found, "warnings": warnings}, indent=2))
     else:
         table = Table("part", "found", "agrees", "what to do", title=f"event mapping {parsed.sha256}")
         for finding in findings:
@@ -49,5 +51,7 @@ def verify(
             remedy = "" if finding.agrees else plain(finding.remedy)
             table.add_row(plain(finding.place), plain(finding.found), agrees, remedy)
         messages.print(table)
+        for warning in warnings:
+            messages.print(f"[yellow]Warning:[/yellow] {plain(warning)}")
     if not all(finding.agrees for finding in findings):
         raise typer.Exit(1)

@@ -76,6 +76,16 @@ def verify(
     return findings + _schemas(str(outputs["personalize"]["name"]), mapping, personalize)
 
 
+def warnings(outputs: Mapping[str, Any]) -> list[str]:
+    """Return what isn't wrong, but costs data: sentences for whoever runs the stack."""
+    if outputs["operations"].get("profile_table"):
+        return []
+    return [
+        "Live profiles aren't merged, because the stack has no profile table: an event erases what earlier ones said "
+        "of its user or item. Set profile_table in Terraform."
+    ]
+
+
 def _sql(outputs: Mapping[str, Any], files: list[Path]) -> list[tuple[str, str]]:
     warehouse = outputs.get("warehouse") or {}
     statements = [(f"SQL for {name}", output["sql"]) for name, output in warehouse.items() if output]
