@@ -106,6 +106,37 @@ def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: P
     assert "Nothing is there." in cloud.run("destroy", spec).stderr
 
 
+def test_a_stack_whose_spec_and_bucket_are_gone_is_destroyed_by_its_name(
+    cloud: Aws, document: dict[str, Any], spec: Path
+) -> None:
+    _ok(cloud.run("apply", "--json", *POLL, spec))
+    for one in cloud.s3.list_objects_v2(Bucket=document["name"])["Contents"]:
+        cloud.s3.delete_object(Bucket=document["name"], Key=one["Key"])
+    cloud.s3.delete_bucket(Bucket=document["name"])
+    stack = ("--name", document["name"])
+    refused = cloud.run("destroy", *stack)
+    assert refused.returncode == 1
+    assert "nobody to ask: say --yes to delete all of this" in refused.stderr
+    done = cloud.run("destroy", "--yes", *POLL, *stack)
+    assert done.stderr.endswith("Nothing is left.\n"), done.stderr
+    assert "Nothing is there." in cloud.run("destroy", *stack).stderr
+    assert "Nothing is there." in cloud.run("destroy", spec).stderr
+    parameters = cloud.ssm.get_parameters_by_path(Path=document["ssm_prefix"], Recursive=True)
+    assert parameters["Parameters"] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), id="neither"),
+        pytest.param(("personalize.json", "--name", "shop"), id="both"),
+        pytest.param(("personalize.json", "--ssm-prefix", "/shop"), id="a prefix for a spec"),
+    ],
+)
+def test_destroy_takes_a_spec_or_a_name(cloud: Aws, arguments: tuple[str, ...]) -> None:
+    assert "exactly one of SPEC and --name" in _said(cloud.run("destroy", *arguments))
+
+
 def test_import_train_and_rollback(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
     _ok(cloud.run("apply", "--json", *POLL, spec))
     cloud.emulator.called.clear()

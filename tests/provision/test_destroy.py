@@ -9,7 +9,8 @@ from documents import changed
 from personalize_segment.errors import ProvisionError
 from personalize_segment.provision import apply as applying
 from personalize_segment.provision import teardown
-from personalize_segment.provision.state import observe
+from personalize_segment.provision.spec import of_name
+from personalize_segment.provision.state import read_state
 from personalize_segment.provision.steps import Step
 from stack import SHOP, Cloud, cloud, read
 
@@ -33,8 +34,7 @@ def account() -> Iterator[Cloud]:
 def plan(account: Cloud, document: dict[str, Any]) -> list[Step]:
     """Return what destroying would do."""
     spec = read(document)
-    state, _ = observe(account.clients(), spec, account.polling())
-    return teardown.plan(state, spec)
+    return teardown.plan(read_state(account.clients(), spec, account.polling()), spec)
 
 
 def by_hand(account: Cloud, name: str = "summer") -> str:
@@ -174,6 +174,21 @@ def test_a_destroy_in_the_middle_of_an_apply_waits_for_what_is_being_made(accoun
             applying.apply(account.clients(), read(SHOP), account.prices, account.polling(), progress)
         account.destroy(SHOP)
         assert account.everything() == []
+
+
+def test_the_name_is_enough(account: Cloud) -> None:
+    account.apply(SHOP)
+    by_spec = plan(account, SHOP)
+    spec = of_name("shop")
+    assert teardown.plan(read_state(account.clients(), spec, account.polling()), spec) == by_spec
+    teardown.destroy(account.clients(), spec, account.polling())
+    assert account.everything() == []
+
+
+def test_another_prefix_of_parameters_can_be_named(account: Cloud) -> None:
+    account.apply(changed(SHOP, {"ssm_prefix": "/mine"}))
+    teardown.destroy(account.clients(), of_name("shop", "/mine"), account.polling())
+    assert account.everything() == []
 
 
 def test_what_failed_is_destroyed_like_all_the_rest(account: Cloud) -> None:

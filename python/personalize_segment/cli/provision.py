@@ -92,14 +92,32 @@ def status(spec: SpecFile, as_json: AsJson = False) -> None:
 
 @app.command()
 @explain_refusals
-def destroy(spec: SpecFile, yes: Yes = False, poll: Poll = 20.0) -> None:
+def destroy(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC]", help="The spec, or - for stdin.", allow_dash=True)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the stack, when its spec is gone.", show_default=False)
+    ] = None,
+    ssm_prefix: Annotated[
+        str | None,
+        typer.Option(
+            help="With --name, the prefix of its parameters (default: /NAME/personalize).", show_default=False
+        ),
+    ] = None,
+    yes: Yes = False,
+    poll: Poll = 20.0,
+) -> None:
     """Delete everything of the stack, in AWS's order; shows it first, and asks."""
     from ..provision import teardown
-    from ..provision.state import observe
+    from ..provision.spec import of_name
+    from ..provision.state import read_state
 
-    parsed, clients, polling = read_spec(spec), make_clients(), polling_every(poll)
-    state, _ = observe(clients, parsed, polling)
-    steps = teardown.plan(state, parsed)
+    if (spec is None) == (name is None) or (spec is not None and ssm_prefix is not None):
+        fail("Set exactly one of SPEC and --name. --ssm-prefix belongs to --name")
+    parsed = read_spec(spec) if spec is not None else of_name(name or "", ssm_prefix)
+    clients, polling = make_clients(), polling_every(poll)
+    steps = teardown.plan(read_state(clients, parsed, polling), parsed)
     if not steps:
         messages.print("Nothing is there.")
         return

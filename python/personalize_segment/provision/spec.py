@@ -140,6 +140,15 @@ def read(text: str, folder: Path | None = None) -> Spec:
         raise SpecError(*error.args) from None
 
 
+def of_name(name: str, ssm_prefix: str | None = None) -> Spec:
+    """Return the spec of the stack with this name that has nothing: what is there is all to be destroyed.
+
+    `ssm_prefix` is `/NAME/personalize` by default, as in the stack of Terraform. Raises SpecError.
+    """
+    prefix = ssm_prefix or f"/{name}/personalize"
+    return read(json.dumps({"version": 1, "name": name, "datasets": {"interactions": {}}, "ssm_prefix": prefix}))
+
+
 def _spec(document: Any, folder: Path | None) -> Spec:
     optional = (
         "event_mapping", "domain", "kms_key_arn", "kms_role_arn", "role_arn", "event_tracker", "solutions", "campaigns",
