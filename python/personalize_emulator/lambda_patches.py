@@ -59,6 +59,26 @@ def function_configuration() -> list[Replacement]:
 _KEPT = ("DeadLetterConfig", "LoggingConfig")
 
 
+def updated_functions() -> list[Replacement]:
+    """An update of a function changes its TracingConfig and Architectures, too; moto keeps the old ones."""
+    from moto.awslambda.models import LambdaFunction
+
+    configuration, code = LambdaFunction.update_configuration, LambdaFunction.update_function_code
+
+    def update_configuration(self: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
+        self.tracing_config = config_updates.get("TracingConfig", self.tracing_config)
+        return configuration(self, config_updates)
+
+    def update_function_code(self: Any, updated_spec: dict[str, Any]) -> dict[str, Any]:
+        self.architectures = updated_spec.get("Architectures", self.architectures)
+        return code(self, updated_spec)
+
+    return [
+        (LambdaFunction, "update_configuration", update_configuration),
+        (LambdaFunction, "update_function_code", update_function_code),
+    ]
+
+
 def invoked_qualifier() -> list[Replacement]:
     """Invoke runs the version or alias in its parameter Qualifier; moto does not find it, and runs $LATEST."""
     from moto.awslambda.responses import LambdaResponse
@@ -109,6 +129,7 @@ def no_invocation_within_send_message() -> list[Replacement]:
 
 PATCHES: tuple[Patch, ...] = (
     function_configuration,
+    updated_functions,
     invoked_qualifier,
     event_source_of_an_alias,
     no_invocation_within_send_message,

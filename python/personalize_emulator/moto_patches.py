@@ -233,6 +233,23 @@ def redshift_statements() -> list[Replacement]:
     ]
 
 
+def job_updates() -> list[Replacement]:
+    """UpdateJob overwrites a job's whole definition and keeps its ARN, tags, runs and creation time; moto has none."""
+    from moto.core.responses import ActionResult
+    from moto.glue.responses import GlueResponse
+
+    def update_job(self: Any) -> ActionResult:
+        name, update = self._get_param("JobName"), self._get_param("JobUpdate")
+        old = self.glue_backend.get_job(name)
+        self._get_param = ({"Name": name} | update).get
+        self.create_job()
+        new = self.glue_backend.get_job(name)
+        new.created_on, new.job_runs = old.created_on, old.job_runs
+        return ActionResult({"JobName": name})
+
+    return [(GlueResponse, "update_job", update_job)]
+
+
 def service_of_a_host() -> list[Replacement]:
     """Requests are answered side by side.
 
@@ -255,4 +272,5 @@ PATCHES: tuple[Patch, ...] = (
     redrive_policy_without_blanks,
     tags_of_a_table,
     redshift_statements,
+    job_updates,
 )

@@ -14,7 +14,7 @@ from moto import backends
 from personalize_emulator import lambda_patches, moto_patches, step_functions
 from personalize_emulator.moto_patches import Patch, applied
 from personalize_emulator.server import Server
-from served import client, create_function, eventually
+from served import client, create_function, eventually, zipped
 
 Check = Callable[[Server], object]
 CHECKS: dict[Patch, Check] = {}
@@ -124,6 +124,27 @@ def a_queue_answers_its_redrive_policy_without_blanks(server: Server) -> object:
     return attributes(sqs, url)["RedrivePolicy"] == policy
 
 
+@of(moto_patches.job_updates)
+def an_update_of_a_job_replaces_its_definition_and_keeps_the_rest(server: Server) -> object:
+    glue, name = client(server, "glue"), fresh("job")
+    definition = {"Role": "role", "Command": {"Name": "glueetl"}, "GlueVersion": "5.0"}
+    glue.create_job(Name=name, Tags={"team": "shop"}, Timeout=5, **definition)
+    run, before = glue.start_job_run(JobName=name)["JobRunId"], glue.get_job(JobName=name)["Job"]
+    update = {"JobName": name, "JobUpdate": definition | {"MaxRetries": 1}}
+    if refused(lambda: glue.update_job(**update)) or not refused(lambda: glue.update_job(**update | {"JobName": "no"})):
+        return False
+    after, tags = (
+        glue.get_job(JobName=name)["Job"],
+        glue.get_tags(ResourceArn=f"arn:aws:glue:us-east-1:123456789012:job/{name}"),
+    )
+    runs = glue.get_job_runs(JobName=name)["JobRuns"]
+    return (
+        (after["MaxRetries"], after.get("Timeout"), after["CreatedOn"]) == (1, None, before["CreatedOn"])
+        and tags["Tags"] == {"team": "shop"}
+        and [one["Id"] for one in runs] == [run]
+    )
+
+
 @of(lambda_patches.function_configuration)
 def a_function_answers_its_dead_letters_and_its_logging(server: Server) -> object:
     name = fresh("function")
@@ -141,6 +162,19 @@ def a_function_answers_its_dead_letters_and_its_logging(server: Server) -> objec
         and group == logging["LoggingConfig"]["LogGroup"]
         and "DeadLetterConfig" not in after
     )
+
+
+@of(lambda_patches.updated_functions)
+def an_update_changes_tracing_and_architecture(server: Server) -> object:
+    name, lambda_ = fresh("function"), client(server, "lambda")
+    code = "def handler(event, context): pass"
+    create_function(server, name, code)
+    lambda_.update_function_configuration(FunctionName=name, TracingConfig={"Mode": "Active"})
+    lambda_.update_function_code(FunctionName=name, ZipFile=zipped({"app.py": code}), Architectures=["arm64"])
+    # What an update doesn't name stays.
+    lambda_.update_function_configuration(FunctionName=name, MemorySize=256)
+    found = lambda_.get_function_configuration(FunctionName=name)
+    return (found["TracingConfig"], found["Architectures"]) == ({"Mode": "Active"}, ["arm64"])
 
 
 @of(lambda_patches.invoked_qualifier)
