@@ -88,3 +88,34 @@ check "recommendation_is_asked_of_something" {
     error_message = "`recommend` names a campaign, recommender or filter that `personalize` doesn't have: nothing would be recommended. Use one of its names."
   }
 }
+
+# A campaign would go on billing when its spec is gone. Conditions can't tell a destroy from an apply, so this resource,
+# which Terraform destroys before all others, refuses. The command is in the state: a destroy knows no variables.
+resource "terraform_data" "personalize_is_destroyed_first" {
+  input = {
+    command = var.deletion_protection ? join(" ", [
+      "echo \"Resources in Amazon Personalize outlive this stack, and a campaign bills around the clock.",
+      "Run: personalize-segment destroy --name ${var.name} (region ${data.aws_region.current.id}).",
+      "Then set deletion_protection = false, apply, and destroy again.\" && exit 1",
+    ]) : "exit 0"
+  }
+
+  provisioner "local-exec" {
+    when    = destroy
+    command = self.output.command
+    quiet   = true
+  }
+
+  depends_on = [
+    aws_s3_object.event_mapping,
+    module.data_bucket,
+    module.event_function,
+    module.monitoring,
+    module.personalize_access,
+    module.profile_queue,
+    module.refresh,
+    module.segment_access,
+    module.training_job,
+    module.warehouse,
+  ]
+}

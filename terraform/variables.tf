@@ -225,6 +225,13 @@ variable "personalize" {
   }
 }
 
+variable "deletion_protection" {
+  description = "Whether `terraform destroy` refuses and names the command that destroys the resources of Personalize first."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "recommend" {
   description = "What the event function asks for. `campaign`, `recommender` and `filter` are names in `personalize`; null, `campaign` is the only one there is, and `count` the function's default."
   type = object({

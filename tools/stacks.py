@@ -25,6 +25,12 @@ provider "aws" {
   max_retries = 2
 }
 """
+#: The stack's own guard would refuse every destroy.
+_UNPROTECTED = """
+variable "deletion_protection" {
+  default = false
+}
+"""
 
 
 class StackError(Exception):
@@ -52,6 +58,7 @@ class Stack:
         self.folder = folder / root
         self.folder.mkdir(exist_ok=True)
         (self.folder / "zz_override.tf").write_text(_PROVIDER)
+        (folder / "terraform" / "unprotected_override.tf").write_text(_UNPROTECTED)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
         kept |= {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", **environment}
         self.environment = kept | tfmirror.environment(folder / "terraform.tfrc", kept)

@@ -16,7 +16,7 @@ from personalize_segment.contract.mapping import default_text, parse
 from programs import needs
 from roles import allowed, policies_of
 from served import client
-from stacks import Stack
+from stacks import Stack, StackError
 
 
 def large_mapping() -> str:
@@ -52,6 +52,7 @@ CHANGED: dict[str, Any] = VARIABLES | {
     "refresh": {"schedule": {"expression": "cron(0 3 * * ? *)", "time_zone": "Europe/Berlin"}, "poll_seconds": 120},
     "warehouse": {"redshift": {"schema": "web"}},
     "bucket": {"lifecycle_days": {"noncurrent": 7}},
+    "deletion_protection": True,
     "functions": {
         "architecture": "x86_64",
         "memory_megabytes": 1024,
@@ -214,6 +215,10 @@ def test_what_users_change_is_changed_on_a_running_stack_and_back(applied: Appli
     }
     assert applied.objects() == []
     assert applied.invoke(NAME)["reasons"][0]["reason"] == "no rule for this event"
+
+    with pytest.raises(StackError, match=r"personalize-segment destroy --name shop \(region us-east-1\)"):
+        applied.stack.destroy()
+    assert applied.deployed() == changed
 
     applied.apply(VARIABLES | {"new_write_key_version": 3}, WRITE_KEYS[0])
     assert applied.stack.changes() == {}
