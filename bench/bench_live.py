@@ -157,7 +157,9 @@ TRACKER = {"personalize_tracking_id": "00000000-0000-0000-0000-000000000000"}
 ALL = TRACKER | {
     "personalize_campaign_arn": "arn:aws:personalize:eu-west-1:123456789012:campaign/bench",
     "connections_source_api_key": "bench",
+    "write_back_events": "*",
     "write_back_interval_seconds": "0",
+    "recommendations_per_minute": "1000000",
 }
 QUEUE = {"profile_queue_url": "https://sqs.eu-west-1.amazonaws.com/123456789012/profiles"}
 THREE = ("PutEvents", "GetRecommendations", "batch")

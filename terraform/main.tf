@@ -175,6 +175,7 @@ module "event_function" {
   }
   recommend = {
     count         = var.recommend.count
+    per_minute    = var.recommend.per_minute
     filter        = var.recommend.filter
     filter_values = var.recommend.filter_values
     context       = var.recommend.context

@@ -89,6 +89,16 @@ check "recommendation_is_asked_of_something" {
   }
 }
 
+check "recommendations_are_written_back_after_something" {
+  assert {
+    condition = (
+      var.write_back.events != null || (local.asked.campaign == null && local.asked.recommender == null) ||
+      length(setintersection(module.event_mapping.event_types, ["Purchase", "AddToCart", "AddToWishlist", "Watch"])) > 0
+    )
+    error_message = "The mapping makes no event a Purchase, AddToCart, AddToWishlist or Watch, so nothing is written back. Name events in `write_back.events`."
+  }
+}
+
 # A campaign would go on billing when its spec is gone. Conditions can't tell a destroy from an apply, so this resource,
 # which Terraform destroys before all others, refuses. The command is in the state: a destroy knows no variables.
 resource "terraform_data" "personalize_is_destroyed_first" {

@@ -233,11 +233,12 @@ variable "deletion_protection" {
 }
 
 variable "recommend" {
-  description = "What the event function asks for. `campaign`, `recommender` and `filter` are names in `personalize`; null, `campaign` is the only one there is, and `count` the function's default."
+  description = "What the event function asks for. `campaign`, `recommender` and `filter` are names in `personalize`; null, `campaign` is the only one there is. `count` items are asked for, at most `per_minute` times by each running copy; null: the function's default."
   type = object({
     campaign      = optional(string)
     recommender   = optional(string)
     count         = optional(number)
+    per_minute    = optional(number)
     filter        = optional(string)
     filter_values = optional(map(string), {})
     context       = optional(map(string), {})
@@ -252,7 +253,7 @@ variable "recommend" {
 }
 
 variable "write_back" {
-  description = "How recommendations reach the user's profile; the settings `write_back_*` and `segment_host` of docs/live.md. Null: the function's default, which for `events` is every event."
+  description = "How recommendations reach the user's profile; the settings `write_back_*` and `segment_host` of docs/live.md. Null: the function's default, which for `events` is those that the mapping makes a Purchase, AddToCart, AddToWishlist or Watch; `[\"*\"]` is every event."
   type = object({
     events           = optional(list(string))
     interval_seconds = optional(number)

@@ -119,7 +119,7 @@ def variables(api: Api) -> dict[str, Any]:
         "name": "shop",
         "segment_external_ids": ["9sQx2TbZ4k"],
         "write_key_secret": {"name": "segment/shop"},
-        "write_back": {"segment_host": api.url, "interval_seconds": 0},
+        "write_back": {"events": ["*"], "segment_host": api.url, "interval_seconds": 0},
         # Rows of users and items shall not wait for others.
         "profile_queue": {"batch": {"size": 10, "window_seconds": 0}},
         "profile_table": {"deletion_protection": False},

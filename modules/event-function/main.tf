@@ -59,6 +59,7 @@ locals {
     suppression_list              = var.suppression_list == null ? null : "s3://${var.suppression_list.bucket}/${var.suppression_list.key}"
     keep_unmapped                 = tostring(var.keep_unmapped)
     recommendation_count          = tostring(var.recommend.count)
+    recommendations_per_minute    = tostring(var.recommend.per_minute)
     recommendation_filter_arn     = lookup(local.references, "recommendation_filter_arn", var.recommend.filter)
     recommendation_filter_values  = length(var.recommend.filter_values) == 0 ? null : jsonencode(var.recommend.filter_values)
     recommendation_context        = length(var.recommend.context) == 0 ? null : jsonencode(var.recommend.context)

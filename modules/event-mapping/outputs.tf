@@ -31,6 +31,11 @@ output "events" {
   })
 }
 
+output "event_types" {
+  description = "Sorted event types of the rules for interactions."
+  value       = sort(distinct([for one in local.rules : one.event_type if one.dataset == "interactions"]))
+}
+
 output "datasets" {
   description = "Names of the datasets that the mapping fills, in the order interactions, users, items."
   value       = local.datasets

@@ -297,3 +297,22 @@ run "can_do_without_a_table_of_profiles" {
     error_message = "Nothing is merged."
   }
 }
+
+run "warns_that_nothing_is_written_back" {
+  command = plan
+
+  variables {
+    event_mapping_path = "tests/views.json"
+  }
+
+  expect_failures = [check.recommendations_are_written_back_after_something]
+}
+
+run "writes_back_after_views_by_name" {
+  command = plan
+
+  variables {
+    event_mapping_path = "tests/views.json"
+    write_back         = { events = ["Product Viewed"] }
+  }
+}

@@ -26,7 +26,7 @@ from live_function import (
 )
 from personalize_segment.errors import TransientError
 from personalize_segment.live import references
-from personalize_segment.live.writeback import Identity, Memory
+from personalize_segment.live.writeback import Allowance, Identity, Memory
 from stub import Error, Ok, Stub, recommendations
 
 
@@ -285,6 +285,49 @@ def test_the_interval_ends() -> None:
     assert not memory.too_soon(Identity(None, "u"), 60)
 
 
+def test_a_copy_of_the_function_asks_for_so_many_per_minute_whoever_they_are_for(stub: Stub) -> None:
+    with function(stub, recommendations_per_minute="2") as take:
+        said = [take(track(messageId=f"m-{number}", userId=f"u-{number}"))["write_back"] for number in range(4)]
+    assert said == ["sent", "sent", "too many", "too many"]
+    assert len(take.bodies("GetRecommendations")) == 2
+    assert len(take.bodies("PutEvents")) == 4
+
+
+def test_an_allowance_comes_back_with_time_and_no_more_than_a_minute_s() -> None:
+    now = [100.0]
+    allowance = Allowance(60, lambda: now[0])
+
+    def taken(number: int) -> int:
+        return sum(allowance.take() for _ in range(number))
+
+    assert taken(100) == 60
+    now[0] += 0.9
+    assert taken(1) == 0
+    now[0] += 10.1
+    assert taken(100) == 11
+    now[0] += 3600
+    assert taken(100) == 60
+
+
+@pytest.mark.parametrize(
+    ("event", "write_back"),
+    [
+        pytest.param(track("Product Viewed"), "", id="a view"),
+        pytest.param(track("Product Clicked"), "", id="a click"),
+        pytest.param(identify(), "", id="a user"),
+        pytest.param(track("Product Added"), "sent", id="a cart"),
+        pytest.param(track("Product Added to Wishlist"), "sent", id="a wishlist"),
+        pytest.param(order(2), "sent", id="a purchase of two lines"),
+        pytest.param(track("Completed Order"), "sent", id="a purchase by another name"),
+        pytest.param(track("Video Content Started", {"asset_id": "v-1"}), "sent", id="a video"),
+    ],
+)
+def test_by_default_it_is_written_back_after_what_tells_much(stub: Stub, event: Event, write_back: str) -> None:
+    with function(stub, write_back_events="") as take:
+        assert take(event)["write_back"] == write_back
+    assert len(take.bodies("GetRecommendations")) == (write_back == "sent")
+
+
 @pytest.mark.parametrize(
     ("triggers", "event", "decision", "write_back"),
     [
@@ -293,6 +336,8 @@ def test_the_interval_ends() -> None:
         pytest.param("*", track("Unknown"), "unmapped", "", id="all, and no rule"),
         pytest.param('["Product Clicked"]', track(), "recorded", "sent", id="in the list"),
         pytest.param('["Order Completed"]', track(), "recorded", "", id="not in the list"),
+        pytest.param("", track("Purchase"), "unmapped", "", id="by type, and no rule"),
+        pytest.param("", track("Product Added", {}), "rejected", "", id="by type, and nothing to record"),
         pytest.param("[]", track(), "recorded", "", id="an empty list"),
         pytest.param('["Cart Viewed"]', track("Cart Viewed"), "ignored", "sent", id="a trigger without a rule"),
         pytest.param(

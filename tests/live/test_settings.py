@@ -65,8 +65,9 @@ GOOD: dict[str, tuple[str, Any, list[tuple[str, Any]]]] = {
         "context", (), [('{"DEVICE": "context.device.type"}', (("DEVICE", Path(("context", "device", "type"))),))],
     ),
     "write_back_events": (
-        "triggers", None, [("*", None), ("[]", ()), ('["Order Completed", "Née"]', ("Order Completed", "Née"))],
+        "triggers", None, [("*", ("*",)), ("[]", ()), ('["Order Completed", "Née"]', ("Order Completed", "Née"))],
     ),
+    "recommendations_per_minute": ("per_minute", 60, [("1", 1), ("1000000", 1_000_000)]),
     "write_back_interval_seconds": ("interval", 60, [("0", 0), ("604800", 604_800)]),
     "write_back_trait": ("trait", "recommendations", [("for_you", "for_you")]),
     "write_back_shape": ("shape", "ids", [("ids", "ids"), ("object", "object")]),
@@ -99,6 +100,7 @@ BAD: dict[str, list[str]] = {
     "recommendation_filter_values": ["x", "[]", '{"A": 1}', '{"A": ""}', '{"A b": "a"}', '{"A": ".sku"}', "[" * 4000],
     "recommendation_context": ["x", "[]", '{"A": 1}', '{"A": "a..b"}', '{"": "userId"}', "[" * 4000],
     "write_back_events": ["Order Completed", "{}", "[1]", '[""]', "null", "[" * 4000],
+    "recommendations_per_minute": ["0", "1000001", "1.5"],
     "write_back_interval_seconds": ["-1", "604801", "1m"],
     "write_back_trait": [],
     "write_back_shape": ["list", "IDS"],

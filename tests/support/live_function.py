@@ -28,6 +28,8 @@ ALL = {
     "personalize_items_dataset_arn": f"{ARN}:dataset/shop/ITEMS",
     "profile_queue_url": PROFILES,
     "rejected_queue_url": REJECTED,
+    "write_back_events": "*",
+    "recommendations_per_minute": "1000000",
     "write_back_interval_seconds": "0",
 }
 ENVIRONMENT = {

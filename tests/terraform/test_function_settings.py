@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 INPUTS = {
     "keep_unmapped": ("keep_unmapped",),
     "recommendation_count": ("recommend", "count"),
+    "recommendations_per_minute": ("recommend", "per_minute"),
     "recommendation_filter_values": ("recommend", "filter_values"),
     "recommendation_context": ("recommend", "context"),
     "write_back_interval_seconds": ("write_back", "interval_seconds"),
@@ -44,9 +45,7 @@ OFFLINE = {
     "max_retries": 1,
 }
 #: Settings that Terraform always gives, or that have no default.
-NO_INPUT_WITH_DEFAULT = {"write_back_events", "profile_calls_per_second"} | {
-    name for name, default in DEFAULTS.items() if not default
-}
+NO_INPUT_WITH_DEFAULT = {"profile_calls_per_second"} | {name for name, default in DEFAULTS.items() if not default}
 
 QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-"
 QUEUE_ARN = "arn:aws:sqs:us-west-2:123456789012:shop-"
@@ -86,6 +85,7 @@ def modules() -> dict[str, Any]:
         "personalize": {"region": "eu-west-1", "ssm_prefix": "/shop/personalize", "campaign": "main"},
         "recommend": {
             "count": 10,
+            "per_minute": 120,
             "filter": "unseen",
             "filter_values": {"CATEGORY": "properties.category"},
             "context": {"DEVICE": "context.device.type"},

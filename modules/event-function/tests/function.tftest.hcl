@@ -121,6 +121,7 @@ run "passes_every_setting_on" {
     }
     recommend = {
       count         = 10
+      per_minute    = 120
       filter        = "unseen"
       filter_values = { CATEGORY = "properties.category" }
       context       = { DEVICE = "context.device.type" }
@@ -162,6 +163,7 @@ run "passes_every_setting_on" {
       recommendation_count         = "10"
       recommendation_filter_arn    = "ssm:/shop/personalize/filters/unseen"
       recommendation_filter_values = "{\"CATEGORY\":\"properties.category\"}"
+      recommendations_per_minute   = "120"
       reference_refresh_seconds    = "60"
       rejected_queue_url           = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected"
       segment_host                 = "https://events.eu1.segmentapis.com"

@@ -225,6 +225,34 @@ run "refuses_a_count_of_none" {
   expect_failures = [var.recommend]
 }
 
+run "refuses_no_recommendation_per_minute" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    recommend = { per_minute = 0 }
+  }
+
+  expect_failures = [var.recommend]
+}
+
+run "refuses_a_part_of_a_recommendation_per_minute" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    recommend = { per_minute = 1.5 }
+  }
+
+  expect_failures = [var.recommend]
+}
+
 run "refuses_a_count_that_is_not_whole" {
   command = plan
 

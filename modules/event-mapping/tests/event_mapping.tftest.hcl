@@ -43,6 +43,11 @@ run "the_mapping_of_a_shop" {
   }
 
   assert {
+    condition     = jsonencode(output.event_types) == jsonencode(["Purchase", "View"])
+    error_message = "The event types are others: ${jsonencode(output.event_types)}"
+  }
+
+  assert {
     condition     = jsonencode(output.datasets) == jsonencode(["interactions", "users", "items"])
     error_message = "The datasets are others: ${jsonencode(output.datasets)}"
   }

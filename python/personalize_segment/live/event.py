@@ -20,13 +20,16 @@ from .clients import Clients
 from .deadline import Deadline, start
 from .payloads import ProfileRecord, combined, fitted, profile, put_events
 from .recommend import NotAskedError, Recommendation
-from .settings import Reference, Settings, SettingValue
+from .settings import EVERY, Reference, Settings, SettingValue
 from .writeback import Identity
 
 MALFORMED = "not a JSON object with a type"
 
 #: An identify of a visitor who hasn't logged in.
 _NO_USER = Reason("users", USER_ID, MISSING)
+
+#: Event types that tell most of what a user wants, and are rare next to views and clicks: asked for by default.
+MARKED = frozenset({"Purchase", "AddToCart", "AddToWishlist", "Watch"})
 
 RECORDED, REJECTED, IGNORED, UNPROVISIONED = "recorded", "rejected", "ignored", "unprovisioned"
 SUPPRESSED = "suppressed"
@@ -102,6 +105,7 @@ class Live:
         self._settings = settings
         self._clients = clients
         self._memory = writeback.Memory()
+        self._allowance = writeback.Allowance(settings.per_minute)
 
     def take(self, event: Any, deadline: Deadline) -> Outcome:
         """Record an event and what belongs to it; raise TransientError if it has to be sent again."""
@@ -169,6 +173,8 @@ class Live:
             return None, "nobody"
         if self._memory.too_soon(who, settings.interval):
             return None, "too soon"
+        if not self._allowance.take():
+            return None, "too many"
         return Asked(who, deadline.start("recommend", lambda: self._recommend(event, user))), ""
 
     def _recommend(self, event: dict[str, Any], user: str) -> tuple[str, Recommendation]:
@@ -241,7 +247,7 @@ def read(settings: Settings, event: Any) -> EventRows:
         kept,
         combined(record for record in profiles if isinstance(record, ProfileRecord)),
         reasons,
-        bool(kept) if settings.triggers is None else name in settings.triggers,
+        _triggers(settings.triggers, name, kept),
         [why for row in (*kept, *others) for why in row.unusable],
         sum(row.ahead for row in found),
     )
@@ -279,6 +285,18 @@ def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outco
         decision = RECORDED
     keep = bool(reasons) and (settings.keep_unmapped or not unmapped)
     return Outcome(decision, recorded, unprovisioned, reasons, keep, event_rows.nulls, event_rows.ahead)
+
+
+def _triggers(triggers: tuple[str, ...] | None, name: str | None, interactions: list[Row]) -> bool:
+    """Whether recommendations are written back after an event."""
+    if triggers == EVERY:
+        return bool(interactions)
+    if triggers is not None:
+        return name in triggers
+    if not interactions:
+        return False
+    place = [column.name for column in interactions[0].dataset.columns].index("EVENT_TYPE")
+    return any(row.values[place] in MARKED for row in interactions)
 
 
 def _word(error: Exception) -> str:

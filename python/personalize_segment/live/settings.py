@@ -120,10 +120,14 @@ def _json(text: str) -> Any:
         return None
 
 
-def _events(text: str) -> tuple[str, ...] | None:
-    """Return the names; None is every event."""
+#: The trigger that every event is.
+EVERY = ("*",)
+
+
+def _events(text: str) -> tuple[str, ...]:
+    """Return names of events, or EVERY."""
     if text == "*":
-        return None
+        return EVERY
     names = _json(text)
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise ValueError("is no list of names", 'Write a JSON array such as ["Order Completed"], or *')
@@ -236,8 +240,13 @@ class Settings:
         "Context of the recommendation, and the path in the event that each is taken from.",
     )  # fmt: skip
     triggers: tuple[str, ...] | None = _setting(
-        "write_back_events", _events, "*", "JSON array or *",
-        "Names of the events after which recommendations are written back. *: every event that was recorded.",
+        "write_back_events", _optional(_events), "", "JSON array or *",
+        "Names of the events after which recommendations are written back. *: every event that was recorded. "
+        "Empty: those that the mapping makes a Purchase, AddToCart, AddToWishlist or Watch.",
+    )  # fmt: skip
+    per_minute: int = _setting(
+        "recommendations_per_minute", _integer(1, 1_000_000), "60", "recommendations per minute",
+        "The most that one running copy of the function asks for.",
     )  # fmt: skip
     interval: int = _setting(
         "write_back_interval_seconds", _integer(0, 604_800), "60", "seconds",
