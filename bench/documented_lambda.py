@@ -15,7 +15,7 @@ import os
 from typing import Any
 
 import boto3
-import dateutil.parser  # type: ignore[import-untyped]
+import dateutil.parser
 from botocore.exceptions import ClientError
 from segment import analytics
 

@@ -4,9 +4,11 @@ import json
 import math
 import unicodedata
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from dateutil.parser import isoparse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -247,3 +249,54 @@ def test_any_bytes_are_an_event_that_can_be_written_again_or_malformed(line: byt
 def test_null_is_in_no_domain_and_a_domain_never_raises(kind: str, value: Any) -> None:
     assert DOMAINS[kind](None) is None
     DOMAINS[kind](value)
+
+
+def _digits(width: int, most: int) -> st.SearchStrategy[str]:
+    return st.integers(0, most).map(lambda number: f"{number:0{width}}")
+
+
+#: Texts of the shape of rule 4, dates and times that don't exist included.
+INSTANTS = st.builds(
+    "{}-{}-{}T{}:{}:{}{}{}".format,
+    st.sampled_from(["0000", "0001", "1899", "1900", "1969", "1970", "2000", "2024", "9999"]) | _digits(4, 9999),
+    _digits(2, 13),
+    st.sampled_from(["01", "28", "29", "30", "31"]) | _digits(2, 32),
+    _digits(2, 24),
+    _digits(2, 60),
+    _digits(2, 60),
+    st.just("") | st.builds("{}{}".format, st.sampled_from(".,"), st.text("0123456789", min_size=1, max_size=9)),
+    st.just("Z")
+    | st.builds("{}{}{}{}".format, st.sampled_from("+-"), _digits(2, 24), st.sampled_from(["", ":"]), _digits(2, 60)),
+)
+
+
+def _one_character_off(text: str) -> st.SearchStrategy[str]:
+    place = st.integers(0, len(text) - 1)
+    return st.builds(
+        lambda at, one: text[:at] + one + text[at + 1 :], place, st.sampled_from(["", *"0123456789-:TZtz.,+ W"])
+    )
+
+
+@settings(max_examples=500)
+@example("2024-02-29T23:59:59,999999999+2359")
+@example("1900-02-29T00:00:00Z")
+@example("0001-01-01T00:00:00+23:59")
+@example("9999-12-31T23:59:59-23:59")
+@given(INSTANTS)
+def test_an_instant_is_what_dateutil_reads(value: str) -> None:
+    """Of the shape of rule 4 dateutil reads the same, but for 24:00:00, which it takes for midnight."""
+    try:
+        read = isoparse(value)
+    except ValueError:
+        expected = None
+    else:
+        # An offset leads beyond the years that datetime has, so it is subtracted from the difference.
+        seconds = (read.replace(tzinfo=None) - datetime(1970, 1, 1)) - (read.utcoffset() or timedelta())
+        expected = None if "T24" in value else seconds // timedelta(seconds=1)
+    assert DOMAINS["iso"](value) == expected
+
+
+@given(st.text("0123456789-:TZtz.,+ W", max_size=30) | INSTANTS.flatmap(_one_character_off))
+def test_what_rule_4_takes_dateutil_takes_too(value: str) -> None:
+    if DOMAINS["iso"](value) is not None:
+        isoparse(value)

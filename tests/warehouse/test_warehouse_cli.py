@@ -44,7 +44,7 @@ def test_the_statements_are_those_of_the_function(tmp_path: Path) -> None:
     header = "table_schema,table_name,column_name,data_type\n"
     names = ["id", "event_text", "user_id", "timestamp", "received_at", "sku"]
     file.write_text(header + "".join(f"prod,product_viewed,{name},text\n" for name in names))
-    days = ["--since", "2024-03-01", "--until", "2024-04-01", "--overlap", "2"]
+    days = ["--since", "1 Mar 2024", "--until", "2024-04-01", "--overlap", "2"]
     region = ["--bucket-region", "eu-west-1"]
     result = CliRunner().invoke(load(), [*REDSHIFT, "--columns", str(file), *days, *region])
     assert result.exit_code == 0

@@ -88,7 +88,7 @@ def export(
         from ..privacy import list_file
     if report is not None and not report.absolute().parent.is_dir():
         fail(f"{report.parent}: no such folder for the report")
-    window = logs.Window(since and since.date(), until and until.date(), overlap)
+    window = logs.Window(since, until, overlap)
     parsed = read_mapping(mapping)
     suppressed = None if suppress is None else list_file.read(suppress)
     with progress_bar("Exporting", of="bytes") as progress:

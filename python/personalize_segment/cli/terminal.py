@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from ..contract.mapping import EventMapping, default_text, parse
 from ..errors import MappingError, PersonalizeSegmentError
+from .days import day
 
 app = typer.Typer(
     name="personalize-segment",
@@ -28,11 +29,11 @@ MappingFile = Annotated[
     typer.Option("--mapping", "-m", help="Event mapping (JSON). Without it: e-commerce and video.", show_default=False),
 ]
 Since = Annotated[
-    datetime | None,
-    typer.Option("--since", formats=["%Y-%m-%d"], help="First received day (UTC).", show_default=False),
+    date | None,
+    typer.Option("--since", metavar="DAY", parser=day, help="First received day (UTC).", show_default=False),
 ]
 Until = Annotated[
-    datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The day after the last.", show_default=False)
+    date | None, typer.Option("--until", metavar="DAY", parser=day, help="The day after the last.", show_default=False)
 ]
 Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --since that are read for repeats only.")]
 
