@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,8 @@ SLOW = (
     "test_new_versions.py",
     "test_plan_refusals.py",
     "test_refresh.py",
+    "test_running_stack.py",
+    "test_recorded.py",
     "test_package.py",
     "test_warehouse_quoting.py",
     "test_cli.py",
@@ -96,6 +99,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Terraform and its provider live for seconds and hold the schemas of all of AWS: a fifth of their work is to look
     # for memory to give back.
     os.environ.setdefault("GOGC", "400")
+    # pytest-terraform would end pytest where Terraform is missing.
+    config.option.dest_tf_replay |= shutil.which("terraform") is None
     # What a shell starts in the background ignores Ctrl-C, and so would all that tests start and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -42,7 +42,8 @@ def test_a_project_gets_the_fixture_by_naming_the_plugin(
     (tmp_path / "conftest.py").write_text(conftest, "utf-8")
     (tmp_path / "test_mine.py").write_text(TEST, "utf-8")
     command: list[str | Path] = [installed() / "python", "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command += [*options, "--rootdir", tmp_path, tmp_path]
+    # A user has no pytest-terraform, which ends pytest where Terraform is missing.
+    command += ["-p", "no:terraform", *options, "--rootdir", tmp_path, tmp_path]
     # No AWS settings, not even those of whoever runs the tests.
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
