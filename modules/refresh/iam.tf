@@ -37,7 +37,7 @@ data "aws_iam_policy_document" "refresh_glue" {
   statement {
     sid       = "RunTheGlueJobAndWaitForIt"
     actions   = ["glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"]
-    resources = ["arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.glue.name}"]
+    resources = ["arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.placeholders.glue_job}"]
   }
 }
 

@@ -1,5 +1,6 @@
 """What holds for all Terraform of this project, read from its text: no terraform is needed for that."""
 
+import json
 import re
 import subprocess
 import sys
@@ -87,6 +88,25 @@ def test_every_alarm_leads_to_a_section_of_the_operations_document() -> None:
     named = set(re.findall(r'section\s*=\s*"([^"]+)"|operations(?:\.md|_url\})#([a-z-]+)', written))
     assert len(named) > 5
     assert {one or other for one, other in named} - {"top"} <= there
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "modules").rglob("*.asl.json")), ids=ids)
+def test_a_state_machine_is_whole_before_terraform_fills_it_in(file: Path) -> None:
+    """As Workflow Studio wants it: JSON whose states all lead on, to states that are there."""
+    machines = [json.loads(file.read_text("utf-8"))]
+    for machine in machines:
+        states = machine["States"]
+        machines += [state["ItemProcessor"] for state in states.values() if "ItemProcessor" in state]
+        found, left = set[str](), [machine["StartAt"]]
+        while left:
+            name = left.pop()
+            if name not in found:
+                found.add(name)
+                after = [states[name], *states[name].get("Choices", []), *states[name].get("Catch", [])]
+                targets = [one[key] for one in after for key in ("Next", "Default") if key in one]
+                assert targets or states[name].get("End") or states[name]["Type"] in ("Fail", "Succeed"), name
+                left += targets
+        assert found == set(states)
 
 
 def _blocks(text: str, kind: str) -> list[str]:
