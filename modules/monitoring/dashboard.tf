@@ -7,7 +7,7 @@ locals {
   own_series = {
     for metric in [
       "RecommendationFetched", "RecommendationEmpty", "RecommendationFailed", "RecommendationUnprovisioned",
-      "WriteBackSent", "WriteBackUnchanged", "WriteBackTooSoon", "WriteBackFailed",
+      "WriteBackSent", "WriteBackUnchanged", "WriteBackTooSoon", "WriteBackTooMany", "WriteBackFailed",
       "RowsInteractions", "RowsUsers", "RowsItems", "RowsUnprovisioned",
       "ProfilesRecorded", "ProfilesFailed", "ProfilesRejected",
       "TotalMilliseconds", "InteractionsMilliseconds", "RecommendMilliseconds", "WriteBackMilliseconds",
@@ -51,7 +51,7 @@ locals {
       {
         title = "Recommendations written back"
         sets = {
-          metrics = [for metric in ["WriteBackSent", "WriteBackUnchanged", "WriteBackTooSoon", "WriteBackFailed"] : local.own_series[metric]]
+          metrics = [for metric in ["WriteBackSent", "WriteBackUnchanged", "WriteBackTooSoon", "WriteBackTooMany", "WriteBackFailed"] : local.own_series[metric]]
           view    = "timeSeries", stacked = true, stat = "Sum", period = 300
         }
       },
