@@ -95,7 +95,10 @@ check "recommendations_are_written_back_after_something" {
       var.write_back.events != null || (local.asked.campaign == null && local.asked.recommender == null) ||
       length(setintersection(module.event_mapping.event_types, ["Purchase", "AddToCart", "AddToWishlist", "Watch"])) > 0
     )
-    error_message = "The mapping makes no event a Purchase, AddToCart, AddToWishlist or Watch, so nothing is written back. Name events in `write_back.events`."
+    error_message = <<-EOT
+      The mapping makes no event a Purchase, AddToCart, AddToWishlist or Watch, so nothing is written back. Name events in
+      `write_back.events`.
+    EOT
   }
 }
 

@@ -226,14 +226,14 @@ variable "personalize" {
 }
 
 variable "deletion_protection" {
-  description = "Whether `terraform destroy` refuses and names the command that destroys the resources of Personalize first."
+  description = "Whether `terraform destroy` refuses, and names the command that destroys the campaign first."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "recommend" {
-  description = "What the event function asks for. `campaign`, `recommender` and `filter` are names in `personalize`; null, `campaign` is the only one there is. `count` items are asked for, at most `per_minute` times by each running copy; null: the function's default."
+  description = "What the event function asks for, as in modules/event-function; null is the function's default."
   type = object({
     campaign      = optional(string)
     recommender   = optional(string)
@@ -253,7 +253,7 @@ variable "recommend" {
 }
 
 variable "write_back" {
-  description = "How recommendations reach the user's profile; the settings `write_back_*` and `segment_host` of docs/live.md. Null: the function's default, which for `events` is those that the mapping makes a Purchase, AddToCart, AddToWishlist or Watch; `[\"*\"]` is every event."
+  description = "When and how recommendations reach the user's profile, as in modules/event-function."
   type = object({
     events           = optional(list(string))
     interval_seconds = optional(number)

@@ -112,7 +112,7 @@ variable "personalize" {
 }
 
 variable "recommend" {
-  description = "What is asked for: `count` items, at most `per_minute` times by each running copy of the function; `filter`, a name in the spec or an ARN; `filter_values` and `context`, each a name and the path in the event that its value is taken from, such as `properties.category`. Null: the function's default."
+  description = "What is asked for, and how often at most, as above; null is the function's default."
   type = object({
     count         = optional(number)
     per_minute    = optional(number)
@@ -129,7 +129,7 @@ variable "recommend" {
   }
 
   validation {
-    condition     = var.recommend.per_minute == null || try(floor(var.recommend.per_minute) == var.recommend.per_minute && var.recommend.per_minute >= 1 && var.recommend.per_minute <= 1000000, false)
+    condition     = can(regex("^([1-9][0-9]{0,5}|1000000)$", tostring(coalesce(var.recommend.per_minute, 60))))
     error_message = "Write `per_minute` as a whole number from 1 to 1000000."
   }
 
@@ -158,7 +158,7 @@ variable "recommend" {
 }
 
 variable "write_back" {
-  description = "How recommendations reach the user's profile: `events` names those after which they are written (null: those that the mapping makes a Purchase, AddToCart, AddToWishlist or Watch; `[\"*\"]`: every one that was recorded), not more often for a user than each `interval_seconds`, as `trait` in the shape `ids` or `object`, to `segment_host`. Null: the function's default."
+  description = "When and how recommendations reach the user's profile, as above; null is the function's default."
   type = object({
     events           = optional(list(string))
     interval_seconds = optional(number)
@@ -171,7 +171,7 @@ variable "write_back" {
 
   validation {
     condition     = alltrue([for event in coalesce(var.write_back.events, []) : try(length(event) > 0, false)])
-    error_message = "Write `events` as names of events, such as [\"Order Completed\"], as [\"*\"] for all, or leave it out."
+    error_message = "Write `events` as names of events, such as [\"Order Completed\"], or as [\"*\"] for all."
   }
 
   validation {

@@ -51,8 +51,10 @@ locals {
       {
         title = "Recommendations written back"
         sets = {
-          metrics = [for metric in ["WriteBackSent", "WriteBackUnchanged", "WriteBackTooSoon", "WriteBackTooMany", "WriteBackFailed"] : local.own_series[metric]]
-          view    = "timeSeries", stacked = true, stat = "Sum", period = 300
+          metrics = [
+            for outcome in ["Sent", "Unchanged", "TooSoon", "TooMany", "Failed"] : local.own_series["WriteBack${outcome}"]
+          ]
+          view = "timeSeries", stacked = true, stat = "Sum", period = 300
         }
       },
       {

@@ -1,6 +1,6 @@
 # The state machine, from files that Workflow Studio opens. Parameters of aws-sdk tasks are in PascalCase, whatever the
-# API has. Errors that the SDK has no class of (throttling, a missing right) are all called <Service>.<Service>Exception,
-# so they can't be told apart: whatever isn't known to be permanent is tried again for about two minutes.
+# API has. Errors that the SDK has no class of (throttling, a missing right) are called <Service>.<Service>Exception, so
+# they can't be told apart: whatever isn't known to be permanent is tried again for about two minutes.
 
 locals {
   placeholders = {
@@ -22,9 +22,11 @@ locals {
       "\"$1\": ${var.poll_seconds}",
     ))
   }
-  states          = local.files.refresh.States
-  redshift        = var.export.redshift
-  redshift_states = { for name, state in local.files["export-redshift"].States : name => state if local.redshift != null }
+  states   = local.files.refresh.States
+  redshift = var.export.redshift
+  redshift_states = {
+    for name, state in local.files["export-redshift"].States : name => state if local.redshift != null
+  }
 
   redshift_parameters = merge(
     try(local.redshift_states.Export.Parameters, {}),
