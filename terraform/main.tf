@@ -68,7 +68,7 @@ module "event_mapping" {
   source = "../modules/event-mapping"
 
   path           = coalesce(var.event_mapping_path, "${path.module}/../python/personalize_segment/contract/event_mapping.json")
-  trigger_events = coalesce(var.write_back.events, [])
+  trigger_events = [for name in coalesce(var.write_back.events, []) : name if name != "*"]
 }
 
 module "data_bucket" {

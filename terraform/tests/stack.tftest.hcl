@@ -316,3 +316,17 @@ run "writes_back_after_views_by_name" {
     write_back         = { events = ["Product Viewed"] }
   }
 }
+
+run "writes_back_after_every_event" {
+  command = plan
+
+  variables {
+    event_mapping_path = "tests/views.json"
+    write_back         = { events = ["*"] }
+  }
+
+  assert {
+    condition     = output.segment.destination_filter == "( type = 'track' and event in ['Product Viewed'] )"
+    error_message = "The star is no name of an event: ${output.segment.destination_filter}"
+  }
+}
