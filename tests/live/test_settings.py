@@ -65,7 +65,8 @@ GOOD: dict[str, tuple[str, Any, list[tuple[str, Any]]]] = {
         "context", (), [('{"DEVICE": "context.device.type"}', (("DEVICE", Path(("context", "device", "type"))),))],
     ),
     "write_back_events": (
-        "triggers", None, [("*", ("*",)), ('["*"]', ("*",)), ("[]", ()), ('["Order Completed", "Née"]', ("Order Completed", "Née"))],
+        "triggers", None,
+        [("*", ("*",)), ('["*"]', ("*",)), ("[]", ()), ('["Order Completed", "Née"]', ("Order Completed", "Née"))],
     ),
     "recommendations_per_minute": ("per_minute", 60, [("1", 1), ("1000000", 1_000_000)]),
     "write_back_interval_seconds": ("interval", 60, [("0", 0), ("604800", 604_800)]),
