@@ -110,8 +110,8 @@ module "training_job" {
   workers         = var.training_job.workers
   timeout_minutes = var.training_job.timeout_minutes
   # The refresh sees the first attempt of a run only, and makes another by itself.
-  max_retries = var.refresh == null ? var.training_job.max_retries : 0
-  window      = var.training_job.window
+  max_retries      = var.refresh == null ? var.training_job.max_retries : 0
+  window           = var.training_job.window
   suppression_list = local.suppression_list
   # Not the bucket's key by itself: CloudWatch Logs refuses a log group whose key doesn't know it yet.
   kms_key = var.training_job.kms_key

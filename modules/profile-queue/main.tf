@@ -20,20 +20,20 @@ locals {
   calls_per_second        = floor(10 / var.maximum_concurrency)
   records_per_call        = 10
   # Each message is a read and two writes, sixteen at the same time.
-  writes_per_second       = 500
-  table_seconds           = var.profile_table == null ? 0 : ceil(var.batch.size / local.writes_per_second)
-  slowest_batch_seconds   = ceil(1.1 * var.batch.size / local.records_per_call / local.calls_per_second) + local.table_seconds + 2
-  visibility_timeout      = 6 * var.timeout_seconds + var.batch.window_seconds
-  table                   = var.profile_table == null ? null : "${var.name}-profiles"
-  table_arn               = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.name}-profiles"
-  function_name           = "${var.name}-profiles"
-  function_arn            = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
-  alias                   = "live"
-  log_group               = "/aws/lambda/${local.function_name}"
-  package_there           = var.package.path == null || try(fileexists(var.package.path), false)
-  results                 = { for dataset in ["users", "items"] : dataset => var.personalize["${dataset}_dataset_arn"] == null ? "datasets/${dataset}" : null }
-  parameters              = { for dataset, result in local.results : dataset => "${var.personalize.ssm_prefix}/${result}" if result != null && var.personalize.ssm_prefix != null }
-  references              = { for dataset, parameter in local.parameters : dataset => "ssm:${parameter}" }
+  writes_per_second     = 500
+  table_seconds         = var.profile_table == null ? 0 : ceil(var.batch.size / local.writes_per_second)
+  slowest_batch_seconds = ceil(1.1 * var.batch.size / local.records_per_call / local.calls_per_second) + local.table_seconds + 2
+  visibility_timeout    = 6 * var.timeout_seconds + var.batch.window_seconds
+  table                 = var.profile_table == null ? null : "${var.name}-profiles"
+  table_arn             = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.name}-profiles"
+  function_name         = "${var.name}-profiles"
+  function_arn          = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
+  alias                 = "live"
+  log_group             = "/aws/lambda/${local.function_name}"
+  package_there         = var.package.path == null || try(fileexists(var.package.path), false)
+  results               = { for dataset in ["users", "items"] : dataset => var.personalize["${dataset}_dataset_arn"] == null ? "datasets/${dataset}" : null }
+  parameters            = { for dataset, result in local.results : dataset => "${var.personalize.ssm_prefix}/${result}" if result != null && var.personalize.ssm_prefix != null }
+  references            = { for dataset, parameter in local.parameters : dataset => "ssm:${parameter}" }
 
   mapping_in_s3   = var.event_mapping == null ? null : var.event_mapping.s3
   mapping_inline  = var.event_mapping == null ? null : "gzip:${base64gzip(var.event_mapping.text)}"
