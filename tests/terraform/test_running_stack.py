@@ -41,6 +41,7 @@ VARIABLES: dict[str, Any] = {
     "write_key_secret": None,
     "new_write_key_version": 1,
     "event_mapping_path": "large.json",
+    "bucket": {"force_destroy": True},
     "refresh": {"schedule": {"expression": "rate(7 days)"}},
     "warehouse": {"redshift": {"schema": "shop", "sql_path": "large.sql"}},
 }
@@ -51,12 +52,11 @@ CHANGED: dict[str, Any] = VARIABLES | {
     "event_mapping_path": None,
     "refresh": {"schedule": {"expression": "cron(0 3 * * ? *)", "time_zone": "Europe/Berlin"}, "poll_seconds": 120},
     "warehouse": {"redshift": {"schema": "web"}},
-    "bucket": {"lifecycle_days": {"noncurrent": 7}},
+    "bucket": {"force_destroy": True, "lifecycle_days": {"noncurrent": 7}},
     "deletion_protection": True,
     "functions": {
         "architecture": "x86_64",
         "memory_megabytes": 1024,
-        "timeout_seconds": 4,
         "reserved_concurrency": 5,
         "log": {"retention_days": 7, "level": "DEBUG"},
         "tracing": True,
@@ -111,7 +111,7 @@ class Applied:
         key = read["secretsmanager"].get_secret_value(SecretId=secret["ARN"])["SecretString"]
         return {
             "mapping": function["Environment"]["Variables"]["event_mapping"][:5],
-            "memory": (function["MemorySize"], function["Timeout"], function["TracingConfig"]["Mode"]),
+            "memory": (function["MemorySize"], function["TracingConfig"]["Mode"]),
             "code": base64.b64encode(hashlib.sha256(code).digest()).decode() == function["CodeSha256"],
             "version": function["Version"],
             "job": (job["WorkerType"], job["NumberOfWorkers"], job["Timeout"], job["Description"][-65:-1]),
@@ -153,6 +153,7 @@ class Applied:
         function = self.outputs["segment"]["value"]["function_arn"]
         answer = client(self.server, "lambda").invoke(FunctionName=function, Payload=json.dumps(event))
         found: dict[str, Any] = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, found
         return found
 
 
@@ -205,12 +206,13 @@ def test_what_users_change_is_changed_on_a_running_stack_and_back(applied: Appli
     before = applied.deployed()
     with zipfile.ZipFile(applied.stack.folder.parent / PACKAGE, "a") as package:
         package.writestr("new.py", "")
+    client(applied.server, "s3").put_object(Bucket=applied.bucket, Key=CHANGED["suppression_list"]["key"], Body=b"")
     applied.apply(CHANGED, WRITE_KEYS[1])
     assert applied.stack.changes() == {}
     changed = applied.deployed()
     assert changed == {
         "mapping": "gzip:",
-        "memory": (1024, 4, "Active"),
+        "memory": (1024, "Active"),
         "code": True,
         "version": "2",
         "job": ("G.2X", 4, 60, small.sha256),
