@@ -38,10 +38,11 @@ MODULES = {
 each_module = pytest.mark.parametrize("module", sorted(set(MODULES.values())))
 
 for module in set(MODULES.values()):
-    terraform(module.replace("_", "-"), scope="session", name=module)
+    # Not for the session: other tests of the process start an emulator of their own.
+    terraform(module.replace("_", "-"), scope="module", name=module)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def aws(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[None]:
     """Lead pytest-terraform to an emulator and to a copy of the modules, or to the recordings."""
     with pytest.MonkeyPatch.context() as patch:
