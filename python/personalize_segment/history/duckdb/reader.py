@@ -23,7 +23,7 @@ from ...contract.rows import PLACEHOLDERS
 
 
 def any_of(value: str, texts: Iterable[str]) -> str:
-    """Return whether a value is one of some texts; IN would be planned as a join, for all lines."""
+    """Return whether a value is one of some texts. CASE takes less time than IN, also where IN isn't a join."""
     return f"(CASE {value} {' '.join(f'WHEN {literal(text)} THEN true' for text in texts)} ELSE false END)"
 
 
