@@ -378,3 +378,5 @@ def test_every_message_is_counted_once(
     assert {name: counts[f"Profiles{name}"] for name in expected} == {
         name: [number] for name, number in expected.items()
     }
+    told = [line["causes"] for line in lines if "causes" in line]
+    assert sum(sum(causes.values()) for causes in told) == expected["Failed"]

@@ -21,7 +21,7 @@ from personalize_segment.errors import TransientError
 from personalize_segment.live import profile_table
 from personalize_segment.live.deadline import Deadline
 from personalize_segment.live.payloads import Known, ProfileRecord, profile, properties
-from personalize_segment.live.profile_batch import DEAD_SECONDS, BatchResult, RateLimiter, Sender
+from personalize_segment.live.profile_batch import CONTENTION, DEAD_SECONDS, BatchResult, RateLimiter, Sender
 from personalize_segment.live.profile_table import ABSENT, ProfileTable, TableItem
 from personalize_segment.live.record import message
 
@@ -516,7 +516,8 @@ def test_an_item_that_others_write_all_the_time_waits() -> None:
             )
             world.items["users#u"] = item | {"version": {"N": str(int(item["version"]["N"]) + 1)}}
 
-    assert world.deliver(world.consumer(before=hook)).failed == ["m0"]
+    result = world.deliver(world.consumer(before=hook))
+    assert (result.failed, result.causes) == (["m0"], {CONTENTION: 1})
     assert world.puts == []
 
 
@@ -530,7 +531,8 @@ def test_a_call_that_was_left_behind_tells_nothing_later() -> None:
             deadline._at = 0.0  # the time is up while it waits for its turn
 
     consumer.limiters = {"users": Slow(), "items": Slow()}  # type: ignore[dict-item]
-    assert consumer.send(dict(world.queue), deadline).failed == ["m0"]
+    result = consumer.send(dict(world.queue), deadline)
+    assert (result.failed, result.causes) == (["m0"], {"time budget: is used up": 1})
     assert world.puts == []
 
 
@@ -620,4 +622,5 @@ def test_a_table_that_is_not_there_makes_messages_wait(shop: Emulator) -> None:
     with pytest.raises(TransientError, match="ResourceNotFoundException"):
         table.read("users", ["u"])
     sender = Sender(boto3.client("personalize-events"), ARNS, MAPPING, table, NO_LIMITS)
-    assert sender.send({"m": message(seen("u", 1, PLAN="a"))}, Deadline(60)).failed == ["m"]
+    result = sender.send({"m": message(seen("u", 1, PLAN="a"))}, Deadline(60))
+    assert (result.failed, result.causes) == (["m"], {"BatchGetItem: failed (ResourceNotFoundException)": 1})

@@ -119,7 +119,7 @@ def test_no_list_is_not_a_list_of_nobody(stub: Stub, bucket: Bucket, data: bytes
         assert take(track())["decision"] == "recorded"
 
 
-def test_the_list_is_read_again_and_stays_if_it_cannot_be() -> None:
+def test_the_list_is_read_again_and_stays_if_it_cannot_be(caplog: pytest.LogCaptureFixture) -> None:
     now, bucket = [0.0], Bucket(empty().text().encode())
     client: Any = bucket
     known = Suppressed(client, LIST, 300, lambda: now[0])
@@ -132,6 +132,8 @@ def test_the_list_is_read_again_and_stays_if_it_cannot_be() -> None:
     now[0] = 600.0
     assert known.list().holds("u-1")
     assert bucket.asked == 3
+    [said] = caplog.messages
+    assert "suppression list kept as it was" in said
     now[0] += PAUSE_SECONDS - 1
     assert known.list().holds("u-1")
     assert bucket.asked == 3

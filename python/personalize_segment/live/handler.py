@@ -126,6 +126,7 @@ def profile_batch(payload: Any, context: Any) -> dict[str, Any]:
             kept += 1
         except (TransientError, TimeoutError):
             result.failed.append(message_id)
+            result.causes["the queue of rejected events"] += 1
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
     counts = {"Recorded": len(result.recorded), "Failed": len(result.failed), "Rejected": kept}
     if result.suppressed:
@@ -134,7 +135,7 @@ def profile_batch(payload: Any, context: Any) -> dict[str, Any]:
         metrics.add_metric(f"Profiles{name}", MetricUnit.Count, number)
     _write(metrics)
     if result.failed:
-        logger.warning("profiles will be delivered again", extra={"count": len(result.failed)})
+        logger.warning("profiles will be delivered again", extra={"count": len(result.failed), "causes": result.causes})
     return invocation.failures(result.failed)
 
 

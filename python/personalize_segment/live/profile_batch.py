@@ -33,8 +33,8 @@ import json
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -75,19 +75,25 @@ PARALLEL = 16
 
 NO_PROFILE = "no profile of this project"
 NO_COLUMN = "no column of the event mapping"
+#: Causes of failed messages that aren't an answer of AWS.
+NO_DATASET = "no dataset yet"
+NO_TIME = "out of time"
+CONTENTION = "written by others all the time"
 
 
 @dataclass
 class BatchResult:
     """The messages of one batch by outcome: their ids, and of rejected ones also what they hold and the reason.
 
-    SQS delivers `failed` messages again. `suppressed` ones are of users who were forgotten, and dropped.
+    SQS delivers `failed` messages again; `causes` counts them by what failed. `suppressed` ones are of users who were
+    forgotten, and dropped.
     """
 
     recorded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     rejected: list[tuple[str, Any, Reason]] = field(default_factory=list)
     suppressed: list[str] = field(default_factory=list)
+    causes: Counter[str] = field(default_factory=Counter)
 
 
 class RateLimiter:
@@ -209,6 +215,7 @@ class Sender:
                 result.rejected.append((message_id, json.loads(body), Reason(profile.dataset, None, NO_COLUMN)))
             elif self.arns.get(profile.dataset) is None:
                 result.failed.append(message_id)
+                result.causes[f"{profile.dataset}: {NO_DATASET}"] += 1
             else:
                 group = groups[profile.dataset].setdefault(profile.id, _Group(profile.id))
                 group.known = merged(group.known, known)
@@ -232,10 +239,8 @@ class _Dataset:
     def send(self, groups: list[_Group]) -> None:
         """Bring the messages of all groups into the result."""
         if self._sender.table is None:
-            told, failed = self._tell([group for group in groups if self._fits(group, group.known)])
-            for group in told:
+            for group in self._tell([group for group in groups if self._fits(group, group.known)]):
                 self._end(group)
-            self._fail(failed)
             return
         for first in range(0, len(groups), MAX_KEYS):
             self._settle(self._sender.table, groups[first : first + MAX_KEYS])
@@ -257,12 +262,10 @@ class _Dataset:
                     tell.append(group)
                 else:
                     self._end(group)
-            told, failed = self._tell(tell)
-            self._fail(failed)
-            groups += told
+            groups += self._tell(tell)
             if not groups:
                 return
-        self._fail(groups)
+        self._fail(groups, CONTENTION)
 
     def _read(self, table: ProfileTable, groups: list[_Group]) -> None:
         """Read the items that have to be; a group whose item can't be read has failed."""
@@ -270,11 +273,14 @@ class _Dataset:
         if not unread:
             return
         found: dict[str, TableItem] = {}
-        with suppress(TransientError, TimeoutError):
+        why = "BatchGetItem: left over"
+        try:
             found = self._wait(partial(table.read, self._dataset, [group.id for group in unread]))
+        except (TransientError, TimeoutError) as error:
+            why = _cause(error)
         for group in unread:
             group.stored = found.get(group.id)
-        self._fail(group for group in unread if group.stored is None)
+        self._fail([group for group in unread if group.stored is None], why)
 
     def _step(self, group: _Group, stored: TableItem) -> tuple[TableItem, _End] | None:
         """Return what is to be written next and what follows from it; None if the group is at its end."""
@@ -320,40 +326,39 @@ class _Dataset:
                 try:
                     written.append(self._deadline.wait(call))
                 except TimeoutError:
-                    written.append(Trouble(False, "Late", "The time is up"))
+                    written.append(Trouble(False, NO_TIME, "The time is up"))
         return written
 
     def _not_written(self, group: _Group, why: Trouble) -> None:
         if why.permanent and why.code in OF_RECORDS:
             self._reject(group, str(why))
         else:
-            self._fail([group])
+            self._fail([group], f"PutItem: {why.code}")
 
-    def _tell(self, groups: list[_Group]) -> tuple[list[_Group], list[_Group]]:
-        """Send rows; return the groups whose row was taken or refused, and those of which neither is known."""
-        if not groups:
-            return [], []
+    def _tell(self, groups: list[_Group]) -> list[_Group]:
+        """Send rows; return the groups whose row was taken or refused. The others have failed."""
         by_id = {group.id: group for group in groups}
         rows = {group.id: self._row(group.stored.columns if group.stored else group.known) for group in groups}
-        told, failed = [], []
+        told = []
         _, key = OPERATIONS[self._dataset]
         for request in put_profiles(self._dataset, self._sender.arns[self._dataset] or "", rows):
             sent = [by_id[record[key]] for record in request[self._dataset]]
-            refused = self._refused(request)
-            if refused is None:
-                failed += sent
+            try:
+                refused = self._refused(request)
+            except (TransientError, TimeoutError) as error:
+                self._fail(sent, _cause(error))
                 continue
             told += sent
             for group in sent:
                 group.refused = refused.get(group.id)
                 if group.refused is None:
                     group.told = rows[group.id]
-        return told, failed
+        return told
 
-    def _refused(self, request: Request) -> dict[str, Trouble] | None:
-        """Send a request and return why each refused id was refused; None if the request did not succeed in time."""
+    def _refused(self, request: Request) -> dict[str, Trouble]:
+        """Send a request and return why each refused id was refused. Raises TransientError and TimeoutError."""
         if not self._deadline.left():
-            return None
+            raise TimeoutError
         limiter = self._sender.limiters[self._dataset]
 
         def turn() -> None:
@@ -361,10 +366,7 @@ class _Dataset:
             if not self._deadline.left():  # we were left behind: the messages are another consumer's now
                 raise TransientError("time budget", "is used up", "The messages will be delivered again")
 
-        try:
-            return self._wait(lambda: dict(send_profiles(self._sender.client, self._dataset, request, turn)))
-        except (TransientError, TimeoutError):
-            return None
+        return self._wait(lambda: dict(send_profiles(self._sender.client, self._dataset, request, turn)))
 
     def _wait(self, work: Callable[[], T]) -> T:
         return self._deadline.wait(start(work))
@@ -386,10 +388,16 @@ class _Dataset:
         else:
             self._reject(group, str(group.refused))
 
-    def _fail(self, groups: Iterable[_Group]) -> None:
+    def _fail(self, groups: Iterable[_Group], why: str) -> None:
         for group in groups:
             self._result.failed += group.messages
+            self._result.causes[why] += len(group.messages)
 
     def _reject(self, group: _Group, why: str) -> None:
         reason = Reason(self._dataset, None, why)
         self._result.rejected += [(one, json.loads(self._bodies[one]), reason) for one in group.messages]
+
+
+def _cause(error: TransientError | TimeoutError) -> str:
+    """Return what failed, without values of an event."""
+    return f"{error.place}: {error.problem}" if isinstance(error, TransientError) else NO_TIME

@@ -1,5 +1,6 @@
 """The suppression list of docs/privacy.md, kept for a while: who was forgotten is refused within minutes."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from ..errors import ForgetError, TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+_logger = logging.getLogger(__name__)
 
 #: How long a list that can't be read again isn't asked for.
 PAUSE_SECONDS = 15
@@ -41,6 +44,7 @@ class Suppressed:
             if self._list is None:
                 remedy = "Put an empty object there if nobody was forgotten yet, and check that it may be read"
                 raise TransientError(self._place, why, remedy) from error
+            _logger.warning("suppression list kept as it was: %s %s", self._place, why)
             pause = PAUSE_SECONDS
         self._until = self._clock() + pause
         return self._list
