@@ -91,7 +91,7 @@ locals {
   )
   # The fields of users are the rule of identify.
   identify      = [for one in local.bodies : merge(one, { at = "$.users.fields" }) if one.dataset == "users"]
-  no_event_type = "is no event type. Write a string of 1 to ${local.max_id} characters."
+  no_event_type = "isn't a valid event type. Write a string of 1 to ${local.max_id} characters."
 
   typed = [
     for one in local.fields : merge(one, {
@@ -250,7 +250,7 @@ locals {
     ],
     [
       for one in local.conditions :
-      "${one.at}: is no test. Write one of present, is, or some of ${join(", ", local.comparisons)}."
+      "${one.at}: isn't a valid condition. Write one of present, is, or some of ${join(", ", local.comparisons)}."
       if can(keys(one.value)) && !contains(["present", "is"], join(" ", one.keys))
       && (length(one.keys) == 0 || contains(one.keys, "present") || contains(one.keys, "is"))
     ],

@@ -315,7 +315,7 @@ def _rule(dataset: str, call: Call, name: str | None, value: Any, at: str, share
     event_type = body.get("event_type", name) if dataset == "interactions" else None
     if dataset == "interactions" and not (isinstance(event_type, str) and 0 < len(event_type) <= MAX_ID):
         place = f"{at}.event_type" if "event_type" in body else at
-        refuse(place, "is no event type", f"Write a string of 1 to {MAX_ID} characters")
+        refuse(place, "isn't a valid event type", f"Write a string of 1 to {MAX_ID} characters")
     own = _fields(body.get("fields", Object()), f"{at}.fields", dataset, each=each is not None, shared=shared)
     return _Draft(at, call, name, each, event_type, shared | own, _when(body.get("when", Object()), f"{at}.when"))
 
@@ -341,7 +341,7 @@ def _condition(place: Path, value: Any, at: str) -> Condition:
             refuse(f"{at}.is", f"is {json.dumps(body['is'])}", "Write a text, an integer, true or false, or a list")
         return Condition(place, texts=tuple(texts))
     if not body or not set(body) <= set(_COMPARISONS):
-        refuse(at, "is no test", f"Write one of present, is, or some of {', '.join(_COMPARISONS)}")
+        refuse(at, "isn't a valid condition", f"Write one of present, is, or some of {', '.join(_COMPARISONS)}")
     for key, number in body.items():
         if type(number) not in (int, float) or not math.isfinite(number):
             refuse(f"{at}{member(key)}", f"is {json.dumps(number)}", "Write a number")
