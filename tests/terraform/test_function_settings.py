@@ -12,6 +12,7 @@ import pytest
 
 import tfmirror
 from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.live.event import MARKED
 from personalize_segment.live.handler import NAMESPACE
 from personalize_segment.live.settings import Settings, load, table
 from programs import needs
@@ -245,3 +246,11 @@ def test_the_mapping_arrives_as_it_is(environments: dict[str, dict[str, str]]) -
     assert load(environments["event-least"]).mapping.sha256 == parse(default_text()).sha256
     direct, profiles = load(environments["event-direct"]).mapping, load(environments["profiles-all"]).mapping
     assert direct.sha256 == profiles.sha256 != parse(default_text()).sha256
+
+
+def test_the_stack_warns_of_the_event_types_that_the_function_takes() -> None:
+    text = (ROOT / "terraform" / "personalize.tf").read_text("utf-8")
+    listed = re.findall(r"setintersection\(module\.event_mapping\.event_types, (\[.*?\])\)", text)
+    assert [set(json.loads(one)) for one in listed] == [MARKED] * len(listed) != []
+    described = Settings.__dataclass_fields__["triggers"].metadata["line"].meaning
+    assert all(event_type in described and event_type in text for event_type in MARKED)
