@@ -4,9 +4,9 @@
         os.environ.update(server.environment())
         ...  # terraform apply, boto3, the AWS CLI
 
-moto keeps its state for the whole process, so there is one server a process; what it holds
-outlives the server. Everything is bound to 127.0.0.1, which clients must name, too: with a host
-name they would look for buckets at `BUCKET.localhost`.
+moto keeps its state for the whole process, so there is one server a process, and each begins empty.
+Everything is bound to 127.0.0.1, which clients must name, too: with a host name they would look for
+buckets at `BUCKET.localhost`.
 """
 
 import errno
@@ -162,6 +162,10 @@ def _alone() -> Iterator[None]:
     if not _one_at_a_time.acquire(blocking=False):
         raise ServerError("emulator: runs in this process already. Use the one that runs, or end it first.")
     try:
+        from moto.moto_api._internal.models import moto_api_backend
+
+        # Even what an earlier server deleted: moto keeps its tags, and the next resource of that name has them.
+        moto_api_backend.reset()
         yield
     finally:
         _one_at_a_time.release()

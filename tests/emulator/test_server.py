@@ -118,6 +118,20 @@ def test_a_second_server_in_a_process_is_refused_and_one_after_the_other_is_not(
         assert client(server, "sts").get_caller_identity()["Account"] == "123456789012"
 
 
+def test_a_server_knows_nothing_of_the_one_before() -> None:
+    with Server() as server:
+        s3 = client(server, "s3")
+        s3.create_bucket(Bucket="once")
+        s3.put_bucket_tagging(Bucket="once", Tagging={"TagSet": [{"Key": "team", "Value": "shop"}]})
+        client(server, "sqs").create_queue(QueueName="once")
+        s3.delete_bucket(Bucket="once")
+    with Server() as server:
+        assert "QueueUrls" not in client(server, "sqs").list_queues()
+        client(server, "s3").create_bucket(Bucket="once")
+        with pytest.raises(ClientError, match="NoSuchTagSet"):
+            client(server, "s3").get_bucket_tagging(Bucket="once")
+
+
 def test_a_server_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("MOTO_PORT", "12345")
