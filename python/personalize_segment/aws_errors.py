@@ -4,11 +4,14 @@ Permanent trouble is acknowledged and kept with its reason; transient trouble is
 that whoever invoked the function sends the event again.
 """
 
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as LateError
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
+
+T = TypeVar("T")
 
 #: Throttling by its many names.
 THROTTLED = frozenset(
@@ -49,6 +52,20 @@ OF_RECORDS = frozenset({"InvalidInputException", "ValidationException", "Seriali
 
 #: What calls to AWS raise when they fail, beside bugs.
 FAILURES = (ClientError, BotoCoreError, ResponseParserError, LateError)
+
+
+def answered(call: Callable[[], T]) -> T:
+    """Return what `call` returns, which asks AWS and reads the answer; raise nothing but `FAILURES`.
+
+    botocore takes for granted that an answer in JSON is an object with the members of its model. A proxy may answer
+    `[]`, or brackets without end.
+    """
+    try:
+        return call()
+    except FAILURES:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ResponseParserError(f"no answer of AWS: {type(error).__name__}: {error}") from error
 
 
 class Trouble(NamedTuple):

@@ -69,7 +69,7 @@ def test_an_example_of_the_spec_has_its_rows_and_reasons(example: dict[str, Any]
             }
             for row in found
         ],
-        "reasons": [reason._asdict() for reason in reasons],
+        "reasons": [dict(zip(("dataset", "field", "reason"), why[:3], strict=True)) for why in reasons],
     }
     assert _text(answer) == _text(example["expected"])
 

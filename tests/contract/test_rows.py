@@ -32,8 +32,8 @@ def test_a_golden_case_has_its_rows_and_reasons(case: GoldenCase) -> None:
     assert [_typed(_named(row), row.dataset.name, row.element) for row in found] == [
         _typed(row.values, row.dataset, row.index) for row in case.rows
     ]
-    assert [tuple(why) for why in reasons] == [(why.dataset, why.field, why.reason) for why in case.reasons]
-    nulls = [tuple(why) for row in found for why in row.unusable]
+    assert [why[:3] for why in reasons] == [(why.dataset, why.field, why.reason) for why in case.reasons]
+    nulls = [why[:3] for row in found for why in row.unusable]
     assert nulls == [(why.dataset, why.field, why.reason) for why in case.nulls]
     assert [row.dataset.name for row in found if row.ahead] == list(case.ahead)
 

@@ -140,9 +140,9 @@ def test_profiles_go_to_their_queue_or_stay(sqs: Any, queue: str) -> None:
 def test_a_message_of_someone_else_is_named_and_stays(sqs: Any, queue: str) -> None:
     sqs.send_message(QueueUrl=queue, MessageBody="hello")
     found = list(redrive.messages(sqs, queue, 1000))
-    assert found[0].reasons == [(None, None, "no message of this project")]
+    assert found[0].reasons == {("", "", "not a message of this project"): 1}
     done = redrive.send(sqs, queue, found, _taken([]), None)
-    assert dict(done.failed) == {"no message of this project": 1}
+    assert dict(done.failed) == {"not a message of this project": 1}
     assert len(list(redrive.messages(sqs, queue, 1000))) == 1
 
 

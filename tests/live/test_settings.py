@@ -59,6 +59,7 @@ GOOD: dict[str, tuple[str, Any, list[tuple[str, Any]]]] = {
     "rejected_queue_url": ("rejected_queue", None, [("http://127.0.0.1:9/q/", "http://127.0.0.1:9/q")]),
     "keep_unmapped": ("keep_unmapped", False, [("true", True), ("false", False)]),
     "recommendation_count": ("results", 25, [("1", 1), ("500", 500), ("010", 10)]),
+    "recommend_to_visitors": ("visitors", False, [("true", True), ("false", False)]),
     "recommendation_filter_arn": ("filter", None, [(f"{ARN}:filter/f", f"{ARN}:filter/f"), ("ssm:/shop/x", SSM)]),
     "recommendation_filter_values": ("filter_values", (), [("{}", ())]),
     "recommendation_context": (
@@ -97,6 +98,7 @@ BAD: dict[str, list[str]] = {
     "rejected_queue_url": ["q", "arn:aws:sqs:eu-west-1:1:q", "//h/q", "https://[::1/q"],
     "keep_unmapped": ["True", "1", "yes"],
     "recommendation_count": ["0", "501", "-1", "1.0", "ten", "٣", "9" * 5000],
+    "recommend_to_visitors": ["yes"],
     "recommendation_filter_arn": ["f", f"{ARN}:campaign/shop"],
     "recommendation_filter_values": ["x", "[]", '{"A": 1}', '{"A": ""}', '{"A b": "a"}', '{"A": ".sku"}', "[" * 4000],
     "recommendation_context": ["x", "[]", '{"A": 1}', '{"A": "a..b"}', '{"": "userId"}', "[" * 4000],

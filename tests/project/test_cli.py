@@ -30,7 +30,8 @@ CLICK = {
 }  # fmt: skip
 ROW = {"USER_ID": "本", "ITEM_ID": "7", "TIMESTAMP": 1709251200, "EVENT_TYPE": "Click", "EVENT_VALUE": None}
 ROW["RECOMMENDATION_ID"] = None
-MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"}
+ONCE = {"count": 1, "elements": []}
+MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"} | ONCE
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -185,14 +186,14 @@ def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> No
         {
             "messageId": "5",
             "rows": [],
-            "reasons": [{"dataset": "interactions", "field": "USER_ID", "reason": "missing"}],
+            "reasons": [{"dataset": "interactions", "field": "USER_ID", "reason": "missing"} | ONCE],
             "nulls": [],
         },
         {"messageId": None, "rows": [], "reasons": [MALFORMED], "nulls": []},
         {
             "messageId": None,
             "rows": [],
-            "reasons": [{"dataset": None, "field": None, "reason": "no rule for this event"}],
+            "reasons": [{"dataset": None, "field": None, "reason": "no rule for this event"} | ONCE],
             "nulls": [],
         },
         {"messageId": None, "rows": [], "reasons": [MALFORMED], "nulls": []},
@@ -202,7 +203,7 @@ def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> No
 def test_explain_lists_values_that_are_there_but_unusable() -> None:
     view = CLICK | {"event": "Product Viewed", "properties": {"product_id": 7, "price": "1,299.00", "brand": "b"}}
     [answer] = explained(stdin=json.dumps(view).encode())
-    null = {"dataset": "items", "field": "PRICE", "reason": "not a finite number of 32 bits"}
+    null = {"dataset": "items", "field": "PRICE", "reason": "not a finite number of 32 bits"} | ONCE
     assert (answer["reasons"], answer["nulls"]) == ([], [null])
 
 

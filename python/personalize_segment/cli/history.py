@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from ..contract.report import Report
-from ..contract.rows import id_text, parse_line, rows
+from ..contract.rows import Reason, grouped, id_text, parse_line, rows
 from ..history import logs
 from .terminal import (
     MappingFile,
@@ -29,7 +29,7 @@ from .terminal import (
     show_left_out,
 )
 
-_MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"}
+_MALFORMED = Reason(None, None, "malformed: not a JSON object with a type")
 
 
 @app.command()
@@ -45,7 +45,7 @@ def explain(
         for line in logs.lines(blocks):
             event = parse_line(line)
             if event is None:
-                print(json.dumps({"messageId": None, "rows": [], "reasons": [_MALFORMED], "nulls": []}))
+                print(json.dumps({"messageId": None, "rows": [], "reasons": grouped([_MALFORMED]), "nulls": []}))
                 continue
             found, reasons = rows(parsed, event)
             answer = {
@@ -57,8 +57,8 @@ def explain(
                     }
                     for row in found
                 ],
-                "reasons": [reason._asdict() for reason in reasons],
-                "nulls": [reason._asdict() for row in found for reason in row.unusable],
+                "reasons": grouped(reasons),
+                "nulls": grouped(reason for row in found for reason in row.unusable),
             }
             print(json.dumps(answer, ensure_ascii=False))
 

@@ -39,9 +39,9 @@ def redrive(
         str | None, typer.Option(help="Queue that takes rejected users and items again.", show_default=False)
     ] = None,
     reason: Annotated[
-        str | None, typer.Option(help="Only what was refused for a reason that contains this.", show_default=False)
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Look at this many messages at most.")] = 1000,
+        str, typer.Option(help="Only what was refused for a reason that contains this.", show_default=False)
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Take this many such messages at most.")] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="Each message as a JSON line on stdout.")] = False,
 ) -> None:
     """Show why events were rejected; with --send-to send them again, and delete what was taken.
@@ -50,17 +50,15 @@ def redrive(
     """
     with requires("live"):
         from ..live import redrive as work
+        from ..live import rejections
     sqs = work.client("sqs")
     wanted: list[Rejected] = []
-    others: list[Rejected] = []
     try:
-        for message in work.messages(sqs, queue, limit):
-            meant = reason is None or any(reason in why for *_, why in message.reasons)
-            (wanted if meant else others).append(message)
-        if as_json:
-            for message in wanted:
-                print(json.dumps(message.body, ensure_ascii=False))
-        _show([message.reasons for message in wanted], len(wanted), queue)
+        for message in work.messages(sqs, queue, limit, reason):
+            wanted.append(message)
+            if as_json:
+                print(rejections.as_json(message.body))
+        _show(wanted, queue)
         if function is None:
             return
         call = work.invoke(work.client("lambda"), function)
@@ -68,7 +66,7 @@ def redrive(
             done = work.send(sqs, queue, wanted, call, profile_queue, progress)
         wanted = []
     finally:
-        work.release(sqs, queue, [message.receipt for message in [*wanted, *others]])
+        work.release(sqs, queue, [message.receipt for message in wanted])
     messages.print(f"{done.recorded:,} taken, {done.rejected:,} rejected again")
     for why, number in done.failed.most_common():
         messages.print(f"{number:,} stay in the queue: {plain(why)}", soft_wrap=True)
@@ -76,11 +74,13 @@ def redrive(
         raise typer.Exit(1)
 
 
-def _show(reasons: "list[list[tuple[str | None, str | None, str]]]", number: int, queue: str) -> None:
-    counted = Counter(reason for message in reasons for reason in message)
-    shown = Table("count", "dataset", "field", "reason", title=f"{number:,} messages in {plain(queue)}")
+def _show(found: "list[Rejected]", queue: str) -> None:
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for message in found:
+        counted.update(message.reasons)
+    shown = Table("count", "dataset", "field", "reason", title=f"{len(found):,} messages in {plain(queue)}")
     shown.columns[0].justify = "right"
     shown.title_justify = "left"
     for reason, times in counted.most_common():
-        shown.add_row(f"{times:,}", *(plain(cell or "") for cell in reason))
+        shown.add_row(f"{times:,}", *(plain(cell) for cell in reason))
     messages.print(shown)

@@ -205,7 +205,7 @@ class Report:
             count.columns[name].filled += row.values[position] is not None
         for why in row.unusable:
             count.columns[why.field or ""].unusable += 1
-            self.unusable.add((*describe(event), *why), 1, row.message_id)
+            self.unusable.add((*describe(event), *why[:3]), 1, row.message_id)
 
     def refuse(self, event: dict[str, Any], why: Reason) -> None:
         """Count one reason that `rows` gave for `event`."""
@@ -213,7 +213,7 @@ class Report:
             self.events_unmapped += 1
         else:
             self.datasets[why.dataset].refused += 1
-        self.reasons.add((*describe(event), *why), 1, id_text(event.get("messageId")))
+        self.reasons.add((*describe(event), *why[:3]), 1, id_text(event.get("messageId")))
 
     def summary(self) -> str:
         """Return the counts in one line, for a message about an export that has no rows."""

@@ -8,7 +8,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -99,6 +99,23 @@ class Reason(NamedTuple):
     dataset: str | None
     field: str | None
     reason: str
+    element: int | None = None
+
+
+#: Positions of elements that are told of one reason.
+_MAX_POSITIONS = 5
+
+
+def grouped(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Return equal reasons as one, for JSON: how many there are, and the positions of the first elements."""
+    groups: dict[tuple[Any, ...], list[int | None]] = {}
+    for *why, element in reasons:
+        groups.setdefault(tuple(why), []).append(element)
+    return [
+        dict(zip(Reason._fields, why, strict=False))
+        | {"count": len(elements), "elements": [one for one in elements if one is not None][:_MAX_POSITIONS]}
+        for why, elements in groups.items()
+    ]
 
 
 _decode = json.JSONDecoder().decode
@@ -149,17 +166,22 @@ def describe(event: dict[str, Any]) -> tuple[str, str | None]:
     return call, name if type(name) is str else None
 
 
-def rows(mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = False) -> tuple[list[Row], list[Reason]]:
+def rows(
+    mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = False, present: int | None = None
+) -> tuple[list[Row], list[Reason]]:
     """Return the rows that `event`, which has a string `type`, gives, and why others are left out.
 
     With `anonymous`, for the live path, an interaction whose USER_ID is missing has None there
-    if the event names its session.
+    if the event names its session. `present`, in epoch seconds, takes the place of a `receivedAt` that is missing or
+    more than a day ahead of it.
     """
     rules = mapping.rules(*describe(event))
     if rules is None:
         return [], [Reason(None, None, UNMAPPED)]
     anonymous = anonymous and session(mapping, event) is not None
-    received = _instant(event.get("receivedAt"))
+    received = instant_of(event.get("receivedAt"))
+    if present is not None and (received is None or received[0] > present + MAX_AHEAD_SECONDS):
+        received = present, ""
     event_rows: list[Row] = []
     reasons: list[Reason] = []
     chosen = choose(rules, event)
@@ -248,21 +270,22 @@ def _row(
             if not source.required:
                 values.append(None)
                 if present:
-                    unusable.append(Reason(dataset.name, column.name, not_in_domain(source)))
+                    unusable.append(Reason(dataset.name, column.name, not_in_domain(source), index))
             elif anonymous and not present and column.name == USER_ID and dataset.name == "interactions":
                 values.append(None)
             else:
-                reasons.append(Reason(dataset.name, column.name, not_in_domain(source) if present else MISSING))
+                why = not_in_domain(source) if present else MISSING
+                reasons.append(Reason(dataset.name, column.name, why, index))
                 return
     raw_id = event.get("messageId")
     message_id = id_text(raw_id)
     if message_id is None and dataset.name == "interactions":  # rule 9 needs it
         absent = raw_id is None or (type(raw_id) is str and _is_placeholder(raw_id))
-        reasons.append(Reason(dataset.name, "messageId", MISSING if absent else NOT_IN_DOMAIN["id"]))
+        reasons.append(Reason(dataset.name, "messageId", MISSING if absent else NOT_IN_DOMAIN["id"], index))
         return
     instant = None
     if dataset.name != "interactions":
-        instant = _instant(event.get("timestamp"))
+        instant = instant_of(event.get("timestamp"))
         if instant is not None and received is not None and instant[0] > received[0] + MAX_AHEAD_SECONDS:
             instant, ahead = received, True
     event_rows.append(Row(dataset, tuple(values), message_id, index, instant, tuple(unusable), ahead))
@@ -283,7 +306,7 @@ def probe(event: dict[str, Any], element: Any, column: str, source: Source, path
         return False, False
     value = DOMAINS[source.domain](raw)
     if source.bounded and value is not None:
-        value, _ = _in_bounds(column, value, _instant(event.get("receivedAt")))
+        value, _ = _in_bounds(column, value, instant_of(event.get("receivedAt")))
     return True, value is not None
 
 
@@ -364,8 +387,8 @@ def _textual(value: Any) -> str | None:
     return _printable(value, MAX_TEXTUAL)
 
 
-def _instant(value: Any) -> tuple[int, str] | None:
-    """Rule 4: whole epoch seconds, and the fraction's digits."""
+def instant_of(value: Any) -> tuple[int, str] | None:
+    """Return an instant by rule 4 as whole epoch seconds and the digits of its fraction; None if it isn't one."""
     if type(value) is not str:
         return None
     # The common case first: most events of a file share their minute, and end with fraction and Z.
@@ -404,7 +427,7 @@ def _days(text: str) -> int | None:
 
 
 def _iso(value: Any) -> int | None:
-    instant = _instant(value)
+    instant = instant_of(value)
     return None if instant is None else instant[0]
 
 

@@ -45,7 +45,8 @@ class Outcome:
     suppressed (of a user who was forgotten) and unprovisioned (its datasets don't exist yet). `rows` counts recorded
     rows by dataset, `unprovisioned` those without a dataset, and `keep` tells whether the event goes to the rejected
     queue. `nulls` are optional values that are there but unusable, and `ahead` counts rows whose instant a wrong clock
-    had set (rules 6 and 4). `recommendation` and `write_back` are short words, empty without an occasion.
+    had set (rules 6 and 4). `recommendation` and `write_back` are short words, empty without an occasion, and `markup`
+    counts recommended ids that are left out.
     `milliseconds` is by step.
     """
 
@@ -56,6 +57,7 @@ class Outcome:
     keep: bool
     nulls: list[Reason] = field(default_factory=list)
     ahead: int = 0
+    markup: int = 0
     recommendation: str = ""
     write_back: str = ""
     milliseconds: dict[str, float] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class Live:
 
     def take(self, event: Any, deadline: Deadline) -> Outcome:
         """Record an event and what belongs to it; raise TransientError if it has to be sent again."""
-        began, recommendation = time.perf_counter(), ""
+        began, recommendation, markup = time.perf_counter(), "", 0
         try:
             event_rows = self._allowed(event, read(self._settings, event), deadline)
             sent = self._send(event, event_rows, deadline)
@@ -117,14 +119,16 @@ class Live:
             outcome = decide(self._settings, event_rows, [rows.wait(deadline) for rows in sent])
             kept = self._keep(event, outcome, deadline)
             if asked is not None and outcome.rows.get("interactions") != 0:
-                recommendation, write_back = self._write_back(event, asked, deadline)
+                recommendation, write_back, markup = self._write_back(event, asked, deadline)
             if kept is not None:
                 deadline.wait(kept)
         except TimeoutError as error:
             raise TransientError("time budget", "is used up", "The event will be sent again") from error
         # A copy: a call that was left behind may still end.
         milliseconds = deadline.milliseconds | {"total": (time.perf_counter() - began) * 1000}
-        return replace(outcome, recommendation=recommendation, write_back=write_back, milliseconds=milliseconds)
+        return replace(
+            outcome, recommendation=recommendation, write_back=write_back, markup=markup, milliseconds=milliseconds
+        )
 
     def _allowed(self, event: Any, event_rows: EventRows, deadline: Deadline) -> EventRows:
         """Return the rows without those of users who were forgotten."""
@@ -168,9 +172,14 @@ class Live:
         if settings.campaign is None or settings.write_key is None or not event_rows.triggers:
             return None, ""
         who = Identity.of(event)
-        user = who and _user(event_rows.interactions, who)
-        if who is None or user is None:
+        if who is None:
             return None, "nobody"
+        if who.user_id is None and not settings.visitors:
+            return None, "visitor"
+        user = who.user_id or who.anonymous_id or ""
+        if any(row.user not in (None, user) for row in event_rows.interactions):
+            # The mapping takes the user from elsewhere. Whoever can send events could ask for anybody's list.
+            return None, "another user"
         if self._memory.too_soon(who, settings.interval):
             return None, "too soon"
         if not self._allowance.take():
@@ -194,8 +203,8 @@ class Live:
         sha256 = settings.mapping.sha256
         return deadline.start("reject", lambda: record.reject(clients.sqs, url, outcome.reasons, sha256, event=event))
 
-    def _write_back(self, event: dict[str, Any], asked: Asked, deadline: Deadline) -> tuple[str, str]:
-        """Write recommendations back; return a short word for them and one for writing.
+    def _write_back(self, event: dict[str, Any], asked: Asked, deadline: Deadline) -> tuple[str, str, int]:
+        """Write recommendations back; return a short word for them, one for writing, and how many ids are left out.
 
         Whatever fails here is such a word: the event is recorded and must not be sent again.
         """
@@ -203,11 +212,11 @@ class Live:
         try:
             key, recommendation = deadline.wait(asked.call)
         except NotAskedError as error:
-            return str(error), ""
+            return str(error), "", 0
         except Exception as error:  # noqa: BLE001 - as above
-            return f"failed: {_word(error)}", ""
+            return f"failed: {_word(error)}", "", 0
         if not recommendation.items:
-            return "empty", ""
+            return "empty", "", recommendation.markup
         said = "unchanged"
         if not self._memory.unchanged(asked.who, recommendation.items):
             traits = writeback.traits(recommendation, settings.trait, settings.shape)
@@ -219,10 +228,10 @@ class Live:
             try:
                 deadline.wait(deadline.start("write_back", write))
             except Exception as error:  # noqa: BLE001 - as above
-                return "fetched", f"failed: {_word(error)}"
+                return "fetched", f"failed: {_word(error)}", recommendation.markup
             said = "sent"
         self._memory.remember(asked.who, recommendation.items)
-        return "fetched", said
+        return "fetched", said, recommendation.markup
 
     def _value(self, value: SettingValue, deadline: Deadline) -> str | None:
         return deadline.wait(start(lambda: self._clients.value(value))) if isinstance(value, Reference) else value
@@ -235,7 +244,7 @@ def read(settings: Settings, event: Any) -> EventRows:
     call, name = describe(event)
     if (call, name) == ("identify", WRITE_BACK):
         return EventRows([], [], [], False, [])
-    found, reasons = rows(settings.mapping, event, anonymous=True)
+    found, reasons = rows(settings.mapping, event, anonymous=True, present=int(time.time()))
     if call == "identify" and reasons == [_NO_USER] and session(settings.mapping, event) is not None:
         reasons = []  # a visitor's traits: there is nobody yet to record them for
     interactions = [fitted(row) for row in found if row.dataset.name == "interactions"]
@@ -302,12 +311,3 @@ def _triggers(triggers: tuple[str, ...] | None, name: str | None, interactions: 
 def _word(error: Exception) -> str:
     """Return a short word for metrics and logs, without anything of the event."""
     return error.problem if isinstance(error, PersonalizeSegmentError) else aws_errors.of(error).code
-
-
-def _user(interactions: list[Row], who: Identity) -> str | None:
-    """Return whom Personalize knows the event by: the interaction's user, or the session of a visitor."""
-    if interactions:
-        user = interactions[0].user
-        if isinstance(user, str):
-            return user
-    return who.user_id or who.anonymous_id

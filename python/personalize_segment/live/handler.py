@@ -14,9 +14,9 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from ..aws_errors import FAILURES
+from ..aws_errors import FAILURES, answered
 from ..contract.mapping import fetched
-from ..contract.rows import Reason, id_text
+from ..contract.rows import Reason, grouped, id_text
 from ..errors import MappingError, PersonalizeSegmentError, SettingsError, TransientError
 from . import invocation
 from .clients import ONCE, RETRIED, Clients
@@ -51,7 +51,8 @@ def _environment() -> dict[str, str]:
 def _object(place: str) -> bytes:
     bucket, _, key = place.removeprefix("s3://").partition("/")
     try:
-        return boto3.client("s3", config=RETRIED).get_object(Bucket=bucket, Key=key)["Body"].read()
+        s3 = boto3.client("s3", config=RETRIED)
+        return answered(lambda: s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     except FAILURES as error:
         problem = f"{place} can't be read: {error}"
         raise SettingsError("event_mapping", problem, "Run `terraform apply`, which writes it") from error
@@ -93,8 +94,8 @@ def segment_event(payload: Any, context: Any) -> dict[str, Any]:
         return {
             "decision": outcome.decision,
             "rows": outcome.rows,
-            "reasons": [reason._asdict() for reason in outcome.reasons],
-            "nulls": [reason._asdict() for reason in outcome.nulls],
+            "reasons": grouped(outcome.reasons),
+            "nulls": grouped(outcome.nulls),
             "recommendation": outcome.recommendation,
             "write_back": outcome.write_back,
         }
@@ -103,7 +104,10 @@ def segment_event(payload: Any, context: Any) -> dict[str, Any]:
         try:
             _observed(live, invocation.event_in(record), _deadline(context, settings.budget), context)
         except PersonalizeSegmentError:
-            failed.append(invocation.record_id(record))
+            name = invocation.record_id(record)
+            if name is None:
+                raise  # the whole batch comes again: an event that is recorded twice has the same id
+            failed.append(name)
     return invocation.failures(failed)
 
 
@@ -111,7 +115,12 @@ def profile_batch(payload: Any, context: Any) -> dict[str, Any]:
     """Send the users and items in a batch of SQS to Personalize; return the messages that SQS must deliver again."""
     with _starting:
         settings, clients, limiters = _consumer()
-    messages = {message["messageId"]: message["body"] for message in payload["Records"]}
+    messages = {}
+    for record in invocation.records(payload) or [payload]:
+        name = invocation.record_id(record)
+        if name is None or not isinstance(record.get("body"), str):
+            raise SettingsError("payload", "isn't a batch of SQS", "Let the profile queue alone invoke this function")
+        messages[name] = record["body"]
     deadline = _deadline(context, None)
     arns = {"users": clients.value(settings.users), "items": clients.value(settings.items)}
     table = ProfileTable(clients.dynamodb, settings.profile_table) if settings.profile_table else None
@@ -195,6 +204,7 @@ def _measure(outcome: Outcome, ids: dict[str, str | None]) -> None:
         "RowsUnprovisioned": outcome.unprovisioned,
         "ValuesUnusable": len(outcome.nulls),
         "RowsAhead": outcome.ahead,
+        "RecommendationMarkup": outcome.markup,
     }
     for name, number in counts.items():
         if number:

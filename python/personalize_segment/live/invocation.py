@@ -1,35 +1,40 @@
 """Segment's event, wherever it is in the payload that a function was invoked with."""
 
 import base64
-import binascii
 from collections.abc import Iterable
 from typing import Any
 
 from ..contract.rows import load
 
 
-def records(payload: Any) -> list[dict[str, Any]] | None:
-    """Return the records of a batch of SQS or Kinesis; None if `payload` isn't a batch."""
+def records(payload: Any) -> list[Any] | None:
+    """Return the records of a batch of SQS or Kinesis, which may be anything; None if `payload` isn't a batch."""
     batch = payload.get("Records") if isinstance(payload, dict) and "type" not in payload else None
     return batch if isinstance(batch, list) else None
 
 
-def record_id(record: dict[str, Any]) -> str:
-    """Return what names a record in `batchItemFailures`."""
+def record_id(record: Any) -> str | None:
+    """Return what names a record in `batchItemFailures`; None for what neither SQS nor Kinesis sends."""
+    if not isinstance(record, dict):
+        return None
     kinesis = record.get("kinesis")
-    return str(kinesis["sequenceNumber"] if kinesis else record["messageId"])
+    found = kinesis.get("sequenceNumber") if isinstance(kinesis, dict) else record.get("messageId")
+    return found if isinstance(found, str) else None
 
 
-def event_in(record: dict[str, Any]) -> Any:
-    """Return the event in a record of SQS or Kinesis; its text, if that isn't JSON."""
+def event_in(record: Any) -> Any:
+    """Return the event in a record of SQS or Kinesis; its text, if that isn't JSON, or what else the record is."""
+    if not isinstance(record, dict):
+        return record
     kinesis = record.get("kinesis")
+    body = kinesis.get("data") if isinstance(kinesis, dict) else record.get("body")
+    if not isinstance(body, str):
+        return record
     try:
-        body = base64.b64decode(kinesis["data"], validate=True).decode() if kinesis else record["body"]
-    except (binascii.Error, UnicodeDecodeError):
-        return kinesis["data"] if kinesis else None
-    try:
+        if kinesis:
+            body = base64.b64decode(body, validate=True).decode()
         return unwrapped(load(body))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # binascii's error is a ValueError
         return body
 
 

@@ -77,7 +77,7 @@ def put_events(tracking_id: str, session: str | None, rows: Iterable[Row]) -> tu
         if isinstance(record, Reason):
             reasons.append(record)
         elif session is None and user is None:
-            reasons.append(Reason("interactions", "sessionId", NO_SESSION))
+            reasons.append(Reason("interactions", "sessionId", NO_SESSION, row.element))
         else:
             groups.setdefault(user, []).append(record)
     requests = []
@@ -93,9 +93,9 @@ def fitted(row: Row) -> Row | Reason:
     for position, (column, value) in enumerate(zip(row.dataset.columns, values, strict=True)):
         why = None
         if column.name == "RECOMMENDATION_ID" and isinstance(value, str) and len(value) > MAX_RECOMMENDATION_ID:
-            why = Reason("interactions", column.name, TOO_LONG[column.name])
+            why = Reason("interactions", column.name, TOO_LONG[column.name], row.element)
         if column.name == "EVENT_ATTRIBUTION_SOURCE" and isinstance(value, str) and not _ATTRIBUTION.fullmatch(value):
-            why = Reason("interactions", column.name, NOT_ASCII)
+            why = Reason("interactions", column.name, NOT_ASCII, row.element)
         if why is not None:
             if not column.nullable:
                 return why
@@ -108,7 +108,7 @@ def _record(row: Row, columns: dict[str, Any]) -> Request | Reason:
     seconds = columns.pop("TIMESTAMP")
     event_id = row.message_id if row.element is None else f"{row.message_id}-{row.element}"
     if event_id is None or len(event_id) > MAX_EVENT_ID:
-        return Reason("interactions", "messageId", TOO_LONG["messageId"])
+        return Reason("interactions", "messageId", TOO_LONG["messageId"], row.element)
     record: Request = {"eventId": event_id, "sentAt": datetime.fromtimestamp(seconds, UTC)}
     for column, member in _MEMBERS.items():
         if (value := columns.pop(column, None)) is not None:
@@ -117,7 +117,7 @@ def _record(row: Row, columns: dict[str, Any]) -> Request | Reason:
         record["metricAttribution"] = {"eventAttributionSource": source}
     properties = _properties(columns)
     if len(properties) > MAX_PROPERTIES["interactions"]:
-        return Reason("interactions", "properties", TOO_LONG["interactions"])
+        return Reason("interactions", "properties", TOO_LONG["interactions"], row.element)
     return record | ({"properties": properties} if columns else {})
 
 
@@ -126,7 +126,7 @@ def profile(row: Row) -> ProfileRecord | Reason | None:
     columns = _columns(row)
     record = ProfileRecord(row.dataset.name, columns.pop(row.dataset.key), columns, row.instant or (NEVER, ""))
     if len(properties(record.known)) > MAX_PROPERTIES[record.dataset]:
-        return Reason(record.dataset, "properties", TOO_LONG[record.dataset])
+        return Reason(record.dataset, "properties", TOO_LONG[record.dataset], row.element)
     return record if columns else None
 
 

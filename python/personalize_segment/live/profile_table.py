@@ -8,9 +8,10 @@ sending it -> since when, in epoch seconds). `profile_batch` says what they are 
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..aws_errors import FAILURES, Trouble, of
+from ..aws_errors import FAILURES, Trouble, answered, of
 from ..contract.layout import profile_key
 from ..errors import TransientError
 from .payloads import Known
@@ -53,17 +54,20 @@ class ProfileTable:
             if attempt:
                 time.sleep(PAUSE_SECONDS * 2**attempt)
             try:
-                answer = self._client.batch_get_item(RequestItems=left)
+                part, left = answered(partial(self._read, left))
             except FAILURES as error:
                 raise TransientError("BatchGetItem", f"failed ({of(error).code})", "Check the table") from error
-            for item in answer["Responses"].get(self._name, []):
-                found[item["id"]["S"]] = _item(item)
-            left = answer.get("UnprocessedKeys")
+            found |= part
             if not left:
                 break
         unread = {key["id"]["S"] for key in left[self._name]["Keys"]} if left else set()
         keys = {one: profile_key(dataset, one) for one in ids}
         return {one: found.get(key, ABSENT) for one, key in keys.items() if key not in unread}
+
+    def _read(self, keys: Any) -> tuple[dict[str, TableItem], Any]:
+        answer = self._client.batch_get_item(RequestItems=keys)
+        found = {item["id"]["S"]: _item(item) for item in answer["Responses"].get(self._name, [])}
+        return found, answer.get("UnprocessedKeys")
 
     def write(self, dataset: str, key: str, stored: TableItem) -> bool | Trouble:
         """Write the item after version `stored.version - 1`; return False if that isn't the version in the table.
@@ -86,7 +90,7 @@ class ProfileTable:
                 "ExpressionAttributeValues": {":before": {"N": str(stored.version - 1)}},
             }
         try:
-            self._client.put_item(TableName=self._name, Item=item, **condition)
+            answered(lambda: self._client.put_item(TableName=self._name, Item=item, **condition))
         except FAILURES as error:
             why = of(error)
             return False if why.code == "ConditionalCheckFailedException" else why

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 MAX_VALUE = 1000
 
 
+_MARKUP = re.compile("[<>&\"'`]")
+
+
 class Recommendation(NamedTuple):
-    """Item ids, best first, with Personalize's id of the list and when it was made (UTC)."""
+    """Item ids, best first, with Personalize's id of the list and when it was made (UTC); how many ids are left out."""
 
     items: list[str]
     id: str | None
     at: datetime
+    markup: int = 0
 
 
 class NotAskedError(ValueError):
@@ -54,13 +59,18 @@ def request(settings: Settings, arn: str, filter_arn: str | None, event: dict[st
 
 
 def recommend(client: "PersonalizeRuntimeClient", request: dict[str, Any]) -> Recommendation:
-    """Send a request; raises what botocore raises, and UnreadableError."""
+    """Send a request; raises what botocore raises, and UnreadableError.
+
+    Ids that could be markup are left out: whoever has the write key can put them into the catalog, and a page may show
+    what is written back as it is.
+    """
     answer = client.get_recommendations(**request)
     if "itemList" not in answer:
         # botocore reads a page of a proxy as an answer without members.
         raise UnreadableError
-    items = [item["itemId"] for item in answer["itemList"] if "itemId" in item]
-    return Recommendation(items, answer.get("recommendationId"), datetime.now(UTC))
+    ids = [item["itemId"] for item in answer["itemList"] if "itemId" in item]
+    items = [one for one in ids if not _MARKUP.search(one)]
+    return Recommendation(items, answer.get("recommendationId"), datetime.now(UTC), len(ids) - len(items))
 
 
 def _context(event: dict[str, Any], path: Path) -> str | None:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import aws_errors
 from ..contract.rows import Reason
 from ..errors import TransientError
+from . import rejections
+from .deadline import start
 from .payloads import OPERATIONS, ProfileRecord, Request, properties, put_profiles
 
 if TYPE_CHECKING:
@@ -19,17 +21,24 @@ T = TypeVar("T")
 #: Messages, and bytes of them, that one SendMessageBatch takes; the service's limit is greater now, but was this.
 MAX_MESSAGES = 10
 MAX_BATCH_BYTES = 256 * 1024
+#: Requests of one event that are under way at the same time.
+LANES = 8
 #: The first element of a message of the profile queue. The first version had whole rows, and no number.
 MESSAGE_VERSION = 2
 
 
 def record_events(client: "PersonalizeEventsClient", requests: list[Request]) -> list[Reason]:
-    """Send PutEvents requests and return why events were refused. Raises TransientError."""
-    return [
-        Reason("interactions", "PutEvents", str(why))
-        for request in requests
-        for _, why in _refused("PutEvents", client.put_events, request, "eventList")
-    ]
+    """Send PutEvents requests, several at a time, and return why events were refused. Raises TransientError."""
+
+    def record(some: list[Request]) -> list[Reason]:
+        return [
+            Reason("interactions", "PutEvents", str(why))
+            for request in some
+            for _, why in _refused("PutEvents", client.put_events, request, "eventList")
+        ]
+
+    others = [start(partial(record, requests[lane::LANES])) for lane in range(1, min(LANES, len(requests)))]
+    return sum((lane.result() for lane in others), record(requests[::LANES]))
 
 
 def record_profiles(
@@ -70,7 +79,7 @@ def _refused(
         records = request[member]
         wait()
         try:
-            send(**request)
+            aws_errors.answered(partial(send, **request))
         except aws_errors.FAILURES as error:
             why = aws_errors.of(error)
             if not why.permanent:
@@ -101,9 +110,15 @@ def queue_profiles(sqs: "SQSClient", url: str, profiles: list[ProfileRecord]) ->
 
 def _send_batch(sqs: "SQSClient", url: str, bodies: list[str]) -> None:
     entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-    answer = _queued("SendMessageBatch", lambda: sqs.send_message_batch(QueueUrl=url, Entries=entries))
-    if len(answer.get("Successful", [])) != len(entries):
-        raise _again("SendMessageBatch", answer.get("Failed", [{}])[0].get("Code", _NO_ANSWER))
+
+    def send() -> tuple[int, str]:
+        answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        failed = answer.get("Failed")
+        return len(answer.get("Successful", [])), failed[0]["Code"] if failed else _NO_ANSWER
+
+    taken, code = _queued("SendMessageBatch", send)
+    if taken != len(entries):
+        raise _again("SendMessageBatch", code)
 
 
 def reject(sqs: "SQSClient", url: str, reasons: list[Reason], mapping_sha256: str, **rejected: Any) -> None:
@@ -111,14 +126,8 @@ def reject(sqs: "SQSClient", url: str, reasons: list[Reason], mapping_sha256: st
 
     Raises TransientError. `redrive` reads these messages.
     """
-    body = json.dumps(
-        rejected
-        | {
-            "reasons": [reason._asdict() for reason in reasons],
-            "rejected_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "mapping_sha256": mapping_sha256,
-        }
-    )
+    ((kind, value),) = rejected.items()
+    body = rejections.message(kind, value, reasons, mapping_sha256)
     answer = _queued("SendMessage", lambda: sqs.send_message(QueueUrl=url, MessageBody=body))
     if "MessageId" not in answer:
         raise _again("SendMessage", _NO_ANSWER)
@@ -131,7 +140,7 @@ _NO_ANSWER = "no answer of a queue"
 def _queued(operation: str, call: Callable[[], T]) -> T:
     """Return the answer of a queue. Any failure is raised: what no queue takes is in no other place."""
     try:
-        return call()
+        return aws_errors.answered(call)
     except aws_errors.FAILURES as error:
         raise _again(operation, aws_errors.of(error).code) from error
 

@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import RedriveError
+from . import rejections
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: How long messages stay with us before the queue shows them to others again.
 VISIBILITY_SECONDS = 300
+
+
+NOT_OURS = "not a message of this project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,17 @@ class Rejected:
     body: dict[str, Any]
 
     @property
-    def reasons(self) -> list[tuple[str | None, str | None, str]]:
-        """Dataset, field and reason of each refusal; a message that isn't ours has one that says so."""
+    def reasons(self) -> Counter[tuple[str, str, str]]:
+        """How often it has a dataset, field and reason; a message that isn't ours has one that says so."""
         reasons = self.body.get("reasons")
-        if not isinstance(reasons, list):
-            return [(None, None, "no message of this project")]
-        return [(reason.get("dataset"), reason.get("field"), str(reason.get("reason"))) for reason in reasons]
+        if not isinstance(reasons, list) or not all(isinstance(reason, dict) for reason in reasons):
+            return Counter([("", "", NOT_OURS)])
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for reason in reasons:
+            dataset, field_, why = (str(reason.get(name) or "") for name in ("dataset", "field", "reason"))
+            count = reason.get("count")
+            counted[dataset, field_, why] += count if isinstance(count, int) else 1
+        return counted
 
 
 @dataclass
@@ -52,42 +61,40 @@ def client(service: str) -> Any:
         return boto3.client(service)  # type: ignore[call-overload]
 
 
-def messages(sqs: "SQSClient", url: str, limit: int) -> Iterator[Rejected]:
-    """Yield up to `limit` messages that were sent before now; each stays hidden from others for minutes.
+def messages(sqs: "SQSClient", url: str, limit: int, reason: str = "") -> Iterator[Rejected]:
+    """Yield up to `limit` messages with a reason that contains `reason`; each stays hidden from others for minutes.
 
-    Messages that a redrive itself leads to are later, so it comes to an end.
+    Only messages that were sent before now: those that a redrive itself leads to are later, so it comes to an end.
     """
-    began, seen = datetime.now(UTC).timestamp() * 1000, 0
-    later: list[str] = []
+    began, found = datetime.now(UTC).timestamp() * 1000, 0
+    others: list[str] = []
+    seen: set[str] = set()
     try:
-        while seen < limit:
+        while found < limit:
             with _aws(url):
                 answer = sqs.receive_message(
                     QueueUrl=url,
-                    MaxNumberOfMessages=min(10, limit - seen),
+                    MaxNumberOfMessages=min(10, limit - found),
                     VisibilityTimeout=VISIBILITY_SECONDS,
                     WaitTimeSeconds=1,
                     MessageSystemAttributeNames=["SentTimestamp"],
                 )
             if not answer.get("Messages"):
                 return
+            if seen.issuperset(message["MessageId"] for message in answer["Messages"]):
+                return  # hidden for long enough to be shown again
             for message in answer["Messages"]:
-                if int(message["Attributes"]["SentTimestamp"]) >= began:
-                    later.append(message["ReceiptHandle"])
+                seen.add(message["MessageId"])
+                rejected = Rejected(message["ReceiptHandle"], rejections.body(message["Body"]))
+                later = int(message["Attributes"]["SentTimestamp"]) >= began
+                if later or not any(reason in why for *_, why in rejected.reasons):
+                    others.append(rejected.receipt)
                     continue
-                seen += 1
-                yield Rejected(message["ReceiptHandle"], _body(message["Body"]))
+                found += 1
+                yield rejected
     finally:
         # Not before the end: a message that is shown again would be the next one that we receive.
-        release(sqs, url, later)
-
-
-def _body(text: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = None
-    return body if isinstance(body, dict) else {}
+        release(sqs, url, others)
 
 
 def release(sqs: "SQSClient", url: str, receipts: list[str]) -> None:
@@ -118,6 +125,9 @@ def send(
     for number, message in enumerate(rejected):
         progress(number, len(rejected))
         try:
+            if any(kind + rejections.CUT in message.body for kind in rejections.KINDS):
+                log = message.body.get("log", "Segment's log")
+                raise RedriveError(url, f"too large to be kept whole: {log} has it", "Export that day")
             if "event" in message.body:
                 decision = function(message.body["event"])["decision"]
                 if decision == "unprovisioned":
@@ -131,7 +141,7 @@ def send(
                     sqs.send_message(QueueUrl=profile_queue, MessageBody=json.dumps(message.body["profile"]))
                 result.recorded += 1
             else:
-                why = "a profile: say --profile-queue" if "profile" in message.body else "no message of this project"
+                why = "a profile: say --profile-queue" if "profile" in message.body else NOT_OURS
                 raise RedriveError(url, why, "It stays in the queue")
         except RedriveError as error:
             result.failed[error.problem] += 1
@@ -149,8 +159,12 @@ def invoke(client: "LambdaClient", name: str) -> Callable[[dict[str, Any]], dict
 
     def call(event: dict[str, Any]) -> dict[str, Any]:
         with _aws(name):
-            answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
-        payload = _body(answer["Payload"].read().decode())
+            try:
+                sent = rejections.as_json(event).encode()
+            except RecursionError:
+                raise RedriveError(name, "nested too deeply to be sent", "Delete the message") from None
+            answer = client.invoke(FunctionName=name, Payload=sent)
+        payload = rejections.body(answer["Payload"].read().decode(errors="replace"))
         if answer.get("FunctionError") or "decision" not in payload:
             problem = str(payload.get("errorMessage") or "answered with no decision")
             raise RedriveError(name, problem, "See its log")

@@ -227,6 +227,11 @@ class Settings:
         "recommendation_count", _integer(1, 500), "25", "items",
         "How many items are recommended.",
     )  # fmt: skip
+    visitors: bool = _setting(
+        "recommend_to_visitors", _boolean, "false", "true or false",
+        "Whether visitors without a userId get recommendations too. Personalize can't tell an anonymousId from a "
+        "userId: whoever sends a user's id as anonymousId makes that user's list the visitor's.",
+    )  # fmt: skip
     filter: SettingValue = _setting(
         "recommendation_filter_arn", _optional(_arn("filter")), "", "ARN or reference",
         "Filter for recommendations. Empty: none.",

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..aws_errors import FAILURES, of
+from ..aws_errors import FAILURES, answered, of
 from ..contract.suppression import SuppressionList, parse
 from ..errors import ForgetError, TransientError
 
@@ -38,7 +38,8 @@ class Suppressed:
         bucket, _, key = self._place.removeprefix("s3://").partition("/")
         pause = self._refresh
         try:
-            self._list = parse(self._client.get_object(Bucket=bucket, Key=key)["Body"].read(), self._place)
+            data = answered(lambda: self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
+            self._list = parse(data, self._place)
         except (ForgetError, *FAILURES) as error:
             why = error.problem if isinstance(error, ForgetError) else f"can't be read ({of(error).code})"
             if self._list is None:
