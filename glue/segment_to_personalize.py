@@ -28,8 +28,8 @@ from pyspark.sql import functions as F
 from personalize_segment.contract.columns import DATASETS, USER_ID
 from personalize_segment.contract.layout import REPORT_NAME, only_parts
 from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, fetched, parse
-from personalize_segment.contract.report import Report
-from personalize_segment.contract.rows import NEVER, Observation, Row, describe, observations, parse_line, rows, text
+from personalize_segment.contract.report import Malformed, Report
+from personalize_segment.contract.rows import NEVER, Observation, Row, describe, observations, rows, text
 from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
 from personalize_segment.contract.suppression import parse as parse_suppression
 from personalize_segment.errors import (
@@ -40,7 +40,7 @@ from personalize_segment.errors import (
     OutputError,
     PersonalizeSegmentError,
 )
-from personalize_segment.history import logs
+from personalize_segment.history import lines, logs
 
 # They save a fifth of the job where they are installed; without them the rows are the same.
 loads: Any = None
@@ -230,8 +230,8 @@ def _read(
         report.files_read += 1
         damage: list[str] = []
         blocks = (content[at : at + logs.CHUNK_BYTES] for at in range(0, len(content), logs.CHUNK_BYTES))
-        for line in logs.lines(logs.unzip(blocks, damage, zlib) if kind == "gzip" else blocks):
-            event = parse_line(line, loads)
+        for line in lines.read(logs.unzip(blocks, damage, zlib) if kind == "gzip" else blocks, loads):
+            event = line.event
             if path in old:
                 report.events_overlap += event is not None
                 if event is not None:
@@ -240,7 +240,7 @@ def _read(
                             yield _interaction(row, "0")
                 continue
             if event is None:
-                report.lines_malformed += 1
+                report.malformed([Malformed(path, line.number, line.cause)])
                 continue
             report.events_read += 1
             event_rows, reasons = rows(mapping, event)

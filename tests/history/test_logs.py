@@ -1,18 +1,17 @@
-"""Segment's logs: which files a window needs, what gzip gives up to its first damage, and lines."""
+"""Segment's logs: which files a window needs, and what gzip gives up to its first damage."""
 
 import gzip
 import zlib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize_segment.errors import LogsError
-from personalize_segment.history.logs import LogFile, Window, compression, day_of, lines, list_folder, sort_out, unzip
+from personalize_segment.history.logs import LogFile, Window, compression, day_of, list_folder, sort_out, unzip
 
 DAY = date(2024, 3, 1)
 MS = "1709251200000"
@@ -229,31 +228,3 @@ def test_what_is_kept_of_a_damaged_file_does_not_depend_on_how_it_is_read(bit: i
     flipped = bytearray(WHOLE)
     flipped[bit // 8] ^= 1 << bit % 8
     assert _unzipped(bytes(flipped), size)[0] == _unzipped(bytes(flipped), 1)[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param(b"a\nb\n", [b"a", b"b"], id="lines"),
-        pytest.param(b"a\nb", [b"a", b"b"], id="the last line without a line feed"),
-        pytest.param(b"a\r\nb\r\n", [b"a\r", b"b\r"], id="carriage returns stay: JSON allows them"),
-        pytest.param(b"\n\r\n \t\n\n", [], id="blank lines"),
-        pytest.param(b"\na\n\n\nb\n ", [b"a", b"b"], id="blank lines in between"),
-        pytest.param(b" a \n", [b" a "], id="blanks around"),
-        pytest.param(b"\x0b\n\x0c\n\xc2\xa0\n\0\n", [b"\x0b", b"\x0c", b"\xc2\xa0", b"\0"], id="other spaces count"),
-        pytest.param("a\u2028b\x85c\n".encode(), ["a\u2028b\x85c".encode()], id="Unicode's line ends are none"),
-        pytest.param(b"a\rb", [b"a\rb"], id="a carriage return alone is no line end"),
-        pytest.param(b"", [], id="nothing"),
-    ],
-)
-def test_a_line_ends_with_a_line_feed_and_blank_ones_are_left_out(text: bytes, expected: list[bytes]) -> None:
-    assert list(lines([text])) == expected
-
-
-@settings(max_examples=200)
-@example(b"a\nb", [1, 2])
-@given(st.text("ab{\n\r \tü", max_size=30).map(str.encode), st.lists(st.integers(0, 40), max_size=8))
-def test_lines_do_not_depend_on_how_a_file_is_split_into_blocks(text: bytes, cuts: list[int]) -> None:
-    edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    blocks = [text[start:end] for start, end in pairwise(edges)]
-    assert list(lines(blocks)) == [line for line in text.split(b"\n") if line.strip(b" \t\r")]

@@ -31,7 +31,10 @@ CLICK = {
 ROW = {"USER_ID": "本", "ITEM_ID": "7", "TIMESTAMP": 1709251200, "EVENT_TYPE": "Click", "EVENT_VALUE": None}
 ROW["RECOMMENDATION_ID"] = None
 ONCE = {"count": 1, "elements": []}
-MALFORMED = {"dataset": None, "field": None, "reason": "malformed: not a JSON object with a type"} | ONCE
+
+
+def malformed(cause: str) -> dict[str, Any]:
+    return {"dataset": None, "field": None, "reason": f"malformed: {cause}"} | ONCE
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -189,14 +192,14 @@ def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> No
             "reasons": [{"dataset": "interactions", "field": "USER_ID", "reason": "missing"} | ONCE],
             "nulls": [],
         },
-        {"messageId": None, "rows": [], "reasons": [MALFORMED], "nulls": []},
+        {"messageId": None, "rows": [], "reasons": [malformed("not JSON at character 1")], "nulls": []},
         {
             "messageId": None,
             "rows": [],
             "reasons": [{"dataset": None, "field": None, "reason": "no rule for this event"} | ONCE],
             "nulls": [],
         },
-        {"messageId": None, "rows": [], "reasons": [MALFORMED], "nulls": []},
+        {"messageId": None, "rows": [], "reasons": [malformed("a JSON object without a type")], "nulls": []},
     ]
 
 
@@ -245,7 +248,7 @@ def test_explain_writes_utf_8_whatever_the_locale_says() -> None:
 
 def test_explain_survives_a_number_of_5000_digits_in_a_broken_line() -> None:
     (answer,) = explained(stdin=b'{"type": "track", "a": ' + b"1" * 5000)
-    assert answer["reasons"] == [MALFORMED]
+    assert answer["reasons"] == [malformed("cut off: a JSON object that doesn't end on its line")]
 
 
 def test_a_reader_that_stops_reading_is_no_reason_for_a_traceback(tmp_path: Path) -> None:

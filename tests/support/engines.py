@@ -14,16 +14,16 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from personalize_segment.contract.mapping import EventMapping
-from personalize_segment.contract.report import Report
-from personalize_segment.contract.rows import Row, parse_line, rows, text
+from personalize_segment.contract.report import Malformed, Report
+from personalize_segment.contract.rows import Row, rows, text
 from personalize_segment.errors import EmptyError
 from personalize_segment.history.export import export
+from personalize_segment.history.lines import Line, read
 from personalize_segment.history.logs import (
     BINARY,
     HEAD_BYTES,
     Window,
     compression,
-    lines,
     list_folder,
     sort_out,
     unzip,
@@ -49,13 +49,14 @@ def python_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
     copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]] = defaultdict(list)
     versions: dict[tuple[str, str], list[list[tuple[int, str, str]]]] = {}
     for old, file in [(True, one) for one in tree.overlap] + [(False, one) for one in tree.inside]:
-        for event in map(parse_line, _lines_of(file.name, report)):
+        for line in _lines_of(file.name, report):
+            event = line.event
             found, reasons = rows(mapping, event) if event is not None else ([], [])
             if old:
                 report.events_overlap += event is not None
             else:
                 report.events_read += event is not None
-                report.lines_malformed += event is None
+                report.malformed([Malformed(file.name, line.number, line.cause)] if event is None else [])
                 for why in reasons:
                     report.refuse(event or {}, why)
             for row in found:
@@ -91,7 +92,7 @@ def _sort_in(
             seen += [(*instant, value)] if value else []
 
 
-def _lines_of(name: str, report: Report) -> Iterable[bytes]:
+def _lines_of(name: str, report: Report) -> list[Line]:
     data = Path(name).read_bytes()
     kind = compression(data[:HEAD_BYTES])
     if kind is None:
@@ -99,7 +100,7 @@ def _lines_of(name: str, report: Report) -> Iterable[bytes]:
         return []
     report.files_read += 1
     damage: list[str] = []
-    found = list(lines(unzip([data], damage) if kind == "gzip" else [data]))
+    found = list(read(unzip([data], damage) if kind == "gzip" else [data]))
     report.files_damaged += [(name, one) for one in damage]
     return found
 

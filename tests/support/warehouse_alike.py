@@ -2,12 +2,14 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from engines import Outcome, python_rows
 from personalize_segment import warehouse
 from personalize_segment.contract.mapping import EventMapping
-from personalize_segment.contract.rows import describe, parse_line, rows
-from personalize_segment.history.logs import Window, lines, list_folder, sort_out, unzip
+from personalize_segment.contract.rows import describe, rows
+from personalize_segment.history.lines import read
+from personalize_segment.history.logs import Window, list_folder, sort_out, unzip
 from warehouse_engine import unloaded
 from warehouse_loader import stored
 
@@ -30,7 +32,7 @@ def assert_alike(dialect: str, mapping: EventMapping, folder: Path, window: Wind
     """Compare the warehouse with the reference, and return what both give."""
     expected = python_rows(folder, mapping, window)
     # The warehouse has all days.
-    events = [event for event in map(parse_line, _lines(folder, Window())) if event is not None and stored(event)]
+    events = [event for event in _events(folder, Window()) if stored(event)]
     window = window or Window()
     found, counts = unloaded(
         dialect,
@@ -55,7 +57,7 @@ def assert_alike(dialect: str, mapping: EventMapping, folder: Path, window: Wind
 def _of_rows(mapping: EventMapping, folder: Path, window: Window) -> Counter[Kind]:
     """Return the wrong clocks, and the values outside of their domains, of the rows that the reference gives."""
     found: Counter[Kind] = Counter()
-    for event in filter(None, map(parse_line, _lines(folder, window))):
+    for event in _events(folder, window):
         for row in rows(mapping, event)[0]:
             found.update((row.dataset.name, *describe(event), None, warehouse.AHEAD) for _ in range(row.ahead))
             for why in row.unusable:
@@ -63,9 +65,9 @@ def _of_rows(mapping: EventMapping, folder: Path, window: Window) -> Counter[Kin
     return found
 
 
-def _lines(folder: Path, window: Window) -> list[bytes]:
+def _events(folder: Path, window: Window) -> list[dict[str, Any]]:
     found = []
     for file in sort_out(list_folder(folder), window, root=str(folder)).inside:
         data = Path(file.name).read_bytes()
-        found += list(lines(unzip([data], []) if data[:2] == b"\x1f\x8b" else [data]))
-    return found
+        found += [line.event for line in read(unzip([data], []) if data[:2] == b"\x1f\x8b" else [data])]
+    return [event for event in found if event is not None]

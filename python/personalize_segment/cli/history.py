@@ -11,8 +11,8 @@ import typer
 from rich.table import Table
 
 from ..contract.report import Report
-from ..contract.rows import Reason, grouped, id_text, parse_line, rows
-from ..history import logs
+from ..contract.rows import Reason, grouped, id_text, rows
+from ..history import lines, logs
 from .terminal import (
     MappingFile,
     Overlap,
@@ -29,27 +29,27 @@ from .terminal import (
     show_left_out,
 )
 
-_MALFORMED = Reason(None, None, "malformed: not a JSON object with a type")
-
 
 @app.command()
 def explain(
     events: Annotated[
-        Path, typer.Argument(help="File of events, one JSON object a line; - is stdin.", allow_dash=True)
+        Path,
+        typer.Argument(
+            help="Events: one JSON object a line, or as Segment's debugger shows them; - is stdin.",
+            allow_dash=True,
+        ),
     ] = Path("-"),
     mapping: MappingFile = None,
 ) -> None:
     """Say for each event which rows it gives, or why it gives none: one JSON line an event."""
     parsed = read_mapping(mapping)
     with _opened(events) as blocks:
-        for line in logs.lines(blocks):
-            event = parse_line(line)
-            if event is None:
-                print(json.dumps({"messageId": None, "rows": [], "reasons": grouped([_MALFORMED]), "nulls": []}))
-                continue
-            found, reasons = rows(parsed, event)
+        for line in lines.read_pretty(blocks):
+            found, reasons = rows(parsed, line.event) if line.event is not None else ([], [])
+            if line.event is None:
+                reasons = [Reason(None, None, f"malformed: {line.cause}")]
             answer = {
-                "messageId": id_text(event.get("messageId")),
+                "messageId": id_text((line.event or {}).get("messageId")),
                 "rows": [
                     {
                         "dataset": row.dataset.name,

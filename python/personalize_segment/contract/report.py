@@ -4,10 +4,10 @@ Both engines fill the same `Report`; docs/contract.md says what each number coun
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import index
-from typing import Any
+from typing import Any, NamedTuple
 
 from .mapping import EventMapping
 from .names import near_miss
@@ -130,6 +130,18 @@ class DatasetCount:
         return self.accepted - self.rows
 
 
+class Malformed(NamedTuple):
+    """A line, or a part of it, that isn't an event, and why: the file's name, the number of the line from 1 on."""
+
+    file: str
+    line: int
+    cause: str
+
+
+#: Malformed lines that a report names.
+MAX_MALFORMED = 10
+
+
 @dataclass(slots=True)
 class Report:
     """The outcome of one export."""
@@ -140,6 +152,8 @@ class Report:
     files_damaged: list[tuple[str, str]] = field(default_factory=list)
     events_read: int = 0
     lines_malformed: int = 0
+    #: The first ones, in order.
+    lines_named: list[Malformed] = field(default_factory=list)
     events_unmapped: int = 0
     events_overlap: int = 0
     datasets: dict[str, DatasetCount] = field(default_factory=dict)
@@ -175,6 +189,7 @@ class Report:
             [(file["file"], file["reason"]) for file in files["damaged"]],
             index(events["read"]),
             index(report["lines"]["malformed"]),
+            [Malformed(**one) for one in report["lines"].get("first", [])],
             index(events["unmapped"]),
             index(events["overlap"]),
             {name: DatasetCount.from_dict(count) for name, count in report["datasets"].items()},
@@ -189,12 +204,19 @@ class Report:
         self.files_damaged += other.files_damaged
         self.events_read += other.events_read
         self.lines_malformed += other.lines_malformed
+        self.lines_named = sorted([*self.lines_named, *other.lines_named])[:MAX_MALFORMED]
         self.events_unmapped += other.events_unmapped
         self.events_overlap += other.events_overlap
         for name, count in other.datasets.items():
             self.datasets[name].merge(count)
         self.reasons.merge(other.reasons)
         self.unusable.merge(other.unusable)
+
+    def malformed(self, lines: Iterable[Malformed]) -> None:
+        """Count lines that aren't events, and keep the first ones."""
+        named = list(lines)
+        self.lines_malformed += len(named)
+        self.lines_named = sorted([*self.lines_named, *named])[:MAX_MALFORMED]
 
     def accept(self, event: dict[str, Any], row: Row) -> None:
         """Count a row that `rows` gave for `event`."""
@@ -244,7 +266,10 @@ class Report:
                 "unmapped": self.events_unmapped,
                 "overlap": self.events_overlap,
             },
-            "lines": {"malformed": self.lines_malformed},
+            "lines": {
+                "malformed": self.lines_malformed,
+                "first": [line._asdict() for line in self.lines_named],
+            },
             "datasets": {name: count.as_dict() for name, count in self.datasets.items()},
             "reasons": self.reasons.as_list(limit, self.hint),
             "unusable": self.unusable.as_list(limit),

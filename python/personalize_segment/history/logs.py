@@ -25,7 +25,6 @@ ENDINGS = (".gz", ".json", ".ndjson", ".jsonl")
 HEAD_BYTES = 4096
 CHUNK_BYTES = 1 << 16
 BINARY = "binary data: nothing was read"
-_BLANK = b" \t\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +184,3 @@ def _before_damage(member: "zlib._Decompress", chunk: bytes, error: type[Excepti
         for position in range(len(chunk)):
             kept += member.decompress(chunk[position : position + 1])
     return kept
-
-
-def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a file read in blocks, without their line feeds and without blank ones."""
-    tail = b""
-    for block in blocks:
-        whole = (tail + block).split(b"\n")
-        tail = whole.pop()
-        yield from (line for line in whole if line.strip(_BLANK))
-    if tail.strip(_BLANK):
-        yield tail

@@ -12,10 +12,10 @@ from ..contract import names
 from ..contract.lint import written_rules
 from ..contract.mapping import Dataset, EventMapping, Rule, Source
 from ..contract.mapping import Path as KeyPath
-from ..contract.rows import choose, describe, holds, id_text, parse_line, probe, rows, walk
+from ..contract.rows import choose, describe, holds, id_text, probe, rows, walk
 from ..errors import LogsError
 from ..places import LocalPlace, Place, errors_at, place
-from . import logs
+from . import lines, logs
 from .logs import LogFile, Window
 
 #: Events that are read unless a caller says otherwise.
@@ -43,12 +43,12 @@ def sample(
         # What small files leave goes to those that follow.
         share = -(-left // (len(files) - index))
         with errors_at(file.name, LogsError):
-            for line in logs.lines(_blocks(place(file.name, root.s3))):
+            for line in lines.read(_blocks(place(file.name, root.s3))):
                 if not share:
                     break
                 share -= 1
                 left -= 1
-                yield parse_line(line)
+                yield line.event
         progress(index + 1, len(files))
 
 

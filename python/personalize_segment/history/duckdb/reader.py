@@ -20,6 +20,7 @@ from ...contract.columns import (
 from ...contract.mapping import Path
 from ...contract.quoting import identifier, literal
 from ...contract.rows import PLACEHOLDERS
+from ..lines import MAX_LINE_BYTES
 
 
 def any_of(value: str, texts: Iterable[str]) -> str:
@@ -34,10 +35,6 @@ _INSTANT = (
 
 #: Seconds from the first instant that is allowed to 1970.
 _YEAR_1 = 62_135_596_800
-
-#: A longer line is malformed; Segment's own limit is 32 KB an event. DuckDB keeps two buffers
-#: of this size a thread.
-MAX_LINE_BYTES = 1 << 22
 
 #: JSON texts that stand for nothing where an id is expected (rule 3), but for white space.
 _MAX_PLACEHOLDER = max(map(len, PLACEHOLDERS)) + 2
@@ -185,6 +182,7 @@ class Reader:
 
     def lines(self, path: str) -> str:
         """Return a SELECT of the roots, a row a line of the plain file at `path`."""
+        # DuckDB keeps two buffers of the largest line a thread.
         options = (
             f"{literal(path)}, format = 'newline_delimited', ignore_errors = true, compression = 'none',"
             f" maximum_object_size = {MAX_LINE_BYTES}"

@@ -18,6 +18,9 @@ from . import compiler
 from .spool import KeptRows
 from .streams import Fetched, LogBatch
 
+#: What reading again can't help.
+_ENDS = (duckdb.InterruptException, duckdb.OutOfMemoryException)
+
 
 @dataclass(slots=True)
 class Worker:
@@ -38,17 +41,15 @@ class Worker:
 
         Of `old` files (the overlap of a window) only what can be repeated later is kept.
         """
-        self.connection.register("events", self._events(files))
+        lines, events, mapped = self._register(files)
         report.files_read += self.batch.read
         report.files_damaged += self.batch.damaged
-        ((lines, events, mapped),) = self.connection.execute(
-            "SELECT count(*), count(*) FILTER (call IS NOT NULL OR event IS NOT NULL), count(event) FROM events"
-        ).fetchall()
         if old:
             report.events_overlap += events
         else:
             report.events_read += events
             report.lines_malformed += lines - events
+            report.malformed(self.batch.malformed)
             report.events_unmapped += events - mapped
             ruled_column = "ruled" if self.kept.compiler.variants.paths else "false"
             for call, name, ruled, number, example in self.connection.execute(
@@ -68,25 +69,31 @@ class Worker:
                 self._take_profiles(dataset, report)
         self.connection.unregister("events")
 
-    def _events(self, files: Sequence[Fetched]) -> duckdb.DuckDBPyRelation:
-        self.batch.files = files
-        self.batch.doubtful = False
-        try:
-            if self._scan is None:
-                self._scan = self.connection.sql(self.kept.compiler.scan(self.batch.path))
+    def _register(self, files: Sequence[Fetched]) -> tuple[int, int, int]:
+        """Register the table `events`; return how many lines, events and events with a rule it has."""
+        self.batch.files, self.batch.careful = files, False
+        while True:
             try:
-                return self._scan.materialize()
-            except duckdb.Error:
-                if not self.batch.doubtful:
+                if self._scan is None:
+                    self._scan = self.connection.sql(self.kept.compiler.scan(self.batch.path))
+                self.connection.register("events", self._scan.materialize())
+            except duckdb.Error as error:
+                if self.batch.error is not None:
+                    place, cause = self.batch.error
+                    with errors_at(place, LogsError):
+                        raise cause from None
+                # A file may be damaged, or have a line that is too long.
+                ended = isinstance(error, _ENDS) or isinstance(error.__context__, KeyboardInterrupt)
+                if self.batch.careful or ended:
                     raise
-            # A file may be damaged: this time `logs.unzip` says what to keep of it.
-            return self._scan.materialize()
-        except duckdb.Error:
-            if self.batch.error is None:
-                raise
-            place, error = self.batch.error
-            with errors_at(place, LogsError):
-                raise error from None
+            else:
+                ((lines, events, mapped),) = self.connection.execute(
+                    "SELECT count(*), count(*) FILTER (call IS NOT NULL OR event IS NOT NULL), count(event) FROM events"
+                ).fetchall()
+                # A line without an event may have several, or its place is to be told.
+                if lines == events or self.batch.careful:
+                    return lines, events, mapped
+            self.batch.careful = True
 
     def _take_profiles(self, dataset: Dataset, report: Report) -> None:
         """Rule 9 for users and items: keep the latest value of each column, of equal ones the last by text."""

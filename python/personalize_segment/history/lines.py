@@ -1,0 +1,172 @@
+"""The events in a file's lines, and why other lines have none (rule 11 of docs/contract.md).
+
+Usually a line is an event. Firehose writes several on a line, or all of a file on one.
+"""
+
+import codecs
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
+
+from ..contract.rows import load, parse_line
+
+#: A longer line is cut into its events; an event's own limit at Segment is 32 KB.
+MAX_LINE_BYTES = 1 << 22
+_BLANK = b" \t\r"
+_BOM = codecs.BOM_UTF8
+
+TOO_LONG = f"longer than {MAX_LINE_BYTES >> 20} MiB"
+NO_TYPE = "a JSON object without a type"
+
+
+class Line(NamedTuple):
+    """An event with its JSON text and the number of its line, from 1 on; without an event, why it is malformed."""
+
+    number: int
+    text: bytes
+    event: dict[str, Any] | None
+    cause: str = ""
+
+
+def read(blocks: Iterable[bytes], loads: Callable[[bytes], Any] | None = None) -> Iterator[Line]:
+    """Yield what the lines of a file hold that is read in blocks; blank ones hold nothing.
+
+    `loads` is that of `parse_line`.
+    """
+    number = 1
+    objects: _Objects | None = None
+    for part, ends in _parts(blocks):
+        if objects is None and not ends:
+            objects = _Objects(number)
+        if objects is not None:
+            yield from objects.of(part, ends)
+            objects = None if ends else objects
+        elif part.strip(_BLANK):
+            event = parse_line(part, loads)
+            yield from [Line(number, part, event)] if event is not None else _several(part, number)
+        number += ends
+
+
+def read_pretty(blocks: Iterable[bytes]) -> Iterator[Line]:
+    """Yield what a file holds whose JSON may go over several lines, as in Segment's debugger, or be an array."""
+    rest = iter(blocks)
+    start = b""
+    for block in rest:
+        start += block
+        line, ended, _ = start.lstrip(_BLANK + b"\n").partition(b"\n")
+        if (ended and parse_line(line) is not None) or len(start) > MAX_LINE_BYTES:
+            yield from read(chain([start], rest))
+            return
+    lines = list(read([start]))
+    if any(line.event is None for line in lines):
+        text = start.strip(_BLANK + b"\n")
+        if text.startswith(b"[") and text.endswith(b"]") and isinstance(array := _json(text), list):
+            text = b"".join(json.dumps(one).encode() for one in array)
+        whole = _several(text.replace(b"\r", b" ").replace(b"\n", b" "), 1, least=1)
+        lines = min(lines, whole, key=lambda some: sum(line.event is None for line in some))
+    yield from lines
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return load(text.decode())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _parts(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield lines without their line feeds, long ones in parts, each with whether it is the end of its line."""
+    tail, long = b"", False
+    for block in blocks:
+        *whole, tail = (tail + block).split(b"\n")
+        yield from ((line, True) for line in whole)
+        long = (long and not whole) or len(tail) > MAX_LINE_BYTES
+        if long:
+            yield tail, False
+            tail = b""
+    yield tail, True
+
+
+def _several(text: bytes, number: int, least: int = 2) -> list[Line]:
+    """Return the objects of a text that consists of them; else the one malformed line that it is."""
+    objects = _Objects(number)
+    found = list(objects.of(text, ends=True))
+    return found if objects.whole and len(found) >= least else [Line(number, text, None, cause_of(text))]
+
+
+class _Objects:
+    """Takes the objects out of a line that comes in parts, and keeps no more of it than one of them."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        #: Whether there is nothing but objects so far.
+        self.whole = True
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._text = ""
+
+    def of(self, part: bytes, ends: bool) -> Iterator[Line]:
+        """Yield the objects that are complete with this part."""
+        if not self.whole:
+            return
+        try:
+            self._text += self._decode(part, ends)
+        except UnicodeDecodeError:
+            yield self._end("not UTF-8")
+            return
+        at, start = 0, _not_blank(self._text, 0)
+        while start < len(self._text):
+            try:
+                if self._text[start] != "{":
+                    raise json.JSONDecodeError("", self._text, start)
+                _, at = _raw_decode(self._text, start)
+            except (ValueError, RecursionError):
+                rest = self._text[start:]
+                if ends:
+                    yield self._end(cause_of(rest.encode()))
+                elif rest[0] != "{" or len(rest) > MAX_LINE_BYTES:
+                    yield self._end(TOO_LONG)
+                break
+            text = self._text[start:at].encode()
+            event = parse_line(text)
+            yield Line(self._number, text, event, "" if event else cause_of(text))
+            start = _not_blank(self._text, at)
+        self._text = self._text[start:] if self.whole else ""
+
+    def _end(self, cause: str) -> Line:
+        self.whole = False
+        return Line(self._number, b"", None, cause)
+
+
+_raw_decode = json.JSONDecoder().raw_decode
+
+
+def _not_blank(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r":
+        at += 1
+    return at
+
+
+def cause_of(line: bytes) -> str:
+    """Return why a line is malformed."""
+    if line.startswith(_BOM):
+        return "begins with a byte order mark"
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    if text.lstrip(" \t\r").startswith("["):
+        return "a JSON array: write one object per line"
+    try:
+        value = load(text)
+    except RecursionError:
+        return "nested too deeply"
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return f"something after the JSON object, at character {error.pos + 1}"
+        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+            return "cut off: a JSON object that doesn't end on its line"
+        return f"not JSON at character {error.pos + 1}"
+    if not isinstance(value, dict):
+        return "not a JSON object"
+    return "half of a surrogate pair" if isinstance(value.get("type"), str) else NO_TYPE
