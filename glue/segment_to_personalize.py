@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -28,7 +28,7 @@ from pyspark.sql import functions as F
 from personalize_segment.contract.columns import DATASETS, USER_ID
 from personalize_segment.contract.layout import REPORT_NAME, only_parts
 from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, fetched, parse
-from personalize_segment.contract.report import Malformed, Report
+from personalize_segment.contract.report import COMPARE, Malformed, Report
 from personalize_segment.contract.rows import NEVER, Observation, Row, describe, observations, rows, text
 from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
 from personalize_segment.contract.suppression import parse as parse_suppression
@@ -92,8 +92,11 @@ def main(argv: list[str]) -> None:
     _greet_glue(spark)
     mapping = parse(fetched(options.event_mapping, partial(_mapping, spark)))
     suppressed = options.suppression_list and _suppression(spark, options.suppression_list)
-    report = run(spark, options.S3_JSON_INPUT_PATH, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed)
+    tree, allow_empty = options.S3_JSON_INPUT_PATH, options.allow_empty == "true"
+    report = run(spark, tree, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed, allow_empty=allow_empty)
     print(report.as_json())
+    if not report.datasets["interactions"].rows and not allow_empty:
+        raise EmptyError(tree, f"gave no interactions: {report.why_none('interactions')}", COMPARE, report)
 
 
 def run(
@@ -103,8 +106,13 @@ def run(
     mapping: EventMapping,
     window: logs.Window,
     suppressed: SuppressionList | None = None,
+    *,
+    allow_empty: bool = False,
 ) -> Report:
-    """Write the rows of the logs in `tree`, but those of suppressed users, to `out`, replacing an earlier export."""
+    """Write the rows of the logs in `tree`, but those of suppressed users, to `out`, replacing an earlier export.
+
+    Raises EmptyError as `history.export` does.
+    """
     files = logs.sort_out(_list(spark, tree), window, root=tree)
     old = frozenset(file.name for file in files.overlap)
     wanted = old | {file.name for file in files.inside}
@@ -143,11 +151,11 @@ def run(
                 report.merge(Report.from_dict(json.loads(part)))
         elif not of_overlap:
             report.datasets[name].rows = number
-    if not any(count.rows for count in report.datasets.values()):
-        raise EmptyError(tree, f"gave no row: {report.summary()}", "Compare its events with the event mapping")
     result = kept.where(~repeats)
     tables = {dataset: result.where(F.col("dataset") == dataset.name) for dataset in mapping.datasets}
-    _replace(spark, out, report, tables)
+    _replace(
+        spark, out, report, tables, None if allow_empty else partial(report.refuse_empty, tree, window=window.bounded)
+    )
     return report
 
 
@@ -285,17 +293,30 @@ def _observation(seen: Observation | None) -> str:
     return PART.join([f"{seen[0] - NEVER:014}", *seen[1:]]) if seen else ""
 
 
-def _replace(spark: SparkSession, out: str, report: Report, tables: dict[Dataset, DataFrame]) -> None:
-    """Write beside the earlier export first, then let the new one take its place."""
+def _replace(
+    spark: SparkSession,
+    out: str,
+    report: Report,
+    tables: dict[Dataset, DataFrame],
+    refuse: Callable[[str, list[str]], None] | None,
+) -> None:
+    """Write beside the earlier export first, then let the new one take its place.
+
+    `refuse` gets `out` and the datasets that an export there has, and raises EmptyError if this one may not replace it.
+    """
     out = out.rstrip("/")
     work = f"{out}/.export-{uuid4()}"
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path
     files = path(out).getFileSystem(spark._jsc.hadoopConfiguration())
+    standing = []
     for name in DATASETS:
         if files.exists(path(f"{out}/{name}")):
-            statuses = files.listStatus(path(f"{out}/{name}"))
-            only_parts(f"{out}/{name}", [status.getPath().getName() for status in statuses])
+            names = [status.getPath().getName() for status in files.listStatus(path(f"{out}/{name}"))]
+            only_parts(f"{out}/{name}", names)
+            standing += [name] if names else []
+    if refuse is not None:
+        refuse(out, standing)
 
     def write(dataset: Dataset) -> None:
         rows = report.datasets[dataset.name].rows
@@ -350,6 +371,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--since", type=date.fromisoformat, help="first received day, YYYY-MM-DD")
     parser.add_argument("--until", type=date.fromisoformat, help="day after the last")
     parser.add_argument("--overlap", type=int, default=1, help="days before --since that are read for repeats")
+    parser.add_argument("--allow_empty", choices=("true", "false"), default="false", help="as export's --allow-empty")
     parser.add_argument("--suppression_list", help="s3://bucket/suppressed.csv, written by `forget`")
     return parser.parse_known_args(argv)[0]
 

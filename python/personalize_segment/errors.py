@@ -7,7 +7,7 @@
     ├── WarehouseError a statement for a warehouse can't be made from what was given
     ├── UnloadError    a warehouse refuses, fails or loses a statement
     ├── PreflightError an export can't be read, or isn't one
-    ├── EmptyError     the events were read, but there is not one row to write
+    ├── EmptyError     the events were read, but give no rows, or none that may replace those of an earlier export
     ├── SettingsError  a setting of the Lambda functions is missing or malformed
     ├── TransientError an event can't be recorded now, but may be later
     ├── WriteBackError Segment did not take recommendations
@@ -20,6 +20,11 @@
 Each one carries where it happened, what was wrong and what to do about it, so that a
 user never needs a traceback.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .contract.report import Report
 
 
 class PersonalizeSegmentError(Exception):
@@ -64,7 +69,14 @@ class PreflightError(PersonalizeSegmentError):
 
 
 class EmptyError(PersonalizeSegmentError):
-    """Not one row came out; nothing was written."""
+    """Not one row came out, or none of a dataset of which an earlier export has some; nothing was written.
+
+    `report` is that of the export, None for a warehouse's.
+    """
+
+    def __init__(self, place: str, problem: str, remedy: str, report: "Report | None" = None) -> None:
+        super().__init__(place, problem, remedy)
+        self.report = report
 
 
 class SettingsError(PersonalizeSegmentError):

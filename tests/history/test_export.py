@@ -19,8 +19,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from typer.testing import CliRunner
 
 from engines import read_csv, write_log
+from personalize_segment.cli import load
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.errors import EmptyError, LogsError, OutputError, PersonalizeSegmentError
 from personalize_segment.history.export import export
@@ -286,6 +288,9 @@ def test_an_export_that_is_killed_leaves_the_old_or_the_new_one(
 #: Calls `Path.rename`, of which the moves are made, and kills the process at a given one.
 KILLED_AT = """
 import os, pathlib, sys
+from typer.testing import CliRunner
+
+from personalize_segment.cli import load
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.export import export
 calls, rename = 0, pathlib.Path.rename
@@ -371,6 +376,9 @@ def test_an_export_that_is_interrupted_ends_quietly(
 #: Interrupts its exports a moment after they have read the last log, while DuckDB sorts and writes.
 INTERRUPTED_LATE = """
 import os, signal, sys, threading, time
+from typer.testing import CliRunner
+
+from personalize_segment.cli import load
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.export import export
 for moment in range(12):
@@ -529,3 +537,68 @@ def test_a_bucket_or_profile_that_does_not_exist_is_named(
         export(f"s3://{bucket}/segment-logs", str(out), MAPPING)
     with pytest.raises(OutputError, match="no-such-profile"):
         export(str(logs), f"s3://{bucket}/out", MAPPING)
+
+
+NOBODY = viewed("n", userId=None)
+
+
+def test_an_export_without_rows_of_a_dataset_does_not_replace_one_that_has_some(out: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "nobody" / "1709251200000"
+    logs.mkdir(parents=True)
+    (logs / "a.json").write_bytes(NOBODY)
+    earlier = contents(out)
+    with pytest.raises(
+        EmptyError, match=r"has interactions, and .* gives none.*1 x track Product Viewed: USER_ID"
+    ) as raised:
+        export(str(tmp_path / "nobody"), str(out), MAPPING)
+    assert raised.value.report is not None
+    assert raised.value.report.datasets["items"].rows == 1
+    assert contents(out) == earlier
+    export(str(tmp_path / "nobody"), str(out), MAPPING, allow_empty=True)
+    assert not list((out / "interactions").iterdir())
+
+
+def test_days_without_users_are_no_reason_to_keep_an_earlier_window(out: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "views" / "1709251200000"
+    logs.mkdir(parents=True)
+    (logs / "a.json").write_bytes(viewed("1"))
+    assert list((out / "users").iterdir())
+    with pytest.raises(EmptyError, match="has users, and"):
+        export(str(tmp_path / "views"), str(out), MAPPING)
+    export(str(tmp_path / "views"), str(out), MAPPING, window=Window(date(2024, 3, 1)))
+    assert not list((out / "users").iterdir())
+
+
+def test_without_interactions_the_command_ends_with_1_and_says_why_and_so_does_preflight(tmp_path: Path) -> None:
+    (tmp_path / "logs.json").write_bytes(NOBODY)
+    arguments = [
+        "export",
+        str(tmp_path / "logs.json"),
+        str(tmp_path / "out"),
+        "--report",
+        str(tmp_path / "report.json"),
+    ]
+    done = CliRunner().invoke(load(), arguments)
+    why = "1 x track Product Viewed: USER_ID missing"
+    assert done.exit_code == 1
+    assert "Left out" in done.stderr
+    assert json.loads((tmp_path / "report.json").read_bytes())["datasets"]["items"]["rows"] == 1
+    assert (
+        f"gave no interactions: 1 events read, 0 without a rule, 1 refused, 0 malformed lines; most often {why}"
+        in str(done.exception)
+    )
+    looked = CliRunner().invoke(load(), ["preflight", str(tmp_path / "out")])
+    assert (looked.exit_code, why in str(looked.exception)) == (1, True)
+    assert CliRunner().invoke(load(), [*arguments, "--allow-empty"]).exit_code == 0
+
+
+def test_of_logs_that_give_nothing_there_are_a_table_and_a_report_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "logs.json").write_bytes(b'{"type": "group", "messageId": "g"}')
+    report = tmp_path / "report.json"
+    done = CliRunner().invoke(
+        load(), ["export", str(tmp_path / "logs.json"), str(tmp_path / "out"), "--report", str(report)]
+    )
+    assert (done.exit_code, json.loads(report.read_bytes())["events"]["unmapped"]) == (1, 1)
+    assert "Nothing was written" in done.stderr
+    assert "Left out" in done.stderr
+    assert not (tmp_path / "out").exists()

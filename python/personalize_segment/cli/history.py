@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from ..contract.report import Report
+from ..contract.report import COMPARE, Report
 from ..contract.rows import Reason, grouped, id_text, rows
+from ..errors import EmptyError
 from ..history import lines, logs
 from .terminal import (
     MappingFile,
@@ -78,6 +79,9 @@ def export(
         typer.Option(help="Suppression list of `forget`, a file or s3:// object.", show_default=False),
     ] = None,
     memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "1GB",
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Let an export without interactions, users or items replace one.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Also write the report, JSON, to this file.", show_default=False)
     ] = None,
@@ -91,11 +95,22 @@ def export(
     window = logs.Window(since, until, overlap)
     parsed = read_mapping(mapping)
     suppressed = None if suppress is None else list_file.read(suppress)
-    with progress_bar("Exporting", of="bytes") as progress:
-        result = run(tree, out, parsed, window=window, suppressed=suppressed, memory=memory, progress=progress)
-    _show(result, out)
+    empty: EmptyError | None = None
+    options: Any = {"window": window, "suppressed": suppressed, "allow_empty": allow_empty, "memory": memory}
+    try:
+        with progress_bar("Exporting", of="bytes") as progress:
+            result = run(tree, out, parsed, **options, progress=progress)
+    except EmptyError as error:
+        if error.report is None:
+            raise
+        result, empty = error.report, error
+    _show(result, out if empty is None else None)
     if report is not None:
         report.write_text(result.as_json(), "utf-8")
+    if empty is not None:
+        raise empty
+    if not result.datasets["interactions"].rows and not allow_empty:
+        raise EmptyError(tree, f"gave no interactions: {result.why_none('interactions')}", COMPARE)
 
 
 @app.command()
@@ -127,16 +142,15 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
             messages.print(plain(f"{path}: {damage[0]}"))
 
 
-def _show(report: Report, out: str) -> None:
-    """Print the report for people: to stderr, because stdout is for data."""
+def _show(report: Report, out: str | None) -> None:
+    """Print the report for people, to stderr, because stdout is for data; `out` is None if nothing was written."""
     events = f"{number(report.events_read, 'event')} read from {number(report.files_read, 'file')}"
     unmapped = f"{report.events_unmapped:,} without a rule, {number(report.lines_malformed, 'malformed line')}"
     messages.print(
         f"{events}: {unmapped}" + (f", {report.events_overlap:,} of the overlap" if report.events_overlap else "")
     )
-    table = Table(
-        "dataset", *(("rows", "deduplicated", "refused")), title=f"Written to {plain(out)}", title_justify="left"
-    )
+    title = "Nothing was written" if out is None else f"Written to {plain(out)}"
+    table = Table("dataset", *(("rows", "deduplicated", "refused")), title=title, title_justify="left")
     for name, count in report.datasets.items():
         table.add_row(name, f"{count.rows:,}", f"{count.deduplicated:,}", f"{count.refused:,}")
     for column in table.columns[1:]:
@@ -155,6 +169,8 @@ def _show(report: Report, out: str) -> None:
     if ahead := sum(count.ahead for count in report.datasets.values()):
         what = f"{number(ahead, 'row')} took the instant of receivedAt, because a clock was more than a day ahead"
         messages.print(what, soft_wrap=True)
+    for line in report.lines_named[:3]:
+        messages.print(f"Malformed {plain(line.file)}:{line.line}: {plain(line.cause)}", soft_wrap=True)
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
             messages.print(f"{what} {plain(name)}: {plain(why)}", soft_wrap=True)

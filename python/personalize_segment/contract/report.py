@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from operator import index
 from typing import Any, NamedTuple
 
+from ..errors import EmptyError
 from .mapping import EventMapping
 from .names import near_miss
 from .rows import UNMAPPED, Reason, Row, describe, id_text
@@ -130,6 +131,10 @@ class DatasetCount:
         return self.accepted - self.rows
 
 
+#: What to do about an export without rows.
+COMPARE = "Compare the events with the event mapping: try `personalize-segment explain`"
+
+
 class Malformed(NamedTuple):
     """A line, or a part of it, that isn't an event, and why: the file's name, the number of the line from 1 on."""
 
@@ -246,6 +251,27 @@ class Report:
             f" {refused:,} refused, {self.lines_malformed:,} malformed lines"
             + (f", {len(damaged)} damaged files, the first {damaged[0]}" if damaged else "")
         )
+
+    def why_none(self, dataset: str) -> str:
+        """Return why a dataset has no rows, in one sentence: the three most frequent reasons."""
+        kinds = [one for one in self.reasons.sorted() if one[0][2] in (dataset, None)]
+        told = [
+            f"{number:,} x {call if event is None else f'{call} {event}'}: {' '.join(filter(None, (field, reason)))}"
+            for (call, event, _, field, reason), number, _ in kinds[:3]
+        ]
+        return f"{self.summary()}; most often {'; '.join(told)}" if told else self.summary()
+
+    def refuse_empty(self, tree: str, out: str, standing: Iterable[str], *, window: bool) -> None:
+        """Raise EmptyError if the logs in `tree` gave no rows, or none of a dataset that the export in `out` has.
+
+        Some days of a `window` may have no users and items.
+        """
+        if not any(count.rows for count in self.datasets.values()):
+            raise EmptyError(tree, f"gave no rows: {self.why_none('interactions')}", COMPARE, self)
+        for name in standing:
+            if name in self.datasets and not self.datasets[name].rows and not (window and name != "interactions"):
+                problem = f"has {name}, and {tree} gives none: {self.why_none(name)}"
+                raise EmptyError(out, problem, f"{COMPARE}, or say --allow-empty", self)
 
     def hint(self, key: ReasonKey) -> str | None:
         """Return which name of the mapping an event without a rule comes near, and how it differs; else None."""

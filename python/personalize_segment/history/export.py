@@ -19,14 +19,14 @@ from ..contract.layout import REPORT_NAME
 from ..contract.mapping import EventMapping
 from ..contract.report import Report
 from ..contract.suppression import SuppressionList
-from ..errors import EmptyError, LogsError, OutputError
+from ..errors import LogsError, OutputError
 from ..places import LocalPlace, errors_at, place
 from . import logs
 from .duckdb.engine import Engine
 from .duckdb.streams import Fetched
 from .duckdb.worker import Worker
 from .logs import LogFile, Window
-from .publish import publish, staging
+from .publish import publish, staging, standing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,6 +47,7 @@ def export(
     *,
     window: Window | None = None,
     suppressed: SuppressionList | None = None,
+    allow_empty: bool = False,
     memory: str = MEMORY,
     progress: Progress = lambda done, total: None,
 ) -> Report:
@@ -54,8 +55,9 @@ def export(
 
     Both are a folder or an S3 URI. Rows of `suppressed` users are left out and counted as refused.
     `memory` bounds what DuckDB keeps before it spills to disk (docs/benchmarks.md has the process's
-    peak). Returns the report that `out` then holds too. Raises LogsError, OutputError, or EmptyError
-    when not one row came out; nothing is then changed in `out`.
+    peak). Returns the report that `out` then holds too. Raises LogsError, OutputError, or, unless
+    `allow_empty`, EmptyError when not one row came out, or none of a dataset of which `out` has some;
+    nothing is then changed in `out`.
     """
     root = place(tree)
     with errors_at(tree, LogsError):
@@ -70,8 +72,8 @@ def export(
     ):
         _read(engine, mapping, root.s3, files, report, progress)
         engine.write(report, os.cpu_count() or 1)
-        if not any(count.rows for count in report.datasets.values()):
-            raise EmptyError(tree, f"gave no row: {report.summary()}", _COMPARE)
+        if not allow_empty:
+            report.refuse_empty(tree, out, standing(out), window=window is not None and window.bounded)
         (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
         publish(work, out)
     return report
@@ -182,6 +184,3 @@ def _engine_errors(out: str) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
-
-
-_COMPARE = "Compare its events with the event mapping: try `personalize-segment explain`"

@@ -91,6 +91,11 @@ def _remove(folder: Path) -> None:
         time.sleep(0.02)
 
 
+def standing(out: str) -> list[str]:
+    """Return the datasets of which an export in `out` has rows."""
+    return [dataset for dataset in DATASETS if (place(out) / dataset).files()]
+
+
 def publish(work: Path, out: str) -> None:
     """Let the datasets' folders and the report in `work` take their place in `out`."""
     where = place(out)

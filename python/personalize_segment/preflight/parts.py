@@ -47,8 +47,6 @@ def find(out: str) -> Export:
         found = (where / REPORT_NAME).read()
     seen = [part for part in listed if not part.name.rsplit("/", 1)[-1].startswith((".", "_"))]
     parts = tuple(part for part in seen if part.name.endswith(".csv"))
-    if not any(part.dataset == "interactions" for part in parts):
-        raise PreflightError(out, "holds no interactions/*.csv", "Name the output of `personalize-segment export`")
     strays = tuple(part.name for part in seen if not part.name.endswith(".csv"))
     report = None
     if found is not None:
@@ -57,4 +55,9 @@ def find(out: str) -> Export:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             file = str(where / REPORT_NAME)
             raise PreflightError(file, "is not the report of an export", "Delete it, or export again") from error
+    if not any(part.dataset == "interactions" for part in parts):
+        if report is not None:
+            problem = f"the export has no interactions: {report.why_none('interactions')}"
+            raise PreflightError(out, problem, "Compare the events with the event mapping, then export again")
+        raise PreflightError(out, "holds no interactions/*.csv", "Name the output of `personalize-segment export`")
     return Export(out, parts, strays, report)
