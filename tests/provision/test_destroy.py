@@ -213,3 +213,20 @@ def test_a_right_to_delete_that_is_missing_is_an_error(account: Cloud) -> None:
         account.destroy(SHOP)
     assert caught.value.place.startswith("Campaign shop-home-")
     assert "rights" in caught.value.remedy
+
+
+def test_what_somebody_else_made_in_the_group_blocks_and_stays(account: Cloud) -> None:
+    group = account.api.create_dataset_group(name="shop")["datasetGroupArn"]
+    account.clock.advance(3600)
+    schema = read(SHOP).datasets[0].schema
+    arn = account.api.create_schema(name="their-schema", schema=schema)["schemaArn"]
+    request = {"datasetGroupArn": group, "datasetType": "INTERACTIONS", "schemaArn": arn}
+    dataset = account.api.create_dataset(name="their-interactions", **request)["datasetArn"]
+    account.clock.advance(3600)
+    tracker = account.api.create_event_tracker(name="their-tracker", datasetGroupArn=group)["eventTrackerArn"]
+    account.clock.advance(3600)
+    before = account.everything()
+    with pytest.raises(ProvisionError, match="not of this stack, but in its dataset group") as raised:
+        account.destroy(SHOP)
+    assert raised.value.place == f"{dataset}, {tracker}"
+    assert account.everything() == before

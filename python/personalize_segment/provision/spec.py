@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from ..contract import avro
 from ..contract.columns import MAX_STRING
-from ..contract.mapping import Constant, EventMapping, default_text
+from ..contract.mapping import EventMapping, default_text
 from ..contract.mapping import parse as parse_mapping
 from ..contract.strict_json import Object, canonical, check, keys, member, refuse
 from ..errors import MappingError, SpecError
-from . import checks, terraform_outputs
+from . import agreement, checks, terraform_outputs
 
 T = TypeVar("T")
 
@@ -164,22 +164,17 @@ def _spec(document: Any, folder: Path | None) -> Spec:
         refuse("$.domain", f"is {json.dumps(domain)}", f"Write {' or '.join(DOMAINS)}, or leave it out")
     role = checks.arn(body.get("role_arn"), "$.role_arn", "iam")
     datasets = _datasets(body["datasets"], mapping, role)
+    types = agreement.event_types(mapping)
+    columns = {one.key: {field["name"] for field in json.loads(one.schema)["fields"]} for one in datasets}
     if domain is not None:
-        interactions = mapping.datasets[0]
-        place = [column.name for column in interactions.columns].index("EVENT_TYPE")
-        constants = (rule.sources[place] for rule in interactions.rules)
-        event_types = {constant.value for constant in constants if isinstance(constant, Constant)}
-        missing = sorted(DOMAINS[domain] - event_types)
-        if missing:
-            problem = f"{domain} needs the event types {', '.join(missing)}"
-            refuse("$.domain", problem, "Give a rule of the mapping this event_type")
-    solutions = _each(body, "solutions", lambda key, value, at: _solution(key, value, at, datasets))
+        agreement.check_domain(domain, columns, types, DOMAINS[domain])
+    solutions = _each(body, "solutions", lambda key, value, at: _solution(key, value, at, datasets, types))
     known = {solution.key for solution in solutions}
     campaigns = _each(body, "campaigns", lambda key, value, at: _campaign(key, value, at, known))
     recommenders = _each(body, "recommenders", lambda key, value, at: _recommender(key, value, at, domain))
     if recommenders and domain is None:
         refuse("$.recommenders", "are for domain groups", 'Add "domain", or use "solutions" and "campaigns"')
-    filters = dict(_each(body, "filters", lambda key, value, at: (key, checks.text(value, at, checks.MAX_FILTER))))
+    filters = dict(_each(body, "filters", lambda key, value, at: (key, _filter(value, at, columns, types))))
     prefix = body.get("ssm_prefix")
     if prefix is not None:
         checks.match(prefix, "$.ssm_prefix", re.compile(r"(/[\w.-]+)+"), "Write a path such as /shop/personalize")
@@ -191,8 +186,8 @@ def _spec(document: Any, folder: Path | None) -> Spec:
         name=name, domain=domain, kms_key=kms_key, kms_role=kms_role, role=role, mapping=mapping,
         datasets=datasets, tracker=checks.flag(body.get("event_tracker", True), "$.event_tracker"),
         solutions=tuple(solutions), campaigns=tuple(campaigns), recommenders=tuple(recommenders), filters=filters,
-        attribution=_attribution(body.get("metric_attribution"), role), tags=checks.tags(body.get("tags")),
-        ssm_prefix=prefix,
+        attribution=_attribution(body.get("metric_attribution"), role, columns, types),
+        tags=checks.tags(body.get("tags")), ssm_prefix=prefix,
     )  # fmt: skip
 
 
@@ -233,7 +228,13 @@ def _datasets(value: Any, mapping: EventMapping, role: str | None) -> tuple[Data
     return tuple(datasets)
 
 
-def _solution(key: str, value: Any, at: str, datasets: tuple[DatasetSpec, ...]) -> Solution:
+def _filter(value: Any, at: str, columns: dict[str, set[str]], types: set[str]) -> str:
+    text = checks.text(value, at, checks.MAX_FILTER)
+    agreement.check_expression(text, at, columns, types)
+    return text
+
+
+def _solution(key: str, value: Any, at: str, datasets: tuple[DatasetSpec, ...], types: set[str]) -> Solution:
     body = keys(value, at, required=("recipe",), optional=("automatic_training", "events", "columns"))
     training = body.get("automatic_training", Object(every_days=7))
     days = None
@@ -246,7 +247,9 @@ def _solution(key: str, value: Any, at: str, datasets: tuple[DatasetSpec, ...]) 
     for index, item in enumerate(body.get("events", [])):
         where = f"{at}.events[{index}]"
         event = keys(item, where, required=("event_type",), optional=("value_threshold", "weight"))
-        request: dict[str, Any] = {"eventType": checks.text(event["event_type"], f"{where}.event_type", MAX_STRING)}
+        event_type = checks.text(event["event_type"], f"{where}.event_type", MAX_STRING)
+        agreement.check_event_type(event_type, f"{where}.event_type", types)
+        request: dict[str, Any] = {"eventType": event_type}
         for mine, theirs in (("value_threshold", "eventValueThreshold"), ("weight", "weight")):
             if mine in event:
                 number = isinstance(event[mine], int | float) and not isinstance(event[mine], bool)
@@ -289,7 +292,7 @@ def _recommender(key: str, value: Any, at: str, domain: str | None) -> Recommend
     return Recommender(key, recipe, tps)
 
 
-def _attribution(value: Any, role: str | None) -> Attribution | None:
+def _attribution(value: Any, role: str | None, columns: dict[str, set[str]], types: set[str]) -> Attribution | None:
     at = "$.metric_attribution"
     if value is None:
         return None
@@ -301,7 +304,10 @@ def _attribution(value: Any, role: str | None) -> Attribution | None:
         where = f"{at}.metrics{member(name)}"
         metric = keys(item, where, required=("event_type", "expression"), optional=())
         event_type = checks.text(metric["event_type"], f"{where}.event_type", checks.MAX_METRIC)
-        metrics[name] = event_type, checks.text(metric["expression"], f"{where}.expression", checks.MAX_METRIC)
+        agreement.check_event_type(event_type, f"{where}.event_type", types)
+        expression = checks.text(metric["expression"], f"{where}.expression", checks.MAX_METRIC)
+        agreement.check_expression(expression, f"{where}.expression", columns, types)
+        metrics[name] = event_type, expression
     if not metrics:
         refuse(f"{at}.metrics", "are none", "Name at least one, or leave metric_attribution out")
     return Attribution(metrics, checks.s3(body["location"], f"{at}.location"))

@@ -12,9 +12,11 @@ from .steps import PlanProgress, Step
 def plan(state: StackState, spec: Spec) -> list[Step]:
     """Return the steps of destroying in AWS's order; only those of the first rank that is left have a call."""
     steps: list[Step] = []
-    for foreign in state.foreign:
-        why = "is not of this stack, but in its dataset group"
-        steps.append(Step("blocked", "Foreign", foreign, why, "Delete it by hand, or keep the stack"))
+    for foreign in [*_adopted(state, spec), *state.foreign]:
+        why = "not of this stack, but in its dataset group"
+        steps.append(
+            Step("blocked", "Foreign", foreign, why, "Delete by hand what isn't the stack's, or keep the stack")
+        )
     for path in stale_parameters(spec, state):
         steps.append(Step("delete", "Parameter", path, call=("DeleteParameter", {"Name": path})))
     first = True
@@ -29,6 +31,13 @@ def plan(state: StackState, spec: Spec) -> list[Step]:
                 steps.append(Step("delete", resource.kind, resource.name, call=call))
         first = first and not rank
     return steps
+
+
+def _adopted(state: StackState, spec: Spec) -> list[str]:
+    """Return what apply takes as it is but would have named otherwise: somebody else made it."""
+    made = {f"{spec.name}-{key}": dataset for key, dataset in state.datasets.items()}
+    made |= {spec.name: state.tracker} if state.tracker else {}
+    return [resource.arn for name, resource in made.items() if resource.name != name]
 
 
 def _ranks(state: StackState) -> list[list[StackResource]]:
@@ -53,7 +62,7 @@ def destroy(
         progress(steps)
         blocked = [step for step in steps if step.action == "blocked"]
         if blocked:
-            raise ProvisionError(blocked[0].name, blocked[0].why, blocked[0].remedy)
+            raise ProvisionError(", ".join(step.name for step in blocked), blocked[0].why, blocked[0].remedy)
         if not steps:
             return
         for step in steps:
