@@ -84,7 +84,7 @@ class Server:
             stack.callback(service.close)
             known = (*moto_patches.PATCHES, *lambda_patches.PATCHES, *step_functions.PATCHES)
             stack.enter_context(moto_patches.applied((*known, lambda_patches.runs_on(service))))
-            stack.enter_context(_serving(listening, once_per_call(self._application())))
+            stack.enter_context(_serving(listening, _own(once_per_call(self._application()))))
             sources = EventSources(service)
             sources.open()
             stack.callback(sources.close)
@@ -218,6 +218,24 @@ def _serving(listening: socket.socket, application: WSGIApplication) -> Iterator
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+#: Names that a browser's page can't have: one that makes its own name mean 127.0.0.1 says that name.
+_HOSTS = (HOST, "localhost")
+
+
+def _own(application: WSGIApplication) -> WSGIApplication:
+    """Answer 403 to what a page in a browser asks: the server runs code that is uploaded to it."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        host = environ.get("HTTP_HOST", HOST).rpartition(":")[0] or environ.get("HTTP_HOST", HOST)
+        if host in _HOSTS and "HTTP_ORIGIN" not in environ:
+            return application(environ, start_response)
+        body = f"emulator: answers programs on this machine that name it {HOST}, and no pages.".encode()
+        start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return answer
 
 
 def _refusing(moto: WSGIApplication) -> WSGIApplication:

@@ -30,6 +30,19 @@ class OvertakenError(Exception):
     """An object isn't replaced, because another command changed it since it was read."""
 
 
+#: Bytes of a file that a person wrote.
+MAX_DOCUMENT = 16 << 20
+
+
+def bounded(file: Path) -> str:
+    """Return the text of a file. Raises OSError, and ValueError if it isn't UTF-8 or longer than MAX_DOCUMENT."""
+    with file.open("rb") as opened:
+        data = opened.read(MAX_DOCUMENT + 1)
+    if len(data) > MAX_DOCUMENT:
+        raise ValueError(f"longer than {MAX_DOCUMENT >> 20} MiB")
+    return data.decode()
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A listed file or object: its path or URI, its path below the place, its size, and its ETag in S3."""

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
@@ -109,6 +110,25 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
 def test_a_port_that_cannot_be_is_named_with_what_to_do() -> None:
     with pytest.raises(ServerError, match=r"127\.0\.0\.1:70000: .*0-65535"), Server(70000):
         pass
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"Host": "attacker.example"}, id="a name that leads here"),
+        pytest.param({"Host": "127.0.0.1.attacker.example:80"}, id="a name that begins alike"),
+        pytest.param({"Origin": "http://attacker.example"}, id="a page"),
+        pytest.param({"Origin": "null"}, id="a page from a file"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/moto-api/reset", "/"])
+def test_a_page_in_a_browser_gets_nothing(headers: dict[str, str], path: str) -> None:
+    with Server() as server:
+        client(server, "sqs").create_queue(QueueName="kept")
+        request = urllib.request.Request(server.endpoint + path, data=b"", headers=headers, method="POST")
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request)
+        assert len(client(server, "sqs").list_queues()["QueueUrls"]) == 1
 
 
 def test_a_second_server_in_a_process_is_refused_and_one_after_the_other_is_not() -> None:

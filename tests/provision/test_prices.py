@@ -41,6 +41,9 @@ def test_a_file_overrides_it(tmp_path: Path) -> None:
     [
         pytest.param("{", id="no JSON"),
         pytest.param("[]", id="no object"),
+        pytest.param("[" * 100_000, id="nested without end"),
+        pytest.param(json.dumps(TABLE | {"gigabyte_ingested": float("inf")}), id="infinite"),
+        pytest.param(" " * (17 << 20), id="longer than anybody writes"),
         pytest.param(json.dumps({key: value for key, value in TABLE.items() if key != "currency"}), id="a key less"),
         pytest.param(json.dumps(TABLE | {"hour": 1}), id="a key more"),
         pytest.param(json.dumps(TABLE | {"thousand_recommendations": "0.15"}), id="text for a number"),

@@ -136,3 +136,8 @@ def test_the_longest_names_stay_within_those_of_personalize() -> None:
     long = "x" * 24
     spec = read(json.dumps(changed(SHOP, {"name": long, f"filters/{long}": "EXCLUDE"})))
     assert len(f"{spec.name}-{long}-12345678") <= 63
+
+
+def test_a_mapping_without_end_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"/dev/zero can't be read \(longer than 16 MiB\)"):
+        read(json.dumps(SMALLEST | {"event_mapping": "/dev/zero"}))

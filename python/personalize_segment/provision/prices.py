@@ -1,11 +1,13 @@
 """What lines of a plan cost while they run, from a dated table that a file can override."""
 
 import json
+import math
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from ..errors import SpecError
+from ..places import bounded
 
 HOURS_A_MONTH = 730
 
@@ -41,16 +43,18 @@ def read(file: Path | None) -> Prices:
     """Return the prices of the package, or those in a file of the same form."""
     name = str(file or "prices.json")
     try:
-        text = file.read_text("utf-8") if file else (resources.files(__package__) / "prices.json").read_text("utf-8")
+        text = bounded(file) if file else (resources.files(__package__) / "prices.json").read_text("utf-8")
         table = {key: value for key, value in json.loads(text).items() if key != "source"}
         for key, value in table.items():
             good = (
-                isinstance(value, str) if key in ("dated", "currency") else type(value) in (int, float) and value >= 0
+                isinstance(value, str)
+                if key in ("dated", "currency")
+                else type(value) in (int, float) and 0 <= value < math.inf
             )
             if not good:
                 raise ValueError(f"{key} is {value!r}")
         return Prices(**table)
     except OSError as error:
         raise SpecError(name, str(error.strerror), "Check the path") from None
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise SpecError(name, f"is no table of prices ({error})", "Copy the form of prices.json") from None

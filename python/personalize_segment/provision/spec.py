@@ -18,6 +18,7 @@ from ..contract.mapping import EventMapping, default_text
 from ..contract.mapping import parse as parse_mapping
 from ..contract.strict_json import Object, canonical, check, keys, member, refuse
 from ..errors import MappingError, SpecError
+from ..places import bounded
 from . import agreement, checks, terraform_outputs
 
 T = TypeVar("T")
@@ -197,9 +198,10 @@ def _mapping(value: Any, folder: Path | None) -> EventMapping:
         return parse_mapping(default_text())
     if isinstance(value, str):
         try:
-            text = ((folder or Path()) / value).read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            refuse(at, f"{value} can't be read", "Write the path of the mapping, or the mapping itself")
+            text = bounded((folder or Path()) / value)
+        except (OSError, ValueError) as error:
+            problem = f"{value} can't be read ({error})"
+            refuse(at, problem, "Write the path of the mapping, or the mapping itself")
     else:
         text = canonical(value)
     try:
