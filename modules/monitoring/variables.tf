@@ -91,80 +91,6 @@ variable "alarm_topic_arns" {
   }
 }
 
-variable "thresholds" {
-  description = "When an alarm begins. Percents are of events, calls or write-backs in five minutes; duration_percent is of a function's time-out; silent_hours is how long no event may come (0: no alarm). The volumes are recommendations asked for and written back in an hour."
-  type = object({
-    errors_percent                = optional(number, 5)
-    throttles                     = optional(number, 1)
-    duration_percent              = optional(number, 80)
-    raised_percent                = optional(number, 5)
-    rejected_percent              = optional(number, 5)
-    recommendation_failed_percent = optional(number, 20)
-    write_back_failed_percent     = optional(number, 20)
-    queue_age_seconds             = optional(number, 900)
-    dead_letters                  = optional(number, 1)
-    rejected_age_days             = optional(number, 10)
-    silent_hours                  = optional(number, 24)
-    recommendations_per_hour      = optional(number, 10000)
-    write_backs_per_hour          = optional(number, 10000)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition = alltrue([
-      for percent in [
-        var.thresholds.errors_percent, var.thresholds.duration_percent, var.thresholds.raised_percent, var.thresholds.rejected_percent,
-        var.thresholds.recommendation_failed_percent, var.thresholds.write_back_failed_percent,
-      ] : percent > 0 && percent <= 100
-    ])
-    error_message = "Write every percent of thresholds greater than 0 and at most 100."
-  }
-
-  validation {
-    condition     = var.thresholds.throttles >= 1 && var.thresholds.dead_letters >= 1 && var.thresholds.queue_age_seconds >= 1
-    error_message = "Write thresholds.throttles, dead_letters and queue_age_seconds as 1 or more: with 0 the alarm would never end."
-  }
-
-  validation {
-    condition     = var.thresholds.rejected_age_days >= 1 && var.thresholds.rejected_age_days <= 13
-    error_message = "Write thresholds.rejected_age_days from 1 to 13: the queue forgets its messages after 14 days."
-  }
-
-  validation {
-    condition     = contains(range(0, 25), var.thresholds.silent_hours)
-    error_message = "Write thresholds.silent_hours as a whole number from 0 to 24; with 0 there is no alarm."
-  }
-
-  validation {
-    condition     = var.thresholds.recommendations_per_hour >= 1 && var.thresholds.write_backs_per_hour >= 1
-    error_message = "Write thresholds.recommendations_per_hour and write_backs_per_hour as 1 or more: with 0 the alarm would never end."
-  }
-}
-
-variable "metrics_namespace" {
-  description = "Namespace of the functions' own metrics: their POWERTOOLS_METRICS_NAMESPACE."
-  type        = string
-  default     = "PersonalizeSegment"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9._/#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
-    error_message = "Write metrics_namespace with letters, digits and . - _ / #, and not beginning with AWS/."
-  }
-}
-
-variable "metrics_service" {
-  description = "Dimension service of the functions' own metrics: their POWERTOOLS_SERVICE_NAME; null for the name of the stack."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.metrics_service == null || can(regex("^[A-Za-z0-9._-]{1,255}$", var.metrics_service))
-    error_message = "Write metrics_service with letters, digits and . - _ only."
-  }
-}
-
 variable "operations_url" {
   description = "Address of the operations document; every alarm's description ends in it and the section's anchor."
   type        = string
@@ -174,5 +100,26 @@ variable "operations_url" {
   validation {
     condition     = can(regex("^[^\\s#]{1,200}$", var.operations_url))
     error_message = "Write operations_url without blanks and without an anchor (#…), with 200 characters at most."
+  }
+}
+
+variable "thresholds" {
+  description = "Hours without an event (0: no alarm), and recommendations in an hour, after which an alarm begins."
+  type = object({
+    silent_hours             = optional(number, 24)
+    recommendations_per_hour = optional(number, 10000)
+    write_backs_per_hour     = optional(number, 10000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(range(0, 25), var.thresholds.silent_hours)
+    error_message = "Write `silent_hours` as a whole number from 0 to 24; with 0 there is no alarm."
+  }
+
+  validation {
+    condition     = var.thresholds.recommendations_per_hour >= 1 && var.thresholds.write_backs_per_hour >= 1
+    error_message = "Write `recommendations_per_hour` and `write_backs_per_hour` as 1 or more."
   }
 }

@@ -63,7 +63,7 @@ CHANGED: dict[str, Any] = VARIABLES | {
     },
     "keep_unmapped": True,
     "monitoring": {
-        "thresholds": {"errors_percent": 3, "silent_hours": 12},
+        "thresholds": {"recommendations_per_hour": 500, "silent_hours": 12},
         "operations_url": "https://wiki/operations",
     },
     "profile_queue": {"batch": {"size": 50, "window_seconds": 2}, "maximum_concurrency": 3, "max_receives": 4},
@@ -104,7 +104,7 @@ class Applied:
         code = read["s3"].get_object(Bucket=self.bucket, Key=package)["Body"].read()
         [source] = read["lambda"].list_event_source_mappings()["EventSourceMappings"]
         [schedule] = read["scheduler"].list_schedules()["Schedules"]
-        alarm = read["cloudwatch"].describe_alarms(AlarmNames=["shop-event-errors"])["MetricAlarms"][0]
+        alarm = read["cloudwatch"].describe_alarms(AlarmNames=["shop-recommendations-many"])["MetricAlarms"][0]
         trust = read["iam"].get_role(RoleName="shop-us-east-1-segment")["Role"]["AssumeRolePolicyDocument"]
         queue = read["sqs"].get_queue_attributes(QueueUrl=names["queues"]["profiles"], AttributeNames=["RedrivePolicy"])
         [secret] = read["secretsmanager"].list_secrets()["SecretList"]
@@ -218,7 +218,7 @@ def test_what_users_change_is_changed_on_a_running_stack_and_back(applied: Appli
         "job": ("G.2X", 4, 60, small.sha256),
         "batch": (50, 3),
         "schedule": "cron(0 3 * * ? *)",
-        "alarm": 3,
+        "alarm": 500,
         "external ids": ["4kZbT2xQs9", "9sQx2TbZ4k"],
         "receives": 4,
         "write key": WRITE_KEYS[1],
