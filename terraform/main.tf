@@ -1,4 +1,5 @@
-# Composes the modules, each of which stands alone and is documented in its folder. What they share goes through here.
+# Composes the modules, each of which can be used without the others and is documented in its folder. What they share
+# goes through here.
 
 data "aws_caller_identity" "current" {}
 

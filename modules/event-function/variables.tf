@@ -2,11 +2,6 @@ variable "name" {
   description = "Name of the stack, the beginning of all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
-    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter and not ending with -, such as \"shop\"."
-  }
 }
 
 variable "package" {
@@ -20,11 +15,6 @@ variable "package" {
     }))
   })
   nullable = false
-
-  validation {
-    condition     = (var.package.path == null) != (var.package.s3 == null)
-    error_message = "Give the package either as `path` or as `s3`, not both and not neither."
-  }
 }
 
 variable "event_mapping" {
@@ -39,11 +29,6 @@ variable "event_mapping" {
     }))
   })
   nullable = false
-
-  validation {
-    condition     = can(jsondecode(var.event_mapping.text)) && var.event_mapping.sha256 == sha256(var.event_mapping.text)
-    error_message = "The text is no JSON, or the sha256 is not its own: pass the outputs `text` and `sha256` of the module event-mapping."
-  }
 }
 
 variable "personalize" {
@@ -62,21 +47,6 @@ variable "personalize" {
   validation {
     condition     = var.personalize.ssm_prefix != null || var.personalize.tracking_id != null
     error_message = "Without an event tracker nothing is recorded: write the `ssm_prefix` of the spec, such as \"/shop/personalize\", or a `tracking_id`."
-  }
-
-  validation {
-    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", coalesce(var.personalize.region, "us-west-2")))
-    error_message = "Write `region` as eu-west-1."
-  }
-
-  validation {
-    condition     = can(regex("^(/[A-Za-z0-9_.-]+)+$", coalesce(var.personalize.ssm_prefix, "/shop")))
-    error_message = "Write `ssm_prefix` as a path with / in front and none at the end, such as \"/shop/personalize\"."
-  }
-
-  validation {
-    condition     = !can(regex("^/(?i:aws|ssm)", coalesce(var.personalize.ssm_prefix, "/shop")))
-    error_message = "Parameter Store refuses names that begin with aws or ssm: write another `ssm_prefix`, such as \"/shop/personalize\"."
   }
 
   validation {
@@ -100,14 +70,6 @@ variable "personalize" {
   validation {
     condition     = var.personalize.ssm_prefix != null || alltrue([for kind in ["campaign", "recommender"] : startswith(coalesce(var.personalize[kind], "arn:"), "arn:")])
     error_message = "A `campaign` or `recommender` given by name is looked up below `ssm_prefix`: write that too, or the ARN."
-  }
-
-  validation {
-    condition = alltrue([
-      for dataset in ["users", "items"] :
-      can(regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${upper(dataset)}$", coalesce(var.personalize["${dataset}_dataset_arn"], "arn:aws:personalize:us-west-2:123456789012:dataset/shop/${upper(dataset)}")))
-    ])
-    error_message = "Write the dataset ARNs as `personalize-segment status` prints them: arn:aws:personalize:REGION:ACCOUNT:dataset/GROUP/USERS, and /ITEMS."
   }
 }
 
@@ -262,16 +224,6 @@ variable "suppression_list" {
     kms_key_arn = optional(string)
   })
   default = null
-
-  validation {
-    condition     = var.suppression_list == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.suppression_list.bucket))
-    error_message = "Write `bucket` of the suppression list without s3:// and without a prefix, such as \"shop-personalize\"."
-  }
-
-  validation {
-    condition     = var.suppression_list == null || can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*[A-Za-z0-9._=-]$", var.suppression_list.key))
-    error_message = "Write `key` of the suppression list without / at its ends, such as \"privacy/suppressed.csv\"."
-  }
 }
 
 variable "rejected_queue" {
@@ -301,27 +253,11 @@ variable "time_budget_milliseconds" {
   }
 }
 
-variable "reference_refresh_seconds" {
-  description = "How long, in seconds, values of SSM and Secrets Manager are kept before they are read again. Null: the function's default."
-  type        = number
-  default     = null
-
-  validation {
-    condition     = var.reference_refresh_seconds == null || try(var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds, false)
-    error_message = "Write a whole number from 1 to 86400, which is a day."
-  }
-}
-
 variable "memory_megabytes" {
   description = "Memory of the function, in megabytes; its CPU grows with it."
   type        = number
   default     = 512
   nullable    = false
-
-  validation {
-    condition     = var.memory_megabytes >= 128 && var.memory_megabytes <= 10240 && floor(var.memory_megabytes) == var.memory_megabytes
-    error_message = "Write a whole number from 128 to 10240; 512 is a good start."
-  }
 }
 
 variable "timeout_seconds" {
@@ -341,22 +277,12 @@ variable "architecture" {
   type        = string
   default     = "arm64"
   nullable    = false
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "Write \"arm64\" or \"x86_64\"."
-  }
 }
 
 variable "reserved_concurrency" {
   description = "Number of copies of the function that may run at once, kept free for it. Null: as many as the account has left."
   type        = number
   default     = null
-
-  validation {
-    condition     = coalesce(var.reserved_concurrency, 1) >= 1 && floor(coalesce(var.reserved_concurrency, 1)) == coalesce(var.reserved_concurrency, 1)
-    error_message = "Write a whole number from 1, or null for no reservation; with 0 the function would never run."
-  }
 }
 
 variable "log" {
@@ -368,27 +294,6 @@ variable "log" {
   })
   default  = {}
   nullable = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log.retention_days)
-    error_message = "Write `retention_days` as one of the numbers that CloudWatch takes, such as 7, 14, 30, 90, 180, 365 or 731."
-  }
-
-  validation {
-    condition     = var.log.level == null || try(contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level), false)
-    error_message = "Write `level` as DEBUG, INFO, WARNING, ERROR or CRITICAL."
-  }
-}
-
-variable "metrics_namespace" {
-  description = "CloudWatch namespace of the function's metrics. Null: the function's default."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.metrics_namespace == null || can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
-    error_message = "Write letters, digits and . - _ / #, such as \"PersonalizeSegment\"."
-  }
 }
 
 variable "tracing" {
@@ -414,11 +319,6 @@ variable "permissions_boundary_arn" {
   description = "Permissions boundary of the role. Null: none."
   type        = string
   default     = null
-
-  validation {
-    condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
-    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
-  }
 }
 
 variable "source_conditions" {
@@ -432,11 +332,6 @@ variable "name_prefix" {
   description = "Beginning of the name of the role. Null: the name of the stack and the region, since IAM roles are global to the account."
   type        = string
   default     = null
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
-    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
-  }
 }
 
 variable "iam_path" {
@@ -444,11 +339,6 @@ variable "iam_path" {
   type        = string
   default     = "/"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
-    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
-  }
 }
 
 variable "tags" {

@@ -34,23 +34,18 @@ output "table" {
 output "function" {
   description = "The function that empties the queue: `{ name, arn, timeout_seconds }`."
   value = {
-    name            = local.function_name
-    arn             = local.function_arn
+    name            = module.function.function.name
+    arn             = module.function.function.arn
     timeout_seconds = var.timeout_seconds
   }
-  depends_on = [aws_lambda_alias.live]
 }
 
 output "role" {
   description = "The execution role: `{ name, arn }`."
-  value = {
-    name = local.role_name
-    arn  = local.role_arn
-  }
-  depends_on = [aws_iam_role.profiles]
+  value       = module.function.role
 }
 
 output "log_group" {
   description = "Name of the function's log group: /aws/lambda/NAME."
-  value       = local.log_group
+  value       = module.function.log_group
 }

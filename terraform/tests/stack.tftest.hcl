@@ -53,7 +53,17 @@ override_data {
 }
 
 override_data {
+  target = module.profile_queue.module.function.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
   target = module.event_function.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.event_function.module.function.data.aws_caller_identity.current
   values = { account_id = "123456789012" }
 }
 

@@ -23,6 +23,15 @@ def test_there_is_no_provider_and_no_backend_block(file: Path) -> None:
     assert not re.search(r'^\s*(provider\s+"|backend\s+"|cloud\s*\{)', file.read_text("utf-8"), re.MULTILINE)
 
 
+def test_modules_call_no_module_but_the_function() -> None:
+    files = [file for file in FILES if file.is_relative_to(ROOT / "modules")]
+    calls = {(ids(file.parent), *re.findall(r'^  source *= "(.*)"$', file.read_text("utf-8"), re.MULTILINE)) for file in files}
+    assert {call for call in calls if len(call) > 1} == {
+        ("modules/event-function", "../function"),
+        ("modules/profile-queue", "../function"),
+    }
+
+
 @pytest.mark.parametrize("file", FILES, ids=ids)
 def test_no_statement_allows_a_wildcard_action(file: Path) -> None:
     """A Deny may say `s3:*`; so may the statement of a key's policy that gives it to its own account."""

@@ -15,6 +15,11 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
+override_data {
+  target = module.function.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
 variables {
   name        = "shop"
   package     = { path = "versions.tf" }
@@ -77,42 +82,6 @@ run "without_options" {
     error_message = "Its name is known at plan."
   }
 
-  # Has safe defaults.
-  assert {
-    condition     = aws_lambda_function.profiles.runtime == "python3.13" && aws_lambda_function.profiles.handler == "personalize_segment.live.handler.profile_batch"
-    error_message = "The handler is the one for the queue."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.architectures == tolist(["arm64"]) && aws_lambda_function.profiles.memory_size == 512 && aws_lambda_function.profiles.timeout == 60
-    error_message = "arm64, 512 MB, a minute."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.publish && aws_lambda_alias.live.name == "live"
-    error_message = "The queue invokes a version, through an alias."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.source_code_hash == filebase64sha256("versions.tf")
-    error_message = "A new package is deployed."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.logging_config[0].log_format == "JSON" && aws_lambda_function.profiles.logging_config[0].log_group == "/aws/lambda/shop-profiles" && aws_lambda_function.profiles.logging_config[0].application_log_level == "INFO"
-    error_message = "Logs are JSON, with metrics, in the group with a retention."
-  }
-
-  assert {
-    condition     = aws_cloudwatch_log_group.profiles.retention_in_days == 30
-    error_message = "Logs are kept for 30 days."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.tracing_config[0].mode == "PassThrough" && length(aws_iam_role_policy.trace) == 0
-    error_message = "There are no traces."
-  }
-
   # Takes batches and gives back what failed.
   assert {
     condition     = aws_lambda_event_source_mapping.profiles.event_source_arn == "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
@@ -136,7 +105,7 @@ run "without_options" {
 
   # Says where datasets stand and no more.
   assert {
-    condition     = local.written == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items", personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users", profile_calls_per_second = "5", profile_table = "shop-profiles" }
+    condition     = module.function.settings == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items", personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users", profile_calls_per_second = "5", profile_table = "shop-profiles" }
     error_message = "The environment has references, and no defaults of the function."
   }
 
@@ -167,19 +136,13 @@ run "with_every_option" {
       ssm_prefix        = "/shop/personalize"
       users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
     }
-    max_receives              = 8
-    retention_days            = { profiles = 2, dead_letters = 10 }
-    kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
-    profile_table             = { deletion_protection = false }
-    suppression_list          = { bucket = "shop", key = "privacy/suppressed.csv" }
-    reference_refresh_seconds = 60
-    memory_megabytes          = 1024
-    architecture              = "x86_64"
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
+    max_receives     = 8
+    retention_days   = { profiles = 2, dead_letters = 10 }
+    kms_key_arn      = "arn:aws:kms:us-west-2:123456789012:key/queue"
+    profile_table    = { deletion_protection = false }
+    suppression_list = { bucket = "shop", key = "privacy/suppressed.csv" }
+    log              = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
+    tags             = { team = "shop" }
   }
 
   # Encrypts with a key that is given.
@@ -190,9 +153,8 @@ run "with_every_option" {
 
   # Passes every setting on.
   assert {
-    condition = jsonencode(local.written) == jsonencode({
+    condition = jsonencode(module.function.settings) == jsonencode({
       POWERTOOLS_LOG_LEVEL          = "DEBUG"
-      POWERTOOLS_METRICS_NAMESPACE  = "Shop"
       POWERTOOLS_SERVICE_NAME       = "shop"
       event_mapping                 = "gzip:${base64gzip("{\"version\":1}")}"
       personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items"
@@ -200,7 +162,6 @@ run "with_every_option" {
       personalize_users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
       profile_calls_per_second      = "5"
       profile_table                 = "shop-profiles"
-      reference_refresh_seconds     = "60"
       suppression_list              = "s3://shop/privacy/suppressed.csv"
     })
     error_message = "Each setting is in the environment."
@@ -217,45 +178,7 @@ run "with_every_option" {
   }
 
   assert {
-    condition     = aws_lambda_function.profiles.memory_size == 1024 && aws_lambda_function.profiles.architectures == tolist(["x86_64"]) && aws_lambda_function.profiles.tracing_config[0].mode == "Active" && aws_lambda_function.profiles.logging_config[0].application_log_level == "DEBUG"
-    error_message = "So is the function,"
-  }
-
-  assert {
-    condition     = aws_cloudwatch_log_group.profiles.retention_in_days == 7 && aws_cloudwatch_log_group.profiles.kms_key_id == "arn:aws:kms:us-west-2:123456789012:key/logs"
-    error_message = "its log,"
-  }
-
-  assert {
-    condition     = aws_iam_role.profiles.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
-    error_message = "and its role."
-  }
-
-  assert {
-    condition     = alltrue([for tags in concat([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.tags], [aws_dynamodb_table.profiles[0].tags, aws_lambda_function.profiles.tags, aws_lambda_event_source_mapping.profiles.tags, aws_iam_role.profiles.tags, aws_cloudwatch_log_group.profiles.tags]) : tags["team"] == "shop"])
+    condition     = alltrue([for tags in concat([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.tags], [aws_dynamodb_table.profiles[0].tags, aws_lambda_event_source_mapping.profiles.tags]) : tags["team"] == "shop"])
     error_message = "All of it is tagged."
   }
-}
-
-run "takes_a_mapping_that_is_large" {
-  command = plan
-
-  variables {
-    event_mapping = { text = jsonencode([for i in range(60) : sha256(i)]), sha256 = sha256(jsonencode([for i in range(60) : sha256(i)])) }
-  }
-
-  assert {
-    condition     = local.environment_bytes > 3000 && local.environment_bytes <= local.environment_maximum && local.environment_maximum == 4096
-    error_message = "Four kilobytes fit, compressed."
-  }
-}
-
-run "refuses_a_mapping_that_is_too_big" {
-  command = plan
-
-  variables {
-    event_mapping = { text = jsonencode([for i in range(90) : sha256(i)]), sha256 = sha256(jsonencode([for i in range(90) : sha256(i)])) }
-  }
-
-  expect_failures = [aws_lambda_function.profiles]
 }
