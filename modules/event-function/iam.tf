@@ -3,8 +3,10 @@ locals {
   personalize_arn    = "arn:${local.partition}:personalize:${local.personalize_region}:${local.account}"
 
   # What `personalize-segment apply` makes ends in the digest of what it is made of: eight characters.
-  asked_arn  = local.asked_by_name ? "${local.personalize_arn}:${local.asked_kind}/${var.name}-${local.asked}-????????" : local.asked
-  filter_arn = local.filter_by_name ? "${local.personalize_arn}:filter/${var.name}-${var.recommend.filter}-????????" : var.recommend.filter
+  named_arns = [
+    for kind, name in { (local.asked_kind) = local.asked, filter = var.recommend.filter } :
+    startswith(name, "arn:") ? name : "${local.personalize_arn}:${kind}/${var.name}-${name}-????????" if name != null
+  ]
 }
 
 data "aws_iam_policy_document" "record" {
@@ -46,7 +48,7 @@ data "aws_iam_policy_document" "recommend" {
   statement {
     sid       = "AskForRecommendations"
     actions   = ["personalize:GetRecommendations"]
-    resources = compact([local.asked_arn, local.filter_arn])
+    resources = local.named_arns
   }
 }
 
@@ -65,7 +67,9 @@ data "aws_iam_policy_document" "read_secret" {
     sid     = "ReadTheWriteKey"
     actions = ["secretsmanager:GetSecretValue"]
     # Secrets Manager adds six characters to the name.
-    resources = ["arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.secret.name}-??????"]
+    resources = [
+      "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.secret.name}-??????",
+    ]
   }
 
   dynamic "statement" {

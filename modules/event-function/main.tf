@@ -20,9 +20,18 @@ locals {
     recommendation_filter_arn = local.filter_by_name ? "filters/${var.recommend.filter}" : null
   }
 
-  new_secret = var.new_write_key_version == null ? null : { name = "${var.name}/segment-write-key", json_key = null, kms_key_arn = null }
-  secret     = var.write_key_secret == null ? local.new_secret : var.write_key_secret
-  write_key  = local.secret == null ? null : join("#", compact(["secretsmanager:${local.secret.name}", local.secret.json_key]))
+  new_secret = var.new_write_key_version == null ? null : {
+    name        = "${var.name}/segment-write-key"
+    json_key    = null
+    kms_key_arn = null
+  }
+  secret    = var.write_key_secret == null ? local.new_secret : var.write_key_secret
+  write_key = try(join("#", compact(["secretsmanager:${local.secret.name}", local.secret.json_key])), null)
+
+  maps = {
+    for name in ["filter_values", "context"] :
+    name => length(var.recommend[name]) == 0 ? null : jsonencode(var.recommend[name])
+  }
 
   # Null leaves a setting out, which then has the function's default. All of docs/live.md but
   # profile_calls_per_second and profile_table, which are the consumer's, and what the module function adds.
@@ -34,8 +43,8 @@ locals {
     recommendation_count         = tostring(var.recommend.count)
     recommendations_per_minute   = tostring(var.recommend.per_minute)
     recommendation_filter_arn    = var.recommend.filter
-    recommendation_filter_values = length(var.recommend.filter_values) == 0 ? null : jsonencode(var.recommend.filter_values)
-    recommendation_context       = length(var.recommend.context) == 0 ? null : jsonencode(var.recommend.context)
+    recommendation_filter_values = local.maps.filter_values
+    recommendation_context       = local.maps.context
     write_back_events            = var.write_back.events == null ? null : jsonencode(var.write_back.events)
     write_back_interval_seconds  = tostring(var.write_back.interval_seconds)
     write_back_trait             = var.write_back.trait
@@ -84,7 +93,7 @@ module "function" {
 }
 
 resource "aws_secretsmanager_secret" "write_key" {
-  #checkov:skip=CKV_AWS_149:One key that is also shown in Segment. Whoever wants it under a key of their own gives `write_key_secret`.
+  #checkov:skip=CKV_AWS_149:Segment shows the key, too. For a KMS key of your own, give `write_key_secret`.
   #checkov:skip=CKV2_AWS_57:A write key is made in Segment and can't be rotated from here.
   count = var.new_write_key_version == null ? 0 : 1
 
@@ -106,7 +115,11 @@ resource "aws_secretsmanager_secret_version" "write_key" {
 
 check "segment_calls_this_region" {
   assert {
-    condition     = contains(var.segment_regions, local.region)
-    error_message = "The function is in ${local.region}, where Segment's documentation says that it is not called. Deploy it in ${join(" or ", var.segment_regions)}; Personalize may stay elsewhere (`personalize.region`). If Segment does call it, add the region to `segment_regions`."
+    condition = contains(var.segment_regions, local.region)
+    error_message = join(" ", [
+      "The function is in ${local.region}, where Segment's documentation says that Segment doesn't call it.",
+      "Deploy it in ${join(" or ", var.segment_regions)}; Personalize may stay elsewhere (`personalize.region`).",
+      "If Segment does call it, add the region to `segment_regions`.",
+    ])
   }
 }

@@ -1,19 +1,19 @@
 output "function" {
-  description = "The function: `{ name, arn, alias_arn }`. Segment invokes `alias_arn`."
+  description = "Name, ARN and alias_arn of the function, of which Segment invokes alias_arn."
   value       = module.function.function
 }
 
 output "role" {
-  description = "The execution role: `{ name, arn }`."
+  description = "Name and ARN of the execution role."
   value       = module.function.role
 }
 
 output "log_group" {
-  description = "Name of the function's log group: /aws/lambda/NAME."
+  description = "Name of the function's log group, /aws/lambda/NAME."
   value       = module.function.log_group
 }
 
 output "secret" {
-  description = "Reference to the write key, secretsmanager:NAME or secretsmanager:NAME#KEY, or null without one."
+  description = "Reference to the write key as in the function's settings, never the key (null: none)."
   value       = local.write_key
 }

@@ -32,7 +32,7 @@ locals {
   }
 
   list          = var.suppression_list
-  mapping       = try("gzip:${base64gzip(var.event_mapping.text)}", null)
+  mapping       = var.event_mapping == null ? null : "gzip:${base64gzip(var.event_mapping.text)}"
   mapping_in_s3 = try(var.event_mapping.s3, null)
   mapping_place = try("s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}", null)
 
@@ -55,8 +55,8 @@ locals {
   setting => { url = queue.url, path = join("/", slice(split(":", queue.arn), 4, 6)) } if queue != null }
   environment = merge(local.written, { for setting, queue in local.queues : setting => queue.url })
 
-  # Lambda counts the JSON text of the environment, as its error message shows. A queue's URL may be known only after the
-  # apply, so it is counted as what AWS makes of the queue's name.
+  # Lambda counts the JSON text of the environment, as its error message shows. A queue's URL may be known only after
+  # the apply, so it is counted as what AWS makes of the queue's name.
   sizes = merge(local.written, {
     for setting, queue in local.queues : setting => "https://sqs.${local.region}.${local.dns_suffix}/${queue.path}"
   })
@@ -77,7 +77,7 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:Reserved concurrency is an option; by default it would take concurrency from others.
   #checkov:skip=CKV_AWS_116:Segment and SQS deliver a failed event again; a queue keeps what is refused.
-  #checkov:skip=CKV_AWS_117:It calls public endpoints only; in a VPC it would need NAT, and seconds that it doesn't have.
+  #checkov:skip=CKV_AWS_117:It calls public endpoints only; in a VPC it would need NAT, and time to start.
   #checkov:skip=CKV_AWS_173:The environment holds references to secrets, never a secret; Lambda encrypts it.
   #checkov:skip=CKV_AWS_272:The zip is built and pinned by hash here; a signing profile is the account's decision.
   function_name                  = local.name
@@ -128,7 +128,7 @@ resource "aws_lambda_function" "this" {
       error_message = join(" ", [
         "The environment of ${local.name} would have ${local.environment_bytes} bytes of JSON,",
         "of which the event mapping is ${length(try(local.written.event_mapping, ""))}.",
-        "Lambda takes ${local.environment_maximum}: give the mapping's place in S3 as `event_mapping.s3`, or shorten it.",
+        "Lambda takes ${local.environment_maximum}: shorten the mapping, or put it into S3 (`event_mapping.s3`).",
       ])
     }
   }

@@ -1,5 +1,5 @@
 output "function" {
-  description = "The function: `{ name, arn, alias_arn }`."
+  description = "Name, ARN and alias_arn of the function."
   value = {
     name      = local.name
     arn       = local.arn
@@ -9,7 +9,7 @@ output "function" {
 }
 
 output "role" {
-  description = "The execution role: `{ name, arn }`."
+  description = "Name and ARN of the execution role."
   value = {
     name = local.role_name
     arn  = local.role_arn
@@ -18,12 +18,12 @@ output "role" {
 }
 
 output "log_group" {
-  description = "Name of the function's log group: /aws/lambda/NAME."
+  description = "Name of the function's log group, /aws/lambda/NAME."
   value       = local.log_group
 }
 
 output "dataset_arns" {
-  description = "ARNs of the `datasets`, by users and items: the given ones, or those of the stack."
+  description = "ARNs of the `datasets` by users and items, given or those of the stack."
   value       = local.dataset_arns
 }
 

@@ -92,12 +92,14 @@ variable "personalize" {
   nullable = false
 
   validation {
-    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", coalesce(var.personalize.region, "us-west-2")))
+    condition     = var.personalize.region == null || can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", var.personalize.region))
     error_message = "Write `region` as eu-west-1."
   }
 
   validation {
-    condition     = can(regex("^(/[A-Za-z0-9_.-]+)+$", coalesce(var.personalize.ssm_prefix, "/shop")))
+    condition = var.personalize.ssm_prefix == null || can(
+      regex("^(/[A-Za-z0-9_.-]+)+$", var.personalize.ssm_prefix)
+    )
     error_message = "Write `ssm_prefix` as a path with / in front and none at the end, such as \"/shop/personalize\"."
   }
 
@@ -109,7 +111,9 @@ variable "personalize" {
   validation {
     condition = alltrue([
       for dataset, arn in { USERS = var.personalize.users_dataset_arn, ITEMS = var.personalize.items_dataset_arn } :
-      arn == null || can(regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${dataset}$", arn))
+      arn == null || can(
+        regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${dataset}$", arn)
+      )
     ])
     error_message = join(" ", [
       "Write the dataset ARNs as `personalize-segment status` prints them:",
@@ -130,14 +134,14 @@ variable "datasets" {
 }
 
 variable "results" {
-  description = "Results of `personalize-segment apply` that the function reads, as paths below `ssm_prefix`, by setting."
+  description = "Paths below `ssm_prefix` of the results that the function reads, by setting."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "settings" {
-  description = "Other settings of the function; null is the function's default."
+  description = "Other settings of the function (null: the function's default)."
   type        = map(string)
   nullable    = false
 }
@@ -258,10 +262,9 @@ variable "permissions_boundary_arn" {
   type        = string
 
   validation {
-    condition = can(regex(
-      "^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$",
-      coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary"),
-    ))
+    condition = var.permissions_boundary_arn == null || can(
+      regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn)
+    )
     error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
   }
 }
@@ -277,7 +280,7 @@ variable "name_prefix" {
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
     error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
   }
 }

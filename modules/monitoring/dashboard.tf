@@ -57,7 +57,8 @@ locals {
         title = "Recommendations asked for"
         sets = {
           metrics = [
-            for outcome in ["Fetched", "Empty", "Failed", "Unprovisioned"] : local.own_series["Recommendation${outcome}"]
+            for outcome in ["Fetched", "Empty", "Failed", "Unprovisioned"] :
+            local.own_series["Recommendation${outcome}"]
           ]
           view = "timeSeries", stacked = true, stat = "Sum", period = 300
         }
@@ -66,7 +67,8 @@ locals {
         title = "Recommendations written back"
         sets = {
           metrics = [
-            for outcome in ["Sent", "Unchanged", "TooSoon", "TooMany", "Failed"] : local.own_series["WriteBack${outcome}"]
+            for outcome in ["Sent", "Unchanged", "TooSoon", "TooMany", "Failed"] :
+            local.own_series["WriteBack${outcome}"]
           ]
           view = "timeSeries", stacked = true, stat = "Sum", period = 300
         }
@@ -131,7 +133,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         {
           type = "text", x = 0, y = 4, width = 24, height = 1
           properties = {
-            markdown = "Each alarm's description says what it means and what to do. All remedies: ${var.operations_url}."
+            markdown = "Each alarm's description says what it means and what to do, as does ${var.operations_url}."
           }
         },
       ],

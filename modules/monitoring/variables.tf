@@ -1,34 +1,34 @@
 variable "name" {
-  description = "Name of the stack, which begins every name here: 1 to 20 characters."
+  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
-    error_message = "Write a name of 1 to 20 lower-case letters, digits and hyphens that begins with a letter and does not end in a hyphen, such as \"shop\"."
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
 }
 
 variable "name_prefix" {
-  description = "Name of the dashboard. Null: the name of the stack and the region, since dashboards are global to the account."
+  description = "Name of the dashboard (null: the stack and the region, since dashboards are global)."
   type        = string
   default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
     error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything that can have some."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "functions" {
-  description = "The Lambda functions by what they do: event (handler segment_event) and, where there is one, profiles (handler profile_batch)."
+  description = "Name and time-out of the function `event` and, where there is a profile queue, of `profiles`."
   type = map(object({
     name            = string
     timeout_seconds = number
@@ -36,8 +36,11 @@ variable "functions" {
   nullable = false
 
   validation {
-    condition     = contains(keys(var.functions), "event") && alltrue([for key in keys(var.functions) : contains(["event", "profiles"], key)])
-    error_message = "Write functions with the key event and, if there is a consumer of the profile queue, the key profiles."
+    condition = (
+      contains(keys(var.functions), "event") &&
+      alltrue([for key in keys(var.functions) : contains(["event", "profiles"], key)])
+    )
+    error_message = "Write functions with the key event and, where there is a profile queue, the key profiles."
   }
 
   validation {
@@ -47,7 +50,7 @@ variable "functions" {
 }
 
 variable "queues" {
-  description = "Names of the queues: profiles (users and items on their way), profiles_dead (those that failed too often), rejected (refused events); null for a queue that is not there."
+  description = "Names of the queues of profiles, dead profiles and rejected events (null: not watched)."
   type = object({
     profiles      = optional(string)
     profiles_dead = optional(string)
@@ -63,36 +66,40 @@ variable "queues" {
 }
 
 variable "glue_job_name" {
-  description = "Name of the Glue job that exports history; null for none."
+  description = "Name of the Glue job that exports history (null: not watched)."
   type        = string
   default     = null
 }
 
 variable "state_machine_arn" {
-  description = "ARN of the state machine of the refresh; null for none."
+  description = "ARN of the refresh's state machine (null: not watched)."
   type        = string
   default     = null
 
   validation {
-    condition     = var.state_machine_arn == null || can(regex("^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:.+$", var.state_machine_arn))
-    error_message = "Write state_machine_arn as the ARN of a state machine, such as \"arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh\"."
+    condition = var.state_machine_arn == null || can(
+      regex("^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:.+$", var.state_machine_arn)
+    )
+    error_message = "Write the ARN of a state machine: arn:aws:states:REGION:ACCOUNT:stateMachine:NAME."
   }
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of SNS topics that hear when an alarm begins and when it ends; without any, alarms are seen in CloudWatch only."
+  description = "ARNs of SNS topics to notify when an alarm begins and ends."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
-    error_message = "Write ARNs of SNS topics in alarm_topic_arns, such as \"arn:aws:sns:eu-west-1:123456789012:on-call\"."
+    condition = alltrue([
+      for arn in var.alarm_topic_arns : can(regex("^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))
+    ])
+    error_message = "Write ARNs of SNS topics, such as arn:aws:sns:eu-west-1:123456789012:on-call."
   }
 }
 
 variable "operations_url" {
-  description = "Address of the operations document; every alarm's description ends in it and the section's anchor."
+  description = "Address of the operations document, to which every alarm's description leads."
   type        = string
   default     = "docs/operations.md"
   nullable    = false
@@ -104,7 +111,7 @@ variable "operations_url" {
 }
 
 variable "thresholds" {
-  description = "Hours without an event (0: no alarm), and recommendations in an hour, after which an alarm begins."
+  description = "Hours without an event (0: no alarm) and recommendations per hour at which an alarm begins."
   type = object({
     silent_hours             = optional(number, 24)
     recommendations_per_hour = optional(number, 10000)

@@ -12,7 +12,10 @@ locals {
     profiles_dead = "${var.name}-profiles-dead"
     rejected      = "${var.name}-rejected"
   }
-  queue_arns = { for key, name in local.queues : key => "arn:${local.partition}:sqs:${local.region}:${local.account}:${name}" }
+  queue_arns = {
+    for key, name in local.queues :
+    key => "arn:${local.partition}:sqs:${local.region}:${local.account}:${name}"
+  }
 
   day_seconds             = 24 * 60 * 60
   kms_reuse_seconds       = 300
@@ -20,12 +23,14 @@ locals {
   calls_per_second        = floor(10 / var.maximum_concurrency)
   records_per_call        = 10
   # Each message is a read and two writes, sixteen at the same time.
-  writes_per_second     = 500
-  table_seconds         = var.profile_table == null ? 0 : ceil(var.batch.size / local.writes_per_second)
-  slowest_batch_seconds = ceil(1.1 * var.batch.size / local.records_per_call / local.calls_per_second) + local.table_seconds + 2
-  visibility_timeout    = 6 * var.timeout_seconds + var.batch.window_seconds
-  table                 = var.profile_table == null ? null : "${var.name}-profiles"
-  table_arn             = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.name}-profiles"
+  writes_per_second = 500
+  table_seconds     = var.profile_table == null ? 0 : ceil(var.batch.size / local.writes_per_second)
+  slowest_batch_seconds = ceil(
+    1.1 * var.batch.size / local.records_per_call / local.calls_per_second
+  ) + local.table_seconds + 2
+  visibility_timeout = 6 * var.timeout_seconds + var.batch.window_seconds
+  table              = var.profile_table == null ? null : "${var.name}-profiles"
+  table_arn          = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.name}-profiles"
 }
 
 # Policies stand in the queues, because the provider waits 25 seconds for each resource that holds one.
@@ -105,16 +110,19 @@ resource "aws_dynamodb_table" "profiles" {
 module "function" {
   source = "../function"
 
-  name                     = var.name
-  suffix                   = "profiles"
-  description              = "Merges users and items and sends them to Amazon Personalize, ten per call."
-  alias_description        = "What the queue invokes."
-  handler                  = "profile_batch"
-  package                  = var.package
-  event_mapping            = var.event_mapping
-  personalize              = var.personalize
-  datasets                 = ["users", "items"]
-  settings                 = { profile_table = local.table, profile_calls_per_second = tostring(local.calls_per_second) }
+  name              = var.name
+  suffix            = "profiles"
+  description       = "Merges users and items and sends them to Amazon Personalize, ten per call."
+  alias_description = "What the queue invokes."
+  handler           = "profile_batch"
+  package           = var.package
+  event_mapping     = var.event_mapping
+  personalize       = var.personalize
+  datasets          = ["users", "items"]
+  settings = {
+    profile_table            = local.table
+    profile_calls_per_second = tostring(local.calls_per_second)
+  }
   suppression_list         = var.suppression_list
   memory_megabytes         = var.memory_megabytes
   timeout_seconds          = var.timeout_seconds
@@ -156,8 +164,8 @@ resource "aws_lambda_event_source_mapping" "profiles" {
     precondition {
       condition = local.slowest_batch_seconds <= var.timeout_seconds
       error_message = join(" ", [
-        "A batch of ${var.batch.size} takes ${local.slowest_batch_seconds} seconds at ${local.calls_per_second} calls a",
-        "second, longer than `timeout_seconds`: write a smaller `batch.size`, or a longer time-out.",
+        "A batch of ${var.batch.size} takes ${local.slowest_batch_seconds} seconds, longer than `timeout_seconds`, at",
+        "${local.calls_per_second} calls per second: write a smaller `batch.size`, or a longer time-out.",
       ])
     }
   }

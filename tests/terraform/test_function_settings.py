@@ -45,7 +45,9 @@ OFFLINE = {
     "max_retries": 1,
 }
 #: Settings that Terraform always gives, whose default fits all stacks, or that have no default.
-NO_INPUT_WITH_DEFAULT = {"profile_calls_per_second", "reference_refresh_seconds"} | {name for name, default in DEFAULTS.items() if not default}
+NO_INPUT_WITH_DEFAULT = {"profile_calls_per_second", "reference_refresh_seconds"} | {
+    name for name, default in DEFAULTS.items() if not default
+}
 
 #: Inputs of both modules that aren't settings, and differ from the defaults.
 COMMON: dict[str, Any] = {
@@ -83,13 +85,13 @@ def modules() -> dict[str, Any]:
     text = parse(default_text()).text
     small = json.dumps({"version": 1, "interactions": json.loads(text)["interactions"]}, separators=(",", ":"))
     event: dict[str, Any] = {
-        "source": str(ROOT / "modules/event-function"),
+        "source": ROOT / "modules/event-function",
         "package": {"path": __file__},
         "event_mapping": {"text": text, "sha256": f"${{sha256({json.dumps(text)})}}"},
         "personalize": {"ssm_prefix": "/shop/personalize"},
     }
     profiles: dict[str, Any] = {
-        "source": str(ROOT / "modules/profile-queue"),
+        "source": ROOT / "modules/profile-queue",
         "package": {"path": __file__},
         "personalize": {"ssm_prefix": "/shop/personalize"},
     }
@@ -129,23 +131,33 @@ def modules() -> dict[str, Any]:
         "profiles-least": profiles | {"name": "profiles-least"},
         "profiles-all": profiles
         | {name: every[name] for name in of_queue}
-        | {"name": "profiles-all", "timeout_seconds": 90, "personalize": {"region": "eu-west-1", "ssm_prefix": "/shop"}},
+        | {
+            "name": "profiles-all",
+            "timeout_seconds": 90,
+            "personalize": {"region": "eu-west-1", "ssm_prefix": "/shop"},
+        },
     }
 
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Return the attributes that one plan, without AWS, has for each resource of `modules/function`, by module and type."""
+    """Return the attributes that one plan, without AWS, has for each resource of the function, by module and type."""
     needs("terraform", "comparing what Terraform gives the functions with what they read")
     folder = tmp_path_factory.mktemp("settings")
     document = {
         "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
-        "module": modules(),
+        # By an absolute path, a module would be a package without the module that it calls.
+        "module": {
+            name: one | {"source": os.path.relpath(one["source"], folder.resolve())} for name, one in modules().items()
+        },
     }
     plan: dict[str, Any] = {
         "provider": {"aws": OFFLINE},
         "override_data": [
-            {"target": f"module.{name}.{inner}data.aws_caller_identity.current", "values": {"account_id": "123456789012"}}
+            {
+                "target": f"module.{name}.{inner}data.aws_caller_identity.current",
+                "values": {"account_id": "123456789012"},
+            }
             for name in modules()
             for inner in ("", "module.function.")
         ],
@@ -216,13 +228,14 @@ def test_every_setting_can_be_set_to_something_else_than_its_default(environment
     for module in ("event-all", "event-direct", "profiles-all"):
         settings = load(environments[module])
         set_here |= {one for one in Settings.__slots__ if getattr(settings, one) != getattr(default, one)}
-    assert set_here == set(Settings.__slots__) - {"reference_refresh_seconds"}
+    assert set_here == set(Settings.__slots__) - {"refresh"}
 
 
 @pytest.mark.parametrize(("module", "suffix"), [("event-all", "event"), ("profiles-all", "profiles")])
 def test_each_input_arrives(planned: dict[str, dict[str, Any]], module: str, suffix: str) -> None:
     function, role, logs, alias = (
-        planned[module][f"aws_{kind}"] for kind in ("lambda_function", "iam_role", "cloudwatch_log_group", "lambda_alias")
+        planned[module][f"aws_{kind}"]
+        for kind in ("lambda_function", "iam_role", "cloudwatch_log_group", "lambda_alias")
     )
     assert (function["function_name"], alias["function_name"]) == (f"{module}-{suffix}", f"{module}-{suffix}")
     assert (function["memory_size"], function["architectures"]) == (1024, ["x86_64"])

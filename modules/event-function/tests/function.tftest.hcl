@@ -21,17 +21,22 @@ override_data {
 }
 
 variables {
-  name          = "shop"
-  package       = { path = "versions.tf" }
-  event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-  personalize   = { ssm_prefix = "/shop/personalize" }
+  name    = "shop"
+  package = { path = "versions.tf" }
+  event_mapping = {
+    text   = "{\"version\":1}"
+    sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8"
+  }
+  personalize = { ssm_prefix = "/shop/personalize" }
 }
 
 run "without_options" {
   command = plan
 
   assert {
-    condition     = length(aws_iam_role_policy.recommend) + length(aws_iam_role_policy.read_secret) + length(aws_iam_role_policy.queue_profiles) == 0
+    condition = length(aws_iam_role_policy.recommend) + length(aws_iam_role_policy.read_secret) + length(
+      aws_iam_role_policy.queue_profiles
+    ) == 0
     error_message = "What is not asked for is not allowed."
   }
 
@@ -54,12 +59,19 @@ run "without_options" {
 
   # Says all names before they are made.
   assert {
-    condition     = output.function == { name = "shop-event", arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-event", alias_arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live" }
+    condition = output.function == {
+      name      = "shop-event"
+      arn       = "arn:aws:lambda:us-west-2:123456789012:function:shop-event"
+      alias_arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live"
+    }
     error_message = "The function is known at plan."
   }
 
   assert {
-    condition     = output.role == { name = "shop-us-west-2-event", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-event" }
+    condition = output.role == {
+      name = "shop-us-west-2-event"
+      arn  = "arn:aws:iam::123456789012:role/shop-us-west-2-event"
+    }
     error_message = "The role is known at plan."
   }
 
@@ -92,9 +104,21 @@ run "passes_every_setting_on" {
       shape            = "object"
       segment_host     = "https://events.eu1.segmentapis.com"
     }
-    write_key_secret         = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
-    profile_queue            = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
-    rejected_queue           = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected", arn = "arn:aws:sqs:us-west-2:123456789012:shop-rejected", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
+    write_key_secret = {
+      name        = "shop/segment"
+      json_key    = "write_key"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret"
+    }
+    profile_queue = {
+      url         = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles"
+      arn         = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue"
+    }
+    rejected_queue = {
+      url         = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-rejected"
+      arn         = "arn:aws:sqs:us-west-2:123456789012:shop-rejected"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue"
+    }
     suppression_list         = { bucket = "shop", key = "privacy/suppressed.csv" }
     keep_unmapped            = false
     time_budget_milliseconds = 3000
@@ -148,7 +172,10 @@ run "asks_a_campaign_by_arn" {
   }
 
   assert {
-    condition     = module.function.settings.personalize_campaign_arn == "arn:aws:personalize:us-west-2:123456789012:campaign/other"
+    condition = (
+      module.function.settings.personalize_campaign_arn ==
+      "arn:aws:personalize:us-west-2:123456789012:campaign/other"
+    )
     error_message = "The ARN is given as it is."
   }
 }

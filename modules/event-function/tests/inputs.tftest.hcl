@@ -21,10 +21,13 @@ override_data {
 }
 
 variables {
-  name          = "shop"
-  package       = { path = "versions.tf" }
-  event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-  personalize   = { ssm_prefix = "/shop/personalize" }
+  name    = "shop"
+  package = { path = "versions.tf" }
+  event_mapping = {
+    text   = "{\"version\":1}"
+    sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8"
+  }
+  personalize = { ssm_prefix = "/shop/personalize" }
 }
 
 run "accepts_a_tracking_id_without_a_prefix" {
@@ -62,7 +65,10 @@ run "refuses_a_recommender_as_campaign" {
   }
 
   variables {
-    personalize = { ssm_prefix = "/shop", campaign = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home" }
+    personalize = {
+      ssm_prefix = "/shop"
+      campaign   = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home"
+    }
   }
 
   expect_failures = [var.personalize]
@@ -231,7 +237,10 @@ run "accepts_a_filter_by_arn_without_a_prefix" {
   }
 
   assert {
-    condition     = module.function.settings.recommendation_filter_arn == "arn:aws:personalize:us-west-2:123456789012:filter/unseen"
+    condition = (
+      module.function.settings.recommendation_filter_arn ==
+      "arn:aws:personalize:us-west-2:123456789012:filter/unseen"
+    )
     error_message = "The ARN is given as it is."
   }
 }

@@ -21,10 +21,13 @@ override_data {
 }
 
 variables {
-  name          = "shop"
-  package       = { path = "versions.tf" }
-  event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-  personalize   = { ssm_prefix = "/shop/personalize" }
+  name    = "shop"
+  package = { path = "versions.tf" }
+  event_mapping = {
+    text   = "{\"version\":1}"
+    sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8"
+  }
+  personalize = { ssm_prefix = "/shop/personalize" }
 }
 
 run "without_options" {
@@ -33,9 +36,25 @@ run "without_options" {
   # Records users and items itself without a queue.
   assert {
     condition = jsondecode(aws_iam_role_policy.record.policy).Statement == jsondecode(jsonencode([
-      { Sid = "RecordInteractions", Effect = "Allow", Action = "personalize:PutEvents", Resource = "*", Condition = { StringEquals = { "aws:RequestedRegion" = "us-west-2" } } },
-      { Sid = "RecordItems", Effect = "Allow", Action = "personalize:PutItems", Resource = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/ITEMS" },
-      { Sid = "RecordUsers", Effect = "Allow", Action = "personalize:PutUsers", Resource = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS" }
+      {
+        Sid       = "RecordInteractions"
+        Effect    = "Allow"
+        Action    = "personalize:PutEvents"
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:RequestedRegion" = "us-west-2" } }
+      },
+      {
+        Sid      = "RecordItems"
+        Effect   = "Allow"
+        Action   = "personalize:PutItems"
+        Resource = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/ITEMS"
+      },
+      {
+        Sid      = "RecordUsers"
+        Effect   = "Allow"
+        Action   = "personalize:PutUsers"
+        Resource = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS"
+      }
     ]))
     error_message = "Events, and the two datasets of the stack."
   }
@@ -45,11 +64,19 @@ run "records_to_the_datasets_that_are_given" {
   command = plan
 
   variables {
-    personalize = { ssm_prefix = "/shop", users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS", items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS" }
+    personalize = {
+      ssm_prefix        = "/shop"
+      users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
+      items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS"
+    }
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.record.policy).Statement[*].Resource == ["*", "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS", "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"]
+    condition = jsondecode(aws_iam_role_policy.record.policy).Statement[*].Resource == [
+      "*",
+      "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS",
+      "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS",
+    ]
     error_message = "The datasets that are given."
   }
 }
@@ -76,14 +103,28 @@ run "with_every_option" {
       shape            = "object"
       segment_host     = "https://events.eu1.segmentapis.com"
     }
-    write_key_secret = { name = "shop/segment", json_key = "write_key", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret" }
-    profile_queue    = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue" }
+    write_key_secret = {
+      name        = "shop/segment"
+      json_key    = "write_key"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret"
+    }
+    profile_queue = {
+      url         = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles"
+      arn         = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue"
+    }
   }
 
   # Records events only with a queue.
   assert {
     condition = jsondecode(aws_iam_role_policy.record.policy).Statement == jsondecode(jsonencode([
-      { Sid = "RecordInteractions", Effect = "Allow", Action = "personalize:PutEvents", Resource = "*", Condition = { StringEquals = { "aws:RequestedRegion" = "eu-west-1" } } }
+      {
+        Sid       = "RecordInteractions"
+        Effect    = "Allow"
+        Action    = "personalize:PutEvents"
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:RequestedRegion" = "eu-west-1" } }
+      }
     ]))
     error_message = "No PutUsers, no PutItems; and where Personalize is."
   }
@@ -91,7 +132,15 @@ run "with_every_option" {
   # Asks its own campaign and filter only.
   assert {
     condition = jsondecode(aws_iam_role_policy.recommend[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "AskForRecommendations", Effect = "Allow", Action = "personalize:GetRecommendations", Resource = ["arn:aws:personalize:eu-west-1:123456789012:filter/shop-unseen-????????", "arn:aws:personalize:eu-west-1:123456789012:campaign/shop-main-????????"] }
+      {
+        Sid    = "AskForRecommendations"
+        Effect = "Allow"
+        Action = "personalize:GetRecommendations"
+        Resource = [
+          "arn:aws:personalize:eu-west-1:123456789012:filter/shop-unseen-????????",
+          "arn:aws:personalize:eu-west-1:123456789012:campaign/shop-main-????????",
+        ]
+      }
     ]))
     error_message = "The campaign and the filter, whatever their digest."
   }
@@ -99,8 +148,19 @@ run "with_every_option" {
   # Reads the secret that is given and decrypts it.
   assert {
     condition = jsondecode(aws_iam_role_policy.read_secret[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "ReadTheWriteKey", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-??????" },
-      { Sid = "DecryptTheWriteKey", Effect = "Allow", Action = "kms:Decrypt", Resource = "arn:aws:kms:us-west-2:123456789012:key/secret", Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.us-west-2.amazonaws.com" } } }
+      {
+        Sid      = "ReadTheWriteKey"
+        Effect   = "Allow"
+        Action   = "secretsmanager:GetSecretValue"
+        Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-??????"
+      },
+      {
+        Sid       = "DecryptTheWriteKey"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:us-west-2:123456789012:key/secret"
+        Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.us-west-2.amazonaws.com" } }
+      }
     ]))
     error_message = "This secret, this key."
   }
@@ -108,8 +168,19 @@ run "with_every_option" {
   # Queues users and items.
   assert {
     condition = jsondecode(aws_iam_role_policy.queue_profiles[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "QueueUsersAndItems", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:aws:sqs:us-west-2:123456789012:shop-profiles" },
-      { Sid = "EncryptUsersAndItems", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/queue", Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } } }
+      {
+        Sid      = "QueueUsersAndItems"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+      },
+      {
+        Sid       = "EncryptUsersAndItems"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "arn:aws:kms:us-west-2:123456789012:key/queue"
+        Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } }
+      }
     ]))
     error_message = "This queue, this key."
   }
@@ -124,7 +195,12 @@ run "asks_its_own_recommender_only" {
 
   assert {
     condition = jsondecode(aws_iam_role_policy.recommend[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "AskForRecommendations", Effect = "Allow", Action = "personalize:GetRecommendations", Resource = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home-????????" }
+      {
+        Sid      = "AskForRecommendations"
+        Effect   = "Allow"
+        Action   = "personalize:GetRecommendations"
+        Resource = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home-????????"
+      }
     ]))
     error_message = "The recommender, whatever its digest."
   }
@@ -140,7 +216,15 @@ run "asks_what_is_given_by_arn_only" {
 
   assert {
     condition = jsondecode(aws_iam_role_policy.recommend[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "AskForRecommendations", Effect = "Allow", Action = "personalize:GetRecommendations", Resource = ["arn:aws:personalize:us-west-2:123456789012:filter/other", "arn:aws:personalize:us-west-2:123456789012:campaign/other"] }
+      {
+        Sid    = "AskForRecommendations"
+        Effect = "Allow"
+        Action = "personalize:GetRecommendations"
+        Resource = [
+          "arn:aws:personalize:us-west-2:123456789012:filter/other",
+          "arn:aws:personalize:us-west-2:123456789012:campaign/other",
+        ]
+      }
     ]))
     error_message = "Exactly these."
   }
@@ -156,7 +240,12 @@ run "reads_the_secret_that_is_made" {
 
   assert {
     condition = jsondecode(aws_iam_role_policy.read_secret[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "ReadTheWriteKey", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-write-key-??????" }
+      {
+        Sid      = "ReadTheWriteKey"
+        Effect   = "Allow"
+        Action   = "secretsmanager:GetSecretValue"
+        Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-write-key-??????"
+      }
     ]))
     error_message = "This secret; it has no key of its own."
   }
@@ -166,7 +255,10 @@ run "needs_no_key_for_a_queue_that_has_none" {
   command = plan
 
   variables {
-    profile_queue = { url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles", arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles" }
+    profile_queue = {
+      url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles"
+      arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+    }
   }
 
   assert {

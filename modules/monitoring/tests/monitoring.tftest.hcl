@@ -23,7 +23,10 @@ run "with_everything" {
   command = plan
 
   variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
+    functions = {
+      event    = { name = "shop-event", timeout_seconds = 5 }
+      profiles = { name = "shop-profiles", timeout_seconds = 60 }
+    }
     queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
     glue_job_name     = "shop-history"
     state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
@@ -37,7 +40,10 @@ run "with_everything" {
         [join(" ", [
           one.threshold,
           "${one.datapoints_to_alarm}/${one.evaluation_periods}",
-          join("", distinct([for query in one.metric_query : tostring(one(query.metric).period) if query.id != "alarm"])),
+          join(
+            "",
+            distinct([for query in one.metric_query : tostring(one(query.metric).period) if query.id != "alarm"])
+          ),
           one.treat_missing_data,
         ])],
         [for query in one.metric_query : query.expression if query.id == "alarm"],
@@ -136,9 +142,9 @@ run "with_everything" {
       refresh-failed = [
         "1 1/1 300 notBreaching",
         "FILL(failed, 0) + FILL(late, 0) + FILL(stopped, 0)",
-        "failed: AWS/States ExecutionsFailed Sum StateMachineArn=arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh",
-        "late: AWS/States ExecutionsTimedOut Sum StateMachineArn=arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh",
-        "stopped: AWS/States ExecutionsAborted Sum StateMachineArn=arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh",
+        "failed: AWS/States ExecutionsFailed Sum StateMachineArn=${var.state_machine_arn}",
+        "late: AWS/States ExecutionsTimedOut Sum StateMachineArn=${var.state_machine_arn}",
+        "stopped: AWS/States ExecutionsAborted Sum StateMachineArn=${var.state_machine_arn}",
       ]
     }
     error_message = "An alarm is missing, is one too many, or begins at another point."
@@ -179,21 +185,47 @@ run "with_everything" {
 
   # Alarms are on top of the dashboard and events next.
   assert {
-    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "shop-eu-west-1" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].y == 0 && sort(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms) == sort(values(output.alarms))
+    condition = (
+      aws_cloudwatch_dashboard.this.dashboard_name == "shop-eu-west-1" &&
+      jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" &&
+      jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].y == 0 &&
+      sort(
+        jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms
+      ) == sort(values(output.alarms))
+    )
     error_message = "Whether something is wrong has to be seen first."
   }
   assert {
-    condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[2].properties.metrics[0][0].expression == "SEARCH('{PersonalizeSegment,decision,service} MetricName=\"Events\" service=\"shop\"', 'Sum', 300)"
+    condition = jsondecode(
+      aws_cloudwatch_dashboard.this.dashboard_body
+      ).widgets[2].properties.metrics[0][0].expression == join(" ", [
+        "SEARCH('{PersonalizeSegment,decision,service} MetricName=\"Events\" service=\"shop\"',",
+        "'Sum', 300)",
+    ])
     error_message = "What became of the events has to be seen next."
   }
   assert {
-    condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[4].properties.metrics[0][0].expression == "SEARCH('{PersonalizeSegment,decision,reason,service} MetricName=\"Events\" service=\"shop\" NOT reason=\"none\"', 'Sum', 300)"
+    condition = jsondecode(
+      aws_cloudwatch_dashboard.this.dashboard_body
+      ).widgets[4].properties.metrics[0][0].expression == join(" ", [
+        "SEARCH('{PersonalizeSegment,decision,reason,service} MetricName=\"Events\"",
+        "service=\"shop\" NOT reason=\"none\"', 'Sum', 300)",
+    ])
     error_message = "The reasons have to be seen."
   }
 
   # Panels lie side by side and never on each other.
   assert {
-    condition     = length(distinct([for one in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${one.x}/${one.y}"])) == 12 && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 12 && alltrue([for one in slice(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets, 2, 12) : one.properties.region == "eu-west-1" && contains([0, 12], one.x)])
+    condition = (
+      length(
+        distinct([for one in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${one.x}/${one.y}"])
+      ) == 12 &&
+      length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 12 &&
+      alltrue([
+        for one in slice(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets, 2, 12) :
+        one.properties.region == "eu-west-1" && contains([0, 12], one.x)
+      ])
+    )
     error_message = "A panel hides another, or is missing."
   }
 }
@@ -204,15 +236,19 @@ run "without_options" {
   # Without queues job and refresh there are only the alarms of the event function.
   assert {
     condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
-      "event-errors", "event-throttles", "event-duration", "events-raised", "events-rejected", "recommendations-failed", "write-back-failed",
-      "events-silent", "recommendations-many", "write-backs-many",
+      "event-errors", "event-throttles", "event-duration", "events-raised", "events-rejected", "recommendations-failed",
+      "write-back-failed", "events-silent", "recommendations-many", "write-backs-many",
     ]) && length(aws_cloudwatch_event_rule.history_failed) == 0
     error_message = "An alarm is about something that is not there."
   }
 
   # The dashboard has no panel of what is not there.
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 10 && !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/SQS") && !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/States")
+    condition = (
+      length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 10 &&
+      !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/SQS") &&
+      !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/States")
+    )
     error_message = "A panel would be empty for ever."
   }
 }
@@ -221,7 +257,10 @@ run "every_alarm_says_what_to_do_and_tells_every_topic" {
   command = plan
 
   variables {
-    functions         = { event = { name = "shop-event", timeout_seconds = 5 }, profiles = { name = "shop-profiles", timeout_seconds = 60 } }
+    functions = {
+      event    = { name = "shop-event", timeout_seconds = 5 }
+      profiles = { name = "shop-profiles", timeout_seconds = 60 }
+    }
     queues            = { profiles = "shop-profiles", profiles_dead = "shop-profiles-dead", rejected = "shop-rejected" }
     glue_job_name     = "shop-history"
     state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
@@ -231,11 +270,18 @@ run "every_alarm_says_what_to_do_and_tells_every_topic" {
   }
 
   assert {
-    condition     = alltrue([for one in values(aws_cloudwatch_metric_alarm.this) : can(regex(" What to do: https://wiki/operations#[a-z-]+$", one.alarm_description)) && one.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"]) && one.ok_actions == one.alarm_actions])
+    condition = alltrue([
+      for one in values(aws_cloudwatch_metric_alarm.this) :
+      can(regex(" What to do: https://wiki/operations#[a-z-]+$", one.alarm_description)) &&
+      one.alarm_actions == toset(var.alarm_topic_arns) && one.ok_actions == one.alarm_actions
+    ])
     error_message = "Somebody is woken and not told what to do."
   }
   assert {
-    condition     = alltrue([for one in values(aws_cloudwatch_metric_alarm.this) : length(one.alarm_description) <= 1024])
+    condition = alltrue([
+      for one in values(aws_cloudwatch_metric_alarm.this) :
+      length(one.alarm_description) <= 1024
+    ])
     error_message = "CloudWatch takes 1024 characters."
   }
 }

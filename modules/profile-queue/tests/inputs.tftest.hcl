@@ -34,7 +34,12 @@ run "accepts_one_dataset_without_a_prefix" {
   }
 
   assert {
-    condition     = module.function.settings == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS", profile_calls_per_second = "5", profile_table = "shop-profiles" }
+    condition = module.function.settings == {
+      POWERTOOLS_SERVICE_NAME       = "shop"
+      personalize_items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS"
+      profile_calls_per_second      = "5"
+      profile_table                 = "shop-profiles"
+    }
     error_message = "Users have nowhere to go."
   }
 }
@@ -48,7 +53,10 @@ run "accepts_a_great_batch_with_enough_time" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.batch_size == 10000 && aws_lambda_event_source_mapping.profiles.maximum_batching_window_in_seconds == 300
+    condition = (
+      aws_lambda_event_source_mapping.profiles.batch_size == 10000 &&
+      aws_lambda_event_source_mapping.profiles.maximum_batching_window_in_seconds == 300
+    )
     error_message = "The batch is passed on."
   }
 
@@ -117,7 +125,10 @@ run "accepts_ten_copies" {
   }
 
   assert {
-    condition     = module.function.settings.profile_calls_per_second == "1" && aws_lambda_event_source_mapping.profiles.scaling_config[0].maximum_concurrency == 10
+    condition = (
+      module.function.settings.profile_calls_per_second == "1" &&
+      aws_lambda_event_source_mapping.profiles.scaling_config[0].maximum_concurrency == 10
+    )
     error_message = "One call a second for each."
   }
 }
@@ -239,7 +250,12 @@ run "without_a_table_nothing_is_merged" {
   }
 
   assert {
-    condition     = length(aws_dynamodb_table.profiles) == 0 && length(aws_iam_role_policy.merge_profiles) == 0 && output.table == null && !contains(keys(module.function.settings), "profile_table")
+    condition = (
+      length(aws_dynamodb_table.profiles) == 0 &&
+      length(aws_iam_role_policy.merge_profiles) == 0 &&
+      output.table == null &&
+      !contains(keys(module.function.settings), "profile_table")
+    )
     error_message = "No table, no rights to one, and no setting."
   }
 }

@@ -31,22 +31,36 @@ run "without_options" {
 
   # Has queues that lose nothing.
   assert {
-    condition     = aws_sqs_queue.profiles.name == "shop-profiles" && aws_sqs_queue.profiles_dead.name == "shop-profiles-dead" && aws_sqs_queue.rejected.name == "shop-rejected"
+    condition = (
+      aws_sqs_queue.profiles.name == "shop-profiles" &&
+      aws_sqs_queue.profiles_dead.name == "shop-profiles-dead" &&
+      aws_sqs_queue.rejected.name == "shop-rejected"
+    )
     error_message = "The three queues."
   }
 
   assert {
-    condition     = aws_sqs_queue.profiles.message_retention_seconds == 345600 && aws_sqs_queue.profiles_dead.message_retention_seconds == 1209600 && aws_sqs_queue.rejected.message_retention_seconds == 1209600
+    condition = (
+      aws_sqs_queue.profiles.message_retention_seconds == 345600 &&
+      aws_sqs_queue.profiles_dead.message_retention_seconds == 1209600 &&
+      aws_sqs_queue.rejected.message_retention_seconds == 1209600
+    )
     error_message = "Four days; what needs a person, fourteen."
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.profiles.redrive_policy) == { deadLetterTargetArn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead", maxReceiveCount = 5 }
+    condition = jsondecode(aws_sqs_queue.profiles.redrive_policy) == {
+      deadLetterTargetArn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead"
+      maxReceiveCount     = 5
+    }
     error_message = "After five tries a message is set aside."
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.profiles_dead.redrive_allow_policy) == { redrivePermission = "byQueue", sourceQueueArns = ["arn:aws:sqs:us-west-2:123456789012:shop-profiles"] }
+    condition = jsondecode(aws_sqs_queue.profiles_dead.redrive_allow_policy) == {
+      redrivePermission = "byQueue"
+      sourceQueueArns   = ["arn:aws:sqs:us-west-2:123456789012:shop-profiles"]
+    }
     error_message = "No other queue sets messages aside there."
   }
 
@@ -57,18 +71,28 @@ run "without_options" {
 
   # Encrypts with a key of sqs.
   assert {
-    condition     = alltrue([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null])
+    condition = alltrue([
+      for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] :
+      queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null
+    ])
     error_message = "All three are encrypted."
   }
 
   # Has a table that isn't lost.
   assert {
-    condition     = aws_dynamodb_table.profiles[0].name == "shop-profiles" && aws_dynamodb_table.profiles[0].hash_key == "id" && aws_dynamodb_table.profiles[0].billing_mode == "PAY_PER_REQUEST"
+    condition = (
+      aws_dynamodb_table.profiles[0].name == "shop-profiles" &&
+      aws_dynamodb_table.profiles[0].hash_key == "id" &&
+      aws_dynamodb_table.profiles[0].billing_mode == "PAY_PER_REQUEST"
+    )
     error_message = "One item for each user and item, billed by request."
   }
 
   assert {
-    condition     = aws_dynamodb_table.profiles[0].deletion_protection_enabled && aws_dynamodb_table.profiles[0].point_in_time_recovery[0].enabled
+    condition = (
+      aws_dynamodb_table.profiles[0].deletion_protection_enabled &&
+      aws_dynamodb_table.profiles[0].point_in_time_recovery[0].enabled
+    )
     error_message = "It's protected from deletion, and can be restored."
   }
 
@@ -78,50 +102,87 @@ run "without_options" {
   }
 
   assert {
-    condition     = output.table == { name = "shop-profiles", arn = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles" }
+    condition = output.table == {
+      name = "shop-profiles"
+      arn  = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+    }
     error_message = "Its name is known at plan."
   }
 
   # Takes batches and gives back what failed.
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.event_source_arn == "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+    condition = (
+      aws_lambda_event_source_mapping.profiles.event_source_arn ==
+      "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+    )
     error_message = "From the queue of profiles,"
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.function_name == "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles:live"
+    condition = (
+      aws_lambda_event_source_mapping.profiles.function_name ==
+      "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles:live"
+    )
     error_message = "to the alias,"
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.function_response_types == toset(["ReportBatchItemFailures"])
+    condition = aws_lambda_event_source_mapping.profiles.function_response_types == toset([
+      "ReportBatchItemFailures",
+    ])
     error_message = "message by message,"
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.batch_size == 100 && aws_lambda_event_source_mapping.profiles.maximum_batching_window_in_seconds == 5 && aws_lambda_event_source_mapping.profiles.scaling_config[0].maximum_concurrency == 2
+    condition = (
+      aws_lambda_event_source_mapping.profiles.batch_size == 100 &&
+      aws_lambda_event_source_mapping.profiles.maximum_batching_window_in_seconds == 5 &&
+      aws_lambda_event_source_mapping.profiles.scaling_config[0].maximum_concurrency == 2
+    )
     error_message = "two batches of 100 at once."
   }
 
   # Says where datasets stand and no more.
   assert {
-    condition     = module.function.settings == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items", personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users", profile_calls_per_second = "5", profile_table = "shop-profiles" }
+    condition = module.function.settings == {
+      POWERTOOLS_SERVICE_NAME       = "shop"
+      personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items"
+      personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users"
+      profile_calls_per_second      = "5"
+      profile_table                 = "shop-profiles"
+    }
     error_message = "The environment has references, and no defaults of the function."
   }
 
   # Says all names before they are made.
   assert {
-    condition     = output.function == { name = "shop-profiles", arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles", timeout_seconds = 60 }
+    condition = output.function == {
+      name            = "shop-profiles"
+      arn             = "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles"
+      timeout_seconds = 60
+    }
     error_message = "The function is known at plan."
   }
 
   assert {
-    condition     = output.role == { name = "shop-us-west-2-profiles", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-profiles" } && output.log_group == "/aws/lambda/shop-profiles"
+    condition = (
+      output.role == {
+        name = "shop-us-west-2-profiles"
+        arn  = "arn:aws:iam::123456789012:role/shop-us-west-2-profiles"
+      } &&
+      output.log_group == "/aws/lambda/shop-profiles"
+    )
     error_message = "So are role and log group,"
   }
 
   assert {
-    condition     = [for queue in [output.queue, output.dead_letter_queue, output.rejected_queue] : [queue.name, queue.arn]] == [["shop-profiles", "arn:aws:sqs:us-west-2:123456789012:shop-profiles"], ["shop-profiles-dead", "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead"], ["shop-rejected", "arn:aws:sqs:us-west-2:123456789012:shop-rejected"]]
+    condition = [
+      for queue in [output.queue, output.dead_letter_queue, output.rejected_queue] : [queue.name, queue.arn]
+      ] == [
+      ["shop-profiles", "arn:aws:sqs:us-west-2:123456789012:shop-profiles"],
+      ["shop-profiles-dead", "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead"],
+      ["shop-rejected", "arn:aws:sqs:us-west-2:123456789012:shop-rejected"],
+    ]
     error_message = "and the queues but for their URLs."
   }
 }
@@ -130,7 +191,10 @@ run "with_every_option" {
   command = plan
 
   variables {
-    event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
+    event_mapping = {
+      text   = "{\"version\":1}"
+      sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8"
+    }
     personalize = {
       region            = "eu-west-1"
       ssm_prefix        = "/shop/personalize"
@@ -141,13 +205,20 @@ run "with_every_option" {
     kms_key_arn      = "arn:aws:kms:us-west-2:123456789012:key/queue"
     profile_table    = { deletion_protection = false }
     suppression_list = { bucket = "shop", key = "privacy/suppressed.csv" }
-    log              = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    tags             = { team = "shop" }
+    log = {
+      retention_days = 7
+      level          = "DEBUG"
+      kms_key_arn    = "arn:aws:kms:us-west-2:123456789012:key/logs"
+    }
+    tags = { team = "shop" }
   }
 
   # Encrypts with a key that is given.
   assert {
-    condition     = alltrue([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.kms_master_key_id == "arn:aws:kms:us-west-2:123456789012:key/queue" && queue.kms_data_key_reuse_period_seconds == 300])
+    condition = alltrue([
+      for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] :
+      queue.kms_master_key_id == var.kms_key_arn && queue.kms_data_key_reuse_period_seconds == 300
+    ])
     error_message = "All three, with that key."
   }
 
@@ -168,17 +239,30 @@ run "with_every_option" {
   }
 
   assert {
-    condition     = aws_dynamodb_table.profiles[0].server_side_encryption[0].kms_key_arn == "arn:aws:kms:us-west-2:123456789012:key/queue" && !aws_dynamodb_table.profiles[0].deletion_protection_enabled
+    condition = (
+      aws_dynamodb_table.profiles[0].server_side_encryption[0].kms_key_arn == var.kms_key_arn &&
+      !aws_dynamodb_table.profiles[0].deletion_protection_enabled
+    )
     error_message = "The table has that key, too, and can be deleted."
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.profiles.redrive_policy).maxReceiveCount == 8 && aws_sqs_queue.profiles.message_retention_seconds == 172800 && aws_sqs_queue.profiles_dead.message_retention_seconds == 864000
+    condition = (
+      jsondecode(aws_sqs_queue.profiles.redrive_policy).maxReceiveCount == 8 &&
+      aws_sqs_queue.profiles.message_retention_seconds == 172800 &&
+      aws_sqs_queue.profiles_dead.message_retention_seconds == 864000
+    )
     error_message = "The queues are as they were said."
   }
 
   assert {
-    condition     = alltrue([for tags in concat([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.tags], [aws_dynamodb_table.profiles[0].tags, aws_lambda_event_source_mapping.profiles.tags]) : tags["team"] == "shop"])
+    condition = alltrue([
+      for tags in concat(
+        [for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.tags],
+        [aws_dynamodb_table.profiles[0].tags, aws_lambda_event_source_mapping.profiles.tags]
+      ) :
+      tags["team"] == "shop"
+    ])
     error_message = "All of it is tagged."
   }
 }
