@@ -209,6 +209,7 @@ module "event_function" {
   recommend = {
     count         = var.recommend.count
     per_minute    = var.recommend.per_minute
+    to_visitors   = var.recommend.to_visitors
     filter        = var.recommend.filter
     filter_values = var.recommend.filter_values
     context       = var.recommend.context

@@ -251,6 +251,7 @@ variable "recommend" {
     recommender   = optional(string)
     count         = optional(number)
     per_minute    = optional(number)
+    to_visitors   = optional(bool)
     filter        = optional(string)
     filter_values = optional(map(string), {})
     context       = optional(map(string), {})

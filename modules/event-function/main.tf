@@ -42,6 +42,7 @@ locals {
     keep_unmapped                = tostring(var.keep_unmapped)
     recommendation_count         = tostring(var.recommend.count)
     recommendations_per_minute   = tostring(var.recommend.per_minute)
+    recommend_to_visitors        = tostring(var.recommend.to_visitors)
     recommendation_filter_arn    = var.recommend.filter
     recommendation_filter_values = local.maps.filter_values
     recommendation_context       = local.maps.context

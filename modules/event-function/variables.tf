@@ -84,6 +84,7 @@ variable "recommend" {
   type = object({
     count         = optional(number)
     per_minute    = optional(number)
+    to_visitors   = optional(bool)
     filter        = optional(string)
     filter_values = optional(map(string), {})
     context       = optional(map(string), {})

@@ -24,6 +24,7 @@ INPUTS = {
     "keep_unmapped": ("keep_unmapped",),
     "recommendation_count": ("recommend", "count"),
     "recommendations_per_minute": ("recommend", "per_minute"),
+    "recommend_to_visitors": ("recommend", "to_visitors"),
     "recommendation_filter_values": ("recommend", "filter_values"),
     "recommendation_context": ("recommend", "context"),
     "write_back_interval_seconds": ("write_back", "interval_seconds"),
@@ -101,6 +102,7 @@ def modules() -> dict[str, Any]:
         "recommend": {
             "count": 10,
             "per_minute": 120,
+            "to_visitors": True,
             "filter": "unseen",
             "filter_values": {"CATEGORY": "properties.category"},
             "context": {"DEVICE": "context.device.type"},

@@ -93,6 +93,7 @@ run "passes_every_setting_on" {
     recommend = {
       count         = 10
       per_minute    = 120
+      to_visitors   = true
       filter        = "unseen"
       filter_values = { CATEGORY = "properties.category" }
       context       = { DEVICE = "context.device.type" }
@@ -137,6 +138,7 @@ run "passes_every_setting_on" {
       recommendation_count         = "10"
       recommendation_filter_arn    = "ssm:/shop/personalize/filters/unseen"
       recommendation_filter_values = "{\"CATEGORY\":\"properties.category\"}"
+      recommend_to_visitors        = "true"
       recommendations_per_minute   = "120"
       segment_host                 = "https://events.eu1.segmentapis.com"
       suppression_list             = "s3://shop/privacy/suppressed.csv"
