@@ -1,4 +1,5 @@
-# Composes the modules, each of which stands alone and is documented in its folder. What they share goes through here.
+# Composes the modules, each of which can be used without the others and is documented in its folder. What they share
+# goes through here.
 
 data "aws_caller_identity" "current" {}
 
@@ -7,6 +8,10 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.id
+
   package    = coalesce(var.package, { path = "${path.module}/../dist/personalize-segment.zip", s3 = null })
   ssm_prefix = "/${var.name}/personalize"
   bucket     = module.data_bucket.bucket
@@ -35,9 +40,11 @@ locals {
 
   # What a refresh from Redshift runs: the statements of `warehouse`, unless it has its own.
   own_statements = try(var.refresh.redshift.statements, null)
-  unload = local.own_statements != null ? { statements = local.own_statements, unload_role_arn = try(var.refresh.redshift.unload_role_arn, null) } : {
-    statements      = try(module.warehouse.redshift.statements, [])
-    unload_role_arn = try(module.warehouse.redshift.role_arn, null)
+  own_role_arn   = try(var.refresh.redshift.unload_role_arn, null)
+  redshift       = module.warehouse.redshift
+  unload = {
+    statements      = local.own_statements != null ? local.own_statements : try(local.redshift.statements, [])
+    unload_role_arn = local.own_statements != null ? local.own_role_arn : try(local.redshift.role_arn, null)
   }
 }
 
@@ -67,7 +74,10 @@ resource "aws_s3_object" "event_mapping" {
 module "event_mapping" {
   source = "../modules/event-mapping"
 
-  path           = coalesce(var.event_mapping_path, "${path.module}/../python/personalize_segment/contract/event_mapping.json")
+  path = coalesce(
+    var.event_mapping_path,
+    "${path.module}/../python/personalize_segment/contract/event_mapping.json"
+  )
   trigger_events = [for name in coalesce(var.write_back.events, []) : name if name != "*"]
 }
 
@@ -80,8 +90,11 @@ module "data_bucket" {
   kms_key_arn     = var.bucket.kms_key_arn
   force_destroy   = var.bucket.force_destroy
   lifecycle_days  = var.bucket.lifecycle_days
-  prefixes        = merge(var.bucket.prefixes, { logs = var.segment_logs.bucket == null ? var.segment_logs.prefix : null })
-  tags            = var.tags
+  prefixes = merge(
+    var.bucket.prefixes,
+    { logs = var.segment_logs.bucket == null ? var.segment_logs.prefix : null }
+  )
+  tags = var.tags
 }
 
 module "personalize_access" {
@@ -100,12 +113,20 @@ module "personalize_access" {
 module "training_job" {
   source = "../modules/training-job"
 
-  name            = var.name
-  package         = local.package
-  script_path     = "${path.module}/../glue/segment_to_personalize.py"
-  artifacts       = { bucket = local.bucket.name, prefix = local.prefixes.artifacts, kms_key_arn = var.bucket.kms_key_arn }
-  logs            = local.logs
-  output          = { bucket = local.bucket.name, prefix = local.prefixes.transformed, kms_key_arn = var.bucket.kms_key_arn }
+  name        = var.name
+  package     = local.package
+  script_path = "${path.module}/../glue/segment_to_personalize.py"
+  artifacts = {
+    bucket      = local.bucket.name
+    prefix      = local.prefixes.artifacts
+    kms_key_arn = var.bucket.kms_key_arn
+  }
+  logs = local.logs
+  output = {
+    bucket      = local.bucket.name
+    prefix      = local.prefixes.transformed
+    kms_key_arn = var.bucket.kms_key_arn
+  }
   event_mapping   = local.event_mapping
   workers         = var.training_job.workers
   timeout_minutes = var.training_job.timeout_minutes
@@ -127,11 +148,21 @@ module "training_job" {
 module "warehouse" {
   source = "../modules/warehouse"
 
-  name                     = var.name
-  event_mapping            = module.event_mapping
-  output                   = { bucket = local.bucket.name, prefix = local.prefixes.transformed, kms_key_arn = var.bucket.kms_key_arn }
-  redshift                 = var.warehouse.redshift == null ? null : merge(var.warehouse.redshift, { sql_path = coalesce(var.warehouse.redshift.sql_path, "${path.module}/../sql/redshift_unload.sql") })
-  snowflake                = var.warehouse.snowflake == null ? null : merge(var.warehouse.snowflake, { sql_path = coalesce(var.warehouse.snowflake.sql_path, "${path.module}/../sql/snowflake_copy.sql") })
+  name          = var.name
+  event_mapping = module.event_mapping
+  output = {
+    bucket      = local.bucket.name
+    prefix      = local.prefixes.transformed
+    kms_key_arn = var.bucket.kms_key_arn
+  }
+  redshift = var.warehouse.redshift == null ? null : merge(
+    var.warehouse.redshift,
+    { sql_path = coalesce(var.warehouse.redshift.sql_path, "${path.module}/../sql/redshift_unload.sql") }
+  )
+  snowflake = var.warehouse.snowflake == null ? null : merge(
+    var.warehouse.snowflake,
+    { sql_path = coalesce(var.warehouse.snowflake.sql_path, "${path.module}/../sql/snowflake_copy.sql") }
+  )
   permissions_boundary_arn = var.permissions_boundary_arn
   name_prefix              = var.name_prefix
   iam_path                 = var.iam_path
@@ -141,11 +172,13 @@ module "warehouse" {
 module "profile_queue" {
   source = "../modules/profile-queue"
 
-  name                     = var.name
-  package                  = local.package
-  event_mapping            = local.event_mapping
-  personalize              = { ssm_prefix = local.ssm_prefix }
-  profile_table            = var.profile_table == null ? null : { deletion_protection = coalesce(var.profile_table.deletion_protection, !var.bucket.force_destroy) }
+  name          = var.name
+  package       = local.package
+  event_mapping = local.event_mapping
+  personalize   = { ssm_prefix = local.ssm_prefix }
+  profile_table = var.profile_table == null ? null : {
+    deletion_protection = coalesce(var.profile_table.deletion_protection, !var.bucket.force_destroy)
+  }
   suppression_list         = local.suppression_list
   batch                    = var.profile_queue.batch
   maximum_concurrency      = var.profile_queue.maximum_concurrency
@@ -176,6 +209,7 @@ module "event_function" {
   recommend = {
     count         = var.recommend.count
     per_minute    = var.recommend.per_minute
+    to_visitors   = var.recommend.to_visitors
     filter        = var.recommend.filter
     filter_values = var.recommend.filter_values
     context       = var.recommend.context
@@ -222,8 +256,11 @@ module "monitoring" {
 
   name = var.name
   functions = {
-    event    = { name = module.event_function.function.name, timeout_seconds = var.functions.timeout_seconds }
-    profiles = { name = module.profile_queue.function.name, timeout_seconds = module.profile_queue.function.timeout_seconds }
+    event = { name = module.event_function.function.name, timeout_seconds = var.functions.timeout_seconds }
+    profiles = {
+      name            = module.profile_queue.function.name
+      timeout_seconds = module.profile_queue.function.timeout_seconds
+    }
   }
   queues = {
     profiles      = module.profile_queue.queue.name
@@ -243,12 +280,18 @@ module "refresh" {
   source   = "../modules/refresh"
   for_each = var.refresh == null ? {} : { refresh = var.refresh }
 
-  name          = var.name
-  schedule      = each.value.schedule
-  export        = each.value.redshift == null ? { glue_job = { name = module.training_job.job.name }, redshift = null } : { glue_job = null, redshift = merge(each.value.redshift, local.unload) }
+  name     = var.name
+  schedule = each.value.schedule
+  export = each.value.redshift == null ? { glue_job = { name = module.training_job.job.name }, redshift = null } : {
+    glue_job = null
+    redshift = merge(each.value.redshift, local.unload)
+  }
   dataset_group = var.name
   imports = {
-    for dataset in module.event_mapping.datasets : dataset => { location = local.locations[dataset], mode = var.personalize.import_mode }
+    for dataset in module.event_mapping.datasets : dataset => {
+      location = local.locations[dataset]
+      mode     = var.personalize.import_mode
+    }
   }
   role_arn                 = module.personalize_access.role.arn
   poll_seconds             = each.value.poll_seconds

@@ -1,13 +1,16 @@
 output "segment" {
-  description = "What to enter in Segment: `{ role_arn, external_ids, function_arn, region, destination_filter, events = { track, page, screen, identify, any_page, any_screen }, logs = null or { bucket, prefix, role_arn } }`."
+  description = "Values to enter in Segment, as in docs/guide.md."
   value = {
     role_arn           = module.segment_access.role.arn
     external_ids       = var.segment_external_ids
     function_arn       = module.event_function.function.alias_arn
-    region             = data.aws_region.current.id
+    region             = local.region
     destination_filter = module.event_mapping.destination_filter
     events             = module.event_mapping.events
-    logs               = module.segment_access.logs_role == null ? null : merge(local.logs, { role_arn = module.segment_access.logs_role.arn })
+    logs = module.segment_access.logs_role == null ? null : merge(
+      local.logs,
+      { role_arn = module.segment_access.logs_role.arn }
+    )
   }
 }
 
@@ -17,7 +20,7 @@ output "personalize" {
 }
 
 output "data" {
-  description = "Where data lies, as `s3://` addresses that end with /: `{ bucket, logs, transformed, deletions, reports, batch }`; `bucket` is a name."
+  description = "Places of the data as `s3://` addresses that end in /, and the name of the bucket."
   value = {
     bucket      = local.bucket.name
     logs        = "s3://${local.logs.bucket}/${local.logs.prefix}"
@@ -29,7 +32,7 @@ output "data" {
 }
 
 output "warehouse" {
-  description = "What to run in your warehouse: `{ redshift, snowflake }`, each `{ sql, role_arn }` or null. `terraform output -json warehouse | jq -r .redshift.sql` prints the statements, which belong into one session; the role is to be associated with the cluster or namespace, or named by the storage integration."
+  description = "Statements to run in Redshift and Snowflake in one session, each with the role that writes."
   value = {
     redshift  = try({ sql = module.warehouse.redshift.sql, role_arn = module.warehouse.redshift.role_arn }, null)
     snowflake = try({ sql = module.warehouse.snowflake.sql, role_arn = module.warehouse.snowflake.role_arn }, null)
@@ -37,7 +40,7 @@ output "warehouse" {
 }
 
 output "merge" {
-  description = "Policies to merge into those of what existed before: `{ bucket_policy, kms_key_policy, log_key_policy }`, each JSON, or null where there is nothing to do. `log_key_policy` is for a key of log groups, before the first apply: it is known at plan, and always there."
+  description = "JSON of the policies to merge into those of an existing bucket and of your keys (null: none)."
   value = {
     bucket_policy  = var.bucket.existing == null ? null : module.data_bucket.policy_json
     kms_key_policy = var.bucket.kms_key_arn == null ? null : data.aws_iam_policy_document.kms_key.json
@@ -46,12 +49,12 @@ output "merge" {
 }
 
 output "event_mapping" {
-  description = "`{ sha256 }`: the digest of the canonical text of the event mapping, 64 hexadecimal digits. `personalize-segment verify` compares it everywhere."
+  description = "SHA-256 of the canonical event mapping, which `personalize-segment verify` compares everywhere."
   value       = { sha256 = module.event_mapping.sha256 }
 }
 
 output "operations" {
-  description = "Names for whoever runs it: `{ functions = { event, profiles }, queues = { profiles, profiles_dead, rejected } (URLs), profile_table (name or null), glue_job, dashboard, state_machine (ARN or null), log_groups = { event, profiles, history }, alarms (name to ARN) }`."
+  description = "Names of functions, queues, log groups and other resources, for whoever runs the stack."
   value = {
     functions = {
       event    = module.event_function.function.name

@@ -1,18 +1,31 @@
-# What Terraform can't make, since the AWS provider has no resource of Personalize: the spec that `personalize-segment apply` takes.
+# What Terraform can't make, since the AWS provider has no resource of Personalize: the spec that
+# `personalize-segment apply` takes.
 
 locals {
   # A domain has recommenders; everything else starts with one solution and one campaign.
-  solutions = coalesce(var.personalize.solutions, var.personalize.domain == null ? { main = { recipe = "aws-user-personalization-v2", automatic_training_days = 7, events = null, columns = null } } : {})
-  campaigns = coalesce(var.personalize.campaigns, var.personalize.domain == null ? { main = { solution = "main", minimum_tps = 1, follow_latest = true } } : {})
+  solutions = coalesce(
+    var.personalize.solutions,
+    var.personalize.domain == null ? {
+      main = { recipe = "aws-user-personalization-v2", automatic_training_days = 7, events = null, columns = null }
+    } : {}
+  )
+  campaigns = coalesce(
+    var.personalize.campaigns,
+    var.personalize.domain == null ? { main = { solution = "main", minimum_tps = 1, follow_latest = true } } : {}
+  )
 
-  only_campaign    = var.recommend.recommender == null && length(local.campaigns) == 1 ? one(keys(local.campaigns)) : null
-  only_recommender = length(local.campaigns) == 0 && length(var.personalize.recommenders) == 1 ? one(keys(var.personalize.recommenders)) : null
+  recommenders     = var.personalize.recommenders
+  only_campaign    = var.recommend.recommender == null ? try(one(keys(local.campaigns)), null) : null
+  only_recommender = length(local.campaigns) == 0 ? try(one(keys(local.recommenders)), null) : null
   asked = {
     campaign    = var.recommend.campaign != null ? var.recommend.campaign : local.only_campaign
     recommender = var.recommend.recommender != null ? var.recommend.recommender : local.only_recommender
   }
 
-  locations = { for dataset in module.event_mapping.datasets : dataset => "s3://${local.bucket.name}/${local.prefixes.transformed}${dataset}/" }
+  locations = {
+    for dataset in module.event_mapping.datasets :
+    dataset => "s3://${local.bucket.name}/${local.prefixes.transformed}${dataset}/"
+  }
 
   spec = {
     version       = 1
@@ -21,7 +34,9 @@ locals {
     domain        = var.personalize.domain
     role_arn      = module.personalize_access.role.arn
     datasets = {
-      for dataset, location in local.locations : dataset => { import = { location = location, mode = var.personalize.import_mode } }
+      for dataset, location in local.locations : dataset => {
+        import = { location = location, mode = var.personalize.import_mode }
+      }
     }
     event_tracker = var.personalize.event_tracker
     solutions = {
@@ -29,14 +44,19 @@ locals {
         for key, value in {
           recipe = one.recipe
           # One conditional can't be an object or false.
-          automatic_training = jsondecode(one.automatic_training_days == 0 ? "false" : jsonencode({ every_days = one.automatic_training_days }))
-          events             = one.events == null ? null : [for event in one.events : { for key, value in event : key => value if value != null }]
-          columns            = one.columns
+          automatic_training = jsondecode(
+            one.automatic_training_days == 0 ? "false" : jsonencode({ every_days = one.automatic_training_days })
+          )
+          events = one.events == null ? null : [
+            for event in one.events :
+            { for key, value in event : key => value if value != null }
+          ]
+          columns = one.columns
         } : key => value if value != null
       }
     }
     campaigns    = local.campaigns
-    recommenders = var.personalize.recommenders
+    recommenders = local.recommenders
     filters      = var.personalize.filters
     metric_attribution = length(var.personalize.metric_attributions) == 0 ? null : {
       metrics  = var.personalize.metric_attributions
@@ -57,22 +77,32 @@ data "aws_iam_policy_document" "log_key" {
   #checkov:skip=CKV_AWS_111:A policy of a key: its resource is the key itself.
   #checkov:skip=CKV_AWS_356:A policy of a key: its resource is the key itself.
   statement {
-    sid     = "CloudWatchEncryptsLogs${join("", [for part in split("-", var.name) : title(part)])}"
-    actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    sid = "CloudWatchEncryptsLogs${join("", [for part in split("-", var.name) : title(part)])}"
+    actions = [
+      "kms:Decrypt",
+      "kms:DescribeKey",
+      "kms:Encrypt",
+      "kms:GenerateDataKey",
+      "kms:ReEncryptFrom",
+      "kms:ReEncryptTo",
+    ]
     # In a key's policy * is the key itself.
     resources = ["*"]
 
     principals {
       type        = "Service"
-      identifiers = ["logs.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}"]
+      identifiers = ["logs.${local.region}.${data.aws_partition.current.dns_suffix}"]
     }
 
     condition {
       test     = "ArnEquals"
       variable = "kms:EncryptionContext:aws:logs:arn"
       values = [
-        for name in concat(values(module.training_job.log_groups), [module.event_function.log_group, module.profile_queue.log_group]) :
-        "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:log-group:${name}"
+        for name in concat(
+          values(module.training_job.log_groups),
+          [module.event_function.log_group, module.profile_queue.log_group]
+        ) :
+        "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}"
       ]
     }
   }
@@ -82,10 +112,13 @@ check "recommendation_is_asked_of_something" {
   assert {
     condition = (
       (local.asked.campaign == null || contains(keys(local.campaigns), coalesce(local.asked.campaign, " "))) &&
-      (local.asked.recommender == null || contains(keys(var.personalize.recommenders), coalesce(local.asked.recommender, " "))) &&
+      (local.asked.recommender == null || contains(keys(local.recommenders), coalesce(local.asked.recommender, " "))) &&
       (var.recommend.filter == null || contains(keys(var.personalize.filters), coalesce(var.recommend.filter, " ")))
     )
-    error_message = "`recommend` names a campaign, recommender or filter that `personalize` doesn't have: nothing would be recommended. Use one of its names."
+    error_message = join(" ", [
+      "`recommend` names a campaign, recommender or filter that `personalize` doesn't have:",
+      "nothing would be recommended. Use one of its names.",
+    ])
   }
 }
 
@@ -96,8 +129,8 @@ check "recommendations_are_written_back_after_something" {
       length(setintersection(module.event_mapping.event_types, ["Purchase", "AddToCart", "AddToWishlist", "Watch"])) > 0
     )
     error_message = <<-EOT
-      The mapping makes no event a Purchase, AddToCart, AddToWishlist or Watch, so nothing is written back. Name events in
-      `write_back.events`.
+      The mapping makes no event a Purchase, AddToCart, AddToWishlist or Watch, so nothing is written back. Name events
+      in `write_back.events`.
     EOT
   }
 }
@@ -108,7 +141,7 @@ resource "terraform_data" "personalize_is_destroyed_first" {
   input = {
     command = var.deletion_protection ? join(" ", [
       "echo \"Resources in Amazon Personalize outlive this stack, and a campaign bills around the clock.",
-      "Run: personalize-segment destroy --name ${var.name} (region ${data.aws_region.current.id}).",
+      "Run: personalize-segment destroy --name ${var.name} (region ${local.region}).",
       "Then set deletion_protection = false, apply, and destroy again.\" && exit 1",
     ]) : "exit 0"
   }

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "Name of the stack, the beginning of all other names: 1 to 20 lower-case letters, digits and -."
+  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
     error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
 
@@ -15,13 +15,13 @@ variable "name" {
 }
 
 variable "segment_external_ids" {
-  description = "External ids with which Segment may assume the role: the id of your workspace, in older set-ups that of the source."
+  description = "External ids with which Segment may assume the role: your workspace's, formerly the source's."
   type        = list(string)
   nullable    = false
 }
 
 variable "write_key_secret" {
-  description = "Secret in Secrets Manager that holds the write key of the Segment source to which recommendations are written, and the key in it if it is a JSON object. Null: nothing is written back, unless there is a `new_write_key`."
+  description = "Existing secret with the write key of the Segment source to write recommendations to (null: none)."
   type = object({
     name        = string
     json_key    = optional(string)
@@ -30,7 +30,7 @@ variable "write_key_secret" {
 }
 
 variable "new_write_key" {
-  description = "The write key itself, for a new secret instead of `write_key_secret`. It is never stored in the state, so Terraform needs it at every run, best as TF_VAR_new_write_key. Null: no secret is made."
+  description = "The write key for a new secret, never stored in the state: set TF_VAR_new_write_key at every run."
   type        = string
   default     = null
   sensitive   = true
@@ -38,13 +38,13 @@ variable "new_write_key" {
 }
 
 variable "new_write_key_version" {
-  description = "Raise it by one when `new_write_key` has changed: Terraform doesn't remember the key, so it can't tell. Null: no secret is made."
+  description = "Number to raise when `new_write_key` has changed (null: no new secret)."
   type        = number
   default     = null
 }
 
 variable "package" {
-  description = "The zip of `make package`: a local path, or an object in S3 with its SHA-256 (without it new code under the same key isn't deployed) and its bucket's KMS key. Null: `dist/personalize-segment.zip` of this checkout."
+  description = "The zip of `make package`: a local path, or an object in S3 (null: `dist/` of this checkout)."
   type = object({
     path = optional(string)
     s3 = optional(object({
@@ -58,19 +58,23 @@ variable "package" {
 }
 
 variable "event_mapping_path" {
-  description = "The event mapping, a JSON file. Null: the default one, for e-commerce and video."
+  description = "Path of the event mapping (null: the default one, for e-commerce and video)."
   type        = string
   default     = null
 }
 
 variable "bucket" {
-  description = "The bucket for training data: one is made, unless `existing` names one, whose policy then needs the statements of the output `merge`. `kms_key_arn` encrypts with your own key, whose policy needs statements of that output too. `prefixes` null: folders such as `transformed/`, in an existing bucket `NAME/transformed/`."
+  description = "The bucket for training data: a new one or yours, its key and its folders."
   type = object({
-    existing       = optional(object({ name = string }))
-    name           = optional(string)
-    kms_key_arn    = optional(string)
-    force_destroy  = optional(bool, false)
-    lifecycle_days = optional(object({ derived = optional(number), noncurrent = optional(number), uploads = optional(number) }), {})
+    existing      = optional(object({ name = string }))
+    name          = optional(string)
+    kms_key_arn   = optional(string)
+    force_destroy = optional(bool, false)
+    lifecycle_days = optional(object({
+      derived    = optional(number)
+      noncurrent = optional(number)
+      uploads    = optional(number)
+    }), {})
     prefixes = optional(object({
       transformed = optional(string)
       reports     = optional(string)
@@ -84,7 +88,7 @@ variable "bucket" {
 }
 
 variable "segment_logs" {
-  description = "Where the events of Segment's S3 destination lie: a bucket (null: the one for training data), prefix and key. `let_segment_write` makes the role with which that destination writes them."
+  description = "Where Segment's S3 destination writes (null bucket: the one for training data)."
   type = object({
     bucket            = optional(string)
     prefix            = optional(string, "segment-logs/")
@@ -96,13 +100,13 @@ variable "segment_logs" {
 }
 
 variable "segment_principal_arns" {
-  description = "Who assumes the role for Segment. Null: Segment's own role of today."
+  description = "ARNs of Segment's roles that may assume the role (null: Segment's own of today)."
   type        = list(string)
   default     = null
 }
 
 variable "training_job" {
-  description = "The Glue job that makes training data of the logs. `kms_key` encrypts its log groups; before the first apply the key's policy must have the statements of the output `merge.log_key_policy`. It is an object, so that the key may be made in the same apply."
+  description = "The Glue job that makes training data of the logs."
   type = object({
     workers = optional(object({
       type        = optional(string, "G.1X")
@@ -123,7 +127,7 @@ variable "training_job" {
 }
 
 variable "suppression_list" {
-  description = "Where the list of forgotten users lies, which `personalize-segment forget` keeps and the Glue job and the live functions honor: a bucket (null: the one for training data), the key of an object that is there, and the bucket's KMS key. Null: there is none."
+  description = "The list of deleted users that `personalize-segment forget` keeps (null: none)."
   type = object({
     bucket      = optional(string)
     key         = string
@@ -133,7 +137,7 @@ variable "suppression_list" {
 }
 
 variable "warehouse" {
-  description = "Unloads training data from a Segment warehouse: the output `warehouse` then has the statements for the schema of a source, and a role is made with which Redshift (unless `role` names yours) or Snowflake (as soon as `trust` is there) writes. `sql_path` null: the statements of the default mapping, in `sql/`; else what `personalize-segment sql` printed. They must come from this stack's event mapping."
+  description = "Statements that unload training data from a Segment warehouse, and the role that writes."
   type = object({
     redshift = optional(object({
       schema   = string
@@ -152,23 +156,27 @@ variable "warehouse" {
 }
 
 variable "functions" {
-  description = "What both Lambda functions have in common, and the event function's time-out. `time_budget_milliseconds` and `log.level` null: the function's default."
+  description = "What both Lambda functions have in common, and the event function's time-out."
   type = object({
     architecture             = optional(string, "arm64")
     memory_megabytes         = optional(number, 512)
     timeout_seconds          = optional(number, 5)
     time_budget_milliseconds = optional(number)
     reserved_concurrency     = optional(number)
-    log                      = optional(object({ retention_days = optional(number, 30), level = optional(string), kms_key_arn = optional(string) }), {})
-    tracing                  = optional(bool, false)
-    segment_regions          = optional(list(string), ["us-west-2"])
+    log = optional(object({
+      retention_days = optional(number, 30)
+      level          = optional(string)
+      kms_key_arn    = optional(string)
+    }), {})
+    tracing         = optional(bool, false)
+    segment_regions = optional(list(string), ["us-west-2"])
   })
   default  = {}
   nullable = false
 }
 
 variable "profile_queue" {
-  description = "The queue between the event function and PutUsers and PutItems, which take ten calls a second."
+  description = "The queue between the event function and PutUsers and PutItems, which take ten calls per second."
   type = object({
     batch               = optional(object({ size = optional(number, 100), window_seconds = optional(number, 5) }), {})
     maximum_concurrency = optional(number, 2)
@@ -179,7 +187,7 @@ variable "profile_queue" {
 }
 
 variable "profile_table" {
-  description = "The DynamoDB table where live users and items are merged column by column. `deletion_protection` null: as long as `bucket.force_destroy` is false. Null: no table, and each event replaces everything that earlier ones said of its user or item."
+  description = "The DynamoDB table that merges live users and items column by column (null: none)."
   type = object({
     deletion_protection = optional(bool)
   })
@@ -187,13 +195,13 @@ variable "profile_table" {
 }
 
 variable "keep_unmapped" {
-  description = "Whether events without a rule in the mapping are also kept in the queue of rejected events. Null: the function's default."
+  description = "Whether the rejected queue also keeps events without a rule (null: the function's default)."
   type        = bool
   default     = null
 }
 
 variable "personalize" {
-  description = "What `personalize-segment apply` makes in Amazon Personalize, as in docs/provisioning.md. `automatic_training_days` 0 is none. A campaign costs money around the clock."
+  description = "What `personalize-segment apply` makes in Amazon Personalize, as in docs/provisioning.md."
   type = object({
     domain        = optional(string)
     event_tracker = optional(bool, true)
@@ -201,8 +209,12 @@ variable "personalize" {
     solutions = optional(map(object({
       recipe                  = optional(string, "aws-user-personalization-v2")
       automatic_training_days = optional(number, 7)
-      events                  = optional(list(object({ event_type = string, value_threshold = optional(number), weight = optional(number) })))
-      columns                 = optional(map(list(string)))
+      events = optional(list(object({
+        event_type      = string
+        value_threshold = optional(number)
+        weight          = optional(number)
+      })))
+      columns = optional(map(list(string)))
     })))
     campaigns = optional(map(object({
       solution      = string
@@ -233,12 +245,13 @@ variable "deletion_protection" {
 }
 
 variable "recommend" {
-  description = "What the event function asks for, as in modules/event-function; null is the function's default."
+  description = "What the event function asks for, as in modules/event-function (null: the function's default)."
   type = object({
     campaign      = optional(string)
     recommender   = optional(string)
     count         = optional(number)
     per_minute    = optional(number)
+    to_visitors   = optional(bool)
     filter        = optional(string)
     filter_values = optional(map(string), {})
     context       = optional(map(string), {})
@@ -266,24 +279,14 @@ variable "write_back" {
 }
 
 variable "monitoring" {
-  description = "SNS topics that alarms notify when they begin and end, the address of your copy of docs/operations.md, and thresholds that differ from the monitoring module's."
+  description = "SNS topics to notify, address of your copy of docs/operations.md, and alarms' thresholds."
   type = object({
     alarm_topic_arns = optional(list(string), [])
     operations_url   = optional(string)
     thresholds = optional(object({
-      errors_percent                = optional(number)
-      throttles                     = optional(number)
-      duration_percent              = optional(number)
-      raised_percent                = optional(number)
-      rejected_percent              = optional(number)
-      recommendation_failed_percent = optional(number)
-      write_back_failed_percent     = optional(number)
-      queue_age_seconds             = optional(number)
-      dead_letters                  = optional(number)
-      rejected_age_days             = optional(number)
-      silent_hours                  = optional(number)
-      recommendations_per_hour      = optional(number)
-      write_backs_per_hour          = optional(number)
+      silent_hours             = optional(number)
+      recommendations_per_hour = optional(number)
+      write_backs_per_hour     = optional(number)
     }), {})
   })
   default  = {}
@@ -291,7 +294,7 @@ variable "monitoring" {
 }
 
 variable "refresh" {
-  description = "Makes training data anew and imports it, by a schedule such as `rate(1 day)`: from the logs with the Glue job, or from Redshift with `redshift`, whose `statements` are those of `warehouse.redshift` unless you have your own. Null: it is left to you."
+  description = "Schedule on which training data is exported and imported again (null: none)."
   type = object({
     schedule = object({
       expression = string
@@ -313,31 +316,34 @@ variable "refresh" {
   default = null
 
   validation {
-    condition     = try(var.refresh.redshift, null) == null || try(var.refresh.redshift.statements, null) != null || var.warehouse.redshift != null
-    error_message = "A refresh from Redshift has nothing to run. Write `warehouse.redshift`, whose statements it takes, or `statements` of your own."
+    condition = (
+      try(var.refresh.redshift, null) == null || try(var.refresh.redshift.statements, null) != null ||
+      var.warehouse.redshift != null
+    )
+    error_message = "Write `warehouse.redshift`, whose statements a refresh runs, or `statements` of your own."
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of all roles. Null: none."
+  description = "ARN of the permissions boundary of all roles (null: none)."
   type        = string
   default     = null
 }
 
 variable "source_conditions" {
-  description = "Whether the trust of the roles for Lambda and Glue requires aws:SourceAccount and, for Glue, aws:SourceArn, which AWS doesn't document that these services send."
+  description = "Whether Lambda's and Glue's roles require aws:SourceAccount, which AWS doesn't document for them."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "name_prefix" {
-  description = "Beginning of the names of all roles, and name of the dashboard. Null: the name of the stack and the region, since both are global to the account."
+  description = "Beginning of roles' names, and the dashboard's (null: stack and region, since both are global)."
   type        = string
   default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
     error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
   }
 }
@@ -355,7 +361,7 @@ variable "iam_path" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have some."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false

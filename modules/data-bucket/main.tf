@@ -4,9 +4,9 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
-# Of a bucket that is made in the same apply, take the attribute id, which is unknown until then: Terraform would look for
-# a name that it knows while it plans. The comment below is part of the error.
-data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name of a bucket that is there, or leave it out.
+# Of a bucket that is made in the same apply, take the attribute id, which is unknown until then: Terraform would look
+# for a name that it knows while it plans. The comment below is part of the error.
+data "aws_s3_bucket" "existing" { # Not found? Write the name of a bucket that is there, or leave existing_bucket out.
   count = var.existing_bucket == null ? 0 : 1
 
   bucket = var.existing_bucket.name
@@ -14,8 +14,11 @@ data "aws_s3_bucket" "existing" { # Not found? Write in existing_bucket the name
   lifecycle {
     postcondition {
       # Not `region`: since 6.0 that is the region that was asked. The domain name is the bucket's own in both.
-      condition     = strcontains(self.bucket_regional_domain_name, ".s3.${data.aws_region.current.id}.")
-      error_message = "The bucket ${self.bucket} is at ${self.bucket_regional_domain_name}: Personalize reads only buckets of its own region. Write one of ${data.aws_region.current.id}, or leave existing_bucket out."
+      condition = strcontains(self.bucket_regional_domain_name, ".s3.${data.aws_region.current.id}.")
+      error_message = join(" ", [
+        "The bucket ${self.bucket} is at ${self.bucket_regional_domain_name}: write one of",
+        "${data.aws_region.current.id}, where Personalize can read it, or leave existing_bucket out.",
+      ])
     }
   }
 }
@@ -42,8 +45,9 @@ locals {
   # Part of statement ids, since policies of several stacks are merged: "shop-eu" is ShopEu.
   stack = join("", [for part in split("-", var.name) : title(part)])
   # Not taken from aws_s3_bucket, so that policies are known at plan.
-  name = local.made ? coalesce(var.bucket_name, "${var.name}-personalize-${local.account}-${local.region}") : data.aws_s3_bucket.existing[0].bucket
-  arn  = "arn:${local.partition}:s3:::${local.name}"
+  new_name = coalesce(var.bucket_name, "${var.name}-personalize-${local.account}-${local.region}")
+  name     = local.made ? local.new_name : data.aws_s3_bucket.existing[0].bucket
+  arn      = "arn:${local.partition}:s3:::${local.name}"
 }
 
 resource "aws_s3_bucket" "data" {

@@ -1,5 +1,5 @@
 output "bucket" {
-  description = "Object with the bucket's name and ARN; it is there, versioned, encrypted and closed to the public before anybody gets it."
+  description = "Name and ARN of the bucket, once it is versioned, encrypted and closed to the public."
   value = {
     name = local.name
     arn  = local.arn
@@ -17,18 +17,21 @@ output "bucket" {
 }
 
 output "prefixes" {
-  description = "Object with the prefixes logs, transformed, reports, batch, deletions and artifacts, each ending with /."
+  description = "Prefixes logs, transformed, reports, batch, deletions and artifacts, each ending in /."
   value       = local.prefixes
 
   precondition {
     condition = alltrue(flatten([
-      for key, prefix in local.prefixes : [for other, longer in local.prefixes : key == other || !startswith(longer, prefix)]
+      for key, prefix in local.prefixes : [
+        for other, longer in local.prefixes :
+        key == other || !startswith(longer, prefix)
+      ]
     ]))
-    error_message = "A prefix is inside another one, and Personalize reads every file of a folder. Write prefixes that are folders of their own."
+    error_message = "Write prefixes that are not inside each other, since Personalize reads every file of a folder."
   }
 }
 
 output "policy_json" {
-  description = "Bucket policy as JSON: attached to a made bucket, and to be merged into the policy of an existing one."
+  description = "JSON of the bucket's policy, to merge into the policy of an existing bucket."
   value       = data.aws_iam_policy_document.bucket.json
 }

@@ -4,8 +4,8 @@ variable "name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
-    error_message = "The name has to be 1 to 20 lower case letters, digits and hyphens, first a letter and last no hyphen. Write it as \"shop\"."
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
 }
 
@@ -17,18 +17,18 @@ variable "tags" {
 }
 
 variable "bucket_name" {
-  description = "Name of the bucket that is made. Null: the name of the stack, the account and the region, in one."
+  description = "Name of a new bucket (null: made of the name of the stack, the account and the region)."
   type        = string
   default     = null
 
   validation {
     condition     = var.bucket_name == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket_name))
-    error_message = "A bucket's name has 3 to 63 lower case letters, digits and hyphens (a dot breaks TLS). Write it as \"shop-personalize\", or leave it out."
+    error_message = "Write 3 to 63 lower-case letters, digits and - (a dot breaks TLS), such as \"shop-personalize\"."
   }
 }
 
 variable "existing_bucket" {
-  description = "A bucket that is there already, in this region; its own settings stay as they are, and policy_json has to be merged into its policy. Null: a bucket is made."
+  description = "A bucket of yours in this region, whose policy needs the statements of policy_json (null: a new one)."
   type        = object({ name = string })
   default     = null
 
@@ -39,13 +39,15 @@ variable "existing_bucket" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the key that a made bucket encrypts with. Null: SSE-S3."
+  description = "ARN of the key that a new bucket encrypts with (null: SSE-S3)."
   type        = string
   default     = null
 
   validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "An alias or an id is no ARN of a key. Write it as \"arn:aws:kms:eu-west-1:123456789012:key/…\"."
+    condition = var.kms_key_arn == null || can(
+      regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn)
+    )
+    error_message = "Write the ARN of a key, not an alias: arn:aws:kms:REGION:ACCOUNT:key/ID."
   }
 }
 
@@ -57,7 +59,7 @@ variable "force_destroy" {
 }
 
 variable "prefixes" {
-  description = "The folders in the bucket: Segment's logs, training data, reports of metric attributions, batch jobs (input and output), lists of users to delete, and the job's code. Null: `segment-logs/`, and folders with the names of the others, in an existing bucket below NAME/."
+  description = "Folders in the bucket, each ending in / (null: as in the README)."
   type = object({
     logs        = optional(string)
     transformed = optional(string)
@@ -70,18 +72,21 @@ variable "prefixes" {
   nullable = false
 
   validation {
-    condition     = alltrue([for prefix in compact(values(var.prefixes)) : can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))])
-    error_message = "A prefix has letters, digits and . _ = - / only, begins without / and ends with it. Write it as \"personalize/transformed/\"."
+    condition = alltrue([
+      for prefix in compact(values(var.prefixes)) :
+      can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))
+    ])
+    error_message = "Write prefixes in letters, digits and . _ = - /, with / at their ends, such as \"batch/\"."
   }
 
   validation {
     condition     = alltrue([for prefix in compact(values(var.prefixes)) : length(prefix) <= 128])
-    error_message = "A prefix is too long: Personalize takes 256 characters for bucket, prefix and dataset. Write 128 characters at most."
+    error_message = "Write prefixes of 128 characters at most: Personalize takes 256 for bucket, prefix and dataset."
   }
 }
 
 variable "lifecycle_days" {
-  description = "Days after which a made bucket forgets: derived (training data, batch jobs and lists of deletions, which can all be made again), noncurrent (what was overwritten or deleted) and uploads (that were never completed)."
+  description = "Days after which a new bucket deletes derived data, noncurrent versions and incomplete uploads."
   type = object({
     derived    = optional(number, 90)
     noncurrent = optional(number, 7)
@@ -91,7 +96,10 @@ variable "lifecycle_days" {
   nullable = false
 
   validation {
-    condition     = alltrue([for days in values(var.lifecycle_days) : days >= 1 && days <= 36500 && floor(days) == days])
+    condition = alltrue([
+      for days in values(var.lifecycle_days) :
+      floor(max(1, min(days, 36500))) == days
+    ])
     error_message = "Days are whole numbers from 1 to 36500. Write 36500, a hundred years, for what shall stay."
   }
 }

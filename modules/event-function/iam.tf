@@ -1,62 +1,12 @@
 locals {
-  role_name          = "${coalesce(var.name_prefix, "${var.name}-${local.region}")}-event"
-  role_arn           = "arn:${local.partition}:iam::${local.account}:role${var.iam_path}${local.role_name}"
   personalize_region = coalesce(var.personalize.region, local.region)
   personalize_arn    = "arn:${local.partition}:personalize:${local.personalize_region}:${local.account}"
 
-  # What `personalize-segment apply` makes has the digest of what it is made of at the end: eight characters.
-  asked_arn  = contains(keys(local.parameters), "personalize_campaign_arn") ? "${local.personalize_arn}:${local.asked_kind}/${var.name}-${local.asked}-????????" : local.asked
-  filter_arn = contains(keys(local.parameters), "recommendation_filter_arn") ? "${local.personalize_arn}:filter/${var.name}-${var.recommend.filter}-????????" : var.recommend.filter
-  dataset_arns = {
-    users = coalesce(var.personalize.users_dataset_arn, "${local.personalize_arn}:dataset/${var.name}/USERS")
-    items = coalesce(var.personalize.items_dataset_arn, "${local.personalize_arn}:dataset/${var.name}/ITEMS")
-  }
-}
-
-data "aws_iam_policy_document" "trust" {
-  statement {
-    sid     = "LetLambdaOfThisAccountAssumeTheRole"
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
-    }
-
-    # Off by default: no page of AWS says that Lambda sends it. A role can't be passed to another account's function.
-    dynamic "condition" {
-      for_each = var.source_conditions ? [local.account] : []
-
-      content {
-        test     = "StringEquals"
-        variable = "aws:SourceAccount"
-        values   = [condition.value]
-      }
-    }
-  }
-}
-
-resource "aws_iam_role" "event" {
-  name                 = local.role_name
-  path                 = var.iam_path
-  description          = "Execution role of the Lambda function ${local.function_name}."
-  assume_role_policy   = data.aws_iam_policy_document.trust.json
-  permissions_boundary = var.permissions_boundary_arn
-  tags                 = var.tags
-}
-
-data "aws_iam_policy_document" "write_logs" {
-  statement {
-    sid       = "WriteTheLogOfThisFunction"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.log_group}:log-stream:*"]
-  }
-}
-
-resource "aws_iam_role_policy" "write_logs" {
-  name   = "write-logs"
-  role   = aws_iam_role.event.id
-  policy = data.aws_iam_policy_document.write_logs.json
+  # What `personalize-segment apply` makes ends in the digest of what it is made of: eight characters.
+  named_arns = [
+    for kind, name in { (local.asked_kind) = local.asked, filter = var.recommend.filter } :
+    startswith(name, "arn:") ? name : "${local.personalize_arn}:${kind}/${var.name}-${name}-????????" if name != null
+  ]
 }
 
 data "aws_iam_policy_document" "record" {
@@ -76,11 +26,11 @@ data "aws_iam_policy_document" "record" {
   }
 
   dynamic "statement" {
-    for_each = var.profile_queue == null ? { Users = local.dataset_arns.users, Items = local.dataset_arns.items } : {}
+    for_each = module.function.dataset_arns
 
     content {
-      sid       = "Record${statement.key}"
-      actions   = ["personalize:Put${statement.key}"]
+      sid       = "Record${title(statement.key)}"
+      actions   = ["personalize:Put${title(statement.key)}"]
       resources = [statement.value]
     }
   }
@@ -88,7 +38,7 @@ data "aws_iam_policy_document" "record" {
 
 resource "aws_iam_role_policy" "record" {
   name   = "record"
-  role   = aws_iam_role.event.id
+  role   = module.function.role.name
   policy = data.aws_iam_policy_document.record.json
 }
 
@@ -98,7 +48,7 @@ data "aws_iam_policy_document" "recommend" {
   statement {
     sid       = "AskForRecommendations"
     actions   = ["personalize:GetRecommendations"]
-    resources = compact([local.asked_arn, local.filter_arn])
+    resources = local.named_arns
   }
 }
 
@@ -106,26 +56,8 @@ resource "aws_iam_role_policy" "recommend" {
   count = local.asked == null ? 0 : 1
 
   name   = "recommend"
-  role   = aws_iam_role.event.id
+  role   = module.function.role.name
   policy = data.aws_iam_policy_document.recommend[0].json
-}
-
-data "aws_iam_policy_document" "read_parameters" {
-  count = length(local.parameters) == 0 ? 0 : 1
-
-  statement {
-    sid       = "ReadWhatWasProvisioned"
-    actions   = ["ssm:GetParameter"]
-    resources = [for parameter in sort(values(local.parameters)) : "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${parameter}"]
-  }
-}
-
-resource "aws_iam_role_policy" "read_parameters" {
-  count = length(local.parameters) == 0 ? 0 : 1
-
-  name   = "read-parameters"
-  role   = aws_iam_role.event.id
-  policy = data.aws_iam_policy_document.read_parameters[0].json
 }
 
 data "aws_iam_policy_document" "read_secret" {
@@ -135,7 +67,9 @@ data "aws_iam_policy_document" "read_secret" {
     sid     = "ReadTheWriteKey"
     actions = ["secretsmanager:GetSecretValue"]
     # Secrets Manager adds six characters to the name.
-    resources = ["arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.secret.name}-??????"]
+    resources = [
+      "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.secret.name}-??????",
+    ]
   }
 
   dynamic "statement" {
@@ -159,42 +93,8 @@ resource "aws_iam_role_policy" "read_secret" {
   count = local.secret == null ? 0 : 1
 
   name   = "read-secret"
-  role   = aws_iam_role.event.id
+  role   = module.function.role.name
   policy = data.aws_iam_policy_document.read_secret[0].json
-}
-
-data "aws_iam_policy_document" "read_suppression_list" {
-  count = var.suppression_list == null ? 0 : 1
-
-  statement {
-    sid       = "ReadTheSuppressionList"
-    actions   = ["s3:GetObject"]
-    resources = ["arn:${local.partition}:s3:::${var.suppression_list.bucket}/${var.suppression_list.key}"]
-  }
-
-  dynamic "statement" {
-    for_each = compact([var.suppression_list.kms_key_arn])
-
-    content {
-      sid       = "DecryptTheSuppressionList"
-      actions   = ["kms:Decrypt"]
-      resources = [statement.value]
-
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = ["s3.${split(":", statement.value)[3]}.${data.aws_partition.current.dns_suffix}"]
-      }
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "read_suppression_list" {
-  count = var.suppression_list == null ? 0 : 1
-
-  name   = "read-suppression-list"
-  role   = aws_iam_role.event.id
-  policy = data.aws_iam_policy_document.read_suppression_list[0].json
 }
 
 data "aws_iam_policy_document" "queue_profiles" {
@@ -227,96 +127,6 @@ resource "aws_iam_role_policy" "queue_profiles" {
   count = var.profile_queue == null ? 0 : 1
 
   name   = "queue-profiles"
-  role   = aws_iam_role.event.id
+  role   = module.function.role.name
   policy = data.aws_iam_policy_document.queue_profiles[0].json
-}
-
-data "aws_iam_policy_document" "keep_rejected" {
-  count = var.rejected_queue == null ? 0 : 1
-
-  statement {
-    sid       = "KeepRejectedEvents"
-    actions   = ["sqs:SendMessage"]
-    resources = [var.rejected_queue.arn]
-  }
-
-  dynamic "statement" {
-    for_each = compact([var.rejected_queue.kms_key_arn])
-
-    content {
-      sid       = "EncryptRejectedEvents"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
-
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = ["sqs.${local.region}.amazonaws.com"]
-      }
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "keep_rejected" {
-  count = var.rejected_queue == null ? 0 : 1
-
-  name   = "keep-rejected"
-  role   = aws_iam_role.event.id
-  policy = data.aws_iam_policy_document.keep_rejected[0].json
-}
-
-data "aws_iam_policy_document" "trace" {
-  #checkov:skip=CKV_AWS_356:X-Ray knows no resources for traces.
-  #checkov:skip=CKV_AWS_111:X-Ray knows no resources for traces.
-  count = var.tracing ? 1 : 0
-
-  statement {
-    sid     = "SendTraces"
-    actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-    # A trace belongs to no resource that a policy could name.
-    resources = ["*"]
-  }
-}
-
-resource "aws_iam_role_policy" "trace" {
-  count = var.tracing ? 1 : 0
-
-  name   = "trace"
-  role   = aws_iam_role.event.id
-  policy = data.aws_iam_policy_document.trace[0].json
-}
-
-# Only for a mapping that is too large for the environment: this one object, whose name has the digest.
-data "aws_iam_policy_document" "read_mapping" {
-  count = local.mapping_in_s3 == null ? 0 : 1
-
-  statement {
-    sid       = "ReadTheEventMapping"
-    actions   = ["s3:GetObject"]
-    resources = ["arn:${local.partition}:s3:::${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}"]
-  }
-
-  dynamic "statement" {
-    for_each = compact([local.mapping_in_s3.kms_key_arn])
-
-    content {
-      sid       = "DecryptTheEventMapping"
-      actions   = ["kms:Decrypt"]
-      resources = [statement.value]
-
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = ["s3.${local.region}.${data.aws_partition.current.dns_suffix}"]
-      }
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "read_mapping" {
-  count = local.mapping_in_s3 == null ? 0 : 1
-
-  name   = "read-mapping"
-  role   = aws_iam_role.event.id
-  policy = data.aws_iam_policy_document.read_mapping[0].json
 }

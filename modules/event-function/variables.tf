@@ -1,16 +1,11 @@
 variable "name" {
-  description = "Name of the stack, the beginning of all other names: 1 to 20 lower-case letters, digits and -."
+  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
-    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter and not ending with -, such as \"shop\"."
-  }
 }
 
 variable "package" {
-  description = "The zip of `make package`: a local path, or an object in S3. `sha256_base64` is the digest of that object; without it, a new object under the same key is not deployed."
+  description = "The zip of `make package`: a local path, or an object in S3 with its digest."
   type = object({
     path = optional(string)
     s3 = optional(object({
@@ -20,15 +15,10 @@ variable "package" {
     }))
   })
   nullable = false
-
-  validation {
-    condition     = (var.package.path == null) != (var.package.s3 == null)
-    error_message = "Give the package either as `path` or as `s3`, not both and not neither."
-  }
 }
 
 variable "event_mapping" {
-  description = "The event mapping: its canonical text, and the sha256 of it; the outputs of the module event-mapping. `s3` is the object that has this text, if it is too large for a setting."
+  description = "The event mapping: the outputs of the module event-mapping, and its place in S3 if it is `large`."
   type = object({
     text   = string
     sha256 = string
@@ -39,15 +29,10 @@ variable "event_mapping" {
     }))
   })
   nullable = false
-
-  validation {
-    condition     = can(jsondecode(var.event_mapping.text)) && var.event_mapping.sha256 == sha256(var.event_mapping.text)
-    error_message = "The text is no JSON, or the sha256 is not its own: pass the outputs `text` and `sha256` of the module event-mapping."
-  }
 }
 
 variable "personalize" {
-  description = "Where Personalize is and what the function uses there. `ssm_prefix` is where `personalize-segment apply` writes its results; what is given here as an id or ARN goes before. `campaign` and `recommender` are a name in the spec, or an ARN. `region` null is the function's own."
+  description = "Where Personalize is, and what the function uses there, as a name in the spec, id or ARN."
   type = object({
     region            = optional(string)
     ssm_prefix        = optional(string)
@@ -61,27 +46,12 @@ variable "personalize" {
 
   validation {
     condition     = var.personalize.ssm_prefix != null || var.personalize.tracking_id != null
-    error_message = "Without an event tracker nothing is recorded: write the `ssm_prefix` of the spec, such as \"/shop/personalize\", or a `tracking_id`."
+    error_message = "Write the `ssm_prefix` of the spec, such as \"/shop/personalize\", or a `tracking_id`."
   }
 
   validation {
-    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", coalesce(var.personalize.region, "us-west-2")))
-    error_message = "Write `region` as eu-west-1."
-  }
-
-  validation {
-    condition     = can(regex("^(/[A-Za-z0-9_.-]+)+$", coalesce(var.personalize.ssm_prefix, "/shop")))
-    error_message = "Write `ssm_prefix` as a path with / in front and none at the end, such as \"/shop/personalize\"."
-  }
-
-  validation {
-    condition     = !can(regex("^/(?i:aws|ssm)", coalesce(var.personalize.ssm_prefix, "/shop")))
-    error_message = "Parameter Store refuses names that begin with aws or ssm: write another `ssm_prefix`, such as \"/shop/personalize\"."
-  }
-
-  validation {
-    condition     = can(regex("^[^\\s:]+$", coalesce(var.personalize.tracking_id, "id")))
-    error_message = "Write `tracking_id` as `personalize-segment status` prints it, or leave it out and give `ssm_prefix`."
+    condition     = var.personalize.tracking_id == null || can(regex("^[^\\s:]+$", var.personalize.tracking_id))
+    error_message = "Write `tracking_id` as `personalize-segment status` prints it, or give `ssm_prefix` instead."
   }
 
   validation {
@@ -92,30 +62,29 @@ variable "personalize" {
   validation {
     condition = alltrue([
       for kind in ["campaign", "recommender"] :
-      can(regex("^([A-Za-z0-9][A-Za-z0-9-]{0,23}|arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:${kind}/[A-Za-z0-9_-]+)$", coalesce(var.personalize[kind], "main")))
+      can(regex(
+        "^([A-Za-z0-9][A-Za-z0-9-]{0,23}|arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:${kind}/[A-Za-z0-9_-]+)$",
+        coalesce(var.personalize[kind], "main"),
+      ))
     ])
-    error_message = "Write `campaign` and `recommender` as their name in the spec, such as \"main\", or as the ARN of one."
+    error_message = "Write `campaign` and `recommender` as their name in the spec, such as \"main\", or as an ARN."
   }
 
   validation {
-    condition     = var.personalize.ssm_prefix != null || alltrue([for kind in ["campaign", "recommender"] : startswith(coalesce(var.personalize[kind], "arn:"), "arn:")])
-    error_message = "A `campaign` or `recommender` given by name is looked up below `ssm_prefix`: write that too, or the ARN."
-  }
-
-  validation {
-    condition = alltrue([
-      for dataset in ["users", "items"] :
-      can(regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${upper(dataset)}$", coalesce(var.personalize["${dataset}_dataset_arn"], "arn:aws:personalize:us-west-2:123456789012:dataset/shop/${upper(dataset)}")))
+    condition = var.personalize.ssm_prefix != null || alltrue([
+      for kind in ["campaign", "recommender"] :
+      startswith(coalesce(var.personalize[kind], "arn:"), "arn:")
     ])
-    error_message = "Write the dataset ARNs as `personalize-segment status` prints them: arn:aws:personalize:REGION:ACCOUNT:dataset/GROUP/USERS, and /ITEMS."
+    error_message = "Write `ssm_prefix`, where the name of a `campaign` or `recommender` is looked up, or an ARN."
   }
 }
 
 variable "recommend" {
-  description = "What is asked for, and how often at most, as above; null is the function's default."
+  description = "What is asked for, and how often at most, as above (null: the function's default)."
   type = object({
     count         = optional(number)
     per_minute    = optional(number)
+    to_visitors   = optional(bool)
     filter        = optional(string)
     filter_values = optional(map(string), {})
     context       = optional(map(string), {})
@@ -124,7 +93,7 @@ variable "recommend" {
   nullable = false
 
   validation {
-    condition     = var.recommend.count == null || try(var.recommend.count >= 1 && var.recommend.count <= 500 && floor(var.recommend.count) == var.recommend.count, false)
+    condition     = can(regex("^([1-9][0-9]?|[1-4][0-9]{2}|500)$", tostring(coalesce(var.recommend.count, 25))))
     error_message = "Write `count` as a whole number from 1 to 500: Personalize recommends no more."
   }
 
@@ -134,7 +103,10 @@ variable "recommend" {
   }
 
   validation {
-    condition     = can(regex("^([A-Za-z0-9][A-Za-z0-9-]{0,23}|arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:filter/[A-Za-z0-9_-]+)$", coalesce(var.recommend.filter, "main")))
+    condition = can(regex(
+      "^([A-Za-z0-9][A-Za-z0-9-]{0,23}|arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:filter/[A-Za-z0-9_-]+)$",
+      coalesce(var.recommend.filter, "main"),
+    ))
     error_message = "Write `filter` as its name in the spec, such as \"unseen\", or as its ARN."
   }
 
@@ -151,14 +123,18 @@ variable "recommend" {
   validation {
     condition = alltrue([
       for name, path in merge(var.recommend.filter_values, var.recommend.context) :
-      can(regex("^[A-Za-z0-9_]+$", name)) && can(regex("^[^.*\\s][^.]*([.][^.]+)*$", path)) && !contains(split(".", path), "*")
+      can(regex("^[A-Za-z0-9_]+$", name)) && can(regex("^[^.*\\s][^.]*([.][^.]+)*$", path)) &&
+      !contains(split(".", path), "*")
     ])
-    error_message = "Write `filter_values` and `context` as names of letters, digits and _, each with a dotted path from the event, such as { CATEGORY = \"properties.category\" }."
+    error_message = join(" ", [
+      "Write `filter_values` and `context` as names of letters, digits and _, each with a dotted path from the event,",
+      "such as { CATEGORY = \"properties.category\" }.",
+    ])
   }
 }
 
 variable "write_back" {
-  description = "When and how recommendations reach the user's profile, as above; null is the function's default."
+  description = "When and how recommendations reach the user's profile, as above (null: the function's default)."
   type = object({
     events           = optional(list(string))
     interval_seconds = optional(number)
@@ -175,7 +151,9 @@ variable "write_back" {
   }
 
   validation {
-    condition     = var.write_back.interval_seconds == null || try(var.write_back.interval_seconds >= 0 && var.write_back.interval_seconds <= 604800 && floor(var.write_back.interval_seconds) == var.write_back.interval_seconds, false)
+    condition = var.write_back.interval_seconds == null || try(
+      floor(max(0, min(var.write_back.interval_seconds, 604800))) == var.write_back.interval_seconds, false
+    )
     error_message = "Write `interval_seconds` as a whole number from 0 to 604800, which is a week."
   }
 
@@ -190,13 +168,15 @@ variable "write_back" {
   }
 
   validation {
-    condition     = var.write_back.segment_host == null || can(regex("^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\\s?#]*)?$", var.write_back.segment_host))
-    error_message = "Write `segment_host` as https://api.segment.io, or for a workspace in the EU as https://events.eu1.segmentapis.com."
+    condition = var.write_back.segment_host == null || can(
+      regex("^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\\s?#]*)?$", var.write_back.segment_host)
+    )
+    error_message = "Write `segment_host` as https://api.segment.io, in the EU https://events.eu1.segmentapis.com."
   }
 }
 
 variable "write_key_secret" {
-  description = "Existing secret in Secrets Manager, in the function's region, that holds the write key of the Segment source to which recommendations are written; `json_key` if it is a JSON object, `kms_key_arn` if it has its own key. Null: nothing is written back, unless there is a `new_write_key`."
+  description = "Existing secret with the write key of the Segment source to write recommendations to (null: none)."
   type = object({
     name        = string
     json_key    = optional(string)
@@ -211,7 +191,7 @@ variable "write_key_secret" {
 
   validation {
     condition     = can(regex("^[^#\\s]+$", coalesce(try(var.write_key_secret.json_key, null), "write_key")))
-    error_message = "Write `json_key` as the key of the JSON object under which the write key stands, such as \"write_key\"."
+    error_message = "Write `json_key` as the key of the secret's JSON object, such as \"write_key\"."
   }
 
   validation {
@@ -221,31 +201,37 @@ variable "write_key_secret" {
 }
 
 variable "new_write_key" {
-  description = "The write key itself, for a new secret instead of `write_key_secret`. It is never stored in the state, so Terraform needs it at every run, best as TF_VAR_new_write_key. Null: no secret is made."
+  description = "The write key for a new secret, never stored in the state: set TF_VAR_new_write_key at every run."
   type        = string
   default     = null
   ephemeral   = true
   sensitive   = true
 
   validation {
-    condition     = (var.new_write_key == null) == (var.new_write_key_version == null)
-    error_message = "`new_write_key` and `new_write_key_version` belong together at every run, for Terraform doesn't remember the key: set TF_VAR_new_write_key, and write 1 for the version, then one more with each new key. Or make the secret yourself and name it in `write_key_secret`."
+    condition = (var.new_write_key == null) == (var.new_write_key_version == null)
+    error_message = join(" ", [
+      "Set TF_VAR_new_write_key at every run, because Terraform doesn't remember the key, and write 1 as",
+      "`new_write_key_version`, then one more with each new key, or name a secret of yours in `write_key_secret`.",
+    ])
   }
 }
 
 variable "new_write_key_version" {
-  description = "Raise it by one when `new_write_key` has changed: Terraform doesn't remember the key, so it can't tell. Null: no secret is made."
+  description = "Number to raise when `new_write_key` has changed (null: no new secret)."
   type        = number
   default     = null
 
   validation {
-    condition     = coalesce(var.new_write_key_version, 1) >= 1 && floor(coalesce(var.new_write_key_version, 1)) == coalesce(var.new_write_key_version, 1)
+    condition = (
+      coalesce(var.new_write_key_version, 1) >= 1 &&
+      floor(coalesce(var.new_write_key_version, 1)) == coalesce(var.new_write_key_version, 1)
+    )
     error_message = "Write 1, 2, 3 and so on."
   }
 }
 
 variable "profile_queue" {
-  description = "Queue for users and items, the output `queue` of the module profile-queue; `kms_key_arn` if it is encrypted with your own key. Null: the function calls PutUsers and PutItems itself, which take ten calls a second."
+  description = "Output `queue` of the module profile-queue, with its key (null: the function sends users and items)."
   type = object({
     url         = string
     arn         = string
@@ -255,27 +241,17 @@ variable "profile_queue" {
 }
 
 variable "suppression_list" {
-  description = "The list of forgotten users that `personalize-segment forget` keeps: bucket, key, and the ARN of the bucket's KMS key if it has one. No rows of its users are recorded, and nothing is written back to them. The object must be there; an empty one is a list of nobody. Null: no list."
+  description = "The list of deleted users that `personalize-segment forget` keeps (null: none)."
   type = object({
     bucket      = string
     key         = string
     kms_key_arn = optional(string)
   })
   default = null
-
-  validation {
-    condition     = var.suppression_list == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.suppression_list.bucket))
-    error_message = "Write `bucket` of the suppression list without s3:// and without a prefix, such as \"shop-personalize\"."
-  }
-
-  validation {
-    condition     = var.suppression_list == null || can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*[A-Za-z0-9._=-]$", var.suppression_list.key))
-    error_message = "Write `key` of the suppression list without / at its ends, such as \"privacy/suppressed.csv\"."
-  }
 }
 
 variable "rejected_queue" {
-  description = "Queue for events that were refused, the output `rejected_queue` of the module profile-queue; `kms_key_arn` if it is encrypted with your own key. Null: they are only counted."
+  description = "Output `rejected_queue` of the module profile-queue, with its key (null: only counted)."
   type = object({
     url         = string
     arn         = string
@@ -285,43 +261,29 @@ variable "rejected_queue" {
 }
 
 variable "keep_unmapped" {
-  description = "Whether events without a rule in the mapping are also kept in the queue of rejected events. Null: the function's default."
+  description = "Whether the rejected queue also keeps events without a rule (null: the function's default)."
   type        = bool
   default     = null
 }
 
 variable "time_budget_milliseconds" {
-  description = "The longest an event may take, in milliseconds. Segment waits for five seconds. Null: the function's default."
+  description = "The longest an event may take in milliseconds (null: the function's default)."
   type        = number
   default     = null
 
   validation {
-    condition     = var.time_budget_milliseconds == null || try(var.time_budget_milliseconds >= 100 && var.time_budget_milliseconds <= 5000 && floor(var.time_budget_milliseconds) == var.time_budget_milliseconds, false)
+    condition = var.time_budget_milliseconds == null || try(
+      floor(max(100, min(var.time_budget_milliseconds, 5000))) == var.time_budget_milliseconds, false
+    )
     error_message = "Write a whole number from 100 to 5000: Segment stops waiting after 5000 milliseconds."
   }
 }
 
-variable "reference_refresh_seconds" {
-  description = "How long, in seconds, values of SSM and Secrets Manager are kept before they are read again. Null: the function's default."
-  type        = number
-  default     = null
-
-  validation {
-    condition     = var.reference_refresh_seconds == null || try(var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds, false)
-    error_message = "Write a whole number from 1 to 86400, which is a day."
-  }
-}
-
 variable "memory_megabytes" {
-  description = "Memory of the function, in megabytes; its CPU grows with it."
+  description = "Memory of the function in megabytes, which also sets its share of CPU."
   type        = number
   default     = 512
   nullable    = false
-
-  validation {
-    condition     = var.memory_megabytes >= 128 && var.memory_megabytes <= 10240 && floor(var.memory_megabytes) == var.memory_megabytes
-    error_message = "Write a whole number from 128 to 10240; 512 is a good start."
-  }
 }
 
 variable "timeout_seconds" {
@@ -331,7 +293,7 @@ variable "timeout_seconds" {
   nullable    = false
 
   validation {
-    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 5 && floor(var.timeout_seconds) == var.timeout_seconds
+    condition     = floor(max(1, min(var.timeout_seconds, 5))) == var.timeout_seconds
     error_message = "Write a whole number from 1 to 5: Segment stops waiting after 5 seconds and sends the event again."
   }
 }
@@ -341,26 +303,16 @@ variable "architecture" {
   type        = string
   default     = "arm64"
   nullable    = false
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "Write \"arm64\" or \"x86_64\"."
-  }
 }
 
 variable "reserved_concurrency" {
-  description = "Number of copies of the function that may run at once, kept free for it. Null: as many as the account has left."
+  description = "Reserved concurrency of the function (null: none)."
   type        = number
   default     = null
-
-  validation {
-    condition     = coalesce(var.reserved_concurrency, 1) >= 1 && floor(coalesce(var.reserved_concurrency, 1)) == coalesce(var.reserved_concurrency, 1)
-    error_message = "Write a whole number from 1, or null for no reservation; with 0 the function would never run."
-  }
 }
 
 variable "log" {
-  description = "The function's log: how many days it is kept, the least level written (null: the function's default), and the key it is encrypted with (null: one of CloudWatch's own)."
+  description = "Log retention in days, least level (null: the function's default) and KMS key (null: CloudWatch's)."
   type = object({
     retention_days = optional(number, 30)
     level          = optional(string)
@@ -368,27 +320,6 @@ variable "log" {
   })
   default  = {}
   nullable = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log.retention_days)
-    error_message = "Write `retention_days` as one of the numbers that CloudWatch takes, such as 7, 14, 30, 90, 180, 365 or 731."
-  }
-
-  validation {
-    condition     = var.log.level == null || try(contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level), false)
-    error_message = "Write `level` as DEBUG, INFO, WARNING, ERROR or CRITICAL."
-  }
-}
-
-variable "metrics_namespace" {
-  description = "CloudWatch namespace of the function's metrics. Null: the function's default."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.metrics_namespace == null || can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
-    error_message = "Write letters, digits and . - _ / #, such as \"PersonalizeSegment\"."
-  }
 }
 
 variable "tracing" {
@@ -399,44 +330,37 @@ variable "tracing" {
 }
 
 variable "segment_regions" {
-  description = "Regions in which Segment calls functions; in any other there is a warning."
+  description = "Regions in which Segment calls functions, without a warning."
   type        = list(string)
   default     = ["us-west-2"]
   nullable    = false
 
   validation {
-    condition     = length(var.segment_regions) > 0 && alltrue([for region in var.segment_regions : can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", region))])
+    condition = (
+      length(var.segment_regions) > 0 &&
+      alltrue([for region in var.segment_regions : can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", region))])
+    )
     error_message = "Write at least one region, such as [\"us-west-2\"]."
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the role. Null: none."
+  description = "ARN of the permissions boundary of the role (null: none)."
   type        = string
   default     = null
-
-  validation {
-    condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
-    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
-  }
 }
 
 variable "source_conditions" {
-  description = "Whether the trust of the role requires aws:SourceAccount, which AWS doesn't document that Lambda sends."
+  description = "Whether the role's trust requires aws:SourceAccount, which AWS doesn't document for Lambda."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "name_prefix" {
-  description = "Beginning of the name of the role. Null: the name of the stack and the region, since IAM roles are global to the account."
+  description = "Beginning of the role's name (null: the stack and the region, since roles are global)."
   type        = string
   default     = null
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
-    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
-  }
 }
 
 variable "iam_path" {
@@ -444,15 +368,10 @@ variable "iam_path" {
   type        = string
   default     = "/"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
-    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
-  }
 }
 
 variable "tags" {
-  description = "Tags of everything that can have some."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -1,5 +1,5 @@
 output "text" {
-  description = "The mapping as JSON in one line, with sorted keys: what functions and jobs are given."
+  description = "The mapping as JSON in one line with sorted keys, for functions and jobs."
   value       = local.text
 
   precondition {
@@ -13,17 +13,17 @@ output "text" {
 }
 
 output "sha256" {
-  description = "SHA-256 of text, 64 hexadecimal digits; equal digests mean equal meaning everywhere."
+  description = "SHA-256 of text in 64 hexadecimal digits, equal where the meaning is equal."
   value       = sha256(local.text)
 }
 
 output "large" {
-  description = "Whether the mapping takes too much of the 4,096 bytes of a function's environment: pass it in S3 then."
+  description = "Whether the mapping is too large for a function's environment of 4,096 bytes and must travel in S3."
   value       = length(base64gzip(local.text)) > 2048
 }
 
 output "events" {
-  description = "Sorted names of events with a rule by call (track, page, screen); identify, any_page, any_screen: booleans."
+  description = "Sorted names of events with a rule by call, and whether identify, any_page and any_screen have one."
   value = merge(local.events, {
     identify   = contains(local.datasets, "users")
     any_page   = local.any_name.page
@@ -42,6 +42,6 @@ output "datasets" {
 }
 
 output "destination_filter" {
-  description = "Condition in Segment's FQL that is true for the events to send (Only Send); !( … ) is for Drop."
+  description = "Condition in Segment's FQL that is true for the events to send."
   value       = join(" or ", local.filters)
 }

@@ -25,9 +25,10 @@ locals {
   column     = "^[A-Z][A-Z0-9_]{0,62}$"
   max_id     = 256
   max_string = 1000
+  # Checkov's parser knows no exponents.
   ranges = {
-    float  = { least = -3.4028234663852886e38, most = 3.4028234663852886e38, step = 0 }
-    double = { least = -1.7976931348623157e308, most = 1.7976931348623157e308, step = 0 }
+    float  = { least = tonumber("-3.4028234663852886e38"), most = tonumber("3.4028234663852886e38"), step = 0 }
+    double = { least = tonumber("-1.7976931348623157e308"), most = tonumber("1.7976931348623157e308"), step = 0 }
     int    = { least = -2147483648, most = 2147483647, step = 1 }
     long   = { least = -9223372036854775808, most = 9223372036854775807, step = 1 }
   }
@@ -251,8 +252,11 @@ locals {
     [
       for one in local.conditions :
       "${one.at}: isn't a valid condition. Write one of present, is, or some of ${join(", ", local.comparisons)}."
-      if can(keys(one.value)) && !contains(["present", "is"], join(" ", one.keys))
-      && (length(one.keys) == 0 || contains(one.keys, "present") || contains(one.keys, "is"))
+      if alltrue([
+        can(keys(one.value)),
+        !contains(["present", "is"], join(" ", one.keys)),
+        length(one.keys) == 0 || contains(one.keys, "present") || contains(one.keys, "is"),
+      ])
     ],
     flatten([
       for one in local.conditions : [

@@ -1,5 +1,5 @@
 variable "path" {
-  description = "Path of the event mapping, a JSON file; docs/mapping.md has its grammar."
+  description = "Path of the event mapping, a JSON file with the grammar of docs/mapping.md."
   type        = string
   nullable    = false
 

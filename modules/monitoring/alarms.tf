@@ -5,38 +5,55 @@
 # to wake somebody. Of what should never happen, one is enough.
 
 locals {
-  service = { service = coalesce(var.metrics_service, var.name) }
-  own     = { namespace = var.metrics_namespace, stat = "Sum" }
+  service = { service = var.name }
+  own     = { namespace = local.metrics_namespace, stat = "Sum", dimensions = local.service }
+  events  = merge(local.own, { name = "Events" })
+
+  refreshes = { namespace = "AWS/States", stat = "Sum", dimensions = { StateMachineArn = var.state_machine_arn } }
+  lambda = {
+    for key, one in var.functions :
+    key => { namespace = "AWS/Lambda", stat = "Sum", dimensions = { FunctionName = one.name } }
+  }
+  comes_again = {
+    event    = "Segment sends those events again for about four hours."
+    profiles = "SQS delivers those messages again, then to the dead-letter queue."
+  }
 
   function_alarms = merge([
     for key, one in var.functions : {
       "${key}-errors" = {
-        means      = "${one.name} fails more than ${var.thresholds.errors_percent} % of its calls. ${key == "event" ? "Segment sends those events again for about four hours." : "SQS delivers those messages again, then to the dead-letter queue."}"
+        means      = "${one.name} fails more than 5 % of its calls. ${local.comes_again[key]}"
         section    = "a-function-fails"
         expression = "100 * errors / calls"
         metrics = {
-          errors = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = one.name }, stat = "Sum" }
-          calls  = { namespace = "AWS/Lambda", name = "Invocations", dimensions = { FunctionName = one.name }, stat = "Sum" }
+          errors = merge(local.lambda[key], { name = "Errors" })
+          calls  = merge(local.lambda[key], { name = "Invocations" })
         }
-        threshold = var.thresholds.errors_percent
+        threshold = 5
         share     = true
         missing   = "notBreaching"
       }
       "${key}-throttles" = {
-        means      = "Lambda refuses calls of ${one.name}: the account's or the function's concurrency is used up. They come again later."
+        means = join(" ", [
+          "Lambda refuses calls of ${one.name}: the account's or the function's concurrency is used up.",
+          "They come again later.",
+        ])
         section    = "a-function-is-throttled"
         expression = null
-        metrics    = { throttles = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = one.name }, stat = "Sum" } }
-        threshold  = var.thresholds.throttles
+        metrics    = { throttles = merge(local.lambda[key], { name = "Throttles" }) }
+        threshold  = 1
         share      = true
         missing    = "notBreaching"
       }
       "${key}-duration" = {
-        means      = "One of a hundred calls of ${one.name} takes more than ${var.thresholds.duration_percent} % of its ${one.timeout_seconds} s. What takes longer than that is cut off and comes again."
+        means = join(" ", [
+          "One of a hundred calls of ${one.name} takes more than 80 % of its ${one.timeout_seconds} s.",
+          "What takes longer than that is cut off and comes again.",
+        ])
         section    = "a-function-is-slow"
         expression = null
-        metrics    = { duration = { namespace = "AWS/Lambda", name = "Duration", dimensions = { FunctionName = one.name }, stat = "p99" } }
-        threshold  = one.timeout_seconds * 10 * var.thresholds.duration_percent
+        metrics    = { duration = merge(local.lambda[key], { name = "Duration", stat = "p99" }) }
+        threshold  = one.timeout_seconds * 800
         share      = true
         missing    = "notBreaching"
       }
@@ -45,150 +62,195 @@ locals {
 
   event_alarms = {
     events-raised = {
-      means      = "More than ${var.thresholds.raised_percent} % of the events can't be recorded now. Segment sends them again for about four hours, then they are in its logs only."
+      means = join(" ", [
+        "More than 5 % of the events can't be recorded now.",
+        "Segment sends them again for about four hours, then they are in its logs only.",
+      ])
       section    = "events-are-raised"
       expression = "100 * FILL(raised, 0) / every"
       metrics = {
-        raised = merge(local.own, { name = "Events", dimensions = merge(local.service, { decision = "raised" }) })
-        every  = merge(local.own, { name = "Events", dimensions = local.service })
+        raised = merge(local.events, { dimensions = merge(local.service, { decision = "raised" }) })
+        every  = local.events
       }
-      threshold = var.thresholds.raised_percent
+      threshold = 5
       share     = true
       missing   = "notBreaching"
     }
     events-rejected = {
-      means      = "More than ${var.thresholds.rejected_percent} % of the events are refused for good, not counting those without a rule. They are kept in the queue of rejected events, with the reason."
+      means = join(" ", [
+        "More than 5 % of the events are refused for good, not counting those without a rule.",
+        "They are kept in the queue of rejected events, with the reason.",
+      ])
       section    = "the-queue-of-rejected-events"
       expression = "100 * FILL(rejected, 0) / every"
       metrics = {
-        rejected = merge(local.own, { name = "Events", dimensions = merge(local.service, { decision = "rejected" }) })
-        every    = merge(local.own, { name = "Events", dimensions = local.service })
+        rejected = merge(local.events, { dimensions = merge(local.service, { decision = "rejected" }) })
+        every    = local.events
       }
-      threshold = var.thresholds.rejected_percent
+      threshold = 5
       share     = true
       missing   = "notBreaching"
     }
     recommendations-failed = {
-      means      = "More than ${var.thresholds.recommendation_failed_percent} % of the requests for recommendations fail. Events are recorded all the same; profiles keep the list they have."
+      means = join(" ", [
+        "More than 20 % of the requests for recommendations fail.",
+        "Events are recorded all the same; profiles keep the list they have.",
+      ])
       section    = "recommendations-fail"
       expression = "100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(fetched, 0) + FILL(none, 0))"
-      metrics = {
-        failed  = merge(local.own, { name = "RecommendationFailed", dimensions = local.service })
-        fetched = merge(local.own, { name = "RecommendationFetched", dimensions = local.service })
-        none    = merge(local.own, { name = "RecommendationEmpty", dimensions = local.service })
-      }
-      threshold = var.thresholds.recommendation_failed_percent
-      share     = true
-      missing   = "notBreaching"
+      metrics    = local.recommendations
+      threshold  = 20
+      share      = true
+      missing    = "notBreaching"
     }
     write-back-failed = {
-      means      = "Segment doesn't take more than ${var.thresholds.write_back_failed_percent} % of the recommendations. Events are recorded all the same; profiles keep the list they have."
+      means = join(" ", [
+        "Segment doesn't take more than 20 % of the recommendations.",
+        "Events are recorded all the same; profiles keep the list they have.",
+      ])
       section    = "write-back-fails"
       expression = "100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(sent, 0))"
       metrics = {
-        failed = merge(local.own, { name = "WriteBackFailed", dimensions = local.service })
-        sent   = merge(local.own, { name = "WriteBackSent", dimensions = local.service })
+        failed = merge(local.own, { name = "WriteBackFailed" })
+        sent   = local.sent
       }
-      threshold = var.thresholds.write_back_failed_percent
+      threshold = 20
       share     = true
       missing   = "notBreaching"
     }
   }
 
+  sent = merge(local.own, { name = "WriteBackSent" })
+  recommendations = {
+    failed  = merge(local.own, { name = "RecommendationFailed" })
+    fetched = merge(local.own, { name = "RecommendationFetched" })
+    none    = merge(local.own, { name = "RecommendationEmpty" })
+  }
+
   # Whether Segment stopped calling or never began, the remedy is the same: so it is in alarm until the first event.
   silence_alarms = {
-    for key, hours in { events-silent = var.thresholds.silent_hours } : key => {
-      means                           = "No event came for ${hours} h: Segment doesn't call."
-      section                         = "no-events-come"
-      expression                      = "1 - FILL(calls, 0)"
-      metrics                         = { calls = { namespace = "AWS/Lambda", name = "Invocations", dimensions = { FunctionName = var.functions["event"].name }, stat = "Sum" } }
-      threshold                       = 1
-      hours                           = hours
-      # Nothing is what Lambda reports of a function that nobody calls.
-      missing = "breaching"
-    } if hours > 0
+    for key, one in {
+      events-silent = {
+        means      = "No event came for ${var.thresholds.silent_hours} h: Segment doesn't call."
+        section    = "no-events-come"
+        expression = "1 - FILL(calls, 0)"
+        metrics    = { calls = merge(local.lambda.event, { name = "Invocations" }) }
+        threshold  = 1
+        hours      = var.thresholds.silent_hours
+        # Lambda reports nothing of a function that nobody calls.
+        missing = "breaching"
+      }
+    } : key => one if one.hours > 0
   }
 
   # What costs money by the piece. A rule or a loop that asks too often shows here first, and on the bill last.
   volume_alarms = {
     recommendations-many = {
-      means      = "More than ${var.thresholds.recommendations_per_hour} recommendations were asked for in an hour. Personalize bills each."
+      means = join(" ", [
+        "More than ${var.thresholds.recommendations_per_hour} recommendations were asked for in an hour.",
+        "Personalize bills each.",
+      ])
       section    = "more-recommendations-than-expected"
       expression = "FILL(fetched, 0) + FILL(none, 0) + FILL(failed, 0)"
-      metrics = {
-        fetched = merge(local.own, { name = "RecommendationFetched", dimensions = local.service })
-        none    = merge(local.own, { name = "RecommendationEmpty", dimensions = local.service })
-        failed  = merge(local.own, { name = "RecommendationFailed", dimensions = local.service })
-      }
-      threshold = var.thresholds.recommendations_per_hour
-      hours     = 1
-      missing   = "notBreaching"
+      metrics    = local.recommendations
+      threshold  = var.thresholds.recommendations_per_hour
+      hours      = 1
+      missing    = "notBreaching"
     }
     write-backs-many = {
-      means      = "More than ${var.thresholds.write_backs_per_hour} recommendations were written back in an hour. Segment counts each as a call."
+      means = join(" ", [
+        "More than ${var.thresholds.write_backs_per_hour} recommendations were written back in an hour.",
+        "Segment counts each as a call.",
+      ])
       section    = "more-write-backs-than-expected"
       expression = null
-      metrics    = { sent = merge(local.own, { name = "WriteBackSent", dimensions = local.service }) }
+      metrics    = { sent = local.sent }
       threshold  = var.thresholds.write_backs_per_hour
       hours      = 1
       missing    = "notBreaching"
     }
   }
 
-  queue_alarms = merge(
-    { for key, queue in { profiles-waiting = var.queues.profiles } : key => {
-      means                                = "Users and items wait more than ${var.thresholds.queue_age_seconds} s for Personalize."
-      section                              = "profiles-wait"
-      expression                           = null
-      metrics                              = { age = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = queue }, stat = "Maximum" } }
-      threshold                            = var.thresholds.queue_age_seconds
-      share                                = true
-      # SQS reports nothing of a queue that was empty for hours.
-      missing = "notBreaching"
-    } if queue != null },
-    { for key, queue in { profiles-dead = var.queues.profiles_dead } : key => {
-      means                             = "Users or items failed too often and lie in the dead-letter queue."
-      section                           = "profiles-are-dead"
-      expression                        = null
-      metrics                           = { messages = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = queue }, stat = "Maximum" } }
-      threshold                         = var.thresholds.dead_letters
-      missing                           = "notBreaching"
-    } if queue != null },
-    { for key, queue in { rejected-forgotten = var.queues.rejected } : key => {
-      means                                  = "A rejected event is ${var.thresholds.rejected_age_days} days old. After 14 days SQS forgets it, and it is in Segment's logs only."
-      section                                = "the-queue-of-rejected-events"
-      expression                             = null
-      metrics                                = { age = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = queue }, stat = "Maximum" } }
-      threshold                              = var.thresholds.rejected_age_days * 86400
-      missing                                = "notBreaching"
-    } if queue != null },
-  )
-
-  history_alarms = merge(
-    { for key, job in { history-failed = var.glue_job_name } : key => {
-      means                            = "A run of the Glue job ${job} failed or timed out: the training data is that of the run before."
-      section                          = "the-export-of-history-failed"
-      expression                       = null
-      metrics                          = { failures = { namespace = "AWS/Events", name = "TriggeredRules", dimensions = { RuleName = local.rule_name }, stat = "Sum" } }
-      threshold                        = 1
-      # There is data only of a run that failed; the same goes for the refresh.
-      missing = "notBreaching"
-    } if job != null },
-    { for key, arn in { refresh-failed = var.state_machine_arn } : key => {
-      means                            = "A refresh failed, timed out or was stopped: Personalize trains with the data of the one before."
-      section                          = "the-refresh-failed"
-      expression                       = "FILL(failed, 0) + FILL(late, 0) + FILL(stopped, 0)"
-      metrics = {
-        failed  = { namespace = "AWS/States", name = "ExecutionsFailed", dimensions = { StateMachineArn = arn }, stat = "Sum" }
-        late    = { namespace = "AWS/States", name = "ExecutionsTimedOut", dimensions = { StateMachineArn = arn }, stat = "Sum" }
-        stopped = { namespace = "AWS/States", name = "ExecutionsAborted", dimensions = { StateMachineArn = arn }, stat = "Sum" }
+  queue_alarms = {
+    for key, one in {
+      profiles-waiting = {
+        means     = "Users and items wait more than 900 s for Personalize."
+        section   = "profiles-wait"
+        queue     = var.queues.profiles
+        metric    = "ApproximateAgeOfOldestMessage"
+        threshold = 900
+        share     = true
       }
-      threshold = 1
-      missing   = "notBreaching"
-    } if arn != null },
-  )
+      profiles-dead = {
+        means     = "The dead-letter queue has users or items that failed too often."
+        section   = "profiles-are-dead"
+        queue     = var.queues.profiles_dead
+        metric    = "ApproximateNumberOfMessagesVisible"
+        threshold = 1
+        share     = false
+      }
+      rejected-forgotten = {
+        means     = "A rejected event is 10 days old. After 14 days SQS forgets it, and it is in Segment's logs only."
+        section   = "the-queue-of-rejected-events"
+        queue     = var.queues.rejected
+        metric    = "ApproximateAgeOfOldestMessage"
+        threshold = 10 * 24 * 60 * 60
+        share     = false
+      }
+      } : key => merge(one, {
+        expression = null
+        metrics = {
+          messages = {
+            namespace  = "AWS/SQS"
+            name       = one.metric
+            dimensions = { QueueName = one.queue }
+            stat       = "Maximum"
+          }
+        }
+        # SQS reports nothing of a queue that was empty for hours.
+        missing = "notBreaching"
+    }) if one.queue != null
+  }
 
-  alarms = merge(local.function_alarms, local.event_alarms, local.silence_alarms, local.volume_alarms, local.queue_alarms, local.history_alarms)
+  history_alarms = {
+    for key, one in {
+      history-failed = {
+        means      = "A run of the Glue job failed or timed out: the training data is that of the run before."
+        section    = "the-export-of-history-failed"
+        of         = var.glue_job_name
+        expression = null
+        metrics = {
+          failures = {
+            namespace  = "AWS/Events"
+            name       = "TriggeredRules"
+            dimensions = { RuleName = local.rule_name }
+            stat       = "Sum"
+          }
+        }
+      }
+      refresh-failed = {
+        means      = "A refresh failed, timed out or was stopped: Personalize trains with the data of the one before."
+        section    = "the-refresh-failed"
+        of         = var.state_machine_arn
+        expression = "FILL(failed, 0) + FILL(late, 0) + FILL(stopped, 0)"
+        metrics = {
+          failed  = merge(local.refreshes, { name = "ExecutionsFailed" })
+          late    = merge(local.refreshes, { name = "ExecutionsTimedOut" })
+          stopped = merge(local.refreshes, { name = "ExecutionsAborted" })
+        }
+      }
+      # Only a run that failed has data.
+    } : key => merge(one, { threshold = 1, missing = "notBreaching" }) if one.of != null
+  }
+
+  alarms = merge(
+    local.function_alarms,
+    local.event_alarms,
+    local.silence_alarms,
+    local.volume_alarms,
+    local.queue_alarms,
+    local.history_alarms,
+  )
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {

@@ -1,8 +1,12 @@
 # From top to bottom: is something wrong, is it us or Segment, what is it, and what it looks like over time.
 
 locals {
-  search_by_decision = "SEARCH('{${var.metrics_namespace},decision,service} MetricName=\"Events\" service=\"${local.service.service}\"', 'Sum', 300)"
-  search_by_reason   = "SEARCH('{${var.metrics_namespace},decision,reason,service} MetricName=\"Events\" service=\"${local.service.service}\" NOT reason=\"none\"', 'Sum', 300)"
+  search = {
+    for by, selection in {
+      "decision,service"        = "service=\"${var.name}\"",
+      "decision,reason,service" = "service=\"${var.name}\" NOT reason=\"none\"",
+    } : by => "SEARCH('{${local.metrics_namespace},${by}} MetricName=\"Events\" ${selection}', 'Sum', 300)"
+  }
 
   own_series = {
     for metric in [
@@ -11,14 +15,17 @@ locals {
       "RowsInteractions", "RowsUsers", "RowsItems", "RowsUnprovisioned",
       "ProfilesRecorded", "ProfilesFailed", "ProfilesRejected",
       "TotalMilliseconds", "InteractionsMilliseconds", "RecommendMilliseconds", "WriteBackMilliseconds",
-    ] : metric => [var.metrics_namespace, metric, "service", local.service.service]
+    ] : metric => [local.metrics_namespace, metric, "service", var.name]
   }
 
   panels = concat(
     [
       {
         title = "Events by what became of them"
-        sets  = { metrics = [[{ expression = local.search_by_decision, label = "", id = "decisions" }]], view = "timeSeries", stacked = true, stat = "Sum", period = 300 }
+        sets = {
+          metrics = [[{ expression = local.search["decision,service"], label = "", id = "decisions" }]]
+          view    = "timeSeries", stacked = true, stat = "Sum", period = 300
+        }
       },
       {
         title = "Calls that fail or are refused"
@@ -32,27 +39,36 @@ locals {
       },
       {
         title = "Reasons of raised and rejected events"
-        sets  = { metrics = [[{ expression = local.search_by_reason, label = "", id = "reasons" }]], view = "timeSeries", stacked = true, stat = "Sum", period = 300 }
+        sets = {
+          metrics = [[{ expression = local.search["decision,reason,service"], label = "", id = "reasons" }]]
+          view    = "timeSeries", stacked = true, stat = "Sum", period = 300
+        }
       },
       {
         title = "Milliseconds of an event, p99 of each step"
         sets = {
-          metrics = [for metric in ["TotalMilliseconds", "InteractionsMilliseconds", "RecommendMilliseconds", "WriteBackMilliseconds"] : local.own_series[metric]]
-          view    = "timeSeries", stacked = false, stat = "p99", period = 300
+          metrics = [
+            for step in ["Total", "Interactions", "Recommend", "WriteBack"] : local.own_series["${step}Milliseconds"]
+          ]
+          view = "timeSeries", stacked = false, stat = "p99", period = 300
         }
       },
       {
         title = "Recommendations asked for"
         sets = {
-          metrics = [for metric in ["RecommendationFetched", "RecommendationEmpty", "RecommendationFailed", "RecommendationUnprovisioned"] : local.own_series[metric]]
-          view    = "timeSeries", stacked = true, stat = "Sum", period = 300
+          metrics = [
+            for outcome in ["Fetched", "Empty", "Failed", "Unprovisioned"] :
+            local.own_series["Recommendation${outcome}"]
+          ]
+          view = "timeSeries", stacked = true, stat = "Sum", period = 300
         }
       },
       {
         title = "Recommendations written back"
         sets = {
           metrics = [
-            for outcome in ["Sent", "Unchanged", "TooSoon", "TooMany", "Failed"] : local.own_series["WriteBack${outcome}"]
+            for outcome in ["Sent", "Unchanged", "TooSoon", "TooMany", "Failed"] :
+            local.own_series["WriteBack${outcome}"]
           ]
           view = "timeSeries", stacked = true, stat = "Sum", period = 300
         }
@@ -60,14 +76,16 @@ locals {
       {
         title = "Rows recorded"
         sets = {
-          metrics = [for metric in ["RowsInteractions", "RowsUsers", "RowsItems", "RowsUnprovisioned"] : local.own_series[metric]]
-          view    = "timeSeries", stacked = false, stat = "Sum", period = 300
+          metrics = [
+            for kind in ["Interactions", "Users", "Items", "Unprovisioned"] : local.own_series["Rows${kind}"]
+          ]
+          view = "timeSeries", stacked = false, stat = "Sum", period = 300
         }
       },
       {
         title = "Users and items from the profile queue"
         sets = {
-          metrics = [for metric in ["ProfilesRecorded", "ProfilesFailed", "ProfilesRejected"] : local.own_series[metric]]
+          metrics = [for outcome in ["Recorded", "Failed", "Rejected"] : local.own_series["Profiles${outcome}"]]
           view    = "timeSeries", stacked = false, stat = "Sum", period = 300
         }
       },
@@ -76,8 +94,11 @@ locals {
       for panel in [{
         title = "Messages in the queues"
         sets = {
-          metrics = [for queue in values(var.queues) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue] if queue != null]
-          view    = "timeSeries", stacked = false, stat = "Maximum", period = 300
+          metrics = [
+            for queue in values(var.queues) :
+            ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue] if queue != null
+          ]
+          view = "timeSeries", stacked = false, stat = "Maximum", period = 300
         }
       }] : panel if length(panel.sets.metrics) > 0
     ],
@@ -85,8 +106,11 @@ locals {
       for arn in [var.state_machine_arn] : {
         title = "Refreshes"
         sets = {
-          metrics = [for metric in ["ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut"] : ["AWS/States", metric, "StateMachineArn", arn]]
-          view    = "timeSeries", stacked = false, stat = "Sum", period = 3600
+          metrics = [
+            for outcome in ["Started", "Succeeded", "Failed", "TimedOut"] :
+            ["AWS/States", "Executions${outcome}", "StateMachineArn", arn]
+          ]
+          view = "timeSeries", stacked = false, stat = "Sum", period = 3600
         }
       } if arn != null
     ],
@@ -99,12 +123,18 @@ resource "aws_cloudwatch_dashboard" "this" {
     widgets = concat(
       [
         {
-          type       = "alarm", x = 0, y = 0, width = 24, height = 4
-          properties = { title = "Alarms of ${var.name}", alarms = values(local.alarm_arns), sortBy = "stateUpdatedTimestamp" }
+          type = "alarm", x = 0, y = 0, width = 24, height = 4
+          properties = {
+            title  = "Alarms of ${var.name}"
+            alarms = values(local.alarm_arns)
+            sortBy = "stateUpdatedTimestamp"
+          }
         },
         {
-          type       = "text", x = 0, y = 4, width = 24, height = 1
-          properties = { markdown = "What each alarm means and what to do stands in its description and in ${var.operations_url}." }
+          type = "text", x = 0, y = 4, width = 24, height = 1
+          properties = {
+            markdown = "Each alarm's description says what it means and what to do, as does ${var.operations_url}."
+          }
         },
       ],
       [

@@ -5,9 +5,17 @@ data "aws_region" "current" {}
 data "aws_partition" "current" {}
 
 locals {
-  region     = data.aws_region.current.id
-  alarm_arns = { for key in keys(local.alarms) : key => "arn:${data.aws_partition.current.partition}:cloudwatch:${local.region}:${data.aws_caller_identity.current.account_id}:alarm:${var.name}-${key}" }
-  rule_name  = "${var.name}-history-failed"
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.id
+  rule_name = "${var.name}-history-failed"
+  alarm_arns = {
+    for key in keys(local.alarms) :
+    key => "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.name}-${key}"
+  }
+
+  # The functions' default.
+  metrics_namespace = "PersonalizeSegment"
 }
 
 # Glue has no metric of failed runs, but says so to EventBridge, which counts what a rule matches. The rule has no

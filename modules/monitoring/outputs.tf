@@ -1,10 +1,10 @@
 output "alarms" {
-  description = "The alarms: a map of the name without the stack's to the ARN."
+  description = "ARNs of the alarms by their names without the stack's."
   value       = local.alarm_arns
   depends_on  = [aws_cloudwatch_metric_alarm.this]
 }
 
 output "dashboard" {
-  description = "The dashboard: its name."
+  description = "Name of the dashboard."
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }

@@ -1,34 +1,34 @@
 variable "name" {
-  description = "Name of the stack, which begins every name here: 1 to 20 characters."
+  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
-    error_message = "Write a name of 1 to 20 lower-case letters, digits and hyphens that begins with a letter and does not end in a hyphen, such as \"shop\"."
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
 }
 
 variable "name_prefix" {
-  description = "Name of the dashboard. Null: the name of the stack and the region, since dashboards are global to the account."
+  description = "Name of the dashboard (null: the stack and the region, since dashboards are global)."
   type        = string
   default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
     error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything that can have some."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "functions" {
-  description = "The Lambda functions by what they do: event (handler segment_event) and, where there is one, profiles (handler profile_batch)."
+  description = "Name and time-out of the function `event` and, where there is a profile queue, of `profiles`."
   type = map(object({
     name            = string
     timeout_seconds = number
@@ -36,8 +36,11 @@ variable "functions" {
   nullable = false
 
   validation {
-    condition     = contains(keys(var.functions), "event") && alltrue([for key in keys(var.functions) : contains(["event", "profiles"], key)])
-    error_message = "Write functions with the key event and, if there is a consumer of the profile queue, the key profiles."
+    condition = (
+      contains(keys(var.functions), "event") &&
+      alltrue([for key in keys(var.functions) : contains(["event", "profiles"], key)])
+    )
+    error_message = "Write functions with the key event and, where there is a profile queue, the key profiles."
   }
 
   validation {
@@ -47,7 +50,7 @@ variable "functions" {
 }
 
 variable "queues" {
-  description = "Names of the queues: profiles (users and items on their way), profiles_dead (those that failed too often), rejected (refused events); null for a queue that is not there."
+  description = "Names of the queues of profiles, dead profiles and rejected events (null: not watched)."
   type = object({
     profiles      = optional(string)
     profiles_dead = optional(string)
@@ -63,110 +66,40 @@ variable "queues" {
 }
 
 variable "glue_job_name" {
-  description = "Name of the Glue job that exports history; null for none."
+  description = "Name of the Glue job that exports history (null: not watched)."
   type        = string
   default     = null
 }
 
 variable "state_machine_arn" {
-  description = "ARN of the state machine of the refresh; null for none."
+  description = "ARN of the refresh's state machine (null: not watched)."
   type        = string
   default     = null
 
   validation {
-    condition     = var.state_machine_arn == null || can(regex("^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:.+$", var.state_machine_arn))
-    error_message = "Write state_machine_arn as the ARN of a state machine, such as \"arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh\"."
+    condition = var.state_machine_arn == null || can(
+      regex("^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:.+$", var.state_machine_arn)
+    )
+    error_message = "Write the ARN of a state machine: arn:aws:states:REGION:ACCOUNT:stateMachine:NAME."
   }
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of SNS topics that hear when an alarm begins and when it ends; without any, alarms are seen in CloudWatch only."
+  description = "ARNs of SNS topics to notify when an alarm begins and ends."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
-    error_message = "Write ARNs of SNS topics in alarm_topic_arns, such as \"arn:aws:sns:eu-west-1:123456789012:on-call\"."
-  }
-}
-
-variable "thresholds" {
-  description = "When an alarm begins. Percents are of events, calls or write-backs in five minutes; duration_percent is of a function's time-out; silent_hours is how long no event may come (0: no alarm). The volumes are recommendations asked for and written back in an hour."
-  type = object({
-    errors_percent                = optional(number, 5)
-    throttles                     = optional(number, 1)
-    duration_percent              = optional(number, 80)
-    raised_percent                = optional(number, 5)
-    rejected_percent              = optional(number, 5)
-    recommendation_failed_percent = optional(number, 20)
-    write_back_failed_percent     = optional(number, 20)
-    queue_age_seconds             = optional(number, 900)
-    dead_letters                  = optional(number, 1)
-    rejected_age_days             = optional(number, 10)
-    silent_hours                  = optional(number, 24)
-    recommendations_per_hour      = optional(number, 10000)
-    write_backs_per_hour          = optional(number, 10000)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
     condition = alltrue([
-      for percent in [
-        var.thresholds.errors_percent, var.thresholds.duration_percent, var.thresholds.raised_percent, var.thresholds.rejected_percent,
-        var.thresholds.recommendation_failed_percent, var.thresholds.write_back_failed_percent,
-      ] : percent > 0 && percent <= 100
+      for arn in var.alarm_topic_arns : can(regex("^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))
     ])
-    error_message = "Write every percent of thresholds greater than 0 and at most 100."
-  }
-
-  validation {
-    condition     = var.thresholds.throttles >= 1 && var.thresholds.dead_letters >= 1 && var.thresholds.queue_age_seconds >= 1
-    error_message = "Write thresholds.throttles, dead_letters and queue_age_seconds as 1 or more: with 0 the alarm would never end."
-  }
-
-  validation {
-    condition     = var.thresholds.rejected_age_days >= 1 && var.thresholds.rejected_age_days <= 13
-    error_message = "Write thresholds.rejected_age_days from 1 to 13: the queue forgets its messages after 14 days."
-  }
-
-  validation {
-    condition     = contains(range(0, 25), var.thresholds.silent_hours)
-    error_message = "Write thresholds.silent_hours as a whole number from 0 to 24; with 0 there is no alarm."
-  }
-
-  validation {
-    condition     = var.thresholds.recommendations_per_hour >= 1 && var.thresholds.write_backs_per_hour >= 1
-    error_message = "Write thresholds.recommendations_per_hour and write_backs_per_hour as 1 or more: with 0 the alarm would never end."
-  }
-}
-
-variable "metrics_namespace" {
-  description = "Namespace of the functions' own metrics: their POWERTOOLS_METRICS_NAMESPACE."
-  type        = string
-  default     = "PersonalizeSegment"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9._/#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
-    error_message = "Write metrics_namespace with letters, digits and . - _ / #, and not beginning with AWS/."
-  }
-}
-
-variable "metrics_service" {
-  description = "Dimension service of the functions' own metrics: their POWERTOOLS_SERVICE_NAME; null for the name of the stack."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.metrics_service == null || can(regex("^[A-Za-z0-9._-]{1,255}$", var.metrics_service))
-    error_message = "Write metrics_service with letters, digits and . - _ only."
+    error_message = "Write ARNs of SNS topics, such as arn:aws:sns:eu-west-1:123456789012:on-call."
   }
 }
 
 variable "operations_url" {
-  description = "Address of the operations document; every alarm's description ends in it and the section's anchor."
+  description = "Address of the operations document, to which every alarm's description leads."
   type        = string
   default     = "docs/operations.md"
   nullable    = false
@@ -174,5 +107,26 @@ variable "operations_url" {
   validation {
     condition     = can(regex("^[^\\s#]{1,200}$", var.operations_url))
     error_message = "Write operations_url without blanks and without an anchor (#…), with 200 characters at most."
+  }
+}
+
+variable "thresholds" {
+  description = "Hours without an event (0: no alarm) and recommendations per hour at which an alarm begins."
+  type = object({
+    silent_hours             = optional(number, 24)
+    recommendations_per_hour = optional(number, 10000)
+    write_backs_per_hour     = optional(number, 10000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(range(0, 25), var.thresholds.silent_hours)
+    error_message = "Write `silent_hours` as a whole number from 0 to 24; with 0 there is no alarm."
+  }
+
+  validation {
+    condition     = var.thresholds.recommendations_per_hour >= 1 && var.thresholds.write_backs_per_hour >= 1
+    error_message = "Write `recommendations_per_hour` and `write_backs_per_hour` as 1 or more."
   }
 }

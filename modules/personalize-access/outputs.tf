@@ -1,5 +1,5 @@
 output "role" {
-  description = "Object with the role's name and ARN, role_arn in the spec; it has its policies before anybody gets it."
+  description = "Name and ARN of the role, once it has its policies."
   value = {
     name = local.role_name
     arn  = local.role_arn
@@ -14,7 +14,7 @@ output "role" {
 }
 
 output "kms_key_policy_json" {
-  description = "Key policy as JSON, to be merged into the policy of the bucket's key. Null without a key."
+  description = "JSON of the statements to merge into the policy of the bucket's key (null: no key)."
   value       = var.bucket.kms_key_arn == null ? null : data.aws_iam_policy_document.key.json
 
   # KMS refuses a policy that names a role which isn't there.

@@ -1,21 +1,21 @@
 variable "name" {
-  description = "Name of the stack, which the role's name begins with."
+  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
-    error_message = "The name has to be 1 to 20 lower case letters, digits and hyphens, first a letter and last no hyphen. Write it as \"shop\"."
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
 }
 
 variable "name_prefix" {
-  description = "Beginning of the name of the role. Null: the name of the stack and the region, since IAM roles are global to the account."
+  description = "Beginning of the role's name (null: the stack and the region, since roles are global)."
   type        = string
   default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
     error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
   }
 }
@@ -33,20 +33,22 @@ variable "iam_path" {
 }
 
 variable "tags" {
-  description = "Tags of the role."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds the role. Null: none."
+  description = "ARN of the permissions boundary of the role (null: none)."
   type        = string
   default     = null
 
   validation {
-    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.permissions_boundary_arn))
-    error_message = "The boundary is no ARN of a policy. Write it as \"arn:aws:iam::123456789012:policy/boundary\"."
+    condition = var.permissions_boundary_arn == null || can(
+      regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn)
+    )
+    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
   }
 }
 
@@ -60,11 +62,13 @@ variable "bucket" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket.name))
-    error_message = "bucket.name is no name of a bucket. Write it without s3:// and without a prefix, such as \"shop-personalize\"."
+    error_message = "Write bucket.name without s3:// and without a prefix, such as \"shop-personalize\"."
   }
 
   validation {
-    condition     = var.bucket.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.bucket.kms_key_arn))
+    condition = var.bucket.kms_key_arn == null || can(
+      regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.bucket.kms_key_arn)
+    )
     error_message = "bucket.kms_key_arn is no ARN of a key. Write it as \"arn:aws:kms:eu-west-1:123456789012:key/…\"."
   }
 }
@@ -80,19 +84,25 @@ variable "read_prefixes" {
   }
 
   validation {
-    condition     = alltrue([for prefix in var.read_prefixes : can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))])
-    error_message = "A prefix to read has letters, digits and . _ = - / only, begins without / and ends with it. Write it as \"transformed/\"."
+    condition = alltrue([
+      for prefix in var.read_prefixes :
+      can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))
+    ])
+    error_message = "Write prefixes in letters, digits and . _ = - /, with / at their ends, such as \"batch/\"."
   }
 }
 
 variable "write_prefixes" {
-  description = "Prefixes in the bucket that Personalize writes: reports of metric attributions, output of batch jobs. Empty: none."
+  description = "Prefixes that Personalize writes: reports of metric attributions and output of batch jobs."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for prefix in var.write_prefixes : can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))])
-    error_message = "A prefix to write has letters, digits and . _ = - / only, begins without / and ends with it. Write it as \"reports/\"."
+    condition = alltrue([
+      for prefix in var.write_prefixes :
+      can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))
+    ])
+    error_message = "Write prefixes in letters, digits and . _ = - /, with / at their ends, such as \"batch/\"."
   }
 }

@@ -12,7 +12,10 @@ locals {
     profiles_dead = "${var.name}-profiles-dead"
     rejected      = "${var.name}-rejected"
   }
-  queue_arns = { for key, name in local.queues : key => "arn:${local.partition}:sqs:${local.region}:${local.account}:${name}" }
+  queue_arns = {
+    for key, name in local.queues :
+    key => "arn:${local.partition}:sqs:${local.region}:${local.account}:${name}"
+  }
 
   day_seconds             = 24 * 60 * 60
   kms_reuse_seconds       = 300
@@ -20,49 +23,14 @@ locals {
   calls_per_second        = floor(10 / var.maximum_concurrency)
   records_per_call        = 10
   # Each message is a read and two writes, sixteen at the same time.
-  writes_per_second     = 500
-  table_seconds         = var.profile_table == null ? 0 : ceil(var.batch.size / local.writes_per_second)
-  slowest_batch_seconds = ceil(1.1 * var.batch.size / local.records_per_call / local.calls_per_second) + local.table_seconds + 2
-  visibility_timeout    = 6 * var.timeout_seconds + var.batch.window_seconds
-  table                 = var.profile_table == null ? null : "${var.name}-profiles"
-  table_arn             = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.name}-profiles"
-  function_name         = "${var.name}-profiles"
-  function_arn          = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
-  alias                 = "live"
-  log_group             = "/aws/lambda/${local.function_name}"
-  package_there         = var.package.path == null || try(fileexists(var.package.path), false)
-  results               = { for dataset in ["users", "items"] : dataset => var.personalize["${dataset}_dataset_arn"] == null ? "datasets/${dataset}" : null }
-  parameters            = { for dataset, result in local.results : dataset => "${var.personalize.ssm_prefix}/${result}" if result != null && var.personalize.ssm_prefix != null }
-  references            = { for dataset, parameter in local.parameters : dataset => "ssm:${parameter}" }
-
-  mapping_in_s3   = var.event_mapping == null ? null : var.event_mapping.s3
-  mapping_inline  = var.event_mapping == null ? null : "gzip:${base64gzip(var.event_mapping.text)}"
-  mapping_setting = try("s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}", null)
-
-  # Null leaves a setting out, which then has the function's default.
-  settings = {
-    event_mapping                 = local.mapping_in_s3 == null ? local.mapping_inline : local.mapping_setting
-    personalize_region            = var.personalize.region
-    personalize_users_dataset_arn = lookup(local.references, "users", var.personalize.users_dataset_arn)
-    personalize_items_dataset_arn = lookup(local.references, "items", var.personalize.items_dataset_arn)
-    profile_table                 = local.table
-    suppression_list              = var.suppression_list == null ? null : "s3://${var.suppression_list.bucket}/${var.suppression_list.key}"
-    profile_calls_per_second      = tostring(local.calls_per_second)
-    reference_refresh_seconds     = tostring(var.reference_refresh_seconds)
-    POWERTOOLS_LOG_LEVEL          = var.log.level
-    POWERTOOLS_METRICS_NAMESPACE  = var.metrics_namespace
-    POWERTOOLS_SERVICE_NAME       = var.name
-  }
-
-  written     = { for setting, value in local.settings : setting => value if value != null }
-  environment = merge(local.written, { rejected_queue_url = aws_sqs_queue.rejected.url })
-
-  # Lambda counts the JSON text of the environment, as its error message shows. The queue's URL may be known only after
-  # the apply, so it is counted as what AWS makes of its name.
-  sizes = merge(local.written, { rejected_queue_url = "https://sqs.${local.region}.${data.aws_partition.current.dns_suffix}/${local.account}/${local.queues.rejected}" })
-  # `length` counts characters; three bytes are four digits in base64.
-  environment_bytes   = floor(length(replace(base64encode(jsonencode(local.sizes)), "=", "")) * 3 / 4)
-  environment_maximum = 4096
+  writes_per_second = 500
+  table_seconds     = var.profile_table == null ? 0 : ceil(var.batch.size / local.writes_per_second)
+  slowest_batch_seconds = ceil(
+    1.1 * var.batch.size / local.records_per_call / local.calls_per_second
+  ) + local.table_seconds + 2
+  visibility_timeout = 6 * var.timeout_seconds + var.batch.window_seconds
+  table              = var.profile_table == null ? null : "${var.name}-profiles"
+  table_arn          = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.name}-profiles"
 }
 
 # Policies stand in the queues, because the provider waits 25 seconds for each resource that holds one.
@@ -139,98 +107,50 @@ resource "aws_dynamodb_table" "profiles" {
   }
 }
 
-resource "aws_cloudwatch_log_group" "profiles" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision; a year of them is rarely worth its price.
-  #checkov:skip=CKV_AWS_158:A key of your own is an option. The logs hold ids, never users or items.
-  name              = local.log_group
-  retention_in_days = var.log.retention_days
-  kms_key_id        = var.log.kms_key_arn
-  tags              = var.tags
-}
+module "function" {
+  source = "../function"
 
-resource "aws_lambda_function" "profiles" {
-  #checkov:skip=CKV_AWS_115:The event source mapping limits how many run at once.
-  #checkov:skip=CKV_AWS_116:What fails stays in the queue, which has a dead-letter queue.
-  #checkov:skip=CKV_AWS_117:It calls public endpoints only; in a VPC it would need NAT.
-  #checkov:skip=CKV_AWS_173:The environment holds no secret; Lambda encrypts it with a key of its own.
-  #checkov:skip=CKV_AWS_272:The zip is built and pinned by hash here; a signing profile is the deploying account's decision.
-  function_name = local.function_name
-  description   = "Merges users and items and sends them to Amazon Personalize, ten per call."
-  role          = aws_iam_role.profiles.arn
-  runtime       = "python3.13"
-  handler       = "personalize_segment.live.handler.profile_batch"
-  architectures = [var.architecture]
-  memory_size   = var.memory_megabytes
-  timeout       = var.timeout_seconds
-  publish       = true
-  tags          = var.tags
+  name              = var.name
+  suffix            = "profiles"
+  description       = "Merges users and items and sends them to Amazon Personalize, ten per call."
+  alias_description = "What the queue invokes."
+  handler           = "profile_batch"
+  package           = var.package
+  event_mapping     = var.event_mapping
+  personalize       = var.personalize
+  datasets          = ["users", "items"]
+  settings = {
+    profile_table            = local.table
+    profile_calls_per_second = tostring(local.calls_per_second)
+  }
+  suppression_list         = var.suppression_list
+  memory_megabytes         = var.memory_megabytes
+  timeout_seconds          = var.timeout_seconds
+  architecture             = var.architecture
+  log                      = var.log
+  tracing                  = var.tracing
+  permissions_boundary_arn = var.permissions_boundary_arn
+  source_conditions        = var.source_conditions
+  name_prefix              = var.name_prefix
+  iam_path                 = var.iam_path
+  tags                     = var.tags
 
-  filename         = var.package.path
-  s3_bucket        = try(var.package.s3.bucket, null)
-  s3_key           = try(var.package.s3.key, null)
-  source_code_hash = var.package.path == null ? var.package.s3.sha256_base64 : local.package_there ? filebase64sha256(var.package.path) : null
-
-  environment {
-    variables = local.environment
+  rejected_queue = {
+    url         = aws_sqs_queue.rejected.url
+    arn         = local.queue_arns.rejected
+    kms_key_arn = var.kms_key_arn
   }
 
-  # Lambda takes a line without a level for INFO. Metrics are such lines, so Lambda itself must not leave INFO out:
-  # what is written at all is decided by POWERTOOLS_LOG_LEVEL.
-  logging_config {
-    log_format            = "JSON"
-    application_log_level = var.log.level == "DEBUG" ? "DEBUG" : "INFO"
-    system_log_level      = "INFO"
-    log_group             = aws_cloudwatch_log_group.profiles.name
-  }
-
-  tracing_config {
-    mode = var.tracing ? "Active" : "PassThrough"
-  }
-
-  lifecycle {
-    precondition {
-      condition     = local.package_there
-      error_message = "There is no ${coalesce(var.package.path, "package")}: run `make package` first, or write the zip's path or its place in S3 as `package`."
-    }
-
-    precondition {
-      condition     = local.environment_bytes <= local.environment_maximum
-      error_message = "The environment would have ${local.environment_bytes} bytes of JSON; Lambda takes ${local.environment_maximum}. Leave rules and fields out of the mapping that you don't need, or leave `event_mapping` out here."
-    }
-
-    precondition {
-      condition     = local.slowest_batch_seconds <= var.timeout_seconds
-      error_message = "A batch of ${var.batch.size} takes ${local.slowest_batch_seconds} seconds at ${local.calls_per_second} calls a second, longer than `timeout_seconds`: write a smaller `batch.size`, or a longer time-out."
-    }
-  }
-
-  depends_on = [aws_iam_role_policy.write_logs]
-}
-
-resource "aws_lambda_alias" "live" {
-  name             = local.alias
-  description      = "What the queue invokes."
-  function_name    = aws_lambda_function.profiles.function_name
-  function_version = aws_lambda_function.profiles.version
-
-  # Nobody is sent here before the function may do all that it does.
-  depends_on = [
-    aws_iam_role_policy.write_logs,
-    aws_iam_role_policy.receive_profiles,
-    aws_iam_role_policy.record,
-    aws_dynamodb_table.profiles,
-    aws_iam_role_policy.merge_profiles,
-    aws_iam_role_policy.read_suppression_list,
-    aws_iam_role_policy.read_mapping,
-    aws_iam_role_policy.read_parameters,
-    aws_iam_role_policy.keep_rejected,
-    aws_iam_role_policy.trace,
-  ]
+  needs = concat(
+    aws_dynamodb_table.profiles[*].id,
+    aws_iam_role_policy.merge_profiles[*].id,
+    [aws_iam_role_policy.receive_profiles.id, aws_iam_role_policy.record.id],
+  )
 }
 
 resource "aws_lambda_event_source_mapping" "profiles" {
   event_source_arn                   = local.queue_arns.profiles
-  function_name                      = "${local.function_arn}:${local.alias}"
+  function_name                      = module.function.function.alias_arn
   batch_size                         = var.batch.size
   maximum_batching_window_in_seconds = var.batch.window_seconds
   function_response_types            = ["ReportBatchItemFailures"]
@@ -240,6 +160,16 @@ resource "aws_lambda_event_source_mapping" "profiles" {
     maximum_concurrency = var.maximum_concurrency
   }
 
-  # The names are known before the things are there. The alias waits for the right to read the queue.
-  depends_on = [aws_lambda_alias.live, aws_sqs_queue.profiles]
+  lifecycle {
+    precondition {
+      condition = local.slowest_batch_seconds <= var.timeout_seconds
+      error_message = join(" ", [
+        "A batch of ${var.batch.size} takes ${local.slowest_batch_seconds} seconds, longer than `timeout_seconds`, at",
+        "${local.calls_per_second} calls per second: write a smaller `batch.size`, or a longer time-out.",
+      ])
+    }
+  }
+
+  # The queue's name is known before it exists. The alias, which the module waits for, waits for the right to read it.
+  depends_on = [aws_sqs_queue.profiles]
 }

@@ -1,5 +1,5 @@
 output "queue" {
-  description = "The queue of users and items: `{ name, url, arn }`."
+  description = "Name, URL and ARN of the queue of users and items."
   value = {
     name = local.queues.profiles
     url  = aws_sqs_queue.profiles.url
@@ -8,7 +8,7 @@ output "queue" {
 }
 
 output "dead_letter_queue" {
-  description = "The queue of users and items that failed too often: `{ name, url, arn }`."
+  description = "Name, URL and ARN of the queue of users and items that failed too often."
   value = {
     name = local.queues.profiles_dead
     url  = aws_sqs_queue.profiles_dead.url
@@ -17,7 +17,7 @@ output "dead_letter_queue" {
 }
 
 output "rejected_queue" {
-  description = "The queue of events, users and items that were refused: `{ name, url, arn }`."
+  description = "Name, URL and ARN of the queue of refused events, users and items."
   value = {
     name = local.queues.rejected
     url  = aws_sqs_queue.rejected.url
@@ -26,31 +26,26 @@ output "rejected_queue" {
 }
 
 output "table" {
-  description = "The table where users and items are merged: `{ name, arn }`, or null."
+  description = "Name and ARN of the table that merges users and items (null: none)."
   value       = local.table == null ? null : { name = local.table, arn = local.table_arn }
   depends_on  = [aws_dynamodb_table.profiles]
 }
 
 output "function" {
-  description = "The function that empties the queue: `{ name, arn, timeout_seconds }`."
+  description = "Name, ARN and timeout_seconds of the function that empties the queue."
   value = {
-    name            = local.function_name
-    arn             = local.function_arn
+    name            = module.function.function.name
+    arn             = module.function.function.arn
     timeout_seconds = var.timeout_seconds
   }
-  depends_on = [aws_lambda_alias.live]
 }
 
 output "role" {
-  description = "The execution role: `{ name, arn }`."
-  value = {
-    name = local.role_name
-    arn  = local.role_arn
-  }
-  depends_on = [aws_iam_role.profiles]
+  description = "Name and ARN of the execution role."
+  value       = module.function.role
 }
 
 output "log_group" {
-  description = "Name of the function's log group: /aws/lambda/NAME."
-  value       = local.log_group
+  description = "Name of the function's log group, /aws/lambda/NAME."
+  value       = module.function.log_group
 }

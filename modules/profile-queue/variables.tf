@@ -1,16 +1,11 @@
 variable "name" {
-  description = "Name of the stack, the beginning of all other names: 1 to 20 lower-case letters, digits and -."
+  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
-    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter and not ending with -, such as \"shop\"."
-  }
 }
 
 variable "package" {
-  description = "The zip of `make package`: a local path, or an object in S3. `sha256_base64` is the digest of that object; without it, a new object under the same key is not deployed."
+  description = "The zip of `make package`: a local path, or an object in S3 with its digest."
   type = object({
     path = optional(string)
     s3 = optional(object({
@@ -20,15 +15,10 @@ variable "package" {
     }))
   })
   nullable = false
-
-  validation {
-    condition     = (var.package.path == null) != (var.package.s3 == null)
-    error_message = "Give the package either as `path` or as `s3`, not both and not neither."
-  }
 }
 
 variable "event_mapping" {
-  description = "The event mapping, whose digest is kept with rejected users and items: its canonical text, and the sha256 of it. Null: the one that ships with the package. `s3` is the object that has this text, if it is too large for a setting."
+  description = "The event mapping, whose digest is kept with what is rejected (null: the one in the package)."
   type = object({
     text   = string
     sha256 = string
@@ -39,15 +29,10 @@ variable "event_mapping" {
     }))
   })
   default = null
-
-  validation {
-    condition     = var.event_mapping == null || (can(jsondecode(try(var.event_mapping.text, ""))) && try(var.event_mapping.sha256 == sha256(var.event_mapping.text), false))
-    error_message = "The text is no JSON, or the sha256 is not its own: pass the outputs `text` and `sha256` of the module event-mapping."
-  }
 }
 
 variable "personalize" {
-  description = "Where Personalize is, and its datasets. `ssm_prefix` is where `personalize-segment apply` writes their ARNs; those that are given here go before. `region` null is the function's own."
+  description = "Where Personalize is, and its datasets: below `ssm_prefix`, or by ARN."
   type = object({
     region            = optional(string)
     ssm_prefix        = optional(string)
@@ -57,36 +42,15 @@ variable "personalize" {
   nullable = false
 
   validation {
-    condition     = var.personalize.ssm_prefix != null || var.personalize.users_dataset_arn != null || var.personalize.items_dataset_arn != null
-    error_message = "Without a dataset nothing can be sent: write the `ssm_prefix` of the spec, such as \"/shop/personalize\", or the ARN of a dataset."
-  }
-
-  validation {
-    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", coalesce(var.personalize.region, "us-west-2")))
-    error_message = "Write `region` as eu-west-1."
-  }
-
-  validation {
-    condition     = can(regex("^(/[A-Za-z0-9_.-]+)+$", coalesce(var.personalize.ssm_prefix, "/shop")))
-    error_message = "Write `ssm_prefix` as a path with / in front and none at the end, such as \"/shop/personalize\"."
-  }
-
-  validation {
-    condition     = !can(regex("^/(?i:aws|ssm)", coalesce(var.personalize.ssm_prefix, "/shop")))
-    error_message = "Parameter Store refuses names that begin with aws or ssm: write another `ssm_prefix`, such as \"/shop/personalize\"."
-  }
-
-  validation {
-    condition = alltrue([
-      for dataset in ["users", "items"] :
-      can(regex("^arn:[a-z0-9-]+:personalize:[a-z0-9-]+:[0-9]{12}:dataset/[A-Za-z0-9_-]+/${upper(dataset)}$", coalesce(var.personalize["${dataset}_dataset_arn"], "arn:aws:personalize:us-west-2:123456789012:dataset/shop/${upper(dataset)}")))
+    condition = anytrue([
+      for key in ["ssm_prefix", "users_dataset_arn", "items_dataset_arn"] : var.personalize[key] != null
     ])
-    error_message = "Write the dataset ARNs as `personalize-segment status` prints them: arn:aws:personalize:REGION:ACCOUNT:dataset/GROUP/USERS, and /ITEMS."
+    error_message = "Write the `ssm_prefix` of the spec, such as \"/shop/personalize\", or the ARN of a dataset."
   }
 }
 
 variable "batch" {
-  description = "How many messages the function gets at once at most, and how many seconds are waited for them."
+  description = "Messages that the function gets at once at most, and seconds to wait for them."
   type = object({
     size           = optional(number, 100)
     window_seconds = optional(number, 5)
@@ -95,47 +59,47 @@ variable "batch" {
   nullable = false
 
   validation {
-    condition     = var.batch.size >= 1 && var.batch.size <= 10000 && floor(var.batch.size) == var.batch.size
+    condition     = floor(max(1, min(var.batch.size, 10000))) == var.batch.size
     error_message = "Write `size` as a whole number from 1 to 10000; ten users or items go into one call."
   }
 
   validation {
-    condition     = var.batch.window_seconds >= 0 && var.batch.window_seconds <= 300 && floor(var.batch.window_seconds) == var.batch.window_seconds
+    condition     = floor(max(0, min(var.batch.window_seconds, 300))) == var.batch.window_seconds
     error_message = "Write `window_seconds` as a whole number from 0 to 300."
   }
 
   validation {
     condition     = var.batch.size <= 10 || var.batch.window_seconds >= 1
-    error_message = "Lambda gathers more than 10 messages only in a window: write `window_seconds` of 1 or more, or a `size` of 10 or less."
+    error_message = "Write `window_seconds` of 1 or more, or a `size` of 10 or less, which needs no window."
   }
 }
 
 variable "maximum_concurrency" {
-  description = "How many copies of the function may run at once. They share the ten calls a second that PutUsers and PutItems each take."
+  description = "Copies of the function that may run at once and share ten calls per second."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 10 && floor(var.maximum_concurrency) == var.maximum_concurrency
-    error_message = "Write a whole number from 2 to 10: Lambda takes no less, and with more there is not one call a second left for each."
+    condition     = floor(max(2, min(var.maximum_concurrency, 10))) == var.maximum_concurrency
+    error_message = "Write a whole number from 2, as Lambda wants, to 10, which leaves each a call per second."
   }
 }
 
 variable "max_receives" {
-  description = "How many times a message is tried before it goes to the dead-letter queue."
+  description = "Deliveries of a message before it moves to the dead-letter queue."
   type        = number
   default     = 5
   nullable    = false
 
   validation {
-    condition     = var.max_receives >= 1 && var.max_receives <= 1000 && floor(var.max_receives) == var.max_receives
-    error_message = "Write a whole number from 1 to 1000; AWS recommends at least 5 for a queue that a function empties."
+    condition     = floor(max(1, min(var.max_receives, 1000))) == var.max_receives
+    error_message = "Write a whole number from 1 to 1000, of which AWS recommends at least 5."
   }
 }
 
 variable "retention_days" {
-  description = "How many days messages are kept: in the queue of profiles, and in its dead-letter queue, where their age goes on from the first. The queue of rejected events keeps them for 14, which is the most there is."
+  description = "Days that the queue and its dead-letter queue keep a message, counted from its first arrival."
   type = object({
     profiles     = optional(number, 4)
     dead_letters = optional(number, 14)
@@ -144,18 +108,18 @@ variable "retention_days" {
   nullable = false
 
   validation {
-    condition     = alltrue([for days in values(var.retention_days) : days >= 1 && days <= 14 && floor(days) == days])
+    condition     = alltrue([for days in values(var.retention_days) : floor(max(1, min(days, 14))) == days])
     error_message = "Write whole numbers of days from 1 to 14."
   }
 
   validation {
     condition     = var.retention_days.dead_letters > var.retention_days.profiles
-    error_message = "Write more days for `dead_letters` than for `profiles`: a message keeps its age when it moves, and would be gone before anybody sees it."
+    error_message = "Write more days for `dead_letters` than for `profiles`: a message keeps its age when it moves."
   }
 }
 
 variable "profile_table" {
-  description = "The DynamoDB table where users and items are merged column by column. `deletion_protection` keeps `terraform destroy` from deleting it. Null: no table, and each event replaces everything that earlier ones said of its user or item."
+  description = "The DynamoDB table that merges users and items column by column (null: none)."
   type = object({
     deletion_protection = optional(bool, true)
   })
@@ -163,67 +127,43 @@ variable "profile_table" {
 }
 
 variable "suppression_list" {
-  description = "The list of forgotten users that `personalize-segment forget` keeps: bucket, key, and the ARN of the bucket's KMS key if it has one. Its users are neither stored nor sent. The object must be there; an empty one is a list of nobody. Null: no list."
+  description = "The list of deleted users that `personalize-segment forget` keeps (null: none)."
   type = object({
     bucket      = string
     key         = string
     kms_key_arn = optional(string)
   })
   default = null
-
-  validation {
-    condition     = var.suppression_list == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.suppression_list.bucket))
-    error_message = "Write `bucket` of the suppression list without s3:// and without a prefix, such as \"shop-personalize\"."
-  }
-
-  validation {
-    condition     = var.suppression_list == null || can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*[A-Za-z0-9._=-]$", var.suppression_list.key))
-    error_message = "Write `key` of the suppression list without / at its ends, such as \"privacy/suppressed.csv\"."
-  }
 }
 
 variable "kms_key_arn" {
-  description = "Your own key for the queues and the table. Null: SQS and DynamoDB encrypt with keys of their own."
+  description = "ARN of the key of the queues and the table (null: keys of SQS and DynamoDB)."
   type        = string
   default     = null
 
   validation {
-    condition     = can(regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", coalesce(var.kms_key_arn, "arn:aws:kms:us-west-2:123456789012:key/1")))
+    condition = var.kms_key_arn == null || can(
+      regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn)
+    )
     error_message = "Write the ARN of a key, not an alias: arn:aws:kms:REGION:ACCOUNT:key/ID."
   }
 }
 
-variable "reference_refresh_seconds" {
-  description = "How long, in seconds, values of SSM are kept before they are read again. Null: the function's default."
-  type        = number
-  default     = null
-
-  validation {
-    condition     = var.reference_refresh_seconds == null || try(var.reference_refresh_seconds >= 1 && var.reference_refresh_seconds <= 86400 && floor(var.reference_refresh_seconds) == var.reference_refresh_seconds, false)
-    error_message = "Write a whole number from 1 to 86400, which is a day."
-  }
-}
-
 variable "memory_megabytes" {
-  description = "Memory of the function, in megabytes; its CPU grows with it."
+  description = "Memory of the function in megabytes, which also sets its share of CPU."
   type        = number
   default     = 512
   nullable    = false
-
-  validation {
-    condition     = var.memory_megabytes >= 128 && var.memory_megabytes <= 10240 && floor(var.memory_megabytes) == var.memory_megabytes
-    error_message = "Write a whole number from 128 to 10240; 512 is a good start."
-  }
 }
 
 variable "timeout_seconds" {
-  description = "Time-out of the function, in seconds. A message that failed comes back after six times as long."
+  description = "Time-out of the function in seconds, six of which pass before a failed message is redelivered."
   type        = number
   default     = 60
   nullable    = false
 
   validation {
-    condition     = var.timeout_seconds >= 5 && var.timeout_seconds <= 900 && floor(var.timeout_seconds) == var.timeout_seconds
+    condition     = floor(max(5, min(var.timeout_seconds, 900))) == var.timeout_seconds
     error_message = "Write a whole number from 5 to 900."
   }
 }
@@ -233,15 +173,10 @@ variable "architecture" {
   type        = string
   default     = "arm64"
   nullable    = false
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "Write \"arm64\" or \"x86_64\"."
-  }
 }
 
 variable "log" {
-  description = "The function's log: how many days it is kept, the least level written (null: the function's default), and the key it is encrypted with (null: one of CloudWatch's own)."
+  description = "Log retention in days, least level (null: the function's default) and KMS key (null: CloudWatch's)."
   type = object({
     retention_days = optional(number, 30)
     level          = optional(string)
@@ -249,27 +184,6 @@ variable "log" {
   })
   default  = {}
   nullable = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log.retention_days)
-    error_message = "Write `retention_days` as one of the numbers that CloudWatch takes, such as 7, 14, 30, 90, 180, 365 or 731."
-  }
-
-  validation {
-    condition     = var.log.level == null || try(contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log.level), false)
-    error_message = "Write `level` as DEBUG, INFO, WARNING, ERROR or CRITICAL."
-  }
-}
-
-variable "metrics_namespace" {
-  description = "CloudWatch namespace of the function's metrics. Null: the function's default."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.metrics_namespace == null || can(regex("^[A-Za-z0-9][A-Za-z0-9/_.#-]{0,254}$", var.metrics_namespace))
-    error_message = "Write letters, digits and . - _ / #, such as \"PersonalizeSegment\"."
-  }
 }
 
 variable "tracing" {
@@ -280,32 +194,22 @@ variable "tracing" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the role. Null: none."
+  description = "ARN of the permissions boundary of the role (null: none)."
   type        = string
   default     = null
-
-  validation {
-    condition     = can(regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::123456789012:policy/boundary")))
-    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
-  }
 }
 
 variable "source_conditions" {
-  description = "Whether the trust of the role requires aws:SourceAccount, which AWS doesn't document that Lambda sends."
+  description = "Whether the role's trust requires aws:SourceAccount, which AWS doesn't document for Lambda."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "name_prefix" {
-  description = "Beginning of the name of the role. Null: the name of the stack and the region, since IAM roles are global to the account."
+  description = "Beginning of the role's name (null: the stack and the region, since roles are global)."
   type        = string
   default     = null
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
-    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
-  }
 }
 
 variable "iam_path" {
@@ -313,15 +217,10 @@ variable "iam_path" {
   type        = string
   default     = "/"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
-    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
-  }
 }
 
 variable "tags" {
-  description = "Tags of everything that can have some."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -142,9 +142,12 @@ resource "aws_iam_role_policy" "refresh_redshift" {
 
 data "aws_iam_policy_document" "refresh_import" {
   statement {
-    sid       = "ImportIntoTheDatasets"
-    actions   = ["personalize:CreateDatasetImportJob"]
-    resources = concat(values(local.dataset_arns), [for dataset in keys(var.imports) : "${local.job_arn_prefix}${var.name}-${dataset}-*"])
+    sid     = "ImportIntoTheDatasets"
+    actions = ["personalize:CreateDatasetImportJob"]
+    resources = concat(
+      values(local.dataset_arns),
+      [for dataset in keys(var.imports) : "${local.job_arn_prefix}${var.name}-${dataset}-*"]
+    )
   }
 
   statement {
@@ -267,8 +270,15 @@ resource "aws_iam_role_policy" "refresh_schedule_start" {
 
 data "aws_iam_policy_document" "kms_key" {
   statement {
-    sid       = "LetCloudWatchLogsEncryptTheRefreshLogs"
-    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    sid = "LetCloudWatchLogsEncryptTheRefreshLogs"
+    actions = [
+      "kms:Decrypt",
+      "kms:DescribeKey",
+      "kms:Encrypt",
+      "kms:GenerateDataKey",
+      "kms:ReEncryptFrom",
+      "kms:ReEncryptTo",
+    ]
     resources = [coalesce(var.kms_key_arn, "arn:${local.partition}:kms:${local.region}:${local.account}:key/none")]
 
     principals {

@@ -12,12 +12,16 @@ locals {
   machine_name   = "${var.name}-refresh"
   role_name      = "${coalesce(var.name_prefix, "${var.name}-${local.region}")}-refresh"
   machine_arn    = "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${local.machine_name}"
-  group_arn      = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/${local.machine_name}"
+  scheduler_arn  = "arn:${local.partition}:scheduler:${local.region}:${local.account}"
+  group_arn      = "${local.scheduler_arn}:schedule-group/${local.machine_name}"
   log_group      = "/aws/vendedlogs/states/${local.machine_name}"
   log_group_arn  = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.log_group}"
   personalize    = "arn:${local.partition}:personalize:${local.region}:${local.account}"
   job_arn_prefix = "${local.personalize}:dataset-import-job/"
-  dataset_arns   = { for dataset in keys(var.imports) : dataset => "${local.personalize}:dataset/${var.dataset_group}/${upper(dataset)}" }
+  dataset_arns = {
+    for dataset in keys(var.imports) :
+    dataset => "${local.personalize}:dataset/${var.dataset_group}/${upper(dataset)}"
+  }
 }
 
 resource "aws_sfn_state_machine" "refresh" {
@@ -84,8 +88,11 @@ resource "aws_scheduler_schedule" "refresh" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "not_started" {
-  alarm_name          = "${local.machine_name}-not-started"
-  alarm_description   = "EventBridge Scheduler gave up starting a refresh of ${var.dataset_group}: training goes on with the data of the last one. What to do: ${var.operations_url}#the-refresh-was-not-started."
+  alarm_name = "${local.machine_name}-not-started"
+  alarm_description = join(" ", [
+    "EventBridge Scheduler gave up starting a refresh of ${var.dataset_group}: training goes on with the data of the",
+    "last one. What to do: ${var.operations_url}#the-refresh-was-not-started.",
+  ])
   namespace           = "AWS/Scheduler"
   metric_name         = "InvocationDroppedCount"
   dimensions          = { ScheduleGroup = local.machine_name }

@@ -25,6 +25,6 @@ output "log_group" {
 }
 
 output "kms_key_policy_json" {
-  description = "The statements to merge into the policy of kms_key_arn: JSON text of a policy document; null without a key."
+  description = "JSON of the statements to merge into the policy of kms_key_arn (null: no key)."
   value       = var.kms_key_arn == null ? null : data.aws_iam_policy_document.kms_key.json
 }

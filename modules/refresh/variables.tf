@@ -1,21 +1,21 @@
 variable "name" {
-  description = "Name of the stack, which begins every name here: 1 to 20 characters."
+  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
-    error_message = "Write a name of 1 to 20 lower-case letters, digits and hyphens that begins with a letter and does not end in a hyphen, such as \"shop\"."
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
 }
 
 variable "name_prefix" {
-  description = "Beginning of the names of the roles. Null: the name of the stack and the region, since IAM roles are global to the account."
+  description = "Beginning of the roles' names (null: the stack and the region, since roles are global)."
   type        = string
   default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
     error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
   }
 }
@@ -33,14 +33,14 @@ variable "iam_path" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have some."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds both roles; null for none."
+  description = "ARN of the permissions boundary of the roles (null: none)."
   type        = string
   default     = null
 }
@@ -54,18 +54,20 @@ variable "schedule" {
   nullable = false
 
   validation {
-    condition     = can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\(([^ ()]+ ){5}[^ ()]+\\))$", var.schedule.expression))
+    condition = can(
+      regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\(([^ ()]+ ){5}[^ ()]+\\))$", var.schedule.expression)
+    )
     error_message = "Write schedule.expression as \"rate(7 days)\" or with six fields as \"cron(0 3 ? * SUN *)\"."
   }
 
   validation {
     condition     = can(regex("^[A-Za-z_]+([/+-][A-Za-z0-9_+-]+)*$", var.schedule.time_zone))
-    error_message = "Write schedule.time_zone as a name of the time zone database, such as \"UTC\" or \"Europe/Berlin\"."
+    error_message = "Write schedule.time_zone as the time zone database names it, such as \"Europe/Berlin\"."
   }
 }
 
 variable "export" {
-  description = "What writes the CSV files: a Glue job, or statements that Redshift runs in one transaction. Exactly one of the two."
+  description = "What writes the CSV files: a Glue job, or statements that Redshift runs in one transaction."
   type = object({
     glue_job = optional(object({
       name = string
@@ -90,28 +92,35 @@ variable "export" {
   }
 
   validation {
-    condition     = var.export.redshift == null || (try(var.export.redshift.workgroup_name, null) == null) != (try(var.export.redshift.cluster_identifier, null) == null)
-    error_message = "Write either export.redshift.workgroup_name (serverless) or export.redshift.cluster_identifier, not both and not none."
+    condition = var.export.redshift == null || 1 == length([
+      for key in ["workgroup_name", "cluster_identifier"] : key if try(var.export.redshift[key], null) != null
+    ])
+    error_message = "Write either export.redshift.workgroup_name (serverless) or export.redshift.cluster_identifier."
   }
 
   validation {
-    condition     = try(var.export.redshift.cluster_identifier, null) == null || (try(var.export.redshift.secret_arn, null) == null) != (try(var.export.redshift.db_user, null) == null)
-    error_message = "Write either export.redshift.secret_arn or export.redshift.db_user for a cluster: it is how the Data API logs in."
+    condition = try(var.export.redshift.cluster_identifier, null) == null || 1 == length([
+      for key in ["secret_arn", "db_user"] : key if try(var.export.redshift[key], null) != null
+    ])
+    error_message = "Write either export.redshift.secret_arn or export.redshift.db_user, to log in with."
   }
 
   validation {
-    condition     = try(var.export.redshift.workgroup_name, null) == null || try(var.export.redshift.db_user, null) == null
-    error_message = "Leave export.redshift.db_user out: in a workgroup the state machine's role is the database user, or the user of secret_arn."
+    condition     = anytrue([for key in ["workgroup_name", "db_user"] : try(var.export.redshift[key], null) == null])
+    error_message = "Leave export.redshift.db_user out: in a workgroup the role or the secret is the database user."
   }
 
   validation {
-    condition     = var.export.redshift == null || (length(try(var.export.redshift.statements, [])) >= 1 && length(try(var.export.redshift.statements, [])) <= 40)
+    condition     = contains(range(1, 41), try(length(var.export.redshift.statements), 1))
     error_message = "Write 1 to 40 export.redshift.statements: the Data API takes no more in one batch."
   }
 
   validation {
-    condition     = alltrue([for one in try(var.export.redshift.statements, []) : !can(regex("(?i)(access_key_id|secret_access_key|\\bcredentials\\b)", one))])
-    error_message = "Write IAM_ROLE '<arn>' in export.redshift.statements, never keys: they would stand in the state and in every log."
+    condition = alltrue([
+      for one in try(var.export.redshift.statements, []) :
+      !can(regex("(?i)(access_key_id|secret_access_key|\\bcredentials\\b)", one))
+    ])
+    error_message = "Write IAM_ROLE '<arn>' in export.redshift.statements, never keys, which state and logs would show."
   }
 
   validation {
@@ -120,12 +129,12 @@ variable "export" {
       for one in try(var.export.redshift.statements, []) :
       !can(regex("(?i)^\\s*unload\\b", one)) || try(strcontains(one, var.export.redshift.unload_role_arn), true)
     ])
-    error_message = "Write IAM_ROLE with the ARN of export.redshift.unload_role_arn in every UNLOAD of export.redshift.statements."
+    error_message = "Write IAM_ROLE with export.redshift.unload_role_arn in every UNLOAD of export.redshift.statements."
   }
 }
 
 variable "imports" {
-  description = "What is imported after the export, by dataset (interactions, users, items): the folder in S3, and FULL (replaces earlier imports) or INCREMENTAL (adds to them)."
+  description = "Folder in S3 and mode (FULL or INCREMENTAL) by dataset, to import after the export."
   type = map(object({
     location = string
     mode     = optional(string, "FULL")
@@ -133,12 +142,18 @@ variable "imports" {
   nullable = false
 
   validation {
-    condition     = length(var.imports) > 0 && alltrue([for dataset in keys(var.imports) : contains(["interactions", "users", "items"], dataset)])
+    condition = (
+      length(var.imports) > 0 &&
+      alltrue([for dataset in keys(var.imports) : contains(["interactions", "users", "items"], dataset)])
+    )
     error_message = "Write one entry or more in imports, each called interactions, users or items."
   }
 
   validation {
-    condition     = alltrue([for one in values(var.imports) : can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$", one.location)) && length(one.location) <= 256])
+    condition = alltrue([
+      for one in values(var.imports) :
+      can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$", one.location)) && length(one.location) <= 256
+    ])
     error_message = "Write each location of imports as \"s3://bucket/prefix/\", with 256 characters at most."
   }
 
@@ -155,7 +170,7 @@ variable "dataset_group" {
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$", var.dataset_group))
-    error_message = "Write the name of the dataset group, not its ARN: letters, digits, hyphens and underscores, 63 at most."
+    error_message = "Write the name of the dataset group, not its ARN: 63 letters, digits, - and _ at most."
   }
 }
 
@@ -171,13 +186,13 @@ variable "role_arn" {
 }
 
 variable "poll_seconds" {
-  description = "Seconds between two looks at an import or a batch of statements, and before a call that met a limit is tried again."
+  description = "Polling interval in seconds, and pause before a call that met a limit is retried."
   type        = number
   default     = 60
   nullable    = false
 
   validation {
-    condition     = var.poll_seconds >= 1 && var.poll_seconds <= 3600 && floor(var.poll_seconds) == var.poll_seconds
+    condition     = floor(max(1, min(var.poll_seconds, 3600))) == var.poll_seconds
     error_message = "Write whole poll_seconds from 1 to 3600."
   }
 }
@@ -189,7 +204,7 @@ variable "timeout_seconds" {
   nullable    = false
 
   validation {
-    condition     = var.timeout_seconds >= 300 && var.timeout_seconds <= 604800 && floor(var.timeout_seconds) == var.timeout_seconds
+    condition     = floor(max(300, min(var.timeout_seconds, 604800))) == var.timeout_seconds
     error_message = "Write whole timeout_seconds from 300 (five minutes) to 604800 (a week)."
   }
 }
@@ -201,8 +216,10 @@ variable "alarm_topic_arns" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
-    error_message = "Write ARNs of SNS topics in alarm_topic_arns, such as \"arn:aws:sns:eu-west-1:123456789012:on-call\"."
+    condition = alltrue([
+      for arn in var.alarm_topic_arns : can(regex("^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))
+    ])
+    error_message = "Write ARNs of SNS topics, such as arn:aws:sns:eu-west-1:123456789012:on-call."
   }
 }
 
@@ -213,19 +230,23 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "Write log_retention_days as one that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ], var.log_retention_days)
+    error_message = "Write a number of days that CloudWatch takes, such as 7, 14, 30, 90, 180 or 365."
   }
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the logs, whose policy has the statements of the output kms_key_policy_json; null for the key of CloudWatch Logs."
+  description = "ARN of the KMS key of the logs, with the statements of kms_key_policy_json (null: CloudWatch's)."
   type        = string
   default     = null
 
   validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "Write kms_key_arn as the ARN of a key, not of an alias: \"arn:aws:kms:eu-west-1:123456789012:key/…\"."
+    condition = var.kms_key_arn == null || can(
+      regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn)
+    )
+    error_message = "Write the ARN of a key, not an alias: arn:aws:kms:REGION:ACCOUNT:key/ID."
   }
 }
 
@@ -237,7 +258,7 @@ variable "tracing" {
 }
 
 variable "operations_url" {
-  description = "Address of the operations document; the alarm's description ends in it and the section's anchor."
+  description = "Address of the operations document, to which the alarm's description leads."
   type        = string
   default     = "docs/operations.md"
   nullable    = false

@@ -8,7 +8,7 @@ output "role" {
 }
 
 output "logs_role" {
-  description = "The role to enter in Segment's AWS S3 destination: `{ name, arn }`; null without `logs`."
+  description = "Name and ARN of the role to enter in Segment's AWS S3 destination (null: no `logs`)."
   value = var.logs == null ? null : {
     name = local.logs_role_name
     arn  = "${local.role_arn_prefix}${local.logs_role_name}"

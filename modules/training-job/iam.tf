@@ -1,6 +1,7 @@
 locals {
   log_group_arns = [
-    for name in values(local.log_groups) : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}"
+    for name in values(local.log_groups) :
+    "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}"
   ]
   buckets = {
     for name, one in { artifacts = local.script, package = local.package, logs = var.logs, output = var.output } :
@@ -33,7 +34,10 @@ data "aws_iam_policy_document" "trust" {
 
     # Off by default: no page of AWS says that Glue sends them. A role can't be passed to another account's job.
     dynamic "condition" {
-      for_each = var.source_conditions ? { SourceAccount = ["StringEquals", local.account], SourceArn = ["ArnLike", local.job_arn] } : {}
+      for_each = var.source_conditions ? {
+        SourceAccount = ["StringEquals", local.account]
+        SourceArn     = ["ArnLike", local.job_arn]
+      } : {}
 
       content {
         test     = condition.value[0]
@@ -276,8 +280,15 @@ resource "aws_iam_role_policy" "metrics" {
 
 data "aws_iam_policy_document" "key" {
   statement {
-    sid     = "CloudWatchEncryptsTheLogsOfTheJob"
-    actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    sid = "CloudWatchEncryptsTheLogsOfTheJob"
+    actions = [
+      "kms:Decrypt",
+      "kms:DescribeKey",
+      "kms:Encrypt",
+      "kms:GenerateDataKey",
+      "kms:ReEncryptFrom",
+      "kms:ReEncryptTo",
+    ]
     # In a key's policy * is the key itself.
     resources = ["*"]
 

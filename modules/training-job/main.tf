@@ -31,8 +31,11 @@ locals {
   log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.role_name}"
   log_groups = { for stream in ["error", "output"] : stream => "${local.log_folder}/${stream}" }
 
-  mapping_in_s3   = var.event_mapping.s3
-  mapping_setting = try("s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}", var.event_mapping.text)
+  mapping_in_s3 = var.event_mapping.s3
+  mapping_setting = try(
+    "s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}",
+    var.event_mapping.text
+  )
 
   arguments = merge(
     {
@@ -74,7 +77,7 @@ resource "aws_s3_object" "script" {
   lifecycle {
     precondition {
       condition     = fileexists(local.script_path)
-      error_message = "There is no script ${local.script_path}. Write in script_path where glue/segment_to_personalize.py lies."
+      error_message = "The file ${local.script_path} doesn't exist: write the path of glue/segment_to_personalize.py."
     }
   }
 }
@@ -98,7 +101,7 @@ resource "aws_s3_object" "package" {
   lifecycle {
     precondition {
       condition     = fileexists(local.package_path)
-      error_message = "There is no package ${local.package_path}. Run `make package` first, or write package.path or package.s3."
+      error_message = "The file ${local.package_path} doesn't exist: run `make package` first, or write `package`."
     }
   }
 }
@@ -167,8 +170,11 @@ resource "aws_glue_job" "history" {
   lifecycle {
     precondition {
       # Glue takes 260 KB of arguments, and Linux 128 KiB, its last zero byte included, in one of them.
-      condition     = length(base64encode(local.mapping_setting)) / 4 * 3 <= 131070
-      error_message = "The event mapping is too big for an argument of a job: it has ${length(var.event_mapping.text)} characters. Write one of 131070 bytes at most, with fewer rules."
+      condition = length(base64encode(local.mapping_setting)) / 4 * 3 <= 131070
+      error_message = join(" ", [
+        "The event mapping has ${length(var.event_mapping.text)} characters: write one of 131070 bytes at most,",
+        "which is what an argument of a job takes.",
+      ])
     }
   }
 

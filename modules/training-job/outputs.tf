@@ -15,7 +15,7 @@ output "role" {
 }
 
 output "arguments" {
-  description = "Map of the job's default arguments, whose names begin with --; a run may override them."
+  description = "The job's default arguments by their names, which begin with --."
   value       = local.arguments
 }
 
@@ -25,11 +25,11 @@ output "log_group" {
 }
 
 output "log_groups" {
-  description = "Object with the names of both log groups: output, what the script prints, and error, what Spark and Glue log."
+  description = "Names of both log groups: output (of the script) and error (of Spark and Glue)."
   value       = { for stream, group in aws_cloudwatch_log_group.job : stream => group.name }
 }
 
 output "kms_key_policy_json" {
-  description = "Key policy as JSON, to be merged into the policy of kms_key before log groups are made with it. Null without a key."
+  description = "JSON of the statements that the policy of kms_key needs before log groups use it (null: no key)."
   value       = var.kms_key == null ? null : data.aws_iam_policy_document.key.json
 }

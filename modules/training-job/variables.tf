@@ -1,28 +1,28 @@
 variable "name" {
-  description = "Name of the stack, which all names begin with."
+  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name)) && !endswith(var.name, "-")
-    error_message = "The name has to be 1 to 20 lower case letters, digits and hyphens, first a letter and last no hyphen. Write it as \"shop\"."
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
+    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
   }
 }
 
 variable "source_conditions" {
-  description = "Whether the trust of the role requires aws:SourceAccount and aws:SourceArn, which AWS doesn't document that Glue sends."
+  description = "Whether the role's trust requires aws:SourceAccount and aws:SourceArn, undocumented for Glue."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "name_prefix" {
-  description = "Beginning of the name of the role. Null: the name of the stack and the region, since IAM roles are global to the account."
+  description = "Beginning of the role's name (null: the stack and the region, since roles are global)."
   type        = string
   default     = null
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", coalesce(var.name_prefix, "shop")))
+    condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
     error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
   }
 }
@@ -40,25 +40,27 @@ variable "iam_path" {
 }
 
 variable "tags" {
-  description = "Tags of everything that has tags."
+  description = "Tags for all taggable resources."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds the role. Null: none."
+  description = "ARN of the permissions boundary of the role (null: none)."
   type        = string
   default     = null
 
   validation {
-    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.permissions_boundary_arn))
-    error_message = "The boundary is no ARN of a policy. Write it as \"arn:aws:iam::123456789012:policy/boundary\"."
+    condition = var.permissions_boundary_arn == null || can(
+      regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn)
+    )
+    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
   }
 }
 
 variable "package" {
-  description = "The zip of `make package`: its path, or its place in S3 with the bucket's KMS key if it has one. Empty: dist/personalize-segment.zip of this repository."
+  description = "The zip of `make package`: a path, or a place in S3 (neither: this repository's)."
   type = object({
     path = optional(string)
     s3 = optional(object({
@@ -82,13 +84,13 @@ variable "package" {
 }
 
 variable "script_path" {
-  description = "Path of the job's script. Null: glue/segment_to_personalize.py of this repository."
+  description = "Path of the job's script (null: glue/segment_to_personalize.py of this repository)."
   type        = string
   default     = null
 }
 
 variable "artifacts" {
-  description = "Where script and package are uploaded to: bucket, prefix, and the ARN of the bucket's KMS key if it has one."
+  description = "Bucket, prefix and the bucket's KMS key for script and package."
   type = object({
     bucket      = string
     prefix      = string
@@ -98,17 +100,17 @@ variable "artifacts" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.artifacts.bucket))
-    error_message = "artifacts.bucket is no name of a bucket. Write it without s3:// and without a prefix, such as \"shop-personalize\"."
+    error_message = "Write artifacts.bucket without s3:// and without a prefix, such as \"shop-personalize\"."
   }
 
   validation {
     condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", var.artifacts.prefix))
-    error_message = "artifacts.prefix has letters, digits and . _ = - / only, begins without / and ends with it. Write it as \"artifacts/\"."
+    error_message = "Write artifacts.prefix in letters, digits and . _ = - / with / at its end, such as \"artifacts/\"."
   }
 }
 
 variable "logs" {
-  description = "Where Segment's S3 destination writes: bucket, prefix, and the ARN of the bucket's KMS key if it has one."
+  description = "Bucket, prefix and the bucket's KMS key of Segment's S3 destination."
   type = object({
     bucket      = string
     prefix      = string
@@ -118,17 +120,17 @@ variable "logs" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.logs.bucket))
-    error_message = "logs.bucket is no name of a bucket. Write it without s3:// and without a prefix, such as \"shop-segment-logs\"."
+    error_message = "Write logs.bucket without s3:// and without a prefix, such as \"shop-segment-logs\"."
   }
 
   validation {
     condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", var.logs.prefix))
-    error_message = "logs.prefix has letters, digits and . _ = - / only, begins without / and ends with it. Write it as \"segment-logs/\"."
+    error_message = "Write logs.prefix in letters, digits and . _ = - /, with / at its end, such as \"segment-logs/\"."
   }
 }
 
 variable "output" {
-  description = "Where the training data goes, in a folder for each dataset: bucket, prefix, and the ARN of the bucket's KMS key if it has one."
+  description = "Bucket, prefix and the bucket's KMS key for training data, a folder for each dataset."
   type = object({
     bucket      = string
     prefix      = string
@@ -138,17 +140,17 @@ variable "output" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.output.bucket))
-    error_message = "output.bucket is no name of a bucket. Write it without s3:// and without a prefix, such as \"shop-personalize\"."
+    error_message = "Write output.bucket without s3:// and without a prefix, such as \"shop-personalize\"."
   }
 
   validation {
     condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", var.output.prefix))
-    error_message = "output.prefix has letters, digits and . _ = - / only, begins without / and ends with it. Write it as \"transformed/\"."
+    error_message = "Write output.prefix in letters, digits and . _ = - /, with / at its end, such as \"transformed/\"."
   }
 }
 
 variable "event_mapping" {
-  description = "The event mapping: its canonical text and the digest of that, as the module event-mapping puts them out. `s3` is the object that has this text, if it is too large for a setting."
+  description = "The event mapping: the outputs of the module event-mapping, and its place in S3 if it is `large`."
   type = object({
     text   = string
     sha256 = string
@@ -167,7 +169,7 @@ variable "event_mapping" {
 }
 
 variable "workers" {
-  description = "Glue's worker type, the number of workers, the driver included, and whether that is the most (autoscaling) or always so."
+  description = "Glue's worker type, the number of workers including the driver, and whether that is a maximum."
   type = object({
     type        = optional(string, "G.1X")
     number      = optional(number, 2)
@@ -182,7 +184,7 @@ variable "workers" {
   }
 
   validation {
-    condition     = var.workers.number >= 2 && var.workers.number <= 299 && floor(var.workers.number) == var.workers.number
+    condition     = floor(max(2, min(var.workers.number, 299))) == var.workers.number
     error_message = "A Spark job has one driver and at least one worker beside it. Write a whole number from 2 to 299."
   }
 }
@@ -194,25 +196,25 @@ variable "timeout_minutes" {
   nullable    = false
 
   validation {
-    condition     = var.timeout_minutes >= 1 && var.timeout_minutes <= 10080 && floor(var.timeout_minutes) == var.timeout_minutes
+    condition     = floor(max(1, min(var.timeout_minutes, 10080))) == var.timeout_minutes
     error_message = "Glue stops a run after seven days at the latest. Write whole minutes from 1 to 10080."
   }
 }
 
 variable "max_retries" {
-  description = "How often Glue starts a run again that failed; each replaces what an earlier one wrote."
+  description = "Retries of a failed run, each of which replaces what an earlier one wrote."
   type        = number
   default     = 0
   nullable    = false
 
   validation {
-    condition     = var.max_retries >= 0 && var.max_retries <= 10 && floor(var.max_retries) == var.max_retries
+    condition     = floor(max(0, min(var.max_retries, 10))) == var.max_retries
     error_message = "Glue retries up to ten times. Write a whole number from 0 to 10."
   }
 }
 
 variable "window" {
-  description = "Received days to read: since (the first one, YYYY-MM-DD), until (the day after the last) and overlap_days before since that are read only for repeats. Empty: all logs."
+  description = "Received days to read: since, until (the day after the last), and overlap_days for repeats."
   type = object({
     since        = optional(string)
     until        = optional(string)
@@ -231,17 +233,17 @@ variable "window" {
 
   validation {
     condition     = try(timecmp("${var.window.since}T00:00:00Z", "${var.window.until}T00:00:00Z") < 0, true)
-    error_message = "The window ends before it begins. Write a window.until after window.since: it is the first day that is not read."
+    error_message = "Write a window.until after window.since, since it is the first day that is not read."
   }
 
   validation {
     condition     = var.window.overlap_days >= 0 && floor(var.window.overlap_days) == var.window.overlap_days
-    error_message = "The overlap has whole days. Write 0 or more for window.overlap_days; Segment repeats an event about a day later."
+    error_message = "Write whole days for window.overlap_days: Segment repeats events about a day later."
   }
 }
 
 variable "suppression_list" {
-  description = "Where the list of forgotten users lies, which `personalize-segment forget` keeps: bucket, key, and the ARN of the bucket's KMS key if it has one. It has to be there when the job runs; an empty file is a list of nobody. Null: no list."
+  description = "The list of deleted users that `personalize-segment forget` keeps (null: none)."
   type = object({
     bucket      = string
     key         = string
@@ -250,24 +252,26 @@ variable "suppression_list" {
   default = null
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.suppression_list.bucket)) || var.suppression_list == null
-    error_message = "suppression_list.bucket is no name of a bucket. Write it without s3:// and without a prefix, such as \"shop-personalize\"."
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", try(var.suppression_list.bucket, "shop")))
+    error_message = "Write `bucket` of the suppression list without s3:// and a prefix, such as \"shop-personalize\"."
   }
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*[A-Za-z0-9._=-]$", var.suppression_list.key)) || var.suppression_list == null
-    error_message = "suppression_list.key is no key of one object. Write it without / at its ends, such as \"privacy/suppressed.csv\"."
+    condition     = can(regex("^[A-Za-z0-9._=-]+(/+[A-Za-z0-9._=-]+)*$", try(var.suppression_list.key, "list.csv")))
+    error_message = "Write `key` of the suppression list without / at its ends, such as \"privacy/suppressed.csv\"."
   }
 }
 
 variable "kms_key" {
-  description = "The key that the job's logs are encrypted with, in a Glue security configuration. Null: none. Training data is encrypted with the output bucket's key only. An object, so that a key of the same apply can be given."
+  description = "ARN of the KMS key of the job's logs, as an object so that it may be made in the same apply."
   type        = object({ arn = string })
   default     = null
 
   validation {
-    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key.arn)) || var.kms_key == null
-    error_message = "kms_key.arn is no ARN of a key. Write it as \"arn:aws:kms:eu-west-1:123456789012:key/…\"."
+    condition = var.kms_key == null || can(
+      regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key.arn)
+    )
+    error_message = "Write the ARN of a key, not an alias: arn:aws:kms:REGION:ACCOUNT:key/ID."
   }
 }
 
@@ -278,10 +282,9 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition = contains(
-      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
-      var.log_retention_days
-    )
-    error_message = "CloudWatch does not keep logs for that many days. Write one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 or more (see CloudWatch Logs)."
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ], var.log_retention_days)
+    error_message = "Write a number of days that CloudWatch takes, such as 7, 14, 30, 90, 180 or 365."
   }
 }

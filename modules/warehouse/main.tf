@@ -3,14 +3,18 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  account     = data.aws_caller_identity.current.account_id
   name_prefix = coalesce(var.name_prefix, "${var.name}-${data.aws_region.current.id}")
 
   location = "s3://${var.output.bucket}/${var.output.prefix}"
   bucket   = "arn:${data.aws_partition.current.partition}:s3:::${var.output.bucket}"
-  roles    = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role${var.iam_path}"
+  roles    = "arn:${data.aws_partition.current.partition}:iam::${local.account}:role${var.iam_path}"
 
   # ARNs are known before the roles are there: a plan shows whole statements, and an integration comes before its role.
-  redshift_role_arn  = var.redshift == null ? null : try(coalesce(var.redshift.role.arn), "${local.roles}${local.name_prefix}-redshift")
+  redshift_role_arn = var.redshift == null ? null : try(
+    coalesce(var.redshift.role.arn),
+    "${local.roles}${local.name_prefix}-redshift"
+  )
   snowflake_role_arn = var.snowflake == null ? null : "${local.roles}${local.name_prefix}-snowflake"
 
   sql = {

@@ -1,5 +1,5 @@
 output "redshift" {
-  description = "What to run in Redshift: `{ sql, statements, role_arn }`, the text and the same as a list of statements for one session, and the role to associate. Null without `redshift`."
+  description = "Text and list of statements to run in one session of Redshift, and the role (null: no `redshift`)."
   value = var.redshift == null ? null : {
     sql        = local.sql.redshift
     statements = local.statements.redshift
@@ -8,29 +8,41 @@ output "redshift" {
 
   # Base64 tells bytes, which length does not: 100 KB are so many characters of it.
   precondition {
-    condition     = alltrue([for one in local.statements.redshift : length(base64encode(one)) <= 136536])
-    error_message = "${try(var.redshift.sql_path, "")}: a statement has more than 100 KB, which the Redshift Data API refuses. Make the file anew with fewer sources in it or with --columns, or run it in an SQL client without this module."
+    condition = alltrue([for one in local.statements.redshift : length(base64encode(one)) <= 136536])
+    error_message = join(" ", [
+      "${try(var.redshift.sql_path, "")}: a statement has more than 100 KB, which the Redshift Data API refuses.",
+      "Make the file with fewer sources or with --columns, or run it in an SQL client without this module.",
+    ])
   }
 
   # A refresh hands all of them to one task of Step Functions, which takes 256 KB.
   precondition {
-    condition     = sum(concat([0], [for one in local.statements.redshift : length(base64encode(one))])) <= 320000
-    error_message = "${try(var.redshift.sql_path, "")}: the statements have more than 240 KB together. Make the file anew with fewer sources in it or with --columns."
+    condition = sum(concat([0], [for one in local.statements.redshift : length(base64encode(one))])) <= 320000
+    error_message = join(" ", [
+      "${try(var.redshift.sql_path, "")}: the statements have more than 240 KB together.",
+      "Make the file with fewer sources or with --columns.",
+    ])
   }
 
   precondition {
-    condition     = local.sql.redshift == null || strcontains(coalesce(local.sql.redshift, "-"), local.location)
-    error_message = "${try(var.redshift.sql_path, "")}: nothing in it is written to ${local.location}, where the imports look. Make the file anew with `--to ${local.location}`."
+    condition = local.sql.redshift == null || strcontains(coalesce(local.sql.redshift, "-"), local.location)
+    error_message = join(" ", [
+      "${try(var.redshift.sql_path, "")}: nothing in it is written to ${local.location}, where the imports look.",
+      "Make the file with `--to ${local.location}`.",
+    ])
   }
 
   precondition {
-    condition     = !strcontains(coalesce(local.sql.redshift, "-"), "{{")
-    error_message = "${try(var.redshift.sql_path, "")}: a blank {{…}} stays, of a name that is not known. Make the file anew with `personalize-segment sql redshift`."
+    condition = !strcontains(coalesce(local.sql.redshift, "-"), "{{")
+    error_message = join(" ", [
+      "${try(var.redshift.sql_path, "")}: a placeholder {{…}} has an unknown name.",
+      "Make the file again with `personalize-segment sql redshift`.",
+    ])
   }
 }
 
 output "snowflake" {
-  description = "What to run in Snowflake: `{ sql, statements, role_arn }`, the text and the same as a list of statements for one session, and the role that the storage integration names, which is made as soon as `trust` is there. Null without `snowflake`."
+  description = "Text and list of statements to run in one session of Snowflake, and the role (null: no `snowflake`)."
   value = var.snowflake == null ? null : {
     sql        = local.sql.snowflake
     statements = local.statements.snowflake
@@ -38,12 +50,18 @@ output "snowflake" {
   }
 
   precondition {
-    condition     = local.sql.snowflake == null || strcontains(coalesce(local.sql.snowflake, "-"), local.location)
-    error_message = "${try(var.snowflake.sql_path, "")}: nothing in it is written to ${local.location}, where the imports look. Make the file anew with `--to ${local.location}`."
+    condition = local.sql.snowflake == null || strcontains(coalesce(local.sql.snowflake, "-"), local.location)
+    error_message = join(" ", [
+      "${try(var.snowflake.sql_path, "")}: nothing in it is written to ${local.location}, where the imports look.",
+      "Make the file with `--to ${local.location}`.",
+    ])
   }
 
   precondition {
-    condition     = !strcontains(coalesce(local.sql.snowflake, "-"), "{{")
-    error_message = "${try(var.snowflake.sql_path, "")}: a blank {{…}} stays, of a name that is not known. Make the file anew with `personalize-segment sql snowflake`."
+    condition = !strcontains(coalesce(local.sql.snowflake, "-"), "{{")
+    error_message = join(" ", [
+      "${try(var.snowflake.sql_path, "")}: a placeholder {{…}} has an unknown name.",
+      "Make the file again with `personalize-segment sql snowflake`.",
+    ])
   }
 }

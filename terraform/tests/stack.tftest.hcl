@@ -53,7 +53,17 @@ override_data {
 }
 
 override_data {
+  target = module.profile_queue.module.function.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
   target = module.event_function.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = module.event_function.module.function.data.aws_caller_identity.current
   values = { account_id = "123456789012" }
 }
 
@@ -82,37 +92,57 @@ run "needs_three_variables_only" {
   }
 
   assert {
-    condition     = jsonencode(output.personalize.campaigns) == jsonencode({ main = { follow_latest = true, minimum_tps = 1, solution = "main" } })
+    condition = jsonencode(output.personalize.campaigns) == jsonencode({
+      main = { follow_latest = true, minimum_tps = 1, solution = "main" }
+    })
     error_message = "Without a domain there is one campaign,"
   }
 
   assert {
-    condition     = output.personalize.solutions.main.recipe == "aws-user-personalization-v2" && output.personalize.solutions.main.automatic_training.every_days == 7
+    condition = (
+      output.personalize.solutions.main.recipe == "aws-user-personalization-v2" &&
+      output.personalize.solutions.main.automatic_training.every_days == 7
+    )
     error_message = "and one solution, which trains itself."
   }
 
   assert {
-    condition     = output.personalize.datasets.interactions.import.location == "s3://shop-personalize-123456789012-us-west-2/transformed/interactions/"
+    condition = (
+      output.personalize.datasets.interactions.import.location ==
+      "s3://shop-personalize-123456789012-us-west-2/transformed/interactions/"
+    )
     error_message = "Personalize imports what the job writes."
   }
 
   assert {
-    condition     = !contains(keys(output.personalize), "domain") && !contains(keys(output.personalize), "metric_attribution")
+    condition = (
+      !contains(keys(output.personalize), "domain") &&
+      !contains(keys(output.personalize), "metric_attribution")
+    )
     error_message = "What isn't wanted is left out of the spec, which takes no null."
   }
 
   assert {
-    condition     = output.data.logs == "s3://shop-personalize-123456789012-us-west-2/segment-logs/" && output.merge.bucket_policy == null
+    condition = (
+      output.data.logs == "s3://shop-personalize-123456789012-us-west-2/segment-logs/" &&
+      output.merge.bucket_policy == null
+    )
     error_message = "The logs lie in the same bucket, whose policy is ours."
   }
 
   assert {
-    condition     = output.segment.function_arn == "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live" && output.segment.logs == null
+    condition = (
+      output.segment.function_arn == "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live" &&
+      output.segment.logs == null
+    )
     error_message = "Segment invokes the alias."
   }
 
   assert {
-    condition     = output.operations.profile_table == "shop-profiles" && module.profile_queue.table.name == "shop-profiles"
+    condition = (
+      output.operations.profile_table == "shop-profiles" &&
+      module.profile_queue.table.name == "shop-profiles"
+    )
     error_message = "Live profiles are merged in a table."
   }
 
@@ -133,7 +163,11 @@ run "asks_a_recommender_in_a_domain" {
   }
 
   assert {
-    condition     = output.personalize.domain == "ECOMMERCE" && length(output.personalize.campaigns) == 0 && length(output.personalize.solutions) == 0
+    condition = (
+      output.personalize.domain == "ECOMMERCE" &&
+      length(output.personalize.campaigns) == 0 &&
+      length(output.personalize.solutions) == 0
+    )
     error_message = "A domain has recommenders instead of campaigns."
   }
 
@@ -162,12 +196,17 @@ run "trains_by_hand_where_that_is_wanted" {
   }
 
   assert {
-    condition     = jsonencode(output.personalize.solutions.home.events) == jsonencode([{ event_type = "Purchase", weight = 0.8 }])
+    condition = jsonencode(output.personalize.solutions.home.events) == jsonencode([
+      { event_type = "Purchase", weight = 0.8 },
+    ])
     error_message = "What isn't said of an event is left out."
   }
 
   assert {
-    condition     = output.personalize.metric_attribution.location == "s3://shop-personalize-123456789012-us-west-2/reports/"
+    condition = (
+      output.personalize.metric_attribution.location ==
+      "s3://shop-personalize-123456789012-us-west-2/reports/"
+    )
     error_message = "Reports go where Personalize may write."
   }
 }
@@ -180,7 +219,10 @@ run "reads_logs_from_another_bucket_and_lets_segment_write_them" {
   }
 
   assert {
-    condition     = output.data.logs == "s3://lake/raw/segment-logs/" && output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs"
+    condition = (
+      output.data.logs == "s3://lake/raw/segment-logs/" &&
+      output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs"
+    )
     error_message = "The role for Segment's S3 destination is put out with the place."
   }
 }
@@ -200,22 +242,40 @@ run "fills_in_the_statements_for_warehouses" {
   }
 
   assert {
-    condition     = startswith(output.warehouse.redshift.sql, "-- event mapping sha256: ${output.event_mapping.sha256}\n")
+    condition = startswith(
+      output.warehouse.redshift.sql,
+      "-- event mapping sha256: ${output.event_mapping.sha256}\n"
+    )
     error_message = "The statements are of the mapping that everything else has."
   }
 
   assert {
     condition = (
       strcontains(output.warehouse.redshift.sql, "FROM \"shop\".\"order_completed\"") &&
-      strcontains(output.warehouse.redshift.sql, "TO 's3://shop-personalize-123456789012-us-west-2/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-us-west-2-redshift'") &&
+      strcontains(
+        output.warehouse.redshift.sql,
+        join("\n", [
+          "TO 's3://shop-personalize-123456789012-us-west-2/transformed/interactions/part-'",
+          "IAM_ROLE 'arn:aws:iam::123456789012:role/shop-us-west-2-redshift'",
+        ])
+      ) &&
       strcontains(output.warehouse.snowflake.sql, "FROM \"SEGMENT\".\"SHOP\".\"ORDER_COMPLETED\"") &&
-      strcontains(output.warehouse.snowflake.sql, "URL = 's3://shop-personalize-123456789012-us-west-2/transformed/'\nSTORAGE_INTEGRATION = \"PERSONALIZE\"")
+      strcontains(
+        output.warehouse.snowflake.sql,
+        "URL = 's3://shop-personalize-123456789012-us-west-2/transformed/'\nSTORAGE_INTEGRATION = \"PERSONALIZE\""
+      )
     )
     error_message = "Schema, place, role and integration are filled in."
   }
 
   assert {
-    condition     = length(module.warehouse.redshift.statements) == 6 && alltrue([for one in slice(module.warehouse.redshift.statements, 3, 6) : startswith(one, "UNLOAD ('") && endswith(one, "\nREGION 'us-west-2'")])
+    condition = (
+      length(module.warehouse.redshift.statements) == 6 &&
+      alltrue([
+        for one in slice(module.warehouse.redshift.statements, 3, 6) :
+        startswith(one, "UNLOAD ('") && endswith(one, "\nREGION 'us-west-2'")
+      ])
+    )
     error_message = "The session is set up, and each dataset unloaded."
   }
 
@@ -264,14 +324,21 @@ run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
 
   assert {
     condition = jsondecode(output.merge.log_key_policy).Statement == jsondecode(jsonencode([{
-      Sid       = "CloudWatchEncryptsLogsShop"
-      Effect    = "Allow"
-      Action    = ["kms:ReEncryptTo", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:Encrypt", "kms:DescribeKey", "kms:Decrypt"]
+      Sid    = "CloudWatchEncryptsLogsShop"
+      Effect = "Allow"
+      Action = [
+        "kms:ReEncryptTo",
+        "kms:ReEncryptFrom",
+        "kms:GenerateDataKey",
+        "kms:Encrypt",
+        "kms:DescribeKey",
+        "kms:Decrypt",
+      ]
       Resource  = "*"
       Principal = { Service = "logs.us-west-2.amazonaws.com" }
       Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = [
-        "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-us-west-2-history/error",
-        "arn:aws:logs:us-west-2:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-us-west-2-history/output",
+        "arn:aws:logs:us-west-2:123456789012:log-group:${module.training_job.log_groups.error}",
+        "arn:aws:logs:us-west-2:123456789012:log-group:${module.training_job.log_groups.output}",
         "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-event",
         "arn:aws:logs:us-west-2:123456789012:log-group:/aws/lambda/shop-profiles",
       ] } }

@@ -24,6 +24,7 @@ INPUTS = {
     "keep_unmapped": ("keep_unmapped",),
     "recommendation_count": ("recommend", "count"),
     "recommendations_per_minute": ("recommend", "per_minute"),
+    "recommend_to_visitors": ("recommend", "to_visitors"),
     "recommendation_filter_values": ("recommend", "filter_values"),
     "recommendation_context": ("recommend", "context"),
     "write_back_interval_seconds": ("write_back", "interval_seconds"),
@@ -31,7 +32,6 @@ INPUTS = {
     "write_back_shape": ("write_back", "shape"),
     "segment_host": ("write_back", "segment_host"),
     "time_budget_milliseconds": ("time_budget_milliseconds",),
-    "reference_refresh_seconds": ("reference_refresh_seconds",),
 }
 DEFAULTS = {line.name: line.default for line in table()}
 #: A provider that plans without AWS.
@@ -45,8 +45,23 @@ OFFLINE = {
     "skip_region_validation": True,
     "max_retries": 1,
 }
-#: Settings that Terraform always gives, or that have no default.
-NO_INPUT_WITH_DEFAULT = {"profile_calls_per_second"} | {name for name, default in DEFAULTS.items() if not default}
+#: Settings that Terraform always gives, whose default fits all stacks, or that have no default.
+NO_INPUT_WITH_DEFAULT = {"profile_calls_per_second", "reference_refresh_seconds"} | {
+    name for name, default in DEFAULTS.items() if not default
+}
+
+#: Inputs of both modules that aren't settings, and differ from the defaults.
+COMMON: dict[str, Any] = {
+    "memory_megabytes": 1024,
+    "architecture": "x86_64",
+    "log": {"level": "DEBUG", "retention_days": 7, "kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/logs"},
+    "tracing": True,
+    "permissions_boundary_arn": "arn:aws:iam::123456789012:policy/boundary",
+    "source_conditions": True,
+    "name_prefix": "eu",
+    "iam_path": "/ours/",
+    "tags": {"team": "shop"},
+}
 
 QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-"
 QUEUE_ARN = "arn:aws:sqs:us-west-2:123456789012:shop-"
@@ -71,13 +86,13 @@ def modules() -> dict[str, Any]:
     text = parse(default_text()).text
     small = json.dumps({"version": 1, "interactions": json.loads(text)["interactions"]}, separators=(",", ":"))
     event: dict[str, Any] = {
-        "source": str(ROOT / "modules/event-function"),
+        "source": ROOT / "modules/event-function",
         "package": {"path": __file__},
         "event_mapping": {"text": text, "sha256": f"${{sha256({json.dumps(text)})}}"},
         "personalize": {"ssm_prefix": "/shop/personalize"},
     }
     profiles: dict[str, Any] = {
-        "source": str(ROOT / "modules/profile-queue"),
+        "source": ROOT / "modules/profile-queue",
         "package": {"path": __file__},
         "personalize": {"ssm_prefix": "/shop/personalize"},
     }
@@ -87,6 +102,7 @@ def modules() -> dict[str, Any]:
         "recommend": {
             "count": 10,
             "per_minute": 120,
+            "to_visitors": True,
             "filter": "unseen",
             "filter_values": {"CATEGORY": "properties.category"},
             "context": {"DEVICE": "context.device.type"},
@@ -104,11 +120,10 @@ def modules() -> dict[str, Any]:
         "suppression_list": {"bucket": "shop", "key": "privacy/suppressed.csv"},
         "keep_unmapped": True,
         "time_budget_milliseconds": 3000,
-        "reference_refresh_seconds": 60,
-        "log": {"level": "DEBUG"},
-        "metrics_namespace": "Shop",
-    }
-    of_queue = ("event_mapping", "suppression_list", "reference_refresh_seconds", "log", "metrics_namespace")
+        "timeout_seconds": 4,
+        "reserved_concurrency": 5,
+    } | COMMON
+    of_queue = ("event_mapping", "suppression_list", *COMMON)
     return {
         "event-least": event | {"name": "event-least"},
         "event-all": event | every | {"name": "event-all"},
@@ -118,24 +133,35 @@ def modules() -> dict[str, Any]:
         "profiles-least": profiles | {"name": "profiles-least"},
         "profiles-all": profiles
         | {name: every[name] for name in of_queue}
-        | {"name": "profiles-all", "personalize": {"region": "eu-west-1", "ssm_prefix": "/shop"}},
+        | {
+            "name": "profiles-all",
+            "timeout_seconds": 90,
+            "personalize": {"region": "eu-west-1", "ssm_prefix": "/shop"},
+        },
     }
 
 
 @pytest.fixture(scope="module")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """Return the environment that one plan, without AWS, has for each of the modules."""
+def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Return the attributes that one plan, without AWS, has for each resource of the function, by module and type."""
     needs("terraform", "comparing what Terraform gives the functions with what they read")
     folder = tmp_path_factory.mktemp("settings")
     document = {
         "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
-        "module": modules(),
+        # By an absolute path, a module would be a package without the module that it calls.
+        "module": {
+            name: one | {"source": os.path.relpath(one["source"], folder.resolve())} for name, one in modules().items()
+        },
     }
     plan: dict[str, Any] = {
         "provider": {"aws": OFFLINE},
         "override_data": [
-            {"target": f"module.{name}.data.aws_caller_identity.current", "values": {"account_id": "123456789012"}}
+            {
+                "target": f"module.{name}.{inner}data.aws_caller_identity.current",
+                "values": {"account_id": "123456789012"},
+            }
             for name in modules()
+            for inner in ("", "module.function.")
         ],
         # An environment of which a part is unknown is all unknown to the provider.
         "override_resource": [
@@ -162,10 +188,18 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str
     run("terraform", "init", "-input=false")
     lines = map(json.loads, run("terraform", "test", "-json", "-verbose").splitlines())
     (made,) = [line["test_plan"] for line in lines if line["type"] == "test_plan"]
+    found: dict[str, dict[str, Any]] = {}
+    for one in made["resource_changes"]:
+        if one["mode"] == "managed" and one.get("module_address", "").endswith(".module.function"):
+            found.setdefault(one["module_address"].split(".")[1], {})[one["type"]] = one["change"]["after"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def environments(planned: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return the environment of each module's function."""
     return {
-        one["module_address"].removeprefix("module."): one["change"]["after"]["environment"][0]["variables"]
-        for one in made["resource_changes"]
-        if one["type"] == "aws_lambda_function"
+        name: resources["aws_lambda_function"]["environment"][0]["variables"] for name, resources in planned.items()
     }
 
 
@@ -186,7 +220,7 @@ def test_each_variable_is_a_setting_of_the_functions(environments: dict[str, dic
 
 
 def test_powertools_gets_the_variables_of_the_documentation(environments: dict[str, dict[str, str]]) -> None:
-    names = {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"}
+    names = {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
     for module in ("event-all", "event-direct", "profiles-all"):
         assert environments[module].keys() - own(environments[module]) == names
 
@@ -196,7 +230,25 @@ def test_every_setting_can_be_set_to_something_else_than_its_default(environment
     for module in ("event-all", "event-direct", "profiles-all"):
         settings = load(environments[module])
         set_here |= {one for one in Settings.__slots__ if getattr(settings, one) != getattr(default, one)}
-    assert set_here == set(Settings.__slots__)
+    assert set_here == set(Settings.__slots__) - {"refresh"}
+
+
+@pytest.mark.parametrize(("module", "suffix"), [("event-all", "event"), ("profiles-all", "profiles")])
+def test_each_input_arrives(planned: dict[str, dict[str, Any]], module: str, suffix: str) -> None:
+    function, role, logs, alias = (
+        planned[module][f"aws_{kind}"]
+        for kind in ("lambda_function", "iam_role", "cloudwatch_log_group", "lambda_alias")
+    )
+    assert (function["function_name"], alias["function_name"]) == (f"{module}-{suffix}", f"{module}-{suffix}")
+    assert (function["memory_size"], function["architectures"]) == (1024, ["x86_64"])
+    assert function["timeout"] == (4 if suffix == "event" else 90)
+    assert function["reserved_concurrent_executions"] == (5 if suffix == "event" else -1)
+    assert function["tracing_config"][0]["mode"] == "Active"
+    assert (logs["retention_in_days"], logs["kms_key_id"]) == (7, COMMON["log"]["kms_key_arn"])
+    assert (role["name"], role["path"]) == (f"eu-{suffix}", "/ours/")
+    assert role["permissions_boundary"] == COMMON["permissions_boundary_arn"]
+    assert "aws:SourceAccount" in role["assume_role_policy"]
+    assert [one["tags"] for one in (function, role, logs)] == [COMMON["tags"]] * 3
 
 
 @pytest.mark.parametrize("module", modules())
@@ -230,7 +282,7 @@ def test_the_modules_accept_the_defaults_of_the_functions(environments: dict[str
 @pytest.mark.parametrize("folder", ["terraform", "modules/event-function", "modules/profile-queue"])
 def test_no_input_repeats_a_default_of_the_functions(folder: str) -> None:
     """An input that is null leaves the default to live/settings.py; an empty map is nothing to repeat."""
-    names = {name for *_, name in INPUTS.values()} | {"level", "metrics_namespace"}
+    names = {name for *_, name in INPUTS.values()} | {"level"}
     inputs = variables(folder)
     repeated = {name for name in names & inputs.keys() if inputs[name]["default"] is not None}
     for body in inputs.values():
@@ -239,7 +291,8 @@ def test_no_input_repeats_a_default_of_the_functions(folder: str) -> None:
 
 
 def test_alarms_are_on_the_namespace_that_is_the_functions_default() -> None:
-    assert variables("modules/monitoring")["metrics_namespace"]["default"].strip('"') == NAMESPACE
+    written = (ROOT / "modules/monitoring/main.tf").read_text("utf-8")
+    assert re.findall(r'^  metrics_namespace += "(.*)"$', written, re.MULTILINE) == [NAMESPACE]
 
 
 def test_the_mapping_arrives_as_it_is(environments: dict[str, dict[str, str]]) -> None:

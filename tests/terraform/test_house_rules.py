@@ -11,7 +11,27 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = [ROOT / "terraform", *sorted((ROOT / "modules").iterdir())]
 FILES = sorted(file for folder in ("terraform", "modules") for file in (ROOT / folder).rglob("*.tf"))
+HCL = sorted(
+    file
+    for folder in ("terraform", "modules", "tests")
+    for file in (ROOT / folder).rglob("*")
+    if file.suffix in (".tf", ".hcl")
+)
 MODULES = [folder for folder in FOLDERS if folder.name != "event-mapping"]
+
+
+#: Inputs that mean the same wherever they are.
+ALIKE = {
+    "alarm_topic_arns",
+    "iam_path",
+    "kms_key_arn",
+    "log_retention_days",
+    "name",
+    "name_prefix",
+    "operations_url",
+    "permissions_boundary_arn",
+    "suppression_list",
+}
 
 
 def ids(path: Path) -> str:
@@ -21,6 +41,18 @@ def ids(path: Path) -> str:
 @pytest.mark.parametrize("file", FILES, ids=ids)
 def test_there_is_no_provider_and_no_backend_block(file: Path) -> None:
     assert not re.search(r'^\s*(provider\s+"|backend\s+"|cloud\s*\{)', file.read_text("utf-8"), re.MULTILINE)
+
+
+def test_modules_call_no_module_but_the_function() -> None:
+    files = [file for file in FILES if file.is_relative_to(ROOT / "modules")]
+    calls = {
+        (ids(file.parent), *re.findall(r'^  source *= "(.*)"$', file.read_text("utf-8"), re.MULTILINE))
+        for file in files
+    }
+    assert {call for call in calls if len(call) > 1} == {
+        ("modules/event-function", "../function"),
+        ("modules/profile-queue", "../function"),
+    }
 
 
 @pytest.mark.parametrize("file", FILES, ids=ids)
@@ -42,6 +74,12 @@ def test_a_resource_of_all_resources_has_its_reason_on_the_line_above(file: Path
             assert lines[number - 1].strip().startswith("#"), f"{file}:{number + 1}"
 
 
+@pytest.mark.parametrize("file", HCL, ids=ids)
+def test_lines_have_120_characters_at_most(file: Path) -> None:
+    lines = file.read_text("utf-8").splitlines()
+    assert [f"{number}: {line}" for number, line in enumerate(lines, 1) if len(line) > 120] == []
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=ids)
 def test_every_input_and_output_is_described_in_a_sentence(folder: Path) -> None:
     for name in ("variables.tf", "outputs.tf"):
@@ -50,7 +88,7 @@ def test_every_input_and_output_is_described_in_a_sentence(folder: Path) -> None
         for block in blocks:
             described = re.search(r'^  description = "(.*)"$', block, re.MULTILINE)
             assert described, block
-            assert described[1].endswith("."), described[1]
+            assert re.fullmatch(r"[^.;]*([.;]\S[^.;]*)*\.", described[1]), described[1]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=ids)
@@ -60,6 +98,19 @@ def test_no_input_takes_anything(folder: Path) -> None:
     for block in _blocks(text, "variable"):
         assert re.search(r"^  type +=", block, re.MULTILINE), block
         assert not re.search(r"\bany\b", block), block
+
+
+def test_an_input_that_several_modules_have_is_checked_alike() -> None:
+    """The stack, which comes last, may check more. A module may leave it to the function."""
+    checks: dict[str, set[str]] = {}
+    for folder in [*FOLDERS[1:], FOLDERS[0]]:
+        for block in _blocks((folder / "variables.tf").read_text("utf-8"), "variable"):
+            name = re.findall(r'"(\w+)"', block)[0]
+            found = _blocks(block, "validation")
+            if found and name in ALIKE:
+                checks.setdefault(name, set()).add("".join(found[:1] if folder.name == "terraform" else found))
+    assert checks.keys() == ALIKE
+    assert {name: texts for name, texts in checks.items() if len(texts) > 1} == {}
 
 
 def test_versions_are_constrained_alike_everywhere() -> None:

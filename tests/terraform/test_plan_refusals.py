@@ -76,7 +76,7 @@ def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProces
         pytest.param({"name": "ssmith"}, ["begin with aws or ssm"], id="a name that Parameter Store refuses"),
         pytest.param(
             {"bucket": {"existing": {"name": "no-bucket-of-anybody"}}},
-            ["no-bucket-of-anybody", "Write in existing_bucket the name of a bucket that is there"],
+            ["no-bucket-of-anybody", "Write the name of a bucket that is there"],
             id="a bucket that doesn't exist",
         ),
         pytest.param({"package": {"path": "nowhere.zip"}}, ["nowhere.zip", "make package"], id="no package"),

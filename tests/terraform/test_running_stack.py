@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,13 +58,14 @@ CHANGED: dict[str, Any] = VARIABLES | {
     "functions": {
         "architecture": "x86_64",
         "memory_megabytes": 1024,
+        "timeout_seconds": 4,
         "reserved_concurrency": 5,
         "log": {"retention_days": 7, "level": "DEBUG"},
         "tracing": True,
     },
     "keep_unmapped": True,
     "monitoring": {
-        "thresholds": {"errors_percent": 3, "silent_hours": 12},
+        "thresholds": {"recommendations_per_hour": 500, "silent_hours": 12},
         "operations_url": "https://wiki/operations",
     },
     "profile_queue": {"batch": {"size": 50, "window_seconds": 2}, "maximum_concurrency": 3, "max_receives": 4},
@@ -73,6 +75,16 @@ CHANGED: dict[str, Any] = VARIABLES | {
     "tags": {"team": "shop"},
     "training_job": {"workers": {"type": "G.2X", "number": 4}, "timeout_minutes": 60, "window": {"overlap_days": 3}},
     "write_back": {"events": ["Order Completed"], "interval_seconds": 3600},
+}
+#: What `modules/function` makes.
+FUNCTION = {
+    "aws_cloudwatch_log_group.this",
+    "aws_iam_role.this",
+    "aws_lambda_alias.live",
+    "aws_lambda_function.this",
+} | {
+    f"aws_iam_role_policy.{name}"
+    for name in ("keep_rejected", "read_mapping", "read_parameters", "read_suppression_list", "trace", "write_logs")
 }
 WRITE_KEYS = ("the-first-key", "the-second-key")
 PACKAGE = "dist/personalize-segment.zip"
@@ -94,6 +106,28 @@ class Applied:
         self.stack.environment["TF_VAR_new_write_key"] = write_key
         return self.stack.apply(variables)
 
+    def age(self) -> set[str]:
+        """Give what is in `modules/function` the addresses of before it, and return the types and names there."""
+        state = json.loads(self.stack("state", "pull"))
+        aged = set()
+        for caller in ("event-function", "profile-queue"):
+            module = f"module.{caller.replace('-', '_')}"
+            text = (self.stack.folder.parent / "modules" / caller / "moved.tf").read_text("utf-8")
+            before = {new: old for old, new in re.findall(r"from = (\S+)\n +to += module\.function\.(\S+)", text)}
+            for one in state["resources"]:
+                if one["mode"] == "managed" and one.get("module") == f"{module}.module.function":
+                    address = f"{one['type']}.{one['name']}"
+                    aged.add(address)
+                    old = before.get(address) or before[f"{address}[0]"]
+                    one |= {"module": module, "name": old.split(".")[1]}
+                    if address not in before:
+                        del one["instances"][0]["index_key"]
+        state["serial"] += 1
+        file = self.stack.folder / "aged.json"
+        file.write_text(json.dumps(state))
+        self.stack("state", "push", str(file))
+        return aged
+
     def deployed(self) -> dict[str, Any]:
         """Return what AWS has of the inputs that `CHANGED` changes."""
         names = self.outputs["operations"]["value"]
@@ -104,14 +138,14 @@ class Applied:
         code = read["s3"].get_object(Bucket=self.bucket, Key=package)["Body"].read()
         [source] = read["lambda"].list_event_source_mappings()["EventSourceMappings"]
         [schedule] = read["scheduler"].list_schedules()["Schedules"]
-        alarm = read["cloudwatch"].describe_alarms(AlarmNames=["shop-event-errors"])["MetricAlarms"][0]
+        alarm = read["cloudwatch"].describe_alarms(AlarmNames=["shop-recommendations-many"])["MetricAlarms"][0]
         trust = read["iam"].get_role(RoleName="shop-us-east-1-segment")["Role"]["AssumeRolePolicyDocument"]
         queue = read["sqs"].get_queue_attributes(QueueUrl=names["queues"]["profiles"], AttributeNames=["RedrivePolicy"])
         [secret] = read["secretsmanager"].list_secrets()["SecretList"]
         key = read["secretsmanager"].get_secret_value(SecretId=secret["ARN"])["SecretString"]
         return {
             "mapping": function["Environment"]["Variables"]["event_mapping"][:5],
-            "memory": (function["MemorySize"], function["TracingConfig"]["Mode"]),
+            "memory": (function["MemorySize"], function["Timeout"], function["TracingConfig"]["Mode"]),
             "code": base64.b64encode(hashlib.sha256(code).digest()).decode() == function["CodeSha256"],
             "version": function["Version"],
             "job": (job["WorkerType"], job["NumberOfWorkers"], job["Timeout"], job["Description"][-65:-1]),
@@ -200,25 +234,28 @@ def test_the_readme_bills_the_alarms_that_there_are(applied: Applied) -> None:
 
 
 def test_what_users_change_is_changed_on_a_running_stack_and_back(applied: Applied) -> None:
-    """Three applies in all, each followed by an empty plan."""
+    """Three applies in all, each followed by an empty plan, also with the addresses of an earlier version."""
     small = parse(default_text())
+    aged = applied.age()
     assert applied.stack.changes() == {}
     before = applied.deployed()
     with zipfile.ZipFile(applied.stack.folder.parent / PACKAGE, "a") as package:
         package.writestr("new.py", "")
     client(applied.server, "s3").put_object(Bucket=applied.bucket, Key=CHANGED["suppression_list"]["key"], Body=b"")
     applied.apply(CHANGED, WRITE_KEYS[1])
+    aged |= applied.age()
+    assert aged == FUNCTION
     assert applied.stack.changes() == {}
     changed = applied.deployed()
     assert changed == {
         "mapping": "gzip:",
-        "memory": (1024, "Active"),
+        "memory": (1024, 4, "Active"),
         "code": True,
         "version": "2",
         "job": ("G.2X", 4, 60, small.sha256),
         "batch": (50, 3),
         "schedule": "cron(0 3 * * ? *)",
-        "alarm": 3,
+        "alarm": 500,
         "external ids": ["4kZbT2xQs9", "9sQx2TbZ4k"],
         "receives": 4,
         "write key": WRITE_KEYS[1],

@@ -25,7 +25,10 @@ run "without_options" {
 
   # A bucket is named after stack account and region.
   assert {
-    condition     = output.bucket.name == "shop-personalize-123456789012-eu-west-1" && aws_s3_bucket.data[0].bucket == output.bucket.name
+    condition = (
+      output.bucket.name == "shop-personalize-123456789012-eu-west-1" &&
+      aws_s3_bucket.data[0].bucket == output.bucket.name
+    )
     error_message = "The name is ${output.bucket.name}"
   }
 
@@ -68,13 +71,21 @@ run "without_options" {
 
   # Without a key s3 encrypts.
   assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256" && !one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
+    condition = (
+      one(
+        one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default
+      ).sse_algorithm == "AES256" &&
+      !one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
+    )
     error_message = "It is not SSE-S3."
   }
 
   # Derived data old versions and unfinished uploads are forgotten.
   assert {
-    condition = jsonencode([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"]) == jsonencode([
+    condition = jsonencode([
+      for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule :
+      [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"
+      ]) == jsonencode([
       ["transformed/", 90], ["batch/", 90], ["deletions/", 90]
     ])
     error_message = "Derived data is forgotten otherwise."
@@ -86,7 +97,12 @@ run "without_options" {
   }
 
   assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 7 && one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload).days_after_initiation == 7
+    condition = (
+      one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 7 &&
+      one(
+        aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload
+      ).days_after_initiation == 7
+    )
     error_message = "Old versions or unfinished uploads stay otherwise."
   }
 
@@ -103,7 +119,10 @@ run "without_options" {
         Effect    = "Deny"
         Action    = "s3:*"
         Principal = "*"
-        Resource  = ["arn:aws:s3:::shop-personalize-123456789012-eu-west-1/*", "arn:aws:s3:::shop-personalize-123456789012-eu-west-1"]
+        Resource = [
+          "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/*",
+          "arn:aws:s3:::shop-personalize-123456789012-eu-west-1",
+        ]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
       {
@@ -122,7 +141,11 @@ run "without_options" {
         Effect    = "Allow"
         Action    = "s3:GetObject"
         Principal = { Service = "personalize.amazonaws.com" }
-        Resource  = ["arn:aws:s3:::shop-personalize-123456789012-eu-west-1/transformed/*", "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/deletions/*", "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/batch/*"]
+        Resource = [
+          "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/transformed/*",
+          "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/deletions/*",
+          "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/batch/*",
+        ]
         Condition = {
           StringEquals = { "aws:SourceAccount" = "123456789012" }
           ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
@@ -133,7 +156,10 @@ run "without_options" {
         Effect    = "Allow"
         Action    = "s3:PutObject"
         Principal = { Service = "personalize.amazonaws.com" }
-        Resource  = ["arn:aws:s3:::shop-personalize-123456789012-eu-west-1/reports/*", "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/batch/*"]
+        Resource = [
+          "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/reports/*",
+          "arn:aws:s3:::shop-personalize-123456789012-eu-west-1/batch/*",
+        ]
         Condition = {
           StringEquals = { "aws:SourceAccount" = "123456789012" }
           ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }
@@ -151,7 +177,12 @@ run "without_options" {
   # Prefixes are put out with their defaults.
   assert {
     condition = jsonencode(output.prefixes) == jsonencode({
-      logs = "segment-logs/", transformed = "transformed/", reports = "reports/", batch = "batch/", deletions = "deletions/", artifacts = "artifacts/"
+      logs        = "segment-logs/"
+      transformed = "transformed/"
+      reports     = "reports/"
+      batch       = "batch/"
+      deletions   = "deletions/"
+      artifacts   = "artifacts/"
     })
     error_message = "The prefixes are ${jsonencode(output.prefixes)}"
   }
@@ -210,12 +241,19 @@ run "with_a_key_kms_encrypts_once_for_many_objects" {
   }
 
   assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms" && one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
+    condition = (
+      one(
+        one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default
+      ).sse_algorithm == "aws:kms" &&
+      one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).bucket_key_enabled
+    )
     error_message = "It is not SSE-KMS with a bucket key."
   }
 
   assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default).kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/k"
+    condition = one(
+      one(aws_s3_bucket_server_side_encryption_configuration.data[0].rule).apply_server_side_encryption_by_default
+    ).kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/k"
     error_message = "It is another key."
   }
 }
@@ -228,7 +266,10 @@ run "how_long_they_stay_can_be_said" {
   }
 
   assert {
-    condition = jsonencode([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"]) == jsonencode([
+    condition = jsonencode([
+      for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule :
+      [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"
+      ]) == jsonencode([
       ["transformed/", 10], ["batch/", 10], ["deletions/", 10]
     ])
     error_message = "Derived data is forgotten otherwise."
@@ -240,7 +281,12 @@ run "how_long_they_stay_can_be_said" {
   }
 
   assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 5 && one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload).days_after_initiation == 2
+    condition = (
+      one(aws_s3_bucket_lifecycle_configuration.data[0].rule[0].noncurrent_version_expiration).noncurrent_days == 5 &&
+      one(
+        aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload
+      ).days_after_initiation == 2
+    )
     error_message = "Old versions or unfinished uploads stay otherwise."
   }
 
@@ -334,8 +380,13 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
   assert {
     condition = (
       length(concat(
-        aws_s3_bucket.data, aws_s3_bucket_policy.data, aws_s3_bucket_public_access_block.data, aws_s3_bucket_ownership_controls.data,
-        aws_s3_bucket_versioning.data, aws_s3_bucket_server_side_encryption_configuration.data, aws_s3_bucket_lifecycle_configuration.data,
+        aws_s3_bucket.data,
+        aws_s3_bucket_policy.data,
+        aws_s3_bucket_public_access_block.data,
+        aws_s3_bucket_ownership_controls.data,
+        aws_s3_bucket_versioning.data,
+        aws_s3_bucket_server_side_encryption_configuration.data,
+        aws_s3_bucket_lifecycle_configuration.data,
       )) == 0
     )
     error_message = "Something of it would be changed."
@@ -367,7 +418,11 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
         Effect    = "Allow"
         Action    = "s3:GetObject"
         Principal = { Service = "personalize.amazonaws.com" }
-        Resource  = ["arn:aws:s3:::theirs/shop/transformed/*", "arn:aws:s3:::theirs/shop/deletions/*", "arn:aws:s3:::theirs/shop/batch/*"]
+        Resource = [
+          "arn:aws:s3:::theirs/shop/transformed/*",
+          "arn:aws:s3:::theirs/shop/deletions/*",
+          "arn:aws:s3:::theirs/shop/batch/*",
+        ]
         Condition = {
           StringEquals = { "aws:SourceAccount" = "123456789012" }
           ArnLike      = { "aws:SourceArn" = "arn:aws:personalize:eu-west-1:123456789012:*" }

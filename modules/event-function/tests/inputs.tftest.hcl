@@ -15,57 +15,19 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
+override_data {
+  target = module.function.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
 variables {
-  name          = "shop"
-  package       = { path = "versions.tf" }
-  event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
-  personalize   = { ssm_prefix = "/shop/personalize" }
-}
-
-run "accepts_a_name_of_20_characters" {
-  command = plan
-
-  variables {
-    name = "a2345678901234567-90"
+  name    = "shop"
+  package = { path = "versions.tf" }
+  event_mapping = {
+    text   = "{\"version\":1}"
+    sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8"
   }
-
-  assert {
-    condition     = aws_lambda_function.event.function_name == "a2345678901234567-90-event"
-    error_message = "The name is what all names begin with."
-  }
-}
-
-run "accepts_a_package_in_s3" {
-  command = plan
-
-  variables {
-    package = { s3 = { bucket = "artifacts", key = "personalize-segment.zip", sha256_base64 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" } }
-  }
-
-  assert {
-    condition     = aws_lambda_function.event.s3_bucket == "artifacts" && aws_lambda_function.event.s3_key == "personalize-segment.zip"
-    error_message = "The object is where it was said to be."
-  }
-
-  assert {
-    condition     = aws_lambda_function.event.source_code_hash == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-    error_message = "A new digest deploys the object again."
-  }
-
-  assert {
-    condition     = aws_lambda_function.event.filename == null
-    error_message = "There is no local zip."
-  }
-}
-
-run "refuses_a_package_that_is_not_there" {
-  command = plan
-
-  variables {
-    package = { path = "dist/none.zip" }
-  }
-
-  expect_failures = [aws_lambda_function.event]
+  personalize = { ssm_prefix = "/shop/personalize" }
 }
 
 run "accepts_a_tracking_id_without_a_prefix" {
@@ -76,13 +38,8 @@ run "accepts_a_tracking_id_without_a_prefix" {
   }
 
   assert {
-    condition     = aws_lambda_function.event.environment[0].variables["personalize_tracking_id"] == "f4c1b2c0"
+    condition     = module.function.settings.personalize_tracking_id == "f4c1b2c0"
     error_message = "The id is given as it is."
-  }
-
-  assert {
-    condition     = length(aws_iam_role_policy.read_parameters) == 0
-    error_message = "There is no parameter to read."
   }
 }
 
@@ -108,7 +65,10 @@ run "refuses_a_recommender_as_campaign" {
   }
 
   variables {
-    personalize = { ssm_prefix = "/shop", campaign = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home" }
+    personalize = {
+      ssm_prefix = "/shop"
+      campaign   = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home"
+    }
   }
 
   expect_failures = [var.personalize]
@@ -156,34 +116,6 @@ run "refuses_a_recommender_by_name_without_a_prefix" {
   expect_failures = [var.personalize]
 }
 
-run "refuses_the_items_dataset_as_users" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    personalize = { ssm_prefix = "/shop", users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/ITEMS" }
-  }
-
-  expect_failures = [var.personalize]
-}
-
-run "refuses_the_users_dataset_as_items" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    personalize = { ssm_prefix = "/shop", items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS" }
-  }
-
-  expect_failures = [var.personalize]
-}
-
 run "accepts_a_count_of_500" {
   command = plan
 
@@ -192,7 +124,7 @@ run "accepts_a_count_of_500" {
   }
 
   assert {
-    condition     = aws_lambda_function.event.environment[0].variables["recommendation_count"] == "500"
+    condition     = module.function.settings.recommendation_count == "500"
     error_message = "The count is passed on."
   }
 }
@@ -305,7 +237,10 @@ run "accepts_a_filter_by_arn_without_a_prefix" {
   }
 
   assert {
-    condition     = aws_lambda_function.event.environment[0].variables["recommendation_filter_arn"] == "arn:aws:personalize:us-west-2:123456789012:filter/unseen"
+    condition = (
+      module.function.settings.recommendation_filter_arn ==
+      "arn:aws:personalize:us-west-2:123456789012:filter/unseen"
+    )
     error_message = "The ARN is given as it is."
   }
 }
@@ -388,7 +323,7 @@ run "accepts_a_path_with_a_blank_in_a_name" {
   }
 
   assert {
-    condition     = aws_lambda_function.event.environment[0].variables["recommendation_context"] == jsonencode({ DEVICE = "context.device type" })
+    condition     = module.function.settings.recommendation_context == jsonencode({ DEVICE = "context.device type" })
     error_message = "The path is passed on."
   }
 }
@@ -401,7 +336,7 @@ run "accepts_an_interval_of_a_week" {
   }
 
   assert {
-    condition     = aws_lambda_function.event.environment[0].variables["write_back_interval_seconds"] == "604800"
+    condition     = module.function.settings.write_back_interval_seconds == "604800"
     error_message = "The interval is passed on."
   }
 }
@@ -459,48 +394,8 @@ run "accepts_a_budget_of_five_seconds" {
   }
 
   assert {
-    condition     = aws_lambda_function.event.environment[0].variables["time_budget_milliseconds"] == "5000"
+    condition     = module.function.settings.time_budget_milliseconds == "5000"
     error_message = "The budget is passed on."
-  }
-}
-
-run "accepts_the_most_memory_and_the_least_time" {
-  command = plan
-
-  variables {
-    memory_megabytes = 10240
-    timeout_seconds  = 1
-  }
-
-  assert {
-    condition     = aws_lambda_function.event.memory_size == 10240 && aws_lambda_function.event.timeout == 1
-    error_message = "Both are passed on."
-  }
-}
-
-run "accepts_an_intel_processor" {
-  command = plan
-
-  variables {
-    architecture = "x86_64"
-  }
-
-  assert {
-    condition     = aws_lambda_function.event.architectures == tolist(["x86_64"])
-    error_message = "The processor is passed on."
-  }
-}
-
-run "accepts_reserved_concurrency" {
-  command = plan
-
-  variables {
-    reserved_concurrency = 1
-  }
-
-  assert {
-    condition     = aws_lambda_function.event.reserved_concurrent_executions == 1
-    error_message = "It is passed on."
   }
 }
 
@@ -522,15 +417,6 @@ run "refuses_several_at_once_1" {
   }
 
   variables {
-    # refuses a name of 21 characters
-    name = "a23456789012345678901"
-
-    # refuses two packages
-    package = { path = "versions.tf", s3 = { bucket = "artifacts", key = "x.zip" } }
-
-    # refuses a mapping that is no json
-    event_mapping = { text = "{", sha256 = "021fb596db81e6d02bf3d2586ee3981fe519f275c0ac9ca76bbcf2ebb4097d96" }
-
     # refuses to record nothing
     personalize = {}
 
@@ -543,59 +429,24 @@ run "refuses_several_at_once_1" {
     # refuses a new write key without a version
     new_write_key = "KEY"
 
-    # refuses a folder as the list
-    suppression_list = { bucket = "shop", key = "privacy/" }
-
     # refuses a budget above five seconds
     time_budget_milliseconds = 5001
-
-    # refuses to read references again at once
-    reference_refresh_seconds = 0
-
-    # refuses memory of 127 megabytes
-    memory_megabytes = 127
 
     # refuses a time out of 6 seconds
     timeout_seconds = 6
 
-    # refuses a processor that there is not
-    architecture = "arm"
-
-    # refuses a function that never runs
-    reserved_concurrency = 0
-
-    # refuses days that cloudwatch does not take
-    log = { retention_days = 31 }
-
-    # refuses a namespace with a colon
-    metrics_namespace = "AWS:Shop"
-
     # refuses no region of segments
     segment_regions = []
-
-    # refuses a boundary that is no policy
-    permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
   }
 
   expect_failures = [
-    var.name,
-    var.package,
-    var.event_mapping,
     var.personalize,
     var.write_back,
     var.write_key_secret,
     var.new_write_key,
-    var.suppression_list,
     var.time_budget_milliseconds,
-    var.reference_refresh_seconds,
-    var.memory_megabytes,
     var.timeout_seconds,
-    var.architecture,
-    var.reserved_concurrency,
-    var.log,
-    var.metrics_namespace,
     var.segment_regions,
-    var.permissions_boundary_arn,
   ]
 }
 
@@ -607,18 +458,6 @@ run "refuses_several_at_once_2" {
   }
 
   variables {
-    # refuses a name in capitals
-    name = "Shop"
-
-    # refuses no package
-    package = {}
-
-    # refuses a digest of another mapping
-    event_mapping = { text = "{}", sha256 = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945" }
-
-    # refuses a region that is none
-    personalize = { ssm_prefix = "/shop", region = "Ireland" }
-
     # refuses an interval above a week
     write_back = { interval_seconds = 604801 }
 
@@ -628,34 +467,18 @@ run "refuses_several_at_once_2" {
     # refuses a budget below 100 milliseconds
     time_budget_milliseconds = 99
 
-    # refuses to keep references for more than a day
-    reference_refresh_seconds = 86401
-
-    # refuses memory of 10241 megabytes
-    memory_megabytes = 10241
-
     # refuses a time out of 0 seconds
     timeout_seconds = 0
-
-    # refuses a level that there is not
-    log = { level = "WARN" }
 
     # refuses a region of segments that is none
     segment_regions = ["Oregon"]
   }
 
   expect_failures = [
-    var.name,
-    var.package,
-    var.event_mapping,
-    var.personalize,
     var.write_back,
     var.write_key_secret,
     var.time_budget_milliseconds,
-    var.reference_refresh_seconds,
-    var.memory_megabytes,
     var.timeout_seconds,
-    var.log,
     var.segment_regions,
   ]
 }
@@ -668,19 +491,11 @@ run "refuses_several_at_once_3" {
   }
 
   variables {
-    # refuses a name that ends with a hyphen
-    name = "shop-"
-
-    # refuses a prefix without a slash
-    personalize = { ssm_prefix = "shop/personalize" }
-
     # refuses a negative interval
     write_back = { interval_seconds = -1 }
   }
 
   expect_failures = [
-    var.name,
-    var.personalize,
     var.write_back,
   ]
 }
@@ -693,15 +508,11 @@ run "refuses_several_at_once_4" {
   }
 
   variables {
-    # refuses a prefix that ends with a slash
-    personalize = { ssm_prefix = "/shop/" }
-
     # refuses a trait of blanks
     write_back = { trait = " " }
   }
 
   expect_failures = [
-    var.personalize,
     var.write_back,
   ]
 }
@@ -746,18 +557,4 @@ run "refuses_several_at_once_6" {
     var.personalize,
     var.write_back,
   ]
-}
-
-run "a_prefix_that_parameter_store_refuses_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    personalize = { ssm_prefix = "/AWShop/personalize" }
-  }
-
-  expect_failures = [var.personalize]
 }

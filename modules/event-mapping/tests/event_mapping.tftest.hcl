@@ -108,7 +108,10 @@ run "the_destination_filter_quotes_names_and_leaves_identify_out_without_users" 
   }
 
   assert {
-    condition     = output.destination_filter == "( type = 'screen' and name in ['C:\\\\Shop', \"Editor's \\\"Choice\\\"\"] )"
+    condition = (
+      output.destination_filter ==
+      "( type = 'screen' and name in ['C:\\\\Shop', \"Editor's \\\"Choice\\\"\"] )"
+    )
     error_message = "The filter is ${output.destination_filter}"
   }
 

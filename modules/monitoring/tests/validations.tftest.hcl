@@ -55,42 +55,6 @@ run "both_functions_are_accepted" {
   }
 }
 
-run "the_greatest_thresholds_are_accepted" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { errors_percent = 100, duration_percent = 100, rejected_age_days = 13, silent_hours = 24 }
-  }
-}
-
-run "the_least_thresholds_are_accepted" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { errors_percent = 0.1, throttles = 1, dead_letters = 1, queue_age_seconds = 1, rejected_age_days = 1, silent_hours = 1 }
-  }
-}
-
-run "a_namespace_with_a_slash_is_accepted" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    metrics_namespace = "Shop/Events"
-  }
-}
-
 run "an_address_of_operations_is_accepted" {
   command = plan
 
@@ -103,90 +67,6 @@ run "an_address_of_operations_is_accepted" {
   }
 }
 
-run "recommendation_failed_percent_of_0_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { recommendation_failed_percent = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "write_back_failed_percent_of_0_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { write_back_failed_percent = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "throttles_of_0_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { throttles = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "dead_letters_of_0_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { dead_letters = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "queue_age_seconds_of_0_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { queue_age_seconds = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "rejected_age_days_of_0_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { rejected_age_days = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
 run "a_volume_of_0_is_refused" {
   command = plan
 
@@ -196,34 +76,6 @@ run "a_volume_of_0_is_refused" {
 
   variables {
     thresholds = { write_backs_per_hour = 0 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "a_percent_of_101_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { errors_percent = 101 }
-  }
-
-  expect_failures = [var.thresholds]
-}
-
-run "an_age_of_14_days_is_refused" {
-  command = plan
-
-  module {
-    source = "./tests/inputs"
-  }
-
-  variables {
-    thresholds = { rejected_age_days = 14 }
   }
 
   expect_failures = [var.thresholds]
@@ -280,14 +132,8 @@ run "refuses_several_at_once_1" {
     # a name of a topic is refused
     alarm_topic_arns = ["on-call"]
 
-    # errors percent of 0 is refused
-    thresholds = { errors_percent = 0 }
-
-    # a namespace of aws is refused
-    metrics_namespace = "AWS/Lambda"
-
-    # a service with a quote is refused
-    metrics_service = "it's"
+    # no recommendation in an hour is refused
+    thresholds = { recommendations_per_hour = 0 }
 
     # an address with an anchor is refused
     operations_url = "docs/operations.md#top"
@@ -300,8 +146,6 @@ run "refuses_several_at_once_1" {
     var.state_machine_arn,
     var.alarm_topic_arns,
     var.thresholds,
-    var.metrics_namespace,
-    var.metrics_service,
     var.operations_url,
   ]
 }
@@ -319,19 +163,11 @@ run "refuses_several_at_once_2" {
 
     # another kind of function is refused
     functions = { event = { name = "e", timeout_seconds = 5 }, other = { name = "o", timeout_seconds = 5 } }
-
-    # duration percent of 0 is refused
-    thresholds = { duration_percent = 0 }
-
-    # a namespace with blanks is refused
-    metrics_namespace = "my shop"
   }
 
   expect_failures = [
     var.name,
     var.functions,
-    var.thresholds,
-    var.metrics_namespace,
   ]
 }
 
@@ -348,15 +184,11 @@ run "refuses_several_at_once_3" {
 
     # a time out of 0 seconds is refused
     functions = { event = { name = "e", timeout_seconds = 0 } }
-
-    # raised percent of 0 is refused
-    thresholds = { raised_percent = 0 }
   }
 
   expect_failures = [
     var.name,
     var.functions,
-    var.thresholds,
   ]
 }
 
@@ -370,13 +202,9 @@ run "refuses_several_at_once_4" {
   variables {
     # a time out of 901 seconds is refused
     functions = { event = { name = "e", timeout_seconds = 901 } }
-
-    # rejected percent of 0 is refused
-    thresholds = { rejected_percent = 0 }
   }
 
   expect_failures = [
     var.functions,
-    var.thresholds,
   ]
 }

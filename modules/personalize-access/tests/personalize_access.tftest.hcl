@@ -45,7 +45,10 @@ run "without_options" {
 
   # The role is named after the stack.
   assert {
-    condition     = output.role.name == "shop-eu-west-1-personalize" && aws_iam_role.personalize.name == "shop-eu-west-1-personalize"
+    condition = (
+      output.role.name == "shop-eu-west-1-personalize" &&
+      aws_iam_role.personalize.name == "shop-eu-west-1-personalize"
+    )
     error_message = "The name is ${output.role.name}"
   }
 
@@ -328,7 +331,11 @@ run "the_role_has_the_name_and_path_that_are_wanted" {
   }
 
   assert {
-    condition     = aws_iam_role.personalize.name == "eu-personalize" && aws_iam_role.personalize.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-personalize"
+    condition = (
+      aws_iam_role.personalize.name == "eu-personalize" &&
+      aws_iam_role.personalize.path == "/ours/" &&
+      output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-personalize"
+    )
     error_message = "It is ${aws_iam_role.personalize.path}${aws_iam_role.personalize.name}."
   }
 }

@@ -15,6 +15,11 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
+override_data {
+  target = module.function.data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
 variables {
   name        = "shop"
   package     = { path = "versions.tf" }
@@ -26,22 +31,36 @@ run "without_options" {
 
   # Has queues that lose nothing.
   assert {
-    condition     = aws_sqs_queue.profiles.name == "shop-profiles" && aws_sqs_queue.profiles_dead.name == "shop-profiles-dead" && aws_sqs_queue.rejected.name == "shop-rejected"
+    condition = (
+      aws_sqs_queue.profiles.name == "shop-profiles" &&
+      aws_sqs_queue.profiles_dead.name == "shop-profiles-dead" &&
+      aws_sqs_queue.rejected.name == "shop-rejected"
+    )
     error_message = "The three queues."
   }
 
   assert {
-    condition     = aws_sqs_queue.profiles.message_retention_seconds == 345600 && aws_sqs_queue.profiles_dead.message_retention_seconds == 1209600 && aws_sqs_queue.rejected.message_retention_seconds == 1209600
+    condition = (
+      aws_sqs_queue.profiles.message_retention_seconds == 345600 &&
+      aws_sqs_queue.profiles_dead.message_retention_seconds == 1209600 &&
+      aws_sqs_queue.rejected.message_retention_seconds == 1209600
+    )
     error_message = "Four days; what needs a person, fourteen."
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.profiles.redrive_policy) == { deadLetterTargetArn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead", maxReceiveCount = 5 }
+    condition = jsondecode(aws_sqs_queue.profiles.redrive_policy) == {
+      deadLetterTargetArn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead"
+      maxReceiveCount     = 5
+    }
     error_message = "After five tries a message is set aside."
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.profiles_dead.redrive_allow_policy) == { redrivePermission = "byQueue", sourceQueueArns = ["arn:aws:sqs:us-west-2:123456789012:shop-profiles"] }
+    condition = jsondecode(aws_sqs_queue.profiles_dead.redrive_allow_policy) == {
+      redrivePermission = "byQueue"
+      sourceQueueArns   = ["arn:aws:sqs:us-west-2:123456789012:shop-profiles"]
+    }
     error_message = "No other queue sets messages aside there."
   }
 
@@ -52,18 +71,28 @@ run "without_options" {
 
   # Encrypts with a key of sqs.
   assert {
-    condition     = alltrue([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null])
+    condition = alltrue([
+      for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] :
+      queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null
+    ])
     error_message = "All three are encrypted."
   }
 
   # Has a table that isn't lost.
   assert {
-    condition     = aws_dynamodb_table.profiles[0].name == "shop-profiles" && aws_dynamodb_table.profiles[0].hash_key == "id" && aws_dynamodb_table.profiles[0].billing_mode == "PAY_PER_REQUEST"
+    condition = (
+      aws_dynamodb_table.profiles[0].name == "shop-profiles" &&
+      aws_dynamodb_table.profiles[0].hash_key == "id" &&
+      aws_dynamodb_table.profiles[0].billing_mode == "PAY_PER_REQUEST"
+    )
     error_message = "One item for each user and item, billed by request."
   }
 
   assert {
-    condition     = aws_dynamodb_table.profiles[0].deletion_protection_enabled && aws_dynamodb_table.profiles[0].point_in_time_recovery[0].enabled
+    condition = (
+      aws_dynamodb_table.profiles[0].deletion_protection_enabled &&
+      aws_dynamodb_table.profiles[0].point_in_time_recovery[0].enabled
+    )
     error_message = "It's protected from deletion, and can be restored."
   }
 
@@ -73,86 +102,87 @@ run "without_options" {
   }
 
   assert {
-    condition     = output.table == { name = "shop-profiles", arn = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles" }
+    condition = output.table == {
+      name = "shop-profiles"
+      arn  = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+    }
     error_message = "Its name is known at plan."
-  }
-
-  # Has safe defaults.
-  assert {
-    condition     = aws_lambda_function.profiles.runtime == "python3.13" && aws_lambda_function.profiles.handler == "personalize_segment.live.handler.profile_batch"
-    error_message = "The handler is the one for the queue."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.architectures == tolist(["arm64"]) && aws_lambda_function.profiles.memory_size == 512 && aws_lambda_function.profiles.timeout == 60
-    error_message = "arm64, 512 MB, a minute."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.publish && aws_lambda_alias.live.name == "live"
-    error_message = "The queue invokes a version, through an alias."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.source_code_hash == filebase64sha256("versions.tf")
-    error_message = "A new package is deployed."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.logging_config[0].log_format == "JSON" && aws_lambda_function.profiles.logging_config[0].log_group == "/aws/lambda/shop-profiles" && aws_lambda_function.profiles.logging_config[0].application_log_level == "INFO"
-    error_message = "Logs are JSON, with metrics, in the group with a retention."
-  }
-
-  assert {
-    condition     = aws_cloudwatch_log_group.profiles.retention_in_days == 30
-    error_message = "Logs are kept for 30 days."
-  }
-
-  assert {
-    condition     = aws_lambda_function.profiles.tracing_config[0].mode == "PassThrough" && length(aws_iam_role_policy.trace) == 0
-    error_message = "There are no traces."
   }
 
   # Takes batches and gives back what failed.
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.event_source_arn == "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+    condition = (
+      aws_lambda_event_source_mapping.profiles.event_source_arn ==
+      "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+    )
     error_message = "From the queue of profiles,"
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.function_name == "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles:live"
+    condition = (
+      aws_lambda_event_source_mapping.profiles.function_name ==
+      "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles:live"
+    )
     error_message = "to the alias,"
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.function_response_types == toset(["ReportBatchItemFailures"])
+    condition = aws_lambda_event_source_mapping.profiles.function_response_types == toset([
+      "ReportBatchItemFailures",
+    ])
     error_message = "message by message,"
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.profiles.batch_size == 100 && aws_lambda_event_source_mapping.profiles.maximum_batching_window_in_seconds == 5 && aws_lambda_event_source_mapping.profiles.scaling_config[0].maximum_concurrency == 2
+    condition = (
+      aws_lambda_event_source_mapping.profiles.batch_size == 100 &&
+      aws_lambda_event_source_mapping.profiles.maximum_batching_window_in_seconds == 5 &&
+      aws_lambda_event_source_mapping.profiles.scaling_config[0].maximum_concurrency == 2
+    )
     error_message = "two batches of 100 at once."
   }
 
   # Says where datasets stand and no more.
   assert {
-    condition     = local.written == { POWERTOOLS_SERVICE_NAME = "shop", personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items", personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users", profile_calls_per_second = "5", profile_table = "shop-profiles" }
+    condition = module.function.settings == {
+      POWERTOOLS_SERVICE_NAME       = "shop"
+      personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items"
+      personalize_users_dataset_arn = "ssm:/shop/personalize/datasets/users"
+      profile_calls_per_second      = "5"
+      profile_table                 = "shop-profiles"
+    }
     error_message = "The environment has references, and no defaults of the function."
   }
 
   # Says all names before they are made.
   assert {
-    condition     = output.function == { name = "shop-profiles", arn = "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles", timeout_seconds = 60 }
+    condition = output.function == {
+      name            = "shop-profiles"
+      arn             = "arn:aws:lambda:us-west-2:123456789012:function:shop-profiles"
+      timeout_seconds = 60
+    }
     error_message = "The function is known at plan."
   }
 
   assert {
-    condition     = output.role == { name = "shop-us-west-2-profiles", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-profiles" } && output.log_group == "/aws/lambda/shop-profiles"
+    condition = (
+      output.role == {
+        name = "shop-us-west-2-profiles"
+        arn  = "arn:aws:iam::123456789012:role/shop-us-west-2-profiles"
+      } &&
+      output.log_group == "/aws/lambda/shop-profiles"
+    )
     error_message = "So are role and log group,"
   }
 
   assert {
-    condition     = [for queue in [output.queue, output.dead_letter_queue, output.rejected_queue] : [queue.name, queue.arn]] == [["shop-profiles", "arn:aws:sqs:us-west-2:123456789012:shop-profiles"], ["shop-profiles-dead", "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead"], ["shop-rejected", "arn:aws:sqs:us-west-2:123456789012:shop-rejected"]]
+    condition = [
+      for queue in [output.queue, output.dead_letter_queue, output.rejected_queue] : [queue.name, queue.arn]
+      ] == [
+      ["shop-profiles", "arn:aws:sqs:us-west-2:123456789012:shop-profiles"],
+      ["shop-profiles-dead", "arn:aws:sqs:us-west-2:123456789012:shop-profiles-dead"],
+      ["shop-rejected", "arn:aws:sqs:us-west-2:123456789012:shop-rejected"],
+    ]
     error_message = "and the queues but for their URLs."
   }
 }
@@ -161,38 +191,41 @@ run "with_every_option" {
   command = plan
 
   variables {
-    event_mapping = { text = "{\"version\":1}", sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8" }
+    event_mapping = {
+      text   = "{\"version\":1}"
+      sha256 = "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8"
+    }
     personalize = {
       region            = "eu-west-1"
       ssm_prefix        = "/shop/personalize"
       users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
     }
-    max_receives              = 8
-    retention_days            = { profiles = 2, dead_letters = 10 }
-    kms_key_arn               = "arn:aws:kms:us-west-2:123456789012:key/queue"
-    profile_table             = { deletion_protection = false }
-    suppression_list          = { bucket = "shop", key = "privacy/suppressed.csv" }
-    reference_refresh_seconds = 60
-    memory_megabytes          = 1024
-    architecture              = "x86_64"
-    log                       = { retention_days = 7, level = "DEBUG", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" }
-    metrics_namespace         = "Shop"
-    tracing                   = true
-    permissions_boundary_arn  = "arn:aws:iam::123456789012:policy/boundary"
-    tags                      = { team = "shop" }
+    max_receives     = 8
+    retention_days   = { profiles = 2, dead_letters = 10 }
+    kms_key_arn      = "arn:aws:kms:us-west-2:123456789012:key/queue"
+    profile_table    = { deletion_protection = false }
+    suppression_list = { bucket = "shop", key = "privacy/suppressed.csv" }
+    log = {
+      retention_days = 7
+      level          = "DEBUG"
+      kms_key_arn    = "arn:aws:kms:us-west-2:123456789012:key/logs"
+    }
+    tags = { team = "shop" }
   }
 
   # Encrypts with a key that is given.
   assert {
-    condition     = alltrue([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.kms_master_key_id == "arn:aws:kms:us-west-2:123456789012:key/queue" && queue.kms_data_key_reuse_period_seconds == 300])
+    condition = alltrue([
+      for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] :
+      queue.kms_master_key_id == var.kms_key_arn && queue.kms_data_key_reuse_period_seconds == 300
+    ])
     error_message = "All three, with that key."
   }
 
   # Passes every setting on.
   assert {
-    condition = jsonencode(local.written) == jsonencode({
+    condition = jsonencode(module.function.settings) == jsonencode({
       POWERTOOLS_LOG_LEVEL          = "DEBUG"
-      POWERTOOLS_METRICS_NAMESPACE  = "Shop"
       POWERTOOLS_SERVICE_NAME       = "shop"
       event_mapping                 = "gzip:${base64gzip("{\"version\":1}")}"
       personalize_items_dataset_arn = "ssm:/shop/personalize/datasets/items"
@@ -200,62 +233,36 @@ run "with_every_option" {
       personalize_users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
       profile_calls_per_second      = "5"
       profile_table                 = "shop-profiles"
-      reference_refresh_seconds     = "60"
       suppression_list              = "s3://shop/privacy/suppressed.csv"
     })
     error_message = "Each setting is in the environment."
   }
 
   assert {
-    condition     = aws_dynamodb_table.profiles[0].server_side_encryption[0].kms_key_arn == "arn:aws:kms:us-west-2:123456789012:key/queue" && !aws_dynamodb_table.profiles[0].deletion_protection_enabled
+    condition = (
+      aws_dynamodb_table.profiles[0].server_side_encryption[0].kms_key_arn == var.kms_key_arn &&
+      !aws_dynamodb_table.profiles[0].deletion_protection_enabled
+    )
     error_message = "The table has that key, too, and can be deleted."
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.profiles.redrive_policy).maxReceiveCount == 8 && aws_sqs_queue.profiles.message_retention_seconds == 172800 && aws_sqs_queue.profiles_dead.message_retention_seconds == 864000
+    condition = (
+      jsondecode(aws_sqs_queue.profiles.redrive_policy).maxReceiveCount == 8 &&
+      aws_sqs_queue.profiles.message_retention_seconds == 172800 &&
+      aws_sqs_queue.profiles_dead.message_retention_seconds == 864000
+    )
     error_message = "The queues are as they were said."
   }
 
   assert {
-    condition     = aws_lambda_function.profiles.memory_size == 1024 && aws_lambda_function.profiles.architectures == tolist(["x86_64"]) && aws_lambda_function.profiles.tracing_config[0].mode == "Active" && aws_lambda_function.profiles.logging_config[0].application_log_level == "DEBUG"
-    error_message = "So is the function,"
-  }
-
-  assert {
-    condition     = aws_cloudwatch_log_group.profiles.retention_in_days == 7 && aws_cloudwatch_log_group.profiles.kms_key_id == "arn:aws:kms:us-west-2:123456789012:key/logs"
-    error_message = "its log,"
-  }
-
-  assert {
-    condition     = aws_iam_role.profiles.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
-    error_message = "and its role."
-  }
-
-  assert {
-    condition     = alltrue([for tags in concat([for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.tags], [aws_dynamodb_table.profiles[0].tags, aws_lambda_function.profiles.tags, aws_lambda_event_source_mapping.profiles.tags, aws_iam_role.profiles.tags, aws_cloudwatch_log_group.profiles.tags]) : tags["team"] == "shop"])
+    condition = alltrue([
+      for tags in concat(
+        [for queue in [aws_sqs_queue.profiles, aws_sqs_queue.profiles_dead, aws_sqs_queue.rejected] : queue.tags],
+        [aws_dynamodb_table.profiles[0].tags, aws_lambda_event_source_mapping.profiles.tags]
+      ) :
+      tags["team"] == "shop"
+    ])
     error_message = "All of it is tagged."
   }
-}
-
-run "takes_a_mapping_that_is_large" {
-  command = plan
-
-  variables {
-    event_mapping = { text = jsonencode([for i in range(60) : sha256(i)]), sha256 = sha256(jsonencode([for i in range(60) : sha256(i)])) }
-  }
-
-  assert {
-    condition     = local.environment_bytes > 3000 && local.environment_bytes <= local.environment_maximum && local.environment_maximum == 4096
-    error_message = "Four kilobytes fit, compressed."
-  }
-}
-
-run "refuses_a_mapping_that_is_too_big" {
-  command = plan
-
-  variables {
-    event_mapping = { text = jsonencode([for i in range(90) : sha256(i)]), sha256 = sha256(jsonencode([for i in range(90) : sha256(i)])) }
-  }
-
-  expect_failures = [aws_lambda_function.profiles]
 }

@@ -36,7 +36,10 @@ run "without_options" {
 
   # It begins with the export and ends after twelve hours.
   assert {
-    condition     = jsondecode(output.definition).StartAt == "Export" && jsondecode(output.definition).TimeoutSeconds == 43200
+    condition = (
+      jsondecode(output.definition).StartAt == "Export" &&
+      jsondecode(output.definition).TimeoutSeconds == 43200
+    )
     error_message = "It has to begin with the export, and to end by itself."
   }
 
@@ -50,7 +53,10 @@ run "without_options" {
     error_message = "Another job would run."
   }
   assert {
-    condition     = !contains(flatten(jsondecode(output.definition).States.Export.Retry[*].ErrorEquals), "States.TaskFailed")
+    condition = !contains(
+      flatten(jsondecode(output.definition).States.Export.Retry[*].ErrorEquals),
+      "States.TaskFailed"
+    )
     error_message = "A run that failed would be paid for again."
   }
   assert {
@@ -116,10 +122,13 @@ run "without_options" {
   assert {
     condition = jsondecode(aws_iam_role_policy.refresh_import.policy).Statement == [
       {
-        Sid      = "ImportIntoTheDatasets"
-        Effect   = "Allow"
-        Action   = "personalize:CreateDatasetImportJob"
-        Resource = ["arn:aws:personalize:eu-west-1:123456789012:dataset/shop/INTERACTIONS", "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/shop-interactions-*"]
+        Sid    = "ImportIntoTheDatasets"
+        Effect = "Allow"
+        Action = "personalize:CreateDatasetImportJob"
+        Resource = [
+          "arn:aws:personalize:eu-west-1:123456789012:dataset/shop/INTERACTIONS",
+          "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/shop-interactions-*",
+        ]
       },
       {
         Sid      = "WaitForItsImports"
@@ -149,26 +158,49 @@ run "without_options" {
 
   # Traces are sent only if asked for.
   assert {
-    condition     = length(aws_iam_role_policy.refresh_tracing) == 0 && !aws_sfn_state_machine.refresh.tracing_configuration[0].enabled
+    condition = (
+      length(aws_iam_role_policy.refresh_tracing) == 0 &&
+      !aws_sfn_state_machine.refresh.tracing_configuration[0].enabled
+    )
     error_message = "Tracing is on."
   }
 
   # Everything is named after the stack and known at plan.
   assert {
-    condition     = output.state_machine == { name = "shop-refresh", arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh" }
+    condition = output.state_machine == {
+      name = "shop-refresh"
+      arn  = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
+    }
     error_message = "The ARN has to be known at plan, because alarms count on it."
   }
   assert {
     condition = [
-      aws_sfn_state_machine.refresh.name, aws_iam_role.refresh.name, aws_iam_role.refresh_schedule.name, output.schedule,
-      aws_scheduler_schedule_group.refresh.name, output.log_group, aws_cloudwatch_metric_alarm.not_started.alarm_name,
-    ] == ["shop-refresh", "shop-eu-west-1-refresh", "shop-eu-west-1-refresh-schedule", "shop-refresh", "shop-refresh", "/aws/vendedlogs/states/shop-refresh", "shop-refresh-not-started"]
+      aws_sfn_state_machine.refresh.name,
+      aws_iam_role.refresh.name,
+      aws_iam_role.refresh_schedule.name,
+      output.schedule,
+      aws_scheduler_schedule_group.refresh.name,
+      output.log_group,
+      aws_cloudwatch_metric_alarm.not_started.alarm_name,
+      ] == [
+      "shop-refresh",
+      "shop-eu-west-1-refresh",
+      "shop-eu-west-1-refresh-schedule",
+      "shop-refresh",
+      "shop-refresh",
+      "/aws/vendedlogs/states/shop-refresh",
+      "shop-refresh-not-started",
+    ]
     error_message = "Something has another name."
   }
 
   # Logs have what each state got and are kept for 90 days.
   assert {
-    condition     = aws_sfn_state_machine.refresh.logging_configuration[0].level == "ALL" && aws_sfn_state_machine.refresh.logging_configuration[0].include_execution_data && aws_cloudwatch_log_group.refresh.retention_in_days == 90
+    condition = (
+      aws_sfn_state_machine.refresh.logging_configuration[0].level == "ALL" &&
+      aws_sfn_state_machine.refresh.logging_configuration[0].include_execution_data &&
+      aws_cloudwatch_log_group.refresh.retention_in_days == 90
+    )
     error_message = "Logs are missing."
   }
   assert {
@@ -209,7 +241,9 @@ run "each_dataset_is_imported_with_its_own_request" {
     error_message = "The requests of the imports are wrong."
   }
   assert {
-    condition     = jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Parameters.RoleArn == "arn:aws:iam::123456789012:role/shop-personalize"
+    condition = jsondecode(
+      output.definition
+    ).States.Imports.ItemProcessor.States.Create.Parameters.RoleArn == "arn:aws:iam::123456789012:role/shop-personalize"
     error_message = "Personalize needs the role that reads the bucket."
   }
 }
@@ -221,17 +255,32 @@ run "a_limit_is_waited_out_and_what_is_permanent_is_not_tried_again" {
 
   assert {
     condition = jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[0] == {
-      ErrorEquals = ["Personalize.InvalidInputException", "Personalize.ResourceNotFoundException", "Personalize.ResourceAlreadyExistsException"]
+      ErrorEquals = [
+        "Personalize.InvalidInputException",
+        "Personalize.ResourceNotFoundException",
+        "Personalize.ResourceAlreadyExistsException",
+      ]
       MaxAttempts = 0
     }
     error_message = "What is permanent would be tried again."
   }
   assert {
-    condition     = jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[1].ErrorEquals == ["Personalize.LimitExceededException", "Personalize.ResourceInUseException"] && jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[1].IntervalSeconds == 30
+    condition = (
+      jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[1].ErrorEquals == [
+        "Personalize.LimitExceededException",
+        "Personalize.ResourceInUseException",
+      ] &&
+      jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[1].IntervalSeconds == 30
+    )
     error_message = "A limit would fail the refresh."
   }
   assert {
-    condition     = jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[2].ErrorEquals == ["States.TaskFailed"] && jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[2].BackoffRate == 2
+    condition = (
+      jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[2].ErrorEquals == [
+        "States.TaskFailed",
+      ] &&
+      jsondecode(output.definition).States.Imports.ItemProcessor.States.Create.Retry[2].BackoffRate == 2
+    )
     error_message = "Throttling would fail the refresh."
   }
   assert {
@@ -247,7 +296,13 @@ run "a_name_of_a_job_fits_in_63_characters" {
 
   assert {
     # Dataset, day, and eight letters of a UUID.
-    condition     = length("abcdefghij0123456789-interactions-2026-11-24-01234567") <= 63 && strcontains(jsondecode(output.definition).States.Imports.ItemProcessor.States.Name.Parameters["job.$"], "'abcdefghij0123456789-{}-{}-{}'")
+    condition = (
+      length("abcdefghij0123456789-interactions-2026-11-24-01234567") <= 63 &&
+      strcontains(
+        jsondecode(output.definition).States.Imports.ItemProcessor.States.Name.Parameters["job.$"],
+        "'abcdefghij0123456789-{}-{}-{}'"
+      )
+    )
     error_message = "Personalize takes 63 characters."
   }
 }
@@ -275,14 +330,35 @@ run "statements_run_in_a_workgroup" {
     error_message = "The request of the Data API is wrong."
   }
   assert {
-    condition     = jsondecode(output.definition).States.Export.Resource == "arn:aws:states:::aws-sdk:redshiftdata:batchExecuteStatement" && jsondecode(output.definition).States.Export.Next == "WaitForExport"
+    condition = (
+      jsondecode(
+        output.definition
+      ).States.Export.Resource == "arn:aws:states:::aws-sdk:redshiftdata:batchExecuteStatement" &&
+      jsondecode(output.definition).States.Export.Next == "WaitForExport"
+    )
     error_message = "The statements have to be waited for."
   }
   assert {
     condition = jsondecode(data.aws_iam_policy_document.refresh_redshift[0].json).Statement == [
-      { Sid = "RunStatementsInTheWarehouse", Effect = "Allow", Action = "redshift-data:BatchExecuteStatement", Resource = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123" },
-      { Sid = "LookAtItsOwnStatements", Effect = "Allow", Action = "redshift-data:DescribeStatement", Resource = "*", Condition = { StringEquals = { "redshift-data:statement-owner-iam-userid" = "$${aws:userid}" } } },
-      { Sid = "LogInToTheWorkgroupForAWhile", Effect = "Allow", Action = "redshift-serverless:GetCredentials", Resource = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123" },
+      {
+        Sid      = "RunStatementsInTheWarehouse"
+        Effect   = "Allow"
+        Action   = "redshift-data:BatchExecuteStatement"
+        Resource = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+      },
+      {
+        Sid       = "LookAtItsOwnStatements"
+        Effect    = "Allow"
+        Action    = "redshift-data:DescribeStatement"
+        Resource  = "*"
+        Condition = { StringEquals = { "redshift-data:statement-owner-iam-userid" = "$${aws:userid}" } }
+      },
+      {
+        Sid      = "LogInToTheWorkgroupForAWhile"
+        Effect   = "Allow"
+        Action   = "redshift-serverless:GetCredentials"
+        Resource = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+      },
     ]
     error_message = "The role may do too much, or too little, in Redshift."
   }
@@ -300,7 +376,9 @@ run "without_its_arn_any_workgroup_of_the_account_has_to_do" {
   }
 
   assert {
-    condition     = jsondecode(data.aws_iam_policy_document.refresh_redshift[0].json).Statement[0].Resource == "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/*"
+    condition = jsondecode(
+      data.aws_iam_policy_document.refresh_redshift[0].json
+    ).Statement[0].Resource == "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/*"
     error_message = "A workgroup's ARN ends in an id that isn't known."
   }
 }
@@ -318,14 +396,30 @@ run "statements_run_in_a_cluster_with_a_secret" {
   }
 
   assert {
-    condition     = jsondecode(output.definition).States.Export.Parameters.ClusterIdentifier == "warehouse" && jsondecode(output.definition).States.Export.Parameters.SecretArn == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift-AbCdEf"
+    condition = (
+      jsondecode(output.definition).States.Export.Parameters.ClusterIdentifier == "warehouse" &&
+      jsondecode(
+        output.definition
+      ).States.Export.Parameters.SecretArn == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift-AbCdEf"
+    )
     error_message = "The request of the Data API is wrong."
   }
   assert {
-    condition = [for one in jsondecode(data.aws_iam_policy_document.refresh_redshift[0].json).Statement : [one.Sid, one.Action, one.Resource]] == [
-      ["RunStatementsInTheWarehouse", "redshift-data:BatchExecuteStatement", "arn:aws:redshift:eu-west-1:123456789012:cluster:warehouse"],
+    condition = [
+      for one in jsondecode(data.aws_iam_policy_document.refresh_redshift[0].json).Statement :
+      [one.Sid, one.Action, one.Resource]
+      ] == [
+      [
+        "RunStatementsInTheWarehouse",
+        "redshift-data:BatchExecuteStatement",
+        "arn:aws:redshift:eu-west-1:123456789012:cluster:warehouse",
+      ],
       ["LookAtItsOwnStatements", "redshift-data:DescribeStatement", "*"],
-      ["ReadTheLoginOfTheWarehouse", "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift-AbCdEf"],
+      [
+        "ReadTheLoginOfTheWarehouse",
+        "secretsmanager:GetSecretValue",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift-AbCdEf",
+      ],
     ]
     error_message = "The role may do too much, or too little, in Redshift."
   }
@@ -335,7 +429,9 @@ run "statements_run_in_a_cluster_as_a_database_user" {
   command = plan
 
   variables {
-    export = { redshift = { cluster_identifier = "warehouse", database = "dev", db_user = "refresh", statements = ["select 1"] } }
+    export = {
+      redshift = { cluster_identifier = "warehouse", database = "dev", db_user = "refresh", statements = ["select 1"] }
+    }
   }
 
   assert {
@@ -344,10 +440,13 @@ run "statements_run_in_a_cluster_as_a_database_user" {
   }
   assert {
     condition = jsondecode(data.aws_iam_policy_document.refresh_redshift[0].json).Statement[2] == {
-      Sid      = "LogInToTheClusterForAWhile"
-      Effect   = "Allow"
-      Action   = "redshift:GetClusterCredentials"
-      Resource = ["arn:aws:redshift:eu-west-1:123456789012:dbuser:warehouse/refresh", "arn:aws:redshift:eu-west-1:123456789012:dbname:warehouse/dev"]
+      Sid    = "LogInToTheClusterForAWhile"
+      Effect = "Allow"
+      Action = "redshift:GetClusterCredentials"
+      Resource = [
+        "arn:aws:redshift:eu-west-1:123456789012:dbuser:warehouse/refresh",
+        "arn:aws:redshift:eu-west-1:123456789012:dbname:warehouse/dev",
+      ]
     }
     error_message = "The role may log in as somebody else."
   }
@@ -361,7 +460,15 @@ run "with_tracing_the_role_may_send_traces" {
   variables { tracing = true }
 
   assert {
-    condition     = toset(jsondecode(aws_iam_role_policy.refresh_tracing[0].policy).Statement[0].Action) == toset(["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]) && aws_sfn_state_machine.refresh.tracing_configuration[0].enabled
+    condition = (
+      toset(jsondecode(aws_iam_role_policy.refresh_tracing[0].policy).Statement[0].Action) == toset([
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+      ]) &&
+      aws_sfn_state_machine.refresh.tracing_configuration[0].enabled
+    )
     error_message = "Tracing is off."
   }
 }
@@ -372,7 +479,10 @@ run "the_permissions_boundary_bounds_both_roles" {
   variables { permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
 
   assert {
-    condition     = aws_iam_role.refresh.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && aws_iam_role.refresh_schedule.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    condition = (
+      aws_iam_role.refresh.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" &&
+      aws_iam_role.refresh_schedule.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    )
     error_message = "A role has no boundary."
   }
 }
@@ -384,12 +494,23 @@ run "the_key_lets_cloudwatch_logs_in_for_this_log_group" {
 
   assert {
     condition = jsondecode(output.kms_key_policy_json).Statement == [{
-      Sid       = "LetCloudWatchLogsEncryptTheRefreshLogs"
-      Effect    = "Allow"
-      Action    = ["kms:ReEncryptTo", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:Encrypt", "kms:DescribeKey", "kms:Decrypt"]
+      Sid    = "LetCloudWatchLogsEncryptTheRefreshLogs"
+      Effect = "Allow"
+      Action = [
+        "kms:ReEncryptTo",
+        "kms:ReEncryptFrom",
+        "kms:GenerateDataKey",
+        "kms:Encrypt",
+        "kms:DescribeKey",
+        "kms:Decrypt",
+      ]
       Principal = { Service = "logs.eu-west-1.amazonaws.com" }
       Resource  = "arn:aws:kms:eu-west-1:123456789012:key/0123"
-      Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/vendedlogs/states/shop-refresh" } }
+      Condition = {
+        ArnEquals = {
+          "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_group}"
+        }
+      }
     }]
     error_message = "The key lets in somebody else."
   }
@@ -407,7 +528,11 @@ run "the_schedule_starts_the_state_machine_in_its_time_zone" {
   variables { schedule = { expression = "cron(0 3 ? * SUN *)", time_zone = "Europe/Berlin" } }
 
   assert {
-    condition     = aws_scheduler_schedule.refresh.schedule_expression == "cron(0 3 ? * SUN *)" && aws_scheduler_schedule.refresh.schedule_expression_timezone == "Europe/Berlin" && aws_scheduler_schedule.refresh.target[0].input == "{}"
+    condition = (
+      aws_scheduler_schedule.refresh.schedule_expression == "cron(0 3 ? * SUN *)" &&
+      aws_scheduler_schedule.refresh.schedule_expression_timezone == "Europe/Berlin" &&
+      aws_scheduler_schedule.refresh.target[0].input == "{}"
+    )
     error_message = "The schedule is another one."
   }
 }
@@ -428,7 +553,10 @@ run "a_refresh_that_was_not_started_is_an_alarm" {
       aws_cloudwatch_metric_alarm.not_started.treat_missing_data == "notBreaching" &&
       aws_cloudwatch_metric_alarm.not_started.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"]) &&
       aws_cloudwatch_metric_alarm.not_started.ok_actions == aws_cloudwatch_metric_alarm.not_started.alarm_actions &&
-      endswith(aws_cloudwatch_metric_alarm.not_started.alarm_description, "https://wiki/operations#the-refresh-was-not-started.")
+      endswith(
+        aws_cloudwatch_metric_alarm.not_started.alarm_description,
+        "https://wiki/operations#the-refresh-was-not-started."
+      )
     )
     error_message = "Nobody would hear of it."
   }
@@ -464,12 +592,15 @@ run "the_key_of_a_secret_is_used_through_secrets_manager_only" {
   }
 
   assert {
-    condition = [for one in jsondecode(aws_iam_role_policy.refresh_redshift[0].policy).Statement : one if one.Sid == "DecryptTheLoginOfTheWarehouse"] == jsondecode(jsonencode([{
-      Sid       = "DecryptTheLoginOfTheWarehouse"
-      Effect    = "Allow"
-      Action    = "kms:Decrypt"
-      Resource  = "arn:aws:kms:eu-west-1:123456789012:key/lake"
-      Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } }
+    condition = [
+      for one in jsondecode(aws_iam_role_policy.refresh_redshift[0].policy).Statement :
+      one if one.Sid == "DecryptTheLoginOfTheWarehouse"
+      ] == jsondecode(jsonencode([{
+        Sid       = "DecryptTheLoginOfTheWarehouse"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/lake"
+        Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } }
     }]))
     error_message = "The login stays encrypted, or the key does more."
   }

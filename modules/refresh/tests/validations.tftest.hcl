@@ -85,7 +85,17 @@ run "an_unload_with_the_role_is_accepted" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", database = "d", unload_role_arn = "arn:aws:iam::123456789012:role/unload", statements = ["select 1", "unload ('select 1') to 's3://b/' iam_role 'arn:aws:iam::123456789012:role/unload'"] } }
+    export = {
+      redshift = {
+        workgroup_name  = "w"
+        database        = "d"
+        unload_role_arn = "arn:aws:iam::123456789012:role/unload"
+        statements = [
+          "select 1",
+          "unload ('select 1') to 's3://b/' iam_role 'arn:aws:iam::123456789012:role/unload'",
+        ]
+      }
+    }
   }
 }
 
@@ -161,7 +171,15 @@ run "a_cluster_with_two_logins_is_refused" {
   }
 
   variables {
-    export = { redshift = { cluster_identifier = "c", secret_arn = "s", db_user = "u", database = "d", statements = ["select 1"] } }
+    export = {
+      redshift = {
+        cluster_identifier = "c"
+        secret_arn         = "s"
+        db_user            = "u"
+        database           = "d"
+        statements         = ["select 1"]
+      }
+    }
   }
 
   expect_failures = [var.export]
@@ -217,7 +235,13 @@ run "a_statement_with_a_key_is_refused" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", database = "d", statements = ["unload ('select 1') to 's3://b/' access_key_id 'x'"] } }
+    export = {
+      redshift = {
+        workgroup_name = "w"
+        database       = "d"
+        statements     = ["unload ('select 1') to 's3://b/' access_key_id 'x'"]
+      }
+    }
   }
 
   expect_failures = [var.export]
@@ -231,7 +255,14 @@ run "an_unload_without_the_role_is_refused" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", database = "d", unload_role_arn = "arn:aws:iam::123456789012:role/unload", statements = ["unload ('select 1') to 's3://b/' iam_role default"] } }
+    export = {
+      redshift = {
+        workgroup_name  = "w"
+        database        = "d"
+        unload_role_arn = "arn:aws:iam::123456789012:role/unload"
+        statements      = ["unload ('select 1') to 's3://b/' iam_role default"]
+      }
+    }
   }
 
   expect_failures = [var.export]
@@ -309,7 +340,10 @@ run "refuses_several_at_once_2" {
     schedule = { expression = "at(2026-11-24T03:00:00)" }
 
     # two exports are refused
-    export = { glue_job = { name = "x" }, redshift = { workgroup_name = "w", database = "d", statements = ["select 1"] } }
+    export = {
+      glue_job = { name = "x" }
+      redshift = { workgroup_name = "w", database = "d", statements = ["select 1"] }
+    }
 
     # an import of actions is refused
     imports = { actions = { location = "s3://bucket/x/" } }
@@ -376,7 +410,15 @@ run "refuses_several_at_once_4" {
     name = "1shop"
 
     # redshift with two warehouses is refused
-    export = { redshift = { workgroup_name = "w", cluster_identifier = "c", secret_arn = "s", database = "d", statements = ["select 1"] } }
+    export = {
+      redshift = {
+        workgroup_name     = "w"
+        cluster_identifier = "c"
+        secret_arn         = "s"
+        database           = "d"
+        statements         = ["select 1"]
+      }
+    }
 
     # a location of 257 characters is refused
     imports = { users = { location = "s3://bucket/${join("", [for n in range(244) : "x"])}/" } }

@@ -29,7 +29,9 @@ run "accepts_a_function_without_an_alias" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.invoke.policy).Statement[0].Resource == "arn:aws:lambda:us-west-2:123456789012:function:shop-event"
+    condition = jsondecode(
+      aws_iam_role_policy.invoke.policy
+    ).Statement[0].Resource == "arn:aws:lambda:us-west-2:123456789012:function:shop-event"
     error_message = "Without the alias then."
   }
 }
@@ -122,11 +124,21 @@ run "accepts_external_ids_of_every_kind" {
   command = plan
 
   variables {
-    external_ids = ["4a", replace(format("%1224s", "4"), " ", "4"), "ws=a+b,c.d@e:f/g-h_i", "yourshop", "example2workspace", "9f6d1d2c-8a3b-4f0e-b1c7-2d3e4f5a6b7c", "12345678901"]
+    external_ids = [
+      "4a",
+      replace(format("%1224s", "4"), " ", "4"),
+      "ws=a+b,c.d@e:f/g-h_i",
+      "yourshop",
+      "example2workspace",
+      "9f6d1d2c-8a3b-4f0e-b1c7-2d3e4f5a6b7c",
+      "12345678901",
+    ]
   }
 
   assert {
-    condition     = length(jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"]) == 7
+    condition = length(
+      jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"]
+    ) == 7
     error_message = "All of them may be used."
   }
 }
@@ -279,7 +291,9 @@ run "takes_null_for_segments_role_of_today" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Principal.AWS == "arn:aws:iam::595280932656:role/customer-personalize-prod-destination-access"
+    condition = jsondecode(
+      aws_iam_role.segment.assume_role_policy
+    ).Statement[0].Principal.AWS == "arn:aws:iam::595280932656:role/customer-personalize-prod-destination-access"
     error_message = "The default."
   }
 }
@@ -292,7 +306,10 @@ run "accepts_other_principals" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Principal.AWS == ["arn:aws:iam::210987654321:user/segment", "arn:aws:iam::210987654321:role/path/segment"]
+    condition = jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Principal.AWS == [
+      "arn:aws:iam::210987654321:user/segment",
+      "arn:aws:iam::210987654321:role/path/segment",
+    ]
     error_message = "These and no others."
   }
 }
@@ -319,7 +336,11 @@ run "refuses_an_alias_for_the_key" {
   }
 
   variables {
-    logs = { bucket = "shop-logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:alias/shop" }
+    logs = {
+      bucket      = "shop-logs"
+      prefix      = "segment-logs/"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:alias/shop"
+    }
   }
 
   expect_failures = [var.logs]

@@ -27,14 +27,24 @@ run "without_options" {
   # Is assumed by segment with the external id only.
   assert {
     condition = jsondecode(aws_iam_role.segment.assume_role_policy).Statement == jsondecode(jsonencode([
-      { Sid = "LetSegmentAssumeTheRoleForThisWorkspaceOnly", Effect = "Allow", Action = "sts:AssumeRole", Principal = { AWS = "arn:aws:iam::595280932656:role/customer-personalize-prod-destination-access" }, Condition = { StringEquals = { "sts:ExternalId" = "4aJ2kQ9x" } } },
+      {
+        Sid       = "LetSegmentAssumeTheRoleForThisWorkspaceOnly"
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { AWS = "arn:aws:iam::595280932656:role/customer-personalize-prod-destination-access" }
+        Condition = { StringEquals = { "sts:ExternalId" = "4aJ2kQ9x" } }
+      },
     ]))
     error_message = "Segment, for this workspace."
   }
 
   # Has no role for logs unless asked.
   assert {
-    condition     = length(aws_iam_role.segment_logs) == 0 && length(aws_iam_role_policy.write_segment_logs) == 0 && output.logs_role == null
+    condition = (
+      length(aws_iam_role.segment_logs) == 0 &&
+      length(aws_iam_role_policy.write_segment_logs) == 0 &&
+      output.logs_role == null
+    )
     error_message = "There is none."
   }
 }
@@ -47,7 +57,9 @@ run "accepts_several_external_ids" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"] == ["7bK3", "4aJ2kQ9x"] || jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"] == ["4aJ2kQ9x", "7bK3"]
+    condition = sort(
+      jsondecode(aws_iam_role.segment.assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"]
+    ) == tolist(["4aJ2kQ9x", "7bK3"])
     error_message = "Either of them."
   }
 }
@@ -56,12 +68,23 @@ run "invokes_these_functions_only" {
   command = plan
 
   variables {
-    function_arns = ["arn:aws:lambda:us-west-2:123456789012:function:shop-event:live", "arn:aws:lambda:eu-west-1:123456789012:function:shop-event:live"]
+    function_arns = [
+      "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live",
+      "arn:aws:lambda:eu-west-1:123456789012:function:shop-event:live",
+    ]
   }
 
   assert {
     condition = jsondecode(aws_iam_role_policy.invoke.policy).Statement == jsondecode(jsonencode([
-      { Sid = "InvokeTheseFunctionsOnly", Effect = "Allow", Action = "lambda:InvokeFunction", Resource = ["arn:aws:lambda:us-west-2:123456789012:function:shop-event:live", "arn:aws:lambda:eu-west-1:123456789012:function:shop-event:live"] }
+      {
+        Sid    = "InvokeTheseFunctionsOnly"
+        Effect = "Allow"
+        Action = "lambda:InvokeFunction"
+        Resource = [
+          "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live",
+          "arn:aws:lambda:eu-west-1:123456789012:function:shop-event:live",
+        ]
+      }
     ]))
     error_message = "Both, with their alias."
   }
@@ -77,21 +100,41 @@ run "with_a_prefix_for_logs" {
   # Lets the s3 destination write below the prefix only.
   assert {
     condition = jsondecode(aws_iam_role.segment_logs[0].assume_role_policy).Statement == jsondecode(jsonencode([
-      { Sid = "LetSegmentsS3DestinationAssumeTheRoleForThisWorkspaceOnly", Effect = "Allow", Action = "sts:AssumeRole", Principal = { AWS = "arn:aws:iam::595280932656:role/segment-s3-integration-production-access" }, Condition = { StringEquals = { "sts:ExternalId" = "4aJ2kQ9x" } } },
+      {
+        Sid       = "LetSegmentsS3DestinationAssumeTheRoleForThisWorkspaceOnly"
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { AWS = "arn:aws:iam::595280932656:role/segment-s3-integration-production-access" }
+        Condition = { StringEquals = { "sts:ExternalId" = "4aJ2kQ9x" } }
+      },
     ]))
     error_message = "Segment, for this workspace."
   }
 
   assert {
     condition = jsondecode(aws_iam_role_policy.write_segment_logs[0].policy).Statement == jsondecode(jsonencode([
-      { Sid = "WriteSegmentLogs", Effect = "Allow", Action = ["s3:PutObjectAcl", "s3:PutObject"], Resource = "arn:aws:s3:::shop-logs/raw/segment-logs/*" }
+      {
+        Sid      = "WriteSegmentLogs"
+        Effect   = "Allow"
+        Action   = ["s3:PutObjectAcl", "s3:PutObject"]
+        Resource = "arn:aws:s3:::shop-logs/raw/segment-logs/*"
+      }
     ]))
     error_message = "Below the prefix; nothing is read."
   }
 
   # Says all names before they are made.
   assert {
-    condition     = output.role == { name = "shop-us-west-2-segment", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-segment" } && output.logs_role == { name = "shop-us-west-2-segment-logs", arn = "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs" }
+    condition = (
+      output.role == {
+        name = "shop-us-west-2-segment"
+        arn  = "arn:aws:iam::123456789012:role/shop-us-west-2-segment"
+      } &&
+      output.logs_role == {
+        name = "shop-us-west-2-segment-logs"
+        arn  = "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs"
+      }
+    )
     error_message = "Both roles are known at plan."
   }
 }
@@ -100,11 +143,23 @@ run "encrypts_logs_with_the_key_where_it_is" {
   command = plan
 
   variables {
-    logs = { bucket = "shop-logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/logs" }
+    logs = {
+      bucket      = "shop-logs"
+      prefix      = "segment-logs/"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/logs"
+    }
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.write_segment_logs[0].policy).Statement[1] == jsondecode(jsonencode({ Sid = "EncryptSegmentLogs", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:eu-west-1:123456789012:key/logs", Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } } }))
+    condition = jsondecode(aws_iam_role_policy.write_segment_logs[0].policy).Statement[1] == jsondecode(
+      jsonencode({
+        Sid       = "EncryptSegmentLogs"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/logs"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      })
+    )
     error_message = "This key, for S3."
   }
 }
@@ -119,7 +174,10 @@ run "has_the_boundary_and_the_tags" {
   }
 
   assert {
-    condition     = alltrue([for role in [aws_iam_role.segment, aws_iam_role.segment_logs[0]] : role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && role.tags["team"] == "shop"])
+    condition = alltrue([
+      for role in [aws_iam_role.segment, aws_iam_role.segment_logs[0]] :
+      role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && role.tags["team"] == "shop"
+    ])
     error_message = "Both roles."
   }
 }
@@ -133,7 +191,11 @@ run "the_role_has_the_name_and_path_that_are_wanted" {
   }
 
   assert {
-    condition     = aws_iam_role.segment.name == "eu-segment" && aws_iam_role.segment.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-segment"
+    condition = (
+      aws_iam_role.segment.name == "eu-segment" &&
+      aws_iam_role.segment.path == "/ours/" &&
+      output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-segment"
+    )
     error_message = "It is ${aws_iam_role.segment.path}${aws_iam_role.segment.name}."
   }
 }

@@ -31,12 +31,18 @@ run "without_options" {
 
   # The job is named after the stack and runs on glue 5.
   assert {
-    condition     = output.job.name == "shop-history" && output.job.arn == "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
+    condition = (
+      output.job.name == "shop-history" &&
+      output.job.arn == "arn:aws:glue:eu-west-1:123456789012:job/shop-history"
+    )
     error_message = "The job is ${output.job.arn}"
   }
 
   assert {
-    condition     = output.role.name == "shop-eu-west-1-history" && output.role.arn == "arn:aws:iam::123456789012:role/shop-eu-west-1-history"
+    condition = (
+      output.role.name == "shop-eu-west-1-history" &&
+      output.role.arn == "arn:aws:iam::123456789012:role/shop-eu-west-1-history"
+    )
     error_message = "The role is ${output.role.arn}"
   }
 
@@ -46,7 +52,9 @@ run "without_options" {
   }
 
   assert {
-    condition     = one(aws_glue_job.history.command).script_location == "s3://shop-data/artifacts/shop-history/segment_to_personalize.py"
+    condition = one(
+      aws_glue_job.history.command
+    ).script_location == "s3://shop-data/artifacts/shop-history/segment_to_personalize.py"
     error_message = "It is another script."
   }
 
@@ -90,12 +98,18 @@ run "without_options" {
 
   # Script and package are uploaded by their content.
   assert {
-    condition     = aws_s3_object.script.source_hash == filesha256("tests/script.py") && aws_s3_object.script.key == "artifacts/shop-history/segment_to_personalize.py"
+    condition = (
+      aws_s3_object.script.source_hash == filesha256("tests/script.py") &&
+      aws_s3_object.script.key == "artifacts/shop-history/segment_to_personalize.py"
+    )
     error_message = "It is another script."
   }
 
   assert {
-    condition     = aws_s3_object.package[0].source_hash == filesha256("tests/package.zip") && aws_s3_object.package[0].key == "artifacts/shop-history/personalize-segment.zip"
+    condition = (
+      aws_s3_object.package[0].source_hash == filesha256("tests/package.zip") &&
+      aws_s3_object.package[0].key == "artifacts/shop-history/personalize-segment.zip"
+    )
     error_message = "It is another package."
   }
 
@@ -127,10 +141,14 @@ run "without_options" {
         Resource = "arn:aws:s3:::shop-logs"
       },
       {
-        Sid      = "ReadTheLogs"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:aws:s3:::shop-logs/segment-logs_$folder$", "arn:aws:s3:::shop-logs/segment-logs/*", "arn:aws:s3:::shop-logs/segment-logs"]
+        Sid    = "ReadTheLogs"
+        Effect = "Allow"
+        Action = "s3:GetObject"
+        Resource = [
+          "arn:aws:s3:::shop-logs/segment-logs_$folder$",
+          "arn:aws:s3:::shop-logs/segment-logs/*",
+          "arn:aws:s3:::shop-logs/segment-logs",
+        ]
       },
     ])
     error_message = "Other statements."
@@ -146,9 +164,15 @@ run "without_options" {
         Resource = "arn:aws:s3:::shop-data"
       },
       {
-        Sid      = "ReplaceTheOutput"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Sid    = "ReplaceTheOutput"
+        Effect = "Allow"
+        Action = [
+          "s3:PutObject",
+          "s3:ListMultipartUploadParts",
+          "s3:GetObject",
+          "s3:DeleteObject",
+          "s3:AbortMultipartUpload",
+        ]
         Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
       },
       {
@@ -165,10 +189,13 @@ run "without_options" {
   assert {
     condition = jsonencode(jsondecode(aws_iam_role_policy.read_code.policy).Statement) == jsonencode([
       {
-        Sid      = "ReadScriptAndPackage"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py", "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip"]
+        Sid    = "ReadScriptAndPackage"
+        Effect = "Allow"
+        Action = "s3:GetObject"
+        Resource = [
+          "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
+          "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip",
+        ]
       },
     ])
     error_message = "Other statements."
@@ -178,22 +205,36 @@ run "without_options" {
   assert {
     condition = jsonencode(jsondecode(aws_iam_role_policy.write_job_logs.policy).Statement) == jsonencode([
       {
-        Sid      = "WriteTheLogsOfTheJob"
-        Effect   = "Allow"
-        Action   = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
-        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error"]
+        Sid    = "WriteTheLogsOfTheJob"
+        Effect = "Allow"
+        Action = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
+        Resource = [
+          "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output:log-stream:*",
+          "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/output",
+          "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error:log-stream:*",
+          "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/error",
+        ]
       },
     ])
     error_message = "Other statements."
   }
 
   assert {
-    condition     = output.log_group == "/aws-glue/jobs/shop-history/output" && jsonencode(output.log_groups) == jsonencode({ error = "/aws-glue/jobs/shop-history/error", output = "/aws-glue/jobs/shop-history/output" })
+    condition = (
+      output.log_group == "/aws-glue/jobs/shop-history/output" &&
+      jsonencode(output.log_groups) == jsonencode({
+        error  = "/aws-glue/jobs/shop-history/error"
+        output = "/aws-glue/jobs/shop-history/output"
+      })
+    )
     error_message = "Other groups."
   }
 
   assert {
-    condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.retention_in_days == 30 && group.kms_key_id == null])
+    condition = alltrue([
+      for group in aws_cloudwatch_log_group.job :
+      group.retention_in_days == 30 && group.kms_key_id == null
+    ])
     error_message = "Kept otherwise."
   }
 
@@ -213,7 +254,10 @@ run "without_options" {
 
   # Without a key there is no security configuration.
   assert {
-    condition     = length(aws_glue_security_configuration.job) == 0 && aws_glue_job.history.security_configuration == null
+    condition = (
+      length(aws_glue_security_configuration.job) == 0 &&
+      aws_glue_job.history.security_configuration == null
+    )
     error_message = "There is one."
   }
 
@@ -224,7 +268,10 @@ run "without_options" {
 
   # Without a suppression list none is read.
   assert {
-    condition     = length(aws_iam_role_policy.read_suppression_list) == 0 && !contains(keys(output.arguments), "--suppression_list")
+    condition = (
+      length(aws_iam_role_policy.read_suppression_list) == 0 &&
+      !contains(keys(output.arguments), "--suppression_list")
+    )
     error_message = "One is read."
   }
 }
@@ -291,7 +338,11 @@ run "workers_time_out_retries_and_tags_can_be_given" {
   }
 
   assert {
-    condition     = aws_glue_job.history.tags["team"] == "shop" && aws_iam_role.history.tags["team"] == "shop" && aws_cloudwatch_log_group.job["output"].tags["team"] == "shop"
+    condition = (
+      aws_glue_job.history.tags["team"] == "shop" &&
+      aws_iam_role.history.tags["team"] == "shop" &&
+      aws_cloudwatch_log_group.job["output"].tags["team"] == "shop"
+    )
     error_message = "Tags are missing."
   }
 
@@ -309,17 +360,23 @@ run "a_package_in_s3_is_used_where_it_lies" {
   }
 
   assert {
-    condition     = length(aws_s3_object.package) == 0 && output.arguments["--extra-py-files"] == "s3://releases/1.0/personalize-segment.zip"
+    condition = (
+      length(aws_s3_object.package) == 0 &&
+      output.arguments["--extra-py-files"] == "s3://releases/1.0/personalize-segment.zip"
+    )
     error_message = "It is uploaded."
   }
 
   assert {
     condition = jsonencode(jsondecode(aws_iam_role_policy.read_code.policy).Statement) == jsonencode([
       {
-        Sid      = "ReadScriptAndPackage"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py", "arn:aws:s3:::releases/1.0/personalize-segment.zip"]
+        Sid    = "ReadScriptAndPackage"
+        Effect = "Allow"
+        Action = "s3:GetObject"
+        Resource = [
+          "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
+          "arn:aws:s3:::releases/1.0/personalize-segment.zip",
+        ]
       },
     ])
     error_message = "Other statements."
@@ -375,10 +432,20 @@ run "a_deeper_output_has_the_markers_of_all_its_folders" {
         Resource = "arn:aws:s3:::shop-data"
       },
       {
-        Sid      = "ReplaceTheOutput"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-        Resource = ["arn:aws:s3:::shop-data/a_$folder$", "arn:aws:s3:::shop-data/a/b_$folder$", "arn:aws:s3:::shop-data/a/b/*"]
+        Sid    = "ReplaceTheOutput"
+        Effect = "Allow"
+        Action = [
+          "s3:PutObject",
+          "s3:ListMultipartUploadParts",
+          "s3:GetObject",
+          "s3:DeleteObject",
+          "s3:AbortMultipartUpload",
+        ]
+        Resource = [
+          "arn:aws:s3:::shop-data/a_$folder$",
+          "arn:aws:s3:::shop-data/a/b_$folder$",
+          "arn:aws:s3:::shop-data/a/b/*",
+        ]
       },
       {
         Sid      = "LookForTheFoldersOfTheOutput"
@@ -424,19 +491,30 @@ run "a_package_in_a_bucket_with_its_own_key_is_decrypted_in_the_key_s_region" {
   command = plan
 
   variables {
-    package = { s3 = { bucket = "builds", key = "shop.zip", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/builds" } }
-    logs    = { bucket = "logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/logs" }
+    package = {
+      s3 = { bucket = "builds", key = "shop.zip", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/builds" }
+    }
+    logs = { bucket = "logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/logs" }
   }
 
   assert {
-    condition = [for one in jsondecode(aws_iam_role_policy.read_code.policy).Statement : [one.Resource, one.Condition] if startswith(one.Sid, "Decrypt")] == jsondecode(jsonencode([
-      ["arn:aws:kms:us-east-1:123456789012:key/builds", { StringEquals = { "kms:ViaService" = "s3.us-east-1.amazonaws.com" } }],
+    condition = [
+      for one in jsondecode(aws_iam_role_policy.read_code.policy).Statement :
+      [one.Resource, one.Condition] if startswith(one.Sid, "Decrypt")
+      ] == jsondecode(jsonencode([
+        [
+          "arn:aws:kms:us-east-1:123456789012:key/builds",
+          { StringEquals = { "kms:ViaService" = "s3.us-east-1.amazonaws.com" } },
+        ],
     ]))
     error_message = "The package stays encrypted."
   }
 
   assert {
-    condition     = one([for one in jsondecode(aws_iam_role_policy.read_logs.policy).Statement : one.Condition if one.Sid == "DecryptTheLogs"]).StringEquals["kms:ViaService"] == "s3.us-east-1.amazonaws.com"
+    condition = one([
+      for one in jsondecode(aws_iam_role_policy.read_logs.policy).Statement :
+      one.Condition if one.Sid == "DecryptTheLogs"
+    ]).StringEquals["kms:ViaService"] == "s3.us-east-1.amazonaws.com"
     error_message = "The logs in another region stay encrypted."
   }
 }
@@ -449,43 +527,72 @@ run "a_key_encrypts_the_logs_and_no_data" {
   }
 
   assert {
-    condition     = aws_glue_job.history.security_configuration == "shop-history" && aws_glue_security_configuration.job[0].name == "shop-history"
+    condition = (
+      aws_glue_job.history.security_configuration == "shop-history" &&
+      aws_glue_security_configuration.job[0].name == "shop-history"
+    )
     error_message = "The job has none."
   }
 
   assert {
-    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption).cloudwatch_encryption_mode == "SSE-KMS" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    condition = (
+      one(
+        one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption
+      ).cloudwatch_encryption_mode == "SSE-KMS" &&
+      one(
+        one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption
+      ).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    )
     error_message = "The logs are not encrypted."
   }
 
   assert {
-    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).s3_encryption_mode == "DISABLED" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).kms_key_arn == null
+    condition = (
+      one(
+        one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption
+      ).s3_encryption_mode == "DISABLED" &&
+      one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).kms_key_arn == null
+    )
     error_message = "Personalize can't read data under the key of the logs."
   }
 
   assert {
-    condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.kms_key_id == "arn:aws:kms:eu-west-1:123456789012:key/own"])
+    condition = alltrue([
+      for group in aws_cloudwatch_log_group.job :
+      group.kms_key_id == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    ])
     error_message = "The groups are not encrypted."
   }
 
   assert {
-    condition     = output.log_group == "/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output" && output.arguments["--custom-logGroup-prefix"] == "/aws-glue/jobs/shop-history"
+    condition = (
+      output.log_group == "/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output" &&
+      output.arguments["--custom-logGroup-prefix"] == "/aws-glue/jobs/shop-history"
+    )
     error_message = "Glue writes to other groups."
   }
 
   assert {
     condition = jsonencode(jsondecode(aws_iam_role_policy.write_job_logs.policy).Statement) == jsonencode([
       {
-        Sid      = "WriteTheLogsOfTheJob"
-        Effect   = "Allow"
-        Action   = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
-        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error:log-stream:*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error"]
+        Sid    = "WriteTheLogsOfTheJob"
+        Effect = "Allow"
+        Action = ["logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup"]
+        Resource = [
+          "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_groups.output}:log-stream:*",
+          "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_groups.output}",
+          "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_groups.error}:log-stream:*",
+          "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_groups.error}",
+        ]
       },
       {
-        Sid      = "EncryptTheLogsOfTheJob"
-        Effect   = "Allow"
-        Action   = "logs:AssociateKmsKey"
-        Resource = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error"]
+        Sid    = "EncryptTheLogsOfTheJob"
+        Effect = "Allow"
+        Action = "logs:AssociateKmsKey"
+        Resource = [
+          "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_groups.output}",
+          "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_groups.error}",
+        ]
       },
     ])
     error_message = "Other statements."
@@ -500,9 +607,15 @@ run "a_key_encrypts_the_logs_and_no_data" {
         Resource = "arn:aws:s3:::shop-data"
       },
       {
-        Sid      = "ReplaceTheOutput"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Sid    = "ReplaceTheOutput"
+        Effect = "Allow"
+        Action = [
+          "s3:PutObject",
+          "s3:ListMultipartUploadParts",
+          "s3:GetObject",
+          "s3:DeleteObject",
+          "s3:AbortMultipartUpload",
+        ]
         Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
       },
       {
@@ -520,9 +633,21 @@ run "keys_of_buckets_are_used_through_s3_only" {
   command = plan
 
   variables {
-    artifacts = { bucket = "shop-data", prefix = "artifacts/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/artifacts" }
-    logs      = { bucket = "shop-logs", prefix = "segment-logs/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/logs" }
-    output    = { bucket = "shop-data", prefix = "transformed/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/output" }
+    artifacts = {
+      bucket      = "shop-data"
+      prefix      = "artifacts/"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/artifacts"
+    }
+    logs = {
+      bucket      = "shop-logs"
+      prefix      = "segment-logs/"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/logs"
+    }
+    output = {
+      bucket      = "shop-data"
+      prefix      = "transformed/"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/output"
+    }
   }
 
   assert {
@@ -534,10 +659,14 @@ run "keys_of_buckets_are_used_through_s3_only" {
         Resource = "arn:aws:s3:::shop-logs"
       },
       {
-        Sid      = "ReadTheLogs"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:aws:s3:::shop-logs/segment-logs_$folder$", "arn:aws:s3:::shop-logs/segment-logs/*", "arn:aws:s3:::shop-logs/segment-logs"]
+        Sid    = "ReadTheLogs"
+        Effect = "Allow"
+        Action = "s3:GetObject"
+        Resource = [
+          "arn:aws:s3:::shop-logs/segment-logs_$folder$",
+          "arn:aws:s3:::shop-logs/segment-logs/*",
+          "arn:aws:s3:::shop-logs/segment-logs",
+        ]
       },
       {
         Sid       = "DecryptTheLogs"
@@ -559,9 +688,15 @@ run "keys_of_buckets_are_used_through_s3_only" {
         Resource = "arn:aws:s3:::shop-data"
       },
       {
-        Sid      = "ReplaceTheOutput"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Sid    = "ReplaceTheOutput"
+        Effect = "Allow"
+        Action = [
+          "s3:PutObject",
+          "s3:ListMultipartUploadParts",
+          "s3:GetObject",
+          "s3:DeleteObject",
+          "s3:AbortMultipartUpload",
+        ]
         Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
       },
       {
@@ -584,10 +719,13 @@ run "keys_of_buckets_are_used_through_s3_only" {
   assert {
     condition = jsonencode(jsondecode(aws_iam_role_policy.read_code.policy).Statement) == jsonencode([
       {
-        Sid      = "ReadScriptAndPackage"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py", "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip"]
+        Sid    = "ReadScriptAndPackage"
+        Effect = "Allow"
+        Action = "s3:GetObject"
+        Resource = [
+          "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
+          "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip",
+        ]
       },
       {
         Sid       = "DecryptScriptAndPackage"
@@ -616,16 +754,23 @@ run "cloudwatch_may_use_the_key_for_the_logs_of_the_job" {
   assert {
     condition = jsonencode(jsondecode(output.kms_key_policy_json).Statement) == jsonencode([
       {
-        Sid       = "CloudWatchEncryptsTheLogsOfTheJob"
-        Effect    = "Allow"
-        Action    = ["kms:ReEncryptTo", "kms:ReEncryptFrom", "kms:GenerateDataKey", "kms:Encrypt", "kms:DescribeKey", "kms:Decrypt"]
+        Sid    = "CloudWatchEncryptsTheLogsOfTheJob"
+        Effect = "Allow"
+        Action = [
+          "kms:ReEncryptTo",
+          "kms:ReEncryptFrom",
+          "kms:GenerateDataKey",
+          "kms:Encrypt",
+          "kms:DescribeKey",
+          "kms:Decrypt",
+        ]
         Resource  = "*"
         Principal = { Service = "logs.eu-west-1.amazonaws.com" }
         Condition = {
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = [
-              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/error",
-              "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-history/shop-history-role/shop-eu-west-1-history/output",
+              "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_groups.error}",
+              "arn:aws:logs:eu-west-1:123456789012:log-group:${output.log_groups.output}",
             ]
           }
         }
@@ -670,7 +815,11 @@ run "the_key_of_the_suppression_list_is_used_through_s3_only" {
   command = plan
 
   variables {
-    suppression_list = { bucket = "shop-privacy", key = "lists/suppressed.csv", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/privacy" }
+    suppression_list = {
+      bucket      = "shop-privacy"
+      key         = "lists/suppressed.csv"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/privacy"
+    }
   }
 
   assert {
@@ -704,11 +853,22 @@ run "the_output_keeps_the_key_of_its_bucket" {
 
   variables {
     kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
-    output  = { bucket = "shop-data", prefix = "transformed/", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/output" }
+    output = {
+      bucket      = "shop-data"
+      prefix      = "transformed/"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/output"
+    }
   }
 
   assert {
-    condition     = one(one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/output" && one(one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    condition = (
+      one(
+        one(aws_glue_security_configuration.job[0].encryption_configuration).s3_encryption
+      ).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/output" &&
+      one(
+        one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption
+      ).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    )
     error_message = "Other keys."
   }
 
@@ -721,9 +881,15 @@ run "the_output_keeps_the_key_of_its_bucket" {
         Resource = "arn:aws:s3:::shop-data"
       },
       {
-        Sid      = "ReplaceTheOutput"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Sid    = "ReplaceTheOutput"
+        Effect = "Allow"
+        Action = [
+          "s3:PutObject",
+          "s3:ListMultipartUploadParts",
+          "s3:GetObject",
+          "s3:DeleteObject",
+          "s3:AbortMultipartUpload",
+        ]
         Resource = ["arn:aws:s3:::shop-data/transformed_$folder$", "arn:aws:s3:::shop-data/transformed/*"]
       },
       {
@@ -957,7 +1123,11 @@ run "the_role_has_the_name_and_path_that_are_wanted" {
   }
 
   assert {
-    condition     = aws_iam_role.history.name == "eu-history" && aws_iam_role.history.path == "/ours/" && output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-history"
+    condition = (
+      aws_iam_role.history.name == "eu-history" &&
+      aws_iam_role.history.path == "/ours/" &&
+      output.role.arn == "arn:aws:iam::123456789012:role/ours/eu-history"
+    )
     error_message = "It is ${aws_iam_role.history.path}${aws_iam_role.history.name}."
   }
 }

@@ -25,7 +25,12 @@ run "makes_nothing_unless_asked" {
   command = plan
 
   assert {
-    condition     = output.redshift == null && output.snowflake == null && length(aws_iam_role.redshift) == 0 && length(aws_iam_role.snowflake) == 0
+    condition = (
+      output.redshift == null &&
+      output.snowflake == null &&
+      length(aws_iam_role.redshift) == 0 &&
+      length(aws_iam_role.snowflake) == 0
+    )
     error_message = "Nobody asked for a warehouse."
   }
 }
@@ -38,27 +43,51 @@ run "fills_in_schema_place_and_role_of_redshift" {
   }
 
   assert {
-    condition     = output.redshift.statements == tolist(["SET a TO true", "UNLOAD ('\n-- shop, track\nSELECT 1 FROM \"shop\".\"product_viewed\"')\nTO 's3://shop-data/transformed/interactions/part-'\nIAM_ROLE 'arn:aws:iam::123456789012:role/shop-us-west-2-redshift'\nFORMAT AS CSV HEADER\nREGION 'us-west-2'"])
+    condition = output.redshift.statements == tolist([
+      "SET a TO true",
+      join("\n", [
+        "UNLOAD ('",
+        "-- shop, track",
+        "SELECT 1 FROM \"shop\".\"product_viewed\"')",
+        "TO 's3://shop-data/transformed/interactions/part-'",
+        "IAM_ROLE 'arn:aws:iam::123456789012:role/shop-us-west-2-redshift'",
+        "FORMAT AS CSV HEADER",
+        "REGION 'us-west-2'",
+      ]),
+    ])
     error_message = "The comments above go, the ones inside stay, the blanks are filled."
   }
 
   assert {
-    condition     = startswith(output.redshift.sql, "-- event mapping sha256: 0000") && output.redshift.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-redshift"
+    condition = (
+      startswith(output.redshift.sql, "-- event mapping sha256: 0000") &&
+      output.redshift.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-redshift"
+    )
     error_message = "`personalize-segment verify` reads the digest in the text."
   }
 
   assert {
-    condition     = aws_iam_role.redshift[0].name == "shop-us-west-2-redshift" && jsondecode(aws_iam_role.redshift[0].assume_role_policy).Statement[0].Principal.Service == ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]
+    condition = (
+      aws_iam_role.redshift[0].name == "shop-us-west-2-redshift" &&
+      jsondecode(aws_iam_role.redshift[0].assume_role_policy).Statement[0].Principal.Service == [
+        "redshift.amazonaws.com",
+        "redshift-serverless.amazonaws.com",
+      ]
+    )
     error_message = "The role that the statements name, for clusters and workgroups."
   }
 
   assert {
     condition = jsondecode(aws_iam_role_policy.redshift[0].policy).Statement == [
       {
-        Sid      = "ReplaceTheTrainingData"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]
-        Resource = ["arn:aws:s3:::shop-data/transformed/users/*", "arn:aws:s3:::shop-data/transformed/items/*", "arn:aws:s3:::shop-data/transformed/interactions/*"]
+        Sid    = "ReplaceTheTrainingData"
+        Effect = "Allow"
+        Action = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]
+        Resource = [
+          "arn:aws:s3:::shop-data/transformed/users/*",
+          "arn:aws:s3:::shop-data/transformed/items/*",
+          "arn:aws:s3:::shop-data/transformed/interactions/*",
+        ]
       },
       {
         Sid       = "ListTheTrainingData"
@@ -68,7 +97,12 @@ run "fills_in_schema_place_and_role_of_redshift" {
         Condition = { StringLike = { "s3:prefix" = "transformed/*" } }
       },
       { Sid = "FindTheBucket", Effect = "Allow", Action = "s3:GetBucketLocation", Resource = "arn:aws:s3:::shop-data" },
-      { Sid = "FindTheBucketsKey", Effect = "Allow", Action = "s3:GetEncryptionConfiguration", Resource = "arn:aws:s3:::shop-data" },
+      {
+        Sid      = "FindTheBucketsKey"
+        Effect   = "Allow"
+        Action   = "s3:GetEncryptionConfiguration"
+        Resource = "arn:aws:s3:::shop-data"
+      },
     ]
     error_message = "It replaces the datasets, and reaches nothing else."
   }
@@ -78,11 +112,18 @@ run "takes_a_role_that_is_there" {
   command = plan
 
   variables {
-    redshift = { schema = "shop", sql_path = "tests/sql/redshift.sql", role = { arn = "arn:aws:iam::123456789012:role/unload" } }
+    redshift = {
+      schema   = "shop"
+      sql_path = "tests/sql/redshift.sql"
+      role     = { arn = "arn:aws:iam::123456789012:role/unload" }
+    }
   }
 
   assert {
-    condition     = length(aws_iam_role.redshift) == 0 && strcontains(output.redshift.sql, "IAM_ROLE 'arn:aws:iam::123456789012:role/unload'")
+    condition = (
+      length(aws_iam_role.redshift) == 0 &&
+      strcontains(output.redshift.sql, "IAM_ROLE 'arn:aws:iam::123456789012:role/unload'")
+    )
     error_message = "No second role then."
   }
 }
@@ -95,7 +136,10 @@ run "names_the_role_of_snowflake_before_it_can_be_made" {
   }
 
   assert {
-    condition     = length(aws_iam_role.snowflake) == 0 && output.snowflake.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-snowflake"
+    condition = (
+      length(aws_iam_role.snowflake) == 0 &&
+      output.snowflake.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-snowflake"
+    )
     error_message = "The integration is made with its ARN; who assumes it is known only then."
   }
 
@@ -112,7 +156,11 @@ run "lets_the_integration_in_when_it_is_known" {
   command = plan
 
   variables {
-    output                   = { bucket = "shop-data", prefix = "transformed/", kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/1" }
+    output = {
+      bucket      = "shop-data"
+      prefix      = "transformed/"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/1"
+    }
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
     snowflake = {
       schema      = "SHOP"
@@ -134,7 +182,16 @@ run "lets_the_integration_in_when_it_is_known" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_iam_role_policy.snowflake[0].policy).Statement) == 4 && jsondecode(aws_iam_role_policy.snowflake[0].policy).Statement[3] == { Sid = "EncryptTheTrainingData", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = "arn:aws:kms:us-west-2:123456789012:key/1", Condition = { StringEquals = { "kms:ViaService" = "s3.us-west-2.amazonaws.com" } } }
+    condition = (
+      length(jsondecode(aws_iam_role_policy.snowflake[0].policy).Statement) == 4 &&
+      jsondecode(aws_iam_role_policy.snowflake[0].policy).Statement[3] == {
+        Sid       = "EncryptTheTrainingData"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "arn:aws:kms:us-west-2:123456789012:key/1"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.us-west-2.amazonaws.com" } }
+      }
+    )
     error_message = "With the bucket's key, through S3."
   }
 
@@ -261,9 +318,13 @@ run "refuses_several_at_once_2" {
   }
 
   variables {
-    name      = "shop-"
-    output    = { bucket = "shop-data", prefix = "/transformed" }
-    redshift  = { schema = "shop", sql_path = "tests/sql/redshift.sql", role = { arn = "arn:aws:iam::123456789012:role/*" } }
+    name   = "shop-"
+    output = { bucket = "shop-data", prefix = "/transformed" }
+    redshift = {
+      schema   = "shop"
+      sql_path = "tests/sql/redshift.sql"
+      role     = { arn = "arn:aws:iam::123456789012:role/*" }
+    }
     snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "a'b" }
   }
 
@@ -278,8 +339,13 @@ run "refuses_several_at_once_3" {
   }
 
   variables {
-    output    = { bucket = "shop-data", prefix = "transformed/", kms_key_arn = "alias/shop" }
-    snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "PERSONALIZE", trust = { user_arn = "999999999999", external_id = "ABC_SFCRole=2_x" } }
+    output = { bucket = "shop-data", prefix = "transformed/", kms_key_arn = "alias/shop" }
+    snowflake = {
+      schema      = "SHOP"
+      sql_path    = "tests/sql/snowflake.sql"
+      integration = "PERSONALIZE"
+      trust       = { user_arn = "999999999999", external_id = "ABC_SFCRole=2_x" }
+    }
   }
 
   expect_failures = [var.output, var.snowflake]
@@ -293,7 +359,12 @@ run "refuses_several_at_once_4" {
   }
 
   variables {
-    snowflake = { schema = "SHOP", sql_path = "tests/sql/snowflake.sql", integration = "PERSONALIZE", trust = { user_arn = "arn:aws:iam::999999999999:user/snow", external_id = "<id>" } }
+    snowflake = {
+      schema      = "SHOP"
+      sql_path    = "tests/sql/snowflake.sql"
+      integration = "PERSONALIZE"
+      trust       = { user_arn = "arn:aws:iam::999999999999:user/snow", external_id = "<id>" }
+    }
   }
 
   expect_failures = [var.snowflake]
@@ -323,7 +394,10 @@ run "the_role_has_the_name_and_path_that_are_wanted" {
   }
 
   assert {
-    condition     = aws_iam_role.redshift[0].name == "eu-redshift" && output.redshift.role_arn == "arn:aws:iam::123456789012:role/ours/eu-redshift"
+    condition = (
+      aws_iam_role.redshift[0].name == "eu-redshift" &&
+      output.redshift.role_arn == "arn:aws:iam::123456789012:role/ours/eu-redshift"
+    )
     error_message = "It is ${output.redshift.role_arn}."
   }
 }

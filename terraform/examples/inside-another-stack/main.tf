@@ -1,4 +1,5 @@
-# As one part of a larger stack: alarms go to a topic that is there, the refresh runs at night, tags and roles follow the house.
+# As one part of a larger stack: alarms go to a topic that is there, the refresh runs at night, tags and roles follow
+# the house.
 
 terraform {
   required_version = ">= 1.11"
