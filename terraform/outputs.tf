@@ -1,5 +1,5 @@
 output "segment" {
-  description = "Values to enter in Segment, as in docs/guide.md."
+  description = "Values to enter in Segment, as in docs/guide.md; `write_key` is the secret's name, not the key."
   value = {
     role_arn           = module.segment_access.role.arn
     external_ids       = var.segment_external_ids
@@ -7,6 +7,7 @@ output "segment" {
     region             = local.region
     destination_filter = module.event_mapping.destination_filter
     events             = module.event_mapping.events
+    write_key          = module.event_function.secret
     logs = module.segment_access.logs_role == null ? null : merge(
       local.logs,
       { role_arn = module.segment_access.logs_role.arn }

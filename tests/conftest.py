@@ -71,6 +71,7 @@ SLOW = (
     "test_redrive.py",
     "test_event_sources.py",
     "test_preflight.py",
+    "test_segment_plan.py",
     "test_forget_parts.py",
     "test_payloads.py",
     "test_preflight_measure.py",
@@ -78,6 +79,7 @@ SLOW = (
     "test_pytest_plugin.py",
     "test_rows.py",
     "test_moto_patches.py",
+    "test_cli_segment.py",
 )
 
 # Files whose tests share one Spark, which takes as long to become quick as they then take.

@@ -15,6 +15,7 @@
     ├── VerifyError    what is deployed can't be compared
     ├── SpecError      the description of the Personalize resources is refused
     ├── ProvisionError Personalize refuses, or fails, what the description asks for
+    ├── WorkspaceError a Segment workspace can't be read or changed as asked
     └── ForgetError    users can't be forgotten: who they are, their list or their file is refused
 
 Each one carries where it happened, what was wrong and what to do about it, so that a
@@ -105,6 +106,10 @@ class SpecError(PersonalizeSegmentError):
 
 class ProvisionError(PersonalizeSegmentError):
     """A resource can't be made, changed or deleted; `place` is its kind and name. Try again after the remedy."""
+
+
+class WorkspaceError(PersonalizeSegmentError):
+    """Segment's Public API refuses or can't be reached, or what is in the workspace has to be decided by its owner."""
 
 
 class ForgetError(PersonalizeSegmentError):

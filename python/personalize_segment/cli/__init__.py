@@ -20,6 +20,7 @@ VERBS = {
     "preflight": ("preflight",),
     "provision": ("plan", "apply", "status", "destroy", "import", "train", "recommend"),
     "verify": ("verify",),
+    "segment": ("segment",),
     "live": ("settings", "redrive"),
     "privacy": ("forget",),
     "emulator": ("emulator",),

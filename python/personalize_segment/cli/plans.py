@@ -1,7 +1,7 @@
 """How plans, and what is waited for, look on a terminal and elsewhere."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from .terminal import messages, plain
 
 if TYPE_CHECKING:
     from ..provision.steps import Step
+    from ..workspace.plan import Change
 
 #: The colours of the actions, and those that change something.
 _COLOURS = {
@@ -25,7 +26,7 @@ _COLOURS = {
 }
 
 
-def show_plan(steps: "list[Step]", title: str) -> None:
+def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str) -> None:
     """Print the lines of a plan that do something, and how many there are of each kind: to stderr."""
     shown = Table("", "kind", "name", "why", "cost", title=plain(title), title_justify="left")
     for step in steps:
@@ -46,7 +47,7 @@ def plan_progress() -> "Iterator[Any]":
     """Yield what shows the plan that is left, as it shrinks, on a terminal; elsewhere a line for each change."""
     last: dict[str, str] = {}
 
-    def lines(steps: "list[Step]") -> None:
+    def lines(steps: "Sequence[Step] | Sequence[Change]") -> None:
         for step in steps:
             if step.action != "nothing" and last.get(step.place) != step.action + step.why:
                 last[step.place] = step.action + step.why
@@ -57,7 +58,7 @@ def plan_progress() -> "Iterator[Any]":
         return
     with Live(console=messages, transient=True, refresh_per_second=8) as live:
 
-        def table(steps: "list[Step]") -> None:
+        def table(steps: "Sequence[Step] | Sequence[Change]") -> None:
             left = [step for step in steps if step.action != "nothing"]
             shown = Table.grid(padding=(0, 2))
             for step in left[:20]:

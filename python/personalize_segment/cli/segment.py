@@ -1,0 +1,164 @@
+"""The verb of Segment's side: destination, destination filter and write-back source, planned and applied."""
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import WorkspaceError
+from .plans import plan_progress, show_plan
+from .stack import explain_refusals
+from .terminal import app, fail, messages, plain, read_bytes, requires, utf8
+
+if TYPE_CHECKING:
+    from ..workspace.plan import Change
+    from ..workspace.public_api import PublicApi
+    from ..workspace.wanted import Wanted
+    from ..workspace.write_key import WriteKeySecret
+
+#: The variable that Segment's own Terraform provider reads, too.
+TOKEN = "PUBLIC_API_TOKEN"  # noqa: S105
+
+
+class SegmentAction(StrEnum):
+    """What the verb does."""
+
+    plan = "plan"
+    apply = "apply"
+
+
+class WorkspaceRegion(StrEnum):
+    """Where a workspace is."""
+
+    us = "us"
+    eu = "eu"
+
+
+@app.command()
+@explain_refusals
+def segment(
+    action: Annotated[SegmentAction, typer.Argument(help="Show what is to be done, or do it.", show_default=False)],
+    outputs: Annotated[
+        Path, typer.Argument(metavar="OUTPUTS", help="Terraform's outputs as JSON, or - for stdin.", allow_dash=True)
+    ],
+    source: Annotated[
+        list[str], typer.Option(help="Source whose events go to Personalize: slug, name or id. Repeatable.")
+    ],
+    write_back_source: Annotated[
+        str | None,
+        typer.Option(
+            help="Source to write back to (default: the secret's, or a new one, NAME-recommendations).",
+            show_default=False,
+        ),
+    ] = None,
+    no_filter: Annotated[
+        bool, typer.Option("--no-filter", help="No destination filter, which is part of Segment's Business tier.")
+    ] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Change a destination that invokes another function.")] = False,
+    replace_write_key: Annotated[
+        bool, typer.Option("--replace-write-key", help="Replace another source's write key in the secret.")
+    ] = False,
+    external_id: Annotated[
+        str | None, typer.Option(help="External id (default: the workspace's or source's id).", show_default=False)
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Setting of the destination to add or replace. Repeatable."),
+    ] = None,
+    destination_type: Annotated[
+        str, typer.Option(help="Name, slug or id in Segment's catalog.")
+    ] = "Amazon Personalize",
+    write_back_type: Annotated[
+        str, typer.Option(help="Type of a new source: name, slug or id in Segment's catalog.")
+    ] = "HTTP API",
+    region: Annotated[WorkspaceRegion, typer.Option(help="Region of the workspace.")] = WorkspaceRegion.us,
+    api_url: Annotated[
+        str | None,
+        typer.Option(envvar="PUBLIC_API_URL", help="Address of the Public API.", show_default="that of the region"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, like plan.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="With plan, exit with 3 if there is something to do.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON to stdout.")] = False,
+) -> None:
+    """Plan or apply the destination, its filter and the write-back source in Segment.
+
+    Reads the API's token from PUBLIC_API_TOKEN. `apply` prints what there is then, as JSON.
+    """
+    with requires("provision"):
+        from botocore.exceptions import BotoCoreError
+
+        from ..workspace import plan as work
+        from ..workspace.wanted import Choices
+        from ..workspace.wanted import setting as pair
+    choices = Choices(
+        sources=source,
+        write_back_source=write_back_source,
+        external_id=external_id,
+        settings=dict(map(pair, setting or [])),
+        filtered=not no_filter,
+        adopt=adopt,
+        replace_write_key=replace_write_key,
+        destination_type=destination_type,
+        write_back_type=write_back_type,
+    )
+    only_plan = action is SegmentAction.plan or dry_run
+    try:
+        wanted = _wanted(outputs, choices)
+        secret, api = _secret(wanted), _public_api(region, api_url)
+        if only_plan:
+            changes = work.plan(wanted, api, work.Catalog(api), secret)
+        else:
+            with plan_progress() as show:
+                changes = work.apply(wanted, api, secret, show)
+    except BotoCoreError as error:
+        fail(f"{error}. Check your credentials for AWS, where the secret with the write key is.")
+    if only_plan and not as_json:
+        show_plan(changes, "")
+    else:
+        print(json.dumps([_line(change) for change in changes], indent=2))
+    if check and any(change.action != "nothing" for change in changes):
+        raise typer.Exit(3)
+
+
+def _wanted(outputs: Path, choices: Any) -> "Wanted":
+    from ..provision import terraform_outputs
+    from ..workspace.wanted import read
+
+    text = utf8(read_bytes(outputs), outputs, WorkspaceError)
+    _, stacks = terraform_outputs.read(text, "segment", "personalize")
+    if stacks is None or len(stacks) != 1:
+        problem = f"holds the outputs of {len(stacks or ())} stacks"
+        raise WorkspaceError(str(outputs), problem, "Pass what `terraform output -json` prints where one is applied")
+    return read(str(stacks[0]["personalize"]["name"]), stacks[0]["segment"], choices)
+
+
+def _secret(wanted: "Wanted") -> "WriteKeySecret | None":
+    import boto3
+
+    from ..workspace.write_key import WriteKeySecret
+
+    reference = wanted.outputs["write_key"]
+    if reference is None:
+        messages.print(
+            "The stack has no secret for a write key, so nothing is written back to Segment: name one in"
+            " `write_key_secret`, and apply Terraform.",
+            soft_wrap=True,
+        )
+        return None
+    return WriteKeySecret.of(reference, boto3.client("secretsmanager", region_name=wanted.outputs["region"]))
+
+
+def _public_api(region: WorkspaceRegion, url: str | None) -> "PublicApi":
+    from ..workspace.public_api import URLS, PublicApi
+
+    token = os.environ.get(TOKEN, "").strip()
+    if not token:
+        raise WorkspaceError(TOKEN, "is not set", "Create a token in Segment (Settings, Access Management, Tokens)")
+    return PublicApi(token, url or URLS[region.value], lambda text: messages.print(plain(text), soft_wrap=True))
+
+
+def _line(change: "Change") -> dict[str, Any]:
+    return {key: getattr(change, key) for key in ("action", "kind", "name", "why", "remedy", "id")}

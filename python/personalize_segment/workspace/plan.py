@@ -1,0 +1,287 @@
+"""What is to be done in a Segment workspace, from what there is, and the doing of it.
+
+As in `provision` there is no state: things are found by their names, a plan follows from a look at the
+workspace, and `apply` looks again after each round until nothing is left.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from ..errors import WorkspaceError
+from .public_api import PublicApi, RefusedError
+from .wanted import Wanted
+from .write_key import WriteKeySecret
+
+SOURCE, SECRET, DESTINATION, FILTER = "Source", "Secret", "Destination", "DestinationFilter"
+_WITHOUT_FILTERS = (
+    "Destination filters are part of Segment's Business tier and need write access to the source."
+    " Without one, say --no-filter: an event that the mapping doesn't know then costs one invocation"
+)
+_ADOPT = "Say --adopt to let it invoke this stack's function instead, or delete it in Segment"
+_REPLACE = (
+    "Name the source that the key belongs to with --write-back-source, or say --replace-write-key to store another"
+    " key (the present one stays as the version AWSPREVIOUS)"
+)
+_NO_KEY = "Segment shows write keys to Source Admins only: give the token that role for this source"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a plan. `id` is Segment's, once there is one.
+
+    `call` does it; None if it has to wait for another one first, can't be done, or is done.
+    """
+
+    action: Literal["create", "update", "blocked", "nothing"]
+    kind: str
+    name: str
+    why: str = ""
+    remedy: str = ""
+    id: str | None = None
+    call: Callable[[], object] | None = field(default=None, repr=False, compare=False)
+    #: Nothing here costs anything; plans of Personalize have a price.
+    cost: str = ""
+
+    @property
+    def place(self) -> str:
+        """What an error calls it."""
+        return f"{self.kind} {self.name}"
+
+
+class Catalog:
+    """Segment's catalogs of destinations and sources, which are read once."""
+
+    def __init__(self, api: PublicApi) -> None:
+        self._api = api
+
+    @cached_property
+    def _destinations(self) -> list[dict[str, Any]]:
+        return self._api.pages("/catalog/destinations", "destinationsCatalog")
+
+    @cached_property
+    def _sources(self) -> list[dict[str, Any]]:
+        return self._api.pages("/catalog/sources", "sourcesCatalog")
+
+    def destination(self, wanted: str) -> dict[str, Any]:
+        """Return the type of destination with this name, slug or id; raise WorkspaceError."""
+        return _type(self._destinations, wanted, "destination", "--destination-type")
+
+    def source(self, wanted: str) -> dict[str, Any]:
+        """Return the type of source with this name, slug or id; raise WorkspaceError."""
+        return _type(self._sources, wanted, "source", "--write-back-type")
+
+
+def plan(wanted: Wanted, api: PublicApi, catalog: Catalog, secret: WriteKeySecret | None) -> list[Change]:
+    """Return what is to be done, and what is as it should be; raise WorkspaceError."""
+    sources = api.pages("/sources", "sources")
+    changes = [] if secret is None else list(_write_back(wanted, api, catalog, secret, sources))
+    item = catalog.destination(wanted.choices.destination_type)
+    destinations = [one for one in api.pages("/destinations", "destinations") if one["metadata"]["id"] == item["id"]]
+    for name in wanted.choices.sources:
+        source = _only([one for one in sources if name in (one["id"], one["slug"], one.get("name"))], name)
+        if source is None:
+            why = f"no source {name!r}; there are {', '.join(sorted(one['slug'] for one in sources)) or 'none'}"
+            changes.append(Change("blocked", SOURCE, name, why, "Name a source that sends events with --source"))
+            continue
+        settings = wanted.settings(source["workspaceId"], source["id"])
+        _check_settings(item, settings)
+        here = [one for one in destinations if one["sourceId"] == source["id"]]
+        changes += _destination(wanted, api, item, source, here, settings)
+    # A filter that Segment's plan doesn't include holds nothing else up.
+    return sorted(changes, key=lambda change: change.kind == FILTER)
+
+
+def apply(
+    wanted: Wanted,
+    api: PublicApi,
+    secret: WriteKeySecret | None,
+    progress: Callable[[list[Change]], None],
+) -> list[Change]:
+    """Do it, and return what there is then; raise WorkspaceError. What was done before stays done."""
+    catalog, done = Catalog(api), set()
+    while True:
+        changes = plan(wanted, api, catalog, secret)
+        progress(changes)
+        ready = [(change, change.call) for change in changes if change.call is not None]
+        if not ready:
+            break
+        for change, call in ready:
+            if (change.place, change.action) in done:
+                problem = f"Segment took it, and doesn't show it ({change.action}, {change.why or 'absent'})"
+                raise WorkspaceError(change.place, problem, "Look at it in Segment, and run this again in a minute")
+            done.add((change.place, change.action))
+            call()
+    for change in changes:
+        if change.action != "nothing":
+            raise WorkspaceError(change.place, change.why, change.remedy)
+    return changes
+
+
+def _write_back(
+    wanted: Wanted, api: PublicApi, catalog: Catalog, secret: WriteKeySecret, sources: list[dict[str, Any]]
+) -> Iterator[Change]:
+    """Yield the steps for the source that is written back to, and for the secret that holds its write key."""
+    key = secret.read()
+    slug = wanted.choices.write_back_source
+    owner = next((one for one in sources if key is not None and key in one["writeKeys"]), None)
+    if slug is None and owner is None and key is not None and not wanted.choices.replace_write_key:
+        yield Change("blocked", SECRET, secret.name, "it holds a write key of no source that the token sees", _REPLACE)
+        return
+    if slug is None:
+        slug = owner["slug"] if owner else f"{wanted.name}-recommendations"
+    source = _only([one for one in sources if slug in (one["id"], one["slug"])], slug)
+    if source is None:
+        type_id = catalog.source(wanted.choices.write_back_type)["id"]
+        body = {"slug": slug, "enabled": True, "metadataId": type_id, "settings": {}}
+        yield Change(
+            "create", SOURCE, slug, "to write back to", call=lambda: api.send("POST", "/sources", "source", body)
+        )
+        yield Change("create" if key is None else "update", SECRET, secret.name, f"after source {slug}")
+        return
+    if source["enabled"]:
+        yield Change("nothing", SOURCE, source["slug"], id=source["id"])
+    else:
+        path = f"/sources/{source['id']}"
+        yield Change(
+            "update",
+            SOURCE,
+            source["slug"],
+            "enabled: false → true",
+            id=source["id"],
+            call=lambda: api.send("PATCH", path, "source", {"enabled": True}),
+        )
+    keys = source["writeKeys"]
+    if key is not None and key in keys:
+        yield Change("nothing", SECRET, secret.name)
+    elif not keys:
+        yield Change("blocked", SECRET, secret.name, f"source {source['slug']} shows no write key", _NO_KEY)
+    elif key is None or wanted.choices.replace_write_key:
+        action: Literal["create", "update"] = "create" if key is None else "update"
+        why = f"the write key of source {source['slug']}"
+        yield Change(action, SECRET, secret.name, why, call=lambda: secret.write(keys[0]))
+    else:
+        whose = f"source {owner['slug']}" if owner else "no source that the token sees"
+        yield Change("blocked", SECRET, secret.name, f"it holds a write key of {whose}", _REPLACE)
+
+
+def _destination(
+    wanted: Wanted,
+    api: PublicApi,
+    item: Mapping[str, Any],
+    source: Mapping[str, Any],
+    here: list[dict[str, Any]],
+    settings: dict[str, Any],
+) -> Iterator[Change]:
+    """Yield the steps for the destination of one source, and its filter; `here` are its destinations of this type."""
+    name = f"{wanted.destination_name} ({source['slug']})"
+    function = settings.get("function")
+    ours = [one for one in here if one.get("name") == wanted.destination_name]
+    ours = ours or [one for one in here if function is not None and one["settings"].get("function") == function]
+    if not ours and wanted.choices.adopt:
+        ours = here
+    if len(ours) > 1:
+        ids = ", ".join(one["id"] for one in ours)
+        yield Change("blocked", DESTINATION, name, f"there are {len(ours)}: {ids}", "Delete all but one in Segment")
+    elif not ours and here:
+        now = here[0]["settings"].get("function")
+        why = f"the source has {here[0].get('name') or here[0]['id']!r}, which invokes {now}"
+        yield Change("blocked", DESTINATION, name, why, _ADOPT, id=here[0]["id"])
+    elif not ours:
+        body = {
+            "sourceId": source["id"],
+            "metadataId": item["id"],
+            "enabled": True,
+            "name": wanted.destination_name,
+            "settings": settings,
+        }
+        yield Change("create", DESTINATION, name, call=lambda: api.send("POST", "/destinations", "destination", body))
+        if wanted.choices.filtered:
+            yield Change("create", FILTER, name, "after its destination")
+    else:
+        yield _updated(api, name, ours[0], settings)
+        if wanted.choices.filtered:
+            yield _filter(wanted, api, name, ours[0])
+
+
+def _updated(api: PublicApi, name: str, destination: dict[str, Any], settings: dict[str, Any]) -> Change:
+    known = destination["settings"]
+    changed = [key for key, value in settings.items() if known.get(key) != value]
+    why = [f"{key}: {known.get(key)} → {settings[key]}" for key in changed]
+    why += [] if destination["enabled"] else ["enabled: false → true"]
+    if not why:
+        return Change("nothing", DESTINATION, name, id=destination["id"])
+    # Whether Segment keeps settings that aren't sent is not documented: all are.
+    body = {"enabled": True, "settings": {**known, **settings}}
+    path = f"/destinations/{destination['id']}"
+    return Change(
+        "update",
+        DESTINATION,
+        name,
+        ", ".join(why),
+        id=destination["id"],
+        call=lambda: api.send("PATCH", path, "destination", body),
+    )
+
+
+def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, Any]) -> Change:
+    path = f"/destination/{destination['id']}/filters"
+    try:
+        filters = api.pages(path, "filters")
+    except RefusedError as error:
+        if error.status not in (402, 403):
+            raise
+        return Change("blocked", FILTER, name, error.problem, _WITHOUT_FILTERS)
+    there = next((one for one in filters if one["title"] == wanted.filter_title), None)
+    body = {"if": wanted.condition, "actions": [{"type": "DROP"}], "enabled": True}
+    if there is None:
+        made = {"sourceId": destination["sourceId"], "title": wanted.filter_title, **body}
+        return Change("create", FILTER, name, call=lambda: _filtered(api, "POST", path, made))
+    known = {**there, "actions": [{"type": action["type"]} for action in there["actions"]]}
+    changed = [key for key, value in body.items() if known.get(key) != value]
+    if not changed:
+        return Change("nothing", FILTER, name, id=there["id"])
+    path += f"/{there['id']}"
+    why = f"{', '.join(changed)} differ" if len(changed) > 1 else f"{changed[0]} differs"
+    return Change("update", FILTER, name, why, id=there["id"], call=lambda: _filtered(api, "PATCH", path, body))
+
+
+def _filtered(api: PublicApi, method: str, path: str, body: dict[str, Any]) -> None:
+    try:
+        api.send(method, path, "filter", body)
+    except RefusedError as error:
+        raise WorkspaceError(error.place, f"{error.problem}. All else is done", _WITHOUT_FILTERS) from None
+
+
+def _check_settings(item: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Raise WorkspaceError if Segment's catalog declares other settings than these."""
+    place = f"Segment's catalog: {item['name']}"
+    declared = {option["name"]: option["required"] for option in item["options"]}
+    for name in settings:
+        if name not in declared:
+            problem = f"has no setting {name!r}, only {', '.join(sorted(declared))}"
+            remedy = f"Leave it out with --setting {name}= and give the one that replaces it with --setting NAME=VALUE"
+            raise WorkspaceError(place, problem, remedy)
+    missing = [name for name, required in declared.items() if required and name not in settings]
+    if missing:
+        problem = f"requires the setting {missing[0]!r}, too"
+        raise WorkspaceError(place, problem, f"Give it with --setting {missing[0]}=VALUE")
+
+
+def _type(items: list[dict[str, Any]], wanted: str, kind: str, option: str) -> dict[str, Any]:
+    """Return the only one with this slug or id, or else this name, present or previous."""
+    found = [one for one in items if wanted in (one["id"], one["slug"])]
+    found = found or [one for one in items if one["name"].casefold() == wanted.casefold()]
+    found = found or [one for one in items if wanted in one.get("previousNames", ())]
+    if len(found) != 1:
+        problem = f"has {len(found) or 'no'} {kind}s {wanted!r}" if found else f"has no {kind} {wanted!r}"
+        raise WorkspaceError("Segment's catalog", problem, f"Name its slug or id with {option}")
+    return found[0]
+
+
+def _only(found: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    if len(found) > 1:
+        ids = ", ".join(one["id"] for one in found)
+        raise WorkspaceError(f"source {name}", f"there are {len(found)}: {ids}", "Name it by its id")
+    return found[0] if found else None

@@ -1,0 +1,74 @@
+"""The secret that holds the write key of the source to which recommendations are written."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from ..errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+#: As the setting of the function has it.
+_REFERENCE = re.compile(r"secretsmanager:([^#\s]+)(?:#(\S+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteKeySecret:
+    """`name` of a secret, and the key in it if it is a JSON object."""
+
+    name: str
+    json_key: str | None
+    client: "SecretsManagerClient" = field(repr=False)
+
+    @classmethod
+    def of(cls, reference: str, client: "SecretsManagerClient") -> "WriteKeySecret":
+        """Return the secret that a reference names; raise WorkspaceError."""
+        parts = _REFERENCE.fullmatch(reference)
+        if not parts:
+            problem = f"{reference!r} isn't secretsmanager:NAME"
+            raise WorkspaceError("outputs: segment.write_key", problem, "Pass what `terraform output -json` prints")
+        return cls(parts[1], parts[2], client)
+
+    def read(self) -> str | None:
+        """Return the write key; None if there is none yet."""
+        text = self._text()
+        if text is None or self.json_key is None:
+            return text or None
+        return self._object(text).get(self.json_key) or None
+
+    def write(self, key: str) -> None:
+        """Store a write key; other keys of the JSON object stay, and the value before is kept as AWSPREVIOUS."""
+        text = key
+        if self.json_key is not None:
+            text = json.dumps(self._object(self._text() or "{}") | {self.json_key: key})
+        try:
+            self.client.put_secret_value(SecretId=self.name, SecretString=text)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
+                raise
+            self.client.create_secret(Name=self.name, SecretString=text, Description="Write key of a Segment source.")
+
+    def _text(self) -> str | None:
+        try:
+            answer = self.client.get_secret_value(SecretId=self.name)
+        except ClientError as error:
+            # Also for a secret without a value.
+            if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
+                return None
+            raise
+        return answer.get("SecretString")
+
+    def _object(self, text: str) -> dict[str, str]:
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            problem = f"isn't a JSON object, and the stack reads its key {self.json_key!r}"
+            remedy = "Take `json_key` out of `write_key_secret`, or store a JSON object"
+            raise WorkspaceError(f"secret {self.name}", problem, remedy)
+        return document
