@@ -87,6 +87,11 @@ run "needs_three_variables_only" {
   command = plan
 
   assert {
+    condition     = output.segment.write_key == "secretsmanager:segment/shop#write_key"
+    error_message = "The output names the secret with the write key for `personalize-segment segment`: ${output.segment.write_key}"
+  }
+
+  assert {
     condition     = output.personalize.name == "shop" && output.personalize.ssm_prefix == "/shop/personalize"
     error_message = "The spec has the stack's name, and writes its results where the functions read them."
   }

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from personalize_segment.errors import WorkspaceError
-from personalize_segment.workspace.public_api import URLS, PublicApi, RefusedError
+from personalize_segment.workspace.public_api import URLS, PublicApi, RefusedRequestError
 from segment_workspace import TOKEN, Refusal, Workspace
 
 
@@ -94,7 +94,7 @@ def test_a_long_limit_is_not_waited_for(workspace: Workspace, waiting: Waiting) 
 )
 def test_a_refusal_says_what_to_do(workspace: Workspace, waiting: Waiting, status: int, remedy: str) -> None:
     workspace.answer("listSources", Refusal(status, f"not with {TOKEN}"))
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RefusedRequestError) as refused:
         waiting.api.pages("/sources", "sources")
     assert refused.value.status == status
     assert str(refused.value).startswith(f"GET /sources: Segment answers {status}: not with ….")
@@ -102,7 +102,7 @@ def test_a_refusal_says_what_to_do(workspace: Workspace, waiting: Waiting, statu
 
 
 def test_a_wrong_token_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(RefusedError, match="Check the token in PUBLIC_API_TOKEN"):
+    with pytest.raises(RefusedRequestError, match="Check the token in PUBLIC_API_TOKEN"):
         Waiting(workspace.url, "other").api.pages("/sources", "sources")
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..errors import WorkspaceError
-from .public_api import PublicApi, RefusedError
+from .public_api import PublicApi, RefusedRequestError
 from .wanted import Wanted
 from .write_key import WriteKeySecret
 
@@ -229,7 +229,7 @@ def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, An
     path = f"/destination/{destination['id']}/filters"
     try:
         filters = api.pages(path, "filters")
-    except RefusedError as error:
+    except RefusedRequestError as error:
         if error.status not in (402, 403):
             raise
         return Change("blocked", FILTER, name, error.problem, _WITHOUT_FILTERS)
@@ -250,7 +250,7 @@ def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, An
 def _filtered(api: PublicApi, method: str, path: str, body: dict[str, Any]) -> None:
     try:
         api.send(method, path, "filter", body)
-    except RefusedError as error:
+    except RefusedRequestError as error:
         raise WorkspaceError(error.place, f"{error.problem}. All else is done", _WITHOUT_FILTERS) from None
 
 

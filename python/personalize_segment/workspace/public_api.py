@@ -41,7 +41,7 @@ _REMEDIES = {
 }
 
 
-class RefusedError(WorkspaceError):
+class RefusedRequestError(WorkspaceError):
     """Segment answered with a status of 4xx, `status`."""
 
     def __init__(self, place: str, status: int, message: str) -> None:
@@ -123,7 +123,7 @@ class PublicApi:
             return data
         message = "; ".join(str(one.get("message")) for one in _errors(document)) or "no reason given"
         if answer.status_code < 500:
-            raise RefusedError(place, answer.status_code, self._without_token(message))
+            raise RefusedRequestError(place, answer.status_code, self._without_token(message))
         problem = f"Segment answers {answer.status_code}: {self._without_token(message)}"
         raise WorkspaceError(place, problem, "Look at https://status.segment.com, then run it again")
 
