@@ -7,7 +7,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 # Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup installed demo package test test-fast lint checkov provider generate bench bench-live requirements clean
+.PHONY: help setup installed demo acceptance package test test-fast lint checkov provider generate bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ $(INSTALLED)/ready: .venv/ready pyproject.toml $(shell find python -type f ! -na
 
 demo: installed  ## The whole loop against an embedded AWS (ENGINE=spark; KEEP=1 leaves it running)
 	@$(INSTALLED)/bin/python tools/demo.py
+
+acceptance: installed  ## The demo's steps in your AWS account, and a report of them (TRAIN=1; YES=1; CLEAN=name)
+	@$(INSTALLED)/bin/python tools/acceptance.py
 
 package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 adds compiled files)
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))

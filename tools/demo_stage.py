@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,61 @@ def check(true: Any, otherwise: str) -> None:
         raise DemoError(otherwise)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the steps are taken: a stack `name`, on the emulator (`local`) or in an AWS account.
+
+    `train` is whether Personalize trains and serves. `write_key` is that of a Segment source to write back to.
+    `trusted` is who may assume Segment's role; None is Segment.
+    """
+
+    name: str
+    external_id: str
+    local: bool
+    train: bool
+    write_key: str | None
+    trusted: str | None = None
+    source_conditions: bool = False
+
+    @property
+    def secret(self) -> str:
+        """The name of the secret with the write key."""
+        return f"segment/{self.name}"
+
+    @property
+    def poll(self) -> str:
+        """Seconds between two looks at Personalize."""
+        return "0.2" if self.local else "20"
+
+    @property
+    def writes_back(self) -> bool:
+        """Whether recommendations reach Segment."""
+        return self.train and self.write_key is not None
+
+
 class Stage:
-    """The steps so far: their seconds, and what each handed over, for whoever checks the demo."""
+    """The steps so far: their seconds, and what each handed over, for whoever checks them.
+
+    `failed` has the titles of the steps that didn't do what they say, each with the reason.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         width = {} if WIDTH is None else {"COLUMNS": str(WIDTH)}
         self.environment = {**os.environ, **environment, **width}
         self.seconds: dict[str, float] = {}
         self.facts: dict[str, Any] = {}
+        self.failed: list[tuple[str, str]] = []
 
     @contextmanager
     def step(self, title: str, in_aws: str) -> Iterator[None]:
         """Print a heading, and what this would be in AWS; measure what is done below it."""
         console.print(f"\n[bold cyan]{len(self.seconds) + 1}. {title}[/bold cyan]\n[dim]In AWS: {in_aws}[/dim]\n")
         start = time.perf_counter()
-        yield
+        try:
+            yield
+        except BaseException as error:
+            self.failed.append((title, str(error) or type(error).__name__))
+            raise
         self.seconds[title] = time.perf_counter() - start
         console.print(f"[dim]{self.seconds[title]:.1f} s[/dim]")
 
@@ -64,6 +105,10 @@ class Stage:
         said = f"personalize-segment {arguments[0]} ended with {done.returncode}: {done.stderr or ''}"
         check(done.returncode in status, said)
         return done.stdout
+
+    def write(self, file: Path) -> None:
+        """Write the seconds and what the steps handed over, as JSON."""
+        file.write_text(json.dumps({"seconds": self.seconds} | self.facts, indent=2), "utf-8")
 
     def show(self) -> None:
         """Print how long each step took."""

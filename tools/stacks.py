@@ -8,6 +8,7 @@ block says otherwise, would take minutes. The configuration itself stays as user
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,10 +41,18 @@ class StackError(Exception):
 class Stack:
     """`root` is the folder to apply, seen from the project: the stack itself, or one that calls it.
 
-    `environment` leads to an AWS; nothing of yours does. `package` is the zip that the functions run.
+    `environment` leads to an AWS; nothing of yours does. `package` is the zip that the functions run. `provider` is a
+    provider block; the default is for the emulator.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], package: Path, root: str = "terraform") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        package: Path,
+        root: str = "terraform",
+        provider: str = _PROVIDER,
+    ) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         for name in ("terraform", "modules", "sql"):
             if (ROOT / name).exists():
@@ -57,23 +66,46 @@ class Stack:
             shutil.copy(source, folder / name)
         self.folder = folder / root
         self.folder.mkdir(exist_ok=True)
-        (self.folder / "zz_override.tf").write_text(_PROVIDER)
+        (self.folder / "zz_override.tf").write_text(provider)
         (folder / "terraform" / "unprotected_override.tf").write_text(_UNPROTECTED)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
         kept |= {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", **environment}
         self.environment = kept | tfmirror.environment(folder / "terraform.tfrc", kept)
 
+    @classmethod
+    def again(cls, folder: Path, environment: Mapping[str, str], root: str = "terraform") -> "Stack":
+        """Return the stack that is in a folder already, because it wasn't destroyed."""
+        found = cls.__new__(cls)
+        found.folder = folder / root
+        found.environment = {**environment, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+        found.environment |= tfmirror.environment(folder / "terraform.tfrc", found.environment)
+        return found
+
     def __call__(self, *arguments: str, show: Callable[[str], None] = lambda line: None) -> str:
         """Return what a command of Terraform's prints, `show` its lines as they come; raise StackError."""
         command = ["terraform", *arguments]
         lines = []
+        # Ctrl-C reaches it from here only: one ends Terraform in good order, at a second it forgets what it has made.
         with subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         ) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line)
-                show(line.rstrip())
+            try:
+                for line in process.stdout:
+                    lines.append(line)
+                    show(line.rstrip())
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+                before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+                process.communicate()
+                signal.signal(signal.SIGINT, before)
+                raise
         if process.returncode:
             raise StackError(f"terraform {arguments[0]}: {''.join(lines)}")
         return "".join(lines)

@@ -1,7 +1,11 @@
-"""`make demo` does what it says, hand-over by hand-over, also after one that was killed."""
+"""The steps of `make demo` and `make acceptance` do what they say, hand-over by hand-over, and all is destroyed.
+
+They are the same steps, so they are taken once: by `acceptance.py`, with the emulator for AWS, after a demo was killed.
+"""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,11 +14,15 @@ from typing import Any
 
 import pytest
 
+import acceptance
+import demo
+from personalize_emulator.server import Server
 from programs import installed, needs
+from served import client
 
 ROOT = Path(__file__).parents[2]
-DEMO = [str(installed() / "python"), str(ROOT / "tools" / "demo.py")]
-FOLDER = ROOT / ".build" / "demo"
+PYTHON = str(installed() / "python")
+TOOLS = ROOT / "tools"
 
 
 def environment() -> dict[str, str]:
@@ -23,29 +31,51 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what the demo handed over, and what it printed, after another run was killed while Terraform applied."""
+    """Return what the steps handed over and printed, the report, and what is left."""
     needs("terraform", "the demo")
-    killed = subprocess.Popen(DEMO, stdout=subprocess.DEVNULL, env=environment())
-    state = FOLDER / str(killed.pid) / "terraform" / "terraform" / "terraform.tfstate"
+    killed = subprocess.Popen([PYTHON, TOOLS / "demo.py"], stdout=subprocess.DEVNULL, env=environment())
+    state = demo.FOLDER / str(killed.pid) / "terraform" / "terraform" / "terraform.tfstate"
     until = time.monotonic() + 60
     while not state.exists() and time.monotonic() < until:
         time.sleep(0.1)
     assert state.exists()
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    report = tmp_path_factory.mktemp("demo") / "report.json"
-    done = subprocess.run([*DEMO, "--report", report], env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    demo.own_folder().rmdir()
     assert not state.exists(), "what the killed run left is still there"
-    return {"printed": done.stdout, "left": list(FOLDER.iterdir()), **json.loads(report.read_text("utf-8"))}
+    folder = tmp_path_factory.mktemp("acceptance")
+    facts, report = folder / "facts.json", folder / "acceptance.md"
+    with Server(region=demo.REGION, speed=demo.SPEED) as server:
+        done = subprocess.run(
+            [PYTHON, TOOLS / "acceptance.py", "--facts", facts, "--report", report],
+            env=environment() | server.environment() | {"YES": "1", "TRAIN": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        left = [
+            *client(server, "personalize").list_dataset_groups()["datasetGroups"],
+            *client(server, "s3").list_buckets()["Buckets"],
+            *client(server, "lambda").list_functions()["Functions"],
+            *client(server, "secretsmanager").list_secrets()["SecretList"],
+            *client(server, "ssm").describe_parameters()["Parameters"],
+            *acceptance.FOLDER.iterdir(),
+        ]
+    found: dict[str, Any] = {"printed": done.stdout, "markdown": report.read_text("utf-8"), "left": left}
+    return found | json.loads(facts.read_text("utf-8"))
 
 
 def test_terraform_hands_over_what_segment_and_personalize_need(shown: dict[str, Any]) -> None:
-    segment = shown["outputs"]["segment"]
-    assert segment["role_arn"] == "arn:aws:iam::123456789012:role/shop-us-west-2-segment"
-    assert segment["function_arn"] == "arn:aws:lambda:us-west-2:123456789012:function:shop-event:live"
-    assert segment["external_ids"] == ["9sQx2TbZ4k"]
-    assert shown["outputs"]["personalize"]["role_arn"] == "arn:aws:iam::123456789012:role/shop-us-west-2-personalize"
+    segment, personalize = shown["outputs"]["segment"], shown["outputs"]["personalize"]
+    name = personalize["name"]
+    assert re.fullmatch("accept-[0-9a-f]{6}", name)
+    assert segment["role_arn"] == f"arn:aws:iam::123456789012:role/{name}-us-west-2-segment"
+    assert segment["function_arn"] == f"arn:aws:lambda:us-west-2:123456789012:function:{name}-event:live"
+    assert segment["external_ids"][0].startswith("acceptance-")
+    assert segment["write_key"] == f"secretsmanager:segment/{name}"
+    assert personalize["role_arn"] == f"arn:aws:iam::123456789012:role/{name}-us-west-2-personalize"
     assert "Order Completed" in segment["destination_filter"]
 
 
@@ -59,9 +89,10 @@ def test_the_export_reads_the_logs_that_lie_in_the_bucket(shown: dict[str, Any])
 def test_personalize_has_what_the_spec_names(shown: dict[str, Any]) -> None:
     results = shown["results"]
     assert results["tracking_id"]
-    assert next(iter(results["campaigns"])).startswith("shop-main-")
+    name = shown["outputs"]["personalize"]["name"]
+    assert next(iter(results["campaigns"])).startswith(f"{name}-main-")
     assert set(results["datasets"]) == {"interactions", "users", "items"}
-    assert results["parameters"]["/shop/personalize/tracking_id"] == results["tracking_id"]
+    assert results["parameters"][f"/{name}/personalize/tracking_id"] == results["tracking_id"]
 
 
 def test_recommendations_follow_the_order(shown: dict[str, Any]) -> None:
@@ -97,3 +128,14 @@ def test_what_was_rejected_is_shown_with_its_reason(shown: dict[str, Any]) -> No
 def test_nothing_is_left(shown: dict[str, Any]) -> None:
     assert "Destroy complete!" in shown["printed"]
     assert shown["left"] == []
+
+
+def test_the_report_has_every_step_and_no_account(shown: dict[str, Any]) -> None:
+    steps = re.findall(r"^\| (.+) \| did what it says \| \d+ \|$", shown["markdown"], re.MULTILINE)
+    assert steps == list(shown["seconds"])
+    assert {demo.INFRASTRUCTURE, demo.PERSONALIZE, demo.LIVE} < set(steps)
+    assert "the emulator, which settles nothing about AWS. TRAIN=1, SOURCE_CONDITIONS=0." in shown["markdown"]
+    assert f"| {demo.LIVE} | works on the emulator |" in shown["markdown"]
+    assert "| not in this run: needs SOURCE_CONDITIONS=1 |" in shown["markdown"]
+    assert "123456789012" in shown["printed"]
+    assert "123456789012" not in shown["markdown"]

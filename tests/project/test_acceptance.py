@@ -1,0 +1,218 @@
+"""`make acceptance` asks first, destroys after failures and Ctrl-C, and reports no secrets. test_demo takes its steps."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+import acceptance
+import demo
+from demo_stage import DemoError, Place, Stage
+from stacks import Stack, StackError
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "123456789012"
+PLACE = Place(name="accept-1", external_id="acceptance-1", local=False, train=False, write_key=None)
+
+
+@pytest.fixture
+def aws(s3_env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Yield what was done, with steps that do nothing, in an AWS of the tests."""
+    done: list[str] = []
+
+    def made(stage: Stage, folder: Path, **_: str) -> Any:
+        assert folder.parent == tmp_path
+        return object()
+
+    def destroy(stage: Stage, *_: object) -> None:
+        with stage.step("Destroy", ""):
+            done.append("destroyed")
+
+    monkeypatch.setattr(acceptance, "FOLDER", tmp_path)
+    monkeypatch.setattr(acceptance, "versions", lambda: {"Python": "3"})
+    monkeypatch.setattr(demo, "made", made)
+    monkeypatch.setattr(demo, "walk", lambda *_: done.append("walked"))
+    monkeypatch.setattr(demo, "destroy", destroy)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    yield done
+    for one, handler in before.items():
+        signal.signal(one, handler)
+
+
+def run(tmp_path: Path, **environment: str) -> tuple[int, str]:
+    """Return the status and the report."""
+    report = tmp_path / "acceptance.md"
+    status = acceptance.main({**os.environ, **environment}, report, None)
+    return status, report.read_text("utf-8")
+
+
+def fails(error: BaseException) -> Callable[..., None]:
+    def walk(stage: Stage, *_: object) -> None:
+        with stage.step(demo.INFRASTRUCTURE, ""):
+            raise error
+
+    return walk
+
+
+def test_it_asks_before_anything_is_made(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(DemoError, match="set YES=1"):
+        run(tmp_path)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    with pytest.raises(DemoError, match="nothing was made"):
+        run(tmp_path)
+    assert aws == []
+    said = capsys.readouterr().out
+    assert f"Account {ACCOUNT}, region us-east-1." in said
+    assert "less than 1 USD" in said
+    assert "It stops before training." in said
+    monkeypatch.setattr("builtins.input", lambda _: "Y")
+    assert run(tmp_path)[0] == 0
+    assert aws == ["walked", "destroyed"]
+
+
+@pytest.mark.parametrize(
+    "error", [DemoError(f"no access for {ACCOUNT} with testing"), StackError("terraform apply: …"), KeyboardInterrupt()]
+)
+def test_everything_is_destroyed_after_a_failure_and_after_ctrl_c(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(demo, "walk", fails(error))
+    status, report = run(tmp_path, YES="1")
+    assert (status, aws) == (1, ["destroyed"])
+    assert f"| {demo.INFRASTRUCTURE} | **failed** | |" in report
+    assert "| Destroy | did what it says |" in report
+    why = str(error).replace(ACCOUNT, "*" * 12).replace("testing", "(AWS_SECRET_ACCESS_KEY)") or "KeyboardInterrupt"
+    assert f"\n    {why}\n" in report
+    assert list(tmp_path.iterdir()) == [tmp_path / "acceptance.md"]
+
+
+def test_what_could_not_be_destroyed_can_be_later(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "destroy", fails(StackError("not empty")))
+    status, _ = run(tmp_path, YES="1")
+    (folder,) = (one for one in tmp_path.iterdir() if one.is_dir())
+    assert status == 1
+    assert f"CLEAN={folder.name} make acceptance" in capsys.readouterr().out
+    monkeypatch.setattr(demo, "destroy", lambda stage, place, stack: aws.append(f"{place.name} {stack.folder}"))
+    again = {**os.environ, "CLEAN": folder.name}
+    assert acceptance.main(again, tmp_path / "none.md", None) == 0
+    assert aws[-1] == f"{folder.name} {folder / 'terraform' / 'terraform'}"
+    assert not folder.exists()
+    with pytest.raises(DemoError, match="is not there"):
+        acceptance.main(again, tmp_path / "none.md", None)
+
+
+def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Failing:
+        def destroy(self, _: object) -> None:
+            """Fail."""
+            raise StackError("terraform destroy: no")
+
+    monkeypatch.setattr(Stage, "command", lambda self, *arguments, **_: done.append(arguments[-1]))
+    monkeypatch.setattr(demo, "delete_secret", lambda place: done.append("secret"))
+    with pytest.raises(DemoError, match="terraform destroy: no"):
+        demo.destroy(Stage({}), PLACE, Failing())  # type: ignore[arg-type]
+    assert done == ["accept-1", "secret"]
+
+
+def test_a_report_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {name: f"value-of-{name}" for name in acceptance.HIDDEN}
+    text = " ".join([ACCOUNT, str(Path.home() / "x"), *secrets.values()])
+    hidden = acceptance.masked(text, ACCOUNT, secrets)
+    assert hidden == " ".join(["************", "~/x", *(f"({name})" for name in secrets)])
+
+
+@pytest.mark.parametrize("one", acceptance.UNVERIFIED, ids=lambda one: one.words)
+def test_what_a_run_settles_is_listed_as_not_verified(one: acceptance.Unverified) -> None:
+    text = (ROOT / "docs" / one.document).read_text("utf-8").partition("## Not verified")[2].partition("\n## ")[0]
+    assert one.words in " ".join(text.split())
+
+
+def test_a_run_settles_what_its_steps_reached() -> None:
+    one = acceptance.Unverified("a.md", "words", "step", "TRAIN=1")
+    stage, trained = Stage({}), Place(name="a", external_id="b", local=False, train=True, write_key=None)
+    assert acceptance.result(one, stage, trained) == "not in this run: needs TRAIN=1"
+    stage.seconds["step"] = 1.0
+    assert acceptance.result(one, stage, trained) == "works"
+    assert acceptance.result(one, stage, PLACE) == "not in this run: needs TRAIN=1"
+    stage.failed.append(("step", "no"))
+    assert acceptance.result(one, stage, trained) == "the step failed, see below"
+
+
+def test_the_caller_may_assume_the_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    iam = boto3.client("iam", aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    arn = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/Admin"
+    role = {"Path": "/", "RoleName": "Admin", "RoleId": "A" * 16, "Arn": arn, "CreateDate": "2024-01-01T00:00:00Z"}
+    monkeypatch.setattr(boto3, "client", lambda name: iam)
+    with Stubber(iam) as stub:
+        stub.add_response("get_role", {"Role": role}, {"RoleName": "Admin"})
+        assert acceptance.role_of(f"arn:aws:sts::{ACCOUNT}:assumed-role/Admin/me") == arn
+    assert acceptance.role_of(f"arn:aws:iam::{ACCOUNT}:user/me") == f"arn:aws:iam::{ACCOUNT}:user/me"
+    assert acceptance.role_of(f"arn:aws:iam::{ACCOUNT}:root") is None
+
+
+def test_nothing_that_is_trained_is_in_the_spec_without_training() -> None:
+    spec = {"name": "a", "datasets": {}, "solutions": {}, "campaigns": {}, "filters": {}}
+    assert demo.untrained(spec) == {"name": "a", "datasets": {}, "filters": {}}
+
+
+def test_one_ctrl_c_reaches_terraform_and_its_end_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "terraform"
+    script.write_text(
+        "#!/bin/sh\ntrap 'echo stopped >> stopped; sleep 0.3; echo ended >> stopped; exit 1' INT\n"
+        "echo begun\nwhile :; do sleep 0.05; done\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    stack = Stack.again(tmp_path, dict(os.environ), root=".")
+
+    def interrupt(line: str) -> None:
+        assert line == "begun"
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        stack("apply", show=interrupt)
+    assert (tmp_path / "stopped").read_text().split() == ["stopped", "ended"]
+
+
+def test_the_demo_takes_the_steps_on_the_emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    monkeypatch.setattr(demo, "FOLDER", tmp_path / "demo")
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr(demo, "made", lambda stage, folder: folder)
+    monkeypatch.setattr(demo, "walk", lambda stage, place, *_: done.append((place, boto3.client("s3").list_buckets())))
+    monkeypatch.setattr(demo, "destroy", lambda stage, place, stack: done.append(place))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    demo.main(tmp_path / "facts.json", "duckdb", keep=False)
+    assert [one if isinstance(one, Place) else one[0] for one in done] == [demo.PLACE, demo.PLACE]
+    assert (tmp_path / "facts.json").read_text().startswith("{")
+    assert list((tmp_path / "demo").iterdir()) == []
+
+
+def test_the_script_says_what_is_missing_in_a_line() -> None:
+    told = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    script = [sys.executable, str(ROOT / "tools" / "acceptance.py")]
+    done = subprocess.run(
+        script, env=told | {"AWS_EC2_METADATA_DISABLED": "true"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout.startswith("acceptance: ")
+    assert "Traceback" not in done.stderr
