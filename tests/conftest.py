@@ -80,6 +80,7 @@ SLOW = (
     "test_rows.py",
     "test_moto_patches.py",
     "test_cli_segment.py",
+    "test_acceptance.py",
 )
 
 # Files whose tests share one Spark, which takes as long to become quick as they then take.

@@ -61,7 +61,7 @@ SEGMENT = "Segment's side: plan"
 WITH_SEGMENT = "PUBLIC_API_TOKEN and SEGMENT_SOURCE"
 UNVERIFIED = (
     Unverified("security.md", "No policy here was tried on AWS", demo.LIVE),
-    Unverified("security.md", "Whether Lambda and Glue send", demo.INFRASTRUCTURE, "SOURCE_CONDITIONS=1"),
+    Unverified("security.md", "Whether Lambda and Glue send", demo.LIVE, "SOURCE_CONDITIONS=1"),
     Unverified("provisioning.md", "and never against AWS", demo.PERSONALIZE),
     Unverified("provisioning.md", "how soon after creation the first automatic training", demo.PERSONALIZE, "TRAIN=1"),
     Unverified("segment.md", "The id and slug of *Amazon Personalize*", SEGMENT, WITH_SEGMENT),
@@ -183,11 +183,15 @@ def report(stage: Stage, place: Place, began: datetime, region: str) -> str:
 
 def result(one: Unverified, stage: Stage, place: Place) -> str:
     """Return what a run says of a thing that wasn't verified."""
-    if one.step in dict(stage.failed):
+    failed = dict(stage.failed)
+    given = {"TRAIN=1": place.train, "SOURCE_CONDITIONS=1": place.source_conditions}
+    given[WITH_SEGMENT] = one.step in {**stage.seconds, **failed}
+    if one.needs and not given[one.needs]:
+        return f"not in this run: needs {one.needs}"
+    if one.step in failed:
         return "the step failed, see below"
-    needed = {"TRAIN=1": place.train, "SOURCE_CONDITIONS=1": place.source_conditions}
-    if one.step not in stage.seconds or not needed.get(one.needs or "", True):
-        return f"not in this run: needs {one.needs}" if one.needs else "not reached"
+    if one.step not in stage.seconds:
+        return "not reached"
     return "works on the emulator" if place.local else "works"
 
 

@@ -64,7 +64,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             *acceptance.FOLDER.iterdir(),
         ]
     found: dict[str, Any] = {"printed": done.stdout, "markdown": report.read_text("utf-8"), "left": left}
-    return found | json.loads(facts.read_text("utf-8"))
+    found |= json.loads(facts.read_text("utf-8"))
+    return found
 
 
 def test_terraform_hands_over_what_segment_and_personalize_need(shown: dict[str, Any]) -> None:
