@@ -1,20 +1,25 @@
 """`make acceptance` asks first, destroys after failures and Ctrl-C, and reports no secrets; test_demo walks it."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 import acceptance
 import demo
+from demo_segment import Destination
 from demo_stage import DemoError, Place, Stage
 from stacks import Stack, StackError
 
@@ -164,6 +169,77 @@ def test_the_caller_may_assume_the_role(monkeypatch: pytest.MonkeyPatch) -> None
         assert acceptance.role_of(f"arn:aws:sts::{ACCOUNT}:assumed-role/Admin/me") == arn
     assert acceptance.role_of(f"arn:aws:iam::{ACCOUNT}:user/me") == f"arn:aws:iam::{ACCOUNT}:user/me"
     assert acceptance.role_of(f"arn:aws:iam::{ACCOUNT}:root") is None
+
+
+class Sts:
+    """Lets a role be assumed with these external ids."""
+
+    def __init__(self, *allowed: str) -> None:
+        self.allowed = allowed
+
+    def assume_role(self, ExternalId: str, **_: str) -> dict[str, Any]:  # noqa: N803
+        """Return keys, or refuse."""
+        if ExternalId not in self.allowed:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole")
+        return {"Credentials": {"AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c"}}
+
+
+@pytest.mark.parametrize(("allowed", "refused"), [(("mine",), False), (("mine", "another-external-id"), True)])
+def test_in_aws_another_external_id_has_to_be_refused(
+    monkeypatch: pytest.MonkeyPatch, allowed: tuple[str, ...], refused: bool
+) -> None:
+    entered = {"role_arn": "r", "external_ids": ["mine"], "function_arn": "f", "region": "us-east-1"}
+    real = boto3.client
+    monkeypatch.setattr(boto3, "client", lambda name, **more: Sts(*allowed) if name == "sts" else real(name, **more))
+    if refused:
+        with pytest.raises(DemoError, match="another external id"):
+            Destination(entered, replace(PLACE, trusted="me"))
+    else:
+        Destination(entered, replace(PLACE, trusted="me"))
+    # Root can't assume a role, and invokes the function itself.
+    Destination(entered | {"external_ids": ["other"]}, PLACE)
+
+
+class Glue:
+    """A Glue job with one run, which ends so."""
+
+    def __init__(self, state: str) -> None:
+        self.states = ["STARTING", "RUNNING", state]
+
+    def start_job_run(self, JobName: str) -> dict[str, str]:  # noqa: N803
+        """Start it."""
+        return {"JobRunId": f"{JobName}-1"}
+
+    def get_job_run(self, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803
+        """Return what it does by now."""
+        assert RunId == f"{JobName}-1"
+        return {"JobRun": {"JobRunState": self.states.pop(0), "ErrorMessage": "out of memory", "ExecutionTime": 60}}
+
+
+@pytest.mark.parametrize(
+    ("state", "rows", "said"),
+    [
+        ("SUCCEEDED", 3, None),
+        ("FAILED", 3, "ended FAILED: out of memory"),
+        ("SUCCEEDED", 2, "the Glue job {'items': 2}"),
+    ],
+)
+def test_the_glue_job_has_to_write_the_rows_of_the_export(
+    monkeypatch: pytest.MonkeyPatch, state: str, rows: int, said: str | None
+) -> None:
+    stage = Stage({})
+    stage.facts["report"] = {"datasets": {"items": {"rows": 3, "files": 1}}}
+    outputs = {"operations": {"glue_job": "accept-1-history"}, "data": {"transformed": "s3://b/t/"}}
+    glue = Glue(state)
+    monkeypatch.setattr(boto3, "client", lambda name: glue)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(demo, "read", lambda place: json.dumps({"datasets": {"items": {"rows": rows}}}))
+    if said is None:
+        demo.by_glue_job(stage, outputs)
+    else:
+        with pytest.raises(DemoError, match=re.escape(said)):
+            demo.by_glue_job(stage, outputs)
+    assert glue.states == []
 
 
 def test_nothing_that_is_trained_is_in_the_spec_without_training() -> None:

@@ -44,6 +44,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     demo.own_folder().rmdir()
     assert not state.exists(), "what the killed run left is still there"
     folder = tmp_path_factory.mktemp("acceptance")
+    before = set(acceptance.FOLDER.glob("*"))
     facts, report = folder / "facts.json", folder / "acceptance.md"
     with Server(region=demo.REGION, speed=demo.SPEED) as server:
         done = subprocess.run(
@@ -61,7 +62,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             *client(server, "lambda").list_functions()["Functions"],
             *client(server, "secretsmanager").list_secrets()["SecretList"],
             *client(server, "ssm").describe_parameters()["Parameters"],
-            *acceptance.FOLDER.iterdir(),
+            *(set(acceptance.FOLDER.glob("*")) - before),
         ]
     found: dict[str, Any] = {"printed": done.stdout, "markdown": report.read_text("utf-8"), "left": left}
     found |= json.loads(facts.read_text("utf-8"))

@@ -122,6 +122,26 @@ def test_an_answer_of_something_else_is_refused(moto_server: str) -> None:
         Waiting(moto_server).api.send("GET", "/moto-api/data.json", "sources")
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"slug": "a", "enabled": True}, "$: lacks metadataId"),
+        ({"slug": 1, "enabled": True, "metadataId": "m"}, "$.slug: 1 isn't a string"),
+        ({"slug": "a", "enabled": "yes", "metadataId": "m"}, "$.enabled: 'yes' isn't a boolean"),
+        ({"slug": "a", "enabled": True, "metadataId": "m", "name": "A"}, "$: has name, which is unknown"),
+    ],
+)
+def test_the_stub_refuses_what_the_description_does(
+    workspace: Workspace, waiting: Waiting, body: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(RefusedRequestError) as refused:
+        waiting.api.send("POST", "/sources", "source", body)
+    assert refused.value.status == 422
+    assert workspace.problems == [f"createSource: {problem}"]
+    with pytest.raises(RefusedRequestError, match="no PATCH /sources"):
+        waiting.api.send("PATCH", "/sources", "source", body)
+
+
 def test_the_token_is_sent_encrypted_only() -> None:
     with pytest.raises(WorkspaceError, match="begin with https://"):
         PublicApi(TOKEN, "http://api.segmentapis.com")

@@ -1,8 +1,10 @@
 """`personalize-segment segment`: what it creates and changes in a Segment workspace, and what it leaves alone."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -34,6 +36,7 @@ SETTINGS = {
     "externalId": WORKSPACE,
     "logType": "None",
 }
+CHOICES = Choices(sources=["website"])
 CONDITION = f"!( {OUTPUTS['destination_filter']} )"
 
 
@@ -331,6 +334,14 @@ def test_an_external_id_that_the_role_does_not_trust_is_refused() -> None:
 def test_outputs_of_an_older_stack_are_refused() -> None:
     older = {key: value for key, value in OUTPUTS.items() if key != "write_key"}
     assert "outputs: segment.write_key: is missing" in refusal(lambda: read("shop", older, Choices(sources=["a"])))
+
+
+def test_the_documented_resources_of_segments_provider_are_found_by_the_command() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "segment.md").read_text("utf-8")
+    asked = read("shop", OUTPUTS | {"destination_filter": "${module.personalize.segment.destination_filter}"}, CHOICES)
+    for key, value in (("name", asked.destination_name), ("title", asked.filter_title), ("if", asked.condition)):
+        assert re.search(rf'^  {key} +~ "{re.escape(value)}"$'.replace("~", "="), text, re.MULTILINE), key
+    assert re.findall(r"^    (\w+) +=", text, re.MULTILINE) == list(SETTINGS)
 
 
 def test_a_setting_is_json_or_text() -> None:
