@@ -75,9 +75,7 @@ def main(environment: Mapping[str, str], written: Path, facts: Path | None) -> i
     region = boto3.session.Session().region_name
     check(region, "no region: set AWS_REGION")
     caller = boto3.client("sts").get_caller_identity()
-    place = chosen(environment, caller["Arn"])
-    # Variables of Terraform's that are meant for another stack.
-    stage = Stage({name: value for name, value in environment.items() if not name.startswith("TF_")})
+    place, stage = chosen(environment, caller["Arn"]), Stage(environment)
     folder = FOLDER / place.name
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if environment.get("CLEAN"):
@@ -226,6 +224,8 @@ if __name__ == "__main__":
     parser.add_argument("--report", type=Path, default=Path("acceptance.md"), help="the report (acceptance.md)")
     parser.add_argument("--facts", type=Path, help="write what each step handed over, as JSON")
     options = parser.parse_args()
+    for name in [one for one in os.environ if one.startswith(("TF_VAR_", "TF_CLI_ARGS"))]:
+        del os.environ[name]  # meant for another stack
     try:
         sys.exit(main(os.environ, options.report, options.facts))
     except FAILURES as error:
