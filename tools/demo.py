@@ -131,7 +131,8 @@ def destroy(stage: Stage, place: Place, stack: Stack) -> None:
         errors = []
         for part in (
             lambda: stage.command("destroy", "--yes", "--poll", place.poll, "--name", place.name),
-            lambda: stack.destroy(progress("destroyed")),
+            # Without a state, nothing was made.
+            lambda: stack.destroy(progress("destroyed")) if stack.has_state() else None,
             lambda: delete_secret(place),
         ):
             try:

@@ -133,6 +133,10 @@ class Stack:
                 found[one["address"]] = (change["actions"], sorted(names))
         return found
 
+    def has_state(self) -> bool:
+        """Whether Terraform has begun to make something."""
+        return (self.folder / "terraform.tfstate").exists()
+
     def destroy(self, show: Callable[[str], None] = lambda line: None) -> None:
         """Destroy all of it; raise StackError if something is left in the state."""
         self("destroy", "-auto-approve", "-no-color", "-parallelism=30", show=show)

@@ -124,6 +124,10 @@ def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPat
     done: list[str] = []
 
     class Failing:
+        def has_state(self) -> bool:
+            """There is something."""
+            return True
+
         def destroy(self, _: object) -> None:
             """Fail."""
             raise StackError("terraform destroy: no")

@@ -16,7 +16,7 @@ from .terminal import app, fail, messages, plain, read_bytes, requires, utf8
 if TYPE_CHECKING:
     from ..workspace.plan import Change
     from ..workspace.public_api import PublicApi
-    from ..workspace.wanted import Wanted
+    from ..workspace.wanted import Choices, Wanted
     from ..workspace.write_key import WriteKeySecret
 
 #: The variable that Segment's own Terraform provider reads, too.
@@ -91,13 +91,12 @@ def segment(
         from botocore.exceptions import BotoCoreError
 
         from ..workspace import plan as work
-        from ..workspace.wanted import Choices
-        from ..workspace.wanted import setting as pair
-    choices = Choices(
+        from ..workspace import wanted as stack
+    choices = stack.Choices(
         sources=source,
         write_back_source=write_back_source,
         external_id=external_id,
-        settings=dict(map(pair, setting or [])),
+        settings=dict(map(stack.setting, setting or [])),
         filtered=not no_filter,
         adopt=adopt,
         replace_write_key=replace_write_key,
@@ -123,7 +122,7 @@ def segment(
         raise typer.Exit(3)
 
 
-def _wanted(outputs: Path, choices: Any) -> "Wanted":
+def _wanted(outputs: Path, choices: "Choices") -> "Wanted":
     from ..provision import terraform_outputs
     from ..workspace.wanted import read
 
