@@ -1,5 +1,5 @@
 output "segment" {
-  description = "Values to enter in Segment, as in docs/guide.md; `write_key` is the secret's name, not the key."
+  description = "Values to enter in Segment, as in docs/guide.md, and the name of the write key's secret."
   value = {
     role_arn           = module.segment_access.role.arn
     external_ids       = var.segment_external_ids

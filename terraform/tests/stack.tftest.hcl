@@ -88,7 +88,7 @@ run "needs_three_variables_only" {
 
   assert {
     condition     = output.segment.write_key == "secretsmanager:segment/shop#write_key"
-    error_message = "The output names the secret with the write key for `personalize-segment segment`: ${output.segment.write_key}"
+    error_message = "The output names the write key's secret: ${output.segment.write_key}"
   }
 
   assert {
