@@ -16,7 +16,7 @@ from zlib_ng import zlib_ng
 from personalize_segment.history import lines
 from personalize_segment.history.duckdb import streams
 from personalize_segment.history.duckdb.streams import LogStreams
-from personalize_segment.history.lines import MAX_LINE_BYTES, Line
+from personalize_segment.history.lines import MAX_LINE_BYTES, LogLine
 from personalize_segment.history.logs import BINARY, LogFile, unzip
 
 PARTS = [b'{"a": 1}\n' * 50, b"", bytes(range(256)) * 20, b'{"b": "last"}']
@@ -41,7 +41,7 @@ def _batched(data: bytes, size: int) -> tuple[bytes, list[str]]:
             found = b"".join(batch.blocks())
         except streams.IsalError:
             batch.careful = True
-            with patch.object(lines, "read", lambda blocks, _: [Line(1, b"".join(blocks), {})]):
+            with patch.object(lines, "read", lambda blocks, _: [LogLine(1, b"".join(blocks), {})]):
                 found = b"".join(batch.blocks()).removesuffix(b"\n")
         return found.removeprefix(b"\n"), [why for _, why in batch.damaged]
 

@@ -18,7 +18,7 @@ from personalize_segment.contract.report import Malformed, Report
 from personalize_segment.contract.rows import Row, rows, text
 from personalize_segment.errors import EmptyError
 from personalize_segment.history.export import export
-from personalize_segment.history.lines import Line, read
+from personalize_segment.history.lines import LogLine, read
 from personalize_segment.history.logs import (
     BINARY,
     HEAD_BYTES,
@@ -92,7 +92,7 @@ def _sort_in(
             seen += [(*instant, value)] if value else []
 
 
-def _lines_of(name: str, report: Report) -> list[Line]:
+def _lines_of(name: str, report: Report) -> list[LogLine]:
     data = Path(name).read_bytes()
     kind = compression(data[:HEAD_BYTES])
     if kind is None:

@@ -20,7 +20,7 @@ TOO_LONG = f"longer than {MAX_LINE_BYTES >> 20} MiB"
 NO_TYPE = "a JSON object without a type"
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """An event with its JSON text and the number of its line, from 1 on; without an event, why it is malformed."""
 
     number: int
@@ -29,7 +29,7 @@ class Line(NamedTuple):
     cause: str = ""
 
 
-def read(blocks: Iterable[bytes], loads: Callable[[bytes], Any] | None = None) -> Iterator[Line]:
+def read(blocks: Iterable[bytes], loads: Callable[[bytes], Any] | None = None) -> Iterator[LogLine]:
     """Yield what the lines of a file hold that is read in blocks; blank ones hold nothing.
 
     `loads` is that of `parse_line`.
@@ -44,11 +44,11 @@ def read(blocks: Iterable[bytes], loads: Callable[[bytes], Any] | None = None) -
             objects = None if ends else objects
         elif part.strip(_BLANK):
             event = parse_line(part, loads)
-            yield from [Line(number, part, event)] if event is not None else _several(part, number)
+            yield from [LogLine(number, part, event)] if event is not None else _several(part, number)
         number += ends
 
 
-def read_pretty(blocks: Iterable[bytes]) -> Iterator[Line]:
+def read_pretty(blocks: Iterable[bytes]) -> Iterator[LogLine]:
     """Yield what a file holds whose JSON may go over several lines, as in Segment's debugger, or be an array."""
     rest = iter(blocks)
     start = b""
@@ -88,11 +88,11 @@ def _parts(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     yield tail, True
 
 
-def _several(text: bytes, number: int, least: int = 2) -> list[Line]:
+def _several(text: bytes, number: int, least: int = 2) -> list[LogLine]:
     """Return the objects of a text that consists of them; else the one malformed line that it is."""
     objects = _Objects(number)
     found = list(objects.of(text, ends=True))
-    return found if objects.whole and len(found) >= least else [Line(number, text, None, cause_of(text))]
+    return found if objects.whole and len(found) >= least else [LogLine(number, text, None, cause_of(text))]
 
 
 class _Objects:
@@ -105,7 +105,7 @@ class _Objects:
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._text = ""
 
-    def of(self, part: bytes, ends: bool) -> Iterator[Line]:
+    def of(self, part: bytes, ends: bool) -> Iterator[LogLine]:
         """Yield the objects that are complete with this part."""
         if not self.whole:
             return
@@ -129,13 +129,13 @@ class _Objects:
                 break
             text = self._text[start:at].encode()
             event = parse_line(text)
-            yield Line(self._number, text, event, "" if event else cause_of(text))
+            yield LogLine(self._number, text, event, "" if event else cause_of(text))
             start = _not_blank(self._text, at)
         self._text = self._text[start:] if self.whole else ""
 
-    def _end(self, cause: str) -> Line:
+    def _end(self, cause: str) -> LogLine:
         self.whole = False
-        return Line(self._number, b"", None, cause)
+        return LogLine(self._number, b"", None, cause)
 
 
 _raw_decode = json.JSONDecoder().raw_decode
