@@ -22,7 +22,7 @@ from typing import Any
 from uuid import uuid4
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from personalize_segment.contract.columns import DATASETS, USER_ID
@@ -32,6 +32,7 @@ from personalize_segment.contract.report import COMPARE, Malformed, Report
 from personalize_segment.contract.rows import NEVER, Observation, Row, describe, observations, rows, text
 from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
 from personalize_segment.contract.suppression import parse as parse_suppression
+from personalize_segment.contract.visitors import NEVER_LOGGED_IN, logins
 from personalize_segment.errors import (
     EmptyError,
     ForgetError,
@@ -53,6 +54,8 @@ with suppress(ImportError):
 SEPARATOR = "\x1f"
 PART = "\x1e"
 COUNTS = "counts"
+#: What also travels as a dataset, by session: interactions without a user, and users who logged in (rule 12).
+VISITS, LOGINS = "visits", "logins"
 #: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
 TASK_BYTES = 16 << 20
 #: Rows of one CSV part, at least.
@@ -128,6 +131,12 @@ def run(
         .rdd.mapPartitions(lambda blobs: _read(blobs, parse(canonical), *known.value))
     )
     table = spark.createDataFrame(items, "dataset string, key string, value string", verifySchema=False)
+    visits = None
+    if mapping.visitors != "drop":
+        table = table.persist(StorageLevel.DISK_ONLY)
+        visits = _stitched(table).persist(StorageLevel.DISK_ONLY)
+        found = visits.where(F.col("user").isNotNull()).select("dataset", "key", "value")
+        table = table.where(~F.col("dataset").isin(VISITS, LOGINS)).unionByName(found)
     # Interactions keep the least of their copies, users and items the latest value of each column (rule 9).
     is_profile = F.col("dataset").isin("users", "items")
     seen = F.when(is_profile, F.split("value", SEPARATOR))
@@ -151,6 +160,8 @@ def run(
                 report.merge(Report.from_dict(json.loads(part)))
         elif not of_overlap:
             report.datasets[name].rows = number
+    if visits is not None:
+        _count_visits(report, visits)
     result = kept.where(~repeats)
     tables = {dataset: result.where(F.col("dataset") == dataset.name) for dataset in mapping.datasets}
     _replace(
@@ -225,6 +236,7 @@ def _read(
     """Yield the rows of some files, and at the end what was counted on the way."""
     report = Report.of(mapping)
     latest: dict[tuple[str, str], list[Observation | None]] = {}
+    first: dict[tuple[str, str], int] = {}
     task = ""
     for path, data in blobs:
         if path not in wanted:
@@ -240,12 +252,15 @@ def _read(
         blocks = (content[at : at + logs.CHUNK_BYTES] for at in range(0, len(content), logs.CHUNK_BYTES))
         for line in lines.read(logs.unzip(blocks, damage, zlib) if kind == "gzip" else blocks, loads):
             event = line.event
+            for login in logins(mapping, event) if event is not None else ():
+                pair = login.session, login.user
+                first[pair] = min(login.second, first.get(pair, login.second))
             if path in old:
                 report.events_overlap += event is not None
                 if event is not None:
                     for row in rows(mapping, event)[0]:
                         if row.dataset.name == "interactions" and not _left_out(row, suppressed):
-                            yield _interaction(row, "0")
+                            yield _interaction(row, "0") if row.visitor is None else _visit(mapping, row, suppressed)
                 continue
             if event is None:
                 report.malformed([Malformed(path, line.number, line.cause)])
@@ -258,6 +273,9 @@ def _read(
                     # Without an example: a messageId leads to the user in the logs.
                     report.reasons.add((*describe(event), row.dataset.name, USER_ID, SUPPRESSED), 1, None)
                     continue
+                if row.visitor is not None:
+                    yield _visit(mapping, row, suppressed, event)
+                    continue
                 report.accept(event, row)
                 if row.dataset.name == "interactions":
                     yield _interaction(row, "1")
@@ -268,6 +286,9 @@ def _read(
         report.files_damaged += [(path, reason) for reason in damage]
     for (name, key), seen in latest.items():
         yield name, key, SEPARATOR.join(["1", *map(_observation, seen[1:])])
+    for (session, user), second in first.items():
+        if suppressed is None or not suppressed.holds(user):
+            yield LOGINS, session, f"{second}{PART}{user}"
     if task:
         yield COUNTS, task, json.dumps(report.as_dict(limit=None))
 
@@ -280,6 +301,81 @@ def _interaction(row: Row, flag: str) -> Item:
     dataset, values, message_id, element = row[:4]
     joined = SEPARATOR.join([flag, *[value if type(value) is str else text(value) for value in values]])
     return dataset.name, f"{message_id}{SEPARATOR}{'' if element is None else element}", joined
+
+
+def _visit(
+    mapping: EventMapping, row: Row, suppressed: SuppressionList | None, event: dict[str, Any] | None = None
+) -> Item:
+    """Return an interaction without a user; one of the overlap has no event, and isn't counted."""
+    session, why = row.visitor or "", NEVER_LOGGED_IN
+    if mapping.visitors == "as_users":
+        why = SUPPRESSED if suppressed is not None and suppressed.holds(session) else ""
+    seconds = row.values[[column.name for column in row.dataset.columns].index("TIMESTAMP")]
+    _, key, joined = _interaction(row, "0" if event is None else "1")
+    flag, _, rest = joined.split(SEPARATOR, 2)
+    counted = ""
+    if event is not None:
+        filled = [row.values[position] is not None for position in row.dataset.optional]
+        counted = json.dumps([*describe(event), row.ahead, filled, [one[1:3] for one in row.unusable], why])
+    return VISITS, session, PART.join([str(seconds), key, flag, rest, why, counted])
+
+
+def _stitched(table: DataFrame) -> DataFrame:
+    """Rule 12: return the visits of `table` as interactions, with what is counted of each, and its user or NULL."""
+    part = F.split("value", PART)
+    seen = (
+        table.where(F.col("dataset") == LOGINS)
+        .groupBy(F.col("key").alias("session"), part[1].alias("login"))
+        .agg(F.min(part[0].cast("long")).alias("second"))
+        .groupBy("session", "second")
+        .agg(F.min("login").alias("login"))
+    )
+    visits = table.where(F.col("dataset") == VISITS).select(
+        F.col("key").alias("session"), part[0].cast("long").alias("second"), "value"
+    )
+    # In one second, logins come before visits. A frame that ends with its row takes one pass, one to the end many.
+    running = Window.partitionBy("session").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    login, no_login = F.last("login", ignorenulls=True), F.col("login").isNull()
+    after = login.over(running.orderBy(F.desc("second"), no_login))
+    before = login.over(running.orderBy("second", no_login))
+    found = (
+        visits.unionByName(seen, allowMissingColumns=True)
+        .withColumn("login", F.coalesce(after, before))
+        .where(F.col("value").isNotNull())
+    )
+    session = F.when(part[4] == "", F.col("session"))
+    return found.withColumn("user", F.coalesce("login", session)).select(
+        F.lit("interactions").alias("dataset"),
+        part[1].alias("key"),
+        F.concat_ws(SEPARATOR, part[2], "user", part[3]).alias("value"),
+        "user",
+        F.col("login").isNotNull().alias("stitched"),
+        part[5].alias("counted"),
+    )
+
+
+def _count_visits(report: Report, visits: DataFrame) -> None:
+    """Count what `_visit` says of visits, now that their users are known."""
+    count, columns = report.datasets["interactions"], list(report.datasets["interactions"].columns.values())
+    message, nobody = F.split("key", SEPARATOR)[0], F.col("user").isNull()
+    kinds = visits.where(F.col("counted") != "").groupBy("counted", "stitched", nobody)
+    for counted, stitched, refused, number, example in kinds.agg(F.count("*"), F.min(message)).collect():
+        call, event, ahead, filled, unusable, why = json.loads(counted)
+        if refused:
+            count.refused += number
+            # As for others, a suppressed user's has no example.
+            report.reasons.add(
+                (call, event, "interactions", USER_ID, why), number, None if why == SUPPRESSED else example
+            )
+            continue
+        count.accepted += number
+        count.stitched += number * stitched
+        count.ahead += number * ahead
+        for column, has in zip(columns, filled, strict=True):
+            column.filled += number * has
+        for name, reason in unusable:
+            count.columns[name].unusable += number
+            report.unusable.add((call, event, "interactions", name, reason), number, example)
 
 
 def _merge(known: list[Observation | None], seen: list[Observation | None]) -> None:

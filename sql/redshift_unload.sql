@@ -15,7 +15,7 @@ SET timezone TO 'UTC';
 -- unload interactions
 UNLOAD ('
 WITH candidates AS (
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
+SELECT message, element, earlier, c0, c1, c2, c3, c4, c5, visitor
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
@@ -24,13 +24,15 @@ FROM (SELECT base.*,
   CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   r4 AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r6 LIKE ''[%'' AND CAN_JSON_PARSE(r6)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t3 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r6 LIKE ''[%'' AND CAN_JSON_PARSE(r6)) THEN CAST(t4 AS VARCHAR(1024)) END) AS c5, -- RECOMMENDATION_ID, rules 3 and 6
+  CASE WHEN NOT ((t0 IS NOT NULL)) THEN COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r7 LIKE ''[%'' AND CAN_JSON_PARSE(r7)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END) END AS visitor -- rule 12
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
   CASE WHEN NOT (LENGTH(LTRIM(r2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r2 END AS t2,
   CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t3,
-  CASE WHEN NOT (LENGTH(LTRIM(r6, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r6 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r6 END AS t4
+  CASE WHEN NOT (LENGTH(LTRIM(r6, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r6 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r6 END AS t4,
+  CASE WHEN NOT (LENGTH(LTRIM(r7, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r7 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r7 END AS t5
 FROM (
 -- {{schema}}, track "Product Clicked"
 SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
@@ -42,7 +44,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''Click'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."product_clicked"
 WHERE "event_text" = ''Product Clicked'' -- rule 1
 UNION ALL
@@ -56,7 +59,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''View'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."product_viewed"
 WHERE "event_text" = ''Product Viewed'' -- rule 1
 UNION ALL
@@ -70,7 +74,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''AddToCart'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."product_added"
 WHERE "event_text" = ''Product Added'' -- rule 1
 UNION ALL
@@ -84,7 +89,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''AddToCart'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."wishlist_product_added_to_cart"
 WHERE "event_text" = ''Wishlist Product Added to Cart'' -- rule 1
 UNION ALL
@@ -98,7 +104,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''AddToWishlist'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."product_added_to_wishlist"
 WHERE "event_text" = ''Product Added to Wishlist'' -- rule 1
 UNION ALL
@@ -112,7 +119,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''Share'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."product_shared"
 WHERE "event_text" = ''Product Shared'' -- rule 1
 UNION ALL
@@ -126,7 +134,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''Click'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."clicked_product"
 WHERE "event_text" = ''Clicked Product'' -- rule 1
 UNION ALL
@@ -140,7 +149,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''View'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."viewed_product"
 WHERE "event_text" = ''Viewed Product'' -- rule 1
 UNION ALL
@@ -154,14 +164,15 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r3,
   CAST(''AddToCart'' AS VARCHAR(1024)) AS r4,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r5,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r6,
+  "anonymous_id" AS r7
 FROM "{{schema}}"."added_product"
 WHERE "event_text" = ''Added Product'' -- rule 1
 ) AS base) AS base
 ) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
+WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
+SELECT message, element, earlier, c0, c1, c2, c3, c4, c5, visitor
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
@@ -169,7 +180,8 @@ FROM (SELECT base.*,
   CASE WHEN r1 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r1 BETWEEN 0 AND 9999999999 THEN r1 END AS c2, -- TIMESTAMP, rules 4 and 6
   r2 AS c3, -- EVENT_TYPE, rule 8
   COALESCE(CASE WHEN ABS(p3) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN p3 END, CASE WHEN ABS(t4) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t4 END) AS c4, -- EVENT_VALUE, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5, -- RECOMMENDATION_ID, rules 3 and 6
+  CASE WHEN NOT ((t0 IS NOT NULL)) THEN COALESCE(CASE WHEN LENGTH(t7) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t7, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t7 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END) END AS visitor -- rule 12
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(p0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p0 END AS t1,
@@ -177,7 +189,8 @@ FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(p2, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p2 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p2 END AS t3,
   CASE WHEN (p4 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(p4, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4,
   CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t5,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t6
+  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t6,
+  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t7
 FROM (SELECT base.*,
   CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part."product_id") THEN CAST(part."product_id" AS VARCHAR(65535)) WHEN IS_BIGINT(part."product_id") THEN CAST(CAST(part."product_id" AS BIGINT) AS VARCHAR(20)) END AS p0,
@@ -195,6 +208,7 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(''Purchase'' AS VARCHAR(1024)) AS r2,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r3,
   CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r4,
+  "anonymous_id" AS r5,
   CASE WHEN CAST("products" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("products" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("products" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."order_completed"
 WHERE "event_text" = ''Order Completed'' -- rule 1
@@ -209,15 +223,16 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(''Purchase'' AS VARCHAR(1024)) AS r2,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r3,
   CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r4,
+  "anonymous_id" AS r5,
   CASE WHEN CAST("products" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("products" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("products" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."completed_order"
 WHERE "event_text" = ''Completed Order'' -- rule 1
   AND "products" IS NOT NULL -- rule 1
 ) AS base, base.parts AS part AT place) AS base) AS base
 ) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
+WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
+SELECT message, element, earlier, c0, c1, c2, c3, c4, c5, visitor
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
@@ -226,7 +241,8 @@ FROM (SELECT base.*,
   CASE WHEN r3 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r3 BETWEEN 0 AND 9999999999 THEN r3 END AS c2, -- TIMESTAMP, rules 4 and 6
   r4 AS c3, -- EVENT_TYPE, rule 8
   COALESCE(CASE WHEN ABS(t3) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t3 END, CASE WHEN ABS(t4) <= CAST(''3.4028234663852886e+38'' AS DOUBLE PRECISION) THEN t4 END) AS c4, -- EVENT_VALUE, rules 5 and 6
-  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r7 LIKE ''[%'' AND CAN_JSON_PARSE(r7)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r8 LIKE ''[%'' AND CAN_JSON_PARSE(r8)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t5) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t5, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r7 LIKE ''[%'' AND CAN_JSON_PARSE(r7)) THEN CAST(t5 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t6) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t6, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r8 LIKE ''[%'' AND CAN_JSON_PARSE(r8)) THEN CAST(t6 AS VARCHAR(1024)) END) AS c5, -- RECOMMENDATION_ID, rules 3 and 6
+  CASE WHEN NOT ((t0 IS NOT NULL)) THEN COALESCE(CASE WHEN LENGTH(t7) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t7, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r9 LIKE ''[%'' AND CAN_JSON_PARSE(r9)) THEN CAST(t7 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END) END AS visitor -- rule 12
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
@@ -234,7 +250,8 @@ FROM (SELECT base.*,
   CASE WHEN (r5 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r5, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t3,
   CASE WHEN (r6 ~ ''^(-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$'') THEN TRY_CAST(COALESCE(NULLIF(r6, ''-0''), ''0'') AS DOUBLE PRECISION) END AS t4,
   CASE WHEN NOT (LENGTH(LTRIM(r7, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r7 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r7 END AS t5,
-  CASE WHEN NOT (LENGTH(LTRIM(r8, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r8 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r8 END AS t6
+  CASE WHEN NOT (LENGTH(LTRIM(r8, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r8 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r8 END AS t6,
+  CASE WHEN NOT (LENGTH(LTRIM(r9, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r9 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r9 END AS t7
 FROM (
 -- {{schema}}, track "Order Completed"
 SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
@@ -248,7 +265,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST("price" AS VARCHAR(65535)) AS r5,
   CAST("revenue" AS VARCHAR(65535)) AS r6,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r7,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r8
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r8,
+  "anonymous_id" AS r9
 FROM "{{schema}}"."order_completed"
 WHERE "event_text" = ''Order Completed'' -- rule 1
   AND CASE WHEN "products" IS NOT NULL THEN 0 ELSE 1 END = 1 -- rule 1
@@ -265,15 +283,16 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST("price" AS VARCHAR(65535)) AS r5,
   CAST("revenue" AS VARCHAR(65535)) AS r6,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r7,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r8
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r8,
+  "anonymous_id" AS r9
 FROM "{{schema}}"."completed_order"
 WHERE "event_text" = ''Completed Order'' -- rule 1
   AND CASE WHEN "products" IS NOT NULL THEN 0 ELSE 1 END = 1 -- rule 1
 ) AS base) AS base
 ) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
+WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
+SELECT message, element, earlier, c0, c1, c2, c3, c4, c5, visitor
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END AS c0, -- USER_ID, rules 3 and 6
@@ -281,12 +300,14 @@ FROM (SELECT base.*,
   CASE WHEN r1 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r1 BETWEEN 0 AND 9999999999 THEN r1 END AS c2, -- TIMESTAMP, rules 4 and 6
   r2 AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r3 LIKE ''[%'' AND CAN_JSON_PARSE(r3)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5, -- RECOMMENDATION_ID, rules 3 and 6
+  CASE WHEN NOT ((t0 IS NOT NULL)) THEN COALESCE(CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t4 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END) END AS visitor -- rule 12
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(p0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (p0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN p0 END AS t1,
   CASE WHEN NOT (LENGTH(LTRIM(r3, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r3 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r3 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3
+  CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t3,
+  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t4
 FROM (SELECT base.*,
   CAST(place AS BIGINT) AS element, -- rule 7
   CASE WHEN IS_VARCHAR(part) THEN CAST(part AS VARCHAR(65535)) WHEN IS_BIGINT(part) THEN CAST(CAST(part AS BIGINT) AS VARCHAR(20)) END AS p0
@@ -300,14 +321,15 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(''Click'' AS VARCHAR(1024)) AS r2,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r3,
   CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r4,
+  "anonymous_id" AS r5,
   CASE WHEN CAST("content_asset_ids" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("content_asset_ids" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("content_asset_ids" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."video_playback_started"
 WHERE "event_text" = ''Video Playback Started'' -- rule 1
 ) AS base, base.parts AS part AT place) AS base) AS base
 ) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
+WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
-SELECT message, element, earlier, c0, c1, c2, c3, c4, c5
+SELECT message, element, earlier, c0, c1, c2, c3, c4, c5, visitor
 FROM (SELECT base.*,
   CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
   CAST(NULL AS BIGINT) AS element,
@@ -316,12 +338,14 @@ FROM (SELECT base.*,
   CASE WHEN r2 > received + 86400 THEN CASE WHEN received BETWEEN 0 AND 9999999999 THEN received END WHEN r2 BETWEEN 0 AND 9999999999 THEN r2 END AS c2, -- TIMESTAMP, rules 4 and 6
   r3 AS c3, -- EVENT_TYPE, rule 8
   CAST(NULL AS DOUBLE PRECISION) AS c4, -- EVENT_VALUE
-  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5 -- RECOMMENDATION_ID, rules 3 and 6
+  COALESCE(CASE WHEN LENGTH(t2) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t2, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r4 LIKE ''[%'' AND CAN_JSON_PARSE(r4)) THEN CAST(t2 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t3) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t3, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r5 LIKE ''[%'' AND CAN_JSON_PARSE(r5)) THEN CAST(t3 AS VARCHAR(1024)) END) AS c5, -- RECOMMENDATION_ID, rules 3 and 6
+  CASE WHEN NOT ((t0 IS NOT NULL)) THEN COALESCE(CASE WHEN LENGTH(t4) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t4, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r6 LIKE ''[%'' AND CAN_JSON_PARSE(r6)) THEN CAST(t4 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END) END AS visitor -- rule 12
 FROM (SELECT base.*,
   CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
   CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1,
   CASE WHEN NOT (LENGTH(LTRIM(r4, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r4 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r4 END AS t2,
-  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t3
+  CASE WHEN NOT (LENGTH(LTRIM(r5, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r5 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r5 END AS t3,
+  CASE WHEN NOT (LENGTH(LTRIM(r6, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r6 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r6 END AS t4
 FROM (
 -- {{schema}}, track "Video Content Started"
 SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
@@ -332,7 +356,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r2,
   CAST(''Watch'' AS VARCHAR(1024)) AS r3,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5,
+  "anonymous_id" AS r6
 FROM "{{schema}}"."video_content_started"
 WHERE "event_text" = ''Video Content Started'' -- rule 1
 UNION ALL
@@ -345,16 +370,81 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS r2,
   CAST(''Watch'' AS VARCHAR(1024)) AS r3,
   CAST("recommendation_id" AS VARCHAR(65535)) AS r4,
-  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5
+  CAST("context_traits_recommendations_recommendation_id" AS VARCHAR(65535)) AS r5,
+  "anonymous_id" AS r6
 FROM "{{schema}}"."video_content_completed"
 WHERE "event_text" = ''Video Content Completed'' -- rule 1
 ) AS base) AS base
 ) AS base
-WHERE c0 IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
-), ranked AS (
-SELECT candidates.*,
-  ROW_NUMBER() OVER (PARTITION BY message, element ORDER BY earlier DESC, COALESCE(c0, ''''), COALESCE(c1, ''''), COALESCE(CAST(c2 AS VARCHAR(1024)), ''''), COALESCE(c3, ''''), COALESCE(CAST(c4 AS VARCHAR(1024)), ''''), COALESCE(c5, '''')) AS nth -- rule 9
+WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
+), seen AS (
+SELECT message, element, earlier, seconds, fraction, c0, c1
+FROM (SELECT base.*,
+  CASE WHEN LENGTH(message_id) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(message_id, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') THEN CAST(message_id AS VARCHAR(1024)) END AS message, -- rule 3
+  CAST(NULL AS BIGINT) AS element,
+  CASE WHEN happened > received + 86400 THEN received ELSE happened END AS seconds, -- rule 4
+  CASE WHEN happened > received + 86400 THEN received_fraction ELSE happened_fraction END AS fraction,
+  COALESCE(CASE WHEN LENGTH(t0) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t0, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r0 LIKE ''[%'' AND CAN_JSON_PARSE(r0)) THEN CAST(t0 AS VARCHAR(1024)) END, CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END) AS c0, -- session, rules 3 and 6
+  CASE WHEN LENGTH(t1) BETWEEN 1 AND 256 AND NOT (FROM_VARBYTE(TO_VARBYTE(LEFT(t1, 256), ''utf8''), ''hex'') ~ ''^((..)*([01].|7[Ff]|[Cc]2[89]).*)$'') AND NOT (r1 LIKE ''[%'' AND CAN_JSON_PARSE(r1)) THEN CAST(t1 AS VARCHAR(1024)) END AS c1 -- user, rules 3 and 6
+FROM (SELECT base.*,
+  CASE WHEN NOT (LENGTH(LTRIM(r0, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r0 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r0 END AS t0,
+  CASE WHEN NOT (LENGTH(LTRIM(r1, '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR (r1 ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN r1 END AS t1
+FROM (
+-- {{schema}}, track
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+  0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
+  CAST(EXTRACT(MICROSECOND FROM "received_at") AS BIGINT) AS received_fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS happened,
+  "anonymous_id" AS r0,
+  "user_id" AS r1
+FROM "{{schema}}"."tracks"
+UNION ALL
+-- {{schema}}, identify
+SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13))) = 0 OR ("id" ~ ''^(NaN|None|[[]object Object[]]|null|undefined)$'')) THEN "id" END AS message_id,
+  0 AS earlier,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "received_at")) AS BIGINT) AS received,
+  CAST(EXTRACT(MICROSECOND FROM "timestamp") AS BIGINT) AS happened_fraction,
+  CAST(EXTRACT(MICROSECOND FROM "received_at") AS BIGINT) AS received_fraction,
+  CAST(DATEDIFF(second, CAST(''1970-01-01 00:00:00'' AS TIMESTAMP), DATE_TRUNC(''second'', "timestamp")) AS BIGINT) AS happened,
+  "anonymous_id" AS r0,
+  "user_id" AS r1
+FROM "{{schema}}"."identifies"
+WHERE COALESCE("id", '''') NOT LIKE ''personalize-segment-%'' -- rule 1
+) AS base) AS base
+) AS base
+WHERE c0 IS NOT NULL AND c1 IS NOT NULL
+), logins AS (
+SELECT visitor, moment, MIN(login) AS login -- rule 12
+FROM (
+SELECT c0 AS visitor, c1 AS login, MIN(seconds) AS moment FROM seen
+WHERE seconds IS NOT NULL AND c0 <> c1 GROUP BY c0, c1
+) AS firsts GROUP BY visitor, moment
+), timeline AS (
+SELECT message, element, earlier, c0, c1, c2, c3, c4, c5, visitor, COALESCE(visitor, c0) AS who, c2 AS moment, CAST(NULL AS VARCHAR(1024)) AS login, 0 AS is_login
 FROM candidates
+UNION ALL
+SELECT CAST(NULL AS VARCHAR(1024)) AS message, CAST(NULL AS BIGINT) AS element, CAST(NULL AS BIGINT) AS earlier, CAST(NULL AS VARCHAR(1024)) AS c0, CAST(NULL AS VARCHAR(1024)) AS c1, CAST(NULL AS BIGINT) AS c2, CAST(NULL AS VARCHAR(1024)) AS c3, CAST(NULL AS DOUBLE PRECISION) AS c4, CAST(NULL AS VARCHAR(1024)) AS c5, CAST(NULL AS VARCHAR(1024)) AS visitor, visitor AS who, moment, login, 1 AS is_login
+FROM logins
+), visited AS (
+SELECT timeline.*, COALESCE(LAST_VALUE(login) IGNORE NULLS OVER (PARTITION BY who ORDER BY moment DESC, is_login DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), LAST_VALUE(login) IGNORE NULLS OVER (PARTITION BY who ORDER BY moment, is_login DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS found
+FROM timeline
+), stitched AS (
+SELECT message,
+  element,
+  earlier,
+  COALESCE(c0, CASE WHEN visitor IS NOT NULL THEN found END) AS c0,
+  c1,
+  c2,
+  c3,
+  c4,
+  c5
+FROM visited WHERE is_login = 0 AND COALESCE(c0, CASE WHEN visitor IS NOT NULL THEN found END) IS NOT NULL
+), ranked AS (
+SELECT stitched.*,
+  ROW_NUMBER() OVER (PARTITION BY message, element ORDER BY earlier DESC, COALESCE(c0, ''''), COALESCE(c1, ''''), COALESCE(CAST(c2 AS VARCHAR(1024)), ''''), COALESCE(c3, ''''), COALESCE(CAST(c4 AS VARCHAR(1024)), ''''), COALESCE(c5, '''')) AS nth -- rule 9
+FROM stitched
 )
 SELECT c0 AS "USER_ID", c1 AS "ITEM_ID", c2 AS "TIMESTAMP", c3 AS "EVENT_TYPE", c4 AS "EVENT_VALUE", c5 AS "RECOMMENDATION_ID"
 FROM ranked WHERE nth = 1

@@ -7,6 +7,7 @@ locals {
   formats  = ["iso", "date", "epoch_seconds", "epoch_milliseconds"]
   ids      = ["USER_ID", "ITEM_ID", "RECOMMENDATION_ID"]
   lists    = ["ids", "categories"]
+  visitors = ["stitch", "drop", "as_users"]
   required = { interactions = ["USER_ID", "ITEM_ID", "TIMESTAMP"], users = ["USER_ID"], items = ["ITEM_ID"] }
   reserved = {
     interactions = {
@@ -38,7 +39,7 @@ locals {
   field_options = ["optional", "categorical", "textual", "format", "placeholders"]
   known = {
     document               = ["version", "interactions", "users", "items"]
-    interactions           = ["fields", "track", "page", "screen", "any_page", "any_screen", "session"]
+    interactions           = ["fields", "track", "page", "screen", "any_page", "any_screen", "session", "visitors"]
     users                  = ["fields", "track", "page", "screen", "any_page", "any_screen", "when"]
     items                  = ["fields", "track", "page", "screen", "any_page", "any_screen"]
     "rule of interactions" = ["each", "fields", "when", "event_type"]
@@ -62,6 +63,12 @@ locals {
   of_versions = [
     for version in try([jsonencode(local.document.version)], []) : "$.version: is ${version}. Write 1."
     if version != "1"
+  ]
+
+  of_visitors = [
+    for visitors in try([jsonencode(local.document.interactions.visitors)], []) :
+    "$.interactions.visitors: is ${visitors}. Write one of ${join(", ", local.visitors)}."
+    if !contains([for one in local.visitors : jsonencode(one)], visitors)
   ]
 
   of_rules = concat(
@@ -302,6 +309,7 @@ locals {
   problems = concat(
     local.of_versions,
     local.of_objects,
+    local.of_visitors,
     local.of_rules,
     local.of_fields,
     local.of_constants,

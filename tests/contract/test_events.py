@@ -67,6 +67,7 @@ def test_an_example_of_the_spec_has_its_rows_and_reasons(example: dict[str, Any]
                 "dataset": row.dataset.name,
                 "values": dict(zip((column.name for column in row.dataset.columns), row.values, strict=True)),
             }
+            | ({} if row.visitor is None else {"visitor": row.visitor})
             for row in found
         ],
         "reasons": [dict(zip(("dataset", "field", "reason"), why[:3], strict=True)) for why in reasons],

@@ -25,6 +25,7 @@ def _report(times: int, key: ReasonKey, example: str | None) -> Report:
                 accepted=7 * times,
                 refused=6 * times,
                 ahead=2 * times,
+                stitched=times,
                 columns={"PRICE": ColumnCount(filled=3 * times, unusable=1 * times)},
             )
         },
@@ -38,7 +39,7 @@ def test_a_report_comes_back_from_json() -> None:
     counted = json.loads(json.dumps(report.as_dict(limit=None)))
     columns = {"PRICE": {"filled": 3, "absent": 3, "unusable": 1}}
     assert counted["datasets"] == {
-        "items": {"rows": 5, "deduplicated": 2, "refused": 6, "ahead": 2, "columns": columns}
+        "items": {"rows": 5, "deduplicated": 2, "refused": 6, "ahead": 2, "stitched": 1, "columns": columns}
     }
     assert Report.from_dict(counted) == report
 

@@ -21,9 +21,14 @@ from awkward import logs
 from engines import Outcome, duckdb_rows, python_rows, spark_rows, write_log
 from golden_cases import golden_cases, valid_mappings
 from mapped import logs_of, mappings
+from personalize_segment.contract.columns import VISITORS
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.history.logs import Window
 from profiles import SEQUENCES, expected
+from visits import SEQUENCES as VISITS
+from visits import Happened, happenings, view, visitors
+from visits import Sequence as Visits
+from visits import expected as expected_visits
 
 Engine = Callable[[Path, EventMapping, Window | None], Outcome]
 
@@ -360,3 +365,36 @@ def test_generated_events_of_the_whole_grammar_are_alike_on_spark(
     for number, log in enumerate(collected):
         write_log(tmp_path / f"{number % 3}" / f"{number}.gz", log)
     alike(lambda *what: spark_rows(spark, *what), tmp_path, mapping)
+
+
+@pytest.mark.parametrize("value", ["stitch", "as_users"])
+def test_visits_are_of_the_user_who_logs_in(engine: Engine, value: str, tmp_path: Path) -> None:
+    log = [json.dumps(one).encode() for sequence in VISITS for one in sequence.log()]
+    write_log(tmp_path / "1.json", log[::2])
+    write_log(tmp_path / "2.gz", reversed(log[1::2]))
+    found = alike(engine, tmp_path, visitors(value))
+    assert sorted(row[:2] for row in found.rows["interactions"]) == expected_visits(value)
+
+
+def test_logins_of_the_overlap_count_and_later_ones_do_not(engine: Engine, tmp_path: Path) -> None:
+    day = 86_400
+    days = [
+        # A visit of the overlap is a row of its user: its copy isn't written again.
+        [view(0, "a", None, None, messageId=0), view(1, "a", "u", None, messageId=1)],
+        [view(0, "a", None, None, messageId=0), view(day, "a", None, "u", messageId=2), view(day, "b", None, None)],
+        [view(2 * day, "b", "v", None)],
+    ]
+    for number, happened in enumerate(days):
+        log = [json.dumps(one).encode() for one in Visits("days", happened).log()]
+        write_log(tmp_path / "source" / str(1709251200000 + number * 86_400_000) / "1.gz", log)
+    found = alike(engine, tmp_path, DEFAULT, Window(date(2024, 3, 2), date(2024, 3, 3), overlap=1))
+    assert [row[:2] for row in found.rows["interactions"]] == [("days u", "p2")]
+
+
+@settings(max_examples=20)
+@given(st.lists(happenings, max_size=40), st.sampled_from(VISITORS))
+def test_drawn_visits_are_alike(tmp_path_factory: pytest.TempPathFactory, happened: list[Happened], value: str) -> None:
+    folder = tmp_path_factory.mktemp("drawn")
+    log = [json.dumps(one).encode() for one in Visits("drawn", happened).log()]
+    write_log(folder / "1.json", [event(), *log])
+    alike(duckdb_rows, folder, visitors(value))

@@ -29,6 +29,7 @@ from personalize_segment.errors import TransientError
 from personalize_segment.live import references
 from personalize_segment.live.writeback import Allowance, Identity, Memory
 from stub import Behaviour, Error, Ok, Request, Stub, recommendations
+from visits import visitors
 
 
 @pytest.fixture
@@ -450,6 +451,16 @@ def test_a_user_of_nothing_is_a_visitor(stub: Stub, user: str | None) -> None:
     assert [(body["sessionId"], "userId" in body) for body in take.bodies("PutEvents")] == [("a-1", False)]
     assert [json.loads(profile)[1] for profile in stub.messages(PROFILES)] == ["items"]
     assert take.rejected() == []
+
+
+@pytest.mark.parametrize(("value", "decision"), [("stitch", "recorded"), ("as_users", "recorded"), ("drop", "ignored")])
+def test_a_mapping_that_drops_visitors_drops_them_live_too(stub: Stub, value: str, decision: str) -> None:
+    with function(stub, event_mapping=visitors(value).text) as take:
+        clicked = take(track("Product Clicked", {"product_id": "item-1"}, userId=None))
+        nobody = take(track("Product Clicked", {"product_id": "item-1"}, userId=None, anonymousId=None))
+    assert (clicked["decision"], clicked["reasons"]) == (decision, [])
+    assert nobody["decision"] == "rejected"
+    assert [body["sessionId"] for body in take.bodies("PutEvents")] == ["a-1"] * (decision == "recorded")
 
 
 @pytest.mark.parametrize(("anonymous", "decision"), [("a-1", "ignored"), (" ", "rejected"), (None, "rejected")])

@@ -227,7 +227,7 @@ def _check_profiles(found: list[Row]) -> list[Reason]:
 
 def _check_all(mapping: EventMapping, event: dict[str, Any]) -> tuple[int, list[Reason]]:
     """Check an event's requests, and return how many rows it gave and the reasons why some of them were not sent."""
-    found, _ = rows(mapping, event, anonymous=True)
+    found, _ = rows(mapping, event)
     interactions = [row for row in found if row.dataset.name == "interactions"]
     profiles = [row for row in found if row.dataset.name != "interactions"]
     return len(found), _check_events(event, interactions) + _check_profiles(profiles)
@@ -364,7 +364,7 @@ def viewed(**members: Any) -> dict[str, Any]:
 
 
 def _put(event: dict[str, Any], mapping: EventMapping = TYPES) -> tuple[list[dict[str, Any]], list[Reason]]:
-    found, _ = rows(mapping, event, anonymous=True)
+    found, _ = rows(mapping, event)
     interactions = _fitted([row for row in found if row.dataset.name == "interactions"])
     return put_events("tracker", session(mapping, event), interactions)
 

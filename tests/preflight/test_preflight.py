@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from personalize_segment.cli import load
 from personalize_segment.cli import preflight as command
 from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.contract.visitors import NEVER_LOGGED_IN
 from personalize_segment.history.export import export
 from personalize_segment.preflight import PreflightError, preflight
 from personalize_segment.preflight.figures import Activity
@@ -318,6 +319,18 @@ def anonymous(data: Data) -> None:
     data.refused(1201, "USER_ID", "missing")
 
 
+#: What a report says of an interaction without a user.
+VISITOR = ("interactions", "USER_ID", NEVER_LOGGED_IN)
+
+
+def never_logged_in(data: Data) -> None:
+    data.refused(1201, "USER_ID", NEVER_LOGGED_IN)
+
+
+def stitched(data: Data) -> None:
+    data.report["datasets"]["interactions"] = {"rows": 1200, "deduplicated": 0, "refused": 0, "stitched": 300}
+
+
 def refused(data: Data) -> None:
     data.refused(64, "ITEM_ID", "missing")
 
@@ -426,6 +439,9 @@ def a_patient_robot(data: Data) -> None:
         (unknown_items, "known-items", "yellow", 0.875),
         (idle_users, "idle-users", "yellow", pytest.approx(61 / 121, abs=1e-6)),
         (anonymous, "anonymous", "yellow", 1201),
+        (never_logged_in, "anonymous", "yellow", 1201),
+        (never_logged_in, "refused", "green", 0),
+        (stitched, "stitched", "green", 300),
         (refused, "refused", "yellow", 64),
         (refused, "anonymous", "green", 0),
         (anonymous, "refused", "green", 0),
@@ -619,10 +635,9 @@ def test_what_an_export_writes_is_read_whole(shop: Path, tmp_path: Path) -> None
     found = {one.id: one for one in result.checks}
     assert {one.verdict for one in found.values() if one.group == "Sound files"} == {"green"}
     assert found["mapping"].verdict == "green"
-    missing = [
-        number for kind, number, _ in report.reasons.sorted() if kind[2:] == ("interactions", "USER_ID", "missing")
-    ]
-    assert found["anonymous"].value == sum(missing) > 0
+    nobody = [number for kind, number, _ in report.reasons.sorted() if kind[2:] == VISITOR]
+    assert found["anonymous"].value == sum(nobody)
+    assert found["stitched"].value == report.datasets["interactions"].stitched > 0
 
 
 @pytest.mark.parametrize(

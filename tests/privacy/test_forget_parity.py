@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,11 +14,13 @@ from pyspark.sql import SparkSession
 import awkward
 import engines
 from engines import Outcome, python_rows, write_log
+from personalize_segment.contract.columns import VISITORS
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
-from personalize_segment.contract.rows import Reason, Row, rows
 from personalize_segment.contract.suppression import SuppressionList, empty
+from personalize_segment.contract.visitors import NEVER_LOGGED_IN
 from personalize_segment.history.export import export
 from personalize_segment.history.logs import Window
+from visits import visitors
 
 #: Folder, mapping, window and the list -> what is written.
 Engine = Callable[[Path, EventMapping, Window | None, SuppressionList | None], Outcome]
@@ -57,26 +58,6 @@ ANY_ID = parse(
         }
     )
 )  # fmt: skip
-
-
-def reference(
-    folder: Path, mapping: EventMapping, window: Window | None, suppressed: SuppressionList | None
-) -> Outcome:
-    """Return what the reference gives when a row of a suppressed user is a reason, without an example."""
-
-    def filtered(mapping: EventMapping, event: dict[str, Any]) -> tuple[list[Row], list[Reason]]:
-        found, reasons = rows(mapping, event)
-        gone = [row for row in found if row.dataset.name != "items" and suppressed and suppressed.holds(row.values[0])]
-        kept = [row for row in found if row not in gone]
-        return kept, [*reasons, *(Reason(row.dataset.name, "USER_ID", "suppressed") for row in gone)]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engines.rows", filtered)
-        made = python_rows(folder, mapping, window)
-    for one in made.report["reasons"] if made.report else []:
-        if one["reason"] == "suppressed":
-            one["example"] = None
-    return made
 
 
 def duckdb_rows(
@@ -121,16 +102,20 @@ def users_of(found: Outcome) -> set[str]:
 def test_the_rows_of_suppressed_users_are_left_out_and_counted(
     engine: Engine, window: Window | None, shop: Path
 ) -> None:
-    everybody = reference(shop, MAPPING, window, None)
+    everybody = python_rows(shop, MAPPING, window, None)
     some = set(sorted(users_of(everybody))[::3])
     suppressed = empty().plus(some)
     found = engine(shop, MAPPING, window, suppressed)
-    assert found == reference(shop, MAPPING, window, suppressed)
+    assert found == python_rows(shop, MAPPING, window, suppressed)
     assert users_of(found) == users_of(everybody) - some
     assert found.rows["items"] == everybody.rows["items"]
     assert found.report
     assert everybody.report
-    reasons = [one for one in found.report["reasons"] if one["reason"] == "suppressed"]
+    # The visits of a suppressed user are no one's again.
+    reasons = [one for one in found.report["reasons"] if one["reason"] in ("suppressed", NEVER_LOGGED_IN)]
+    reasons += [
+        one | {"count": -one["count"]} for one in everybody.report["reasons"] if one["reason"] == NEVER_LOGGED_IN
+    ]
     for name in ("interactions", "users"):
         here, before = found.report["datasets"][name], everybody.report["datasets"][name]
         counted = sum(one["count"] for one in reasons if one["dataset"] == name)
@@ -183,6 +168,27 @@ def test_a_suppressed_copy_in_the_overlap_takes_nobody_with_it(engine: Engine, t
     assert users_of(found) == {"b"}
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [("stitch", [("b", "2"), ("b", "4"), ("b", "5")]), ("as_users", [("b", "2"), ("b", "4"), ("b", "5"), ("d", "6")])],
+)
+def test_the_visits_of_a_suppressed_user_are_not_theirs_again(
+    engine: Engine, value: str, kept: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    def at(second: int, session: str, user: str | None) -> bytes:
+        properties = {"product_id": str(second)}
+        timestamp = f"2024-03-01T00:00:0{second}Z"
+        return event(f"m{second}", user, anonymousId=session, timestamp=timestamp, properties=properties)
+
+    # Of a: a device shared with b, and two of a's; the session of one is on the list, too.
+    log = [at(1, "c", None), at(3, "c", "a"), at(2, "s", None), at(7, "s", "a"), at(4, "s", "b"), at(5, "s", None)]
+    write_log(tmp_path / "1.json", [*log, at(6, "d", None), at(8, "d", "a")])
+    suppressed = empty().plus(["a", "c"])
+    found = engine(tmp_path, visitors(value), None, suppressed)
+    assert found == python_rows(tmp_path, visitors(value), None, suppressed)
+    assert [row[:2] for row in found.rows["interactions"]] == kept
+
+
 def test_an_item_with_the_id_of_a_suppressed_user_stays(engine: Engine, tmp_path: Path) -> None:
     write_log(tmp_path / "1.json", [event(one, one, event="Viewed", properties={"sku": one}) for one in ("a", "b")])
     found = engine(tmp_path, ANY_ID, None, empty().plus(["a"]))
@@ -195,20 +201,21 @@ def test_where_all_are_suppressed_nothing_is_written(engine: Engine, tmp_path: P
     assert engine(tmp_path, MAPPING, None, empty().plus(["a"])).report is None
 
 
-identities = st.sampled_from(["u1", "u2", "u3", "s1", "s2", "0", "2147483647", *awkward.STRINGS])
+identities = st.sampled_from(["u1", "u2", "u3", "a1", "s1", "s2", "0", "2147483647", *awkward.STRINGS])
 
 
 def test_random_events_and_lists_are_alike(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
     @settings(max_examples=15 if engine is duckdb_rows else 4)
-    @given(log=awkward.logs, old=awkward.logs, users=st.sets(identities, max_size=12))
-    def check(log: list[bytes], old: list[bytes], users: set[str]) -> None:
+    @given(awkward.logs, awkward.logs, st.sets(identities, max_size=12), st.sampled_from(VISITORS))
+    def check(log: list[bytes], old: list[bytes], users: set[str], value: str) -> None:
         folder = tmp_path_factory.mktemp("random")
         write_log(folder / "source" / "1709251200000" / "1.gz", old)
         write_log(folder / "source" / "1709337600000" / "1.gz", log)
         suppressed = empty().plus(users)
         window = Window(date(2024, 3, 2), None)
-        expected = reference(folder, ANY_ID, window, suppressed)
-        assert engine(folder, ANY_ID, window, suppressed) == expected
+        mapping = visitors(value, ANY_ID.text)
+        expected = python_rows(folder, mapping, window, suppressed)
+        assert engine(folder, mapping, window, suppressed) == expected
         assert not users_of(expected) & users
 
     check()

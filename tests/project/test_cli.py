@@ -20,6 +20,7 @@ from personalize_segment.contract import avro
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.contract.rows import parse_line
 from programs import installed
+from visits import visitors
 
 COMMAND = installed() / "personalize-segment"
 REFUSED = refused(TESTS / "mappings" / "refused.json")
@@ -201,6 +202,17 @@ def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> No
         },
         {"messageId": None, "rows": [], "reasons": [malformed("a JSON object without a type")], "nulls": []},
     ]
+
+
+def test_explain_names_the_session_that_a_user_would_come_from(tmp_path: Path) -> None:
+    view = json.dumps(CLICK | {"userId": None, "anonymousId": "a-1"}).encode()
+    [answer] = explained(stdin=view)
+    assert answer["rows"] == [{"dataset": "interactions", "values": ROW | {"USER_ID": None}, "visitor": "a-1"}]
+    assert answer["reasons"] == []
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text(visitors("drop").text, "utf-8")
+    [answer] = explained("--mapping", mapping, stdin=view)
+    assert [(one["field"], one["reason"]) for one in answer["reasons"]] == [("USER_ID", "missing")]
 
 
 def test_explain_lists_values_that_are_there_but_unusable() -> None:

@@ -84,6 +84,7 @@ events = st.fixed_dictionaries(
         "name": mostly("Viewed", 'Née "Q" \\ it\'s', "unknown"),
         "messageId": mostly("m1", "m2", "m3", "m4", "m5"),
         "userId": mostly("u1", "u2", "u3"),
+        "anonymousId": mostly("a1", "a2"),
         "timestamp": mostly(*INSTANTS[:4]),
         "properties": st.one_of(objects, objects, objects, values),
         "traits": st.one_of(objects, objects, values),

@@ -15,7 +15,9 @@ from pyspark.sql import SparkSession
 
 from personalize_segment.contract.mapping import EventMapping
 from personalize_segment.contract.report import Malformed, Report
-from personalize_segment.contract.rows import Row, rows, text
+from personalize_segment.contract.rows import Reason, Row, rows, text
+from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
+from personalize_segment.contract.visitors import NEVER_LOGGED_IN, Login, logins
 from personalize_segment.errors import EmptyError
 from personalize_segment.history.export import export
 from personalize_segment.history.lines import LogLine, read
@@ -41,25 +43,35 @@ class Outcome:
     report: dict[str, Any] | None
 
 
-def python_rows(folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
-    """Return what the reference gives: `rows()` line by line, and rule 9 said again naively."""
+def python_rows(
+    folder: Path, mapping: EventMapping, window: Window | None = None, suppressed: SuppressionList | None = None
+) -> Outcome:
+    """Return what the reference gives: `rows()` line by line, and rules 9 and 12 said again naively."""
     tree = sort_out(list_folder(folder), window or Window(), root=str(folder))
     report = Report.of(mapping)
     report.files_skipped += tree.skipped
     copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]] = defaultdict(list)
     versions: dict[tuple[str, str], list[list[tuple[int, str, str]]]] = {}
-    for old, file in [(True, one) for one in tree.overlap] + [(False, one) for one in tree.inside]:
-        for line in _lines_of(file.name, report):
-            event = line.event
-            found, reasons = rows(mapping, event) if event is not None else ([], [])
-            if old:
-                report.events_overlap += event is not None
-            else:
-                report.events_read += event is not None
-                report.malformed([Malformed(file.name, line.number, line.cause)] if event is None else [])
-                for why in reasons:
-                    report.refuse(event or {}, why)
-            for row in found:
+    files = [(True, one) for one in tree.overlap] + [(False, one) for one in tree.inside]
+    log = [(old, file.name, line) for old, file in files for line in _lines_of(file.name, report)]
+    known: dict[str, list[Login]] = defaultdict(list)
+    for login in (one for *_, line in log if line.event is not None for one in logins(mapping, line.event)):
+        if suppressed is None or not suppressed.holds(login.user):
+            known[login.session].append(login)
+    for old, name, line in log:
+        event = line.event
+        found, reasons = rows(mapping, event) if event is not None else ([], [])
+        stitched = [_allowed(_stitched(mapping, row, known), suppressed) for row in found]
+        reasons += [one for one in stitched if isinstance(one, Reason)]
+        if old:
+            report.events_overlap += event is not None
+        else:
+            report.events_read += event is not None
+            report.malformed([Malformed(name, line.number, line.cause)] if event is None else [])
+            for why in reasons:
+                report.refuse(event or {}, why)
+        for row in stitched:
+            if isinstance(row, Row):
                 _sort_in(row, copies, versions, old=old)
                 if not old:
                     report.accept(event or {}, row)
@@ -72,7 +84,32 @@ def python_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
     for name, one in kept.items():
         one.sort()
         report.datasets[name].rows = len(one)
+    for key, (count, _) in report.reasons.counts.items():
+        if key[4] == SUPPRESSED:  # an example would lead to the user
+            report.reasons.counts[key] = count, None
     return Outcome(kept, _comparable(report.as_dict(), folder) if any(kept.values()) else None)
+
+
+def _stitched(mapping: EventMapping, row: Row, known: dict[str, list[Login]]) -> Row | Reason:
+    """Return a row with its user, or why it has none; a row whose user logged in on its session keeps `visitor`."""
+    if row.visitor is None:
+        return row
+    time = row.values[[column.name for column in row.dataset.columns].index("TIMESTAMP")]
+    seen = known[row.visitor]
+    first = {user: min(one.second for one in seen if one.user == user) for user in {one.user for one in seen}}
+    after = [(second, user) for user, second in first.items() if second >= time]  # type: ignore[operator]
+    before = [(-second, user) for user, second in first.items()]
+    if after or before:
+        return row._replace(values=(min(after or before)[1], *row.values[1:]))
+    if mapping.visitors == "as_users":
+        return row._replace(values=(row.visitor, *row.values[1:]), visitor=None)
+    return Reason(row.dataset.name, "USER_ID", NEVER_LOGGED_IN)
+
+
+def _allowed(row: Row | Reason, suppressed: SuppressionList | None) -> Row | Reason:
+    """Return a row, or why it isn't written if its user is suppressed."""
+    gone = isinstance(row, Row) and suppressed is not None and suppressed.holds(row.user)
+    return Reason(row.dataset.name, "USER_ID", SUPPRESSED) if gone and isinstance(row, Row) else row
 
 
 def _sort_in(

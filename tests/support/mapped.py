@@ -7,7 +7,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from awkward import INSTANTS, braces, values
-from personalize_segment.contract.columns import FORMATS
+from personalize_segment.contract.columns import FORMATS, VISITORS
 from personalize_segment.contract.mapping import EventMapping, parse
 from personalize_segment.errors import MappingError
 from whole_events import whole_event
@@ -93,6 +93,8 @@ def mappings(draw: st.DrawFn) -> EventMapping:
         rules = st.one_of(_rule(dataset, columns), st.lists(_rule(dataset, columns), min_size=1, max_size=3))
         for call in ("track", "page", "screen"):
             body[call] = draw(st.dictionaries(st.sampled_from(_NAMES), rules, min_size=call == "track", max_size=2))
+        if dataset == "interactions" and draw(st.booleans()):
+            body["visitors"] = draw(st.sampled_from(VISITORS))
         for call in ("any_page", "any_screen"):
             if draw(st.booleans()):
                 body[call] = draw(rules)
@@ -114,6 +116,9 @@ def events_of(mapping: EventMapping) -> st.SearchStrategy[bytes]:
         event["messageId"] = draw(st.sampled_from(["m1", "m2", "m3", "m4", "m5", "m6"]))
         if name[1] is None and name[0] != "identify":
             event["name"] = draw(st.sampled_from([None, "any", "é", 5, *_NAMES]))
+        # A visitor, or a user who logged in: the session is that of the default mapping.
+        event["anonymousId"] = draw(st.sampled_from([None, "a1", "a2"]))
+        event["userId"] = draw(st.sampled_from([event.get("userId"), None, "u1", "u2"]))
         texts: dict[str, str] = {}
         for container, key in draw(st.lists(st.sampled_from(places), max_size=4)):
             mark = f"<{len(texts)}>"

@@ -87,6 +87,7 @@ def tables(events: Iterable[Event]) -> Rows:
         else:
             table = CALLS[call]
             row |= {"name": event.get("name")} if call in ("page", "screen") else {}
+            row |= {"previous_id": event.get("previousId")} if call == "alias" else {}
         for name, value in _flat(event.get("traits" if call in ("identify", "group") else "properties")).items():
             if name not in row:
                 row[name] = value
@@ -140,7 +141,7 @@ def _type(name: str, values: list[Any], dialect: str) -> str | None:
     moment = "TIMESTAMP" if dialect == "redshift" else "TIMESTAMP WITH TIME ZONE"
     if name in TIMES:
         return moment
-    if name in {*OWN, "event", "event_text", "name"}:
+    if name in {*OWN, "event", "event_text", "name", "previous_id"}:
         return "VARCHAR"
     known = [value for value in values if value is not None]
     if not known:

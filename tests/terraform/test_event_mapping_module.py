@@ -24,6 +24,7 @@ from personalize_segment.contract.columns import (
     REQUIRED,
     RESERVED,
     TYPES,
+    VISITORS,
 )
 from personalize_segment.contract.mapping import parse
 from personalize_segment.errors import MappingError
@@ -187,7 +188,8 @@ def test_what_only_check_refuses_is_taken_by_terraform(mappings: dict[str, Any],
 
 def test_columns_and_limits_are_those_of_the_python_package() -> None:
     (found,) = hcl2.loads((MODULE / "problems.tf").read_text("utf-8"))["locals"]
-    names = {"types": TYPES, "formats": FORMATS, "ids": IDS, "lists": LISTS, "required": REQUIRED, "reserved": RESERVED}
+    words = {"types": TYPES, "formats": FORMATS, "ids": IDS, "lists": LISTS, "visitors": VISITORS}
+    names = words | {"required": REQUIRED, "reserved": RESERVED}
     for name, ours in names.items():
         assert json.loads(json.dumps(found[name]).replace('\\"', "")) == json.loads(json.dumps(ours)), name
     assert found["column"].strip('"') == f"^{NAME.pattern}$"

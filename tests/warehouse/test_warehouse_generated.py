@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from awkward import INSTANTS, STRINGS
 from engines import write_log
+from personalize_segment.contract.columns import VISITORS
 from personalize_segment.contract.mapping import EventMapping, parse
 from warehouse_alike import assert_alike
 from warehouse_engine import ACCESS
@@ -145,6 +146,10 @@ def mappings(draw: st.DrawFn) -> EventMapping:
             "track": {"Viewed": draw(rules([None, None], {}))},
         },
     }
+    if draw(st.booleans()):
+        body["interactions"]["visitors"] = draw(st.sampled_from(VISITORS))
+    if draw(st.booleans()):
+        body["interactions"]["fields"]["USER_ID"]["from"] = ["userId"]
     if draw(st.booleans()):
         body["users"]["when"] = draw(conditions("traits"))
     if draw(st.booleans()):

@@ -69,7 +69,8 @@ def test_golden_cases_are_alike_but_for_what_a_warehouse_does_not_know(dialect: 
         own_keys = "user's id" in mapping_text  # no rule of that mapping finds its user in a warehouse
         for (case, event), (found, counts) in zip(cases, _found(connection, dialect, mapping, cases), strict=True):
             expected: Rows = {dataset.name: [] for dataset in mapping.datasets}
-            reference = rows(mapping, event)[0]
+            # The visits of one event alone are nobody's, and counted as such.
+            reference = [row for row in rows(mapping, event)[0] if row.visitor is None]
             for row in reference:
                 expected[row.dataset.name].append(tuple(map(text, row.values)))
             said: set[tuple[str | None, str]] = {(row.dataset.name, WRITTEN) for row in reference}

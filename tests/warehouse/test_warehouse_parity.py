@@ -20,6 +20,9 @@ from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.logs import Window
 from personalize_segment.history.sample import sample
 from profiles import SEQUENCES, expected
+from visits import SEQUENCES as VISITS
+from visits import expected as expected_visits
+from visits import visitors
 from warehouse_alike import assert_alike
 from warehouse_engine import ACCESS, connect, outcome, plan, unloaded
 from warehouse_loader import Event, columns_file, load, stored
@@ -127,6 +130,15 @@ def test_profiles_keep_the_latest_value_of_each_column(dialect: str) -> None:
     stored = [event | {"timestamp": None} if event["timestamp"] == "yesterday" else event for event in log]
     found, _ = unloaded(dialect, DEFAULT, {"prod": stored})
     assert (found["users"], found["items"]) == (expected("users"), expected("items"))
+
+
+@dialects
+@pytest.mark.parametrize("value", ["stitch", "as_users"])
+def test_visits_are_of_the_user_who_logs_in(dialect: str, value: str, tmp_path: Path) -> None:
+    log = [json.dumps(event).encode() for sequence in VISITS for event in sequence.log()]
+    write_log(tmp_path / "1.json", log)
+    found = assert_alike(dialect, visitors(value), tmp_path)
+    assert [row[:2] for row in found.rows["interactions"]] == expected_visits(value)
 
 
 @dialects

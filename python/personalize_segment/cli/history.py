@@ -42,7 +42,10 @@ def explain(
     ] = Path("-"),
     mapping: MappingFile = None,
 ) -> None:
-    """Say for each event which rows it gives, or why it gives none: one JSON line an event."""
+    """Say for each event which rows it gives, or why it gives none: one JSON line an event.
+
+    A row with a visitor has no USER_ID: an export takes the user who logs in on that session.
+    """
     parsed = read_mapping(mapping)
     with _opened(events) as blocks:
         for line in lines.read_pretty(blocks):
@@ -56,6 +59,7 @@ def explain(
                         "dataset": row.dataset.name,
                         "values": dict(zip((column.name for column in row.dataset.columns), row.values, strict=True)),
                     }
+                    | ({} if row.visitor is None else {"visitor": row.visitor})
                     for row in found
                 ],
                 "reasons": grouped(reasons),
@@ -166,6 +170,9 @@ def _show(report: Report, out: str | None) -> None:
                 event, reason = json.dumps(event, ensure_ascii=False), f"{reason}; it {hint}"
             lines.append((times, call if event is None else f"{call} {event}", dataset, field, reason, example))
         show_left_out(names, lines, "report.json in the output", title)
+    if stitched := sum(count.stitched for count in report.datasets.values()):
+        what = f"{number(stitched, 'interaction')} of visitors took the user who logged in on their session"
+        messages.print(what, soft_wrap=True)
     if ahead := sum(count.ahead for count in report.datasets.values()):
         what = f"{number(ahead, 'row')} took the instant of receivedAt, because a clock was more than a day ahead"
         messages.print(what, soft_wrap=True)

@@ -188,7 +188,7 @@ def _show(result: "UnloadResult", to: str) -> None:
             continue
         name = call if event is None else f"{call} {event}"
         line = (number, count["source"], name, dataset, count["field"], reason)
-        if reason == warehouse.AHEAD or reason.startswith(warehouse.UNUSABLE):
+        if reason in (warehouse.AHEAD, warehouse.STITCHED) or reason.startswith(warehouse.UNUSABLE):
             remarks.append(line)
         else:
             became[dataset, "refused"] += number
@@ -203,4 +203,5 @@ def _show(result: "UnloadResult", to: str) -> None:
     messages.print(table)
     names = ("source", "event", "dataset", "field", "reason")
     show_left_out(names, refused, "--json")
-    show_left_out(names, remarks, "--json", "Rows with a value left out, or a wrong clock's timestamp replaced")
+    what = "Rows with a value left out, a wrong clock's timestamp replaced, or the user of another event"
+    show_left_out(names, remarks, "--json", what)

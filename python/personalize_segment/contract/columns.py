@@ -48,6 +48,9 @@ LISTS: Final = ("ids", "categories")
 #: What `format` may say of a timestamp.
 FORMATS: Final = ("iso", "date", "epoch_seconds", "epoch_milliseconds")
 
+#: What `visitors` may say of interactions without a user, the default first.
+VISITORS: Final = ("stitch", "drop", "as_users")
+
 #: Upper case because PutEvents, PutUsers and PutItems want its camelCase back.
 NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 

@@ -33,10 +33,12 @@ from .columns import (
     RESERVED,
     TYPES,
     USER_ID,
+    VISITORS,
 )
 from .strict_json import Object, canonical, keys, load, member, refuse
 
-Call = Literal["track", "page", "screen", "identify"]
+#: The last two have no rules, but may say who a visitor is (rule 12).
+Call = Literal["track", "page", "screen", "identify", "group", "alias"]
 NAMED_CALLS: tuple[Call, ...] = ("track", "page", "screen")
 #: Calls that may have rules for any name. A warehouse has one table for them, but one for each name of a track.
 ANY_NAME: tuple[Call, ...] = ("page", "screen")
@@ -158,6 +160,10 @@ class EventMapping:
     datasets: tuple[Dataset, ...]
     #: Where a live event has the id of its session: the first path that has an id.
     session: tuple[Path, ...]
+    #: Where any event has the user who was logged in: the first path that has an id (rule 12).
+    user: tuple[Path, ...]
+    #: What becomes of interactions without a user, one of VISITORS (rule 12).
+    visitors: str
     #: call and name -> the rules to try, in order: the first of each dataset whose conditions hold counts.
     by_event: Mapping[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = field(repr=False, compare=False)
 
@@ -227,7 +233,10 @@ def parse(text: str) -> EventMapping:
     by_event: dict[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = {}
     for call, name in events:
         by_event[call, name] = tuple(_tried(datasets, call, name))
-    return EventMapping(canonical(document), datasets, _session(top["interactions"]), by_event)
+    interactions = top["interactions"]
+    return EventMapping(
+        canonical(document), datasets, _session(interactions), _user(interactions), _visitors(interactions), by_event
+    )
 
 
 def _tried(datasets: Iterable[Dataset], call: Call, name: str | None) -> Iterator[tuple[Dataset, Rule]]:
@@ -247,9 +256,22 @@ def _session(interactions: dict[str, Any]) -> tuple[Path, ...]:
     return _paths(keys(interactions["session"], at, required=("from",)), at, each=False)
 
 
+def _user(interactions: dict[str, Any]) -> tuple[Path, ...]:
+    if USER_ID not in interactions["fields"]:
+        return (Path(("userId",)),)
+    return _paths(interactions["fields"][USER_ID], f"$.interactions.fields.{USER_ID}", each=False)
+
+
+def _visitors(interactions: dict[str, Any]) -> str:
+    value = interactions.get("visitors", VISITORS[0])
+    if value not in VISITORS:
+        refuse("$.interactions.visitors", f"is {json.dumps(value)}", f"Write one of {', '.join(VISITORS)}")
+    return str(value)
+
+
 def _dataset(name: str, value: Any) -> Dataset:
     at = f"$.{name}"
-    more = {"interactions": ("session",), "users": ("when",)}.get(name, ())
+    more = {"interactions": ("session", "visitors"), "users": ("when",)}.get(name, ())
     body = keys(value, at, required=("fields",), optional=(*NAMED_CALLS, *(f"any_{call}" for call in ANY_NAME), *more))
     shared = _fields(body["fields"], f"{at}.fields", name, each=False)
     drafts: list[_Draft] = []

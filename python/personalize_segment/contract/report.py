@@ -79,13 +79,15 @@ class ColumnCount:
 class DatasetCount:
     """Rows written; rows that events gave, repeats among them; elements without a row.
 
-    Of the accepted rows, `ahead` have the instant of `receivedAt` for a wrong clock's; `columns` are the optional ones.
+    Of the accepted rows, `ahead` have the instant of `receivedAt` for a wrong clock's, and `stitched` the user who
+    logged in on the session; `columns` are the optional ones.
     """
 
     rows: int = 0
     accepted: int = 0
     refused: int = 0
     ahead: int = 0
+    stitched: int = 0
     columns: dict[str, ColumnCount] = field(default_factory=dict)
 
     def merge(self, other: "DatasetCount") -> None:
@@ -94,18 +96,20 @@ class DatasetCount:
         self.accepted += other.accepted
         self.refused += other.refused
         self.ahead += other.ahead
+        self.stitched += other.stitched
         for name, count in other.columns.items():
             self.columns[name].filled += count.filled
             self.columns[name].unusable += count.unusable
 
     @classmethod
     def from_dict(cls, count: dict[str, Any]) -> "DatasetCount":
-        """Return the counts whose `as_dict` this is; those of an earlier release have no `ahead` and `columns`."""
+        """Return the counts whose `as_dict` this is; earlier releases had no `ahead`, `stitched` and `columns`."""
         columns = {
             name: ColumnCount(column["filled"], column["unusable"]) for name, column in count.get("columns", {}).items()
         }
         rows = index(count["rows"])
-        return cls(rows, rows + index(count["deduplicated"]), index(count["refused"]), count.get("ahead", 0), columns)
+        accepted, refused = rows + index(count["deduplicated"]), index(count["refused"])
+        return cls(rows, accepted, refused, count.get("ahead", 0), count.get("stitched", 0), columns)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as `report.json` has them."""
@@ -122,6 +126,7 @@ class DatasetCount:
             "deduplicated": self.deduplicated,
             "refused": self.refused,
             "ahead": self.ahead,
+            "stitched": self.stitched,
             "columns": columns,
         }
 
@@ -224,10 +229,11 @@ class Report:
         self.lines_named = sorted([*self.lines_named, *named])[:MAX_MALFORMED]
 
     def accept(self, event: dict[str, Any], row: Row) -> None:
-        """Count a row that `rows` gave for `event`."""
+        """Count a row that `rows` gave for `event`; one with a `visitor` has the user who logged in on that session."""
         count = self.datasets[row.dataset.name]
         count.accepted += 1
         count.ahead += row.ahead
+        count.stitched += row.visitor is not None
         for position, name in self._optional[row.dataset.name]:
             count.columns[name].filled += row.values[position] is not None
         for why in row.unusable:

@@ -76,6 +76,7 @@ class Row(NamedTuple):
     epoch seconds and the fraction's digits, or None where the event has no timestamp.
     `unusable` are the optional columns that are null although a value is there, each with the reason;
     `ahead` says that a wrong clock's instant was replaced by `receivedAt` (rule 4).
+    `visitor` is the id of the session of an interaction without a user, whose USER_ID is None (rule 12).
     """
 
     dataset: Dataset
@@ -85,6 +86,7 @@ class Row(NamedTuple):
     instant: tuple[int, str] | None
     unusable: tuple["Reason", ...] = ()
     ahead: bool = False
+    visitor: str | None = None
 
     @property
     def user(self) -> Value:
@@ -166,19 +168,16 @@ def describe(event: dict[str, Any]) -> tuple[str, str | None]:
     return call, name if type(name) is str else None
 
 
-def rows(
-    mapping: EventMapping, event: dict[str, Any], *, anonymous: bool = False, present: int | None = None
-) -> tuple[list[Row], list[Reason]]:
+def rows(mapping: EventMapping, event: dict[str, Any], *, present: int | None = None) -> tuple[list[Row], list[Reason]]:
     """Return the rows that `event`, which has a string `type`, gives, and why others are left out.
 
-    With `anonymous`, for the live path, an interaction whose USER_ID is missing has None there
-    if the event names its session. `present`, in epoch seconds, takes the place of a `receivedAt` that is missing or
-    more than a day ahead of it.
+    Unless the mapping drops visitors, an interaction whose USER_ID is missing has None there if the event names its
+    session: history finds the user (rule 12), and live Personalize does. `present`, in epoch seconds, takes the place
+    of a `receivedAt` that is missing or more than a day ahead of it.
     """
     rules = mapping.rules(*describe(event))
     if rules is None:
         return [], [Reason(None, None, UNMAPPED)]
-    anonymous = anonymous and session(mapping, event) is not None
     received = instant_of(event.get("receivedAt"))
     if present is not None and (received is None or received[0] > present + MAX_AHEAD_SECONDS):
         received = present, ""
@@ -187,7 +186,7 @@ def rows(
     chosen = choose(rules, event)
     for dataset, rule in chosen:
         if rule.each is None:
-            _row(dataset, rule, event, None, None, received, event_rows, reasons, anonymous)
+            _row(mapping, dataset, rule, event, None, None, received, event_rows, reasons)
             continue
         elements = walk(event, rule.each)
         if type(elements) is not list or not elements:
@@ -195,7 +194,7 @@ def rows(
             reasons.append(Reason(dataset.name, str(rule.each), why))
             continue
         for index, element in enumerate(elements):
-            _row(dataset, rule, event, element, index, received, event_rows, reasons, anonymous)
+            _row(mapping, dataset, rule, event, element, index, received, event_rows, reasons)
     return event_rows, reasons if chosen else [Reason(None, None, NO_CONDITION)]
 
 
@@ -225,12 +224,29 @@ _COMPARED = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operat
 
 
 def session(mapping: EventMapping, event: dict[str, Any]) -> str | None:
-    """Return the id of a live event's session, None if it has none."""
-    ids = (id_text(walk(event, path)) for path in mapping.session)
-    return next((value for value in ids if value is not None), None)
+    """Return the id of an event's session, None if it has none."""
+    return first_id(mapping.session, event)
+
+
+def first_id(paths: tuple[Path, ...], event: dict[str, Any]) -> str | None:
+    """Return the first id (rule 3) at some paths, None if there is none."""
+    for path in paths:
+        value = id_text(walk(event, path))
+        if value is not None:
+            return value
+    return None
+
+
+def happened(event: dict[str, Any], received: tuple[int, str] | None) -> tuple[tuple[int, str] | None, bool]:
+    """Return the instant in an event's `timestamp`, and whether it is `received` for a wrong clock's (rule 4)."""
+    instant = instant_of(event.get("timestamp"))
+    if instant is not None and received is not None and instant[0] > received[0] + MAX_AHEAD_SECONDS:
+        return received, True
+    return instant, False
 
 
 def _row(
+    mapping: EventMapping,
     dataset: Dataset,
     rule: Rule,
     event: dict[str, Any],
@@ -239,11 +255,11 @@ def _row(
     received: tuple[int, str] | None,
     event_rows: list[Row],
     reasons: list[Reason],
-    anonymous: bool,
 ) -> None:
     values: list[Value] = []
     unusable: list[Reason] = []
     ahead = False
+    visitor = None
     for column, source in zip(dataset.columns, rule.sources, strict=True):
         if not isinstance(source, Source):
             values.append(None if source is None else source.value)
@@ -271,7 +287,13 @@ def _row(
                 values.append(None)
                 if present:
                     unusable.append(Reason(dataset.name, column.name, not_in_domain(source), index))
-            elif anonymous and not present and column.name == USER_ID and dataset.name == "interactions":
+            elif (
+                column.name == USER_ID
+                and dataset.name == "interactions"
+                and not present
+                and mapping.visitors != "drop"
+                and (visitor := session(mapping, event)) is not None
+            ):
                 values.append(None)
             else:
                 why = not_in_domain(source) if present else MISSING
@@ -285,10 +307,9 @@ def _row(
         return
     instant = None
     if dataset.name != "interactions":
-        instant = instant_of(event.get("timestamp"))
-        if instant is not None and received is not None and instant[0] > received[0] + MAX_AHEAD_SECONDS:
-            instant, ahead = received, True
-    event_rows.append(Row(dataset, tuple(values), message_id, index, instant, tuple(unusable), ahead))
+        instant, late = happened(event, received)
+        ahead = ahead or late
+    event_rows.append(Row(dataset, tuple(values), message_id, index, instant, tuple(unusable), ahead, visitor))
 
 
 def _in_bounds(column: str, value: int, received: tuple[int, str] | None) -> tuple[int | None, bool]:

@@ -286,7 +286,7 @@ def _interactions(
     share += f", {shapes.anonymous / shapes.events:.0%} an anonymousId"
     users = ["userId"] if shapes.users else ["userId", "anonymousId"]
     if 0 < shapes.users < shapes.events and shapes.anonymous:
-        share += "; add anonymousId to count visitors who haven't logged in"
+        share += '; set "visitors" to "as_users" to count visitors who never log in'
     notes.append(("$.interactions.fields.USER_ID", share))
     times = ["timestamp"]
     if shapes.timestamps < shapes.events and shapes.received:

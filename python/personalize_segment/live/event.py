@@ -27,6 +27,7 @@ MALFORMED = "not a JSON object with a type"
 
 #: An identify of a visitor who hasn't logged in.
 _NO_USER = Reason("users", USER_ID, MISSING)
+_VISITOR = Reason("interactions", USER_ID, MISSING)
 
 #: Event types that tell most of what a user wants, and are rare next to views and clicks: asked for by default.
 MARKED = frozenset({"Purchase", "AddToCart", "AddToWishlist", "Watch"})
@@ -244,9 +245,11 @@ def read(settings: Settings, event: Any) -> EventRows:
     call, name = describe(event)
     if (call, name) == ("identify", WRITE_BACK):
         return EventRows([], [], [], False, [])
-    found, reasons = rows(settings.mapping, event, anonymous=True, present=int(time.time()))
+    found, reasons = rows(settings.mapping, event, present=int(time.time()))
     if call == "identify" and reasons == [_NO_USER] and session(settings.mapping, event) is not None:
         reasons = []  # a visitor's traits: there is nobody yet to record them for
+    if settings.mapping.visitors == "drop" and session(settings.mapping, event) is not None:
+        reasons = [reason for reason in reasons if reason[:3] != _VISITOR[:3]]
     interactions = [fitted(row) for row in found if row.dataset.name == "interactions"]
     profiles = [profile(row) for row in found if row.dataset.name != "interactions"]
     reasons += [refused for refused in (*interactions, *profiles) if isinstance(refused, Reason)]

@@ -6,6 +6,7 @@ from functools import partial
 from ..contract.mapping import Constant, EventMapping
 from ..contract.report import DatasetCount, Report
 from ..contract.rows import MISSING, NO_CONDITION, UNMAPPED
+from ..contract.visitors import NEVER_LOGGED_IN
 from .figures import Figures
 from .verdict import ANALYSIS, Check, Limit, judged, number, percent, share, thumb
 
@@ -50,7 +51,7 @@ def _left_out(report: Report) -> Iterator[Check]:
     read, without_rule = report.events_read, report.events_unmapped
     anonymous, other, unmapped = 0, [], []
     for (call, event, dataset, field, reason), (count, example) in report.reasons.counts.items():
-        if (dataset, field, reason) == ("interactions", "USER_ID", MISSING):
+        if (dataset, field) == ("interactions", "USER_ID") and reason in (MISSING, NEVER_LOGGED_IN):
             anonymous += count
         elif dataset == "interactions":
             such = f", such as message {example}" if example else ""
@@ -68,8 +69,17 @@ def _left_out(report: Report) -> Iterator[Check]:
         (
             "yellow",
             share(anonymous, matched) > _ANONYMOUS_SHARE,
-            "History can't use visitors without a userId: identify earlier, or read docs/adr/0005.",
+            'Identify earlier, or set "visitors" to "as_users" in the mapping: docs/mapping.md.',
         ),
+    )
+    accepted = interactions.rows + interactions.deduplicated
+    yield _judged(
+        "stitched",
+        "Visitors who logged in",
+        interactions.stitched,
+        "interactions",
+        f"{percent(share(interactions.stitched, accepted))} of interactions are of visitors who logged in.",
+        thumb("none; it shows what stitching brought, copies included"),
     )
     yield _judged(
         "refused",

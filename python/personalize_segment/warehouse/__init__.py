@@ -5,7 +5,7 @@ See docs/warehouse.md.
 """
 
 from .catalog import Columns, parse_columns
-from .queries import AHEAD, COUNTS, DEDUPLICATED, UNUSABLE, WRITTEN
+from .queries import AHEAD, COUNTS, DEDUPLICATED, STITCHED, UNUSABLE, WRITTEN
 from .statements import DIALECTS, Plan, Statement, UnloadRequest, columns_query, integration, plan
 from .window import TimeWindow
 
@@ -14,6 +14,7 @@ __all__ = [
     "COUNTS",
     "DEDUPLICATED",
     "DIALECTS",
+    "STITCHED",
     "UNUSABLE",
     "WRITTEN",
     "Columns",

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..contract.columns import MAX_AHEAD_SECONDS, MAX_ID, MAX_SECONDS, MAX_STRING
+from ..contract.columns import MAX_AHEAD_SECONDS, MAX_ID, MAX_SECONDS, MAX_STRING, USER_ID
 from ..contract.mapping import Column, Constant, Dataset, Path, Rule, Source
 from ..contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, not_in_domain
+from ..contract.visitors import NEVER_LOGGED_IN
 from .conditions import taken
 from .dialect import Dialect
 from .domains import TEXTS, fits, joined, no_placeholder, readings, settle
@@ -60,15 +61,17 @@ class _ColumnSql(NamedTuple):
 class Branch:
     """A rule over a table, and what its SELECT has to read: expression -> name, of the table and of the element.
 
-    `earlier` are the rules of the dataset that come before it. With `counting` it also reads what it takes to say why
-    there is no row, or no value. `derived` are the columns between those that are read and those of the dataset: see
-    `domains.Derive`.
+    `earlier` are the rules of the dataset that come before it. `session` are the paths of the session of an interaction
+    without a user, none if visitors are dropped or it is another dataset. With `counting` it also reads what it takes
+    to say why there is no row, or no value. `derived` are the columns between those that are read and those of the
+    dataset: see `domains.Derive`.
     """
 
     table: EventTable
     dataset: Dataset
     window: TimeWindow
     earlier: tuple[Rule, ...] = ()
+    session: tuple[Path, ...] = ()
     counting: bool = False
     reads: dict[str, str] = field(default_factory=dict)
     pieces: dict[str, str] = field(default_factory=dict)
@@ -87,20 +90,22 @@ class Branch:
         """Return the SELECT of the rows, or none, and a note, if the table can give none.
 
         Its columns: message, element, earlier (1 in the overlap), c0, c1 … (those of the dataset), and for
-        users and items seconds and fraction, which order them.
+        users and items seconds and fraction, which order them. Interactions that may be a visitor's have visitor, the
+        session where no user is named, and c0 is NULL then.
         """
-        values = self._values()
+        values, session = self._values(), self._session()
         for value, column, source in zip(values, self.dataset.columns, self._rule.sources, strict=True):
-            if not value.possible and isinstance(source, Source) and source.required:
+            without = column.name == USER_ID and session is not None and session.possible
+            if not value.possible and isinstance(source, Source) and source.required and not without:
                 self.table.notes.append(f"{self.table.label}: no column for {column.name}, so there are no rows")
                 return []
         array = self._array()
         if self._rule.each and array is None:
             self.table.notes.append(f"{self.table.label}: no column for {self._rule.each}, so there are no rows")
             return []
-        names = [*self._common(), *(f"c{position}" for position in range(len(values)))]
+        names = [*self._common(), *self._columns()]
         needed = " AND ".join(f"{column} IS NOT NULL" for column, _, _ in self._tests(values))
-        rows, base = self._settled(values, array)
+        rows, base = self._settled(values, session, array)
         sql = f"SELECT {', '.join(names)}\nFROM {rows}\nWHERE {needed}"
         return [Select(sql, base, tuple(self.types))]
 
@@ -111,21 +116,21 @@ class Branch:
         else its place in `reasons_of`), ahead (1 if a wrong clock's instant was replaced), and u0, u1 …: why an
         optional column is NULL although a value is there, again as a place, else NULL.
         """
-        values = self._values()
+        values, session = self._values(), self._session()
         array = self._array()
         text, null = self._dialect.constant, self._dialect.null
         event = text(self._rule.name) if self._rule.name is not None else null("string")
         if self.table.any_name is not None:
             event = self._dialect.short(self.table.any_name, MAX_STRING)
         head = {"source_name": text(self.table.schema), "call_type": text(self._rule.call), "event_name": event}
-        names = [*self._common(), *(f"c{position}" for position in range(len(values)))]
+        names = [*self._common(), *self._columns()]
         selects: list[Select] = []
         if self._rule.each is None or array is not None:
             tests = self._tests(values)
             fields = " ".join(f"WHEN {name} IS NULL THEN {text(field)}" for name, field, _ in tests)
             reasons = " ".join(f"WHEN {name} IS NULL THEN {reason}" for name, _, reason in tests)
             columns = [*head, f"CASE {fields} END AS field", f"CASE {reasons} END AS reason", "ahead"]
-            rows, base = self._settled(values, array, head)
+            rows, base = self._settled(values, session, array, head)
             sql = f"SELECT {', '.join([*columns, *self._unusable(values), *names])}\nFROM {rows}"
             selects.append(Select(sql, base, tuple(self.types)))
         if self._rule.each is not None:
@@ -136,13 +141,24 @@ class Branch:
         names = ["message", "element", "earlier"]
         return names if self.dataset.name == "interactions" else [*names, "seconds", "fraction"]
 
+    def _columns(self) -> list[str]:
+        names = [f"c{position}" for position in range(len(self.dataset.columns))]
+        return [*names, "visitor"] if self.session else names
+
+    def _session(self) -> _ColumnSql | None:
+        """Return the session of an interaction, whose user may come from that (rule 12)."""
+        if not self.session:
+            return None
+        return self._value(Column("session", "string", nullable=True), Source(self.session, False, "id"))
+
     def _tests(self, values: list[_ColumnSql]) -> list[tuple[str, str, str]]:
         """Return name, field and reason of what must not be NULL, in the order of the reasons (rules 6 and 9)."""
         tests = []
         for position, (column, source) in enumerate(zip(self.dataset.columns, self._rule.sources, strict=True)):
             if isinstance(source, Source) and source.required:
                 reason = self._reason(values[position].present, not_in_domain(source))
-                tests.append((f"c{position}", column.name, reason))
+                name = "COALESCE(c0, visitor)" if self.session and column.name == USER_ID else f"c{position}"
+                tests.append((name, column.name, reason))
         if self.dataset.name == "interactions":
             tests.append(("message", "messageId", self._reason("message_id IS NOT NULL", NOT_IN_DOMAIN["id"])))
         return tests
@@ -231,7 +247,7 @@ class Branch:
         rest = path.segments[path.through :] if through else ()
         settled = [settle(dialect, domain, found, name, self._derive, rest) for found, name in read.items()]
         value = f"COALESCE({', '.join(settled)})" if len(settled) > 1 else next(iter(settled), None)
-        if not self.counting:
+        if not self.counting and not (self.session and column.name == USER_ID):
             return value, ""
         if through:
             there = f"LENGTH({joined(dialect, domain, read['array'], rest, self._derive)}) > 0" if read else "1 = 0"
@@ -285,7 +301,11 @@ class Branch:
         return f"-- {table.comment}\n{select}\nFROM {dialect.named(table.schema)}.{dialect.named(table.name)}{where}"
 
     def _settled(
-        self, values: list[_ColumnSql], array: str | None, more: Mapping[str, str] = _NO_COMMENTS
+        self,
+        values: list[_ColumnSql],
+        session: _ColumnSql | None,
+        array: str | None,
+        more: Mapping[str, str] = _NO_COMMENTS,
     ) -> tuple[str, str]:
         """Return the SELECT of the values around _BASE, and that one, which reads `more` too."""
         dialect = self._dialect
@@ -317,6 +337,10 @@ class Branch:
             columns[f"c{position}"] = value.sql
             rules = f"rules {_RULES.get(column.type, 5)} and 6" if isinstance(source, Source) else "rule 8"
             comments[f"c{position}"] = f"{column.name}, {rules}" if value.possible else column.name
+        if session is not None:
+            present = next(value.present for value in values)  # of USER_ID, which comes first
+            columns["visitor"] = f"CASE WHEN NOT ({present}) THEN {session.sql} END" if present else session.sql
+            comments["visitor"] = "rule 12"
         return f"({_select({'base.*': 'base.*'} | columns, comments)}\nFROM {rows}\n) AS base", self._base(reads)
 
     def _without_elements(self, head: Mapping[str, str], array: str | None) -> Select:
@@ -346,6 +370,7 @@ class Branch:
             *(f"{null('int')} AS u{position}" for position in optional(self.dataset)),
             *(own.get(name, name) for name in self._common()),
             *(f"{null(column.type)} AS c{position}" for position, column in enumerate(self.dataset.columns)),
+            *([f"{null('string')} AS visitor"] if self.session else []),
         ]
         sql = f"SELECT {', '.join(names)}\nFROM {_BASE} AS base\nWHERE size IS NULL OR size = 0"
         return Select(sql, self._base({**reads, **head}), ())
@@ -364,7 +389,8 @@ def optional(dataset: Dataset) -> list[int]:
 def reasons_of(dataset: Dataset) -> list[str]:
     """Return all reasons that a dataset may have, each once: their places are what statements call them."""
     sources = [source for rule in dataset.rules for source in rule.sources if isinstance(source, Source)]
-    known = (MISSING, NO_ARRAY, EMPTY, CUT_OFF, NOT_IN_DOMAIN["id"])  # the last one of messageId
+    known = [MISSING, NO_ARRAY, EMPTY, CUT_OFF, NOT_IN_DOMAIN["id"]]  # the last one of messageId
+    known += [NEVER_LOGGED_IN] if dataset.name == "interactions" else []
     return list(dict.fromkeys([*known, *map(not_in_domain, sources)]))
 
 

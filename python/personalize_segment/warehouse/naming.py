@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..contract.mapping import Call, Path
 
 #: call -> the table of all its events; those of a track are in the event's own table, too.
-TABLES = {
+TABLES: dict[Call, str] = {
     "track": "tracks",
     "page": "pages",
     "screen": "screens",
@@ -23,7 +23,7 @@ TABLES = {
 OWN_TABLES = frozenset(["accounts", "users", *TABLES.values()])
 
 #: call -> the column that holds the event's name as it was sent.
-NAME_COLUMNS = {"track": "event_text", "page": "name", "screen": "name"}
+NAME_COLUMNS: dict[Call, str] = {"track": "event_text", "page": "name", "screen": "name"}
 
 #: Columns of the call itself. A property of that name is discarded, or stored with `_` in front.
 OWN_COLUMNS = {
@@ -86,10 +86,13 @@ def snake_case(text: str) -> str:
 
 
 def table(call: Call, event: str | None, reserved: frozenset[str], longest: int) -> Stored | None:
-    """Return the table of an event, or None if its name leaves no letter to name a table with."""
-    if call != "track":
+    """Return the table of an event, or None if its name leaves no letter to name a table with.
+
+    Without a name it is the table of all events of the call.
+    """
+    if call != "track" or event is None:
         return Stored((TABLES[call],))
-    name = snake_case(event or "")
+    name = snake_case(event)
     if name in OWN_TABLES:
         return Stored((f"_{name}",), sure=False)
     return _named(name, reserved, longest)
@@ -104,6 +107,8 @@ def column(call: Call, path: Path, reserved: frozenset[str], longest: int) -> St
     if not rest:
         if call in NAME_COLUMNS and first == ("event" if call == "track" else "name"):
             return Stored((NAME_COLUMNS[call],), kind="text")
+        if call == "alias" and first == "previousId":
+            return Stored(("previous_id",), kind="text")
         own = _OF_THE_CALL.get(first)
         return None if own is None else Stored((own,), kind=OWN_COLUMNS[own])
     if first not in ("context", "traits" if call == "identify" else "properties"):

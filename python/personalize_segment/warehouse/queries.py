@@ -4,11 +4,13 @@ docs/contract.md numbers the rules.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from ..contract.columns import LISTS
+from ..contract.columns import LISTS, USER_ID
 from ..contract.mapping import Column, Dataset, EventMapping
 from ..contract.quoting import identifier
 from ..contract.rows import NO_CONDITION, UNMAPPED, WRITE_BACK, WRITE_BACK_ID
+from ..contract.visitors import NEVER_LOGGED_IN
 from .branches import optional, reasons_of
 from .catalog import Columns
 from .conditions import unmet
@@ -24,9 +26,10 @@ COUNTS = ("dataset", "source", "call", "event", "field", "reason", "count")
 WRITTEN = "written"
 DEDUPLICATED = "deduplicated"
 
-#: What they count of rows, copies included: a wrong clock's instant that was replaced (rule 4), and, before the reason,
-#: a column that is null although a value is there (rule 6).
+#: What they count of rows, copies included: a wrong clock's instant that was replaced (rule 4), a user who logged in on
+#: the session (rule 12), and, before the reason, a column that is null although a value is there (rule 6).
 AHEAD = "ahead"
+STITCHED = "stitched"
 UNUSABLE = "null: "
 
 #: Types of columns that are texts.
@@ -36,33 +39,49 @@ _UNION = "\nUNION ALL\n"
 _BY = "BY 1, 2, 3, 4, 5, 6"
 
 
-def dataset_query(dialect: Dialect, dataset: Dataset, rows: Sequence[str], window: TimeWindow) -> str:
+@dataclass(frozen=True, slots=True)
+class Stitching:
+    """How visits find their users (rule 12): the SELECTs of logins, and what the mapping says of visitors.
+
+    A login has session and user in c0 and c1, and seconds.
+    """
+
+    logins: Sequence[str]
+    visitors: str
+
+
+def dataset_query(
+    dialect: Dialect, dataset: Dataset, rows: Sequence[str], window: TimeWindow, stitching: Stitching | None = None
+) -> str:
     """Return the query of a dataset's CSV, from the SELECTs of `Branch.rows`."""
     names = ", ".join(
         f"{_written(dialect, column, _kept(dataset, position))} AS {identifier(column.name)}"
         for position, column in enumerate(dataset.columns)
     )
     kept = "nth = 1 AND earlier = 0" if window.overlaps else "nth = 1"
-    return f"{_ranked(dialect, dataset, rows)}SELECT {names}\nFROM ranked WHERE {kept}"
+    return f"{_ranked(dialect, dataset, rows, stitching)}SELECT {names}\nFROM ranked WHERE {kept}"
 
 
-def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str]) -> str:
+def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str], stitching: Stitching | None = None) -> str:
     """Return the query that counts rows and refusals, from the SELECTs of `Branch.judged`.
 
-    `reason` is that of a refusal, or says what became of a row; or it says of rows that they are AHEAD or UNUSABLE.
+    `reason` is that of a refusal, or says what became of a row; or it says of rows that they are AHEAD, STITCHED or
+    UNUSABLE.
     """
-    unusable = dict(enumerate(optional(dataset), start=2))
-    codes = ["ahead", *(f"u{position}" for position in unusable.values())]
+    unusable = dict(enumerate(optional(dataset), start=3))
+    flags = {1: "ahead"} | ({2: "stitched"} if stitching else {})
+    codes = [*flags.values(), *(f"u{position}" for position in unusable.values())]
     columns = ["source_name", "call_type", "event_name", "field", "reason", *codes]
     counted = (
-        f"{_ranked(dialect, dataset, judged, 'reason')[:-1]}, counted AS (\n"
+        f"{_ranked(dialect, dataset, judged, stitching, 'reason')[:-1]}, counted AS (\n"
         f"SELECT {', '.join(columns)}, CASE WHEN nth = 1 THEN 1 ELSE 0 END AS kept, COUNT(*) AS amount\n"
         f"FROM ranked WHERE earlier = 0\nGROUP BY {', '.join(str(number) for number in range(1, len(columns) + 2))}\n"
     )
     # What is counted is few lines: each is looked at once for its rows or refusals, once for wrong clocks, and once for
     # each column.
-    kinds = " UNION ALL ".join(f"SELECT {kind} AS kind" for kind in (0, 1, *unusable))
-    tests = ["kind = 1 AND ahead = 1"] + [f"kind = {kind} AND u{at} IS NOT NULL" for kind, at in unusable.items()]
+    kinds = " UNION ALL ".join(f"SELECT {kind} AS kind" for kind in (0, *flags, *unusable))
+    tests = [f"kind = {kind} AND {flag} = 1" for kind, flag in flags.items()]
+    tests += [f"kind = {kind} AND u{at} IS NOT NULL" for kind, at in unusable.items()]
     fields = [f"WHEN {kind} THEN {dialect.constant(dataset.columns[at].name)}" for kind, at in unusable.items()]
     whys = [f"WHEN {kind} THEN u{at}" for kind, at in unusable.items()]
     listed = (
@@ -75,7 +94,8 @@ def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str]) -> s
     texts = " ".join(f"WHEN {at} THEN {dialect.constant(text)}" for at, text in enumerate(reasons_of(dataset)))
     outcomes = (
         f"WHEN kind = 1 THEN {dialect.constant(AHEAD)}",
-        f"WHEN kind > 1 THEN {dialect.literal(UNUSABLE)} || CASE why {texts} END",
+        f"WHEN kind = 2 THEN {dialect.constant(STITCHED)}",
+        f"WHEN kind > 2 THEN {dialect.literal(UNUSABLE)} || CASE why {texts} END",
         f"WHEN why IS NOT NULL THEN CASE why {texts} END",
         f"WHEN kept = 1 THEN {dialect.literal(WRITTEN)} ELSE {dialect.literal(DEDUPLICATED)}",
     )
@@ -144,7 +164,9 @@ def _calls(dialect: Dialect, mapping: EventMapping) -> Iterator[tuple[str, str, 
         yield TABLES[call], call, "id", dialect.null("string"), ""
 
 
-def _ranked(dialect: Dialect, dataset: Dataset, selects: Sequence[str], *within: str) -> str:
+def _ranked(
+    dialect: Dialect, dataset: Dataset, selects: Sequence[str], stitching: Stitching | None = None, *within: str
+) -> str:
     """Rule 9: the place of a row among those that are one row; the first is kept.
 
     Of a user or an item it has the latest value of each column: see `_kept`.
@@ -163,9 +185,60 @@ def _ranked(dialect: Dialect, dataset: Dataset, selects: Sequence[str], *within:
         for position, text in enumerate(texts[1:], start=1):
             latest = f"OVER ({by} {', '.join(order)}, {text} DESC {frame})"
             columns.append(f"FIRST_VALUE(c{position}) IGNORE NULLS {latest} AS {_kept(dataset, position)}")
-    ranked = ",\n  ".join(["candidates.*", *columns])
+    source, stitched = "candidates", ""
+    if stitching is not None:
+        source, stitched = "stitched", _stitched(dialect, dataset, stitching, counting=bool(within))
+    ranked = ",\n  ".join([f"{source}.*", *columns])
+    candidates = f"WITH candidates AS (\n{_UNION.join(selects)}\n){stitched}"
+    return f"{candidates}, ranked AS (\nSELECT {ranked} -- rule 9\nFROM {source}\n)\n"
+
+
+def _stitched(dialect: Dialect, dataset: Dataset, stitching: Stitching, *, counting: bool) -> str:
+    """Rule 12: the candidates with the users of visits; what then has no user is left out, or with `counting` refused.
+
+    Visits and logins of a session are put in one order, in which a login comes before the visits of its second. The
+    next login is the last one seen from the other side.
+    """
+    kinds = {"message": "string", "element": "long", "earlier": "int"}
+    if counting:
+        texts = ("source_name", "call_type", "event_name", "field")
+        codes = ("reason", "ahead", *(f"u{position}" for position in optional(dataset)))
+        kinds |= dict.fromkeys(texts, "string") | dict.fromkeys(codes, "int")
+    kinds |= {f"c{position}": column.type for position, column in enumerate(dataset.columns)}
+    names = ", ".join(kinds)
+    time = f"c{[column.name for column in dataset.columns].index('TIMESTAMP')}"
+    own = "COALESCE(visitor, c0, message)" if counting else "COALESCE(visitor, c0)"
+    login = dialect.null("string")
+    nothing = f"SELECT {login} AS c0, {login} AS c1, {dialect.null('long')} AS seconds"
+    nulls = ", ".join(f"{dialect.null(kind)} AS {name}" for name, kind in kinds.items())
+    seen = "SELECT c0 AS visitor, c1 AS login, MIN(seconds) AS moment FROM seen"
+    seen += "\nWHERE seconds IS NOT NULL AND c0 <> c1 GROUP BY c0, c1"
+    frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+    found = ", ".join(
+        f"LAST_VALUE(login) IGNORE NULLS OVER (PARTITION BY who ORDER BY moment{order}, is_login DESC {frame})"
+        for order in (" DESC", "")
+    )
+    user = "c0, CASE WHEN visitor IS NOT NULL THEN found END" + (
+        ", visitor" if stitching.visitors == "as_users" else ""
+    )
+    values = {name: name for name in kinds} | {"c0": f"COALESCE({user})"}
+    where = "is_login = 0"
+    if counting:
+        nobody = f"reason IS NULL AND COALESCE({user}) IS NULL"
+        values["field"] = f"CASE WHEN {nobody} THEN {dialect.constant(USER_ID)} ELSE field END"
+        values["reason"] = f"CASE WHEN {nobody} THEN {reasons_of(dataset).index(NEVER_LOGGED_IN)} ELSE reason END"
+        values["stitched"] = "CASE WHEN reason IS NULL AND visitor IS NOT NULL AND found IS NOT NULL THEN 1 ELSE 0 END"
+    else:
+        where += f" AND COALESCE({user}) IS NOT NULL"
+    listed = ",\n  ".join(name if name == value else f"{value} AS {name}" for name, value in values.items())
     return (
-        f"WITH candidates AS (\n{_UNION.join(selects)}\n), ranked AS (\nSELECT {ranked} -- rule 9\nFROM candidates\n)\n"
+        f", seen AS (\n{_UNION.join(stitching.logins or [nothing])}\n), logins AS (\n"
+        f"SELECT visitor, moment, MIN(login) AS login -- rule 12\n"
+        f"FROM (\n{seen}\n) AS firsts GROUP BY visitor, moment\n), timeline AS (\n"
+        f"SELECT {names}, visitor, {own} AS who, {time} AS moment, {login} AS login, 0 AS is_login\nFROM candidates"
+        f"{_UNION}SELECT {nulls}, {login} AS visitor, visitor AS who, moment, login, 1 AS is_login\nFROM logins\n"
+        f"), visited AS (\nSELECT timeline.*, COALESCE({found}) AS found\nFROM timeline\n"
+        f"), stitched AS (\nSELECT {listed}\nFROM visited WHERE {where}\n)"
     )
 
 

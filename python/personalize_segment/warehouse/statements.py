@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..contract.mapping import Dataset, EventMapping, Rule
+from ..contract.mapping import Call, Column, Dataset, EventMapping, Path, Rule, Source
 from ..errors import WarehouseError
 from .branches import Branch, merged
 from .catalog import Columns
 from .dialect import Dialect, is_blank
-from .naming import NAME_COLUMNS
-from .queries import counts_query, dataset_query, unmapped_query
+from .naming import NAME_COLUMNS, TABLES
+from .queries import Stitching, counts_query, dataset_query, unmapped_query
 from .redshift import RedshiftDialect
 from .snowflake import SnowflakeDialect
 from .tables import find
@@ -21,6 +21,9 @@ DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (RedshiftDi
 
 #: A bucket and a key; S3 takes more characters in keys than a statement should have.
 _PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^'\\?*\"]*)?")
+
+#: The session that an alias makes a user of.
+_PREVIOUS = (Path(("previousId",)),)
 
 #: The blank for the region of a bucket that is a blank itself.
 _REGION = "{{bucket_region}}"
@@ -87,20 +90,23 @@ def plan(request: UnloadRequest) -> Plan:
     notes: list[str] = []
     unloads = [Statement("", "setup", sql) for sql in dialect.setup(to, access)]
     counts = []
+    stitching = _stitching(dialect, request, schemas)
     for dataset in request.mapping.datasets:
+        of_visits = stitching if dataset.name == "interactions" else None
+        session = request.mapping.session if of_visits else ()
         received = request.received if dataset.name == "interactions" else whole_days  # rule 9: the overlap is theirs
-        branches = _branches(dialect, dataset, schemas, request.columns, received, notes)
+        branches = _branches(dialect, dataset, schemas, request.columns, received, notes, session)
         selects = merged(select for branch in branches for select in branch.rows())
         if selects:
             unloads += [Statement(dataset.name, "setup", sql) for sql in dialect.setup_of(dataset.name)]
-            query = dataset_query(dialect, dataset, selects, received)
+            query = dataset_query(dialect, dataset, selects, received, of_visits)
             unloads.append(Statement(dataset.name, "unload", dialect.unload(query, to, dataset.name, access, region)))
         else:
             notes.append(f"{dataset.name}: there is nothing to read, and what lies in the folder stays there")
-        branches = _branches(dialect, dataset, schemas, request.columns, received, [], counting=True)
+        branches = _branches(dialect, dataset, schemas, request.columns, received, [], session, counting=True)
         if branches:
             judged = merged(select for branch in branches for select in branch.judged())
-            counts.append(Statement(dataset.name, "counts", counts_query(dialect, dataset, judged)))
+            counts.append(Statement(dataset.name, "counts", counts_query(dialect, dataset, judged, of_visits)))
     if not any(statement.kind == "unload" for statement in unloads):
         problem = f"have no table to read: {'; '.join(dict.fromkeys(notes))}"
         raise WarehouseError(", ".join(schemas), problem, "Name the schemas of Segment's sources, or mend the mapping")
@@ -128,6 +134,7 @@ def _branches(
     columns: Columns | None,
     received: TimeWindow,
     notes: list[str],
+    session: tuple[Path, ...],
     *,
     counting: bool = False,
 ) -> list[Branch]:
@@ -137,8 +144,41 @@ def _branches(
             table = find(dialect, rule, schema, columns, _needed(dataset, rule, received), notes)
             if table is not None:
                 earlier = tuple(other for other in dataset.rules[:position] if _alike(other, rule))
-                branches.append(Branch(table, dataset, received, earlier, counting))
+                branches.append(Branch(table, dataset, received, earlier, session, counting))
     return branches
+
+
+def _stitching(dialect: Dialect, request: UnloadRequest, schemas: Sequence[str]) -> Stitching | None:
+    """Return how visits find their users; None if the mapping drops them."""
+    mapping = request.mapping
+    if mapping.visitors == "drop":
+        return None
+    columns = tuple(Column(name, "string", nullable=False) for name in ("session", "user"))
+    branches = []
+    for call, name in _telling(mapping, known=request.columns is not None):
+        needed = [*([NAME_COLUMNS[call]] if name else []), *(["received_at"] if request.received else [])]
+        for sessions in (mapping.session, *([_PREVIOUS] if call == "alias" else [])):
+            rule = Rule(call, name, None, tuple(Source(paths, True, "id") for paths in (sessions, mapping.user)))
+            for schema in schemas:
+                table = find(dialect, rule, schema, request.columns, needed, [])
+                if table is not None:
+                    branches.append(Branch(table, Dataset("logins", columns, (rule,)), request.received))
+    return Stitching(merged(select for branch in branches for select in branch.rows()), mapping.visitors)
+
+
+def _telling(mapping: EventMapping, *, known: bool) -> list[tuple[Call, str | None]]:
+    """Return the calls, and for events that are read from their own tables the names, that may tell of logins.
+
+    All events of a call are in one table, but properties of a track only in the event's own. Where no one asked the
+    warehouse what it has, only what the mapping names is taken to be there, and `tracks`.
+    """
+    rules = [rule for dataset in mapping.datasets for rule in dataset.rules]
+    tracks: list[str | None] = [None]
+    if any(path.segments[0] == "properties" for path in (*mapping.session, *mapping.user)):
+        tracks = list(dict.fromkeys(rule.name for rule in rules if rule.call == "track"))
+    named = {rule.call for rule in rules}
+    others = [call for call in TABLES if call != "track" and (known or call in named)]
+    return [*(("track", name) for name in tracks), *((call, None) for call in others)]
 
 
 def _alike(earlier: Rule, rule: Rule) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ...contract.columns import USER_ID
 from ...contract.mapping import Column, Constant, Dataset, EventMapping, Path, Rule, Source
 from ...contract.quoting import identifier, literal
 from ...contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK, WRITE_BACK_ID, not_in_domain
@@ -17,12 +18,19 @@ from .reader import Reader, json_path
 from .typed import Kind, TypedPaths, absolute, array_of, is_clocked, typed_paths
 from .variants import Variants
 
+#: The session that an alias makes a user of.
+_PREVIOUS = Path(("previousId",))
+
 _T = TypeVar("_T")
 _K = TypeVar("_K")
 
 
 #: Columns whose presence goes into one number.
 _BITS = 60
+
+
+#: The refusal of an interaction whose user isn't known yet: its `session` leads to one (rule 12).
+VISIT = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,10 @@ class Compiler:
     """Compiles one mapping. The SQL knows events, and the rules that count for them, by the number of their variant."""
 
     def __init__(self, mapping: EventMapping) -> None:
+        self.mapping = mapping
         self.datasets = mapping.datasets
+        #: Whether interactions without a user may have one (rule 12).
+        self.stitches = mapping.visitors != "drop"
         self.variants = Variants(mapping)
         # The columns of `scan`: of which kind, and what each holds for which variant. Variants share
         # them, since a column takes time for every line.
@@ -73,11 +84,14 @@ class Compiler:
         there are rules, but none whose conditions hold), call and name (JSON text, only without an event; the name
         also for a rule of any name; a line with neither is malformed, rule 11), message (the messageId, rule 3),
         has_message, stamp (the JSON text of the timestamp; for a wrong clock's event, which is late, of receivedAt),
-        instant (of the stamp, in seconds), and what the rules read, in domain, with bits for what is present.
+        instant (of the stamp, in seconds), and what the rules read, in domain, with bits for what is present. Unless
+        visitors are dropped, also session, login (a user other than the session, of events without a rule too) and
+        previous (the session that an alias names).
         """
         paths = {path for _, by_variant in self._values for typed in by_variant.values() for path in typed.paths}
         paths |= {path for _, by_variant in self._arrays for path in by_variant.values()}
-        reader = Reader({array_of(path) for path in paths} | self.variants.paths)
+        of_logins = {*self.mapping.session, *self.mapping.user, _PREVIOUS} if self.stitches else set()
+        reader = Reader({array_of(path) for path in paths} | self.variants.paths | of_logins)
         at = {path: reader.at[array_of(path)] for path in paths}
         root = reader.root
         values, others = "", ""
@@ -117,6 +131,22 @@ class Compiler:
         # Most events are received after they happen, which their texts show: the instants needn't be compared.
         stamp, received = root["timestamp"], root["receivedAt"]
         shown = f"{stamp} <= {received} AND ends_with({stamp}, 'Z\"') AND ends_with({received}, 'Z\"')"
+        seen, known, visit = "event IS NOT NULL", "", ""
+        if self.stitches:
+            seen = "(event IS NOT NULL OR login IS NOT NULL)"
+            session, user = (
+                _coalesce([f"as_id({reader.at[path]})" for path in paths])
+                for paths in (self.mapping.session, self.mapping.user)
+            )
+            known = f"""), visiting AS (
+    SELECT *, CASE WHEN call IS NOT NULL THEN {session} END AS session,
+        CASE WHEN call IS NOT NULL THEN {user} END AS user_id,
+        CASE WHEN call = '"alias"' THEN as_id({reader.at[_PREVIOUS]}) END AS previous
+    FROM numbered
+), known AS (
+    SELECT *, CASE WHEN session <> user_id OR previous <> user_id THEN user_id END AS login FROM visiting
+"""
+            visit = f", CASE WHEN {seen} THEN session END AS session, login, previous"
         clock = f", CASE WHEN event IS NOT NULL THEN as_iso({received}) END AS clock" if self._clock else ""
         named = "event IS NULL" + (f" OR {self._among(self.variants.unnamed)}" if self.variants.unnamed else "")
         return f"""
@@ -130,21 +160,21 @@ WITH lines AS (
                  CASE WHEN starts_with(as_id({root["messageId"]}), {literal(WRITE_BACK_ID)})
                  THEN {literal(json.dumps(WRITE_BACK))} END END AS name
     FROM lines
-), numbered AS (SELECT *, {self.variants.number(reader)} FROM called),
-timed AS (
-    SELECT *, CASE WHEN event IS NULL OR ({shown}) THEN false
+), numbered AS (SELECT *, {self.variants.number(reader)} FROM called
+{known}), timed AS (
+    SELECT *, CASE WHEN NOT {seen} OR ({shown}) THEN false
                    ELSE is_late(as_iso({stamp}), as_iso({received})) END AS late,
         as_id({root["messageId"]}) AS message{clock}
-    FROM numbered
+    FROM {"known" if known else "numbered"}
 ), stamped AS (
-    SELECT *, CASE WHEN event IS NULL THEN NULL WHEN late THEN {received} ELSE {stamp} END AS stamp FROM timed
+    SELECT *, CASE WHEN NOT {seen} THEN NULL WHEN late THEN {received} ELSE {stamp} END AS stamp FROM timed
 ),
 valued AS (SELECT *, CASE WHEN stamp IS NOT NULL THEN as_iso(stamp) END AS instant{values} FROM stamped)
 SELECT event{", number = -1 AS ruled" if self.variants.paths else ""}, CASE WHEN event IS NULL THEN call END AS call,
     CASE WHEN {named} THEN CASE WHEN starts_with(name, '"') THEN name END END AS name, message,
     CASE WHEN message IS NULL THEN {root["messageId"]} IS NOT NULL AND NOT placeholder({root["messageId"]}) END
         AS has_message,
-    stamp, instant, late{", clock" if self._clock else ""}, COLUMNS('value[0-9]+'){others}
+    stamp, instant, late{visit}{", clock" if self._clock else ""}, COLUMNS('value[0-9]+'){others}
 FROM valued"""
 
     def candidates(self, dataset: Dataset, table: str) -> tuple[str, list[Refusal]]:
@@ -154,6 +184,7 @@ FROM valued"""
         (NULL without `each`), event, name (of the event, if its rule has none), refusal (0, or the place in the list
         counted from 1), flags (bits: the first for a wrong clock's row, the others for the dataset's optional columns
         that are null although a value is there), and seconds and fraction, which order the rows of a user or an item.
+        Interactions have session instead, for a VISIT, unless visitors are dropped.
         """
         refusals: list[Refusal] = []
         # Rules without `each` share one pass; those with it may read different things of an element.
@@ -176,6 +207,7 @@ FROM valued"""
         rule = next(iter(rules.values()))
         rows = f"SELECT * FROM {table} WHERE {self._among(set(rules))}"
         tests: list[str] = []
+        visits = self.stitches and dataset.name == "interactions"
 
         def refuse(test: str, *reasons: tuple[str, Refusal]) -> None:
             """Refuse candidates where `test` holds, for the first reason whose condition holds."""
@@ -214,6 +246,8 @@ FROM valued"""
                 there = self._by_variant(having)
                 if required:
                     outside = Refusal(column.name, None, position)
+                    if visits and column.name == USER_ID:
+                        empty += f" AND (session IS NULL OR {there})"
                     refuse(empty, (there, outside), ("true", Refusal(column.name, MISSING)))
                 else:
                     bit = 2 << dataset.optional.index(position)
@@ -224,13 +258,15 @@ FROM valued"""
         if dataset.name == "interactions":
             outside = Refusal("messageId", NOT_IN_DOMAIN["id"])
             refuse("message IS NULL", ("has_message", outside), ("true", Refusal("messageId", MISSING)))
-            order = ""
+            if visits:
+                tests.append(f"WHEN c0 IS NULL THEN {VISIT}")
+            order = ", CASE WHEN c0 IS NULL THEN session END AS session" if visits else ""
         else:
             flags.append("CAST(late AS INTEGER)")
             order = ", instant AS seconds, as_fraction(stamp) AS fraction"
         names = ", ".join(f"c{position}" for position in range(len(dataset.columns)))
         name = " name," if self.variants.unnamed else ""
-        bits = "INTEGER" if len(dataset.optional) < 30 else "HUGEINT"
+        bits = "INTEGER" if len(dataset.optional) < 29 else "HUGEINT"
         return (
             f"SELECT {names}, message, {'element' if rule.each else 'NULL::BIGINT AS element'}, event,"
             f"{name} CAST(CASE {' '.join(tests)} ELSE 0 END AS SMALLINT) AS refusal,"

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,12 @@ class Engine:
         def count_interactions(dataset: Dataset) -> None:
             _, refusals = self.kept.candidates(dataset)
             with closing(self.connection.cursor()) as cursor:
-                self.kept.count(cursor, dataset, refusals, f"{self.kept.of(dataset)} WHERE NOT old", report)
+                known = f"{self.kept.of(dataset.name)} WHERE NOT old AND refusal <> {compiler.VISIT}"
+                self.kept.count(cursor, dataset, refusals, known, report)
+
+        def stitch(dataset: Dataset, number: int) -> None:
+            with closing(self.connection.cursor()) as cursor:
+                self.kept.stitch(cursor, dataset, number, workers)
 
         for dataset in self.kept.compiler.datasets:
             (self.folder / dataset.name).mkdir()
@@ -92,6 +98,9 @@ class Engine:
         interactions, *profiles = self.kept.compiler.datasets
         with ThreadPoolExecutor(workers) as pool:
             try:
+                if self.kept.compiler.stitches:
+                    self.kept.collect_logins(self.connection)
+                    list(pool.map(partial(stitch, interactions), range(workers)))
                 counting = pool.submit(count_interactions, interactions)
                 waiting = [pool.submit(copy, dataset, 0, self._profiles(dataset)) for dataset in profiles]
                 for number, select in enumerate(self._interactions(interactions, workers)):
@@ -107,7 +116,7 @@ class Engine:
     def _profiles(self, dataset: Dataset) -> str:
         """Return the SELECT of each user or item with the latest value of each column (rule 9)."""
         latest = "".join(f", max(latest{at}).value AS c{at}" for at in range(1, len(dataset.columns)))
-        merged = f"SELECT c0{latest} FROM {self.kept.of(dataset)} GROUP BY c0"
+        merged = f"SELECT c0{latest} FROM {self.kept.of(dataset.name)} GROUP BY c0"
         return f"SELECT {compiler.header(dataset, 'c{}')} FROM ({merged}) ORDER BY c0"
 
     def _interactions(self, dataset: Dataset, workers: int) -> list[str]:
@@ -116,7 +125,7 @@ class Engine:
         Only rows that share a hash are compared, and hashes are counted in slices, so that
         memory holds a part of the hashes instead of every messageId.
         """
-        kept = self.kept.of(dataset)
+        kept = self.kept.of(dataset.name)
         (rows,) = self._one(f"SELECT count(*) FROM {kept}")
         slices = rows // SLICE_ROWS + 1
         parts = max(slices, min(rows // PART_ROWS + 1, workers))

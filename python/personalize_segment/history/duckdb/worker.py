@@ -64,9 +64,11 @@ class Worker:
                 candidates, _ = self.kept.candidates(dataset)
                 # Refused ones too, to be counted with all others at the end.
                 rows = f"SELECT *, {old} AS old, hash(message, element) AS copy_hash FROM ({candidates})"
-                self.kept.add(self.connection, dataset, rows)
+                self.kept.add(self.connection, dataset.name, rows)
             elif not old:
                 self._take_profiles(dataset, report)
+        if self.kept.compiler.stitches:
+            self.kept.add_logins(self.connection)
         self.connection.unregister("events")
 
     def _register(self, files: Sequence[Fetched]) -> tuple[int, int, int]:
@@ -106,5 +108,5 @@ class Worker:
             if position
         )
         rows = f"SELECT c0{latest} FROM ({candidates}) WHERE refusal = 0 GROUP BY c0"
-        self.kept.add(self.connection, dataset, rows)
+        self.kept.add(self.connection, dataset.name, rows)
         self.kept.count(self.connection, dataset, refusals, f"({candidates})", report)
