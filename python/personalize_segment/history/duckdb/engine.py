@@ -9,6 +9,8 @@ from typing import Any
 
 import duckdb
 
+from ...contract.columns import TEXTS
+from ...contract.layout import PROFILES
 from ...contract.mapping import Dataset, EventMapping
 from ...contract.quoting import literal
 from ...contract.report import Report
@@ -71,7 +73,7 @@ class Engine:
         self.connection.close()
 
     def write(self, report: Report, workers: int) -> None:
-        """Write the CSV parts of all datasets, each to a folder of its name, and count their rows."""
+        """Write the parts of all datasets, each to a folder of its name, and of profiles; count the rows."""
 
         def copy(dataset: Dataset, number: int, select: str) -> tuple[Dataset, int]:
             part = self.folder / dataset.name / f"part-{number:05}.csv"
@@ -80,6 +82,18 @@ class Engine:
             if not rows:
                 part.unlink()
             return dataset, rows
+
+        def copy_profiles(dataset: Dataset) -> tuple[Dataset, int]:
+            folder = self.folder / PROFILES / dataset.name
+            folder.mkdir(parents=True)
+            with closing(self.connection.cursor()) as cursor:
+                cursor.execute(f"CREATE TABLE {dataset.name} AS {self._latest(dataset)}")
+                part = folder / "part-00000.jsonl.gz"
+                options = "FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE '', COMPRESSION gzip"
+                copied = f"COPY ({self._lines(dataset)}) TO {literal(str(part))} ({options})"
+                if not cursor.execute(copied).fetchall()[0][0]:
+                    part.unlink()
+            return copy(dataset, 0, self._profiles(dataset))
 
         def count_interactions(dataset: Dataset) -> None:
             _, refusals = self.kept.candidates(dataset)
@@ -93,7 +107,7 @@ class Engine:
         with ThreadPoolExecutor(workers) as pool:
             try:
                 counting = pool.submit(count_interactions, interactions)
-                waiting = [pool.submit(copy, dataset, 0, self._profiles(dataset)) for dataset in profiles]
+                waiting = [pool.submit(copy_profiles, dataset) for dataset in profiles]
                 for number, select in enumerate(self._interactions(interactions, workers)):
                     waiting.append(pool.submit(copy, interactions, number, select))
                 counting.result()
@@ -104,11 +118,27 @@ class Engine:
                 # After an error, or Ctrl-C, the parts that wait are of no use.
                 pool.shutdown(cancel_futures=True)
 
+    def _latest(self, dataset: Dataset) -> str:
+        """Return the SELECT of each user or item with the latest observation of each column (rule 9)."""
+        latest = "".join(f", max(latest{at}) AS latest{at}" for at in range(1, len(dataset.columns)))
+        return f"SELECT c0{latest} FROM {self.kept.of(dataset)} GROUP BY c0"
+
     def _profiles(self, dataset: Dataset) -> str:
-        """Return the SELECT of each user or item with the latest value of each column (rule 9)."""
-        latest = "".join(f", max(latest{at}).value AS c{at}" for at in range(1, len(dataset.columns)))
-        merged = f"SELECT c0{latest} FROM {self.kept.of(dataset)} GROUP BY c0"
-        return f"SELECT {compiler.header(dataset, 'c{}')} FROM ({merged}) ORDER BY c0"
+        """Return the SELECT of the CSV from the table that has the latest observations."""
+        latest = "".join(f", latest{at}.value AS c{at}" for at in range(1, len(dataset.columns)))
+        values = f"SELECT c0{latest} FROM {dataset.name}"
+        return f"SELECT {compiler.header(dataset, 'c{}')} FROM ({values}) ORDER BY c0"
+
+    def _lines(self, dataset: Dataset) -> str:
+        """Return the SELECT of the lines in `profiles/` from that table; without a known column there is none."""
+        members = ["NULL"]
+        for at, column in enumerate(dataset.columns[1:], start=1):
+            # The text of a number or a boolean in the CSV is its JSON.
+            value = f"latest{at}.value" if column.type not in TEXTS else f"to_json(latest{at}.value)"
+            cell = f"""'"{column.name}":[', {value}, ',', latest{at}.seconds, ',', to_json(latest{at}.fraction), ']'"""
+            members.append(f"CASE WHEN latest{at} IS NOT NULL THEN concat({cell}) END")
+        known = f"SELECT c0, concat_ws(',', {', '.join(members)}) AS known FROM {dataset.name}"
+        return f"SELECT concat('[', to_json(c0), ',{{', known, '}}]') FROM ({known}) WHERE known <> '' ORDER BY c0"
 
     def _interactions(self, dataset: Dataset, workers: int) -> list[str]:
         """Return a SELECT for each part: by time, and each interaction once (rule 9).
