@@ -262,6 +262,26 @@ variable "suppression_list" {
   }
 }
 
+variable "profiles" {
+  description = "Where live users and items are merged, which the job loads those of each export into: `table_arn`, `queue_arn` of the queue in front of it, and the ARN of their KMS key if they have one. Null: the job loads nothing."
+  type = object({
+    table_arn   = string
+    queue_arn   = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/", var.profiles.table_arn)) || var.profiles == null
+    error_message = "profiles.table_arn isn't the ARN of a table. Write it as \"arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles\"."
+  }
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:", var.profiles.queue_arn)) || var.profiles == null
+    error_message = "profiles.queue_arn isn't the ARN of a queue. Write it as \"arn:aws:sqs:eu-west-1:123456789012:shop-profiles\"."
+  }
+}
+
 variable "kms_key" {
   description = "ARN of the KMS key of the job's logs, as an object so that it may be made in the same apply."
   type        = object({ arn = string })

@@ -71,7 +71,7 @@ def out(tmp_path: Path) -> Path:
 def test_an_export_is_a_folder_a_dataset_and_a_report(shop: Path, tmp_path: Path) -> None:
     report = export(str(shop), str(tmp_path / "new" / "out"), MAPPING)
     found = contents(tmp_path / "new" / "out")
-    assert {str(Path(name).parent) for name in found} == {".", *DATASETS}
+    assert {str(Path(name).parent) for name in found} == {".", *DATASETS, "profiles/users", "profiles/items"}
     assert [name for name in found if "/" not in name] == ["report.json"]
     assert json.loads(found["report.json"]) == report.as_dict()
     for dataset in MAPPING.datasets:
