@@ -125,14 +125,20 @@ def duckdb_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
     return _written(lambda out: export(str(folder), out, mapping, window=window or Window()), folder, mapping)
 
 
-def spark_rows(spark: SparkSession, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
-    """Return what the Glue job writes."""
+def glue_script() -> Any:
+    """Return the Glue job's script as a module."""
     spec = importlib.util.spec_from_file_location("segment_to_personalize", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     # Not in sys.modules: Spark then sends its functions to the workers instead of their name.
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
+    return script
+
+
+def spark_rows(spark: SparkSession, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
+    """Return what the Glue job writes."""
+    script = glue_script()
     return _written(lambda out: script.run(spark, str(folder), out, mapping, window or Window()), folder, mapping)
 
 

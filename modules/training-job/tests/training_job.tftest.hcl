@@ -854,9 +854,9 @@ run "profiles_are_loaded_into_one_table_and_one_queue" {
 
   variables {
     profiles = {
-      table_arn   = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
-      queue_arn   = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
-      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/data"
+      table_arn   = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles"
+      queue_arn   = "arn:aws:sqs:eu-west-1:123456789012:shop-profiles"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/data"
     }
   }
 
@@ -871,20 +871,20 @@ run "profiles_are_loaded_into_one_table_and_one_queue" {
         Sid      = "LoadTheProfileTable"
         Effect   = "Allow"
         Action   = ["dynamodb:PutItem", "dynamodb:BatchGetItem"]
-        Resource = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+        Resource = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles"
       },
       {
         Sid      = "SendProfilesToTheQueue"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage", "sqs:GetQueueUrl"]
-        Resource = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+        Resource = "arn:aws:sqs:eu-west-1:123456789012:shop-profiles"
       },
       {
         Sid       = "UseTheKeyOfTableAndQueue"
         Effect    = "Allow"
         Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
-        Resource  = "arn:aws:kms:us-west-2:123456789012:key/data"
-        Condition = { StringEquals = { "kms:ViaService" = ["sqs.us-west-2.amazonaws.com", "dynamodb.us-west-2.amazonaws.com"] } }
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/data"
+        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"] } }
       },
     ])
     error_message = "Other statements."

@@ -48,8 +48,7 @@ def load(
 ) -> None:
     """Load users and items of an export into the table, so that live events keep what history knows.
 
-    Each column keeps its latest value. Safe to interrupt and rerun: what is loaded is skipped. Exits with 1 if
-    something isn't loaded.
+    Each column keeps its latest value. Safe to interrupt and rerun: what is loaded is skipped.
     """
     with requires("live"):
         from ..history.profiles import SeedFiles
@@ -78,7 +77,7 @@ def load(
     would = "would be " if dry_run else ""
     for outcome, said in {
         "written": f"{would}written",
-        "queued": f"{would}sent to the profile queue: Personalize has an older row of theirs from an event",
+        "queued": f"{would}sent to the profile queue: Personalize has an older row from an event",
         "unchanged": "in the table already",
         "suppressed": "left out: their users are on the suppression list",
         "too_long": "left out: Personalize takes no row of that length",
