@@ -62,7 +62,7 @@ TASK_BYTES = 16 << 20
 PART_ROWS = 250_000
 
 #: Tasks that write to the profile table at the same time, and what all of them write per second.
-LOADING, WRITES_PER_SECOND = 4, 500
+LOADING, WRITES_PER_SECOND = 4, 1000
 
 #: Without Glue. Python does most of the work, so the JVM's second compiler takes more time than it gives, and
 #: a UI is seldom looked at.
@@ -74,7 +74,7 @@ PLAIN: dict[str, Any] = {
 Item = tuple[str, str, str]
 
 
-class Live(NamedTuple):
+class ProfilePlaces(NamedTuple):
     """Where live events are merged: the ARNs of the profile table and of the profile queue."""
 
     table: str
@@ -106,7 +106,7 @@ def main(argv: list[str]) -> None:
     mapping = parse(fetched(options.event_mapping, partial(_mapping, spark)))
     suppressed = options.suppression_list and _suppression(spark, options.suppression_list)
     tree, allow_empty = options.S3_JSON_INPUT_PATH, options.allow_empty == "true"
-    live = Live(options.profile_table, options.profile_queue) if options.profile_table else None
+    live = ProfilePlaces(options.profile_table, options.profile_queue) if options.profile_table else None
     report = run(spark, tree, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed, live, allow_empty=allow_empty)
     print(report.as_json())
     if not report.datasets["interactions"].rows and not allow_empty:
@@ -120,7 +120,7 @@ def run(
     mapping: EventMapping,
     window: logs.Window,
     suppressed: SuppressionList | None = None,
-    live: Live | None = None,
+    live: ProfilePlaces | None = None,
     *,
     allow_empty: bool = False,
 ) -> Report:
@@ -178,7 +178,7 @@ def run(
     return report
 
 
-def _load(live: Live, tables: dict[Dataset, DataFrame], suppressed: SuppressionList | None) -> None:
+def _load(live: ProfilePlaces, tables: dict[Dataset, DataFrame], suppressed: SuppressionList | None) -> None:
     """Load the rows of users and items into the profile table, and print what became of them."""
     for dataset, table in tables.items():
         loading = partial(_load_some, dataset=dataset, live=live, suppressed=suppressed)
@@ -190,7 +190,7 @@ def _load(live: Live, tables: dict[Dataset, DataFrame], suppressed: SuppressionL
 
 
 def _load_some(
-    values: Iterable[Any], dataset: Dataset, live: Live, suppressed: SuppressionList | None
+    values: Iterable[Any], dataset: Dataset, live: ProfilePlaces, suppressed: SuppressionList | None
 ) -> Iterator[tuple[dict[str, int], tuple[str, str, str] | None]]:
     """Load some profiles; yield the counts of what became of them, and the error that stopped it."""
     # They need boto3, which an export doesn't.

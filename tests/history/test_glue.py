@@ -182,7 +182,7 @@ def test_a_table_that_is_not_there_ends_the_job_after_the_export(table: ProfileT
     job = glue_script()
     users = parse(default_text()).datasets[1]
     value = ("\x1f".join(["1", "u", "", "", f"{10**12:014}\x1e\x1epro"]),)
-    live = job.Live(TABLE.replace("glue-", "no-"), QUEUE)
+    live = job.ProfilePlaces(TABLE.replace("glue-", "no-"), QUEUE)
     ((counts, error),) = job._load_some([value], dataset=users, live=live, suppressed=None)
     assert counts == {}
     assert ProfilesError(*error).place == "no-profiles"
