@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,21 @@ from personalize_segment.live.profile_batch import Sender
 from personalize_segment.live.profile_load import ATTEMPTS, Loader, load_all
 from personalize_segment.live.profile_table import ProfileTable
 from personalize_segment.live.record import message
-from profile_world import ARNS, FAULTS, MAPPING, NO_LIMITS, Client, Hook, KilledError, World, at, drawn, refusal, seen
+from profile_world import (
+    ARNS,
+    FAULTS,
+    MAPPING,
+    NO_LIMITS,
+    Client,
+    Hook,
+    KilledError,
+    World,
+    at,
+    drawn,
+    live_shop,
+    refusal,
+    seen,
+)
 from profiles import EARLY, LATE, NOON, SEQUENCES
 
 
@@ -172,7 +187,8 @@ def test_a_load_that_fails_at_any_call_is_finished_by_the_next(fault: str, when:
 
 
 def test_throttled_writes_are_tried_again_and_then_told() -> None:
-    world, refused = World(), []
+    world = World()
+    refused: list[int] = []
 
     def busy(number: int, name: str) -> None:
         if name == "PutItem" and len(refused) < 3:
@@ -319,8 +335,15 @@ def agree(shop: Emulator, log: list[dict[str, Any]], chance: random.Random, fold
         told = shop._stores["us-east-1"].profiles[arn]
         for header, lines in read_csv(folder / "out" / dataset):
             for line in lines:
-                record = told.get(line[0]) or {}
-                assert [text(record.get(column)) for column in header[1:]] == list(line[1:])
+                found = told.get(line[0]) or {}
+                assert [text(found.get(column)) for column in header[1:]] == list(line[1:])
+
+
+@pytest.fixture
+def shop(personalize: Emulator) -> Iterator[Emulator]:
+    """Yield an emulator with the datasets of the default mapping, next to a table of profiles."""
+    with live_shop(personalize):
+        yield personalize
 
 
 def test_table_personalize_and_export_end_with_equal_profiles(shop: Emulator, tmp_path: Path) -> None:

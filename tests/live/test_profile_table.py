@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +22,7 @@ from personalize_segment.live.payloads import ProfileRecord, profile
 from personalize_segment.live.profile_batch import CONTENTION, DEAD_SECONDS, Sender
 from personalize_segment.live.profile_table import ABSENT, ProfileTable, TableItem
 from personalize_segment.live.record import message
-from profile_world import ARNS, FAULTS, MAPPING, NO_LIMITS, KilledError, World, at, drawn, refusal, seen
+from profile_world import ARNS, FAULTS, MAPPING, NO_LIMITS, KilledError, World, at, drawn, live_shop, refusal, seen
 
 
 def test_what_an_event_does_not_say_stays() -> None:
@@ -359,6 +360,13 @@ EVENTS: list[dict[str, Any]] = [
     {"type": "identify", "userId": "6", "traits": {"plan": "future"}, "timestamp": "2038-01-19T03:14:08Z"},
     {"type": "identify", "userId": "6", "traits": {"plan": "latest"}, "timestamp": "2024-03-02T00:00:00Z"},
 ]  # fmt: skip
+
+
+@pytest.fixture
+def shop(personalize: Emulator) -> Iterator[Emulator]:
+    """Yield an emulator with the datasets of the default mapping, next to a table of profiles."""
+    with live_shop(personalize):
+        yield personalize
 
 
 def test_events_in_any_order_end_with_the_same_datasets(shop: Emulator) -> None:

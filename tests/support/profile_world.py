@@ -2,11 +2,17 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import boto3
+import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
+from moto import mock_aws
 
+from personalize_emulator import Emulator
+from personalize_segment.contract import avro
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.contract.rows import text
 from personalize_segment.live.deadline import Deadline
@@ -224,3 +230,31 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
     "an error of the service": lambda: refusal("InternalServerError", 500),
     "too late": lambda: ConnectTimeoutError(endpoint_url="http://127.0.0.1"),
 }
+
+
+@contextmanager
+def live_shop(personalize: Emulator) -> Iterator[None]:
+    """Give an emulator the datasets of the default mapping, next to a table of profiles, until the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+        }.items():
+            patch.setenv(name, value)
+        with mock_aws(config={"core": {"passthrough": {"services": ["personalize"]}}}):
+            api = boto3.client("personalize")
+            group = api.create_dataset_group(name="shop")["datasetGroupArn"]
+            personalize.clock.advance(60)
+            for dataset in MAPPING.datasets:
+                schema = api.create_schema(name=dataset.name, schema=json.dumps(avro.schema(dataset)))["schemaArn"]
+                api.create_dataset(
+                    name=dataset.name, datasetGroupArn=group, datasetType=dataset.name.upper(), schemaArn=schema
+                )
+                personalize.clock.advance(60)
+            boto3.client("dynamodb").create_table(
+                TableName="profiles", BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            )  # fmt: skip
+            yield

@@ -132,8 +132,8 @@ class Loader:
     def _send(self, dataset: str, key: str, new: Known) -> None:
         """Put columns on the profile queue: a message for each instant."""
         by_instant: dict[tuple[int, str], dict[str, Any]] = defaultdict(dict)
-        for name, (value, *instant) in new.items():
-            by_instant[instant[0], instant[1]][name] = value
+        for name, (value, seconds, fraction) in new.items():
+            by_instant[seconds, fraction][name] = value
         try:
             queue_profiles(
                 self._sqs, self._queue, [ProfileRecord(dataset, key, one, at) for at, one in by_instant.items()]
