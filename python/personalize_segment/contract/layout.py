@@ -25,6 +25,8 @@ FOLDERS: Final = (*DATASETS, PROFILES)
 _PART = re.compile(r"part-[^/]*\.csv")
 _PROFILES = re.compile(rf"({'|'.join(PROFILE_DATASETS)})(_\$folder\$|/(part-[^/]*\.gz)?)")
 
+_OF_PROFILES = re.compile(rf"(^|/){PROFILES}/({'|'.join(PROFILE_DATASETS)})/part-[^/]*\.gz$")
+
 
 def only_parts(place: str, folder: str, names: Iterable[str]) -> None:
     """Raise OutputError if a folder of an export holds what no export wrote, so that none is lost.
@@ -35,6 +37,11 @@ def only_parts(place: str, folder: str, names: Iterable[str]) -> None:
     for name in names:
         if name and not part.fullmatch(name):
             raise OutputError(place, f"holds {name}, which no export wrote", "Name another output, or move it away")
+
+
+def are_profiles(name: str) -> bool:
+    """Return whether the path of a file ends like those of the profiles of an export, whose lines aren't events."""
+    return _OF_PROFILES.search(name) is not None
 
 
 def profile_key(dataset: str, key: str) -> str:

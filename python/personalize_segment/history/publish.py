@@ -48,9 +48,8 @@ def _locked(root: Path) -> Iterator[Path]:
     made = not root.exists()
     try:
         for name in FOLDERS:
-            inside = (root / name).rglob("*")
-            names = [f"{one.relative_to(root / name).as_posix()}{'/' * one.is_dir()}" for one in inside]
-            only_parts(str(root / name), name, names)
+            if (root / name).exists():
+                only_parts(str(root / name), name, _names(root / name))
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             try:
@@ -70,6 +69,14 @@ def _locked(root: Path) -> Iterator[Path]:
         with suppress(OSError):
             if made:
                 root.rmdir()  # it stays when the export is in it
+
+
+def _names(folder: Path, start: str = "") -> Iterator[str]:
+    """Yield the names of what is below a folder; those of folders end with /."""
+    for path in folder.iterdir():
+        yield f"{start}{path.name}{'/' * path.is_dir()}"
+        if path.is_dir():
+            yield from _names(path, f"{start}{path.name}/")
 
 
 def _remove_unlocked(folder: Path) -> None:

@@ -98,7 +98,11 @@ class Engine:
                 ((number,),) = cursor.execute(copied).fetchall()
             if number:
                 # DuckDB's own gzip takes longer than everything else that is done for profiles.
-                with lines.open("rb") as plain, igzip.open(f"{lines}.gz", "wb", 1) as packed:
+                with (
+                    lines.open("rb") as plain,
+                    Path(f"{lines}.gz").open("wb") as file,
+                    igzip.IGzipFile("", "wb", 1, file, mtime=0) as packed,
+                ):
                     shutil.copyfileobj(plain, packed, 1 << 20)
             lines.unlink()
             return copy(dataset, 0, self._profiles(dataset))
