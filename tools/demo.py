@@ -405,8 +405,8 @@ def event(call: str, message_id: str, **more: Any) -> dict[str, Any]:
 
 
 def operator(stage: Stage, outputs: dict[str, Any]) -> None:
-    """Show the queue of rejected events and the metrics, and wait for the profile queue to be empty."""
-    operations = outputs["operations"]
+    """Show the queue of rejected events and the metrics."""
+    operations, until = outputs["operations"], time.monotonic() + LAG_SECONDS
     stage.command("redrive", operations["queues"]["rejected"], shown=True)
     groups = [group for key, group in operations["log_groups"].items() if key != "history"]
     both: Counter[str] = Counter()

@@ -263,7 +263,7 @@ variable "suppression_list" {
 }
 
 variable "profiles" {
-  description = "Where live users and items are merged, which the job loads those of each export into: `table_arn`, `queue_arn` of the queue in front of it, and the ARN of their KMS key if they have one. Null: the job loads nothing."
+  description = "Profile table and queue, with their KMS key, into which the job loads each export (null: none)."
   type = object({
     table_arn   = string
     queue_arn   = string
@@ -272,13 +272,15 @@ variable "profiles" {
   default = null
 
   validation {
-    condition     = can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/", var.profiles.table_arn)) || var.profiles == null
-    error_message = "profiles.table_arn isn't the ARN of a table. Write it as \"arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles\"."
+    condition = (
+      can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/", var.profiles.table_arn)) || var.profiles == null
+    )
+    error_message = "profiles.table_arn isn't a table's ARN. Write arn:aws:dynamodb:REGION:ACCOUNT:table/NAME."
   }
 
   validation {
     condition     = can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:", var.profiles.queue_arn)) || var.profiles == null
-    error_message = "profiles.queue_arn isn't the ARN of a queue. Write it as \"arn:aws:sqs:eu-west-1:123456789012:shop-profiles\"."
+    error_message = "profiles.queue_arn isn't a queue's ARN. Write arn:aws:sqs:REGION:ACCOUNT:NAME."
   }
 }
 

@@ -152,7 +152,10 @@ run "needs_three_variables_only" {
   }
 
   assert {
-    condition     = module.training_job.arguments["--profile_table"] == module.profile_queue.table.arn && module.training_job.arguments["--profile_queue"] == module.profile_queue.queue.arn
+    condition = (
+      module.training_job.arguments["--profile_table"] == module.profile_queue.table.arn &&
+      module.training_job.arguments["--profile_queue"] == module.profile_queue.queue.arn
+    )
     error_message = "The job loads the same table."
   }
 
@@ -375,7 +378,10 @@ run "can_do_without_a_table_of_profiles" {
   }
 
   assert {
-    condition     = output.operations.profile_table == null && !contains(keys(module.training_job.arguments), "--profile_table")
+    condition = (
+      output.operations.profile_table == null &&
+      !contains(keys(module.training_job.arguments), "--profile_table")
+    )
     error_message = "Nothing is merged, and nothing loaded."
   }
 }

@@ -861,7 +861,10 @@ run "profiles_are_loaded_into_one_table_and_one_queue" {
   }
 
   assert {
-    condition     = output.arguments["--profile_table"] == var.profiles.table_arn && output.arguments["--profile_queue"] == var.profiles.queue_arn
+    condition = (
+      output.arguments["--profile_table"] == var.profiles.table_arn &&
+      output.arguments["--profile_queue"] == var.profiles.queue_arn
+    )
     error_message = "They are no arguments."
   }
 
@@ -880,11 +883,13 @@ run "profiles_are_loaded_into_one_table_and_one_queue" {
         Resource = "arn:aws:sqs:eu-west-1:123456789012:shop-profiles"
       },
       {
-        Sid       = "UseTheKeyOfTableAndQueue"
-        Effect    = "Allow"
-        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
-        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/data"
-        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"] } }
+        Sid      = "UseTheKeyOfTableAndQueue"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource = "arn:aws:kms:eu-west-1:123456789012:key/data"
+        Condition = {
+          StringEquals = { "kms:ViaService" = ["dynamodb.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"] }
+        }
       },
     ])
     error_message = "Other statements."
@@ -1122,7 +1127,10 @@ run "refuses_several_at_once_2" {
     suppression_list = { bucket = "shop-privacy", key = "lists/" }
 
     # the url of a queue is refused
-    profiles = { table_arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles", queue_arn = "https://sqs.eu-west-1.amazonaws.com/123456789012/shop-profiles" }
+    profiles = {
+      table_arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles"
+      queue_arn = "https://sqs.eu-west-1.amazonaws.com/123456789012/shop-profiles"
+    }
   }
 
   expect_failures = [

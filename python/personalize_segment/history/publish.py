@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..contract.columns import DATASETS
 from ..contract.layout import FOLDERS, PROFILES, REPORT_NAME, only_parts
 from ..errors import OutputError
 from ..places import LocalPlace, S3Place, errors_at, place
