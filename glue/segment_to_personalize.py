@@ -12,21 +12,23 @@ import json
 import os
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from personalize_segment.contract.columns import DATASETS, USER_ID
-from personalize_segment.contract.layout import REPORT_NAME, only_parts
+from personalize_segment.contract.columns import TEXTS, USER_ID
+from personalize_segment.contract.layout import FOLDERS, PROFILE_DATASETS, PROFILES, REPORT_NAME, only_parts
 from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, fetched, parse
 from personalize_segment.contract.report import COMPARE, Malformed, Report
 from personalize_segment.contract.rows import NEVER, Observation, Row, describe, observations, rows, text
@@ -40,6 +42,7 @@ from personalize_segment.errors import (
     MappingError,
     OutputError,
     PersonalizeSegmentError,
+    ProfilesError,
 )
 from personalize_segment.history import lines, logs
 
@@ -61,6 +64,9 @@ TASK_BYTES = 16 << 20
 #: Rows of one CSV part, at least.
 PART_ROWS = 250_000
 
+#: Tasks that write to the profile table at the same time, and what all of them write per second.
+LOADING, WRITES_PER_SECOND = 4, 1000
+
 #: Without Glue. Python does most of the work, so the JVM's second compiler takes more time than it gives, and
 #: a UI is seldom looked at.
 PLAIN: dict[str, Any] = {
@@ -69,6 +75,13 @@ PLAIN: dict[str, Any] = {
 }
 
 Item = tuple[str, str, str]
+
+
+class ProfilePlaces(NamedTuple):
+    """Where live events are merged: the ARNs of the profile table and of the profile queue."""
+
+    table: str
+    queue: str
 
 
 def main(argv: list[str]) -> None:
@@ -96,7 +109,8 @@ def main(argv: list[str]) -> None:
     mapping = parse(fetched(options.event_mapping, partial(_mapping, spark)))
     suppressed = options.suppression_list and _suppression(spark, options.suppression_list)
     tree, allow_empty = options.S3_JSON_INPUT_PATH, options.allow_empty == "true"
-    report = run(spark, tree, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed, allow_empty=allow_empty)
+    live = ProfilePlaces(options.profile_table, options.profile_queue) if options.profile_table else None
+    report = run(spark, tree, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed, live, allow_empty=allow_empty)
     print(report.as_json())
     if not report.datasets["interactions"].rows and not allow_empty:
         raise EmptyError(tree, f"gave no interactions: {report.why_none('interactions')}", COMPARE, report)
@@ -109,12 +123,15 @@ def run(
     mapping: EventMapping,
     window: logs.Window,
     suppressed: SuppressionList | None = None,
+    live: ProfilePlaces | None = None,
     *,
     allow_empty: bool = False,
 ) -> Report:
     """Write the rows of the logs in `tree`, but those of suppressed users, to `out`, replacing an earlier export.
 
-    Raises EmptyError as `history.export` does.
+    Then load users and items into the table of `live`: before they are imported, so that Personalize has no row of an
+    import whose columns the next partial event would erase. Raises EmptyError as `history.export` does, and
+    ProfilesError if the table doesn't take them; the export is whole all the same.
     """
     files = logs.sort_out(_list(spark, tree), window, root=tree)
     old = frozenset(file.name for file in files.overlap)
@@ -138,11 +155,11 @@ def run(
         found = visits.where(F.col("user").isNotNull()).select("dataset", "key", "value")
         table = table.where(~F.col("dataset").isin(VISITS, LOGINS)).unionByName(found)
     # Interactions keep the least of their copies, users and items the latest value of each column (rule 9).
-    is_profile = F.col("dataset").isin("users", "items")
+    is_profile = F.col("dataset").isin(*PROFILE_DATASETS)
     seen = F.when(is_profile, F.split("value", SEPARATOR))
     places = range(1, max((len(dataset.columns) for dataset in mapping.datasets[1:]), default=1))
-    texts = [F.coalesce(F.split(F.max(seen[place]), PART)[2], F.lit("")) for place in places]
-    merged = F.concat_ws(SEPARATOR, F.lit("1"), "key", *texts)
+    latest = [F.coalesce(F.max(seen[place]), F.lit("")) for place in places]
+    merged = F.concat_ws(SEPARATOR, F.lit("1"), "key", *latest)
     one_of_each = (
         table.repartition("dataset", "key")
         .groupBy("dataset", "key")
@@ -167,7 +184,41 @@ def run(
     _replace(
         spark, out, report, tables, None if allow_empty else partial(report.refuse_empty, tree, window=window.bounded)
     )
+    if live is not None:
+        _load(live, {dataset: tables[dataset] for dataset in tables if dataset.name in PROFILE_DATASETS}, suppressed)
     return report
+
+
+def _load(live: ProfilePlaces, tables: dict[Dataset, DataFrame], suppressed: SuppressionList | None) -> None:
+    """Load the rows of users and items into the profile table, and print what became of them."""
+    for dataset, table in tables.items():
+        loading = partial(_load_some, dataset=dataset, live=live, suppressed=suppressed)
+        tasks = table.select("value").coalesce(LOADING).rdd.mapPartitions(loading).collect()
+        print(f"profiles of {dataset.name}:", json.dumps(sum((Counter(counts) for counts, _ in tasks), Counter())))
+        for _, error in tasks:
+            if error is not None:
+                raise ProfilesError(*error)
+
+
+def _load_some(
+    values: Iterable[Any], dataset: Dataset, live: ProfilePlaces, suppressed: SuppressionList | None
+) -> Iterator[tuple[dict[str, int], tuple[str, str, str] | None]]:
+    """Load some profiles; yield the counts of what became of them, and the error that stopped it."""
+    # They need boto3, which an export doesn't.
+    from personalize_segment.live.profile_batch import RateLimiter
+    from personalize_segment.live.profile_load import Loader, clients, load_all
+    from personalize_segment.live.profile_table import MAX_KEYS, ProfileTable
+
+    dynamodb, sqs = clients(live.table.split(":")[3])
+    table = ProfileTable(dynamodb, live.table.rpartition("/")[2])
+    queue = sqs.get_queue_url(QueueName=live.queue.rpartition(":")[2])["QueueUrl"]
+    loader = Loader(table, sqs, queue, RateLimiter(WRITES_PER_SECOND // LOADING), lambda: suppressed)
+    profiles = (found for (value,) in values if (found := _profile(value, dataset))[1])
+    batches = iter(lambda: dict(islice(profiles, MAX_KEYS)), {})
+    try:
+        yield load_all(loader, (((dataset.name, batch), 0) for batch in batches)), None
+    except ProfilesError as error:
+        yield {}, (error.place, error.problem, error.remedy)
 
 
 def _list(spark: SparkSession, tree: str) -> list[logs.LogFile]:
@@ -389,6 +440,27 @@ def _observation(seen: Observation | None) -> str:
     return PART.join([f"{seen[0] - NEVER:014}", *seen[1:]]) if seen else ""
 
 
+def _profile(value: str, dataset: Dataset) -> tuple[str, dict[str, tuple[Any, int, str]]]:
+    """Return the id of a user or an item, and of each known column the value, its seconds and the fraction's digits."""
+    _, key, *latest = value.split(SEPARATOR)
+    known = {}
+    for column, seen in zip(dataset.columns[1:], latest, strict=False):
+        if seen:
+            seconds, fraction, text_ = seen.split(PART)
+            # The text of a number or a boolean in the CSV is its JSON.
+            value_ = text_ if column.type in TEXTS else json.loads(text_)
+            known[column.name] = (value_, int(seconds) + NEVER, fraction)
+    return key, known
+
+
+def _lines(values: Iterable[Any], dataset: Dataset) -> Iterator[tuple[str]]:
+    """Yield the lines of `profiles/`; a profile without a known column has none."""
+    for (value,) in values:
+        key, known = _profile(value, dataset)
+        if known:
+            yield (json.dumps([key, known], ensure_ascii=False, separators=(",", ":")),)
+
+
 def _replace(
     spark: SparkSession,
     out: str,
@@ -406,11 +478,14 @@ def _replace(
     path = jvm.org.apache.hadoop.fs.Path
     files = path(out).getFileSystem(spark._jsc.hadoopConfiguration())
     standing = []
-    for name in DATASETS:
+    for name in FOLDERS:
         if files.exists(path(f"{out}/{name}")):
-            names = [status.getPath().getName() for status in files.listStatus(path(f"{out}/{name}"))]
-            only_parts(f"{out}/{name}", names)
-            standing += [name] if names else []
+            root = files.makeQualified(path(f"{out}/{name}")).toString()
+            statuses, names = files.listFiles(path(root), True), []
+            while statuses.hasNext():
+                names.append(statuses.next().getPath().toString().removeprefix(f"{root}/"))
+            only_parts(f"{out}/{name}", name, names)
+            standing += [name] if names and name != PROFILES else []
     if refuse is not None:
         refuse(out, standing)
 
@@ -421,7 +496,15 @@ def _replace(
             return  # Spark would write a header for Personalize to stumble over
         parts = F.split("value", SEPARATOR)
         # The flag comes first.
-        columns = [parts[1 + at].alias(column.name) for at, column in enumerate(dataset.columns)]
+        columns = [parts[1 + at] for at in range(len(dataset.columns))]
+        if dataset.name in PROFILE_DATASETS:
+            # Of an observation the CSV has the text.
+            columns[1:] = [F.coalesce(F.split(column, PART)[2], F.lit("")) for column in columns[1:]]
+            lines = tables[dataset].select("value").coalesce(rows // PART_ROWS + 1)
+            spark.createDataFrame(
+                lines.rdd.mapPartitions(lambda values: _lines(values, dataset)), "line string", verifySchema=False
+            ).write.text(f"{work}/{PROFILES}/{dataset.name}", compression="gzip")
+        columns = [one.alias(column.name) for one, column in zip(columns, dataset.columns, strict=True)]
         tables[dataset].select(*columns).coalesce(rows // PART_ROWS + 1).write.mode("overwrite").csv(
             f"{work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
             ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
@@ -435,7 +518,7 @@ def _replace(
         stream.write(report.as_json().encode())
         stream.close()
         files.delete(path(f"{out}/{REPORT_NAME}"), False)
-        for name in [*DATASETS, REPORT_NAME]:
+        for name in [*FOLDERS, REPORT_NAME]:
             files.delete(path(f"{out}/{name}"), True)
             written = path(f"{work}/{name}")
             # Hadoop says by its answer, not by an exception, that nothing was moved.
@@ -469,6 +552,8 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--overlap", type=int, default=1, help="days before --since that are read for repeats")
     parser.add_argument("--allow_empty", choices=("true", "false"), default="false", help="as export's --allow-empty")
     parser.add_argument("--suppression_list", help="s3://bucket/suppressed.csv, written by `forget`")
+    parser.add_argument("--profile_table", help="ARN of the DynamoDB table that users and items are loaded into, too")
+    parser.add_argument("--profile_queue", help="ARN of the profile queue; with --profile_table")
     return parser.parse_known_args(argv)[0]
 
 

@@ -134,6 +134,11 @@ module "training_job" {
   max_retries      = var.refresh == null ? var.training_job.max_retries : 0
   window           = var.training_job.window
   suppression_list = local.suppression_list
+  profiles = var.profile_table == null ? null : {
+    table_arn   = module.profile_queue.table.arn
+    queue_arn   = module.profile_queue.queue.arn
+    kms_key_arn = var.bucket.kms_key_arn
+  }
   # Not the bucket's key by itself: CloudWatch Logs refuses a log group whose key doesn't know it yet.
   kms_key = var.training_job.kms_key
 

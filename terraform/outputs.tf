@@ -29,6 +29,8 @@ output "data" {
     deletions   = "s3://${local.bucket.name}/${local.prefixes.deletions}"
     reports     = "s3://${local.bucket.name}/${local.prefixes.reports}"
     batch       = "s3://${local.bucket.name}/${local.prefixes.batch}"
+
+    suppression_list = try("s3://${local.suppression_list.bucket}/${local.suppression_list.key}", null)
   }
 }
 

@@ -187,7 +187,7 @@ variable "profile_queue" {
 }
 
 variable "profile_table" {
-  description = "The DynamoDB table that merges live users and items column by column (null: none)."
+  description = "The DynamoDB table that merges live users and items with those of each export (null: none)."
   type = object({
     deletion_protection = optional(bool)
   })

@@ -31,6 +31,7 @@ from rich.table import Table
 from demo_segment import Api, Destination
 from demo_stage import DemoError, Place, Stage, check, console, show_json
 from personalize_emulator.server import Server, ServerError
+from personalize_segment.contract.mapping import default_text
 from personalize_segment.errors import PersonalizeSegmentError
 from personalize_segment.history.sample import sample
 from stacks import ROOT, Stack, StackError
@@ -44,6 +45,7 @@ FOLDER = ROOT / ".build" / "demo"
 INFRASTRUCTURE = "Infrastructure: terraform apply"
 PERSONALIZE = "Amazon Personalize: plan and apply"
 LIVE = "Live events, and recommendations on the profile"
+VISITORS = "History: the visit before the login"
 PLACE = Place(name="shop", external_id="9sQx2TbZ4k", local=True, train=True, write_key="a-write-key")
 #: What of a spec costs more than cents.
 TRAINED = ("solutions", "campaigns", "recommenders", "metric_attribution")
@@ -109,11 +111,13 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
     if not place.local:
         with stage.step("The Glue job: the same rows", ""):
             by_glue_job(stage, outputs)
+    given = stack("output", "-json")
+    with stage.step("History: what is known of users and items", "the same command, or the Glue job itself"):
+        load(stage, outputs["data"]["transformed"], given, loaded=engine == "spark" or not place.local)
     with stage.step("Preflight: is it enough to train on?", "the same, before money is spent"):
         page = folder / "preflight.html"
         stage.command("preflight", outputs["data"]["transformed"], "--html", str(page), shown=True)
         check(page.stat().st_size > 10_000, "the preflight's page is empty")
-    given = stack("output", "-json")
     with stage.step(PERSONALIZE, "hours, for the training"):
         spec = given if place.train else json.dumps(untrained(outputs["personalize"]))
         stage.facts["results"] = json.loads(stage.command("apply", "--poll", place.poll, "-", given=spec, shown=True))
@@ -121,6 +125,10 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
         stage.command("verify", "-", given=given, shown=True)
     with stage.step(LIVE, "Segment invokes the function"):
         live(stage, place, api, outputs)
+    with stage.step("One trait changes, the others stay", "Segment invokes the function"):
+        change_one_trait(stage, place, outputs)
+    with stage.step(VISITORS, "the next export, from Segment's own logs"):
+        history_of_the_visit(stage, folder)
     with stage.step("What an operator sees", "the same command, and a dashboard"):
         operator(stage, outputs)
 
@@ -218,11 +226,21 @@ def export(stage: Stage, stack: Stack, folder: Path, outputs: dict[str, Any], en
     console.print(table)
 
 
+def load(stage: Stage, transformed: str, given: str, *, loaded: bool) -> None:
+    """Load the profile table with what the export knows; the Glue job has done so already if it is `loaded`."""
+    said = stage.command("profiles", "load", transformed, "-", "--rate", "2000", "--json", given=given)
+    counts = json.loads(said)
+    console.print(f"{counts['written']:,} profiles written, {counts['unchanged']:,} in the table already")
+    check(counts["unchanged" if loaded else "written"] > 0, f"the table was loaded with {said}")
+    stage.facts["loaded"] = counts
+
+
 def by_glue_script(stack: Stack, folder: Path, outputs: dict[str, Any]) -> None:
     """Run the job's own script with its own arguments, on files: plain PySpark reads no S3."""
     job = boto3.client("glue").get_job(JobName=outputs["operations"]["glue_job"])["Job"]
     out = folder / "transformed"
-    arguments = {name: value for name, value in job["DefaultArguments"].items() if name == "--event_mapping"}
+    wanted = ("--event_mapping", "--profile_table", "--profile_queue")
+    arguments = {name: value for name, value in job["DefaultArguments"].items() if name in wanted}
     arguments |= {"--S3_JSON_INPUT_PATH": str(folder / "segment-logs"), "--S3_CSV_OUTPUT_PATH": str(out)}
     script = folder / "script.py"
     script.write_bytes(read(job["Command"]["ScriptLocation"]))
@@ -297,15 +315,10 @@ def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -
         campaign = next(iter(stage.facts["results"]["campaigns"].values()))
         return stage.command("recommend", campaign, "shopper-1").split()
 
-    view = product("Product Viewed", "m-view", other, userId="shopper-1")
-    check(
-        send("an anonymous visit", product("Product Viewed", "m-anonymous", other))["decision"] == "recorded", "visit"
-    )
+    visit, view, who, order = stage.facts["story"] = story(other, chosen)
+    check(send("an anonymous visit", visit)["decision"] == "recorded", "visit")
     before = recommended("the view", send("a product view", view))
-    who = event("identify", "m-identify", userId="shopper-1", traits={"plan": "pro"})
     check(send("an identify", who)["rows"].get("users") == 1, "the identify gave no user")
-    lines = [{"product_id": item, "price": 20 + number} for number, item in enumerate(chosen)]
-    order = event("track", "m-order", event="Order Completed", userId="shopper-1", properties={"products": lines})
     answer = send(f"an order of three from {TASTE}", order)
     check(answer["rows"] == {"interactions": 3}, f"the order gave {answer['rows']}, not three interactions")
     after = recommended("the order", answer)
@@ -329,6 +342,79 @@ def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -
     stage.facts |= {"before": share(before), "after": share(after), "identifies": taken, "chosen": chosen}
 
 
+def story(other: str, chosen: list[str]) -> list[dict[str, Any]]:
+    """Return the events of a visitor who views a product, logs in and orders."""
+    lines = [{"product_id": item, "price": 20 + number} for number, item in enumerate(chosen)]
+    return [
+        product("Product Viewed", "m-anonymous", other),
+        product("Product Viewed", "m-view", other, userId="shopper-1"),
+        event("identify", "m-identify", userId="shopper-1", traits={"plan": "pro"}),
+        event("track", "m-order", event="Order Completed", userId="shopper-1", properties={"products": lines}),
+    ]
+
+
+def history_of_the_visit(stage: Stage, folder: Path) -> None:
+    """Export the events of the visitor who logged in, and say how many interactions are the user's, and why."""
+    source = folder / "visit"
+    source.mkdir()
+    (source / "log.json").write_text("".join(json.dumps(one) + "\n" for one in stage.facts["story"]), "utf-8")
+    mapping = json.loads(default_text())
+    table = Table("interactions.visitors", "interactions of shopper-1")
+    for visitors in ("stitch", "drop"):
+        mapping["interactions"]["visitors"] = visitors
+        (folder / f"{visitors}.json").write_text(json.dumps(mapping), "utf-8")
+        out = source / visitors
+        stage.command("export", str(source / "log.json"), str(out), "--mapping", str(folder / f"{visitors}.json"))
+        found = json.loads((out / "report.json").read_bytes())["datasets"]["interactions"]["rows"]
+        stage.facts[visitors] = found
+        table.add_row(visitors, str(found))
+    console.print(table)
+    check(stage.facts["stitch"] == stage.facts["drop"] + 1, "the visit before the login isn't the user's")
+
+
+def change_one_trait(stage: Stage, place: Place, outputs: dict[str, Any]) -> None:
+    """Let an identify change one trait of a user whom history knows, and show the table and Personalize."""
+    header, *users = part(outputs["data"]["transformed"], "users")
+    rows = (dict(zip(header, user, strict=True)) for user in users)
+    before = next({column: value for column, value in row.items() if value} for row in rows if row["COUNTRY"])
+    name = before.pop("USER_ID")
+    wanted = before | {"PLAN": "enterprise"}
+    told = event("identify", "m-partial", userId=name, traits={"plan": "enterprise"})
+    check(Destination(outputs["segment"], place).send(told)["rows"] == {"users": 1}, "the identify gave no user")
+    wait_for_profiles(outputs)
+    key = {"id": {"S": f"users#{name}"}}
+    item = boto3.client("dynamodb").get_item(TableName=outputs["operations"]["profile_table"], Key=key)["Item"]
+    stored = {column: str(cell[0]) for column, cell in json.loads(item["columns"]["S"]).items()}
+    # In AWS such an export takes a quarter of an hour.
+    personalize = in_personalize(stage, outputs, name) if place.local else stored
+    table = Table("column", "history", 'after identify {"plan": "enterprise"}', "in the table", "in Personalize")
+    for column, value in wanted.items():
+        said = value if column == "PLAN" else ""
+        cells = (before.get(column, ""), said, stored.get(column, ""), personalize.get(column, ""))
+        table.add_row(column, *map(escape, cells))
+    console.print(f"User {escape(name)}")
+    console.print(table)
+    check(stored == personalize == wanted, f"the table has {stored}, Personalize {personalize}, and not {wanted}")
+    stage.facts["one trait"] = {"history": before, "table": stored, "personalize": personalize}
+
+
+def in_personalize(stage: Stage, outputs: dict[str, Any], user: str) -> dict[str, str]:
+    """Return the row of a user that Personalize was sent, by a dataset export job."""
+    api, where = boto3.client("personalize"), f"{outputs['data']['reports']}users/"
+    job = api.create_dataset_export_job(
+        jobName="shop-users", datasetArn=stage.facts["results"]["datasets"]["users"], ingestionMode="PUT",
+        roleArn=outputs["personalize"]["role_arn"], jobOutput={"s3DataDestination": {"path": where}},
+    )["datasetExportJobArn"]  # fmt: skip
+    for _ in range(100):
+        found = api.describe_dataset_export_job(datasetExportJobArn=job)["datasetExportJob"]["status"]
+        if found == "ACTIVE":
+            break
+        time.sleep(0.1)
+    rows = list(csv.DictReader(io.StringIO(read(f"{where}shop-users.csv").decode(), newline=""), escapechar="\\"))
+    row = next(one for one in rows if one.pop("USER_ID") == user)
+    return {column: value for column, value in row.items() if value}
+
+
 def product(name: str, message_id: str, item: str, **more: str) -> dict[str, Any]:
     """Return an event about one product."""
     return event("track", message_id, event=name, properties={"product_id": item, "price": 20}, **more)
@@ -342,20 +428,8 @@ def event(call: str, message_id: str, **more: Any) -> dict[str, Any]:
 
 
 def operator(stage: Stage, outputs: dict[str, Any]) -> None:
-    """Show the queue of rejected events and the metrics, and wait for the profile queue to be empty."""
-    operations = outputs["operations"]
-    sqs = boto3.client("sqs")
-    until = time.monotonic() + LAG_SECONDS
-    while time.monotonic() < until:
-        queue = sqs.get_queue_attributes(
-            QueueUrl=operations["queues"]["profiles"],
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )
-        if not any(int(number) for number in queue["Attributes"].values()):
-            break
-        time.sleep(0.2)
-    else:
-        raise DemoError("the profile queue is never empty")
+    """Show the queue of rejected events and the metrics."""
+    operations, until = outputs["operations"], time.monotonic() + LAG_SECONDS
     stage.command("redrive", operations["queues"]["rejected"], shown=True)
     groups = [group for key, group in operations["log_groups"].items() if key != "history"]
     both: Counter[str] = Counter()
@@ -370,6 +444,22 @@ def operator(stage: Stage, outputs: dict[str, Any]) -> None:
     console.print(table)
     check(both["ProfilesRecorded"] > 0, "no user or item went through the profile queue")
     check(both["ProfilesFailed"] == 0, "users or items failed")
+
+
+def wait_for_profiles(outputs: dict[str, Any]) -> None:
+    """Wait for the profile queue to be empty."""
+    sqs = boto3.client("sqs")
+    until = time.monotonic() + LAG_SECONDS
+    while time.monotonic() < until:
+        queue = sqs.get_queue_attributes(
+            QueueUrl=outputs["operations"]["queues"]["profiles"],
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
+        if not any(int(number) for number in queue["Attributes"].values()):
+            break
+        time.sleep(0.2)
+    else:
+        raise DemoError("the profile queue is never empty")
 
 
 def metrics_in(group: str) -> Counter[str]:

@@ -139,6 +139,48 @@ resource "aws_iam_role_policy" "read_suppression_list" {
   policy = data.aws_iam_policy_document.read_suppression_list[0].json
 }
 
+# The job itself loads them, not a step after it: it has the rows in memory, runs longer than Lambda's 15 minutes, and
+# needs no role that reads the export. It writes no item that Personalize was sent: such columns go to the queue.
+data "aws_iam_policy_document" "load_profiles" {
+  count = var.profiles == null ? 0 : 1
+
+  statement {
+    sid       = "LoadTheProfileTable"
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem"]
+    resources = [var.profiles.table_arn]
+  }
+
+  statement {
+    sid       = "SendProfilesToTheQueue"
+    actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+    resources = [var.profiles.queue_arn]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.profiles.kms_key_arn])
+
+    content {
+      sid       = "UseTheKeyOfTableAndQueue"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [for service in ["dynamodb", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "load_profiles" {
+  count = var.profiles == null ? 0 : 1
+
+  name   = "load-profiles"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.load_profiles[0].json
+}
+
 data "aws_iam_policy_document" "write_output" {
   statement {
     sid = "ListTheBucketOfTheOutput"

@@ -262,6 +262,28 @@ variable "suppression_list" {
   }
 }
 
+variable "profiles" {
+  description = "Profile table and queue, with their KMS key, into which the job loads each export (null: none)."
+  type = object({
+    table_arn   = string
+    queue_arn   = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition = (
+      can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/", var.profiles.table_arn)) || var.profiles == null
+    )
+    error_message = "profiles.table_arn isn't a table's ARN. Write arn:aws:dynamodb:REGION:ACCOUNT:table/NAME."
+  }
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:", var.profiles.queue_arn)) || var.profiles == null
+    error_message = "profiles.queue_arn isn't a queue's ARN. Write arn:aws:sqs:REGION:ACCOUNT:NAME."
+  }
+}
+
 variable "kms_key" {
   description = "ARN of the KMS key of the job's logs, as an object so that it may be made in the same apply."
   type        = object({ arn = string })

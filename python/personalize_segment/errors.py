@@ -12,6 +12,7 @@
     ├── TransientError an event can't be recorded now, but may be later
     ├── WriteBackError Segment did not take recommendations
     ├── RedriveError   rejected events can't be read, or sent again
+    ├── ProfilesError  users and items of an export can't be read, or the profile table doesn't take them
     ├── VerifyError    what is deployed can't be compared
     ├── SpecError      the description of the Personalize resources is refused
     ├── ProvisionError Personalize refuses, or fails, what the description asks for
@@ -94,6 +95,10 @@ class WriteBackError(PersonalizeSegmentError):
 
 class RedriveError(PersonalizeSegmentError):
     """The queue of rejected events can't be read, or an event in it can't be sent again; it stays there."""
+
+
+class ProfilesError(PersonalizeSegmentError):
+    """Users and items of an export aren't loaded, or not all of them; what was loaded stays loaded."""
 
 
 class VerifyError(PersonalizeSegmentError):

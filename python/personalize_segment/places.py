@@ -112,7 +112,8 @@ class LocalPlace:
                 raise
 
     def replace(self, made: Path, kind: str, version: str) -> None:  # noqa: ARG002
-        """Move a file of the same file system into the place."""
+        """Move a file of the same file system into the place; it has the rights of the one before."""
+        made.chmod(self.path.stat().st_mode & 0o777)
         made.replace(self.path)
 
     def delete(self) -> None:

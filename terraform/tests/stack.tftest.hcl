@@ -152,6 +152,19 @@ run "needs_three_variables_only" {
   }
 
   assert {
+    condition = (
+      module.training_job.arguments["--profile_table"] == module.profile_queue.table.arn &&
+      module.training_job.arguments["--profile_queue"] == module.profile_queue.queue.arn
+    )
+    error_message = "The job loads the same table."
+  }
+
+  assert {
+    condition     = output.data.suppression_list == null
+    error_message = "There is a suppression list if one is named."
+  }
+
+  assert {
     condition     = output.operations.state_machine == null
     error_message = "There is no refresh unless it has a schedule."
   }
@@ -365,8 +378,11 @@ run "can_do_without_a_table_of_profiles" {
   }
 
   assert {
-    condition     = output.operations.profile_table == null
-    error_message = "Nothing is merged."
+    condition = (
+      output.operations.profile_table == null &&
+      !contains(keys(module.training_job.arguments), "--profile_table")
+    )
+    error_message = "Nothing is merged, and nothing loaded."
   }
 }
 

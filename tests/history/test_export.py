@@ -71,14 +71,15 @@ def out(tmp_path: Path) -> Path:
 def test_an_export_is_a_folder_a_dataset_and_a_report(shop: Path, tmp_path: Path) -> None:
     report = export(str(shop), str(tmp_path / "new" / "out"), MAPPING)
     found = contents(tmp_path / "new" / "out")
-    assert {str(Path(name).parent) for name in found} == {".", *DATASETS}
+    assert {str(Path(name).parent) for name in found} == {".", *DATASETS, "profiles/users", "profiles/items"}
     assert [name for name in found if "/" not in name] == ["report.json"]
     assert json.loads(found["report.json"]) == report.as_dict()
     for dataset in MAPPING.datasets:
         parts = read_csv(tmp_path / "new" / "out" / dataset.name)
         assert all(header == [one.name for one in dataset.columns] for header, _ in parts)
         assert sum(len(rows) for _, rows in parts) == report.datasets[dataset.name].rows > 0
-    assert not any(data.startswith(b"\xef\xbb\xbf") or b"\r" in data for data in found.values())
+    plain = [gzip.decompress(data) if name.endswith(".gz") else data for name, data in found.items()]
+    assert not any(data.startswith(b"\xef\xbb\xbf") or b"\r" in data for data in plain)
 
 
 def test_the_same_logs_give_the_same_bytes(shop: Path, out: Path, tmp_path: Path) -> None:
@@ -114,6 +115,7 @@ def test_a_mapping_without_users_removes_the_earlier_users(logs: Path, out: Path
     assert (out / "users").exists()
     export(str(logs), str(out), WITHOUT_USERS)
     assert {Path(name).parts[0] for name in contents(out)} == {"interactions", "items", "report.json"}
+    assert not (out / "profiles" / "users").exists()
 
 
 def test_a_window_takes_its_days_and_leaves_out_what_the_days_before_hold(tmp_path: Path) -> None:
@@ -214,7 +216,9 @@ def test_an_output_that_can_not_be_written_is_named(logs: Path, tmp_path: Path) 
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("theirs", ["interactions/notes.txt", "users/2024/part-0.csv", "items"])
+@pytest.mark.parametrize(
+    "theirs", ["interactions/notes.txt", "users/2024/part-0.csv", "items", "profiles/users/a.gz", "profiles/part-0.gz"]
+)
 def test_somebody_s_file_is_not_replaced(theirs: str, logs: Path, tmp_path: Path) -> None:
     file = tmp_path / "out" / theirs
     file.parent.mkdir(parents=True)

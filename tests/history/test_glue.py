@@ -4,16 +4,20 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import boto3
 import pytest
 
-from engines import SCRIPT, Texts, python_rows, read_csv, write_log
+from engines import SCRIPT, Texts, glue_script, python_rows, read_csv, read_profiles, write_log
 from java import Java
 from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.contract.suppression import SuppressionList
+from personalize_segment.errors import ProfilesError
 from personalize_segment.history.logs import Window
+from personalize_segment.live.profile_table import ProfileTable, TableItem
 from programs import python_without_ours
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -76,7 +80,8 @@ def rows_of(out: Path, *datasets: str) -> dict[str, list[Texts]]:
 
 def test_the_script_replaces_an_earlier_output(script: Script, tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "transformed"
-    for name in ("interactions/part-00009.csv", "items/part-00009.csv", "users/part-00009.csv", "report.json"):
+    for name in ("interactions/part-00009.csv", "items/part-00009.csv", "users/part-00009.csv", "report.json",
+                 "profiles/users/part-00009.txt.gz", "profiles/items/part-00009.jsonl.gz"):  # fmt: skip
         write_log(out / name, [b"earlier"])
     write_log(out / "README.md", [b"mine"])
     mapping = parse(WITHOUT_USERS)
@@ -89,11 +94,12 @@ def test_the_script_replaces_an_earlier_output(script: Script, tree: Path, tmp_p
     expected = python_rows(tree, mapping)
     assert rows_of(out, "interactions", "items") == expected.rows
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert {name for name in files if not name.startswith(("interactions/part-", "items/part-"))} == {
+    assert read_profiles(out / "profiles") == expected.profiles
+    assert {name for name in files if not name.startswith(("interactions/part-", "items/part-", "profiles/"))} == {
         "report.json",
         "README.md",
     }
-    assert all(name.endswith((".csv", ".json", ".md")) for name in files)
+    assert all(name.endswith((".csv", ".gz", ".json", ".md")) for name in files)
     report = json.loads((out / "report.json").read_bytes())
     assert expected.report
     assert report == expected.report
@@ -119,6 +125,74 @@ def test_on_glue_there_is_a_context_for_its_metrics(script: Script, tree: Path, 
     assert rows_of(out, *expected.rows) == expected.rows
     assert json.loads((out / "report.json").read_bytes()) == expected.report
     assert json.dumps(expected.report, indent=2, ensure_ascii=False) in done.stdout
+
+
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:glue-profiles"
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/glue-profiles"
+
+
+@pytest.fixture
+def table(s3_env: str) -> Iterator[ProfileTable]:
+    """Yield a profile table, next to its queue, in the same place as S3."""
+    dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
+    dynamodb.create_table(
+        TableName="glue-profiles", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )  # fmt: skip
+    queue = sqs.create_queue(QueueName="glue-profiles")["QueueUrl"]
+    yield ProfileTable(dynamodb, "glue-profiles")
+    sqs.delete_queue(QueueUrl=queue)
+    dynamodb.delete_table(TableName="glue-profiles")
+
+
+def test_users_and_items_are_loaded_into_the_profile_table(script: Script, table: ProfileTable, tmp_path: Path) -> None:
+    traits = [{"type": "identify", "userId": f"u{number}", "messageId": f"t{number}", "traits": {"plan": "pro"},
+               "timestamp": "2024-03-01T00:00:00.5Z"} for number in range(300)]  # fmt: skip
+    seen = [event("1", properties={"product_id": "i", "price": 1.5, "category": ["a", "b"]})]
+    write_log(tmp_path / "logs" / "1.json", [json.dumps(one).encode() for one in traits] + seen)
+    out = tmp_path / "out"
+    # Personalize was sent a row of one of them.
+    assert table.write("users", "u7", TableItem({"COUNTRY": ("DE", 1, "")}, 1, {}, "digest"))
+    done = script(
+        "--S3_JSON_INPUT_PATH", str(tmp_path / "logs"), "--S3_CSV_OUTPUT_PATH", str(out),
+        "--profile_table", TABLE, "--profile_queue", QUEUE,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = read_profiles(out / "profiles")
+    assert (len(lines["users"]), len(lines["items"])) == (300, 1)
+    for name, some in lines.items():
+        known = dict(map(json.loads, some))
+        known.pop("u7", None)
+        for first in range(0, len(known), 100):
+            for key, item in table.read(name, list(known)[first : first + 100]).items():
+                found = {column: list(cell) for column, cell in item.columns.items()}
+                assert (found, item.version, item.told) == (known[key], 1, "")
+    assert set(table.read("users", ["u7"])["u7"].columns) == {"COUNTRY"}
+    (sent,) = boto3.client("sqs").receive_message(QueueUrl=queue_url())["Messages"]
+    assert json.loads(sent["Body"]) == [2, "users", "u7", {"PLAN": "pro"}, [1709251200, "5"]]
+    assert 'profiles of users: {"written": 299, "queued": 1' in done.stdout
+
+
+def queue_url() -> str:
+    return boto3.client("sqs").get_queue_url(QueueName="glue-profiles")["QueueUrl"]
+
+
+def test_a_table_that_is_not_there_ends_the_job_after_the_export(table: ProfileTable) -> None:
+    job = glue_script()
+    users = parse(default_text()).datasets[1]
+    value = ("\x1f".join(["1", "u", "", "", f"{10**12:014}\x1e\x1epro"]),)
+    live = job.ProfilePlaces(TABLE.replace("glue-", "no-"), QUEUE)
+    ((counts, error),) = job._load_some([value], dataset=users, live=live, suppressed=None)
+    assert counts == {}
+    assert ProfilesError(*error).place == "no-profiles"
+    assert "ResourceNotFoundException" in ProfilesError(*error).problem
+    ((counts, error),) = job._load_some([value], dataset=users, live=live._replace(table=TABLE), suppressed=None)
+    assert (counts["written"], error) == (1, None)
+    assert table.read("users", ["u"])["u"].columns == {"PLAN": ("pro", 0, "")}
+    gone = SuppressionList("0" * 32).plus(["u"])
+    ((counts, error),) = job._load_some([value], dataset=users, live=live._replace(table=TABLE), suppressed=gone)
+    assert (counts["suppressed"], error) == (1, None)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Rows of forgotten users leave an export part by part, and everything else in it stays as it was."""
 
 import csv
+import gzip
 import json
 import shutil
 import subprocess
@@ -51,6 +52,11 @@ Files = dict[str, bytes]
 def contents(folder: Path) -> Files:
     """Return the bytes of all files below a folder."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def plain(folder: Path) -> Files:
+    """Return what all files below a folder hold, unzipped."""
+    return {name: gzip.decompress(data) if name.endswith(".gz") else data for name, data in contents(folder).items()}
 
 
 def rows(folder: Path) -> dict[str, list[Texts]]:
@@ -124,7 +130,7 @@ def test_no_message_of_a_forgotten_user_stays_in_the_report(case: str, tmp_path:
     before = json.loads((out / "report.json").read_bytes())
     assert SECRET.encode() in contents(out)["report.json"]
     parts.remove(str(out), frozenset({"gone"}))
-    assert [name for name, data in contents(out).items() if SECRET.encode() in data or b"gone" in data] == []
+    assert [name for name, data in plain(out).items() if SECRET.encode() in data or b"gone" in data] == []
     after = json.loads((out / "report.json").read_bytes())
     # How many there were is still told.
     for key in ("reasons", "unusable"):
@@ -200,9 +206,41 @@ def test_a_part_of_nobody_else_is_removed(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"users/part-1.csv": b"USER_ID,PLAN\n"}
 
 
+def test_no_byte_of_a_forgotten_user_stays_in_the_profiles(out: Path) -> None:
+    part = out / "profiles" / "users" / "part-00000.jsonl.gz"
+    gone = frozenset([name for name, _ in map(json.loads, plain(out)[str(part.relative_to(out))].splitlines())][::3])
+    part.chmod(0o640)
+    before = plain(out)
+    parts.remove(str(out), gone)
+    after = plain(out)
+    ids = [json.dumps(user).encode() for user in gone]
+    assert ids
+    assert [name for name, data in after.items() if any(one in data for one in ids)] == []
+    name = str(part.relative_to(out))
+    # What is left is left as it was.
+    assert after[name].splitlines() == [line for line in before[name].splitlines() if json.loads(line)[0] not in gone]
+    assert after["profiles/items/part-00000.jsonl.gz"] == before["profiles/items/part-00000.jsonl.gz"]
+    assert part.stat().st_mode & 0o777 == 0o640
+    done = contents(out)
+    parts.remove(str(out), gone)
+    assert contents(out) == done
+
+
+def test_profiles_of_nobody_else_are_removed_whoever_wrote_them(tmp_path: Path) -> None:
+    for number, line in enumerate([b'["u1", {"PLAN": ["u2", 1, ""]}]', b'["\\u0075\\u0031",{"PLAN":["a",1,""]}]']):
+        write_log(tmp_path / "profiles" / "users" / f"part-{number}.txt.gz", [line])
+    write_log(tmp_path / "profiles" / "items" / "part-0.gz", [b'["u1",{"PRICE":[1.5,1,""]}]'])
+    removed = parts.remove(str(tmp_path), frozenset({"u1"}))
+    assert (removed.parts, sorted(contents(tmp_path))) == (2, ["profiles/items/part-0.gz"])
+
+
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
+        pytest.param({"profiles/users/part-0.gz": b"PAR1"}, "isn't what an export wrote", id="no gzip"),
+        pytest.param({"profiles/users/part-0.gz": gzip.compress(b'["u1",{}]\n')[:-9]}, "isn't what an", id="cut off"),
+        pytest.param({"profiles/users/part-0.gz": gzip.compress(b"u1\n")}, "isn't what an", id="no JSON"),
+        pytest.param({"profiles/notes.txt": b"mine"}, "which no export wrote", id="somebody's note"),
         pytest.param({"interactions/notes.txt": b"mine"}, "which no export wrote", id="somebody's file"),
         pytest.param({"users/part-0.csv": b"ITEM_ID,X\nu1,1\n"}, "has no column USER_ID", id="another CSV"),
         pytest.param({"users/part-0.csv": b"USER_ID,X\n\xff,1\n"}, "is not UTF-8", id="bytes"),
@@ -210,7 +248,7 @@ def test_a_part_of_nobody_else_is_removed(tmp_path: Path) -> None:
 )
 def test_what_no_export_wrote_is_not_touched(files: Files, problem: str, tmp_path: Path) -> None:
     for name, data in files.items():
-        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(data)
     with pytest.raises(OutputError, match=problem):
         parts.remove(str(tmp_path), frozenset({"u1"}))
@@ -279,7 +317,7 @@ def test_a_command_that_is_killed_at_any_change_is_finished_by_the_next(out: Pat
         )
         parts.remove(str(out), users)
         assert contents(out) == undisturbed
-    assert change > 2 * len([name for name in undisturbed if not name.startswith("items")])
+    assert change > 2 * len([name for name in undisturbed if "items" not in name])
 
 
 def test_an_export_in_s3_loses_the_same_rows(out: Path, s3_env: str, tmp_path: Path) -> None:

@@ -97,6 +97,18 @@ def test_personalize_has_what_the_spec_names(shown: dict[str, Any]) -> None:
     assert results["parameters"][f"/{name}/personalize/tracking_id"] == results["tracking_id"]
 
 
+def test_a_partial_identify_changes_one_column_and_keeps_what_history_knew(shown: dict[str, Any]) -> None:
+    loaded, found = shown["loaded"], shown["one trait"]
+    assert loaded["written"] > 1000
+    assert found["table"] == found["personalize"] == found["history"] | {"PLAN": "enterprise"}
+    assert found["history"]["COUNTRY"]
+    assert found["history"].get("PLAN") != "enterprise"
+
+
+def test_the_visit_before_the_login_is_the_users_in_history(shown: dict[str, Any]) -> None:
+    assert (shown["stitch"], shown["drop"]) == (5, 4)
+
+
 def test_recommendations_follow_the_order(shown: dict[str, Any]) -> None:
     assert shown["after"] > shown["before"]
     last = shown["identifies"][-1]["traits"]["recommendations"]
@@ -116,7 +128,7 @@ def test_every_identify_is_marked_as_ours_and_the_replay_repeats_one(shown: dict
 
 def test_every_event_and_row_is_counted(shown: dict[str, Any]) -> None:
     metrics = shown["metrics"]
-    assert metrics["Events"] == 6
+    assert metrics["Events"] == 7
     assert metrics["RowsInteractions"] == 8
     assert metrics["ProfilesRecorded"] == metrics["RowsUsers"] + metrics["RowsItems"]
     assert metrics["WriteBackSent"] == 3

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from personalize_segment.contract.mapping import EventMapping
 from personalize_segment.contract.report import Malformed, Report
-from personalize_segment.contract.rows import Reason, Row, rows, text
+from personalize_segment.contract.rows import Reason, Row, Value, rows, text
 from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
 from personalize_segment.contract.visitors import NEVER_LOGGED_IN, Login, logins
 from personalize_segment.errors import EmptyError
@@ -37,10 +37,14 @@ SCRIPT = Path(__file__).parents[2] / "glue" / "segment_to_personalize.py"
 
 @dataclass(frozen=True)
 class Outcome:
-    """The rows of each dataset, without header, and the report; no report if not one row came out."""
+    """The rows of each dataset, without header, and the report; no report if not one row came out.
+
+    `profiles` has the lines of users and items that the live table is seeded with, as Python writes their JSON.
+    """
 
     rows: dict[str, list[Texts]]
     report: dict[str, Any] | None
+    profiles: dict[str, list[str]]
 
 
 def python_rows(
@@ -51,7 +55,7 @@ def python_rows(
     report = Report.of(mapping)
     report.files_skipped += tree.skipped
     copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]] = defaultdict(list)
-    versions: dict[tuple[str, str], list[list[tuple[int, str, str]]]] = {}
+    versions: dict[tuple[str, str], list[list[tuple[int, str, str, Value]]]] = {}
     files = [(True, one) for one in tree.overlap] + [(False, one) for one in tree.inside]
     log = [(old, file.name, line) for old, file in files for line in _lines_of(file.name, report)]
     known: dict[str, list[Login]] = defaultdict(list)
@@ -79,15 +83,26 @@ def python_rows(
     for group in copies.values():
         if not any(old for old, _ in group):
             kept["interactions"].append(min(texts for _, texts in group))
-    for (dataset, _), columns in versions.items():
-        kept[dataset].append(tuple(max(seen, default=(0, "", ""))[2] for seen in columns))
+    profiles: dict[str, list[str]] = {"users": [], "items": []}
+    names = {one.name: [column.name for column in one.columns] for one in mapping.datasets}
+    for (dataset, key), columns in versions.items():
+        latest = [max(seen, default=(0, "", "", None)) for seen in columns]
+        kept[dataset].append(tuple(text_ for _, _, text_, _ in latest))
+        cells = {
+            name: [value, seconds, fraction]
+            for name, (seconds, fraction, _, value) in zip(names[dataset][1:], latest[1:], strict=True)
+            if value is not None
+        }
+        profiles[dataset] += [json.dumps([key, cells])] if cells else []
     for name, one in kept.items():
         one.sort()
         report.datasets[name].rows = len(one)
-    for key, (count, _) in report.reasons.counts.items():
-        if key[4] == SUPPRESSED:  # an example would lead to the user
-            report.reasons.counts[key] = count, None
-    return Outcome(kept, _comparable(report.as_dict(), folder) if any(kept.values()) else None)
+    for kind, (count, _) in report.reasons.counts.items():
+        if kind[4] == SUPPRESSED:  # an example would lead to the user
+            report.reasons.counts[kind] = count, None
+    found_any = any(kept.values())
+    lines_of = {name: sorted(one) for name, one in profiles.items()}
+    return Outcome(kept, _comparable(report.as_dict(), folder) if found_any else None, lines_of)
 
 
 def _stitched(mapping: EventMapping, row: Row, known: dict[str, list[Login]]) -> Row | Reason:
@@ -115,7 +130,7 @@ def _allowed(row: Row | Reason, suppressed: SuppressionList | None) -> Row | Rea
 def _sort_in(
     row: Row,
     copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]],
-    versions: dict[tuple[str, str], list[list[tuple[int, str, str]]]],
+    versions: dict[tuple[str, str], list[list[tuple[int, str, str, Value]]]],
     *,
     old: bool,
 ) -> None:
@@ -123,10 +138,10 @@ def _sort_in(
     if row.dataset.name == "interactions":
         copies[row.message_id, row.element].append((old, texts))
     elif not old:
-        instant = row.instant or (-(10**18), "")  # sorts before every instant
+        instant = row.instant or (-(10**12), "")  # sorts before every instant
         columns = versions.setdefault((row.dataset.name, texts[0]), [[] for _ in texts])
-        for seen, value in zip(columns, texts, strict=True):
-            seen += [(*instant, value)] if value else []
+        for seen, text_, value in zip(columns, texts, row.values, strict=True):
+            seen += [(*instant, text_, text_ if isinstance(value, list) else value)] if text_ else []
 
 
 def _lines_of(name: str, report: Report) -> list[LogLine]:
@@ -147,14 +162,20 @@ def duckdb_rows(folder: Path, mapping: EventMapping, window: Window | None = Non
     return _written(lambda out: export(str(folder), out, mapping, window=window or Window()), folder, mapping)
 
 
-def spark_rows(spark: SparkSession, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
-    """Return what the Glue job writes."""
+def glue_script() -> Any:
+    """Return the Glue job's script as a module."""
     spec = importlib.util.spec_from_file_location("segment_to_personalize", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     # Not in sys.modules: Spark then sends its functions to the workers instead of their name.
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
+    return script
+
+
+def spark_rows(spark: SparkSession, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
+    """Return what the Glue job writes."""
+    script = glue_script()
     return _written(lambda out: script.run(spark, str(folder), out, mapping, window or Window()), folder, mapping)
 
 
@@ -163,7 +184,7 @@ def _written(run: Callable[[str], Report], folder: Path, mapping: EventMapping) 
         try:
             report = run(out)
         except EmptyError:
-            return Outcome({one.name: [] for one in mapping.datasets}, None)
+            return Outcome({one.name: [] for one in mapping.datasets}, None, {"users": [], "items": []})
         found = {one.name: read_csv(Path(out, one.name)) for one in mapping.datasets}
         for dataset in mapping.datasets:
             header = [one.name for one in dataset.columns]
@@ -171,7 +192,7 @@ def _written(run: Callable[[str], Report], folder: Path, mapping: EventMapping) 
         on_disk = json.loads(Path(out, "report.json").read_bytes())
         assert on_disk == report.as_dict()
         rows_of = {name: sorted(row for _, part in parts for row in part) for name, parts in found.items()}
-        return Outcome(rows_of, _comparable(on_disk, folder))
+        return Outcome(rows_of, _comparable(on_disk, folder), read_profiles(Path(out, "profiles")))
 
 
 def read_csv(folder: Path) -> list[tuple[list[str], list[Texts]]]:
@@ -181,6 +202,16 @@ def read_csv(folder: Path) -> list[tuple[list[str], list[Texts]]]:
         with path.open(encoding="utf-8", newline="") as file:
             header, *body = csv.reader(file)
             found.append((header, [tuple(row) for row in body]))
+    return found
+
+
+def read_profiles(folder: Path) -> dict[str, list[str]]:
+    """Return the lines of users and items that the live table is seeded with, as Python writes their JSON."""
+    found: dict[str, list[str]] = {"users": [], "items": []}
+    for name, one in found.items():
+        for path in (folder / name).glob("part-*.gz"):
+            one += [json.dumps(json.loads(line)) for line in gzip.decompress(path.read_bytes()).splitlines()]
+        one.sort()
     return found
 
 

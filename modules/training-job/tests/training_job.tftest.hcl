@@ -270,6 +270,7 @@ run "without_options" {
   assert {
     condition = (
       length(aws_iam_role_policy.read_suppression_list) == 0 &&
+      length(aws_iam_role_policy.load_profiles) == 0 &&
       !contains(keys(output.arguments), "--suppression_list")
     )
     error_message = "One is read."
@@ -848,6 +849,53 @@ run "the_key_of_the_suppression_list_is_used_through_s3_only" {
   }
 }
 
+run "profiles_are_loaded_into_one_table_and_one_queue" {
+  command = plan
+
+  variables {
+    profiles = {
+      table_arn   = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles"
+      queue_arn   = "arn:aws:sqs:eu-west-1:123456789012:shop-profiles"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/data"
+    }
+  }
+
+  assert {
+    condition = (
+      output.arguments["--profile_table"] == var.profiles.table_arn &&
+      output.arguments["--profile_queue"] == var.profiles.queue_arn
+    )
+    error_message = "They are no arguments."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.load_profiles[0].policy).Statement) == jsonencode([
+      {
+        Sid      = "LoadTheProfileTable"
+        Effect   = "Allow"
+        Action   = ["dynamodb:PutItem", "dynamodb:BatchGetItem"]
+        Resource = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles"
+      },
+      {
+        Sid      = "SendProfilesToTheQueue"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage", "sqs:GetQueueUrl"]
+        Resource = "arn:aws:sqs:eu-west-1:123456789012:shop-profiles"
+      },
+      {
+        Sid      = "UseTheKeyOfTableAndQueue"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource = "arn:aws:kms:eu-west-1:123456789012:key/data"
+        Condition = {
+          StringEquals = { "kms:ViaService" = ["dynamodb.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"] }
+        }
+      },
+    ])
+    error_message = "Other statements."
+  }
+}
+
 run "the_output_keeps_the_key_of_its_bucket" {
   command = plan
 
@@ -1014,6 +1062,9 @@ run "refuses_several_at_once_1" {
     # a suppression list in a uri is refused
     suppression_list = { bucket = "s3://shop-privacy", key = "suppressed.csv" }
 
+    # a table without its account is refused
+    profiles = { table_arn = "shop-profiles", queue_arn = "arn:aws:sqs:eu-west-1:123456789012:shop-profiles" }
+
     # a retention that cloudwatch does not have is refused
     log_retention_days = 31
   }
@@ -1032,6 +1083,7 @@ run "refuses_several_at_once_1" {
     var.window,
     var.kms_key,
     var.suppression_list,
+    var.profiles,
     var.log_retention_days,
   ]
 }
@@ -1073,6 +1125,12 @@ run "refuses_several_at_once_2" {
 
     # a suppression list that is a folder is refused
     suppression_list = { bucket = "shop-privacy", key = "lists/" }
+
+    # the url of a queue is refused
+    profiles = {
+      table_arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop-profiles"
+      queue_arn = "https://sqs.eu-west-1.amazonaws.com/123456789012/shop-profiles"
+    }
   }
 
   expect_failures = [
@@ -1086,6 +1144,7 @@ run "refuses_several_at_once_2" {
     var.max_retries,
     var.window,
     var.suppression_list,
+    var.profiles,
   ]
 }
 

@@ -22,6 +22,7 @@ VERBS = {
     "verify": ("verify",),
     "segment": ("segment",),
     "live": ("settings", "redrive"),
+    "profiles": ("profiles",),
     "privacy": ("forget",),
     "emulator": ("emulator",),
 }

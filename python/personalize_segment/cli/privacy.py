@@ -9,8 +9,8 @@ import typer
 
 from ..errors import ForgetError
 from .plans import waiting
-from .stack import Poll, SpecFile, explain_refusals, make_clients, polling_every, read_spec_and_text
-from .terminal import app, fail, read_bytes
+from .stack import Poll, SpecFile, caller, explain_refusals, make_clients, polling_every, read_spec_and_text
+from .terminal import app, read_bytes
 
 
 @app.command()
@@ -63,7 +63,7 @@ def forget(
     table = profile_table or terraform_outputs.profile_table(text)
     profiles = ProfileItems(_dynamodb(), table) if table else None
     where = steps.places(parsed, suppression, export or [], deletions, audit, profiles)
-    who = _caller()
+    who = caller()
     with waiting() as show:
         line = steps.forget(clients, parsed, forgotten, where, polling_every(poll), who, show, wait=not no_wait)
     print(json.dumps(line))
@@ -87,14 +87,3 @@ def _dynamodb() -> Any:
     import boto3
 
     return boto3.client("dynamodb")
-
-
-def _caller() -> str:
-    """Return the ARN of whoever's credentials these are."""
-    import boto3
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        return str(boto3.client("sts").get_caller_identity()["Arn"])
-    except BotoCoreError as error:
-        fail(str(error))

@@ -58,6 +58,17 @@ def make_clients() -> "ProvisionClients":
         fail(str(error))
 
 
+def caller() -> str:
+    """Return the ARN of whoever's credentials these are."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return str(boto3.client("sts").get_caller_identity()["Arn"])
+    except BotoCoreError as error:
+        fail(str(error))
+
+
 def read_spec(file: Path) -> "Spec":
     """Return the spec in a file; a path in it starts from the file's folder. Raises SpecError."""
     return read_spec_and_text(file)[0]

@@ -45,6 +45,9 @@ IDS: Final = ("USER_ID", "ITEM_ID", "RECOMMENDATION_ID")
 #: Types of several values in one column, joined with "|".
 LISTS: Final = ("ids", "categories")
 
+#: Types whose value is a text; of all others, the text of the CSV is that of JSON, too.
+TEXTS: Final = ("string", *LISTS)
+
 #: What `format` may say of a timestamp.
 FORMATS: Final = ("iso", "date", "epoch_seconds", "epoch_milliseconds")
 

@@ -1,23 +1,47 @@
-"""The layout of an export: CSV parts in a folder for each dataset, and a report; and the keys of live profiles."""
+"""The layout of an export, and the keys of live profiles.
+
+An export has CSV parts in a folder for each dataset, a report, and in `profiles/`, outside of what Personalize imports,
+the columns of users and items with their instants. docs/history.md describes the lines.
+"""
 
 import re
 from collections.abc import Iterable
 from typing import Final
 
 from ..errors import OutputError
+from .columns import DATASETS
 
 #: Written last, so that it says the rest is whole.
 REPORT_NAME: Final = "report.json"
 
-# DuckDB's and Spark's names for the parts of an export.
+#: The folder of what `profiles load` reads; it has a folder for each of PROFILE_DATASETS.
+PROFILES: Final = "profiles"
+PROFILE_DATASETS: Final = ("users", "items")
+
+#: The folders of an export.
+FOLDERS: Final = (*DATASETS, PROFILES)
+
+# DuckDB's and Spark's names for the parts of an export. Glue's file system marks the folders that it makes.
 _PART = re.compile(r"part-[^/]*\.csv")
+_PROFILES = re.compile(rf"({'|'.join(PROFILE_DATASETS)})(_\$folder\$|/(part-[^/]*\.gz)?)")
+
+_OF_PROFILES = re.compile(rf"(^|/){PROFILES}/({'|'.join(PROFILE_DATASETS)})/part-[^/]*\.gz$")
 
 
-def only_parts(place: str, names: Iterable[str]) -> None:
-    """Raise OutputError if a dataset's folder holds what no export wrote, so that none is lost."""
+def only_parts(place: str, folder: str, names: Iterable[str]) -> None:
+    """Raise OutputError if a folder of an export holds what no export wrote, so that none is lost.
+
+    Names are below the folder; those of folders end with /.
+    """
+    part = _PROFILES if folder == PROFILES else _PART
     for name in names:
-        if name and not _PART.fullmatch(name):
+        if name and not part.fullmatch(name):
             raise OutputError(place, f"holds {name}, which no export wrote", "Name another output, or move it away")
+
+
+def are_profiles(name: str) -> bool:
+    """Return whether the path of a file ends like those of the profiles of an export, whose lines aren't events."""
+    return _OF_PROFILES.search(name) is not None
 
 
 def profile_key(dataset: str, key: str) -> str:

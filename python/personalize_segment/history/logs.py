@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..contract.layout import REPORT_NAME
+from ..contract.layout import REPORT_NAME, are_profiles
 from ..errors import LogsError
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
             tree.skipped.append((file.name, "not a log: its name or a folder's starts with . or _"))
         elif name == REPORT_NAME:
             tree.skipped.append((file.name, "not a log: the report of an export"))
+        elif are_profiles(file.name):
+            tree.skipped.append((file.name, "not a log: profiles of an export"))
         elif not name.endswith(ENDINGS):
             tree.skipped.append((file.name, f"not a log: its name ends with none of {', '.join(ENDINGS)}"))
         elif not file.bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..contract.columns import DATASETS
-from ..contract.layout import REPORT_NAME, only_parts
+from ..contract.layout import FOLDERS, PROFILES, REPORT_NAME, only_parts
 from ..errors import OutputError
 from ..places import LocalPlace, S3Place, errors_at, place
 
@@ -48,9 +48,9 @@ def _locked(root: Path) -> Iterator[Path]:
     folder = root / STAGING
     made = not root.exists()
     try:
-        for dataset in DATASETS:
-            if (root / dataset).exists():
-                only_parts(str(root / dataset), [one.name for one in (root / dataset).iterdir()])
+        for name in FOLDERS:
+            if (root / name).exists():
+                only_parts(str(root / name), name, _names(root / name))
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             try:
@@ -70,6 +70,14 @@ def _locked(root: Path) -> Iterator[Path]:
         with suppress(OSError):
             if made:
                 root.rmdir()  # it stays when the export is in it
+
+
+def _names(folder: Path, start: str = "") -> Iterator[str]:
+    """Yield the names of what is below a folder; those of folders end with /."""
+    for path in folder.iterdir():
+        yield f"{start}{path.name}{'/' * path.is_dir()}"
+        if path.is_dir():
+            yield from _names(path, f"{start}{path.name}/")
 
 
 def _remove_unlocked(folder: Path) -> None:
@@ -97,7 +105,7 @@ def standing(out: str) -> list[str]:
 
 
 def publish(work: Path, out: str) -> None:
-    """Let the datasets' folders and the report in `work` take their place in `out`."""
+    """Let the folders and the report in `work` take their place in `out`."""
     where = place(out)
     if isinstance(where, LocalPlace):
         _publish_folder(work, where.path)
@@ -107,8 +115,8 @@ def publish(work: Path, out: str) -> None:
 
 def _publish_folder(work: Path, root: Path) -> None:
     moves = [(root / REPORT_NAME, work / f"{REPORT_NAME}.old")]
-    moves += [(root / dataset, work / f"{dataset}.old") for dataset in DATASETS]
-    moves += [(work / dataset, root / dataset) for dataset in DATASETS]
+    moves += [(root / dataset, work / f"{dataset}.old") for dataset in FOLDERS]
+    moves += [(work / dataset, root / dataset) for dataset in FOLDERS]
     moves += [(work / REPORT_NAME, root / REPORT_NAME)]
     done: list[tuple[Path, Path]] = []
     try:
@@ -129,9 +137,10 @@ def _publish_bucket(work: Path, out: S3Place) -> None:
     _abort_uploads(out)
     uploads: dict[str, tuple[str, list[CompletedPartTypeDef]]] = {}
     try:
-        for path in sorted(work.glob("*/part-*.csv")):
+        for path in sorted([*work.glob("*/part-*.csv"), *work.glob(f"{PROFILES}/*/part-*.gz")]):
             key = (out / path.relative_to(work).as_posix()).key
-            upload = s3.create_multipart_upload(Bucket=bucket, Key=key, ContentType="text/csv")["UploadId"]
+            kind = "text/csv" if path.suffix == ".csv" else "application/gzip"
+            upload = s3.create_multipart_upload(Bucket=bucket, Key=key, ContentType=kind)["UploadId"]
             uploads[key] = (upload, [])
             with path.open("rb") as file:
                 for number, block in enumerate(iter(lambda: file.read(_UPLOAD_BYTES), b""), start=1):
@@ -156,15 +165,15 @@ def _publish_bucket(work: Path, out: S3Place) -> None:
 def _keys(out: S3Place) -> list[str]:
     """Return the keys of the export that stands in `out`."""
     found = []
-    for folder in (out / dataset for dataset in DATASETS):
-        names = [file.inner for file in folder.objects()]
-        only_parts(f"{folder}/", names)
-        found += [f"{folder.key}/{name}" for name in names]
+    for name in FOLDERS:
+        names = [file.inner for file in (out / name).objects()]
+        only_parts(f"{out / name}/", name, names)
+        found += [f"{(out / name).key}/{inner}" for inner in names]
     return found
 
 
 def _abort_uploads(out: S3Place) -> None:
-    for folder in (out / dataset for dataset in DATASETS):
+    for folder in (out / name for name in FOLDERS):
         pages = out.s3.get_paginator("list_multipart_uploads").paginate(Bucket=out.bucket, Prefix=f"{folder.key}/")
         for page in pages:
             for one in page.get("Uploads", []):

@@ -41,14 +41,15 @@ class ProfileTable:
     """Reads and writes items of the table `name`, which may be used from several threads."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
-        self._client, self._name = client, name
+        self._client, self.name = client, name
 
-    def read(self, dataset: str, ids: list[str]) -> dict[str, TableItem]:
+    def read(self, dataset: str, ids: list[str], *, consistent: bool = True) -> dict[str, TableItem]:
         """Return what is stored for at most MAX_KEYS ids. Ids that DynamoDB had no time for are left out.
 
+        A read that isn't `consistent` costs half as much, and may return what was stored a moment ago.
         Raises TransientError, also if the table isn't there: messages wait for it.
         """
-        left: Any = {self._name: {"Keys": [_key(dataset, one) for one in ids], "ConsistentRead": True}}
+        left: Any = {self.name: {"Keys": [_key(dataset, one) for one in ids], "ConsistentRead": consistent}}
         found: dict[str, TableItem] = {}
         for attempt in range(ATTEMPTS):
             if attempt:
@@ -60,13 +61,13 @@ class ProfileTable:
             found |= part
             if not left:
                 break
-        unread = {key["id"]["S"] for key in left[self._name]["Keys"]} if left else set()
+        unread = {key["id"]["S"] for key in left[self.name]["Keys"]} if left else set()
         keys = {one: profile_key(dataset, one) for one in ids}
         return {one: found.get(key, ABSENT) for one, key in keys.items() if key not in unread}
 
     def _read(self, keys: Any) -> tuple[dict[str, TableItem], Any]:
         answer = self._client.batch_get_item(RequestItems=keys)
-        found = {item["id"]["S"]: _item(item) for item in answer["Responses"].get(self._name, [])}
+        found = {item["id"]["S"]: _item(item) for item in answer["Responses"].get(self.name, [])}
         return found, answer.get("UnprocessedKeys")
 
     def write(self, dataset: str, key: str, stored: TableItem) -> bool | Trouble:
@@ -90,7 +91,7 @@ class ProfileTable:
                 "ExpressionAttributeValues": {":before": {"N": str(stored.version - 1)}},
             }
         try:
-            answered(lambda: self._client.put_item(TableName=self._name, Item=item, **condition))
+            answered(lambda: self._client.put_item(TableName=self.name, Item=item, **condition))
         except FAILURES as error:
             why = of(error)
             return False if why.code == "ConditionalCheckFailedException" else why

@@ -1,18 +1,22 @@
 """Taking users out of an export: each part that holds rows of theirs is replaced by one without them.
 
+Rows of the CSV are counted. What `profiles load` reads has the same users again, and isn't.
+
 At every moment each part is whole, so that the export can be imported; and what was done stays done
 when the command is killed. Counts in report.json are corrected last, from what the parts then hold.
 """
 
 import csv
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..contract.columns import DATASETS, RESERVED, USER_ID
-from ..contract.layout import REPORT_NAME
+from ..contract.layout import PROFILE_DATASETS, PROFILES, REPORT_NAME
 from ..contract.suppression import SUPPRESSED
 from ..errors import OutputError
 from ..history.publish import staging
@@ -20,6 +24,8 @@ from ..places import OvertakenError, Place, place
 
 #: The datasets whose rows belong to a user.
 OWNED = tuple(name for name in DATASETS if USER_ID in RESERVED[name])
+#: Folders of an export with what `profiles load` reads of users.
+_SEEDS = tuple(f"{PROFILES}/{name}" for name in PROFILE_DATASETS if name in OWNED)
 
 
 @dataclass(slots=True)
@@ -40,14 +46,16 @@ def remove(out: str, users: frozenset[str], progress: Callable[[int, int], None]
     if not where.is_folder():
         raise OutputError(out, "no such export", "Name the output of `personalize-segment export`")
     with staging(out) as work:
-        files = [(dataset, file) for dataset in OWNED for file in (where / dataset).files()]
+        files = [(folder, file) for folder in (*OWNED, *_SEEDS) for file in (where / folder).files()]
         removed = Removed(len(files), dict.fromkeys(OWNED, 0))
         kept = dict.fromkeys(OWNED, 0)
         try:
-            for done, (dataset, file) in enumerate(files, 1):
-                left, gone = _part(where, f"{dataset}/{file.inner}", file.version, users, work)
-                kept[dataset] += left
-                removed.rows[dataset] += gone
+            for done, (folder, file) in enumerate(files, 1):
+                take_out = _seeds if folder in _SEEDS else _rows
+                left, gone = _part(where, f"{folder}/{file.inner}", file.version, users, work, take_out)
+                if folder in OWNED:
+                    kept[folder] += left
+                    removed.rows[folder] += gone
                 progress(done, removed.parts)
             _correct(where / REPORT_NAME, kept, work)
         except OvertakenError as error:
@@ -57,10 +65,25 @@ def remove(out: str, users: frozenset[str], progress: Callable[[int, int], None]
     return removed
 
 
-def _part(where: Place, name: str, version: str, users: frozenset[str], work: Path) -> tuple[int, int]:
+_TakeOut = Callable[[Path, Path, str, frozenset[str]], tuple[int, int]]
+
+
+def _part(
+    where: Place, name: str, version: str, users: frozenset[str], work: Path, take_out: _TakeOut
+) -> tuple[int, int]:
     """Return how many rows of a part were left and how many were taken out."""
     part = where / name
-    before, after = part.fetch(work / "before.csv"), work / "after.csv"
+    after = work / "after"
+    left, gone = take_out(part.fetch(work / "before"), after, name, users)
+    if gone and left:
+        part.replace(after, "text/csv" if take_out is _rows else "application/gzip", version)
+    elif gone:
+        part.delete()  # a header alone is nothing that Personalize imports
+    return left, gone
+
+
+def _rows(before: Path, after: Path, name: str, users: frozenset[str]) -> tuple[int, int]:
+    """Copy the rows of other users from CSV to CSV; return how many there are, and how many there were of `users`."""
     left = gone = 0
     with before.open("rb") as lines, after.open("wb") as made:
         header = next(lines, b"")
@@ -72,10 +95,22 @@ def _part(where: Place, name: str, version: str, users: frozenset[str], work: Pa
             else:
                 left += 1
                 made.write(line)
-    if gone and left:
-        part.replace(after, "text/csv", version)
-    elif gone:
-        part.delete()  # a header alone is nothing that Personalize imports
+    return left, gone
+
+
+def _seeds(before: Path, after: Path, name: str, users: frozenset[str]) -> tuple[int, int]:
+    """Do as `_rows` with the lines of `profiles/`, whatever wrote their JSON."""
+    left = gone = 0
+    try:
+        with gzip.open(before) as lines, after.open("wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as made:
+            for line in lines:
+                if json.loads(line)[0] in users:
+                    gone += 1
+                else:
+                    left += 1
+                    made.write(line)
+    except (ValueError, LookupError, TypeError, EOFError, gzip.BadGzipFile, zlib.error):
+        raise OutputError(name, "isn't what an export wrote", "Export again, or delete the file") from None
     return left, gone
 
 

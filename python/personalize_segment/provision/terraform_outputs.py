@@ -25,8 +25,15 @@ def read(text: str, *keys: str) -> tuple[Any, list[dict[str, Any]] | None]:
 
 def profile_table(text: str) -> str | None:
     """Return the name of the table of live profiles in outputs; None if they have none, or `text` isn't outputs."""
-    _, stacks = read(text, "operations")
-    names = [
-        stack["operations"].get("profile_table") for stack in stacks or () if isinstance(stack["operations"], dict)
-    ]
-    return names[0] if len(names) == 1 else None
+    return value(text, "operations", "profile_table")
+
+
+def value(text: str, *keys: str) -> str | None:
+    """Return the text at these keys of the one stack in outputs; None if it has none, or `text` isn't outputs."""
+    _, stacks = read(text, keys[0])
+    if stacks is None or len(stacks) != 1:
+        return None
+    found: Any = stacks[0]
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else None

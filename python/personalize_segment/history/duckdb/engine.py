@@ -1,5 +1,6 @@
 """DuckDB at work: workers that read batches of logs side by side, and the CSV parts made of their rows."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from isal import igzip
 
+from ...contract.columns import TEXTS
+from ...contract.layout import PROFILES
 from ...contract.mapping import Dataset, EventMapping
 from ...contract.quoting import literal
 from ...contract.report import Report
@@ -72,7 +76,7 @@ class Engine:
         self.connection.close()
 
     def write(self, report: Report, workers: int) -> None:
-        """Write the CSV parts of all datasets, each to a folder of its name, and count their rows."""
+        """Write the parts of all datasets, each to a folder of its name, and of profiles; count the rows."""
 
         def copy(dataset: Dataset, number: int, select: str) -> tuple[Dataset, int]:
             part = self.folder / dataset.name / f"part-{number:05}.csv"
@@ -81,6 +85,28 @@ class Engine:
             if not rows:
                 part.unlink()
             return dataset, rows
+
+        def copy_profiles(dataset: Dataset) -> tuple[Dataset, int]:
+            folder = self.folder / PROFILES / dataset.name
+            folder.mkdir(parents=True)
+            with closing(self.connection.cursor()) as cursor:
+                # A file, not a table: what is sorted and merged once is read twice without a share of the memory.
+                options = "FORMAT parquet, COMPRESSION uncompressed"
+                cursor.execute(f"COPY ({self._latest(dataset)}) TO {self._merged(dataset)} ({options})")
+                lines = folder / "part-00000.jsonl"
+                options = "FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE ''"
+                copied = f"COPY ({self._lines(dataset)}) TO {literal(str(lines))} ({options})"
+                ((number,),) = cursor.execute(copied).fetchall()
+            if number:
+                # DuckDB's own gzip takes longer than everything else that is done for profiles.
+                with (
+                    lines.open("rb") as plain,
+                    Path(f"{lines}.gz").open("wb") as file,
+                    igzip.IGzipFile("", "wb", 1, file, mtime=0) as packed,  # type: ignore[no-untyped-call]
+                ):
+                    shutil.copyfileobj(plain, packed, 1 << 20)
+            lines.unlink()
+            return copy(dataset, 0, self._profiles(dataset))
 
         def count_interactions(dataset: Dataset) -> None:
             _, refusals = self.kept.candidates(dataset)
@@ -102,7 +128,7 @@ class Engine:
                     self.kept.collect_logins(self.connection)
                     list(pool.map(partial(stitch, interactions), range(workers)))
                 counting = pool.submit(count_interactions, interactions)
-                waiting = [pool.submit(copy, dataset, 0, self._profiles(dataset)) for dataset in profiles]
+                waiting = [pool.submit(copy_profiles, dataset) for dataset in profiles]
                 for number, select in enumerate(self._interactions(interactions, workers)):
                     waiting.append(pool.submit(copy, interactions, number, select))
                 counting.result()
@@ -113,11 +139,31 @@ class Engine:
                 # After an error, or Ctrl-C, the parts that wait are of no use.
                 pool.shutdown(cancel_futures=True)
 
+    def _latest(self, dataset: Dataset) -> str:
+        """Return the SELECT of each user or item with the latest observation of each column (rule 9)."""
+        latest = "".join(f", max(latest{at}) AS latest{at}" for at in range(1, len(dataset.columns)))
+        return f"SELECT c0{latest} FROM {self.kept.of(dataset.name)} GROUP BY c0 ORDER BY c0"
+
+    def _merged(self, dataset: Dataset) -> str:
+        """Return the name of the file that has the latest observations, as SQL."""
+        return literal(str(self.folder / f"{dataset.name}.parquet"))
+
     def _profiles(self, dataset: Dataset) -> str:
-        """Return the SELECT of each user or item with the latest value of each column (rule 9)."""
-        latest = "".join(f", max(latest{at}).value AS c{at}" for at in range(1, len(dataset.columns)))
-        merged = f"SELECT c0{latest} FROM {self.kept.of(dataset.name)} GROUP BY c0"
-        return f"SELECT {compiler.header(dataset, 'c{}')} FROM ({merged}) ORDER BY c0"
+        """Return the SELECT of the CSV from the file that has the latest observations."""
+        latest = "".join(f", latest{at}.value AS c{at}" for at in range(1, len(dataset.columns)))
+        values = f"SELECT c0{latest} FROM read_parquet({self._merged(dataset)})"
+        return f"SELECT {compiler.header(dataset, 'c{}')} FROM ({values})"
+
+    def _lines(self, dataset: Dataset) -> str:
+        """Return the SELECT of the lines in `profiles/` from that file; without a known column there is none."""
+        members = ["NULL"]
+        for at, column in enumerate(dataset.columns[1:], start=1):
+            # The text of a number or a boolean in the CSV is its JSON.
+            value = f"latest{at}.value" if column.type not in TEXTS else f"to_json(latest{at}.value)"
+            cell = f"""'"{column.name}":[', {value}, ',', latest{at}.seconds, ',', to_json(latest{at}.fraction), ']'"""
+            members.append(f"CASE WHEN latest{at} IS NOT NULL THEN concat({cell}) END")
+        known = f"SELECT c0, concat_ws(',', {', '.join(members)}) AS known FROM read_parquet({self._merged(dataset)})"
+        return f"SELECT concat('[', to_json(c0), ',{{', known, '}}]') FROM ({known}) WHERE known <> ''"
 
     def _interactions(self, dataset: Dataset, workers: int) -> list[str]:
         """Return a SELECT for each part: by time, and each interaction once (rule 9).

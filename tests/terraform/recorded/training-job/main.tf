@@ -13,4 +13,8 @@ module "training_job" {
   logs          = { bucket = aws_s3_bucket.data.bucket, prefix = "segment-logs/" }
   output        = { bucket = aws_s3_bucket.data.bucket, prefix = "transformed/" }
   event_mapping = { text = "{\"version\":1}", sha256 = sha256("{\"version\":1}") }
+  profiles = {
+    table_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-profiles"
+    queue_arn = "arn:aws:sqs:us-east-1:123456789012:shop-profiles"
+  }
 }

@@ -1,0 +1,109 @@
+"""The verbs of the profile table: load it from an export."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ProfilesError
+from .stack import caller, explain_refusals
+from .terminal import app, messages, number, plain, progress_bar, read_bytes, requires, utf8
+
+if TYPE_CHECKING:
+    from ..contract.suppression import SuppressionList
+
+profiles = typer.Typer(help="Fill the table of live profiles.", no_args_is_help=True)
+app.add_typer(profiles, name="profiles")
+
+
+@profiles.command()
+@explain_refusals
+def load(
+    export: Annotated[str, typer.Argument(metavar="EXPORT", help="Output of an export, a folder or s3:// prefix.")],
+    outputs: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[OUTPUTS]",
+            help="Output of `terraform output -json`, or - for stdin.",
+            allow_dash=True,
+            show_default=False,
+        ),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="DynamoDB table of live profiles.", show_default="the one in OUTPUTS")
+    ] = None,
+    queue: Annotated[
+        str | None, typer.Option(help="URL of the profile queue.", show_default="the one in OUTPUTS")
+    ] = None,
+    suppress: Annotated[
+        str | None,
+        typer.Option(help="Suppression list, a file or s3:// object.", show_default="the one in OUTPUTS, if any"),
+    ] = None,
+    rate: Annotated[int, typer.Option(min=1, help="Writes per second.")] = 500,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what it would load, and write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON to stdout.")] = False,
+) -> None:
+    """Load users and items of an export into the table, so that live events keep what history knows.
+
+    Each column keeps its latest value. Safe to interrupt and rerun: what is loaded is skipped.
+    """
+    with requires("live"):
+        from ..history.profiles import SeedFiles
+        from ..live.profile_batch import RateLimiter
+        from ..live.profile_load import Loader, clients, load_all
+        from ..live.profile_table import MAX_KEYS, ProfileTable
+    text = None if outputs is None else utf8(read_bytes(outputs), outputs, ProfilesError)
+    table = table or _named(text, "operations", "profile_table")
+    queue = queue or _named(text, "operations", "queues", "profiles")
+    suppress = suppress or _named(text, "data", "suppression_list")
+    if table is None or queue is None:
+        remedy = "Name an output of `terraform output -json` of a stack with a profile table, or --table and --queue"
+        raise ProfilesError(str(outputs or "OUTPUTS"), "names no profile table and no profile queue", remedy)
+    files = SeedFiles(export)
+    dynamodb, sqs = clients()
+    account, region = caller().split(":")[4], dynamodb.meta.region_name
+    what = f"{export} into {table} of account {account} in {region}"
+    messages.print(f"{'Comparing' if dry_run else 'Loading'} {plain(what)}", soft_wrap=True)
+    listed = _suppressed(suppress)
+    loader = Loader(ProfileTable(dynamodb, table), sqs, queue, RateLimiter(rate), listed, dry_run=dry_run)
+    with progress_bar("Loading", of="bytes") as progress:
+        batches = (((dataset, batch), read) for dataset, batch, read in files.batches(MAX_KEYS))
+        counts = load_all(loader, batches, lambda done: progress(done, files.bytes))
+    if as_json:
+        print(json.dumps({"account": account, "region": region, "table": table, "dry_run": dry_run, **counts}))
+    would = "would be " if dry_run else ""
+    for outcome, said in {
+        "written": f"{would}written",
+        "queued": f"{would}sent to the profile queue: Personalize has an older row from an event",
+        "unchanged": "in the table already",
+        "suppressed": "left out: their users are on the suppression list",
+        "too_long": "left out: Personalize takes no row of that length",
+    }.items():
+        if counts[outcome]:
+            messages.print(f"{number(counts[outcome], 'profile')} {said}", soft_wrap=True)
+
+
+def _named(text: str | None, *keys: str) -> str | None:
+    from ..provision import terraform_outputs
+
+    return None if text is None else terraform_outputs.value(text, *keys)
+
+
+def _suppressed(place: str | None) -> "Callable[[], SuppressionList | None]":
+    """Return what returns the list, read again after a while, so that whoever is forgotten meanwhile isn't loaded."""
+    if place is None:
+        return lambda: None
+    from ..live.profile_load import REFRESH_SECONDS
+    from ..privacy import list_file
+
+    known = [(time.monotonic(), list_file.read(place))]
+
+    def listed() -> "SuppressionList":
+        if time.monotonic() - known[0][0] > REFRESH_SECONDS:
+            known[0] = time.monotonic(), list_file.read(place)
+        return known[0][1]
+
+    return listed

@@ -1,0 +1,88 @@
+"""The users and items next to an export, with the instants of their columns: what `profiles load` reads."""
+
+import gzip
+import json
+import math
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..contract.layout import PROFILE_DATASETS, PROFILES
+from ..contract.rows import Value, any_id
+from ..errors import ProfilesError
+from ..places import File, Place, errors_at, place
+
+#: A column's value, and the instant that it is from: epoch seconds and the fraction's digits.
+Cell = tuple[Value, int, str]
+
+_AGAIN = "Export again"
+
+
+class SeedFiles:
+    """The parts in `profiles/` of the export in `out`, a folder or an S3 URI.
+
+    Raises ProfilesError if there are none.
+    """
+
+    def __init__(self, out: str) -> None:
+        self._root = place(out) / PROFILES
+        with errors_at(out, ProfilesError):
+            self._parts = [(one, file) for one in PROFILE_DATASETS for file in (self._root / one).files()]
+        if not self._parts:
+            remedy = "Name the output of `export` or of the Glue job; warehouses write no profiles"
+            raise ProfilesError(str(self._root), "has no users and no items", remedy)
+
+    @property
+    def bytes(self) -> int:
+        """The size of all parts."""
+        return sum(file.bytes for _, file in self._parts)
+
+    def batches(self, size: int) -> Iterator[tuple[str, dict[str, dict[str, Cell]], int]]:
+        """Yield a dataset, at most `size` of its ids with what is known of each, and how many bytes were read so far.
+
+        Raises ProfilesError, which names file and line, for a line that no export wrote.
+        """
+        done = 0
+        with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
+            for dataset, file in self._parts:
+                where = self._root / dataset / file.inner
+                with errors_at(file.name, ProfilesError):
+                    path = where.fetch(Path(folder, "part"))
+                for batch, read in _batches(path, where, file, size):
+                    yield dataset, batch, done + read
+                done += file.bytes
+
+
+def _batches(path: Path, where: Place, file: File, size: int) -> Iterator[tuple[dict[str, dict[str, Cell]], int]]:
+    batch: dict[str, dict[str, Cell]] = {}
+    number = 0
+    with path.open("rb") as raw, gzip.open(raw) as lines:
+        try:
+            for line in lines:
+                number += 1
+                name, known = _parsed(line)
+                if name in batch or len(batch) == size:
+                    yield batch, min(raw.tell(), file.bytes)
+                    batch = {}
+                batch[name] = known
+        except (ValueError, TypeError, RecursionError):
+            raise ProfilesError(f"{where}:{number}", "isn't a profile", _AGAIN) from None
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise ProfilesError(f"{where}:{number}", "is cut off or damaged", _AGAIN) from None
+    if batch:
+        yield batch, file.bytes
+
+
+def _parsed(line: bytes) -> tuple[str, dict[str, Cell]]:
+    """Return id and columns of a line. Raises ValueError, TypeError or RecursionError if it's something else."""
+    name, columns = json.loads(line)
+    if not isinstance(name, str) or any_id(name) is None or not isinstance(columns, dict) or not columns:
+        raise ValueError(name)
+    known: dict[str, Cell] = {}
+    for column, (value, seconds, fraction) in columns.items():
+        good = isinstance(value, str | int | float) and (isinstance(value, str) or math.isfinite(value))
+        if not good or type(seconds) is not int or not isinstance(fraction, str):
+            raise ValueError(column)
+        known[column] = value, seconds, fraction
+    return name, known
