@@ -40,6 +40,7 @@ PARTS = (
     "contract/",
     "live/",
     "history/__init__.py",
+    "history/lines.py",
     "history/logs.py",
 )
 #: Names that our sources have; an editor's copies (`rows.py~`, `.#rows.py`, `rows (1).py`) have others.
