@@ -166,7 +166,7 @@ def test_every_statement_of_a_generated_mapping_parses_and_reads_only_its_tables
     assert compared
 
 
-WITHS = {"candidates", "ranked", "counted", "listed"}
+WITHS = {"candidates", "seen", "logins", "timeline", "visited", "stitched", "ranked", "counted", "listed"}
 
 
 @dialects
