@@ -217,9 +217,9 @@ def read_profiles(folder: Path) -> dict[str, list[str]]:
 
 def _comparable(report: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Name files as seen from `folder`, in the order of their names."""
+    for one in [*report["files"]["skipped"], *report["files"]["damaged"], *report["lines"]["first"]]:
+        one["file"] = one["file"].removeprefix("file:").replace(f"{folder}/", "")
     for kind in ("skipped", "damaged"):
-        for one in report["files"][kind]:
-            one["file"] = one["file"].removeprefix("file:").replace(f"{folder}/", "")
         report["files"][kind].sort(key=lambda one: (one["file"], one["reason"]))
     return report
 
