@@ -39,6 +39,8 @@ module "recommendations" {
   segment_external_ids = ["9sQx2TbZ4k"]
   write_key_secret     = { name = "segment/streaming" }
   package              = { s3 = var.package }
+  # The domain requires columns of items that the default mapping doesn't have.
+  event_mapping_path = "${path.module}/event_mapping.json"
 
   personalize = {
     domain = "VIDEO_ON_DEMAND"
