@@ -30,7 +30,11 @@ pytest_plugins = ["personalize_emulator.pytest_plugin"]
 # Engines share two cores with whatever else runs there, so no example has a time of its own; and
 # what fails once is printed with its seed, so that no folder of examples is needed.
 settings.register_profile(
-    "tests", deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "tests",
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("tests")
 

@@ -82,6 +82,8 @@ def rows_of(out: Path, *datasets: str) -> dict[str, list[Texts]]:
 def report_of(out: Path) -> dict[str, Any]:
     """Return the report of an export; Hadoop names files as URIs."""
     found: dict[str, Any] = json.loads((out / "report.json").read_text("utf-8").replace('"file:/', '"/'))
+    for line in found["lines"]["first"]:
+        line["file"] = line["file"].partition("/segment-logs/")[2]
     return found
 
 

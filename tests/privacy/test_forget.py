@@ -289,8 +289,8 @@ def test_killed_at_any_write_and_run_again_it_is_done_once(stack: Stack, monkeyp
     stack.forget()
     undisturbed = stack.export()
     writes = kill.seen
-    # List, two parts, report, CSV, job, audit, CSV: each before and after.
-    assert writes == 2 * 8
+    # List, two parts, profiles, report, CSV, job, audit, CSV: each before and after.
+    assert writes == 2 * 9
     for at in range(1, writes):
         stack.upload()
         users = frozenset({"user-1", f"user-{at + 10}"})
@@ -437,7 +437,8 @@ def test_a_local_export_and_a_local_audit_work_too(
     stack: Stack, exported: tuple[Path, dict[str, bytes]], tmp_path: Path
 ) -> None:
     for name, data in exported[1].items():
-        write_log(tmp_path / "out" / name, data.splitlines())
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).write_bytes(data)
     exports = [*stack.where.exports, str(tmp_path / "out")]
     stack.where = steps.places(stack.spec, str(tmp_path / "list"), exports, None, str(tmp_path / "audit.jsonl"))
     lines = [stack.forget(), stack.forget()]
