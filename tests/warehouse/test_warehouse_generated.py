@@ -70,6 +70,8 @@ def fields(draw: st.DrawFn, root: str, more: dict[str, tuple[str, str | None]]) 
 
 
 KINDS = st.sampled_from(list(SOURCES))
+#: Not floats, whose texts in a warehouse are others, and texts decide between values of the same instant.
+PROFILE_KINDS = st.sampled_from([kind for kind in SOURCES if kind[0] not in ("float", "double")])
 
 
 @st.composite
@@ -132,7 +134,7 @@ def mappings(draw: st.DrawFn) -> EventMapping:
             "fields": {
                 "USER_ID": {"from": ["userId"]},
                 "LEVEL": {"value": 3, "type": "int"},
-                **draw(fields("traits", {f"U{number}": draw(KINDS) for number in range(3)})),
+                **draw(fields("traits", {f"U{number}": draw(PROFILE_KINDS) for number in range(3)})),
             },
             "track": {"Viewed": {}},
         },
@@ -141,7 +143,7 @@ def mappings(draw: st.DrawFn) -> EventMapping:
                 "ITEM_ID": {"from": ["properties.sku"]},
                 "CREATION_TIMESTAMP": {"from": ["properties.when"], "optional": True},
                 "ABOUT": {"from": ["properties.code"], "type": "string", "textual": True, "optional": True},
-                **draw(fields("properties", {"I": draw(KINDS)})),
+                **draw(fields("properties", {"I": draw(PROFILE_KINDS)})),
             },
             "track": {"Viewed": draw(rules([None, None], {}))},
         },
