@@ -72,29 +72,44 @@ UNVERIFIED = (
 def main(environment: Mapping[str, str], written: Path, facts: Path | None) -> int:
     """Take the steps, destroy everything and write the report; return the status."""
     check(shutil.which("terraform"), "Terraform is not on the path: install it, 1.11 or newer")
-    region = boto3.session.Session().region_name
-    check(region, "no region: set AWS_REGION")
+    environment = {**environment, **region_of(environment)}
+    os.environ.update(region_of(environment))
+    region = environment["AWS_REGION"]
     caller = boto3.client("sts").get_caller_identity()
     place, stage = chosen(environment, caller["Arn"]), Stage(environment)
     folder = FOLDER / place.name
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if environment.get("CLEAN"):
         check(folder.exists(), f"{folder} is not there: give the name of a run that left something")
+        made = json.loads((folder / "run.json").read_text("utf-8"))
+        here = {"account": caller["Account"], "region": region}
+        check(made == here, f"{place.name} is in {made['account']}, {made['region']}: use its credentials and region")
         destroy(stage, place, Stack.again(folder / "terraform", stage.environment), folder)
         return 0
-    ask(place, caller["Account"], str(region), environment)
+    ask(place, caller["Account"], region, environment)
     folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"account": caller["Account"], "region": region}), "utf-8")
     began = datetime.now(UTC)
     try:
         run(stage, place, folder, environment)
     except (*FAILURES, KeyboardInterrupt) as error:
         console.print(f"[bold red]{escape(str(error) or 'Interrupted.')}[/bold red]", soft_wrap=True)
-    text = masked(report(stage, place, began, str(region)), caller["Account"], environment)
+    text = masked(report(stage, place, began, region), caller["Account"], environment)
     written.write_text(text, "utf-8")
     if facts:
         stage.write(facts)
     console.print(f"\n{written} says what was tried. It has neither secrets nor the account's number.", soft_wrap=True)
     return 1 if stage.failed else 0
+
+
+def region_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that name the region: boto3 reads one of them, Terraform rather the other."""
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    found = {environment[name] for name in names if environment.get(name)}
+    check(len(found) < 2, "AWS_REGION and AWS_DEFAULT_REGION differ: set only one of them")
+    region = next(iter(found), None) or boto3.session.Session().region_name
+    check(region, "no region: set AWS_REGION")
+    return dict.fromkeys(names, str(region))
 
 
 def chosen(environment: Mapping[str, str], caller: str) -> Place:

@@ -34,6 +34,10 @@ variable "deletion_protection" {
 """
 
 
+#: What of the environment could lead to another AWS, to other values, or to a state in another folder.
+_FOREIGN = ("AWS_", "TF_VAR_", "TF_WORKSPACE", "TF_DATA_DIR")
+
+
 class StackError(Exception):
     """Terraform failed; the text is its own."""
 
@@ -68,7 +72,7 @@ class Stack:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "zz_override.tf").write_text(provider)
         (folder / "terraform" / "unprotected_override.tf").write_text(_UNPROTECTED)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         kept |= {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", **environment}
         self.environment = kept | tfmirror.environment(folder / "terraform.tfrc", kept)
 

@@ -41,6 +41,8 @@ def aws(s3_env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         with stage.step("Destroy", ""):
             done.append("destroyed")
 
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
     monkeypatch.setattr(acceptance, "FOLDER", tmp_path)
     monkeypatch.setattr(acceptance, "versions", lambda: {"Python": "3"})
     monkeypatch.setattr(demo, "made", made)
@@ -296,3 +298,21 @@ def test_the_script_says_what_is_missing_in_a_line() -> None:
     assert done.returncode == 1
     assert done.stdout.startswith("acceptance: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_terraform_and_boto3_are_led_to_one_region(name: str) -> None:
+    both = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+    assert acceptance.region_of({name: "eu-west-1"}) == both
+    with pytest.raises(DemoError, match="differ"):
+        acceptance.region_of(both | {name: "us-west-2"})
+
+
+@pytest.mark.parametrize("name", ["TF_WORKSPACE", "TF_DATA_DIR", "TF_VAR_name", "AWS_PROFILE"])
+def test_terraform_finds_its_state_whatever_the_environment_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "mine")
+    package = tmp_path / "package.zip"
+    package.write_bytes(b"")
+    assert name not in Stack(tmp_path / "stack", {}, package).environment

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from personalize_segment.cli import main, terminal
 from segment_workspace import TOKEN, Refusal, Workspace
@@ -114,6 +115,7 @@ def test_what_the_plan_of_segment_has_not_ends_with_1(workspace: Workspace, run:
     [
         ({"PUBLIC_API_TOKEN": " "}, "PUBLIC_API_TOKEN: is not set"),
         ({"PUBLIC_API_TOKEN": "another"}, "Check the token in PUBLIC_API_TOKEN"),
+        ({"PUBLIC_API_TOKEN": f"{TOKEN}\nmore"}, "PUBLIC_API_TOKEN: has a character that no token has"),
         ({"PUBLIC_API_URL": "http://api.segmentapis.com"}, "begin with https://"),
         (
             {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_EC2_METADATA_DISABLED": "true"},
@@ -135,6 +137,15 @@ def test_what_is_missing_is_said_in_a_line(
     assert (done.status, done.stdout) == (1, "")
     assert said in done.stderr
     assert not workspace.asked("create")
+
+
+def test_no_secret_is_made_in_another_account(run: Shell, outputs: Path, s3_env: str) -> None:
+    outputs.write_text(outputs.read_text().replace("123456789012", "210987654321"))
+    done = run("apply", outputs, "--source", "website")
+    assert done.status == 1
+    assert "AWS credentials: are of the account 123456789012, and the stack is in 210987654321" in done.stderr
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        boto3.client("secretsmanager").get_secret_value(SecretId=s3_env)
 
 
 def test_outputs_of_no_stack_are_refused(run: Shell, tmp_path: Path) -> None:

@@ -354,3 +354,14 @@ def test_a_setting_is_json_or_text() -> None:
 
 def _catalog(workspace: Workspace) -> Catalog:
     return Catalog(public_api(workspace))
+
+
+def test_a_stack_of_the_same_name_elsewhere_is_left_alone(workspace: Workspace) -> None:
+    applied(workspace, None)
+    there = FUNCTION.replace("123456789012", "210987654321")
+    workspace.destinations[0]["settings"]["function"] = there
+    with pytest.raises(WorkspaceError, match=re.escape(there)):
+        applied(workspace, None)
+    assert workspace.destinations[0]["settings"]["function"] == there
+    applied(workspace, None, adopt=True)
+    assert workspace.destinations[0]["settings"]["function"] == FUNCTION

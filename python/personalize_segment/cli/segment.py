@@ -147,7 +147,16 @@ def _secret(wanted: "Wanted") -> "WriteKeySecret | None":
             soft_wrap=True,
         )
         return None
-    return WriteKeySecret.of(reference, boto3.client("secretsmanager", region_name=wanted.outputs["region"]))
+    region = wanted.outputs["region"]
+    stack, caller = (
+        wanted.outputs["role_arn"].split(":")[4],
+        boto3.client("sts", region_name=region).get_caller_identity()["Account"],
+    )
+    if stack != caller:
+        # Else the secret would be made there, with the write key.
+        problem = f"are of the account {caller}, and the stack is in {stack}"
+        raise WorkspaceError("AWS credentials", problem, "Use credentials of the stack's account")
+    return WriteKeySecret.of(reference, boto3.client("secretsmanager", region_name=region))
 
 
 def _public_api(region: WorkspaceRegion, url: str | None) -> "PublicApi":
@@ -156,6 +165,8 @@ def _public_api(region: WorkspaceRegion, url: str | None) -> "PublicApi":
     token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise WorkspaceError(TOKEN, "is not set", "Create a token in Segment (Settings, Access Management, Tokens)")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise WorkspaceError(TOKEN, "has a character that no token has", "Copy it again, as one line")
     return PublicApi(token, url or URLS[region.value], lambda text: messages.print(plain(text), soft_wrap=True))
 
 

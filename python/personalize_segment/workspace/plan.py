@@ -166,6 +166,11 @@ def _write_back(
         yield Change("blocked", SECRET, secret.name, f"it holds a write key of {whose}", _REPLACE)
 
 
+def _in_one_place(one: str | None, other: str | None) -> bool:
+    """Whether two ARNs, if there are two, are of one region and account."""
+    return not one or not other or one.split(":")[3:5] == other.split(":")[3:5]
+
+
 def _destination(
     wanted: Wanted,
     api: PublicApi,
@@ -184,6 +189,10 @@ def _destination(
     if len(ours) > 1:
         ids = ", ".join(one["id"] for one in ours)
         yield Change("blocked", DESTINATION, name, f"there are {len(ours)}: {ids}", "Delete all but one in Segment")
+    elif ours and not wanted.choices.adopt and not _in_one_place(ours[0]["settings"].get("function"), function):
+        # A stack of the same name in another account or region: names are unique in one of each only.
+        why = f"it invokes {ours[0]['settings']['function']}"
+        yield Change("blocked", DESTINATION, name, why, _ADOPT, id=ours[0]["id"])
     elif not ours and here:
         now = here[0]["settings"].get("function")
         why = f"the source has {here[0].get('name') or here[0]['id']!r}, which invokes {now}"
