@@ -13,7 +13,7 @@ from ..contract.rows import load, parse_line
 
 #: A longer line is cut into its events; an event's own limit at Segment is 32 KB.
 MAX_LINE_BYTES = 1 << 22
-_BLANK = b" \t\r"
+BLANK = b" \t\r"
 _BOM = codecs.BOM_UTF8
 
 TOO_LONG = f"longer than {MAX_LINE_BYTES >> 20} MiB"
@@ -42,10 +42,18 @@ def read(blocks: Iterable[bytes], loads: Callable[[bytes], Any] | None = None) -
         if objects is not None:
             yield from objects.of(part, ends)
             objects = None if ends else objects
-        elif part.strip(_BLANK):
+        elif part.strip(BLANK):
             event = parse_line(part, loads)
             yield from [LogLine(number, part, event)] if event is not None else _several(part, number)
         number += ends
+
+
+def malformed(text: bytes) -> str | None:
+    """Return why a line is malformed; None if it is an event, or several."""
+    if parse_line(text) is not None:
+        return None
+    found = _several(text, 1)
+    return found[0].cause if len(found) == 1 else None
 
 
 def read_pretty(blocks: Iterable[bytes]) -> Iterator[LogLine]:
@@ -54,13 +62,13 @@ def read_pretty(blocks: Iterable[bytes]) -> Iterator[LogLine]:
     start = b""
     for block in rest:
         start += block
-        line, ended, _ = start.lstrip(_BLANK + b"\n").partition(b"\n")
+        line, ended, _ = start.lstrip(BLANK + b"\n").partition(b"\n")
         if (ended and parse_line(line) is not None) or len(start) > MAX_LINE_BYTES:
             yield from read(chain([start], rest))
             return
     lines = list(read([start]))
     if any(line.event is None for line in lines):
-        text = start.strip(_BLANK + b"\n")
+        text = start.strip(BLANK + b"\n")
         if text.startswith(b"[") and text.endswith(b"]") and isinstance(array := _json(text), list):
             text = b"".join(json.dumps(one).encode() for one in array)
         whole = _several(text.replace(b"\r", b" ").replace(b"\n", b" "), 1, least=1)

@@ -7,7 +7,7 @@ engine must, and DuckDB doesn't say which line is malformed, so a batch with one
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -30,6 +30,9 @@ IsalError: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 _MAGIC, _HEADER_BYTES = b"\x1f\x8b\x08", 10
 #: The flag of the one thing that often stands in a header: the file's name, up to a zero byte.
 _NAMED = 8
+
+#: Bytes of a line that may well be blank.
+_SHORT = 3
 
 #: A file, and where it can be read.
 Fetched = tuple[LogFile, Path]
@@ -67,12 +70,40 @@ class LogBatch:
                 self.error = file.name, error
                 raise
 
-    def _of(self, file: LogFile, opened: BinaryIO) -> Iterator[bytes]:
+    def locate(self, wanted: Sequence[int]) -> bool:
+        """Note the places of lines that aren't events, given by their numbers among those that aren't blank.
+
+        Return False where one of them has several events: then the batch is to be read carefully.
+        """
+        places, seen = iter(wanted), -1
+        place = next(places, None)
+        for file, path in self.files:
+            with path.open("rb", buffering=0) as opened:
+                number, tail = 0, b""
+                for block in chain(self._of(file, opened, again=True), [b"\n"]):
+                    *whole, tail = (tail + block).split(b"\n")
+                    # Most blocks have neither a place nor a blank line. If a long one is blank, the places don't fit.
+                    if whole and (place is None or seen + len(whole) < place) and min(map(len, whole)) > _SHORT:
+                        seen, number = seen + len(whole), number + len(whole)
+                        continue
+                    for text in whole:
+                        number += 1
+                        seen += bool(text.strip(lines.BLANK))
+                        if seen != place:
+                            continue
+                        cause = lines.malformed(text)
+                        if cause is None:
+                            return False
+                        self.malformed.append(Malformed(file.name, number, cause))
+                        place = next(places, None)
+        return place is None
+
+    def _of(self, file: LogFile, opened: BinaryIO, *, again: bool = False) -> Iterator[bytes]:
         kind = logs.compression(opened.read(logs.HEAD_BYTES))
         if kind is None:
-            self.damaged.append((file.name, logs.BINARY))
+            self.damaged += [] if again else [(file.name, logs.BINARY)]
             return
-        self.read += 1
+        self.read += not again
         opened.seek(0)
         chunks = iter(lambda: opened.read(CHUNK_BYTES), b"")
         if self.careful:

@@ -92,9 +92,15 @@ class Worker:
                 ((lines, events, mapped),) = self.connection.execute(
                     "SELECT count(*), count(*) FILTER (call IS NOT NULL OR event IS NOT NULL), count(event) FROM events"
                 ).fetchall()
-                # A line without an event may have several, or its place is to be told.
                 if lines == events or self.batch.careful:
                     return lines, events, mapped
+                # Rows are in the order of lines.
+                others = self.connection.execute(
+                    "SELECT number - 1 FROM (SELECT row_number() OVER () AS number, call, event FROM events)"
+                    " WHERE call IS NULL AND event IS NULL ORDER BY number"
+                ).fetchall()
+                if self.batch.locate([number for (number,) in others]):
+                    return events, events, mapped
             self.batch.careful = True
 
     def _take_profiles(self, dataset: Dataset, report: Report) -> None:
