@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from documents import Refused, changed, refused
+from personalize_emulator import schemas
 from personalize_segment.contract.mapping import default_text
 from personalize_segment.errors import SpecError
+from personalize_segment.provision import agreement
 from personalize_segment.provision.spec import read
 from stack import MAPPING, ROLE, SHOP
 
@@ -141,3 +143,8 @@ def test_the_longest_names_stay_within_those_of_personalize() -> None:
 def test_a_mapping_without_end_is_refused() -> None:
     with pytest.raises(SpecError, match=r"/dev/zero can't be read \(longer than 16 MiB\)"):
         read(json.dumps(SMALLEST | {"event_mapping": "/dev/zero"}))
+
+
+def test_a_domain_requires_the_columns_that_the_emulator_requires() -> None:
+    emulated = {domain: set(columns) for (domain, kind), columns in schemas._DOMAIN.items() if kind == "ITEMS"}
+    assert {domain: set(columns) for domain, columns in agreement.DOMAIN_ITEMS.items()} == emulated

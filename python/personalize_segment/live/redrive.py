@@ -82,6 +82,7 @@ def messages(sqs: "SQSClient", url: str, limit: int, reason: str = "") -> Iterat
             if not answer.get("Messages"):
                 return
             if seen.issuperset(message["MessageId"] for message in answer["Messages"]):
+                others += [message["ReceiptHandle"] for message in answer["Messages"]]
                 return  # hidden for long enough to be shown again
             for message in answer["Messages"]:
                 seen.add(message["MessageId"])

@@ -1,7 +1,8 @@
 """Log files as DuckDB reads them: a batch is one plain file, decompressed on the way.
 
 ISA-L takes about half the time of DuckDB's own decompression. It doesn't say what to keep of a damaged file as every
-engine must, and DuckDB doesn't say which line is malformed, so a batch with one of these is read again, carefully.
+engine must, so a batch with one is read again, carefully, as is one with several events on a line. Of other malformed
+lines only the places are looked for.
 """
 
 import io
@@ -17,6 +18,8 @@ from fsspec import AbstractFileSystem
 from isal import isal_zlib
 
 from ...contract.report import Malformed
+from ...errors import LogsError
+from ...places import errors_at
 from .. import lines, logs
 from ..logs import LogFile
 
@@ -78,7 +81,7 @@ class LogBatch:
         places, seen = iter(wanted), -1
         place = next(places, None)
         for file, path in self.files:
-            with path.open("rb", buffering=0) as opened:
+            with errors_at(file.name, LogsError), path.open("rb", buffering=0) as opened:
                 number, tail = 0, b""
                 for block in chain(self._of(file, opened, again=True), [b"\n"]):
                     *whole, tail = (tail + block).split(b"\n")
