@@ -468,7 +468,7 @@ def _replace(
     tables: dict[Dataset, DataFrame],
     refuse: Callable[[str, list[str]], None] | None,
 ) -> None:
-    """Write beside the earlier export first, then let the new one take its place.
+    """Write next to the earlier export first, then let the new one take its place.
 
     `refuse` gets `out` and the datasets that an export there has, and raises EmptyError if this one may not replace it.
     """
