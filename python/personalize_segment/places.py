@@ -45,12 +45,17 @@ def bounded(file: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A listed file or object: its path or URI, its path below the place, its size, and its ETag in S3."""
+    """A listed file or object: its path or URI, its path below the place, and its size.
+
+    `version` changes with the content: the ETag in S3, else the nanosecond of the last change. `modified` is that
+    change in epoch seconds.
+    """
 
     name: str
     inner: str
     bytes: int
-    version: str = ""
+    version: str
+    modified: float
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,16 @@ class LocalPlace:
     def files(self) -> list[File]:
         """Return the files of a folder, without those of its folders, by name; none if it doesn't exist."""
         paths = sorted(self.path.iterdir()) if self.path.is_dir() else []
-        return [File(str(path), path.name, path.stat().st_size) for path in paths if path.is_file()]
+        return [self._listed(path) for path in paths if path.is_file()]
+
+    def tree(self) -> list[File]:
+        """Return all files below a folder, by name; none if it doesn't exist."""
+        return [self._listed(path) for path in sorted(self.path.rglob("*")) if path.is_file()]
+
+    def _listed(self, path: Path) -> File:
+        status = path.stat()
+        inner = path.relative_to(self.path).as_posix()
+        return File(str(path), inner, status.st_size, str(status.st_mtime_ns), status.st_mtime)
 
     def read(self) -> tuple[bytes, str] | None:
         """Return the bytes and version of a file, or None if it doesn't exist."""
@@ -162,7 +176,8 @@ class S3Place:
             page = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **more)
             for entry in page.get("Contents", []):
                 key = entry["Key"]
-                found.append(File(f"s3://{self.bucket}/{key}", key.removeprefix(prefix), entry["Size"], entry["ETag"]))
+                inner, modified = key.removeprefix(prefix), entry["LastModified"].timestamp()
+                found.append(File(f"s3://{self.bucket}/{key}", inner, entry["Size"], entry["ETag"], modified))
             if not page.get("NextContinuationToken"):
                 return found
             more = {"ContinuationToken": page["NextContinuationToken"]}
@@ -170,6 +185,10 @@ class S3Place:
     def files(self, end: str = "/") -> list[File]:
         """Return `objects` without the markers of folders."""
         return [file for file in self.objects(end) if not file.name.endswith("/")]
+
+    def tree(self) -> list[File]:
+        """Return all objects below the prefix."""
+        return self.files()
 
     def read(self) -> tuple[bytes, str] | None:
         """Return the bytes and version of an object, or None if it doesn't exist."""

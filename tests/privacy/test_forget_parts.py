@@ -67,7 +67,7 @@ def rows(folder: Path) -> dict[str, list[Texts]]:
 @pytest.fixture
 def out(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an export in several parts."""
-    monkeypatch.setattr("personalize_segment.history.duckdb.engine.SLICE_ROWS", 4000)
+    monkeypatch.setattr("personalize_segment.history.duckdb.fold.PART_ROWS", 4000)
     export(str(shop), str(tmp_path / "out"), MAPPING)
     assert len(read_csv(tmp_path / "out" / "interactions")) > 2
     return tmp_path / "out"

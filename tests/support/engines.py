@@ -54,15 +54,15 @@ def python_rows(
     tree = sort_out(list_folder(folder), window or Window(), root=str(folder))
     report = Report.of(mapping)
     report.files_skipped += tree.skipped
-    copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]] = defaultdict(list)
+    copies: dict[tuple[str | None, int | None], list[tuple[str, bool, Texts]]] = defaultdict(list)
     versions: dict[tuple[str, str], list[list[tuple[int, str, str, Value]]]] = {}
     files = [(True, one) for one in tree.overlap] + [(False, one) for one in tree.inside]
-    log = [(old, file.name, line) for old, file in files for line in _lines_of(file.name, report)]
+    log = [(old, file, line) for old, file in files for line in _lines_of(file.name, report)]
     known: dict[str, list[Login]] = defaultdict(list)
     for login in (one for *_, line in log if line.event is not None for one in logins(mapping, line.event)):
         if suppressed is None or not suppressed.holds(login.user):
             known[login.session].append(login)
-    for old, name, line in log:
+    for old, file, line in log:
         event = line.event
         found, reasons = rows(mapping, event) if event is not None else ([], [])
         stitched = [_allowed(_stitched(mapping, row, known), suppressed) for row in found]
@@ -71,18 +71,18 @@ def python_rows(
             report.events_overlap += event is not None
         else:
             report.events_read += event is not None
-            report.malformed([Malformed(name, line.number, line.cause)] if event is None else [])
+            report.malformed([Malformed(file.name, line.number, line.cause)] if event is None else [])
             for why in reasons:
                 report.refuse(event or {}, why)
         for row in stitched:
             if isinstance(row, Row):
-                _sort_in(row, copies, versions, old=old)
+                _sort_in(row, copies, versions, str(file.day or ""), old=old)
                 if not old:
                     report.accept(event or {}, row)
     kept: dict[str, list[Texts]] = {one.name: [] for one in mapping.datasets}
     for group in copies.values():
-        if not any(old for old, _ in group):
-            kept["interactions"].append(min(texts for _, texts in group))
+        _, old, texts = min(group)
+        kept["interactions"] += [] if old else [texts]
     profiles: dict[str, list[str]] = {"users": [], "items": []}
     names = {one.name: [column.name for column in one.columns] for one in mapping.datasets}
     for (dataset, key), columns in versions.items():
@@ -129,14 +129,15 @@ def _allowed(row: Row | Reason, suppressed: SuppressionList | None) -> Row | Rea
 
 def _sort_in(
     row: Row,
-    copies: dict[tuple[str | None, int | None], list[tuple[bool, Texts]]],
+    copies: dict[tuple[str | None, int | None], list[tuple[str, bool, Texts]]],
     versions: dict[tuple[str, str], list[list[tuple[int, str, str, Value]]]],
+    day: str,
     *,
     old: bool,
 ) -> None:
     texts = tuple(map(text, row.values))
     if row.dataset.name == "interactions":
-        copies[row.message_id, row.element].append((old, texts))
+        copies[row.message_id, row.element].append((day, old, texts))
     elif not old:
         instant = row.instant or (-(10**12), "")  # sorts before every instant
         columns = versions.setdefault((row.dataset.name, texts[0]), [[] for _ in texts])

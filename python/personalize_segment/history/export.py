@@ -1,10 +1,11 @@
 """Segment logs -> CSV for Amazon Personalize on one machine.
 
-The files of a window go through DuckDB in batches, one per core at a time. S3 objects are
-fetched while others are worked on. `publish` puts the result in place.
+The files of a day go through DuckDB in batches, one per core at a time. S3 objects are fetched while others are worked
+on. `fold` makes one export of all days, and `publish` puts it in place.
 """
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
@@ -23,10 +24,13 @@ from ..errors import LogsError, OutputError
 from ..places import LocalPlace, errors_at, place
 from . import logs
 from .duckdb.engine import Engine
+from .duckdb.fold import Fold, StagedDay
 from .duckdb.streams import Fetched
 from .duckdb.worker import Worker
+from .last_fold import LastFold
 from .logs import LogFile, Window
 from .publish import publish, staging, standing
+from .stage import Day, Stage, Staged, days_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,63 +53,92 @@ def export(
     suppressed: SuppressionList | None = None,
     allow_empty: bool = False,
     memory: str = MEMORY,
+    stage: str | None = None,
     progress: Progress = lambda done, total: None,
+    say: Callable[[str], None] = lambda message: None,
 ) -> Report:
     """Write the rows of the logs in `tree` to `out`, replacing an earlier export there.
 
-    Both are a folder or an S3 URI. Rows of `suppressed` users are left out and counted as refused.
-    `memory` bounds what DuckDB keeps before it spills to disk (docs/benchmarks.md has the process's
-    peak). Returns the report that `out` then holds too. Raises LogsError, OutputError, or, unless
-    `allow_empty`, EmptyError when not one row came out, or none of a dataset of which `out` has some;
-    nothing is then changed in `out`.
+    Both are a folder or an S3 URI, and so is `stage`: days that it has aren't read again, and those that are read go
+    there. Rows of `suppressed` users are left out and counted as refused. `memory` bounds what DuckDB keeps before it
+    spills to disk (docs/benchmarks.md has the process's peak). `say` is called with messages for people.
+
+    Returns the report that `out` then holds too. Raises LogsError, OutputError, or, unless `allow_empty`, EmptyError
+    when not one row came out, or none of a dataset of which `out` has some; nothing is then changed in `out`.
     """
     root = place(tree)
+    window = window or Window()
     with errors_at(tree, LogsError):
         found = logs.list_folder(root.path) if isinstance(root, LocalPlace) else logs.list_bucket(root)
-    files = logs.sort_out(found, window or Window(), root=tree)
+    files = logs.sort_out(found, window, root=tree)
     report = Report.of(mapping)
     report.files_skipped += files.skipped
+    days = days_of(files)
     with (
         staging(out) as work,
         _engine_errors(out),
-        closing(Engine.start(mapping, work, memory, suppressed)) as engine,
+        closing(Engine.start(mapping, work, memory)) as engine,
     ):
-        _read(engine, mapping, root.s3, files, report, progress)
-        engine.write(report, os.cpu_count() or 1)
+        store = Stage.open(stage, engine.key, mapping.sha256, work / "staged") if stage else None
+        staged = _stage(engine, store, days, root.s3, work, progress, say)
+        last = LastFold.of(store, out, days, window, suppressed) if store else LastFold("")
+        fetch = store.fetch if store else _local
+        folded = Fold(
+            engine.connection,
+            engine.compiler,
+            work,
+            [_staged_day(day, staged[day], fetch) for day in days],
+            suppressed,
+            last.before,
+            os.cpu_count() or 1,
+        )
+        folded.run(report)
         if not allow_empty:
-            report.refuse_empty(tree, out, standing(out), window=window is not None and window.bounded)
+            report.refuse_empty(tree, out, standing(out), window=window.bounded)
         (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
-        publish(work, out)
+        publish(work, out, last.unchanged(folded.days, work))
+        if store:
+            last.remember(store, out, folded, days, work)
+            store.sweep(staged)
     return report
 
 
-def _read(
+def _stage(
     engine: Engine,
-    mapping: EventMapping,
+    store: Stage | None,
+    days: Sequence[Day],
     s3: "S3Client | None",
-    files: logs.Tree,
-    report: Report,
+    work: Path,
     progress: Progress,
-) -> None:
-    """Let the engine take all files, and count into `report`."""
+    say: Callable[[str], None],
+) -> dict[Day, Staged]:
+    """Return what all days give, having read those that the stage doesn't have."""
+    staged = store.find(days) if store else {}
+    missing = [day for day in days if day not in staged]
+    if store:
+        why = ": the event mapping, or this package, has changed" if store.others else ""
+        say(f"{len(missing):,} of {len(days):,} days are new to the stage{why}")
     workers = os.cpu_count() or 1
-    total = sum(file.bytes for file in files.overlap + files.inside)
+    total = sum(file.bytes for day in missing for file in day.files)
     size = min(BATCH_BYTES, total // (2 * workers) + 1)
-    batches = [(True, batch) for batch in _batches(files.overlap, size)]
-    batches += [(False, batch) for batch in _batches(files.inside, size)]
+    batches = [(day, batch) for day in missing for batch in _batches(day.files, size)]
+    left = Counter(day for day, _ in batches)
+    reports = {day: Report.of(engine.compiler.mapping) for day in missing}
     free: Queue[Worker] = Queue()
     for _ in range(workers):
         free.put(engine.worker())
+    for day in missing:
+        (work / "days" / day.name).mkdir(parents=True)
     waiting = iter(batches)
     done = 0
-    with ThreadPoolExecutor(workers, "reading") as pool, _fetcher(s3, engine.folder) as fetch:
+    with ThreadPoolExecutor(workers, "reading") as pool, _fetcher(s3, work) as fetch:
 
-        def take(old: bool, coming: "list[Future[Fetched]]") -> Report:
-            part = Report.of(mapping)
+        def take(day: Day, coming: "list[Future[Fetched]]") -> Report:
+            part = Report.of(engine.compiler.mapping)
             worker = free.get()
             try:
                 batch = [fetched.result() for fetched in coming]
-                worker.take(batch, part, old=old)
+                worker.take(batch, day.number, work / "days" / day.name, part)
             finally:
                 free.put(worker)
             for file, path in batch:
@@ -113,22 +146,46 @@ def _read(
                     path.unlink()
             return part
 
-        def submit(old: bool, batch: list[LogFile]) -> "Future[Report]":
-            return pool.submit(take, old, [fetch(file) for file in batch])
+        def submit(day: Day, batch: list[LogFile]) -> "Future[Report]":
+            return pool.submit(take, day, [fetch(file) for file in batch])
 
         try:
             # One batch more than workers, so that the next one's files are on their way meanwhile.
-            running = {submit(old, batch): batch for old, batch in islice(waiting, workers + 1)}
+            running = {submit(day, batch): (day, batch) for day, batch in islice(waiting, workers + 1)}
             while running:
                 for finished in wait(running, return_when=FIRST_COMPLETED).done:
-                    report.merge(finished.result())
-                    done += sum(file.bytes for file in running.pop(finished))
+                    day, batch = running.pop(finished)
+                    reports[day].merge(finished.result())
+                    left[day] -= 1
+                    if not left[day]:
+                        # At once, so that a run that is killed leaves the days before.
+                        staged[day] = _kept(store, day, work / "days" / day.name, reports[day])
+                    done += sum(file.bytes for file in batch)
                     progress(done, total)
-                    running |= {submit(old, batch): batch for old, batch in islice(waiting, 1)}
+                    running |= {submit(day, batch): (day, batch) for day, batch in islice(waiting, 1)}
         finally:
             pool.shutdown(cancel_futures=True)
             for worker in list(free.queue):
                 worker.close()
+    return staged
+
+
+def _kept(store: Stage | None, day: Day, folder: Path, report: Report) -> Staged:
+    if store:
+        return store.keep(day, folder, report)
+    files: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        files[path.name.partition("-")[0]].append(str(path))
+    return Staged(report, files)
+
+
+def _staged_day(day: Day, staged: Staged, fetch: Callable[[Sequence[str]], list[Path]]) -> StagedDay:
+    name = "" if day.day is None else f"{day.name}-"
+    return StagedDay(day.number, name, day.old, staged.report, lambda kind: fetch(staged.files.get(kind, [])))
+
+
+def _local(names: Sequence[str]) -> list[Path]:
+    return [Path(name) for name in names]
 
 
 def _batches(files: Sequence[LogFile], size: int) -> Iterator[list[LogFile]]:

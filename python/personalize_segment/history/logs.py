@@ -31,13 +31,15 @@ BINARY = "binary data: nothing was read"
 class LogFile:
     """One file of a tree: its path or S3 URI, size in bytes, and the day its folder names.
 
-    `inner` is its path below the tree; a name that starts with . or _ there hides it.
+    `inner` is its path below the tree; a name that starts with . or _ there hides it. `version` changes with the
+    content: an ETag, or the nanosecond of the last change.
     """
 
     name: str
     bytes: int
     day: date | None
     inner: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
 def list_folder(root: Path) -> list[LogFile]:
     """Return the files below a folder, or the one file that `root` is."""
     if root.is_file():
-        return [LogFile(str(root), root.stat().st_size, day_of(str(root.absolute())), root.name)]
+        return [_listed(root, root.name)]
     if not root.is_dir():
         raise LogsError(str(root), "no such file or folder", "Check the path")
 
@@ -137,15 +139,21 @@ def list_folder(root: Path) -> list[LogFile]:
     for folder, _, names in os.walk(root, onerror=fail, followlinks=True):
         for name in names:
             path = Path(folder, name)
-            inner = path.relative_to(root).as_posix()
-            found.append(LogFile(str(path), path.stat().st_size, day_of(str(path.absolute())), inner))
+            found.append(_listed(path, path.relative_to(root).as_posix()))
     return found
+
+
+def _listed(path: Path, inner: str) -> LogFile:
+    status = path.stat()
+    return LogFile(str(path), status.st_size, day_of(str(path.absolute())), inner, str(status.st_mtime_ns))
 
 
 def list_bucket(root: "S3Place") -> list[LogFile]:
     """Return the objects below a prefix, or the one object that `root` is by the ending of its name."""
     files = root.files() or (root.files("") if root.key.endswith(ENDINGS) else [])
-    return [LogFile(file.name, file.bytes, day_of(f"{root.key}/{file.inner}"), file.inner) for file in files]
+    return [
+        LogFile(file.name, file.bytes, day_of(f"{root.key}/{file.inner}"), file.inner, file.version) for file in files
+    ]
 
 
 def compression(head: bytes) -> Literal["gzip", "none"] | None:

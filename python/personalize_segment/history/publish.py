@@ -9,7 +9,7 @@ import fcntl
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,16 +104,22 @@ def standing(out: str) -> list[str]:
     return [dataset for dataset in DATASETS if (place(out) / dataset).files()]
 
 
-def publish(work: Path, out: str) -> None:
-    """Let the folders and the report in `work` take their place in `out`."""
+def publish(work: Path, out: str, unchanged: Collection[str] = ()) -> None:
+    """Let the folders and the report in `work` take their place in `out`; these parts of interactions stay there."""
     where = place(out)
     if isinstance(where, LocalPlace):
-        _publish_folder(work, where.path)
+        _publish_folder(work, where.path, unchanged)
     else:
-        _publish_bucket(work, where)
+        _publish_bucket(work, where, unchanged)
 
 
-def _publish_folder(work: Path, root: Path) -> None:
+def _publish_folder(work: Path, root: Path, unchanged: Collection[str]) -> None:
+    for name in unchanged:
+        part, kept = root / "interactions" / name, work / "interactions" / name
+        try:
+            kept.hardlink_to(part)
+        except OSError:  # not every file system has links
+            shutil.copy2(part, kept)
     moves = [(root / REPORT_NAME, work / f"{REPORT_NAME}.old")]
     moves += [(root / dataset, work / f"{dataset}.old") for dataset in FOLDERS]
     moves += [(work / dataset, root / dataset) for dataset in FOLDERS]
@@ -130,7 +136,7 @@ def _publish_folder(work: Path, root: Path) -> None:
         raise
 
 
-def _publish_bucket(work: Path, out: S3Place) -> None:
+def _publish_bucket(work: Path, out: S3Place, unchanged: Collection[str]) -> None:
     """Upload everything invisibly first: an S3 object appears when its upload is completed."""
     s3, bucket, report = out.s3, out.bucket, out / REPORT_NAME
     standing = _keys(out)
@@ -156,8 +162,9 @@ def _publish_bucket(work: Path, out: S3Place) -> None:
     except BaseException:
         _abort_uploads(out)
         raise
+    kept = {(out / "interactions" / name).key for name in unchanged}
     for key in standing:
-        if key not in uploads:
+        if key not in uploads and key not in kept:
             s3.delete_object(Bucket=bucket, Key=key)
     report.put((work / REPORT_NAME).read_bytes(), "application/json")
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ...contract.columns import USER_ID
 from ...contract.mapping import Column, Constant, Dataset, EventMapping, Path, Rule, Source
-from ...contract.quoting import identifier, literal
+from ...contract.quoting import literal
 from ...contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK, WRITE_BACK_ID, not_in_domain
 from .reader import Reader, json_path
 from .typed import Kind, TypedPaths, absolute, array_of, is_clocked, typed_paths
@@ -388,15 +388,3 @@ def _elements(rows: str, array: str, relative: list[Path]) -> str:
     rows = f"SELECT *, array_values[element + 1] AS value FROM ({rows})"
     steps = ", ".join(json_path(path.segments) for path in relative)
     return f"SELECT *, CAST(json_extract(value, [{steps}]) AS VARCHAR[]) AS relative FROM ({rows})"
-
-
-def sort_text(dataset: Dataset) -> list[str]:
-    """Return the text of each column as the CSV has it, null lowest: what breaks a tie (rule 9)."""
-    return [f"COALESCE(CAST(c{position} AS VARCHAR), '')" for position in range(len(dataset.columns))]
-
-
-def header(dataset: Dataset, value: str) -> str:
-    """Return what a SELECT needs to name the columns as the CSV does; `value` has {} for their number."""
-    return ", ".join(
-        f"{value.format(position)} AS {identifier(column.name)}" for position, column in enumerate(dataset.columns)
-    )

@@ -1,4 +1,4 @@
-"""A worker of DuckDB's: a batch of log files -> rows kept on disk, and what was counted.
+"""A worker of DuckDB's: a batch of log files -> rows in Parquet files, and what was counted.
 
 A batch is scanned once into narrow columns, from which every dataset takes its rows and its reasons.
 """
@@ -6,17 +6,24 @@ A batch is scanned once into narrow columns, from which every dataset takes its 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 
-from ...contract.mapping import Dataset
+from ...contract.quoting import literal
 from ...contract.report import Report
-from ...contract.rows import NEVER, NO_CONDITION, UNMAPPED
+from ...contract.rows import NO_CONDITION, UNMAPPED
 from ...errors import LogsError
 from ...places import errors_at
-from . import compiler
-from .spool import KeptRows
+from . import selects
+from .compiler import VISIT, Compiler
+from .counts import count
+from .selects import parquet
 from .streams import Fetched, LogBatch
+
+#: Kinds of files that aren't datasets.
+KEYS, LOGINS = "keys", "logins"
 
 #: What reading again can't help.
 _ENDS = (duckdb.InterruptException, duckdb.OutOfMemoryException)
@@ -24,10 +31,10 @@ _ENDS = (duckdb.InterruptException, duckdb.OutOfMemoryException)
 
 @dataclass(slots=True)
 class Worker:
-    """A connection for one thread, what it reads, and where it keeps rows, together with other workers."""
+    """A connection for one thread, what it compiles, and what it reads."""
 
     connection: duckdb.DuckDBPyConnection
-    kept: KeptRows
+    compiler: Compiler
     batch: LogBatch
     #: The events of the batch, whichever files it has: bound once.
     _scan: duckdb.DuckDBPyRelation | None = None
@@ -36,40 +43,55 @@ class Worker:
         """Let go of the connection and what it holds in memory."""
         self.connection.close()
 
-    def take(self, files: Sequence[Fetched], report: Report, *, old: bool) -> None:
-        """Keep the rows of some files and count what they hold.
+    def take(self, files: Sequence[Fetched], day: int, folder: Path, report: Report) -> None:
+        """Add Parquet files with what some logs of a day give to `folder`, and count what doesn't need other files.
 
-        Of `old` files (the overlap of a window) only what can be repeated later is kept.
+        The files of a KIND are named KIND-*.parquet:
+
+        - interactions and users: all candidates, refused ones too, because whoever is suppressed is refused later.
+          Interactions have two columns more, `day` and `copy_hash`, which rows that may be copies share;
+        - keys: `day`, `copy_hash` and `visitor` (a hash of the session) of those interactions that may become rows;
+        - items: the latest value of each column;
+        - logins: `session`, `login`, and the first `second` in which they were seen together (rule 12).
         """
         lines, events, mapped = self._register(files)
         report.files_read += self.batch.read
         report.files_damaged += self.batch.damaged
-        if old:
-            report.events_overlap += events
-        else:
-            report.events_read += events
-            report.lines_malformed += lines - events
-            report.malformed(self.batch.malformed)
-            report.events_unmapped += events - mapped
-            ruled_column = "ruled" if self.kept.compiler.variants.paths else "false"
-            for call, name, ruled, number, example in self.connection.execute(
-                f"SELECT call, name, {ruled_column} AS ruled, count(*), min(message) FROM events"
-                " WHERE call IS NOT NULL GROUP BY ALL"
-            ).fetchall():
-                reason = NO_CONDITION if ruled else UNMAPPED
-                key = json.loads(call), name and json.loads(name), None, None, reason
-                report.reasons.add(key, number, example)
-        for dataset in self.kept.compiler.datasets:
+        report.events_read += events
+        report.lines_malformed += lines - events
+        report.malformed(self.batch.malformed)
+        report.events_unmapped += events - mapped
+        ruled_column = "ruled" if self.compiler.variants.paths else "false"
+        for call, name, ruled, number, example in self.connection.execute(
+            f"SELECT call, name, {ruled_column} AS ruled, count(*), min(message) FROM events"
+            " WHERE call IS NOT NULL GROUP BY ALL"
+        ).fetchall():
+            reason = NO_CONDITION if ruled else UNMAPPED
+            key = json.loads(call), name and json.loads(name), None, None, reason
+            report.reasons.add(key, number, example)
+        for dataset in self.compiler.datasets:
+            candidates, refusals = self.compiler.candidates(dataset, "events")
             if dataset.name == "interactions":
-                candidates, _ = self.kept.candidates(dataset)
-                # Refused ones too, to be counted with all others at the end.
-                rows = f"SELECT *, {old} AS old, hash(message, element) AS copy_hash FROM ({candidates})"
-                self.kept.add(self.connection, dataset.name, rows)
-            elif not old:
-                self._take_profiles(dataset, report)
-        if self.kept.compiler.stitches:
-            self.kept.add_logins(self.connection)
+                rows = f"SELECT {day} AS day, *, hash(message, element) AS copy_hash FROM ({candidates})"
+                written = self._add(folder, dataset.name, rows)
+                visitor = f"CASE WHEN refusal = {VISIT} THEN hash(session) END" if self.compiler.stitches else "NULL"
+                keys = f"SELECT day, copy_hash, {visitor} AS visitor FROM {parquet([written])}"
+                self._add(folder, KEYS, f"{keys} WHERE refusal IN (0, {VISIT})")
+            elif dataset.user_column is not None:
+                self._add(folder, dataset.name, candidates)
+            else:
+                self._add(folder, dataset.name, selects.latest(dataset, f"({candidates}) WHERE refusal = 0"))
+                count(self.connection, self.compiler, dataset, refusals, f"({candidates})", report)
+        if self.compiler.stitches:
+            self._add(folder, LOGINS, selects.logins("events"))
         self.connection.unregister("events")
+
+    def _add(self, folder: Path, kind: str, rows: str) -> Path:
+        path = folder / f"{kind}-{uuid4().hex}.parquet"
+        # To compress ids costs more than it saves. Event types still become numbers.
+        options = "FORMAT parquet, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1000"
+        self.connection.execute(f"COPY ({rows}) TO {literal(str(path))} ({options})")
+        return path
 
     def _register(self, files: Sequence[Fetched]) -> tuple[int, int, int]:
         """Register the table `events`; return how many lines, events and events with a rule it has."""
@@ -77,7 +99,7 @@ class Worker:
         while True:
             try:
                 if self._scan is None:
-                    self._scan = self.connection.sql(self.kept.compiler.scan(self.batch.path))
+                    self._scan = self.connection.sql(self.compiler.scan(self.batch.path))
                 self.connection.register("events", self._scan.materialize())
             except duckdb.Error as error:
                 if self.batch.error is not None:
@@ -102,17 +124,3 @@ class Worker:
                 if self.batch.locate([number for (number,) in others]):
                     return events, events, mapped
             self.batch.careful = True
-
-    def _take_profiles(self, dataset: Dataset, report: Report) -> None:
-        """Rule 9 for users and items: keep the latest value of each column, of equal ones the last by text."""
-        candidates, refusals = self.kept.candidates(dataset)
-        latest = "".join(
-            f", max(struct_pack(seconds := COALESCE(seconds, {NEVER}),"
-            f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, value := {text}))"
-            f" FILTER (c{position} IS NOT NULL) AS latest{position}"
-            for position, text in enumerate(compiler.sort_text(dataset))
-            if position
-        )
-        rows = f"SELECT c0{latest} FROM ({candidates}) WHERE refusal = 0 GROUP BY c0"
-        self.kept.add(self.connection, dataset.name, rows)
-        self.kept.count(self.connection, dataset, refusals, f"({candidates})", report)

@@ -1,0 +1,60 @@
+"""What a report says of candidates: those that are rows, and the reasons of the others."""
+
+import json
+
+import duckdb
+
+from ...contract.columns import USER_ID
+from ...contract.mapping import Dataset
+from ...contract.report import Report
+from ...contract.suppression import SUPPRESSED
+from ...contract.visitors import NEVER_LOGGED_IN
+from .compiler import Compiler, Refusal
+
+#: The refusals of a candidate whose user is suppressed, and of a visit without one. Those of the compiler count from 1.
+SUPPRESSED_USER, NOBODY = -1, -3
+
+
+def stitched_bit(dataset: Dataset) -> int:
+    """Return the bit in the flags of an interaction whose user logged in on its session."""
+    return 2 << len(dataset.optional)
+
+
+def count(
+    connection: duckdb.DuckDBPyConnection,
+    compiler: Compiler,
+    dataset: Dataset,
+    refusals: list[Refusal],
+    candidates: str,
+    report: Report,
+) -> None:
+    """Count accepted and refused candidates, these by their reason; `candidates` is what stands after FROM."""
+    counted, variants = report.datasets[dataset.name], compiler.variants
+    named = "CASE WHEN refusal <> 0 OR flags > 1 THEN name END" if variants.unnamed else "NULL"
+    filled = "".join(f", count(c{position})" for position in dataset.optional)
+    for event, name, refusal, flags, number, example, *values in connection.execute(
+        f"SELECT event, {named} AS name, refusal, flags, count(*),"
+        f" min(message) FILTER (refusal NOT IN (0, {SUPPRESSED_USER}) OR flags > 1){filled}"
+        f" FROM {candidates} GROUP BY ALL"
+    ).fetchall():
+        key = variants.all[event].call, json.loads(name) if name else variants.all[event].name, dataset.name
+        if refusal == SUPPRESSED_USER:
+            counted.refused += number
+            # Without an example: a messageId leads to the user in the logs.
+            report.reasons.add((*key, USER_ID, SUPPRESSED), number, None)
+        elif refusal == NOBODY:
+            counted.refused += number
+            report.reasons.add((*key, USER_ID, NEVER_LOGGED_IN), number, example)
+        elif refusal:
+            counted.refused += number
+            report.reasons.add((*key, *compiler.refusal(dataset, event, refusals[refusal - 1])), number, example)
+        else:
+            counted.accepted += number
+            counted.ahead += number * (flags & 1)
+            counted.stitched += number * (flags & stitched_bit(dataset) != 0)
+            for place, position in enumerate(dataset.optional):
+                column = counted.columns[dataset.columns[position].name]
+                column.filled += values[place]
+                if flags & 2 << place:
+                    column.unusable += number
+                    report.unusable.add((*key, *compiler.unusable(dataset, event, position)), number, example)

@@ -1,0 +1,394 @@
+"""Staged days -> an export: interactions once and with their users, users and items merged, CSV parts, and a report.
+
+What the last fold of the same days found is `Before`: then only new days are read as a whole, and days whose rows may
+have changed. Of the others, it looks through keys and reports.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from isal import igzip
+
+from ...contract.columns import TEXTS
+from ...contract.layout import PROFILES
+from ...contract.mapping import Dataset
+from ...contract.quoting import literal
+from ...contract.report import Report
+from ...contract.suppression import SuppressionList
+from . import selects
+from .compiler import VISIT, Compiler
+from .counts import count
+from .selects import parquet
+from .worker import KEYS, LOGINS
+
+#: Keys that are looked through at a time: memory holds no more of them.
+SLICE_ROWS = 1_000_000
+#: Interactions of one CSV part, about.
+PART_ROWS = 250_000
+
+#: What is rolled up of settled days: rows that may be copies, evidence of logins, and profiles by dataset.
+COPIES, EVIDENCE = "copies", "evidence"
+
+_PLAIN = "FORMAT parquet, COMPRESSION uncompressed"
+
+
+@dataclass(frozen=True, slots=True)
+class StagedDay:
+    """What `Worker.take` gave for one day.
+
+    `number` counts days from 1970; -1 is for files in no day's folder. `name` is the one of its parts. Of an `old` day,
+    which an earlier export holds, only interactions and logins count. `files` returns those of a kind.
+    """
+
+    number: int
+    name: str
+    old: bool
+    report: Report
+    files: Callable[[str], list[Path]]
+
+
+@dataclass(slots=True)
+class FoldedDay:
+    """The parts of a day, with the SHA-256 of each, what was counted, and a digest of those of its rows with copies."""
+
+    report: Report
+    copies: int
+    parts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Before:
+    """What the last fold found: by number its days, the settled ones, and Parquet files of what is rolled up of these.
+
+    `logins` is the file of the logins that its days were stitched with.
+    """
+
+    days: Mapping[int, FoldedDay] = field(default_factory=dict)
+    settled: frozenset[int] = frozenset()
+    rolled: Mapping[str, Path] = field(default_factory=dict)
+    logins: Path | None = None
+
+
+class Fold:
+    """Folds staged days with a connection that has nothing else in it; files go below `folder`.
+
+    Rows of `suppressed` users are left out and counted as refused.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        compiler: Compiler,
+        folder: Path,
+        days: Sequence[StagedDay],
+        suppressed: SuppressionList | None,
+        before: Before | None,
+        workers: int,
+    ) -> None:
+        self._connection, self._compiler, self._folder, self._days = connection, compiler, folder, days
+        self._mapping, self._suppressed, self._workers = compiler.mapping, suppressed, workers
+        self._before = before or Before()
+        self._fresh = [day for day in days if day.number not in self._before.settled]
+        self._settled = [day for day in days if day.number in self._before.settled]
+        self._interactions, *self._profiles = compiler.datasets
+        #: The days by number, with the parts that this fold wrote or, if their rows are the same, the last one did.
+        self.days: dict[int, FoldedDay] = {}
+        self._part_counts: dict[int, int] = {}
+
+    def run(self, report: Report) -> None:
+        """Write the parts of all datasets whose rows are new, and of profiles; count all rows."""
+        for dataset in self._compiler.datasets:
+            (self._folder / dataset.name).mkdir()
+        self._execute("CREATE TABLE suppressed (hash VARCHAR)")
+        self._execute("CREATE TABLE banned (name VARCHAR)")
+        if self._suppressed and self._suppressed.hashes:
+            hashes = self._folder / "suppressed"
+            hashes.write_text("\n".join(self._suppressed.hashes), "ascii")
+            self._execute(f"COPY suppressed FROM {literal(str(hashes))} (FORMAT csv, HEADER false)")
+            hashes.unlink()
+        with ThreadPoolExecutor(self._workers) as pool:
+            try:
+                profiles = [pool.submit(self._write_profiles, dataset) for dataset in self._profiles]
+                if self._compiler.stitches:
+                    self._collect_logins()
+                copied = self._find_copies(pool)
+                touched = self._find_touched()
+                changed = [day for day in self._days if not day.old and self._is_changed(day, copied, touched)]
+                self._ban(self._users(parquet(files)) for files in self._of(changed, "interactions"))
+                slices = [(day, slice_, n) for day in changed for n in [self._parts(day)] for slice_ in range(n)]
+                if self._compiler.stitches:
+                    list(pool.map(self._stitch, *zip(*slices, strict=True)) if slices else ())
+                counting = [pool.submit(self._count, day, copied) for day in changed]
+                writing = [(day, pool.submit(self._write, *one)) for one in slices for day in one[:1]]
+                for day, folded in zip(changed, counting, strict=True):
+                    self.days[day.number] = folded.result()
+                for day, written in writing:
+                    name, digest, rows = written.result()
+                    folded_day = self.days[day.number]
+                    folded_day.report.datasets["interactions"].rows += rows
+                    if rows:
+                        folded_day.parts[name] = digest
+                for dataset, rows in (one.result() for one in profiles):
+                    report.datasets[dataset.name].rows += rows
+            finally:
+                # After an error, or Ctrl-C, the parts that wait are of no use.
+                pool.shutdown(cancel_futures=True)
+        for day in self._days:
+            if day.old:
+                report.files_read += day.report.files_read
+                report.files_damaged += day.report.files_damaged
+                report.events_overlap += day.report.events_read
+            else:
+                report.merge(day.report)
+                report.merge(self.days[day.number].report)
+
+    def roll_up(self, settled: Iterable[int], folder: Path) -> tuple[dict[str, Path], Path | None]:
+        """Write what the next fold takes from these days to Parquet files in `folder`; and the logins of all days."""
+        numbers = frozenset(settled)
+        days = [day for day in self._fresh if day.number in numbers and not day.old]
+        rolled = {}
+        for dataset in self._profiles:
+            files = [*self._rolled(dataset.name), *(file for day in days for file in self._merged(dataset, day))]
+            if files:
+                rolled[dataset.name] = self._copy(selects.merged(dataset, parquet(files)), folder / dataset.name)
+        listed = ", ".join(map(str, sorted(numbers))) or "NULL"
+        rolled[COPIES] = self._copy(f"SELECT * FROM copies WHERE day IN ({listed})", folder / COPIES)
+        if not self._compiler.stitches:
+            return rolled, None
+        files = [*self._rolled(EVIDENCE), *(file for day in days for file in day.files(LOGINS))]
+        evidence = f"SELECT session, login, min(second) AS second FROM {parquet(files)} GROUP BY ALL"
+        if files:
+            rolled[EVIDENCE] = self._copy(evidence, folder / EVIDENCE)
+        return rolled, self._copy("SELECT * FROM logins", folder / LOGINS)
+
+    def _rolled(self, kind: str) -> list[Path]:
+        return [self._before.rolled[kind]] if kind in self._before.rolled else []
+
+    def _of(self, days: Iterable[StagedDay], kind: str) -> list[list[Path]]:
+        return [files for day in days if (files := day.files(kind))]
+
+    def _collect_logins(self) -> None:
+        """Rule 12: make the tables `evidence`, `logins` and `visitors`."""
+        files = [*self._rolled(EVIDENCE), *(file for day in self._fresh for file in day.files(LOGINS))]
+        self._execute(
+            f"CREATE TABLE evidence AS SELECT session, login, min(second) AS second FROM {parquet(files)} GROUP BY ALL"
+        )
+        self._ban(["SELECT login FROM evidence"])
+        allowed = " WHERE login NOT IN (FROM banned)" if self._suppressed else ""
+        self._execute(
+            "CREATE TABLE logins AS"
+            f" SELECT session, second, min(login) AS login FROM evidence{allowed} GROUP BY session, second"
+        )
+        self._execute("DROP TABLE evidence")
+        self._execute(f"CREATE TABLE visitors AS {selects.visitors('logins')}")
+
+    def _find_copies(self, pool: ThreadPoolExecutor) -> dict[int, int]:
+        """Rule 9: make the tables `copied` (hashes that several rows share), `copies` and `once` (these rows).
+
+        Return a digest of the rows that are left of a day's. Only rows that share a hash are compared.
+        """
+        fresh = [file for files in self._of(self._fresh, KEYS) for file in files]
+        settled = [file for files in self._of(self._settled, KEYS) for file in files]
+        rows = [file for files in self._of(self._fresh, "interactions") for file in files]
+        self._execute(f"CREATE TABLE copies AS SELECT * FROM {parquet(self._rolled(COPIES) or rows)} LIMIT 0")
+        if self._rolled(COPIES):
+            self._execute(f"INSERT INTO copies SELECT * FROM {parquet(self._rolled(COPIES))}")
+        self._execute("CREATE TABLE copied AS SELECT DISTINCT copy_hash, true AS held FROM copies")
+        ((number,),) = self._all(f"SELECT count(*) FROM {parquet(fresh)}")
+        slices = number // SLICE_ROWS + 1
+        for slice_ in range(slices):
+            some = f"SELECT copy_hash FROM {parquet(fresh)} WHERE copy_hash % {slices} = {slice_}"
+            repeats = f"SELECT copy_hash FROM ({some}) GROUP BY copy_hash HAVING count(*) > 1"
+            if settled:
+                repeats += f" UNION SELECT copy_hash FROM {parquet(settled)} SEMI JOIN ({some}) USING (copy_hash)"
+            new = f"SELECT DISTINCT copy_hash, false FROM ({repeats}) ANTI JOIN copied USING (copy_hash)"
+            self._execute(f"INSERT INTO copied {new}")
+
+        def collect(day: StagedDay, which: str) -> None:
+            if files := day.files("interactions"):
+                rows = f"{parquet(files)} SEMI JOIN (SELECT copy_hash FROM copied WHERE {which}) USING (copy_hash)"
+                self._execute(f"INSERT INTO copies BY NAME SELECT * FROM {rows} WHERE refusal IN (0, {VISIT})")
+
+        wanted = [(day, "true") for day in self._fresh]
+        if settled:
+            hit = self._all(
+                f"SELECT DISTINCT day FROM {parquet(settled)}"
+                " SEMI JOIN (SELECT copy_hash FROM copied WHERE NOT held) USING (copy_hash)"
+            )
+            wanted += [(day, "NOT held") for day in self._settled if (day.number,) in hit]
+        list(pool.map(collect, *zip(*wanted, strict=True)))
+        self._ban([self._users("copies")])
+        rows_of = f"{selects.known(self._interactions, 'copies')}"
+        if self._compiler.stitches:
+            rows_of += f" UNION ALL BY NAME ({selects.stitched(self._mapping, self._interactions, 'copies')})"
+        self._execute(f"CREATE TABLE once AS {selects.once(self._interactions, f'({rows_of})')}")
+        columns = ", ".join(f"c{position}" for position in range(len(self._interactions.columns)))
+        return dict(self._all(f"SELECT day, bit_xor(hash({columns}, message, element)) FROM once GROUP BY day"))
+
+    def _is_changed(self, day: StagedDay, copied: dict[int, int], touched: frozenset[int]) -> bool:
+        """Return whether rows of a day may be others than the last fold found; else take over what it wrote."""
+        known = self._before.days.get(day.number)
+        if known is None or known.copies != copied.get(day.number, 0) or day.number in touched:
+            return True
+        self.days[day.number] = known
+        return False
+
+    def _find_touched(self) -> frozenset[int]:
+        """Return the days with visits on sessions whose logins the last fold didn't know."""
+        keys = [file for day in self._days if day.number in self._before.days for file in day.files(KEYS)]
+        if self._before.logins is None or not keys or not self._compiler.stitches:
+            return frozenset()
+        then, columns = parquet([self._before.logins]), "session, second, login"
+        changed = " UNION ALL ".join(
+            f"(SELECT {columns} FROM {one} EXCEPT SELECT {columns} FROM {other})"
+            for one, other in (("logins", then), (then, "logins"))
+        )
+        sessions = f"SELECT DISTINCT hash(session) AS visitor FROM ({changed})"
+        touched = f"SELECT DISTINCT day FROM {parquet(keys)} SEMI JOIN ({sessions}) USING (visitor)"
+        return frozenset(day for (day,) in self._all(touched))
+
+    def _parts(self, day: StagedDay) -> int:
+        """Return how many parts the interactions of a day get."""
+        if day.number not in self._part_counts:
+            ((rows,),) = self._all(f"SELECT count(*) FROM {parquet(day.files(KEYS))}")
+            self._part_counts[day.number] = int(rows) // PART_ROWS + 1
+        return self._part_counts[day.number]
+
+    def _visits(self, day: StagedDay, slice_: int) -> Path:
+        return self._folder / f"visits-{day.number}-{slice_}.parquet"
+
+    def _stitch(self, day: StagedDay, slice_: int, slices: int) -> None:
+        rows = parquet(day.files("interactions"))
+        where = f"hash(session) % {slices} = {slice_}"
+        stitched = selects.stitched(self._mapping, self._interactions, rows, where)
+        self._copy(stitched, self._visits(day, slice_))
+
+    def _count(self, day: StagedDay, copied: dict[int, int]) -> FoldedDay:
+        report = Report.of(self._mapping)
+        with closing(self._connection.cursor()) as cursor:
+            for dataset in self._compiler.datasets:
+                if dataset.user_column is None:
+                    continue
+                _, refusals = self._compiler.candidates(dataset, "events")
+                rows = selects.known(dataset, parquet(day.files(dataset.name)))
+                if dataset.name == "interactions" and self._compiler.stitches:
+                    visits = [self._visits(day, slice_) for slice_ in range(self._parts(day))]
+                    rows += f" UNION ALL BY NAME SELECT * FROM {parquet(visits)}"
+                count(cursor, self._compiler, dataset, refusals, f"({rows})", report)
+        return FoldedDay(report, copied.get(day.number, 0))
+
+    def _write(self, day: StagedDay, slice_: int, slices: int) -> tuple[str, str, int]:
+        """Write a part of a day's interactions; return its name, its digest, and how many rows it has."""
+        dataset = self._interactions
+        of_slice = f"copy_hash % {slices} = {slice_}"
+        rows = selects.known(dataset, parquet(day.files("interactions")))
+        if self._compiler.stitches:
+            visits = [self._visits(day, number) for number in range(slices)]
+            rows += f" UNION ALL BY NAME SELECT * FROM {parquet(visits)}"
+        alone = f"SELECT * FROM ({rows}) ANTI JOIN copied USING (copy_hash) WHERE refusal = 0 AND {of_slice}"
+        left = f"SELECT * FROM once WHERE day = {day.number} AND {of_slice}"
+        order = f"{selects.time_of(dataset)}, copy_hash"
+        select = f"SELECT {selects.header(dataset, 'c{}')} FROM ({alone} UNION ALL BY NAME {left}) ORDER BY {order}"
+        part = self._folder / dataset.name / f"part-{day.name}{slice_:05}.csv"
+        number = self._copy_csv(select, part)
+        if not number:
+            part.unlink()
+            return part.name, "", 0
+        with part.open("rb") as file:
+            return part.name, hashlib.file_digest(file, "sha256").hexdigest(), number
+
+    def _merged(self, dataset: Dataset, day: StagedDay) -> list[Path]:
+        """Return files with the latest observations of a day."""
+        files = day.files(dataset.name)
+        if dataset.user_column is None or not files:
+            return files
+        merged = self._folder / f"{dataset.name}-{day.number}.parquet"
+        if not merged.exists():
+            self._copy(selects.latest(dataset, f"{parquet(files)} WHERE refusal = 0"), merged.with_suffix(""))
+        return [merged]
+
+    def _write_profiles(self, dataset: Dataset) -> tuple[Dataset, int]:
+        """Write the part of users or items, and the lines that `profiles load` reads."""
+        folder = self._folder / PROFILES / dataset.name
+        folder.mkdir(parents=True)
+        days = [day for day in self._fresh if not day.old]
+        files = [*self._rolled(dataset.name), *(file for day in days for file in self._merged(dataset, day))]
+        part = self._folder / dataset.name / "part-00000.csv"
+        if not files:
+            return dataset, 0
+        if dataset.user_column is not None:
+            self._ban([f"SELECT c0 FROM {parquet(files)}"])
+        allowed = " WHERE c0 NOT IN (FROM banned)" if dataset.user_column is not None and self._suppressed else ""
+        # A file, not a table: what is sorted and merged once is read twice without a share of the memory.
+        all_of = f"{selects.merged(dataset, f'{parquet(files)}{allowed}')} ORDER BY c0"
+        merged = parquet([self._copy(all_of, self._folder / f"{dataset.name}-all")])
+        lines = folder / "part-00000.jsonl"
+        options = "FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE ''"
+        if self._copy_csv(_lines(dataset, merged), lines, options):
+            # DuckDB's own gzip takes longer than everything else that is done for profiles.
+            with (
+                lines.open("rb") as plain,
+                Path(f"{lines}.gz").open("wb") as file,
+                igzip.IGzipFile("", "wb", 1, file, mtime=0) as packed,  # type: ignore[no-untyped-call]
+            ):
+                shutil.copyfileobj(plain, packed, 1 << 20)
+        lines.unlink()
+        values = "".join(f", latest{at}.value AS c{at}" for at in range(1, len(dataset.columns)))
+        rows = f"SELECT {selects.header(dataset, 'c{}')} FROM (SELECT c0{values} FROM {merged})"
+        number = self._copy_csv(rows, part)
+        if not number:
+            part.unlink()
+        return dataset, number
+
+    def _users(self, interactions: str) -> str:
+        """Return the SELECT of those who may be users of some interactions, but for logins."""
+        name = "COALESCE(c0, session)" if self._mapping.visitors == "as_users" else "c0"
+        return f"SELECT {name} FROM {interactions}"
+
+    def _ban(self, users: Iterable[str]) -> None:
+        """Put the suppressed ones among the users that some SELECTs give into the table `banned`."""
+        if not self._suppressed or not self._suppressed.hashes:
+            return
+        for select in users:
+            name = f"SELECT DISTINCT name FROM ({select}) users(name) WHERE name IS NOT NULL"
+            hashed = f"sha256(concat({literal(self._suppressed.salt)}, name))"
+            self._execute(
+                f"INSERT INTO banned SELECT name FROM ({name}) WHERE {hashed} IN (SELECT hash FROM suppressed)"
+            )
+
+    def _copy(self, select: str, file: Path) -> Path:
+        """Write what a SELECT gives to a Parquet file, and return it with its ending."""
+        file = file.with_suffix(".parquet")
+        self._execute(f"COPY ({select}) TO {literal(str(file))} ({_PLAIN})")
+        return file
+
+    def _copy_csv(self, select: str, file: Path, options: str = "FORMAT csv, HEADER") -> int:
+        ((rows,),) = self._all(f"COPY ({select}) TO {literal(str(file))} ({options})")
+        return int(rows)
+
+    def _execute(self, statement: str) -> None:
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute(statement)
+
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(self._connection.cursor()) as cursor:
+            return cursor.execute(query).fetchall()
+
+
+def _lines(dataset: Dataset, merged: str) -> str:
+    """Return the SELECT of the lines in `profiles/`; without a known column there is none."""
+    members = ["NULL"]
+    for at, column in enumerate(dataset.columns[1:], start=1):
+        # The text of a number or a boolean in the CSV is its JSON.
+        value = f"latest{at}.value" if column.type not in TEXTS else f"to_json(latest{at}.value)"
+        cell = f"""'"{column.name}":[', {value}, ',', latest{at}.seconds, ',', to_json(latest{at}.fraction), ']'"""
+        members.append(f"CASE WHEN latest{at} IS NOT NULL THEN concat({cell}) END")
+    known = f"SELECT c0, concat_ws(',', {', '.join(members)}) AS known FROM {merged}"
+    return f"SELECT concat('[', to_json(c0), ',{{', known, '}}]') FROM ({known}) WHERE known <> ''"

@@ -1,0 +1,115 @@
+"""The SQL of rules 9 and 12: latest values, copies, and visitors who log in."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...contract.mapping import Dataset, EventMapping
+from ...contract.quoting import identifier, literal, no_pattern
+from ...contract.rows import NEVER
+from .compiler import VISIT
+from .counts import NOBODY, SUPPRESSED_USER, stitched_bit
+
+#: So many logins on one session, and no more, are looked through for each of its visits.
+FEW_LOGINS = 16
+
+
+def parquet(files: Iterable[Path]) -> str:
+    """Return what stands after FROM to read some files."""
+    return f"read_parquet([{', '.join(literal(no_pattern(str(file))) for file in files)}])"
+
+
+def time_of(dataset: Dataset) -> str:
+    """Return the column of an interaction's instant."""
+    return f"c{[column.name for column in dataset.columns].index('TIMESTAMP')}"
+
+
+def sort_text(dataset: Dataset) -> list[str]:
+    """Return the text of each column as the CSV has it, null lowest: what breaks a tie (rule 9)."""
+    return [f"COALESCE(CAST(c{position} AS VARCHAR), '')" for position in range(len(dataset.columns))]
+
+
+def header(dataset: Dataset, value: str) -> str:
+    """Return what a SELECT needs to name the columns as the CSV does; `value` has {} for their number."""
+    return ", ".join(
+        f"{value.format(position)} AS {identifier(column.name)}" for position, column in enumerate(dataset.columns)
+    )
+
+
+def latest(dataset: Dataset, rows: str) -> str:
+    """Return the SELECT of each user or item in `rows` with the latest observation of each column (rule 9)."""
+    observed = "".join(
+        f", max(struct_pack(seconds := COALESCE(seconds, {NEVER}),"
+        f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, value := {text}))"
+        f" FILTER (c{position} IS NOT NULL) AS latest{position}"
+        for position, text in enumerate(sort_text(dataset))
+        if position
+    )
+    return f"SELECT c0{observed} FROM {rows} GROUP BY c0"
+
+
+def merged(dataset: Dataset, rows: str) -> str:
+    """Return the SELECT of what several `latest` give together."""
+    observed = "".join(f", max(latest{at}) AS latest{at}" for at in range(1, len(dataset.columns)))
+    return f"SELECT c0{observed} FROM {rows} GROUP BY c0"
+
+
+def logins(events: str) -> str:
+    """Return the SELECT of when each user was first seen with a session in `events` (rule 12)."""
+    seen = " UNION ALL ".join(
+        f"SELECT {session} AS session, login, instant FROM {events} WHERE {session} <> login"
+        for session in ("session", "previous")
+    )
+    return f"SELECT session, login, min(instant) AS second FROM ({seen}) WHERE instant IS NOT NULL GROUP BY ALL"
+
+
+def visitors(logins: str) -> str:
+    """Return the SELECT of `session`, `few` and `last` from a table of logins.
+
+    `few` is a list of a session's logins by second, or NULL if they are many; `last` is the user of the last one.
+    """
+    few = f"CASE WHEN count(*) <= {FEW_LOGINS} THEN list(struct_pack(second, login) ORDER BY second) END"
+    return f"SELECT session, {few} AS few, arg_max(login, second) AS last FROM {logins} GROUP BY session"
+
+
+def stitched(mapping: EventMapping, dataset: Dataset, rows: str, where: str = "true") -> str:
+    """Return the SELECT of the visits in `rows`, each with its user or refused (rule 12).
+
+    It reads the tables `logins`, `visitors` and `banned`. Few logins are looked through for each visit. Only sessions
+    with many need sorting.
+    """
+    time = time_of(dataset)
+    visits = f"SELECT * FROM {rows} LEFT JOIN visitors USING (session) WHERE refusal = {VISIT} AND {where}"
+    after = f"list_filter(few, lambda login: login.second >= {time})[1].login"
+    found = (
+        f"SELECT * EXCLUDE (few), CASE WHEN len(few) > 1 THEN {after} END AS after"
+        " FROM visits WHERE few IS NOT NULL OR last IS NULL UNION ALL"
+        " SELECT many.* EXCLUDE (few), login AS after"
+        " FROM (FROM visits WHERE few IS NULL AND last IS NOT NULL) many"
+        f" ASOF LEFT JOIN logins ON many.session = logins.session AND many.{time} <= logins.second"
+    )
+    user, without = "after, last", str(NOBODY)
+    if mapping.visitors == "as_users":
+        user += ", session"
+        without = f"CASE WHEN session IN (FROM banned) THEN {SUPPRESSED_USER} ELSE 0 END"
+    refusal = f"CAST(CASE WHEN last IS NULL THEN {without} ELSE 0 END AS SMALLINT) AS refusal"
+    flags = f"flags + CASE WHEN last IS NULL THEN 0 ELSE {stitched_bit(dataset)} END AS flags"
+    return (
+        f"WITH visits AS NOT MATERIALIZED ({visits}) SELECT * EXCLUDE (last, after)"
+        f" REPLACE (COALESCE({user}) AS c0, {refusal}, {flags}) FROM ({found})"
+    )
+
+
+def known(dataset: Dataset, rows: str) -> str:
+    """Return the SELECT of the candidates in `rows` that aren't visits, refused if their user is `banned`."""
+    if dataset.user_column is None:
+        return f"SELECT * FROM {rows}"
+    banned = f"refusal = 0 AND c{dataset.user_column} IN (FROM banned)"
+    refusal = f"CAST(CASE WHEN {banned} THEN {SUPPRESSED_USER} ELSE refusal END AS SMALLINT) AS refusal"
+    return f"SELECT * REPLACE ({refusal}) FROM {rows} WHERE refusal <> {VISIT}"
+
+
+def once(dataset: Dataset, rows: str) -> str:
+    """Return the SELECT of one row of each interaction: of the earliest day, then the least by text (rule 9)."""
+    texts = ", ".join(sort_text(dataset))
+    order = f"row_number() OVER (PARTITION BY message, element ORDER BY day, {texts}) = 1"
+    return f"SELECT * FROM {rows} WHERE refusal = 0 QUALIFY {order}"

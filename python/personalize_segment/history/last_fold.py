@@ -1,0 +1,99 @@
+"""What the last export to an output took from a stage: days that stand in the output as they would be written again."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..contract.report import Report
+from ..contract.suppression import SuppressionList
+from ..places import LocalPlace, place
+from .duckdb.fold import Before, Fold, FoldedDay
+from .logs import Window
+from .stage import Day, Stage, settled
+
+
+@dataclass(slots=True)
+class LastFold:
+    """The last fold of an output's days.
+
+    `standing` has the parts of interactions in the output that nobody has changed since, with their SHA-256.
+    """
+
+    conditions: str
+    before: Before | None = None
+    standing: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, stage: Stage, out: str, days: Iterable[Day], window: Window, suppressed: SuppressionList | None
+    ) -> "LastFold":
+        """Return what the stage remembers of an output, as far as it holds for `days` and under the same conditions."""
+        last = cls(_digest(f"{window}\n{suppressed.text() if suppressed else ''}"))
+        about = stage.last_fold(_name(out))
+        try:
+            last._recall(about, stage, out, {day.number: day.key for day in days if not day.old})
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return cls(last.conditions)  # an earlier release's, or nothing at all
+        return last
+
+    def _recall(self, about: Mapping[str, Any], stage: Stage, out: str, keys: Mapping[int, str]) -> None:
+        now = {file.inner: [file.bytes, file.version] for file in (place(out) / "interactions").files()}
+        published = {name: digest for name, (digest, *state) in about["published"].items() if now.get(name) == state}
+        self.standing = published
+        if about["conditions"] != self.conditions:
+            return
+        unchanged = {int(number) for number, key in about["keys"].items() if keys.get(int(number)) == key}
+        folded = {
+            int(number): FoldedDay(Report.from_dict(day["report"]), day["copies"], day["parts"])
+            for number, day in about["days"].items()
+            if int(number) in unchanged and day["parts"].items() <= published.items()
+        }
+        names: dict[str, str] = about["files"]
+        files = dict(zip(names, stage.fetch(list(names.values())), strict=True))
+        logins = files.pop("logins", None)
+        rolled_up = frozenset(about["settled"])
+        if rolled_up <= unchanged:
+            self.before = Before(folded, rolled_up, files, logins)
+        else:
+            self.before = Before(folded, logins=logins)
+
+    def unchanged(self, days: Mapping[int, FoldedDay], work: Path) -> frozenset[str]:
+        """Return the parts that may stay in the output, and delete those that `work` has of them."""
+        parts = {name: digest for day in days.values() for name, digest in day.parts.items()}
+        same = frozenset(name for name, digest in parts.items() if self.standing.get(name) == digest)
+        for name in same:
+            (work / "interactions" / name).unlink(missing_ok=True)
+        return same
+
+    def remember(self, stage: Stage, out: str, fold: Fold, days: Iterable[Day], work: Path) -> None:
+        """Let the stage remember what stands in the output now."""
+        parts = {name: digest for day in fold.days.values() for name, digest in day.parts.items()}
+        now = (place(out) / "interactions").files()
+        rolled_up = settled(days)
+        folder = work / "rolled"
+        folder.mkdir()
+        files, logins = fold.roll_up(rolled_up, folder)
+        about = {
+            "conditions": self.conditions,
+            "keys": {day.number: day.key for day in days if not day.old},
+            "settled": sorted(rolled_up),
+            "days": {
+                number: {"report": day.report.as_dict(limit=None), "copies": day.copies, "parts": day.parts}
+                for number, day in fold.days.items()
+            },
+            "published": {
+                file.inner: [parts[file.inner], file.bytes, file.version] for file in now if file.inner in parts
+            },
+        }
+        stage.remember(_name(out), about, files | ({"logins": logins} if logins else {}))
+
+
+def _name(out: str) -> str:
+    where = place(out)
+    return str(where.path.resolve()) if isinstance(where, LocalPlace) else str(where)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
