@@ -472,7 +472,9 @@ def bucket(s3_env: str, logs: Path, out: Path) -> str:
 def test_an_export_from_bucket_to_bucket_is_the_same(bucket: str, slash: str, logs: Path, tmp_path: Path) -> None:
     others = {name: data for name, data in objects(bucket).items() if data in (b"mine", b"test") or "logs/" in name}
     report = export(f"s3://{bucket}/segment-logs{slash}", f"s3://{bucket}/out{slash}", MAPPING)
-    assert report == export(str(logs), str(tmp_path / "local"), MAPPING)
+    (tmp_path / "same" / "source").mkdir(parents=True)
+    logs.rename(tmp_path / "same" / "source" / "1709251200000")
+    assert report == export(str(tmp_path / "same"), str(tmp_path / "local"), MAPPING)
     local = {f"out/{name}": data for name, data in contents(tmp_path / "local").items()}
     assert objects(bucket) == local | others
     export(f"s3://{bucket}/segment-logs", f"s3://{bucket}/out", WITHOUT_USERS)

@@ -15,6 +15,7 @@ from .terminal import app, fail, messages
 VERBS = {
     "mapping": ("init", "check", "schema"),
     "history": ("explain", "export", "sample"),
+    "stage": ("stage",),
     "warehouse": ("sql",),
     "unload": ("unload",),
     "preflight": ("preflight",),

@@ -82,6 +82,10 @@ def export(
         str | None,
         typer.Option(help="Suppression list of `forget`, a file or s3:// object.", show_default=False),
     ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(help="Folder or s3:// prefix that keeps what each day gives, for next time.", show_default=False),
+    ] = None,
     memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "1GB",
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Let an export without interactions, users or items replace one.")
@@ -101,6 +105,7 @@ def export(
     suppressed = None if suppress is None else list_file.read(suppress)
     empty: EmptyError | None = None
     options: Any = {"window": window, "suppressed": suppressed, "allow_empty": allow_empty, "memory": memory}
+    options |= {"stage": stage, "say": lambda message: messages.print(plain(message), soft_wrap=True)}
     try:
         with progress_bar("Exporting", of="bytes") as progress:
             result = run(tree, out, parsed, **options, progress=progress)

@@ -166,7 +166,7 @@ class Reader:
         # Columns have no case either: where roots differ in nothing else, lines are read as JSON.
         self._whole = len({name.lower() for name in roots}) < len(roots)
         for name, alias in self.root.items():
-            inside = [path for path in paths if path.segments[0] == name]
+            inside = sorted((path for path in paths if path.segments[0] == name), key=str)
             struct = None if name in fixed or self._whole else _fields([path.segments[1:] for path in inside])
             self._types[name] = _struct_type(struct) if struct else "JSON"
             for path in inside:
@@ -212,7 +212,7 @@ def _fields(paths: list[tuple[str, ...]]) -> _StructFields | None:
     if () in paths:
         return {} if len(paths) == 1 else None
     fields: _StructFields = {}
-    for name in {path[0] for path in paths}:
+    for name in sorted({path[0] for path in paths}):
         inner = _fields([path[1:] for path in paths if path[0] == name])
         if inner is None or name.lower() in (other.lower() for other in fields):
             return None

@@ -1,0 +1,51 @@
+"""The verbs of a stage, which `export --stage` fills: see what it holds, and remove what no export needs."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .terminal import MappingFile, app, messages, number, plain, read_mapping, requires
+
+stage = typer.Typer(help="Look after the days that `export --stage` keeps.", no_args_is_help=True)
+app.add_typer(stage, name="stage")
+
+StagePlace = Annotated[str, typer.Argument(metavar="STAGE", help="Folder or s3:// prefix that `export --stage` names.")]
+
+
+@stage.command("list")
+def list_(
+    place: StagePlace,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+) -> None:
+    """Print what a stage holds, for each event mapping and version of this package."""
+    from ..history.stage import sizes
+
+    held = sizes(place)
+    if as_json:
+        print(json.dumps([one._asdict() for one in held]))
+        return
+    if not held:
+        messages.print(f"{plain(place)} holds no staged days")
+    for one in held:
+        days = f"{number(len(one.days), 'day')} from {one.days[0]} to {one.days[-1]}" if one.days else "no day"
+        print(f"{one.name}  event mapping {one.mapping_sha256[:12]}  {days}  {one.bytes / 1e6:,.1f} MB")
+
+
+@stage.command()
+def prune(place: StagePlace, mapping: MappingFile = None) -> None:
+    """Delete the days of other event mappings and versions, and what killed runs left."""
+    with requires("export"):
+        from ..history.duckdb.engine import Engine
+    from ..history.stage import Stage
+
+    parsed = read_mapping(mapping)
+    with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
+        engine = Engine.start(parsed, Path(folder), "1GB")
+        try:
+            freed = Stage.open(place, engine.key, parsed.sha256, Path(folder, "staged")).prune()
+        finally:
+            engine.close()
+    messages.print(f"{freed / 1e6:,.1f} MB deleted")
