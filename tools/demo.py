@@ -19,6 +19,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,7 @@ def destroy(stage: Stage, place: Place, stack: Stack) -> None:
     with stage.step("Destroy: everything again", "the same two commands"):
         errors = []
         for part in (
+            lambda: None if place.local else stop_glue_job(place),
             lambda: stage.command("destroy", "--yes", "--poll", place.poll, "--name", place.name),
             # Without a state, nothing was made.
             lambda: stack.destroy(progress("destroyed")) if stack.has_state() else None,
@@ -168,12 +171,30 @@ def variables(place: Place, api: Api | None) -> dict[str, Any]:
     }
 
 
+def stop_glue_job(place: Place) -> None:
+    """Stop the Glue job, if there is one, and wait for its end: it writes into the bucket that is to be deleted."""
+    glue, name, until = boto3.client("glue"), f"{place.name}-history", time.monotonic() + LAG_SECONDS
+    with _unless_gone():
+        while runs := [
+            run["Id"] for run in glue.get_job_runs(JobName=name)["JobRuns"] if run["JobRunState"] in GLUE_RUNS
+        ]:
+            check(time.monotonic() < until, f"the Glue job {name} doesn't stop")
+            glue.batch_stop_job_run(JobName=name, JobRunIds=runs)
+            time.sleep(15)
+
+
 def delete_secret(place: Place) -> None:
     """Delete the secret of the write key, if there is one."""
-    try:
+    with _unless_gone():
         boto3.client("secretsmanager").delete_secret(SecretId=place.secret, ForceDeleteWithoutRecovery=True)
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    try:
+        yield
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        if error.response["Error"]["Code"] not in ("ResourceNotFoundException", "EntityNotFoundException"):
             raise
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,10 +136,30 @@ def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPat
             raise StackError("terraform destroy: no")
 
     monkeypatch.setattr(Stage, "command", lambda self, *arguments, **_: done.append(arguments[-1]))
+    monkeypatch.setattr(demo, "stop_glue_job", lambda place: done.append("glue"))
     monkeypatch.setattr(demo, "delete_secret", lambda place: done.append("secret"))
     with pytest.raises(DemoError, match="terraform destroy: no"):
         demo.destroy(Stage({}), PLACE, Failing())  # type: ignore[arg-type]
-    assert done == ["accept-1", "secret"]
+    assert done == ["glue", "accept-1", "secret"]
+
+
+@pytest.mark.parametrize("code", ["EntityNotFoundException", "AccessDeniedException"])
+def test_a_run_of_the_glue_job_is_stopped_before_its_bucket_goes(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    glue = boto3.client("glue", aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    monkeypatch.setattr(boto3, "client", lambda name: glue)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    job = {"JobName": "accept-1-history"}
+    with Stubber(glue) as stub:
+        for states in (["RUNNING", "FAILED"], ["STOPPING", "FAILED"], ["STOPPED", "FAILED"]):
+            runs = [{"Id": f"run-{number}", "JobRunState": state} for number, state in enumerate(states)]
+            stub.add_response("get_job_runs", {"JobRuns": runs}, job)
+            if states[0] != "STOPPED":
+                stub.add_response("batch_stop_job_run", {}, job | {"JobRunIds": ["run-0"]})
+        demo.stop_glue_job(PLACE)
+        stub.assert_no_pending_responses()
+        stub.add_client_error("get_job_runs", code)
+        with nullcontext() if code == "EntityNotFoundException" else pytest.raises(ClientError, match=code):
+            demo.stop_glue_job(PLACE)
 
 
 def test_a_report_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
