@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ def check(true: Any, otherwise: str) -> None:
     """Raise DemoError with `otherwise` unless it is true."""
     if not true:
         raise DemoError(otherwise)
+
+
+def reason() -> str:
+    """Return what was raised, and where."""
+    return traceback.format_exc(limit=-1, chain=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +89,8 @@ class Stage:
         start = time.perf_counter()
         try:
             yield
-        except BaseException as error:
-            self.failed.append((title, str(error) or type(error).__name__))
+        except BaseException:
+            self.failed.append((title, reason()))
             raise
         self.seconds[title] = time.perf_counter() - start
         console.print(f"[dim]{self.seconds[title]:.1f} s[/dim]")

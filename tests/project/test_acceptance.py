@@ -50,7 +50,7 @@ def aws(s3_env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(demo, "walk", lambda *_: done.append("walked"))
     monkeypatch.setattr(demo, "destroy", destroy)
     monkeypatch.setattr("shutil.which", lambda name: name)
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield done
     for one, handler in before.items():
         signal.signal(one, handler)
@@ -91,19 +91,68 @@ def test_it_asks_before_anything_is_made(
 
 
 @pytest.mark.parametrize(
-    "error", [DemoError(f"no access for {ACCOUNT} with testing"), StackError("terraform apply: …"), KeyboardInterrupt()]
+    "error",
+    [
+        DemoError(f"no access for {ACCOUNT} with testing"),
+        StackError("terraform apply: …"),
+        KeyboardInterrupt(),
+        SystemExit(0),
+        KeyError("Item"),
+        StopIteration(),
+    ],
 )
 def test_everything_is_destroyed_after_a_failure_and_after_ctrl_c(
     aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     monkeypatch.setattr(demo, "walk", fails(error))
-    status, report = run(tmp_path, YES="1")
+    status = 1
+    unexpected = isinstance(error, KeyError | StopIteration)
+    with pytest.raises(type(error)) if unexpected else nullcontext():
+        status, _ = run(tmp_path, YES="1")
+    report = (tmp_path / "acceptance.md").read_text("utf-8")
     assert (status, aws) == (1, ["destroyed"])
     assert f"| {demo.INFRASTRUCTURE} | **failed** | |" in report
     assert "| Destroy | did what it says |" in report
-    why = str(error).replace(ACCOUNT, "*" * 12).replace("testing", "(AWS_SECRET_ACCESS_KEY)") or "KeyboardInterrupt"
-    assert f"\n    {why}\n" in report
+    why = f"{type(error).__name__}: {error}".replace(ACCOUNT, "*" * 12).replace("testing", "(AWS_SECRET_ACCESS_KEY)")
+    assert re.search(rf"^    .*{re.escape(why.removesuffix(': '))}$", report, re.MULTILINE)
     assert list(tmp_path.iterdir()) == [tmp_path / "acceptance.md"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_everything_is_destroyed_after_a_signal(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(demo, "walk", lambda *_: os.kill(os.getpid(), number))
+    status, _ = run(tmp_path, YES="1")
+    assert (status, aws) == (1, ["destroyed"])
+
+
+def test_a_run_goes_on_without_a_terminal_after_nohup(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr(demo, "walk", lambda *_: os.kill(os.getpid(), signal.SIGHUP))
+    assert run(tmp_path, YES="1")[0] == 0
+
+
+def test_printing_to_a_closed_terminal_keeps_nothing_from_being_destroyed() -> None:
+    script = """
+import os, pty, sys
+sys.path.insert(0, "tools")
+import acceptance
+said = os.dup(1)
+ours, its = pty.openpty()
+os.dup2(its, 1)
+for one in (ours, its):
+    os.close(one)
+try:
+    acceptance.interrupt()
+except KeyboardInterrupt:
+    print("destroying", flush=True)
+    os.write(said, b"destroyed")
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "destroyed", done.stderr
 
 
 def test_what_could_not_be_destroyed_can_be_later(
@@ -123,7 +172,20 @@ def test_what_could_not_be_destroyed_can_be_later(
         acceptance.main(again, tmp_path / "none.md", None)
 
 
-def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_between_the_steps_is_in_the_report(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walk(*_: object) -> None:
+        raise StackError("terraform output: no")
+
+    monkeypatch.setattr(demo, "walk", walk)
+    status, report = run(tmp_path, YES="1")
+    assert (status, aws) == (1, ["destroyed"])
+    assert "StackError: terraform output: no" in report
+
+
+@pytest.mark.parametrize("error", [StackError("terraform destroy: no"), KeyError("resources")])
+def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     done: list[str] = []
 
     class Failing:
@@ -133,12 +195,12 @@ def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPat
 
         def destroy(self, _: object) -> None:
             """Fail."""
-            raise StackError("terraform destroy: no")
+            raise error
 
     monkeypatch.setattr(Stage, "command", lambda self, *arguments, **_: done.append(arguments[-1]))
     monkeypatch.setattr(demo, "stop_glue_job", lambda place: done.append("glue"))
     monkeypatch.setattr(demo, "delete_secret", lambda place: done.append("secret"))
-    with pytest.raises(DemoError, match="terraform destroy: no"):
+    with pytest.raises(DemoError, match=re.escape(str(error))):
         demo.destroy(Stage({}), PLACE, Failing())  # type: ignore[arg-type]
     assert done == ["glue", "accept-1", "secret"]
 
