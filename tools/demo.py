@@ -96,7 +96,9 @@ def made(stage: Stage, folder: Path, **more: str) -> Stack:
     package = folder / "personalize-segment.zip"
     with stage.step("Package", "the same zip, for both Lambda functions and the Glue job"):
         command = [sys.executable, str(ROOT / "tools" / "package.py"), "--output", str(package)]
-        console.print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        check(done.returncode == 0, f"tools/package.py failed: {done.stderr}")
+        console.print(done.stdout.strip())
     return Stack(folder / "terraform", stage.environment, package, **more)
 
 

@@ -20,6 +20,7 @@ from botocore.stub import Stubber
 
 import acceptance
 import demo
+import demo_stage
 from demo_segment import Destination
 from demo_stage import DemoError, Place, Stage
 from stacks import Stack, StackError
@@ -222,6 +223,28 @@ def test_a_run_of_the_glue_job_is_stopped_before_its_bucket_goes(monkeypatch: py
         stub.add_client_error("get_job_runs", code)
         with nullcontext() if code == "EntityNotFoundException" else pytest.raises(ClientError, match=code):
             demo.stop_glue_job(PLACE)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_messages_of_a_command_are_shown_and_its_error_is_in_the_report(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shown: bool
+) -> None:
+    command = tmp_path / "bin" / "personalize-segment"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\ncat\necho é: no access >&2\nexit 3\n", "utf-8")
+    command.chmod(0o755)
+    monkeypatch.setattr(demo_stage, "COMMAND", command)
+
+    def walk(stage: Stage, *_: object) -> None:
+        with stage.step(demo.PERSONALIZE, ""):
+            assert stage.command("apply", given="g" * 100_000, status=(3,)) == "g" * 100_000
+            stage.command("apply", shown=shown)
+
+    monkeypatch.setattr(demo, "walk", walk)
+    status, report = run(tmp_path, YES="1")
+    assert status == 1
+    assert "DemoError: personalize-segment apply ended with 3: é: no access\n" in report
+    assert capsys.readouterr().out.count("\né: no access\n") == shown
 
 
 def test_a_report_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
