@@ -354,6 +354,22 @@ def test_the_glue_job_has_to_write_the_rows_of_the_export(
     assert glue.states == []
 
 
+def test_a_profile_is_read_until_it_is_as_wanted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamodb = boto3.client("dynamodb", aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    monkeypatch.setattr(boto3, "client", lambda name: dynamodb)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    asked = {"TableName": "accept-1-profiles", "Key": {"id": {"S": "users#u"}}, "ConsistentRead": True}
+    before, after = ({"columns": {"S": json.dumps({"PLAN": [plan, 1]})}} for plan in ("free", "pro"))
+    with Stubber(dynamodb) as stub:
+        for answer in ({}, {"Item": before}, {"Item": {**after, "telling": {"S": "{}"}}}, {"Item": after}):
+            stub.add_response("get_item", answer, asked)
+        assert demo.stored_profile("accept-1-profiles", "users#u", {"PLAN": "pro"}) == {"PLAN": "pro"}
+        stub.assert_no_pending_responses()
+        monkeypatch.setattr(demo, "LAG_SECONDS", -1)
+        stub.add_response("get_item", {"Item": before}, asked)
+        assert demo.stored_profile("accept-1-profiles", "users#u", {"PLAN": "pro"}) == {"PLAN": "free"}
+
+
 def test_nothing_that_is_trained_is_in_the_spec_without_training() -> None:
     spec = {"name": "a", "datasets": {}, "solutions": {}, "campaigns": {}, "filters": {}}
     assert demo.untrained(spec) == {"name": "a", "datasets": {}, "filters": {}}
