@@ -1,5 +1,6 @@
 """`make acceptance` asks first, destroys after failures and Ctrl-C, and reports no secrets; test_demo walks it."""
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -286,13 +288,13 @@ def test_the_caller_may_assume_the_role(monkeypatch: pytest.MonkeyPatch) -> None
 class Sts:
     """Lets a role be assumed with these external ids."""
 
-    def __init__(self, *allowed: str) -> None:
-        self.allowed = allowed
+    def __init__(self, *allowed: str, code: str = "AccessDenied") -> None:
+        self.allowed, self.code = allowed, code
 
     def assume_role(self, ExternalId: str, **_: str) -> dict[str, Any]:  # noqa: N803
         """Return keys, or refuse."""
         if ExternalId not in self.allowed:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole")
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "AssumeRole")
         return {"Credentials": {"AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c"}}
 
 
@@ -310,6 +312,36 @@ def test_in_aws_another_external_id_has_to_be_refused(
         Destination(entered, replace(PLACE, trusted="me"))
     # Root can't assume a role, and invokes the function itself.
     Destination(entered | {"external_ids": ["other"]}, PLACE)
+
+
+def test_only_denied_access_counts_as_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = {"role_arn": "r", "external_ids": ["mine"], "function_arn": "f", "region": "us-east-1"}
+    monkeypatch.setattr(boto3, "client", lambda name, **_: Sts("mine", code="ExpiredToken"))
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        Destination(entered, replace(PLACE, trusted="me"))
+
+
+@pytest.mark.parametrize("times", [2, 99])
+def test_an_event_that_the_function_raises_is_sent_again(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    clock, sent = iter(range(0, 1000, 5)), []
+
+    class Function:
+        def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
+            """Raise so many times, then take it."""
+            sent.append((FunctionName, json.loads(Payload)))
+            failed = {"FunctionError": "Unhandled"} if len(sent) <= times else {}
+            return {"Payload": io.BytesIO(b'{"decision": "recorded"}'), **failed}
+
+    monkeypatch.setattr(boto3, "client", lambda name, **_: Function())
+    monkeypatch.setattr("demo_segment.time", SimpleNamespace(sleep=lambda _: None, monotonic=lambda: next(clock)))
+    segment = Destination({"function_arn": "f", "region": "us-east-1"}, PLACE)
+    if times == 2:
+        assert segment.send({"a": 1}) == {"decision": "recorded"}
+        assert sent == [("f", {"a": 1})] * 3
+    else:
+        with pytest.raises(DemoError, match="the function failed"):
+            segment.send({"a": 1})
+        assert len(sent) == 12
 
 
 class Glue:
