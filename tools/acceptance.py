@@ -58,12 +58,21 @@ class Unverified:
 
 
 SEGMENT = "Segment's side: plan"
+#: What a run may need to settle something.
+TRAINED, CONDITIONS, NOT_ROOT = "TRAIN=1", "SOURCE_CONDITIONS=1", "a user or a role, not root"
+#: Otherwise the caller asks, and not the function.
+WRITTEN_BACK = "TRAIN=1 and SEGMENT_WRITE_KEY"
 WITH_SEGMENT = "PUBLIC_API_TOKEN and SEGMENT_SOURCE"
 UNVERIFIED = (
-    Unverified("security.md", "No policy here was tried on AWS", demo.LIVE),
-    Unverified("security.md", "Whether Lambda and Glue send", demo.LIVE, "SOURCE_CONDITIONS=1"),
-    Unverified("provisioning.md", "and never against AWS", demo.PERSONALIZE),
-    Unverified("provisioning.md", "how soon after creation the first automatic training", demo.PERSONALIZE, "TRAIN=1"),
+    Unverified("security.md", "Whether Segment's role may invoke", demo.LIVE, NOT_ROOT),
+    Unverified("security.md", "Whether the function's role may ask", demo.LIVE, WRITTEN_BACK),
+    Unverified("security.md", "Whether the role of the profile queue's consumer", demo.TRAIT),
+    Unverified("security.md", "Whether the Glue job's role", demo.GLUE),
+    Unverified("security.md", "Whether Personalize's role", demo.PERSONALIZE),
+    Unverified("security.md", "Whether Lambda and Glue send", demo.LIVE, CONDITIONS),
+    Unverified("provisioning.md", "Whether `apply` creates dataset group", demo.PERSONALIZE),
+    Unverified("provisioning.md", "Whether it creates solutions", demo.PERSONALIZE, TRAINED),
+    Unverified("provisioning.md", "Whether `destroy` deletes all", demo.DESTROY, TRAINED),
     Unverified("segment.md", "The id and slug of *Amazon Personalize*", SEGMENT, WITH_SEGMENT),
     Unverified("segment.md", "The settings of the destination", SEGMENT, WITH_SEGMENT),
 )
@@ -216,7 +225,8 @@ def report(stage: Stage, place: Place, began: datetime, region: str, known: Mapp
 def result(one: Unverified, stage: Stage, place: Place) -> str:
     """Return what a run says of a thing that wasn't verified."""
     failed = dict(stage.failed)
-    given = {"TRAIN=1": place.train, "SOURCE_CONDITIONS=1": place.source_conditions}
+    given = {TRAINED: place.train, CONDITIONS: place.source_conditions, WRITTEN_BACK: place.writes_back}
+    given[NOT_ROOT] = place.local or place.trusted is not None
     given[WITH_SEGMENT] = one.step in {**stage.seconds, **failed}
     if one.needs and not given[one.needs]:
         return f"not in this run: needs {one.needs}"

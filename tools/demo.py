@@ -47,6 +47,9 @@ FOLDER = ROOT / ".build" / "demo"
 INFRASTRUCTURE = "Infrastructure: terraform apply"
 PERSONALIZE = "Amazon Personalize: plan and apply"
 LIVE = "Live events, and recommendations on the profile"
+GLUE = "The Glue job: the same rows"
+TRAIT = "One trait changes, the others stay"
+DESTROY = "Destroy: everything again"
 VISITORS = "History: the visit before the login"
 PLACE = Place(name="shop", external_id="9sQx2TbZ4k", local=True, train=True, write_key="a-write-key")
 #: What of a spec costs more than cents.
@@ -113,7 +116,7 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
     with stage.step(f"History: logs to training data ({engine})", "the same command on a laptop, or the Glue job"):
         export(stage, stack, folder, outputs, engine)
     if not place.local:
-        with stage.step("The Glue job: the same rows", ""):
+        with stage.step(GLUE, ""):
             by_glue_job(stage, outputs)
     given = stack("output", "-json")
     with stage.step("History: what is known of users and items", "the same command, or the Glue job itself"):
@@ -129,7 +132,7 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
         stage.command("verify", "-", given=given, shown=True)
     with stage.step(LIVE, "Segment invokes the function"):
         live(stage, place, api, outputs)
-    with stage.step("One trait changes, the others stay", "Segment invokes the function"):
+    with stage.step(TRAIT, "Segment invokes the function"):
         change_one_trait(stage, place, outputs)
     with stage.step(VISITORS, "the next export, from Segment's own logs"):
         history_of_the_visit(stage, folder)
@@ -139,7 +142,7 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
 
 def destroy(stage: Stage, place: Place, stack: Stack) -> None:
     """Destroy everything again, whatever there is of it; raise an error of what is left."""
-    with stage.step("Destroy: everything again", "the same two commands"):
+    with stage.step(DESTROY, "the same two commands"):
         errors = []
         for part in (
             lambda: None if place.local else stop_glue_job(place),

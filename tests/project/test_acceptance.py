@@ -273,6 +273,24 @@ def test_a_run_settles_what_its_steps_reached() -> None:
     assert acceptance.result(one, stage, trained) == "the step failed, see below"
 
 
+def test_a_run_claims_nothing_that_its_steps_did_not_use() -> None:
+    stage = Stage({})
+    stage.seconds |= dict.fromkeys([demo.LIVE, demo.TRAIT, demo.GLUE, demo.PERSONALIZE, demo.DESTROY], 1.0)
+
+    def settled(place: Place) -> set[str]:
+        return {one.words for one in acceptance.UNVERIFIED if acceptance.result(one, stage, place) == "works"}
+
+    least = settled(PLACE)
+    invoked = {"Whether Segment's role may invoke"}
+    made = {"Whether it creates solutions", "Whether `destroy` deletes all"}
+    assert len(least) == 4
+    assert settled(replace(PLACE, trusted="me")) == least | invoked
+    assert settled(replace(PLACE, train=True)) == least | made
+    asked = least | made | {"Whether the function's role may ask"}
+    assert settled(replace(PLACE, train=True, write_key="key")) == asked
+    assert settled(replace(PLACE, source_conditions=True)) == least | {"Whether Lambda and Glue send"}
+
+
 def test_the_caller_may_assume_the_role(monkeypatch: pytest.MonkeyPatch) -> None:
     iam = boto3.client("iam", aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
     arn = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/Admin"
