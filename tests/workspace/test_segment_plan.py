@@ -179,7 +179,15 @@ def test_a_destination_of_this_function_is_ours_whatever_its_name(workspace: Wor
 # Destination filters
 
 
-@pytest.mark.parametrize("status", [402, 403, 422])
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_filter_that_segment_refuses_for_another_reason_has_its_words(workspace: Workspace, status: int) -> None:
+    workspace.answer("createFilterForDestination", Refusal(status, "if: too long"))
+    said = refusal(lambda: applied(workspace, None))
+    assert f"Segment answers {status}: if: too long" in said
+    assert "--no-filter" not in said
+
+
+@pytest.mark.parametrize("status", [402, 403])
 def test_a_filter_that_the_plan_of_segment_has_not_is_explained_after_all_else_is_done(
     workspace: Workspace, secret: WriteKeySecret, status: int
 ) -> None:

@@ -15,6 +15,8 @@ from .wanted import Wanted
 from .write_key import WriteKeySecret
 
 SOURCE, SECRET, DESTINATION, FILTER = "Source", "Secret", "Destination", "DestinationFilter"
+#: Statuses for what has to be paid for or isn't allowed. All others are about the request.
+_OF_THE_TIER = (402, 403)
 _WITHOUT_FILTERS = (
     "Destination filters are part of Segment's Business tier and need write access to the source."
     " Without one, say --no-filter: an event that the mapping doesn't know then costs one invocation"
@@ -239,7 +241,7 @@ def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, An
     try:
         filters = api.pages(path, "filters")
     except RefusedRequestError as error:
-        if error.status not in (402, 403):
+        if error.status not in _OF_THE_TIER:
             raise
         return Change("blocked", FILTER, name, error.problem, _WITHOUT_FILTERS)
     there = next((one for one in filters if one["title"] == wanted.filter_title), None)
@@ -260,6 +262,8 @@ def _filtered(api: PublicApi, method: str, path: str, body: dict[str, Any]) -> N
     try:
         api.send(method, path, "filter", body)
     except RefusedRequestError as error:
+        if error.status not in _OF_THE_TIER:
+            raise
         raise WorkspaceError(error.place, f"{error.problem}. All else is done", _WITHOUT_FILTERS) from None
 
 
