@@ -203,6 +203,29 @@ def test_a_filter_that_the_plan_of_segment_has_not_is_explained_after_all_else_i
     assert len(workspace.asked("createFilter", "listFilters")) == asked
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown", "same"),
+    [
+        ("(type = 'track' and event = 'A B')", '!((type="track"  and\nevent="A B"))', True),
+        ('event = "It\'s"', "!(event = 'It\\'s')", True),
+        ("event = 'a\\\\b \"c\"'", '!( event = "a\\\\b \\"c\\"" )', True),
+        ("event = 'A B'", "!( event = 'A  B' )", False),
+        ("event = 'type'", "!( event = type )", False),
+        ("event = 'A' or event = 'B'", "!( event = 'A' and event = 'B' )", False),
+        ("event = 'A'", "!( event != 'A' )", False),
+        ("event = 'A'", "( event = 'A' )", False),
+    ],
+)
+def test_blanks_and_quotes_of_a_condition_do_not_count(workspace: Workspace, sent: str, shown: str, same: bool) -> None:
+    asked = read("shop", OUTPUTS | {"destination_filter": sent}, CHOICES)
+    apply(asked, public_api(workspace), None, lambda changes: None)
+    (made,) = workspace.filters[workspace.destinations[0]["id"]]
+    made["if"] = shown
+    changes = plan(asked, public_api(workspace), _catalog(workspace), None)
+    (change,) = [change for change in changes if change.kind == "DestinationFilter"]
+    assert (change.action, change.why) == (("nothing", "") if same else ("update", "if differs"))
+
+
 def test_filters_that_may_not_be_listed_block_the_filter_only(workspace: Workspace) -> None:
     workspace.add_destination(workspace.sources[0], settings={"function": FUNCTION, "roleAddress": "r"})
     workspace.answer("listFiltersFromDestination", Refusal(403, "No"), Refusal(403, "No"))

@@ -4,6 +4,7 @@ As in `provision` there is no state: things are found by their names, a plan fol
 workspace, and `apply` looks again after each round until nothing is left.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -251,11 +252,19 @@ def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, An
         return Change("create", FILTER, name, call=lambda: _filtered(api, "POST", path, made))
     known = {**there, "actions": [{"type": action["type"]} for action in there["actions"]]}
     changed = [key for key, value in body.items() if known.get(key) != value]
+    if _tokens(there["if"]) == _tokens(wanted.condition):
+        changed = [key for key in changed if key != "if"]
     if not changed:
         return Change("nothing", FILTER, name, id=there["id"])
     path += f"/{there['id']}"
     why = f"{', '.join(changed)} differ" if len(changed) > 1 else f"{changed[0]} differs"
     return Change("update", FILTER, name, why, id=there["id"], call=lambda: _filtered(api, "PATCH", path, body))
+
+
+def _tokens(condition: str) -> list[str]:
+    """Return the parts of a condition, the same for all blanks and quotes that Segment may write it with."""
+    parts = re.findall(r"""(["'])((?:\\.|(?!\1).)*)\1|(\w+|[^\s\w])""", condition, re.DOTALL)
+    return [other or '"' + re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) for _, text, other in parts]
 
 
 def _filtered(api: PublicApi, method: str, path: str, body: dict[str, Any]) -> None:
