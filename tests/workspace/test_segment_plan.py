@@ -29,6 +29,7 @@ OUTPUTS: dict[str, Any] = {
     "logs": None,
     "write_key": "secretsmanager:segment/shop#write_key",
 }
+SLUG = "shop-us-west-2-123456789012-recommendations"
 SETTINGS = {
     "function": FUNCTION,
     "roleAddress": ROLE,
@@ -83,7 +84,7 @@ def refusal(do: Callable[[], object]) -> str:
 
 def test_a_plan_names_all_that_an_apply_makes(workspace: Workspace, secret: WriteKeySecret) -> None:
     assert planned(workspace, secret) == [
-        ("create", "Source", "shop-recommendations"),
+        ("create", "Source", SLUG),
         ("create", "Secret", secret.name),
         ("create", "Destination", "shop: Amazon Personalize (website)"),
         ("create", "DestinationFilter", "shop: Amazon Personalize (website)"),
@@ -96,7 +97,7 @@ def test_a_plan_names_all_that_an_apply_makes(workspace: Workspace, secret: Writ
     (made,) = workspace.filters[destination["id"]]
     assert (made["if"], made["actions"], made["enabled"]) == (CONDITION, [{"type": "DROP"}], True)
     source = workspace.sources[1]
-    assert (source["slug"], source["metadata"]["name"]) == ("shop-recommendations", "HTTP API")
+    assert (source["slug"], source["metadata"]["name"]) == (SLUG, "HTTP API")
     assert secret.read() == source["writeKeys"][0]
 
 
@@ -251,6 +252,15 @@ def test_a_secret_without_json_holds_the_key_alone(workspace: Workspace, secret:
     assert "isn't a JSON object" in refusal(secret.read)
 
 
+@pytest.mark.parametrize("json_key", [None, "write_key"])
+def test_a_secret_of_bytes_is_refused(workspace: Workspace, secret: WriteKeySecret, json_key: str | None) -> None:
+    secret.client.create_secret(Name=secret.name, SecretBinary=b"key")
+    said = refusal(lambda: applied(workspace, replace(secret, json_key=json_key), replace_write_key=True))
+    assert said.startswith(f"secret {secret.name}: holds binary data")
+    assert secret.client.get_secret_value(SecretId=secret.name)["SecretBinary"] == b"key"
+    assert not workspace.asked("create")
+
+
 def test_the_source_whose_key_the_secret_holds_is_written_back_to(workspace: Workspace, secret: WriteKeySecret) -> None:
     chosen = workspace.add_source("engage")
     secret.write(chosen["writeKeys"][0])
@@ -276,7 +286,7 @@ def test_another_key_in_the_secret_is_replaced_only_on_demand(
 
 
 def test_a_token_that_sees_no_write_keys_is_explained(workspace: Workspace, secret: WriteKeySecret) -> None:
-    workspace.add_source("shop-recommendations")
+    workspace.add_source(SLUG)
     workspace.show_write_keys = False
     said = refusal(lambda: applied(workspace, secret))
     assert "Source Admin" in said
@@ -289,6 +299,18 @@ def test_no_key_is_in_a_plan(workspace: Workspace, secret: WriteKeySecret) -> No
     key = workspace.sources[1]["writeKeys"][0]
     assert len(shown) > 2
     assert not any(key in text or TOKEN in text for text in shown)
+
+
+@pytest.mark.parametrize("place", ["us-west-2:210987654321", "eu-west-1:123456789012"])
+def test_the_source_of_a_stack_of_the_same_name_elsewhere_is_left_alone(
+    workspace: Workspace, secret: WriteKeySecret, place: str
+) -> None:
+    function = FUNCTION.replace("us-west-2:123456789012", place)
+    there = read("shop", OUTPUTS | {"function_arn": function}, replace(CHOICES, filtered=False))
+    theirs = workspace.add_source(there.source_slug)
+    applied(workspace, secret)
+    assert secret.read() not in [None, *theirs["writeKeys"]]
+    assert workspace.sources[-1]["slug"] == SLUG
 
 
 # The catalog

@@ -133,7 +133,7 @@ def _write_back(
         yield Change("blocked", SECRET, secret.name, "it holds a write key of no source that the token sees", _REPLACE)
         return
     if slug is None:
-        slug = owner["slug"] if owner else f"{wanted.name}-recommendations"
+        slug = owner["slug"] if owner else wanted.source_slug
     source = _only([one for one in sources if slug in (one["id"], one["slug"])], slug)
     if source is None:
         type_id = catalog.source(wanted.choices.write_back_type)["id"]
