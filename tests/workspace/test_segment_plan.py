@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,15 @@ def test_a_secret_without_json_holds_the_key_alone(workspace: Workspace, secret:
     held = plain.client.get_secret_value(SecretId=plain.name)["SecretString"]
     assert held == plain.read() == workspace.sources[1]["writeKeys"][0]
     assert "isn't a JSON object" in refusal(secret.read)
+
+
+def test_the_documented_resources_are_those_of_the_secret(secret: WriteKeySecret) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    missing, made = re.findall(r"`[^` ]*:secret:(NAME\S*)`", text)
+    secret.write("key")
+    arn = secret.client.describe_secret(SecretId=secret.name)["ARN"]
+    assert missing == "NAME"
+    assert fnmatch(arn.partition(":secret:")[2], made.replace("NAME", secret.name))
 
 
 @pytest.mark.parametrize("json_key", [None, "write_key"])
