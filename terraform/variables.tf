@@ -116,6 +116,8 @@ variable "training_job" {
     timeout_minutes = optional(number, 120)
     max_retries     = optional(number, 1)
     kms_key         = optional(object({ arn = string }))
+    # Gone, and kept for one release to be refused: Terraform would ignore it.
+    kms_key_arn = optional(string)
     window = optional(object({
       since        = optional(string)
       until        = optional(string)
@@ -124,6 +126,11 @@ variable "training_job" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = var.training_job.kms_key_arn == null
+    error_message = "Write `kms_key = { arn = … }` instead of `kms_key_arn`."
+  }
 }
 
 variable "suppression_list" {
@@ -143,6 +150,8 @@ variable "warehouse" {
       schema   = string
       sql_path = optional(string)
       role     = optional(object({ arn = string }))
+      # Gone: the module refuses it.
+      role_arn = optional(string)
     }))
     snowflake = optional(object({
       schema      = string
@@ -287,6 +296,17 @@ variable "monitoring" {
       silent_hours             = optional(number)
       recommendations_per_hour = optional(number)
       write_backs_per_hour     = optional(number)
+      # Gone: the module refuses them.
+      errors_percent                = optional(number)
+      throttles                     = optional(number)
+      duration_percent              = optional(number)
+      raised_percent                = optional(number)
+      rejected_percent              = optional(number)
+      recommendation_failed_percent = optional(number)
+      write_back_failed_percent     = optional(number)
+      queue_age_seconds             = optional(number)
+      dead_letters                  = optional(number)
+      rejected_age_days             = optional(number)
     }), {})
   })
   default  = {}

@@ -2,7 +2,7 @@
 
 Credentials and region come from the environment. It says what it will make and what that costs, and asks; without a
 terminal, YES=1 answers. It stops before anything is trained unless TRAIN=1. It destroys everything at the end, after a
-failure or Ctrl-C, too. If it was killed before it could, CLEAN=NAME does that later.
+failure, Ctrl-C or a closed terminal, too. If it was killed before it could, CLEAN=NAME does that later.
 
     TRAIN=1                            train and serve, too
     SOURCE_CONDITIONS=1                trust of Lambda's and Glue's roles with aws:SourceAccount and aws:SourceArn
@@ -31,7 +31,7 @@ from rich.markup import escape
 
 import demo
 from demo_segment import Api
-from demo_stage import DemoError, Place, Stage, check, console
+from demo_stage import DemoError, Place, Stage, check, console, reason
 from personalize_segment import __version__
 from personalize_segment.errors import PersonalizeSegmentError
 from stacks import ROOT, Stack, StackError
@@ -58,12 +58,21 @@ class Unverified:
 
 
 SEGMENT = "Segment's side: plan"
+#: What a run may need to settle something.
+TRAINED, CONDITIONS, NOT_ROOT = "TRAIN=1", "SOURCE_CONDITIONS=1", "a user or a role, not root"
+#: Otherwise the caller asks, and not the function.
+WRITTEN_BACK = "TRAIN=1 and SEGMENT_WRITE_KEY"
 WITH_SEGMENT = "PUBLIC_API_TOKEN and SEGMENT_SOURCE"
 UNVERIFIED = (
-    Unverified("security.md", "No policy here was tried on AWS", demo.LIVE),
-    Unverified("security.md", "Whether Lambda and Glue send", demo.LIVE, "SOURCE_CONDITIONS=1"),
-    Unverified("provisioning.md", "and never against AWS", demo.PERSONALIZE),
-    Unverified("provisioning.md", "how soon after creation the first automatic training", demo.PERSONALIZE, "TRAIN=1"),
+    Unverified("security.md", "Whether Segment's role may invoke", demo.LIVE, NOT_ROOT),
+    Unverified("security.md", "Whether the function's role may ask", demo.LIVE, WRITTEN_BACK),
+    Unverified("security.md", "Whether the role of the profile queue's consumer", demo.TRAIT),
+    Unverified("security.md", "Whether the Glue job's role", demo.GLUE),
+    Unverified("security.md", "Whether Personalize's role", demo.PERSONALIZE),
+    Unverified("security.md", "Whether Lambda and Glue send", demo.LIVE, CONDITIONS),
+    Unverified("provisioning.md", "Whether `apply` creates dataset group", demo.PERSONALIZE),
+    Unverified("provisioning.md", "Whether it creates solutions", demo.PERSONALIZE, TRAINED),
+    Unverified("provisioning.md", "Whether `destroy` deletes all", demo.DESTROY, TRAINED),
     Unverified("segment.md", "The id and slug of *Amazon Personalize*", SEGMENT, WITH_SEGMENT),
     Unverified("segment.md", "The settings of the destination", SEGMENT, WITH_SEGMENT),
 )
@@ -78,7 +87,9 @@ def main(environment: Mapping[str, str], written: Path, facts: Path | None) -> i
     caller = boto3.client("sts").get_caller_identity()
     place, stage = chosen(environment, caller["Arn"]), Stage(environment)
     folder = FOLDER / place.name
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupt)
     if environment.get("CLEAN"):
         check(folder.exists(), f"{folder} is not there: give the name of a run that left something")
         made = json.loads((folder / "run.json").read_text("utf-8"))
@@ -86,20 +97,37 @@ def main(environment: Mapping[str, str], written: Path, facts: Path | None) -> i
         check(made == here, f"{place.name} is in {made['account']}, {made['region']}: use its credentials and region")
         destroy(stage, place, Stack.again(folder / "terraform", stage.environment), folder)
         return 0
+    known = versions()
     ask(place, caller["Account"], region, environment)
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"account": caller["Account"], "region": region}), "utf-8")
-    began = datetime.now(UTC)
+    began, status = datetime.now(UTC), 1
     try:
         run(stage, place, folder, environment)
-    except (*FAILURES, KeyboardInterrupt) as error:
+        status = 0
+    except BaseException as error:
+        stage.failed = stage.failed or [("Between the steps", reason())]
+        if not isinstance(error, (*FAILURES, KeyboardInterrupt, SystemExit)):
+            raise
         console.print(f"[bold red]{escape(str(error) or 'Interrupted.')}[/bold red]", soft_wrap=True)
-    text = masked(report(stage, place, began, region), caller["Account"], environment)
-    written.write_text(text, "utf-8")
-    if facts:
-        stage.write(facts)
-    console.print(f"\n{written} says what was tried. It has neither secrets nor the account's number.", soft_wrap=True)
-    return 1 if stage.failed else 0
+    finally:
+        text = masked(report(stage, place, began, region, known), caller["Account"], environment)
+        written.write_text(text, "utf-8")
+        if facts:
+            stage.write(facts)
+        said = f"\n{written} says what was tried. It has neither secrets nor the account's number."
+        console.print(said, soft_wrap=True)
+    return status
+
+
+def interrupt(*_: object) -> None:
+    """End like Ctrl-C. After SIGHUP the terminal is gone, and printing would fail before all is destroyed."""
+    for number in (1, 2):
+        try:
+            os.write(number, b"\n")
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    raise KeyboardInterrupt
 
 
 def region_of(environment: Mapping[str, str]) -> dict[str, str]:
@@ -168,22 +196,22 @@ def run(stage: Stage, place: Place, folder: Path, environment: Mapping[str, str]
 
 def destroy(stage: Stage, place: Place, stack: Stack, folder: Path) -> None:
     """Destroy everything, without regard to Ctrl-C; Terraform's state stays if something is left."""
-    for one in (signal.SIGINT, signal.SIGTERM):
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, signal.SIG_IGN)
     try:
         demo.destroy(stage, place, stack)
-    except FAILURES:
+    except BaseException:
         console.print(f"[bold red]Something is left.[/bold red] Run: CLEAN={place.name} make acceptance")
         raise
     shutil.rmtree(folder)
 
 
-def report(stage: Stage, place: Place, began: datetime, region: str) -> str:
+def report(stage: Stage, place: Place, began: datetime, region: str, known: Mapping[str, str]) -> str:
     """Return the report, in Markdown."""
     where = "the emulator, which settles nothing about AWS" if place.local else f"AWS, {region}"
     chose = f"TRAIN={int(place.train)}, SOURCE_CONDITIONS={int(place.source_conditions)}"
     lines = ["# Acceptance", "", f"{began:%Y-%m-%d %H:%M} UTC, on {where}. {chose}.", ""]
-    lines += ["| what | version |", "|---|---|", *(f"| {name} | {version} |" for name, version in versions().items())]
+    lines += ["| what | version |", "|---|---|", *(f"| {name} | {version} |" for name, version in known.items())]
     lines += ["", "| step | result | seconds |", "|---|---|---:|"]
     lines += [f"| {title} | did what it says | {seconds:.0f} |" for title, seconds in stage.seconds.items()]
     lines += [f"| {title} | **failed** | |" for title, _ in stage.failed]
@@ -197,7 +225,8 @@ def report(stage: Stage, place: Place, began: datetime, region: str) -> str:
 def result(one: Unverified, stage: Stage, place: Place) -> str:
     """Return what a run says of a thing that wasn't verified."""
     failed = dict(stage.failed)
-    given = {"TRAIN=1": place.train, "SOURCE_CONDITIONS=1": place.source_conditions}
+    given = {TRAINED: place.train, CONDITIONS: place.source_conditions, WRITTEN_BACK: place.writes_back}
+    given[NOT_ROOT] = place.local or place.trusted is not None
     given[WITH_SEGMENT] = one.step in {**stage.seconds, **failed}
     if one.needs and not given[one.needs]:
         return f"not in this run: needs {one.needs}"
@@ -221,6 +250,8 @@ def versions() -> dict[str, str]:
 
 
 def _said(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        return ""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else ""
 

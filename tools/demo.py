@@ -19,6 +19,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,9 @@ FOLDER = ROOT / ".build" / "demo"
 INFRASTRUCTURE = "Infrastructure: terraform apply"
 PERSONALIZE = "Amazon Personalize: plan and apply"
 LIVE = "Live events, and recommendations on the profile"
+GLUE = "The Glue job: the same rows"
+TRAIT = "One trait changes, the others stay"
+DESTROY = "Destroy: everything again"
 VISITORS = "History: the visit before the login"
 PLACE = Place(name="shop", external_id="9sQx2TbZ4k", local=True, train=True, write_key="a-write-key")
 #: What of a spec costs more than cents.
@@ -94,7 +99,9 @@ def made(stage: Stage, folder: Path, **more: str) -> Stack:
     package = folder / "personalize-segment.zip"
     with stage.step("Package", "the same zip, for both Lambda functions and the Glue job"):
         command = [sys.executable, str(ROOT / "tools" / "package.py"), "--output", str(package)]
-        console.print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        check(done.returncode == 0, f"tools/package.py failed: {done.stderr}")
+        console.print(done.stdout.strip())
     return Stack(folder / "terraform", stage.environment, package, **more)
 
 
@@ -109,7 +116,7 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
     with stage.step(f"History: logs to training data ({engine})", "the same command on a laptop, or the Glue job"):
         export(stage, stack, folder, outputs, engine)
     if not place.local:
-        with stage.step("The Glue job: the same rows", ""):
+        with stage.step(GLUE, ""):
             by_glue_job(stage, outputs)
     given = stack("output", "-json")
     with stage.step("History: what is known of users and items", "the same command, or the Glue job itself"):
@@ -125,7 +132,7 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
         stage.command("verify", "-", given=given, shown=True)
     with stage.step(LIVE, "Segment invokes the function"):
         live(stage, place, api, outputs)
-    with stage.step("One trait changes, the others stay", "Segment invokes the function"):
+    with stage.step(TRAIT, "Segment invokes the function"):
         change_one_trait(stage, place, outputs)
     with stage.step(VISITORS, "the next export, from Segment's own logs"):
         history_of_the_visit(stage, folder)
@@ -135,9 +142,10 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
 
 def destroy(stage: Stage, place: Place, stack: Stack) -> None:
     """Destroy everything again, whatever there is of it; raise an error of what is left."""
-    with stage.step("Destroy: everything again", "the same two commands"):
+    with stage.step(DESTROY, "the same two commands"):
         errors = []
         for part in (
+            lambda: None if place.local else stop_glue_job(place),
             lambda: stage.command("destroy", "--yes", "--poll", place.poll, "--name", place.name),
             # Without a state, nothing was made.
             lambda: stack.destroy(progress("destroyed")) if stack.has_state() else None,
@@ -145,8 +153,9 @@ def destroy(stage: Stage, place: Place, stack: Stack) -> None:
         ):
             try:
                 part()
-            except (DemoError, StackError, ClientError) as error:
-                errors.append(str(error))
+            except Exception as error:  # noqa: BLE001
+                # The other parts cost money, too.
+                errors.append(str(error) or repr(error))
         check(not errors, "\n".join(errors))
 
 
@@ -168,12 +177,30 @@ def variables(place: Place, api: Api | None) -> dict[str, Any]:
     }
 
 
+def stop_glue_job(place: Place) -> None:
+    """Stop the Glue job, if there is one, and wait for its end: it writes into the bucket that is to be deleted."""
+    glue, name, until = boto3.client("glue"), f"{place.name}-history", time.monotonic() + LAG_SECONDS
+    with _unless_gone():
+        while runs := [
+            run["Id"] for run in glue.get_job_runs(JobName=name)["JobRuns"] if run["JobRunState"] in GLUE_RUNS
+        ]:
+            check(time.monotonic() < until, f"the Glue job {name} doesn't stop")
+            glue.batch_stop_job_run(JobName=name, JobRunIds=runs)
+            time.sleep(15)
+
+
 def delete_secret(place: Place) -> None:
     """Delete the secret of the write key, if there is one."""
-    try:
+    with _unless_gone():
         boto3.client("secretsmanager").delete_secret(SecretId=place.secret, ForceDeleteWithoutRecovery=True)
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    try:
+        yield
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        if error.response["Error"]["Code"] not in ("ResourceNotFoundException", "EntityNotFoundException"):
             raise
 
 
@@ -381,10 +408,7 @@ def change_one_trait(stage: Stage, place: Place, outputs: dict[str, Any]) -> Non
     wanted = before | {"PLAN": "enterprise"}
     told = event("identify", "m-partial", userId=name, traits={"plan": "enterprise"})
     check(Destination(outputs["segment"], place).send(told)["rows"] == {"users": 1}, "the identify gave no user")
-    wait_for_profiles(outputs)
-    key = {"id": {"S": f"users#{name}"}}
-    item = boto3.client("dynamodb").get_item(TableName=outputs["operations"]["profile_table"], Key=key)["Item"]
-    stored = {column: str(cell[0]) for column, cell in json.loads(item["columns"]["S"]).items()}
+    stored = stored_profile(outputs["operations"]["profile_table"], f"users#{name}", wanted)
     # In AWS such an export takes a quarter of an hour.
     personalize = in_personalize(stage, outputs, name) if place.local else stored
     table = Table("column", "history", 'after identify {"plan": "enterprise"}', "in the table", "in Personalize")
@@ -433,7 +457,7 @@ def operator(stage: Stage, outputs: dict[str, Any]) -> None:
     stage.command("redrive", operations["queues"]["rejected"], shown=True)
     groups = [group for key, group in operations["log_groups"].items() if key != "history"]
     both: Counter[str] = Counter()
-    while not both["ProfilesRecorded"] and time.monotonic() < until:
+    while both["ProfilesRecorded"] < max(1, both["RowsUsers"] + both["RowsItems"]) and time.monotonic() < until:
         both = sum(map(metrics_in, groups), Counter())
         time.sleep(0.2)
     stage.facts["metrics"] = dict(both)
@@ -446,20 +470,16 @@ def operator(stage: Stage, outputs: dict[str, Any]) -> None:
     check(both["ProfilesFailed"] == 0, "users or items failed")
 
 
-def wait_for_profiles(outputs: dict[str, Any]) -> None:
-    """Wait for the profile queue to be empty."""
-    sqs = boto3.client("sqs")
-    until = time.monotonic() + LAG_SECONDS
-    while time.monotonic() < until:
-        queue = sqs.get_queue_attributes(
-            QueueUrl=outputs["operations"]["queues"]["profiles"],
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )
-        if not any(int(number) for number in queue["Attributes"].values()):
-            break
+def stored_profile(table: str, key: str, wanted: dict[str, str]) -> dict[str, str]:
+    """Return the columns of a profile in the table, once they are as wanted and Personalize was told."""
+    dynamodb, until = boto3.client("dynamodb"), time.monotonic() + LAG_SECONDS
+    while True:
+        item = dynamodb.get_item(TableName=table, Key={"id": {"S": key}}, ConsistentRead=True).get("Item", {})
+        columns = json.loads(item["columns"]["S"]) if item else {}
+        stored = {column: str(cell[0]) for column, cell in columns.items()}
+        if (stored == wanted and "telling" not in item) or time.monotonic() > until:
+            return stored
         time.sleep(0.2)
-    else:
-        raise DemoError("the profile queue is never empty")
 
 
 def metrics_in(group: str) -> Counter[str]:

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from demo_stage import Place, check
 
-#: Seconds that a new role may take until it can be assumed.
-ROLE_SECONDS = 60
+#: Seconds that a new role may take until it can be assumed, and what is transient until it is over.
+PATIENCE_SECONDS = 60
 
 
 class Api:
@@ -77,15 +77,19 @@ class Destination:
         )
 
     def send(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return what the function answers."""
-        answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(event))
-        payload: dict[str, Any] = json.loads(answer["Payload"].read())
-        check("FunctionError" not in answer, f"the function failed: {payload}")
-        return payload
+        """Return what the function answers; an event that it raises is sent again, as Segment does."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(event))
+            payload: dict[str, Any] = json.loads(answer["Payload"].read())
+            if not answer.get("FunctionError"):
+                return payload
+            check(time.monotonic() < until, f"the function failed: {payload}")
+            time.sleep(5)
 
 
 def _assumed(role_arn: str, external_id: str) -> dict[str, str]:
-    until = time.monotonic() + ROLE_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             answer = boto3.client("sts").assume_role(
@@ -102,6 +106,8 @@ def _assumed(role_arn: str, external_id: str) -> dict[str, str]:
 def _refused(role_arn: str, external_id: str) -> None:
     try:
         boto3.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="segment", ExternalId=external_id)
-    except ClientError:
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
         return
     check(False, "the role can be assumed with another external id")

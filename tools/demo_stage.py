@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +19,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 COMMAND = Path(sys.executable).with_name("personalize-segment")
-WIDTH = None if sys.stdout.isatty() else 120
-console = Console(highlight=False, width=WIDTH)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 class DemoError(Exception):
@@ -29,6 +30,11 @@ def check(true: Any, otherwise: str) -> None:
     """Raise DemoError with `otherwise` unless it is true."""
     if not true:
         raise DemoError(otherwise)
+
+
+def reason() -> str:
+    """Return what was raised, and where."""
+    return traceback.format_exc(limit=-1, chain=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +76,7 @@ class Stage:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        width = {} if WIDTH is None else {"COLUMNS": str(WIDTH)}
-        self.environment = {**os.environ, **environment, **width}
+        self.environment = {**os.environ, **environment, "COLUMNS": str(console.width)}
         self.seconds: dict[str, float] = {}
         self.facts: dict[str, Any] = {}
         self.failed: list[tuple[str, str]] = []
@@ -83,26 +88,41 @@ class Stage:
         start = time.perf_counter()
         try:
             yield
-        except BaseException as error:
-            self.failed.append((title, str(error) or type(error).__name__))
+        except BaseException:
+            self.failed.append((title, reason()))
             raise
         self.seconds[title] = time.perf_counter() - start
         console.print(f"[dim]{self.seconds[title]:.1f} s[/dim]")
 
     def command(self, *arguments: str, given: str = "", shown: bool = False, status: tuple[int, ...] = (0,)) -> str:
-        """Run `personalize-segment` and return what it prints; its messages go to the reader if `shown`."""
+        """Run `personalize-segment` and return what it prints; its messages go to the reader, too, if `shown`."""
         console.print(f"[dim]$ personalize-segment {escape(' '.join(arguments))}[/dim]", soft_wrap=True)
-        sys.stdout.flush()
-        done = subprocess.run(
-            [COMMAND, *arguments],
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=sys.stdout if shown else subprocess.PIPE,
-            encoding="utf-8",
-            env=self.environment,
-            check=False,
-        )
-        said = f"personalize-segment {arguments[0]} ended with {done.returncode}: {done.stderr or ''}"
+        messages: list[str] = []
+        end, begin = os.pipe()
+
+        def tee() -> None:
+            with os.fdopen(end, encoding="utf-8") as lines:
+                for line in lines:
+                    messages.append(line)
+                    if shown:
+                        print(line, end="", flush=True)
+
+        reader = threading.Thread(target=tee)
+        reader.start()
+        try:
+            done = subprocess.run(
+                [COMMAND, *arguments],
+                input=given,
+                stdout=subprocess.PIPE,
+                stderr=begin,
+                encoding="utf-8",
+                env=self.environment,
+                check=False,
+            )
+        finally:
+            os.close(begin)
+            reader.join()
+        said = f"personalize-segment {arguments[0]} ended with {done.returncode}: {''.join(messages)}"
         check(done.returncode in status, said)
         return done.stdout
 

@@ -116,6 +116,17 @@ variable "thresholds" {
     silent_hours             = optional(number, 24)
     recommendations_per_hour = optional(number, 10000)
     write_backs_per_hour     = optional(number, 10000)
+    # Gone, and kept for one release to be refused: Terraform would ignore them.
+    errors_percent                = optional(number)
+    throttles                     = optional(number)
+    duration_percent              = optional(number)
+    raised_percent                = optional(number)
+    rejected_percent              = optional(number)
+    recommendation_failed_percent = optional(number)
+    write_back_failed_percent     = optional(number)
+    queue_age_seconds             = optional(number)
+    dead_letters                  = optional(number)
+    rejected_age_days             = optional(number)
   })
   default  = {}
   nullable = false
@@ -128,5 +139,16 @@ variable "thresholds" {
   validation {
     condition     = var.thresholds.recommendations_per_hour >= 1 && var.thresholds.write_backs_per_hour >= 1
     error_message = "Write `recommendations_per_hour` and `write_backs_per_hour` as 1 or more."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, value in var.thresholds :
+      value == null || contains(["silent_hours", "recommendations_per_hour", "write_backs_per_hour"], name)
+    ])
+    error_message = join(" ", [
+      "Remove all thresholds but `silent_hours`, `recommendations_per_hour` and `write_backs_per_hour`:",
+      "every stack has those in the table of modules/monitoring/README.md.",
+    ])
   }
 }

@@ -48,8 +48,15 @@ variable "redshift" {
     schema   = string
     sql_path = string
     role     = optional(object({ arn = string }))
+    # Gone, and kept for one release to be refused: Terraform would ignore it.
+    role_arn = optional(string)
   })
   default = null
+
+  validation {
+    condition     = try(var.redshift.role_arn, null) == null
+    error_message = "Write `role = { arn = … }` instead of `role_arn`."
+  }
 
   validation {
     condition     = can(regex("^[a-z_][a-z0-9_]{0,126}$", try(var.redshift.schema, "shop")))

@@ -1,5 +1,6 @@
 """`make acceptance` asks first, destroys after failures and Ctrl-C, and reports no secrets; test_demo walks it."""
 
+import io
 import json
 import os
 import re
@@ -8,8 +9,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -19,6 +22,7 @@ from botocore.stub import Stubber
 
 import acceptance
 import demo
+import demo_stage
 from demo_segment import Destination
 from demo_stage import DemoError, Place, Stage
 from stacks import Stack, StackError
@@ -49,7 +53,7 @@ def aws(s3_env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(demo, "walk", lambda *_: done.append("walked"))
     monkeypatch.setattr(demo, "destroy", destroy)
     monkeypatch.setattr("shutil.which", lambda name: name)
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield done
     for one, handler in before.items():
         signal.signal(one, handler)
@@ -90,19 +94,68 @@ def test_it_asks_before_anything_is_made(
 
 
 @pytest.mark.parametrize(
-    "error", [DemoError(f"no access for {ACCOUNT} with testing"), StackError("terraform apply: …"), KeyboardInterrupt()]
+    "error",
+    [
+        DemoError(f"no access for {ACCOUNT} with testing"),
+        StackError("terraform apply: …"),
+        KeyboardInterrupt(),
+        SystemExit(0),
+        KeyError("Item"),
+        StopIteration(),
+    ],
 )
 def test_everything_is_destroyed_after_a_failure_and_after_ctrl_c(
     aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     monkeypatch.setattr(demo, "walk", fails(error))
-    status, report = run(tmp_path, YES="1")
+    status = 1
+    unexpected = isinstance(error, KeyError | StopIteration)
+    with pytest.raises(type(error)) if unexpected else nullcontext():
+        status, _ = run(tmp_path, YES="1")
+    report = (tmp_path / "acceptance.md").read_text("utf-8")
     assert (status, aws) == (1, ["destroyed"])
     assert f"| {demo.INFRASTRUCTURE} | **failed** | |" in report
     assert "| Destroy | did what it says |" in report
-    why = str(error).replace(ACCOUNT, "*" * 12).replace("testing", "(AWS_SECRET_ACCESS_KEY)") or "KeyboardInterrupt"
-    assert f"\n    {why}\n" in report
+    why = f"{type(error).__name__}: {error}".replace(ACCOUNT, "*" * 12).replace("testing", "(AWS_SECRET_ACCESS_KEY)")
+    assert re.search(rf"^    .*{re.escape(why.removesuffix(': '))}$", report, re.MULTILINE)
     assert list(tmp_path.iterdir()) == [tmp_path / "acceptance.md"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_everything_is_destroyed_after_a_signal(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(demo, "walk", lambda *_: os.kill(os.getpid(), number))
+    status, _ = run(tmp_path, YES="1")
+    assert (status, aws) == (1, ["destroyed"])
+
+
+def test_a_run_goes_on_without_a_terminal_after_nohup(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr(demo, "walk", lambda *_: os.kill(os.getpid(), signal.SIGHUP))
+    assert run(tmp_path, YES="1")[0] == 0
+
+
+def test_printing_to_a_closed_terminal_keeps_nothing_from_being_destroyed() -> None:
+    script = """
+import os, pty, sys
+sys.path.insert(0, "tools")
+import acceptance
+said = os.dup(1)
+ours, its = pty.openpty()
+os.dup2(its, 1)
+for one in (ours, its):
+    os.close(one)
+try:
+    acceptance.interrupt()
+except KeyboardInterrupt:
+    print("destroying", flush=True)
+    os.write(said, b"destroyed")
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "destroyed", done.stderr
 
 
 def test_what_could_not_be_destroyed_can_be_later(
@@ -122,7 +175,20 @@ def test_what_could_not_be_destroyed_can_be_later(
         acceptance.main(again, tmp_path / "none.md", None)
 
 
-def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_between_the_steps_is_in_the_report(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walk(*_: object) -> None:
+        raise StackError("terraform output: no")
+
+    monkeypatch.setattr(demo, "walk", walk)
+    status, report = run(tmp_path, YES="1")
+    assert (status, aws) == (1, ["destroyed"])
+    assert "StackError: terraform output: no" in report
+
+
+@pytest.mark.parametrize("error", [StackError("terraform destroy: no"), KeyError("resources")])
+def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     done: list[str] = []
 
     class Failing:
@@ -132,13 +198,55 @@ def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPat
 
         def destroy(self, _: object) -> None:
             """Fail."""
-            raise StackError("terraform destroy: no")
+            raise error
 
     monkeypatch.setattr(Stage, "command", lambda self, *arguments, **_: done.append(arguments[-1]))
+    monkeypatch.setattr(demo, "stop_glue_job", lambda place: done.append("glue"))
     monkeypatch.setattr(demo, "delete_secret", lambda place: done.append("secret"))
-    with pytest.raises(DemoError, match="terraform destroy: no"):
+    with pytest.raises(DemoError, match=re.escape(str(error))):
         demo.destroy(Stage({}), PLACE, Failing())  # type: ignore[arg-type]
-    assert done == ["accept-1", "secret"]
+    assert done == ["glue", "accept-1", "secret"]
+
+
+@pytest.mark.parametrize("code", ["EntityNotFoundException", "AccessDeniedException"])
+def test_a_run_of_the_glue_job_is_stopped_before_its_bucket_goes(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    glue = boto3.client("glue", aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    monkeypatch.setattr(boto3, "client", lambda name: glue)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    job = {"JobName": "accept-1-history"}
+    with Stubber(glue) as stub:
+        for states in (["RUNNING", "FAILED"], ["STOPPING", "FAILED"], ["STOPPED", "FAILED"]):
+            runs = [{"Id": f"run-{number}", "JobRunState": state} for number, state in enumerate(states)]
+            stub.add_response("get_job_runs", {"JobRuns": runs}, job)
+            if states[0] != "STOPPED":
+                stub.add_response("batch_stop_job_run", {}, job | {"JobRunIds": ["run-0"]})
+        demo.stop_glue_job(PLACE)
+        stub.assert_no_pending_responses()
+        stub.add_client_error("get_job_runs", code)
+        with nullcontext() if code == "EntityNotFoundException" else pytest.raises(ClientError, match=code):
+            demo.stop_glue_job(PLACE)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_messages_of_a_command_are_shown_and_its_error_is_in_the_report(
+    aws: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shown: bool
+) -> None:
+    command = tmp_path / "bin" / "personalize-segment"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\ncat\necho é: no access >&2\nexit 3\n", "utf-8")
+    command.chmod(0o755)
+    monkeypatch.setattr(demo_stage, "COMMAND", command)
+
+    def walk(stage: Stage, *_: object) -> None:
+        with stage.step(demo.PERSONALIZE, ""):
+            assert stage.command("apply", given="g" * 100_000, status=(3,)) == "g" * 100_000
+            stage.command("apply", shown=shown)
+
+    monkeypatch.setattr(demo, "walk", walk)
+    status, report = run(tmp_path, YES="1")
+    assert status == 1
+    assert "DemoError: personalize-segment apply ended with 3: é: no access\n" in report
+    assert capsys.readouterr().out.count("\né: no access\n") == shown
 
 
 def test_a_report_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +273,24 @@ def test_a_run_settles_what_its_steps_reached() -> None:
     assert acceptance.result(one, stage, trained) == "the step failed, see below"
 
 
+def test_a_run_claims_nothing_that_its_steps_did_not_use() -> None:
+    stage = Stage({})
+    stage.seconds |= dict.fromkeys([demo.LIVE, demo.TRAIT, demo.GLUE, demo.PERSONALIZE, demo.DESTROY], 1.0)
+
+    def settled(place: Place) -> set[str]:
+        return {one.words for one in acceptance.UNVERIFIED if acceptance.result(one, stage, place) == "works"}
+
+    least = settled(PLACE)
+    invoked = {"Whether Segment's role may invoke"}
+    made = {"Whether it creates solutions", "Whether `destroy` deletes all"}
+    assert len(least) == 4
+    assert settled(replace(PLACE, trusted="me")) == least | invoked
+    assert settled(replace(PLACE, train=True)) == least | made
+    asked = least | made | {"Whether the function's role may ask"}
+    assert settled(replace(PLACE, train=True, write_key="key")) == asked
+    assert settled(replace(PLACE, source_conditions=True)) == least | {"Whether Lambda and Glue send"}
+
+
 def test_the_caller_may_assume_the_role(monkeypatch: pytest.MonkeyPatch) -> None:
     iam = boto3.client("iam", aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
     arn = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/Admin"
@@ -180,13 +306,13 @@ def test_the_caller_may_assume_the_role(monkeypatch: pytest.MonkeyPatch) -> None
 class Sts:
     """Lets a role be assumed with these external ids."""
 
-    def __init__(self, *allowed: str) -> None:
-        self.allowed = allowed
+    def __init__(self, *allowed: str, code: str = "AccessDenied") -> None:
+        self.allowed, self.code = allowed, code
 
     def assume_role(self, ExternalId: str, **_: str) -> dict[str, Any]:  # noqa: N803
         """Return keys, or refuse."""
         if ExternalId not in self.allowed:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole")
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "AssumeRole")
         return {"Credentials": {"AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c"}}
 
 
@@ -204,6 +330,36 @@ def test_in_aws_another_external_id_has_to_be_refused(
         Destination(entered, replace(PLACE, trusted="me"))
     # Root can't assume a role, and invokes the function itself.
     Destination(entered | {"external_ids": ["other"]}, PLACE)
+
+
+def test_only_denied_access_counts_as_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = {"role_arn": "r", "external_ids": ["mine"], "function_arn": "f", "region": "us-east-1"}
+    monkeypatch.setattr(boto3, "client", lambda name, **_: Sts("mine", code="ExpiredToken"))
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        Destination(entered, replace(PLACE, trusted="me"))
+
+
+@pytest.mark.parametrize("times", [2, 99])
+def test_an_event_that_the_function_raises_is_sent_again(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    clock, sent = iter(range(0, 1000, 5)), []
+
+    class Function:
+        def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
+            """Raise so many times, then take it."""
+            sent.append((FunctionName, json.loads(Payload)))
+            failed = {"FunctionError": "Unhandled"} if len(sent) <= times else {}
+            return {"Payload": io.BytesIO(b'{"decision": "recorded"}'), **failed}
+
+    monkeypatch.setattr(boto3, "client", lambda name, **_: Function())
+    monkeypatch.setattr("demo_segment.time", SimpleNamespace(sleep=lambda _: None, monotonic=lambda: next(clock)))
+    segment = Destination({"function_arn": "f", "region": "us-east-1"}, PLACE)
+    if times == 2:
+        assert segment.send({"a": 1}) == {"decision": "recorded"}
+        assert sent == [("f", {"a": 1})] * 3
+    else:
+        with pytest.raises(DemoError, match="the function failed"):
+            segment.send({"a": 1})
+        assert len(sent) == 12
 
 
 class Glue:
@@ -246,6 +402,22 @@ def test_the_glue_job_has_to_write_the_rows_of_the_export(
         with pytest.raises(DemoError, match=re.escape(said)):
             demo.by_glue_job(stage, outputs)
     assert glue.states == []
+
+
+def test_a_profile_is_read_until_it_is_as_wanted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamodb = boto3.client("dynamodb", aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    monkeypatch.setattr(boto3, "client", lambda name: dynamodb)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    asked = {"TableName": "accept-1-profiles", "Key": {"id": {"S": "users#u"}}, "ConsistentRead": True}
+    before, after = ({"columns": {"S": json.dumps({"PLAN": [plan, 1]})}} for plan in ("free", "pro"))
+    with Stubber(dynamodb) as stub:
+        for answer in ({}, {"Item": before}, {"Item": {**after, "telling": {"S": "{}"}}}, {"Item": after}):
+            stub.add_response("get_item", answer, asked)
+        assert demo.stored_profile("accept-1-profiles", "users#u", {"PLAN": "pro"}) == {"PLAN": "pro"}
+        stub.assert_no_pending_responses()
+        monkeypatch.setattr(demo, "LAG_SECONDS", -1)
+        stub.add_response("get_item", {"Item": before}, asked)
+        assert demo.stored_profile("accept-1-profiles", "users#u", {"PLAN": "pro"}) == {"PLAN": "free"}
 
 
 def test_nothing_that_is_trained_is_in_the_spec_without_training() -> None:

@@ -12,7 +12,7 @@ from personalize_segment.provision import teardown
 from personalize_segment.provision.spec import of_name
 from personalize_segment.provision.state import read_state
 from personalize_segment.provision.steps import Step
-from stack import SHOP, Cloud, cloud, read
+from stack import DAY, SHOP, Cloud, cloud, read
 
 RANK = (
     {"DeleteCampaign", "DeleteRecommender"},
@@ -142,18 +142,47 @@ def test_a_schema_that_another_group_uses_does_not_keep_destroy_for_ever(account
     assert account.one("Dataset", "mine")["schemaArn"] == schema
 
 
-def test_versions_in_training_are_waited_for(account: Cloud) -> None:
+@pytest.mark.parametrize("refused", [0, 1], ids=["in progress", "it ends meanwhile"])
+def test_versions_in_training_are_stopped(account: Cloud, refused: int) -> None:
     account.apply(SHOP)
     solution = account.one("Solution")["solutionArn"]
+    # A training of forty days: nobody waits for it.
+    account.faults.slow("SolutionVersion", 1440)
     account.api.create_solution_version(solutionArn=solution)
-    assert ("wait", "SolutionVersion") in {(one.action, one.kind) for one in plan(account, SHOP)}
-    seen: list[set[tuple[str, str]]] = []
+    account.clock.advance(DAY)
+    account.faults.clear()
+    account.faults.fail_calls("StopSolutionVersionCreation", refused, "InvalidInputException")
+    (stopped,) = [one for one in plan(account, SHOP) if one.kind == "SolutionVersion"]
+    assert (stopped.action, stopped.why) == ("delete", "its training is stopped")
+    account.destroy(SHOP)
+    assert account.made()["StopSolutionVersionCreation"] == 1
+    assert account.everything() == []
 
-    def progress(steps: list[Step]) -> None:
-        seen.append({(one.action, one.kind) for one in steps if one.action == "wait"})
 
-    teardown.destroy(account.clients(), read(SHOP), account.polling(), progress)
-    assert any(("wait", "SolutionVersion") in one for one in seen)
+def test_a_training_that_is_being_stopped_is_waited_for(account: Cloud) -> None:
+    account.apply(SHOP)
+    solution = account.one("Solution")["solutionArn"]
+    version = account.api.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    account.clock.advance(60)
+    account.api.stop_solution_version_creation(solutionVersionArn=version)
+    found = [(one.action, one.why) for one in plan(account, SHOP) if one.kind == "SolutionVersion"]
+    assert found == [("wait", "CREATE STOPPING")]
+    account.destroy(SHOP)
+    assert account.everything() == []
+
+
+def test_an_import_is_waited_for_however_long_it_takes(account: Cloud) -> None:
+    account.apply(SHOP)
+    account.faults.slow("DatasetImportJob", 60)
+    job = {
+        "jobName": "shop-users-2024-03-01-0a1b2c3d",
+        "roleArn": SHOP["role_arn"],
+        "datasetArn": account.one("Dataset", "shop-users")["datasetArn"],
+        "dataSource": {"dataLocation": "s3://data/t/users/"},
+    }
+    account.api.create_dataset_import_job(**job)
+    assert ("wait", job["jobName"]) in {(one.action, one.name) for one in plan(account, SHOP)}
+    account.destroy(SHOP)
     assert account.everything() == []
 
 

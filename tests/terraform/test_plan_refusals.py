@@ -21,6 +21,7 @@ GOOD: dict[str, Any] = {
     "write_key_secret": {"name": "segment/shop"},
 }
 
+REDSHIFT = {"schema": "shop", "role_arn": "arn:aws:iam::123456789012:role/unload"}
 REFRESH = {"schedule": {"expression": "rate(7 days)"}}
 #: What is global to an account, and the attribute that names it; and buckets, which are global to all accounts.
 GLOBAL = {"aws_iam_role": "name", "aws_cloudwatch_dashboard": "dashboard_name", "aws_s3_bucket": "bucket"}
@@ -84,6 +85,16 @@ def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProces
             {"event_mapping_path": "other.json", "warehouse": {"redshift": {"schema": "shop"}}},
             ["redshift_unload.sql", "another event mapping", "personalize-segment sql redshift"],
             id="statements of another mapping",
+        ),
+        pytest.param(
+            {"monitoring": {"thresholds": {"errors_percent": 10}}, "warehouse": {"redshift": REDSHIFT}},
+            ["Remove all thresholds but `silent_hours`", "Write `role = { arn = … }` instead of `role_arn`"],
+            id="inputs of modules that are gone",
+        ),
+        pytest.param(
+            {"training_job": {"kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/k"}},
+            ["Write `kms_key = { arn = … }` instead of `kms_key_arn`"],
+            id="an input of the stack that is gone",
         ),
     ],
 )

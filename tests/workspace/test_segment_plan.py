@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ OUTPUTS: dict[str, Any] = {
     "logs": None,
     "write_key": "secretsmanager:segment/shop#write_key",
 }
+SLUG = "shop-us-west-2-123456789012-recommendations"
 SETTINGS = {
     "function": FUNCTION,
     "roleAddress": ROLE,
@@ -83,7 +85,7 @@ def refusal(do: Callable[[], object]) -> str:
 
 def test_a_plan_names_all_that_an_apply_makes(workspace: Workspace, secret: WriteKeySecret) -> None:
     assert planned(workspace, secret) == [
-        ("create", "Source", "shop-recommendations"),
+        ("create", "Source", SLUG),
         ("create", "Secret", secret.name),
         ("create", "Destination", "shop: Amazon Personalize (website)"),
         ("create", "DestinationFilter", "shop: Amazon Personalize (website)"),
@@ -96,7 +98,7 @@ def test_a_plan_names_all_that_an_apply_makes(workspace: Workspace, secret: Writ
     (made,) = workspace.filters[destination["id"]]
     assert (made["if"], made["actions"], made["enabled"]) == (CONDITION, [{"type": "DROP"}], True)
     source = workspace.sources[1]
-    assert (source["slug"], source["metadata"]["name"]) == ("shop-recommendations", "HTTP API")
+    assert (source["slug"], source["metadata"]["name"]) == (SLUG, "HTTP API")
     assert secret.read() == source["writeKeys"][0]
 
 
@@ -179,7 +181,15 @@ def test_a_destination_of_this_function_is_ours_whatever_its_name(workspace: Wor
 # Destination filters
 
 
-@pytest.mark.parametrize("status", [402, 403, 422])
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_filter_that_segment_refuses_for_another_reason_has_its_words(workspace: Workspace, status: int) -> None:
+    workspace.answer("createFilterForDestination", Refusal(status, "if: too long"))
+    said = refusal(lambda: applied(workspace, None))
+    assert f"Segment answers {status}: if: too long" in said
+    assert "--no-filter" not in said
+
+
+@pytest.mark.parametrize("status", [402, 403])
 def test_a_filter_that_the_plan_of_segment_has_not_is_explained_after_all_else_is_done(
     workspace: Workspace, secret: WriteKeySecret, status: int
 ) -> None:
@@ -193,6 +203,29 @@ def test_a_filter_that_the_plan_of_segment_has_not_is_explained_after_all_else_i
     asked = len(workspace.asked("createFilter", "listFilters"))
     assert {change.action for change in applied(workspace, secret, filtered=False)} == {"nothing"}
     assert len(workspace.asked("createFilter", "listFilters")) == asked
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown", "same"),
+    [
+        ("(type = 'track' and event = 'A B')", '!((type="track"  and\nevent="A B"))', True),
+        ('event = "It\'s"', "!(event = 'It\\'s')", True),
+        ("event = 'a\\\\b \"c\"'", '!( event = "a\\\\b \\"c\\"" )', True),
+        ("event = 'A B'", "!( event = 'A  B' )", False),
+        ("event = 'type'", "!( event = type )", False),
+        ("event = 'A' or event = 'B'", "!( event = 'A' and event = 'B' )", False),
+        ("event = 'A'", "!( event != 'A' )", False),
+        ("event = 'A'", "( event = 'A' )", False),
+    ],
+)
+def test_blanks_and_quotes_of_a_condition_do_not_count(workspace: Workspace, sent: str, shown: str, same: bool) -> None:
+    asked = read("shop", OUTPUTS | {"destination_filter": sent}, CHOICES)
+    apply(asked, public_api(workspace), None, lambda changes: None)
+    (made,) = workspace.filters[workspace.destinations[0]["id"]]
+    made["if"] = shown
+    changes = plan(asked, public_api(workspace), _catalog(workspace), None)
+    (change,) = [change for change in changes if change.kind == "DestinationFilter"]
+    assert (change.action, change.why) == (("nothing", "") if same else ("update", "if differs"))
 
 
 def test_filters_that_may_not_be_listed_block_the_filter_only(workspace: Workspace) -> None:
@@ -220,6 +253,24 @@ def test_a_secret_without_json_holds_the_key_alone(workspace: Workspace, secret:
     assert "isn't a JSON object" in refusal(secret.read)
 
 
+def test_the_documented_resources_are_those_of_the_secret(secret: WriteKeySecret) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    missing, made = re.findall(r"`[^` ]*:secret:(NAME\S*)`", text)
+    secret.write("key")
+    arn = secret.client.describe_secret(SecretId=secret.name)["ARN"]
+    assert missing == "NAME"
+    assert fnmatch(arn.partition(":secret:")[2], made.replace("NAME", secret.name))
+
+
+@pytest.mark.parametrize("json_key", [None, "write_key"])
+def test_a_secret_of_bytes_is_refused(workspace: Workspace, secret: WriteKeySecret, json_key: str | None) -> None:
+    secret.client.create_secret(Name=secret.name, SecretBinary=b"key")
+    said = refusal(lambda: applied(workspace, replace(secret, json_key=json_key), replace_write_key=True))
+    assert said.startswith(f"secret {secret.name}: holds binary data")
+    assert secret.client.get_secret_value(SecretId=secret.name)["SecretBinary"] == b"key"
+    assert not workspace.asked("create")
+
+
 def test_the_source_whose_key_the_secret_holds_is_written_back_to(workspace: Workspace, secret: WriteKeySecret) -> None:
     chosen = workspace.add_source("engage")
     secret.write(chosen["writeKeys"][0])
@@ -245,7 +296,7 @@ def test_another_key_in_the_secret_is_replaced_only_on_demand(
 
 
 def test_a_token_that_sees_no_write_keys_is_explained(workspace: Workspace, secret: WriteKeySecret) -> None:
-    workspace.add_source("shop-recommendations")
+    workspace.add_source(SLUG)
     workspace.show_write_keys = False
     said = refusal(lambda: applied(workspace, secret))
     assert "Source Admin" in said
@@ -258,6 +309,18 @@ def test_no_key_is_in_a_plan(workspace: Workspace, secret: WriteKeySecret) -> No
     key = workspace.sources[1]["writeKeys"][0]
     assert len(shown) > 2
     assert not any(key in text or TOKEN in text for text in shown)
+
+
+@pytest.mark.parametrize("place", ["us-west-2:210987654321", "eu-west-1:123456789012"])
+def test_the_source_of_a_stack_of_the_same_name_elsewhere_is_left_alone(
+    workspace: Workspace, secret: WriteKeySecret, place: str
+) -> None:
+    function = FUNCTION.replace("us-west-2:123456789012", place)
+    there = read("shop", OUTPUTS | {"function_arn": function}, replace(CHOICES, filtered=False))
+    theirs = workspace.add_source(there.source_slug)
+    applied(workspace, secret)
+    assert secret.read() not in [None, *theirs["writeKeys"]]
+    assert workspace.sources[-1]["slug"] == SLUG
 
 
 # The catalog

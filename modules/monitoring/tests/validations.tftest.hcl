@@ -81,6 +81,20 @@ run "a_volume_of_0_is_refused" {
   expect_failures = [var.thresholds]
 }
 
+run "a_threshold_that_is_gone_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    thresholds = { rejected_age_days = 10 }
+  }
+
+  expect_failures = [var.thresholds]
+}
+
 run "a_silence_of_25_hours_is_refused" {
   command = plan
 

@@ -50,7 +50,7 @@ def segment(
     write_back_source: Annotated[
         str | None,
         typer.Option(
-            help="Source to write back to (default: the secret's, or a new one, NAME-recommendations).",
+            help="Source to write back to (default: the secret's, or a new one, NAME-REGION-ACCOUNT-recommendations).",
             show_default=False,
         ),
     ] = None,

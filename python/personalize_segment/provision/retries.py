@@ -26,6 +26,8 @@ CONTESTED = frozenset({"ResourceAlreadyExistsException", "ResourceInUseException
 QUEUED = CONTESTED | {"LimitExceededException"}
 #: Operations for which a limit means: as many at a time. For all others it is the account's.
 QUEUED_OPERATIONS = ("CreateDatasetImportJob", "CreateSolutionVersion")
+#: Refused for a training that has ended meanwhile.
+STOP_TRAINING = "StopSolutionVersionCreation"
 #: How often a call is made while AWS is busy or has trouble of its own: about five minutes at the usual interval.
 ATTEMPTS = 30
 #: How often a step is put off before it is an error: others need a moment, what is in use may be so for long.
@@ -108,6 +110,7 @@ class RetryBudget:
         in_use = code == "ResourceInUseException"
         most = MAX_RETRIES_QUEUED if queued else MAX_RETRIES_IN_USE if in_use else MAX_RETRIES
         again = queued or code in CONTESTED or code == "ResourceNotFoundException"
+        again = again or (operation, code) == (STOP_TRAINING, "InvalidInputException")
         if again and self._retries[operation, place] <= most:
             return
         remedy = failures.remedy(f"{code} {message}")

@@ -61,7 +61,7 @@ class StackResource:
     def busy(self) -> bool:
         """Whether it changes by itself, so that we wait."""
         statuses = (self.status, str(self.update.get("status")))
-        return any("PENDING" in status or "IN_PROGRESS" in status for status in statuses)
+        return any(status.endswith(("PENDING", "IN_PROGRESS", "STOPPING")) for status in statuses)
 
     @property
     def failure(self) -> str | None:

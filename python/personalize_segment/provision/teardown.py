@@ -3,7 +3,7 @@
 from ..errors import ProvisionError
 from .apply import execute
 from .plan import stale_parameters
-from .retries import Polling, RetryBudget
+from .retries import STOP_TRAINING, Polling, RetryBudget
 from .spec import Spec
 from .state import ProvisionClients, StackResource, StackState, read_state
 from .steps import PlanProgress, Step
@@ -19,12 +19,14 @@ def plan(state: StackState, spec: Spec) -> list[Step]:
         )
     for path in stale_parameters(spec, state):
         steps.append(Step("delete", "Parameter", path, call=("DeleteParameter", {"Name": path})))
-    first = True
+    first, jobs = True, state.versions | state.imports
     for rank in _ranks(state):
-        versions = [*state.versions.values()] if rank is state.solutions else []
-        busy = [version for trained in versions for version in trained if version.busy]
+        busy = [job for resource in rank for job in jobs.get(resource.arn, []) if job.busy]
         for resource in [*busy, *rank]:
-            if resource.busy:
+            if resource.kind == "SolutionVersion" and resource.status != "CREATE STOPPING":
+                stop = (STOP_TRAINING, {"solutionVersionArn": resource.arn})
+                steps.append(Step("delete", resource.kind, resource.name, "its training is stopped", call=stop))
+            elif resource.busy:
                 steps.append(Step("wait", resource.kind, resource.name, resource.status))
             else:
                 call = resource.call("Delete") if first and not busy else None

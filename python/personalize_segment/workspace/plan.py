@@ -4,6 +4,7 @@ As in `provision` there is no state: things are found by their names, a plan fol
 workspace, and `apply` looks again after each round until nothing is left.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,8 @@ from .wanted import Wanted
 from .write_key import WriteKeySecret
 
 SOURCE, SECRET, DESTINATION, FILTER = "Source", "Secret", "Destination", "DestinationFilter"
+#: Statuses for what has to be paid for or isn't allowed. All others are about the request.
+_OF_THE_TIER = (402, 403)
 _WITHOUT_FILTERS = (
     "Destination filters are part of Segment's Business tier and need write access to the source."
     " Without one, say --no-filter: an event that the mapping doesn't know then costs one invocation"
@@ -130,7 +133,7 @@ def _write_back(
         yield Change("blocked", SECRET, secret.name, "it holds a write key of no source that the token sees", _REPLACE)
         return
     if slug is None:
-        slug = owner["slug"] if owner else f"{wanted.name}-recommendations"
+        slug = owner["slug"] if owner else wanted.source_slug
     source = _only([one for one in sources if slug in (one["id"], one["slug"])], slug)
     if source is None:
         type_id = catalog.source(wanted.choices.write_back_type)["id"]
@@ -239,7 +242,7 @@ def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, An
     try:
         filters = api.pages(path, "filters")
     except RefusedRequestError as error:
-        if error.status not in (402, 403):
+        if error.status not in _OF_THE_TIER:
             raise
         return Change("blocked", FILTER, name, error.problem, _WITHOUT_FILTERS)
     there = next((one for one in filters if one["title"] == wanted.filter_title), None)
@@ -249,6 +252,8 @@ def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, An
         return Change("create", FILTER, name, call=lambda: _filtered(api, "POST", path, made))
     known = {**there, "actions": [{"type": action["type"]} for action in there["actions"]]}
     changed = [key for key, value in body.items() if known.get(key) != value]
+    if _tokens(there["if"]) == _tokens(wanted.condition):
+        changed = [key for key in changed if key != "if"]
     if not changed:
         return Change("nothing", FILTER, name, id=there["id"])
     path += f"/{there['id']}"
@@ -256,10 +261,18 @@ def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, An
     return Change("update", FILTER, name, why, id=there["id"], call=lambda: _filtered(api, "PATCH", path, body))
 
 
+def _tokens(condition: str) -> list[str]:
+    """Return the parts of a condition, the same for all blanks and quotes that Segment may write it with."""
+    parts = re.findall(r"""(["'])((?:\\.|(?!\1).)*)\1|(\w+|[^\s\w])""", condition, re.DOTALL)
+    return [other or '"' + re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) for _, text, other in parts]
+
+
 def _filtered(api: PublicApi, method: str, path: str, body: dict[str, Any]) -> None:
     try:
         api.send(method, path, "filter", body)
     except RefusedRequestError as error:
+        if error.status not in _OF_THE_TIER:
+            raise
         raise WorkspaceError(error.place, f"{error.problem}. All else is done", _WITHOUT_FILTERS) from None
 
 

@@ -52,6 +52,12 @@ class Wanted:
         return f"{self.name}: Amazon Personalize"
 
     @property
+    def source_slug(self) -> str:
+        """The slug of a new source to write back to; stacks of this name elsewhere have others."""
+        region, account = self.outputs["function_arn"].split(":")[3:5]
+        return f"{self.name}-{region}-{account}-recommendations"
+
+    @property
     def filter_title(self) -> str:
         """The title of its destination filters."""
         return f"{self.name}: events that the event mapping knows"

@@ -60,7 +60,10 @@ class WriteKeySecret:
             if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
                 return None
             raise
-        return answer.get("SecretString")
+        if answer.get("SecretBinary"):
+            remedy = "Store a text there, or name another secret in `write_key_secret`"
+            raise WorkspaceError(f"secret {self.name}", "holds binary data instead of a text", remedy)
+        return answer["SecretString"]
 
     def _object(self, text: str) -> dict[str, str]:
         try:
