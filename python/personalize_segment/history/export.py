@@ -6,7 +6,7 @@ on. `fold` makes one export of all days, and `publish` puts it in place.
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from itertools import count, islice
@@ -121,48 +121,51 @@ def _stage(
     workers = os.cpu_count() or 1
     total = sum(file.bytes for day in missing for file in day.files)
     size = min(BATCH_BYTES, total // (2 * workers) + 1)
-    batches = [(day, batch) for day in missing for batch in _batches(day.files, size)]
-    left = Counter(day for day, _ in batches)
-    reports = {day: Report.of(engine.compiler.mapping) for day in missing}
+    batches = list(_batches([file for day in missing for file in day.files], size))
+    by_number = {day.number: day for day in missing}
+    left = Counter(number for batch in batches for number in _numbers(batch))
+    reports = {number: Report.of(engine.compiler.mapping) for number in by_number}
     free: Queue[Worker] = Queue()
     for _ in range(workers):
         free.put(engine.worker())
-    for day in missing:
-        (work / "days" / day.name).mkdir(parents=True)
+    folder = work / "days"
+    folder.mkdir()
     waiting = iter(batches)
     done = 0
     with ThreadPoolExecutor(workers, "reading") as pool, _fetcher(s3, work) as fetch:
 
-        def take(day: Day, coming: "list[Future[Fetched]]") -> Report:
-            part = Report.of(engine.compiler.mapping)
+        def take(coming: "list[Future[Fetched]]") -> dict[int, Report]:
+            batch = [fetched.result() for fetched in coming]
+            parts = {file.number: Report.of(engine.compiler.mapping) for file, _ in batch}
             worker = free.get()
             try:
-                batch = [fetched.result() for fetched in coming]
-                worker.take(batch, day.number, work / "days" / day.name, part)
+                worker.take(batch, folder, parts)
             finally:
                 free.put(worker)
             for file, path in batch:
                 if str(path) != file.name:
                     path.unlink()
-            return part
+            return parts
 
-        def submit(day: Day, batch: list[LogFile]) -> "Future[Report]":
-            return pool.submit(take, day, [fetch(file) for file in batch])
+        def submit(batch: list[LogFile]) -> "Future[dict[int, Report]]":
+            return pool.submit(take, [fetch(file) for file in batch])
 
         try:
             # One batch more than workers, so that the next one's files are on their way meanwhile.
-            running = {submit(day, batch): (day, batch) for day, batch in islice(waiting, workers + 1)}
+            running = {submit(batch): batch for batch in islice(waiting, workers + 1)}
             while running:
                 for finished in wait(running, return_when=FIRST_COMPLETED).done:
-                    day, batch = running.pop(finished)
-                    reports[day].merge(finished.result())
-                    left[day] -= 1
-                    if not left[day]:
-                        # At once, so that a run that is killed leaves the days before.
-                        staged[day] = _kept(store, day, work / "days" / day.name, reports[day])
+                    batch = running.pop(finished)
+                    for number, part in finished.result().items():
+                        reports[number].merge(part)
+                        left[number] -= 1
+                        if not left[number]:
+                            # At once, so that a run that is killed leaves whole days.
+                            day = by_number[number]
+                            staged[day] = _kept(store, day, folder / str(number), reports[number])
                     done += sum(file.bytes for file in batch)
                     progress(done, total)
-                    running |= {submit(day, batch): (day, batch) for day, batch in islice(waiting, 1)}
+                    running |= {submit(batch): batch for batch in islice(waiting, 1)}
         finally:
             pool.shutdown(cancel_futures=True)
             for worker in list(free.queue):
@@ -170,11 +173,16 @@ def _stage(
     return staged
 
 
+def _numbers(batch: Iterable[LogFile]) -> list[int]:
+    """Return the numbers of the days that a batch has files of."""
+    return list(dict.fromkeys(file.number for file in batch))
+
+
 def _kept(store: Stage | None, day: Day, folder: Path, report: Report) -> Staged:
     if store:
         return store.keep(day, folder, report)
     files: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("*")):
         files[path.name.partition("-")[0]].append(str(path))
     return Staged(report, files)
 

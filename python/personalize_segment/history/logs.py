@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..places import S3Place
 
 DAY_MS = 86_400_000
+#: The number of the files that lie in no day's folder: they come before all days.
+NO_DAY = -1
 ENDINGS = (".gz", ".json", ".ndjson", ".jsonl")
 HEAD_BYTES = 4096
 CHUNK_BYTES = 1 << 16
@@ -40,6 +42,11 @@ class LogFile:
     day: date | None
     inner: str = ""
     version: str = ""
+
+    @property
+    def number(self) -> int:
+        """The day as days since 1970; -1 without one."""
+        return NO_DAY if self.day is None else (self.day - date(1970, 1, 1)).days
 
 
 @dataclass(frozen=True, slots=True)

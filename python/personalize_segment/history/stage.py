@@ -50,8 +50,8 @@ class Day:
 
     @property
     def number(self) -> int:
-        """Days since 1970; -1 without a day."""
-        return -1 if self.day is None else (self.day - date(1970, 1, 1)).days
+        """As its files have it."""
+        return self.files[0].number
 
     @property
     def name(self) -> str:
@@ -143,7 +143,7 @@ class Stage:
         """Take over the Parquet files, named KIND-*, that `folder` has of a day."""
         start = f"days/{day.name}/{day.key}"
         files: dict[str, list[tuple[str, int]]] = {}
-        for path in sorted(folder.iterdir()):
+        for path in sorted(folder.glob("*")):
             kind = path.name.partition("-")[0]
             files.setdefault(kind, []).append(self._take(path, start, kind))
         self._write_json(f"{start}.json", {"files": files, "report": report.as_dict(limit=None)})

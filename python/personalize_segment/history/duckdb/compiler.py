@@ -77,16 +77,16 @@ class Compiler:
                     for kind, of_kind in kinds.items():
                         _put(self._values, kind, of_kind)
 
-    def scan(self, file: str) -> str:
-        """Return a SELECT of the events in a plain file, one row a line that isn't blank.
+    def scan(self, file: str, mark: str) -> str:
+        """Return a SELECT of the events in a plain file, one row a line that isn't blank and has no mark as type.
 
-        Columns: event (the number of its variant; NULL: no rule counts), if the mapping has conditions ruled (whether
-        there are rules, but none whose conditions hold), call and name (JSON text, only without an event; the name
-        also for a rule of any name; a line with neither is malformed, rule 11), message (the messageId, rule 3),
-        has_message, stamp (the JSON text of the timestamp; for a wrong clock's event, which is late, of receivedAt),
-        instant (of the stamp, in seconds), and what the rules read, in domain, with bits for what is present. Unless
-        visitors are dropped, also session, login (a user other than the session, of events without a rule too) and
-        previous (the session that an alias names).
+        Columns: day (the `name` of the last line with the mark), event (the number of its variant; NULL: no rule
+        counts), if the mapping has conditions ruled (whether there are rules, but none whose conditions hold), call
+        and name (JSON text, only without an event; the name also for a rule of any name; a line with neither is
+        malformed, rule 11), message (the messageId, rule 3), has_message, stamp (the JSON text of the timestamp; for a
+        wrong clock's event, which is late, of receivedAt), instant (of the stamp, in seconds), and what the rules
+        read, in domain, with bits for what is present. Unless visitors are dropped, also session, login (a user other
+        than the session, of events without a rule too) and previous (the session that an alias names).
         """
         paths = {path for _, by_variant in self._values for typed in by_variant.values() for path in typed.paths}
         paths |= {path for _, by_variant in self._arrays for path in by_variant.values()}
@@ -158,7 +158,8 @@ WITH lines AS (
              WHEN '"page"' THEN {root["name"]} WHEN '"screen"' THEN {root["name"]}
              WHEN '"identify"' THEN
                  CASE WHEN starts_with(as_id({root["messageId"]}), {literal(WRITE_BACK_ID)})
-                 THEN {literal(json.dumps(WRITE_BACK))} END END AS name
+                 THEN {literal(json.dumps(WRITE_BACK))} END END AS name,
+        CASE {root["type"]} WHEN '"{mark}"' THEN CAST({root["name"]} AS INTEGER) END AS marked
     FROM lines
 ), numbered AS (SELECT *, {self.variants.number(reader)} FROM called
 {known}), timed AS (
@@ -169,18 +170,23 @@ WITH lines AS (
 ), stamped AS (
     SELECT *, CASE WHEN NOT {seen} THEN NULL WHEN late THEN {received} ELSE {stamp} END AS stamp FROM timed
 ),
-valued AS (SELECT *, CASE WHEN stamp IS NOT NULL THEN as_iso(stamp) END AS instant{values} FROM stamped)
-SELECT event{", number = -1 AS ruled" if self.variants.paths else ""}, CASE WHEN event IS NULL THEN call END AS call,
+valued AS (
+    SELECT *, CASE WHEN stamp IS NOT NULL THEN as_iso(stamp) END AS instant{values},
+        max(marked) OVER (ROWS UNBOUNDED PRECEDING) AS day
+    FROM stamped
+)
+SELECT day, event{", number = -1 AS ruled" if self.variants.paths else ""},
+    CASE WHEN event IS NULL THEN call END AS call,
     CASE WHEN {named} THEN CASE WHEN starts_with(name, '"') THEN name END END AS name, message,
     CASE WHEN message IS NULL THEN {root["messageId"]} IS NOT NULL AND NOT placeholder({root["messageId"]}) END
         AS has_message,
     stamp, instant, late{visit}{", clock" if self._clock else ""}, COLUMNS('value[0-9]+'){others}
-FROM valued"""
+FROM valued WHERE marked IS NULL"""
 
     def candidates(self, dataset: Dataset, table: str) -> tuple[str, list[Refusal]]:
         """Return a SELECT over `table`, which has the columns of `scan`, and what its refusals mean.
 
-        It has a row for each row or refusal. Columns: c0, c1 … (those of the dataset), message, element
+        It has a row for each row or refusal. Columns: day, c0, c1 … (those of the dataset), message, element
         (NULL without `each`), event, name (of the event, if its rule has none), refusal (0, or the place in the list
         counted from 1), flags (bits: the first for a wrong clock's row, the others for the dataset's optional columns
         that are null although a value is there), and seconds and fraction, which order the rows of a user or an item.
@@ -268,7 +274,7 @@ FROM valued"""
         name = " name," if self.variants.unnamed else ""
         bits = "INTEGER" if len(dataset.optional) < 29 else "HUGEINT"
         return (
-            f"SELECT {names}, message, {'element' if rule.each else 'NULL::BIGINT AS element'}, event,"
+            f"SELECT day, {names}, message, {'element' if rule.each else 'NULL::BIGINT AS element'}, event,"
             f"{name} CAST(CASE {' '.join(tests)} ELSE 0 END AS SMALLINT) AS refusal,"
             f" CAST({' + '.join(flags)} AS {bits}) AS flags{order}\n"
             f"FROM (SELECT *, {', '.join(columns)} FROM ({rows}))"

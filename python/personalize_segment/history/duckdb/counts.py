@@ -1,6 +1,7 @@
 """What a report says of candidates: those that are rows, and the reasons of the others."""
 
 import json
+from collections.abc import Mapping
 
 import duckdb
 
@@ -26,17 +27,18 @@ def count(
     dataset: Dataset,
     refusals: list[Refusal],
     candidates: str,
-    report: Report,
+    reports: Mapping[int, Report],
 ) -> None:
-    """Count accepted and refused candidates, these by their reason; `candidates` is what stands after FROM."""
-    counted, variants = report.datasets[dataset.name], compiler.variants
+    """Count accepted and refused candidates, these by their reason, for each day; they are what stands after FROM."""
+    variants = compiler.variants
     named = "CASE WHEN refusal <> 0 OR flags > 1 THEN name END" if variants.unnamed else "NULL"
     filled = "".join(f", count(c{position})" for position in dataset.optional)
-    for event, name, refusal, flags, number, example, *values in connection.execute(
-        f"SELECT event, {named} AS name, refusal, flags, count(*),"
+    for day, event, name, refusal, flags, number, example, *values in connection.execute(
+        f"SELECT day, event, {named} AS name, refusal, flags, count(*),"
         f" min(message) FILTER (refusal NOT IN (0, {SUPPRESSED_USER}) OR flags > 1){filled}"
         f" FROM {candidates} GROUP BY ALL"
     ).fetchall():
+        report, counted = reports[day], reports[day].datasets[dataset.name]
         key = variants.all[event].call, json.loads(name) if name else variants.all[event].name, dataset.name
         if refusal == SUPPRESSED_USER:
             counted.refused += number

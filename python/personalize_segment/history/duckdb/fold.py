@@ -281,7 +281,7 @@ class Fold:
                 if dataset.name == "interactions" and self._compiler.stitches:
                     visits = [self._visits(day, slice_) for slice_ in range(self._parts(day))]
                     rows += f" UNION ALL BY NAME SELECT * FROM {parquet(visits)}"
-                count(cursor, self._compiler, dataset, refusals, f"({rows})", report)
+                count(cursor, self._compiler, dataset, refusals, f"({rows})", {day.number: report})
         return FoldedDay(report, copied.get(day.number, 0))
 
     def _write(self, day: StagedDay, slice_: int, slices: int) -> tuple[str, str, int]:

@@ -36,9 +36,11 @@ _INSTANT = (
 #: Seconds from the first instant that is allowed to 1970.
 _YEAR_1 = 62_135_596_800
 
-#: JSON texts that stand for nothing where an id is expected (rule 3), but for white space.
+#: The JSON texts that stand for nothing where an id is expected, but for white space (rule 3), and how long they are at
+#: most. No JSON text has chr(1), so that one which is part of all of them is one of them.
+_PLACEHOLDERS = literal("\1".join(["", *(json.dumps(text) for text in sorted(PLACEHOLDERS)), ""]))
+_SPACES = literal(" \t\n\v\f\r")
 _MAX_PLACEHOLDER = max(map(len, PLACEHOLDERS)) + 2
-_PLACEHOLDERS = any_of("x", [json.dumps(text) for text in sorted(PLACEHOLDERS)])
 
 #: The domains of the contract, from JSON text `x` (DuckDB writes it canonically: strings escape
 #: only quotes, backslashes and control characters). Common forms take a short way: NULL, ASCII
@@ -46,27 +48,27 @@ _PLACEHOLDERS = any_of("x", [json.dumps(text) for text in sorted(PLACEHOLDERS)])
 #: pasted in and planning a batch costs too. TRY_CAST everywhere: an engine may evaluate a branch that CASE
 #: then doesn't take. Lists take VARCHAR[]; chr(1) marks an element outside the domain, since no text has it.
 MACROS = f"""
-CREATE MACRO json_integer(x) AS
-    CASE WHEN regexp_full_match(x, '-?[0-9]{{1,19}}') THEN TRY_CAST(x AS BIGINT) END;
+CREATE MACRO json_integer(x) AS  -- a number that is written as BIGINTs are
+    CASE WHEN CAST(TRY_CAST(x AS BIGINT) AS VARCHAR) = x THEN TRY_CAST(x AS BIGINT) END;
 CREATE MACRO printable(s, most) AS
     CASE WHEN length(s) <= most AND regexp_full_match(s, '[^\\x00-\\x1f\\x7f-\\x{{9f}}]+') THEN s END;
+CREATE MACRO unquoted(x, most) AS printable(json_extract_string(x, '$'), most);
 CREATE MACRO is_plain(x, most) AS  -- of a text whose first character was looked at
     strlen(x) = length(x) AND strlen(x) BETWEEN 3 AND most + 2 AND NOT contains(x, '\\') AND NOT contains(x, chr(127));
 CREATE MACRO text_of(x, most, otherwise) AS
-    CASE WHEN x IS NULL THEN NULL
-         WHEN starts_with(x, '"') AND is_plain(x, most) THEN substring(x, 2, strlen(x) - 2)
-         WHEN starts_with(x, '"') THEN printable(json_extract_string(x, '$'), most)
-         ELSE otherwise END;
+    CASE WHEN x IS NULL THEN NULL WHEN NOT starts_with(x, '"') THEN otherwise
+         WHEN is_plain(x, most) THEN substring(x, 2, strlen(x) - 2) ELSE unquoted(x, most) END;
+CREATE MACRO is_blank(x) AS trim(json_extract_string(x, '$'), {_SPACES}) = '';
 CREATE MACRO placeholder(x) AS  -- rule 3
-    {_PLACEHOLDERS} OR (starts_with(x, '"')
-      AND COALESCE(regexp_full_match(json_extract_string(x, '$'), '[ \\t\\n\\v\\f\\r]*'), false));
+    starts_with(x, '"') AND (contains({_PLACEHOLDERS}, x) OR is_blank(x));
 CREATE MACRO as_any_id(x) AS text_of(x, {MAX_ID}, CAST(json_integer(x) AS VARCHAR));
-CREATE MACRO as_id(x) AS  -- first those that begin with no space, and are too long for a placeholder or are none
+CREATE MACRO as_id(x) AS  -- first those that begin with no space, of which most are too long for a placeholder
     CASE WHEN x IS NULL THEN NULL
-         WHEN x >= '"!' AND x < '#' AND is_plain(x, {MAX_ID})
-          AND (strlen(x) > {_MAX_PLACEHOLDER} OR NOT {_PLACEHOLDERS}) THEN substring(x, 2, strlen(x) - 2)
-         WHEN placeholder(x) THEN NULL
-         ELSE as_any_id(x) END;
+         WHEN x >= '"!' AND x < '#' AND is_plain(x, {MAX_ID}) THEN
+            CASE WHEN strlen(x) > {_MAX_PLACEHOLDER} OR NOT contains({_PLACEHOLDERS}, x)
+            THEN substring(x, 2, strlen(x) - 2) END
+         WHEN starts_with(x, '"') THEN CASE WHEN NOT is_blank(x) THEN unquoted(x, {MAX_ID}) END
+         ELSE CAST(json_integer(x) AS VARCHAR) END;
 CREATE MACRO json_scalar(x) AS CASE x WHEN 'true' THEN x WHEN 'false' THEN x ELSE CAST(json_integer(x) AS VARCHAR) END;
 CREATE MACRO as_string(x) AS text_of(x, {MAX_STRING}, json_scalar(x));
 CREATE MACRO one_line(s) AS  -- a regular expression takes three times as long, and a list of one is computed once

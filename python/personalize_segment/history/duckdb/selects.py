@@ -36,7 +36,7 @@ def header(dataset: Dataset, value: str) -> str:
 
 
 def latest(dataset: Dataset, rows: str) -> str:
-    """Return the SELECT of each user or item in `rows` with the latest observation of each column (rule 9)."""
+    """Return the SELECT of each user or item in a day's `rows` with the latest observation of each column (rule 9)."""
     observed = "".join(
         f", max(struct_pack(seconds := COALESCE(seconds, {NEVER}),"
         f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, value := {text}))"
@@ -44,7 +44,7 @@ def latest(dataset: Dataset, rows: str) -> str:
         for position, text in enumerate(sort_text(dataset))
         if position
     )
-    return f"SELECT c0{observed} FROM {rows} GROUP BY c0"
+    return f"SELECT day, c0{observed} FROM {rows} GROUP BY day, c0"
 
 
 def merged(dataset: Dataset, rows: str) -> str:
@@ -54,12 +54,12 @@ def merged(dataset: Dataset, rows: str) -> str:
 
 
 def logins(events: str) -> str:
-    """Return the SELECT of when each user was first seen with a session in `events` (rule 12)."""
+    """Return the SELECT of when each user was first seen with a session on a day of `events` (rule 12)."""
     seen = " UNION ALL ".join(
-        f"SELECT {session} AS session, login, instant FROM {events} WHERE {session} <> login"
+        f"SELECT day, {session} AS session, login, instant FROM {events} WHERE {session} <> login"
         for session in ("session", "previous")
     )
-    return f"SELECT session, login, min(instant) AS second FROM ({seen}) WHERE instant IS NOT NULL GROUP BY ALL"
+    return f"SELECT day, session, login, min(instant) AS second FROM ({seen}) WHERE instant IS NOT NULL GROUP BY ALL"
 
 
 def visitors(logins: str) -> str:

@@ -6,6 +6,7 @@ lines only the places are looked for.
 """
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -43,8 +44,9 @@ Fetched = tuple[LogFile, Path]
 
 @dataclass(slots=True)
 class LogBatch:
-    """Some log files under one `path` for DuckDB, and what was found in them once it is read.
+    """Some log files under one `path` for DuckDB, by day, and what was found in them once it is read.
 
+    Before the lines of a day there is one with the `mark` as `type` and the day's number as `name`.
     `error` is what the file system said of a file that can't be read: DuckDB makes a text of it.
     Where `careful`, lines are only those that are events, and of a damaged file there is what `logs.unzip` keeps;
     `malformed` has the places of the others. It takes longer.
@@ -52,20 +54,25 @@ class LogBatch:
 
     files: Sequence[Fetched]
     path: str
-    read: int = 0
-    damaged: list[tuple[str, str]] = field(default_factory=list)
-    malformed: list[Malformed] = field(default_factory=list)
+    mark: str = field(default_factory=lambda: uuid4().hex)
+    read: Counter[int] = field(default_factory=Counter)
+    damaged: list[tuple[int, str, str]] = field(default_factory=list)
+    malformed: list[tuple[int, Malformed]] = field(default_factory=list)
     error: tuple[str, OSError] | None = None
     careful: bool = False
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the lines of all files, in blocks. DuckDB may begin more than once; the last time counts."""
-        self.read = 0
+        self.read.clear()
         self.damaged.clear()
         self.malformed.clear()
+        day = None
         for file, path in self.files:
             # A line feed before each file, so that the last line of one ends, and no byte order mark is the first.
             yield b"\n"
+            if file.number != day:
+                day = file.number
+                yield b'{"type":"%s","name":%d}\n' % (self.mark.encode(), day)
             try:
                 with path.open("rb", buffering=0) as opened:
                     yield from self._of(file, opened)
@@ -97,16 +104,16 @@ class LogBatch:
                         cause = lines.malformed(text)
                         if cause is None:
                             return False
-                        self.malformed.append(Malformed(file.name, number, cause))
+                        self.malformed.append((file.number, Malformed(file.name, number, cause)))
                         place = next(places, None)
         return place is None
 
     def _of(self, file: LogFile, opened: BinaryIO, *, again: bool = False) -> Iterator[bytes]:
         kind = logs.compression(opened.read(logs.HEAD_BYTES))
         if kind is None:
-            self.damaged += [] if again else [(file.name, logs.BINARY)]
+            self.damaged += [] if again else [(file.number, file.name, logs.BINARY)]
             return
-        self.read += not again
+        self.read[file.number] += not again
         opened.seek(0)
         chunks = iter(lambda: opened.read(CHUNK_BYTES), b"")
         if self.careful:
@@ -120,10 +127,10 @@ class LogBatch:
         damage: list[str] = []
         for line in lines.read(logs.unzip(chunks, damage) if kind == "gzip" else chunks, orjson.loads):
             if line.event is None:
-                self.malformed.append(Malformed(file.name, line.number, line.cause))
+                self.malformed.append((file.number, Malformed(file.name, line.number, line.cause)))
             else:
                 yield line.text + b"\n"
-        self.damaged += [(file.name, reason) for reason in damage]
+        self.damaged += [(file.number, file.name, reason) for reason in damage]
 
 
 def _unzip_intact(chunks: Iterable[bytes]) -> Iterator[bytes]:

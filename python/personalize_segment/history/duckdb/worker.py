@@ -4,8 +4,9 @@ A batch is scanned once into narrow columns, from which every dataset takes its 
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -38,68 +39,98 @@ class Worker:
     batch: LogBatch
     #: The events of the batch, whichever files it has: bound once.
     _scan: duckdb.DuckDBPyRelation | None = None
+    #: The files that were written last.
+    _added: list[Path] = field(default_factory=list)
 
     def close(self) -> None:
         """Let go of the connection and what it holds in memory."""
         self.connection.close()
 
-    def take(self, files: Sequence[Fetched], day: int, folder: Path, report: Report) -> None:
-        """Add Parquet files with what some logs of a day give to `folder`, and count what doesn't need other files.
+    def take(self, files: Sequence[Fetched], folder: Path, reports: Mapping[int, Report]) -> None:
+        """Write Parquet files of what some logs, ordered by day, give, and count what doesn't need other files.
 
-        The files of a KIND are named KIND-*.parquet:
+        Each day has a folder of its number, and a report. The files of a KIND are named KIND-*.parquet:
 
         - interactions and users: all candidates, refused ones too, because whoever is suppressed is refused later.
-          Interactions have two columns more, `day` and `copy_hash`, which rows that may be copies share;
+          Interactions have one column more, `copy_hash`, which rows that may be copies share;
         - keys: `day`, `copy_hash` and `visitor` (a hash of the session) of those interactions that may become rows;
         - items: the latest value of each column;
         - logins: `session`, `login`, and the first `second` in which they were seen together (rule 12).
         """
-        lines, events, mapped = self._register(files)
-        report.files_read += self.batch.read
-        report.files_damaged += self.batch.damaged
-        report.events_read += events
-        report.lines_malformed += lines - events
-        report.malformed(self.batch.malformed)
-        report.events_unmapped += events - mapped
+        self._register(files)
+        self._count_lines(reports)
+        days = list(dict.fromkeys(file.number for file, _ in files))
+        for dataset in self.compiler.datasets:
+            candidates, refusals = self.compiler.candidates(dataset, "events")
+            if dataset.name == "interactions":
+                self._add(
+                    days, folder, dataset.name, f"SELECT *, hash(message, element) AS copy_hash FROM ({candidates})"
+                )
+                visitor = f"CASE WHEN refusal = {VISIT} THEN hash(session) END" if self.compiler.stitches else "NULL"
+                keys = f"SELECT day, copy_hash, {visitor} AS visitor FROM {parquet(self._added)}"
+                self._add(days, folder, KEYS, f"{keys} WHERE refusal IN (0, {VISIT})")
+            elif dataset.user_column is not None:
+                self._add(days, folder, dataset.name, candidates)
+            else:
+                self._add(days, folder, dataset.name, selects.latest(dataset, f"({candidates}) WHERE refusal = 0"))
+                count(self.connection, self.compiler, dataset, refusals, f"({candidates})", reports)
+        if self.compiler.stitches:
+            self._add(days, folder, LOGINS, selects.logins("events"))
+        self.connection.unregister("events")
+
+    def _add(self, days: Sequence[int], folder: Path, kind: str, rows: str) -> None:
+        """Write what the SELECT `rows` gives: a file a day, without rows too."""
+        name = f"{kind}-{uuid4().hex}"
+        self._added = [folder / str(day) / f"{name}.parquet" for day in days]
+        for file in self._added:
+            file.parent.mkdir(exist_ok=True)
+        if len(days) == 1:
+            self._copy(rows, self._added[0])
+            return
+        made = folder / name
+        self._copy(rows, made, "PARTITION_BY (day), WRITE_PARTITION_COLUMNS true")
+        for day, file in zip(days, self._added, strict=True):
+            for part in (made / f"day={day}").glob("*"):
+                part.rename(file)
+        shutil.rmtree(made)
+        some = next((f"SELECT * FROM {parquet([file])}" for file in self._added if file.exists()), rows)
+        for file in self._added:
+            if not file.exists():
+                self._copy(f"SELECT * FROM ({some}) LIMIT 0", file)
+
+    def _copy(self, rows: str, to: Path, *options: str) -> None:
+        # To compress ids costs more than it saves. Event types still become numbers.
+        plain = ("FORMAT parquet", "COMPRESSION uncompressed", "DICTIONARY_SIZE_LIMIT 1000")
+        self.connection.execute(f"COPY ({rows}) TO {literal(str(to))} ({', '.join((*plain, *options))})")
+
+    def _count_lines(self, reports: Mapping[int, Report]) -> None:
+        for day, number in self.batch.read.items():
+            reports[day].files_read += number
+        for day, *damaged in self.batch.damaged:
+            reports[day].files_damaged.append((damaged[0], damaged[1]))
+        for day, line in self.batch.malformed:
+            reports[day].malformed([line])
+        for day, events, mapped in self.connection.execute(
+            "SELECT day, count(*) FILTER (call IS NOT NULL OR event IS NOT NULL), count(event) FROM events GROUP BY day"
+        ).fetchall():
+            reports[day].events_read += events
+            reports[day].events_unmapped += events - mapped
         ruled_column = "ruled" if self.compiler.variants.paths else "false"
-        for call, name, ruled, number, example in self.connection.execute(
-            f"SELECT call, name, {ruled_column} AS ruled, count(*), min(message) FROM events"
+        for day, call, name, ruled, number, example in self.connection.execute(
+            f"SELECT day, call, name, {ruled_column} AS ruled, count(*), min(message) FROM events"
             " WHERE call IS NOT NULL GROUP BY ALL"
         ).fetchall():
             reason = NO_CONDITION if ruled else UNMAPPED
             key = json.loads(call), name and json.loads(name), None, None, reason
-            report.reasons.add(key, number, example)
-        for dataset in self.compiler.datasets:
-            candidates, refusals = self.compiler.candidates(dataset, "events")
-            if dataset.name == "interactions":
-                rows = f"SELECT {day} AS day, *, hash(message, element) AS copy_hash FROM ({candidates})"
-                written = self._add(folder, dataset.name, rows)
-                visitor = f"CASE WHEN refusal = {VISIT} THEN hash(session) END" if self.compiler.stitches else "NULL"
-                keys = f"SELECT day, copy_hash, {visitor} AS visitor FROM {parquet([written])}"
-                self._add(folder, KEYS, f"{keys} WHERE refusal IN (0, {VISIT})")
-            elif dataset.user_column is not None:
-                self._add(folder, dataset.name, candidates)
-            else:
-                self._add(folder, dataset.name, selects.latest(dataset, f"({candidates}) WHERE refusal = 0"))
-                count(self.connection, self.compiler, dataset, refusals, f"({candidates})", report)
-        if self.compiler.stitches:
-            self._add(folder, LOGINS, selects.logins("events"))
-        self.connection.unregister("events")
+            reports[day].reasons.add(key, number, example)
 
-    def _add(self, folder: Path, kind: str, rows: str) -> Path:
-        path = folder / f"{kind}-{uuid4().hex}.parquet"
-        # To compress ids costs more than it saves. Event types still become numbers.
-        options = "FORMAT parquet, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1000"
-        self.connection.execute(f"COPY ({rows}) TO {literal(str(path))} ({options})")
-        return path
-
-    def _register(self, files: Sequence[Fetched]) -> tuple[int, int, int]:
-        """Register the table `events`; return how many lines, events and events with a rule it has."""
+    def _register(self, files: Sequence[Fetched]) -> None:
+        """Register the table `events`."""
         self.batch.files, self.batch.careful = files, False
         while True:
             try:
                 if self._scan is None:
-                    self._scan = self.connection.sql(self.compiler.scan(self.batch.path))
+                    self._scan = self.connection.sql(self.compiler.scan(self.batch.path, self.batch.mark))
                 self.connection.register("events", self._scan.materialize())
             except duckdb.Error as error:
                 if self.batch.error is not None:
@@ -111,16 +142,11 @@ class Worker:
                 if self.batch.careful or ended:
                     raise
             else:
-                ((lines, events, mapped),) = self.connection.execute(
-                    "SELECT count(*), count(*) FILTER (call IS NOT NULL OR event IS NOT NULL), count(event) FROM events"
-                ).fetchall()
-                if lines == events or self.batch.careful:
-                    return lines, events, mapped
                 # Rows are in the order of lines.
                 others = self.connection.execute(
                     "SELECT number - 1 FROM (SELECT row_number() OVER () AS number, call, event FROM events)"
                     " WHERE call IS NULL AND event IS NULL ORDER BY number"
                 ).fetchall()
-                if self.batch.locate([number for (number,) in others]):
-                    return events, events, mapped
+                if self.batch.careful or not others or self.batch.locate([number for (number,) in others]):
+                    return
             self.batch.careful = True
