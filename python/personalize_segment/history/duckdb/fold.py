@@ -56,7 +56,7 @@ class StagedDay:
 
 @dataclass(slots=True)
 class FoldedDay:
-    """The parts of a day, with the SHA-256 of each, what was counted, and a digest of those of its rows with copies."""
+    """The parts of a day, with the SHA-256 of each, what was counted, and a digest of its rows that have copies."""
 
     report: Report
     copies: int
@@ -192,7 +192,7 @@ class Fold:
     def _find_copies(self, pool: ThreadPoolExecutor) -> dict[int, int]:
         """Rule 9: make the tables `copied` (hashes that several rows share), `copies` and `once` (these rows).
 
-        Return a digest of the rows that are left of a day's. Only rows that share a hash are compared.
+        Return for each day a digest of its rows that have copies, and of those of them that are left. Only rows that share a hash are compared.
         """
         fresh = [file for files in self._of(self._fresh, KEYS) for file in files]
         settled = [file for files in self._of(self._settled, KEYS) for file in files]
@@ -230,7 +230,10 @@ class Fold:
             rows_of += f" UNION ALL BY NAME ({selects.stitched(self._mapping, self._interactions, 'copies')})"
         self._execute(f"CREATE TABLE once AS {selects.once(self._interactions, f'({rows_of})')}")
         columns = ", ".join(f"c{position}" for position in range(len(self._interactions.columns)))
-        return dict(self._all(f"SELECT day, bit_xor(hash({columns}, message, element)) FROM once GROUP BY day"))
+        # Which rows of a day have copies matters too: the one that is left may be another day's.
+        hashes = f"SELECT day, hash({columns}, message, element) AS hash FROM once"
+        hashes += " UNION ALL SELECT DISTINCT day, copy_hash FROM copies"
+        return dict(self._all(f"SELECT day, bit_xor(hash) FROM ({hashes}) GROUP BY day"))
 
     def _is_changed(self, day: StagedDay, copied: dict[int, int], touched: frozenset[int]) -> bool:
         """Return whether rows of a day may be others than the last fold found; else take over what it wrote."""

@@ -26,8 +26,8 @@ class Variants:
         self.all: list[Variant] = []
         #: For each event: the number of its first variant, and of each dataset what may count, None first if nothing.
         self._events: dict[tuple[str, str | None], tuple[int, list[list[Rule | None]]]] = {}
-        # Those of any name last, since rules for a name come with them.
-        for call, name in sorted(mapping.by_event, key=lambda event: _is_any(*event)):
+        # Those of any name last, since rules for a name come with them. The order in the mapping's file means nothing.
+        for call, name in sorted(mapping.by_event, key=lambda event: (_is_any(*event), event[0], event[1] or "")):
             tried: dict[str, list[Rule]] = {}
             for dataset, rule in mapping.by_event[call, name]:
                 tried.setdefault(dataset.name, []).append(rule)

@@ -1,0 +1,364 @@
+"""An export with a stage is the one without, whatever happened to the logs, the stage and the output before."""
+
+import gzip
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from personalize_segment.contract.mapping import EventMapping, default_text, parse
+from personalize_segment.contract.suppression import SuppressionList, empty
+from personalize_segment.errors import OutputError
+from personalize_segment.history import stage
+from personalize_segment.history.duckdb import fold
+from personalize_segment.history.export import export
+from personalize_segment.history.logs import Window
+from programs import installed
+
+COMMAND = installed() / "personalize-segment"
+MAPPING = parse(default_text())
+OTHER = parse(json.dumps({name: body for name, body in json.loads(default_text()).items() if name != "items"}))
+FIRST = date(2024, 3, 1)
+
+Files = dict[str, bytes]
+
+
+def contents(folder: Path) -> Files:
+    """Return the bytes of all files below a folder, unzipped."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: gzip.decompress(data) if name.endswith(".gz") else data for name, data in files.items()}
+
+
+class Shop:
+    """Logs of a few visitors and users, some events of which are delivered again, later, or by a wrong clock."""
+
+    def __init__(self, tree: Path, seed: int) -> None:
+        self.tree, self._random, self._sent = tree, random.Random(seed), list[dict[str, Any]]()
+
+    def day(self, number: int, events: int = 60, name: str = "1.gz") -> None:
+        """Write a file of a day."""
+        chosen = self._random
+        lines: list[bytes] = []
+        for _ in range(events):
+            if self._sent and chosen.random() < 0.1:
+                again = dict(chosen.choice(self._sent[-400:]))
+                if chosen.random() < 0.5:
+                    again["timestamp"] = self._instant(number - chosen.randrange(3))
+                lines.append(json.dumps(again).encode())
+                continue
+            event = self._event(number)
+            self._sent.append(event)
+            lines.append(json.dumps(event).encode())
+        if chosen.random() < 0.3:
+            lines.insert(chosen.randrange(len(lines)), b'{"type": "track", "event"')
+        midnight = datetime.combine(self._date(number), datetime.min.time(), UTC)
+        folder = self.tree / "source" / str(int(midnight.timestamp() * 1000))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(gzip.compress(b"\n".join(lines)))
+
+    def _date(self, number: int) -> date:
+        return FIRST + timedelta(days=number)
+
+    def _instant(self, number: int) -> str:
+        return f"{self._date(number)}T{self._random.randrange(24):02}:00:00.{self._random.randrange(1000):03}Z"
+
+    def _event(self, number: int) -> dict[str, Any]:
+        chosen = self._random
+        user = chosen.choice([None, None, *(f"u{n}" for n in range(8))])
+        event: dict[str, Any] = {"messageId": f"m{chosen.getrandbits(40)}", "timestamp": self._instant(number)}
+        event |= {"receivedAt": self._instant(number), "anonymousId": f"a{chosen.randrange(30)}"}
+        if user is not None:
+            event["userId"] = user
+        kind = chosen.random()
+        if kind < 0.15 and user is not None:
+            return event | {"type": "identify", "traits": {chosen.choice(["plan", "gender"]): chosen.choice("abc")}}
+        if kind < 0.25:
+            return event | {"type": "track", "event": "Nothing", "properties": {}}
+        product = {"product_id": f"p{chosen.randrange(12)}", "price": chosen.choice([1, "2.5", "x", None])}
+        name = chosen.choice(["Product Viewed", "Product Added", "Order Completed"])
+        properties = {"products": [product, product]} if name == "Order Completed" else product
+        return event | {"type": "track", "event": name, "properties": properties}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a day have several parts, and keys be looked through in slices."""
+    monkeypatch.setattr(fold, "PART_ROWS", 25)
+    monkeypatch.setattr(fold, "SLICE_ROWS", 500)
+
+
+class Nights:
+    """An output that is exported with a stage, and compared with one that isn't."""
+
+    def __init__(self, tree: Path, folder: Path) -> None:
+        self.tree, self.stage, self.out, self._folder = tree, folder / "stage", folder / "out", folder
+        self.said: list[str] = []
+
+    def night(self, mapping: EventMapping = MAPPING, **options: Any) -> None:
+        """Export, and see that the output is what it would be without a stage."""
+        self.said.clear()
+        report = export(str(self.tree), str(self.out), mapping, stage=str(self.stage), say=self.said.append, **options)
+        whole = self._folder / "whole"
+        assert report == export(str(self.tree), str(whole), mapping, **options)
+        assert contents(self.out) == contents(whole)
+
+    def written(self) -> set[str]:
+        """Return the parts of interactions that the last export wrote again."""
+        now = {path.name: path.stat().st_mtime_ns for path in (self.out / "interactions").iterdir()}
+        before, self._before = getattr(self, "_before", {}), now
+        return {name for name, at in now.items() if before.get(name) != at}
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    """Return the nights of a shop that is five days old."""
+    shop = Shop(tmp_path / "logs", 1)
+    for number in range(5):
+        shop.day(number)
+    nights = Nights(tmp_path / "logs", tmp_path)
+    nights.shop = shop  # type: ignore[attr-defined]
+    return nights
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_each_night_gives_what_all_logs_give(tmp_path: Path, seed: int) -> None:
+    shop, nights = Shop(tmp_path / "logs", seed), Nights(tmp_path / "logs", tmp_path)
+    for number in range(12):
+        shop.day(number)
+        if number % 3 == 2:
+            shop.day(number - 1, name="late.gz")
+        if number == 7:
+            shop.day(1, name="very-late.gz")
+        nights.night()
+        changed = {2: 2, 5: 2, 7: 2, 8: 2, 11: 2}.get(number, 1)
+        assert nights.said == [f"{changed} of {number + 1} days are new to the stage"]
+
+
+def test_sixty_days_and_one(tmp_path: Path) -> None:
+    shop, nights = Shop(tmp_path / "logs", 4), Nights(tmp_path / "logs", tmp_path)
+    for number in range(60):
+        shop.day(number, 20)
+    nights.night()
+    nights.written()
+    shop.day(60, 20)
+    nights.night()
+    assert nights.said == ["1 of 61 days are new to the stage"]
+    # Logins of the last days give some older visits another user; most days stay as they are.
+    assert {name for name in nights.written() if name < "part-2024-04-2"} != set(nights._before)
+    shop.day(2, 20, "late.gz")
+    nights.night()
+
+
+def test_a_day_without_news_is_not_written_again(nights: Nights) -> None:
+    nights.night()
+    assert nights.written()
+    nights.night()
+    assert nights.said == ["0 of 5 days are new to the stage"]
+    assert nights.written() == set()
+
+
+def test_what_somebody_changed_in_the_output_is_written_again(nights: Nights) -> None:
+    nights.night()
+    first, *others = sorted((nights.out / "interactions").iterdir())
+    first.write_bytes(b"USER_ID\nsomebody\n")
+    others[0].unlink()
+    nights.night()
+    shutil.rmtree(nights.out)
+    nights.night()
+
+
+def test_another_mapping_stages_all_days_again_and_says_so(nights: Nights) -> None:
+    nights.night()
+    nights.night(OTHER)
+    why = "the event mapping, or this package, has changed"
+    assert nights.said == [f"5 of 5 days are new to the stage: {why}"]
+    nights.night()
+    assert nights.said == ["0 of 5 days are new to the stage"]
+
+
+def test_a_window_folds_its_days(nights: Nights) -> None:
+    nights.night()
+    for since, until in ((FIRST + timedelta(days=2), None), (None, FIRST + timedelta(days=3))):
+        nights.night(window=Window(since, until))
+        assert nights.said == [f"0 of {4 if since else 3} days are new to the stage"]
+    nights.night()
+
+
+def test_suppressed_users_are_left_out_of_staged_days(nights: Nights) -> None:
+    nights.night()
+    some: SuppressionList = empty().plus(["u1", "u4", "a3"])
+    for listed in (some, some.plus(["u2"]), None):
+        nights.night(suppressed=listed)
+        assert listed is None or b"u1," not in b"".join(contents(nights.out).values())
+
+
+def test_logs_in_no_day_s_folder_come_first(nights: Nights) -> None:
+    (nights.tree / "undated.gz").write_bytes(next(nights.tree.rglob("1.gz")).read_bytes())
+    nights.night()
+    nights.night()
+    assert nights.said == ["0 of 6 days are new to the stage"]
+
+
+def test_a_log_that_vanishes_takes_its_rows_along(nights: Nights) -> None:
+    nights.night()
+    days = sorted((nights.tree / "source").iterdir())
+    shutil.rmtree(days[1])
+    nights.night()
+    shutil.rmtree(days[4])
+    nights.night()
+
+
+@pytest.mark.parametrize("damage", ["gone", "short", "no manifest", "manifest", "fold", "no fold", "fold's file"])
+def test_what_is_not_whole_is_staged_again(nights: Nights, damage: str) -> None:
+    nights.night()
+    (state,) = nights.stage.rglob("folds/*.json")
+    day = next(nights.stage.rglob("2024-03-03"))
+    (manifest,) = day.glob("*.json")
+    interactions = next(day.glob("*.interactions.parquet"))
+    {
+        "gone": interactions.unlink,
+        "short": lambda: interactions.write_bytes(interactions.read_bytes()[:-9]),
+        "no manifest": manifest.unlink,
+        "manifest": lambda: manifest.write_bytes(manifest.read_bytes()[:-9]),
+        "fold": lambda: state.write_text('{"conditions": 1}'),
+        "no fold": state.unlink,
+        "fold's file": next(nights.stage.rglob("*.copies.parquet")).unlink,
+    }[damage]()
+    nights.night()
+    assert nights.said == [f"{0 if 'fold' in damage else 1} of 5 days are new to the stage"]
+
+
+def test_leftovers_go_after_a_day(nights: Nights) -> None:
+    nights.night()
+    day = next(nights.stage.rglob("2024-03-03"))
+    left = {day / f"{name}.parquet": old for name, old in (("dead.run.1.keys", True), ("busy.run.1.keys", False))}
+    for path, old in left.items():
+        path.write_bytes(b"left")
+        os.utime(path, (1, 1) if old else None)
+    nights.shop.day(2, name="late.gz")  # type: ignore[attr-defined]
+    before = set(nights.stage.rglob("*"))
+    nights.night()
+    assert {path.exists() for path, old in left.items() if old} == {False}
+    assert {path.exists() for path, old in left.items() if not old} == {True}
+    # What the day was before stays for a day, because another run may read it.
+    assert [path for path in before if not path.exists()] == [path for path, old in left.items() if old]
+    for path in day.iterdir():
+        os.utime(path, (1, 1))
+    nights.night()
+    (manifest,) = day.glob("*.json")
+    assert {path.name.split(".")[0] for path in day.iterdir()} == {manifest.stem}
+
+
+def test_a_stage_is_for_its_owner(nights: Nights) -> None:
+    nights.night()
+    assert nights.stage.stat().st_mode & 0o077 == 0
+
+
+def test_two_at_once_harm_nothing(nights: Nights, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    export(str(nights.tree), str(whole), MAPPING)
+    outs = [tmp_path / f"out{number}" for number in range(3)]
+
+    def run(out: Path) -> None:
+        export(str(nights.tree), str(out), MAPPING, stage=str(nights.stage))
+
+    threads = [threading.Thread(target=run, args=[out]) for out in outs]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert all(contents(out) == contents(whole) for out in outs)
+    nights.night()
+
+
+def test_a_killed_run_leaves_what_the_next_one_goes_on_from(nights: Nights) -> None:
+    command = [COMMAND, "export", nights.tree, nights.out, "--stage", nights.stage]
+    chosen = random.Random(7)
+    for number in range(5, 9):
+        nights.shop.day(number, 2000)  # type: ignore[attr-defined]
+        for _ in range(2):
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(chosen.uniform(0.3, 2))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    nights.night()
+    assert not list(nights.stage.rglob(".*"))
+
+
+def objects(s3: Any, bucket: str, prefix: str) -> Files:
+    """Return the bytes of the objects below a prefix, unzipped."""
+    found: Files = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for one in page.get("Contents", []):
+            data = s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()
+            name = one["Key"].removeprefix(prefix)
+            found[name] = gzip.decompress(data) if name.endswith(".gz") else data
+    return found
+
+
+def test_a_stage_in_s3_works_with_pages_throttling_and_lost_connections(
+    nights: Nights, s3_env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = boto3.Session()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    calls = iter(range(10**6))
+
+    def trouble(**_: Any) -> Any:
+        if next(calls) % 7 == 3:
+            raise EndpointConnectionError(endpoint_url="https://s3")
+
+    def pages(params: dict[str, Any], **_: Any) -> None:
+        params["MaxKeys"] = 7
+
+    session.events.register("before-send.s3", trouble)
+    session.events.register("provide-client-params.s3.ListObjectsV2", pages)
+    stage_, out = f"s3://{s3_env}/stage/", f"s3://{s3_env}/out"
+    for number in (5, 6):
+        nights.shop.day(number)  # type: ignore[attr-defined]
+        export(str(nights.tree), out, MAPPING, stage=stage_, say=nights.said.append)
+        export(str(nights.tree), str(tmp_path / "whole"), MAPPING)
+        assert objects(boto3.client("s3"), s3_env, "out/") == contents(tmp_path / "whole")
+    assert nights.said == ["6 of 6 days are new to the stage", "1 of 7 days are new to the stage"]
+    assert stage.sizes(stage_)[0].days[-1] == "2024-03-07"
+
+
+def test_a_stage_that_may_not_be_written_is_named(nights: Nights, s3_env: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = boto3.Session()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not today"}}, "PutObject")
+
+    session.events.register("before-call.s3.PutObject", refuse)
+    with pytest.raises(OutputError, match="not today") as raised:
+        export(str(nights.tree), str(nights.out), MAPPING, stage=f"s3://{s3_env}/stage")
+    assert raised.value.place == f"s3://{s3_env}/stage"
+    assert not nights.out.exists()
+
+
+def test_the_verbs_of_a_stage(nights: Nights, tmp_path: Path) -> None:
+    def run(*arguments: str | Path) -> str:
+        return subprocess.run([COMMAND, "stage", *arguments], check=True, capture_output=True, text=True).stdout
+
+    nights.night()
+    nights.night(OTHER)
+    listed = json.loads(run("list", nights.stage, "--json"))
+    assert {one["mapping_sha256"] for one in listed} == {MAPPING.sha256, OTHER.sha256}
+    assert [one["days"][0] for one in listed] == ["2024-03-01"] * 2
+    (tmp_path / "mapping.json").write_text(MAPPING.text)
+    run("prune", nights.stage, "--mapping", tmp_path / "mapping.json")
+    assert [one["mapping_sha256"] for one in json.loads(run("list", nights.stage, "--json"))] == [MAPPING.sha256]
+    assert MAPPING.sha256[:12] in run("list", nights.stage)
+    nights.night()
+    assert nights.said == ["0 of 5 days are new to the stage"]
