@@ -35,6 +35,10 @@ def forget(
         list[str] | None,
         typer.Option(help="Output of an export, a folder or s3:// prefix; as often as needed.", show_default=False),
     ] = None,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help="Stage of an export, a folder or s3:// prefix; as often as needed.", show_default=False),
+    ] = None,
     deletions: Annotated[
         str | None,
         typer.Option(help="s3:// folder for the ids while the job runs.", show_default="deletions/ in the export"),
@@ -62,7 +66,7 @@ def forget(
     clients = make_clients()
     table = profile_table or terraform_outputs.profile_table(text)
     profiles = ProfileItems(_dynamodb(), table) if table else None
-    where = steps.places(parsed, suppression, export or [], deletions, audit, profiles)
+    where = steps.places(parsed, suppression, export or [], deletions, audit, profiles, stage or [])
     who = caller()
     with waiting() as show:
         line = steps.forget(clients, parsed, forgotten, where, polling_every(poll), who, show, wait=not no_wait)

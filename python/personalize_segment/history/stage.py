@@ -17,7 +17,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -79,6 +79,14 @@ class Staged(NamedTuple):
     """What a stage has of a day: the report, and the names of Parquet files by kind."""
 
     report: Report
+    files: dict[str, list[str]]
+
+
+class ListedDay(NamedTuple):
+    """A day of a stage: the name of its JSON file, what is in that, and the names of its Parquet files by kind."""
+
+    name: str
+    content: dict[str, Any]
     files: dict[str, list[str]]
 
 
@@ -177,6 +185,36 @@ class Stage:
         for name in _left_over(self._listed, self.mapping, named, keys):
             self._delete(name)
 
+    def days(self) -> Iterator[ListedDay]:
+        """Yield all days that it has, whatever their logs are now."""
+        start = f"{self.mapping}/"
+        names = [name.removeprefix(start) for name in self._listed if name.startswith(f"{start}days/")]
+        for name, content in self._read_json([name for name in names if name.endswith(".json")]).items():
+            files: dict[str, list[str]] = {}
+            for kind, named in (content or {}).get("files", {}).items():
+                files[kind] = [file for file, _ in named if f"{start}{file}" in self._listed]
+            yield ListedDay(name, content, files)
+
+    def replace(self, day: ListedDay, made: Mapping[str, Path]) -> None:
+        """Let files take the place of others of a day, and delete all that its JSON file doesn't name then."""
+        if not day.content:
+            return
+        start = day.name.removesuffix(".json")
+        for kind, named in day.content["files"].items():
+            named[:] = [self._take(made[name], start, kind) if name in made else (name, size) for name, size in named]
+        if made:
+            self._write_json(day.name, day.content)
+        kept = {file for named in day.content["files"].values() for file, _ in named} | {day.name}
+        for name in self._listed:
+            if name.startswith(f"{self.mapping}/{start}.") and name.removeprefix(f"{self.mapping}/") not in kept:
+                self._delete(name)
+
+    def forget_folds(self) -> None:
+        """Delete what the last exports took from the days."""
+        for name in self._listed:
+            if name.startswith(f"{self.mapping}/folds/"):
+                self._delete(name)
+
     def prune(self) -> int:
         """Delete what other mappings have, and leftovers; return the bytes."""
         gone = [name for name in self._listed if not name.startswith(f"{self.mapping}/")]
@@ -227,6 +265,14 @@ class Stage:
     def _delete(self, name: str) -> None:
         with errors_at(str(self.root), OutputError, _REMEDY):
             (self.root / name).delete()
+
+
+def stages(text: str, work: Path) -> list[Stage]:
+    """Return what a stage has, by mapping. Raises OutputError if it can't be read."""
+    root = place(text)
+    with errors_at(text, OutputError, _REMEDY):
+        listed = {file.inner: file for file in root.tree()}
+    return [Stage(root, name, work, listed) for name in sorted({name.split("/")[0] for name in listed if "/" in name})]
 
 
 def sizes(text: str) -> list[StageSize]:

@@ -22,13 +22,17 @@ from .profiles import ProfileItems
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the ids are: the suppression list, exports (folders or S3), the job's CSV (S3), the audit, the table."""
+    """Where the ids are: the suppression list, exports, the job's CSV in S3, the audit, the table, and stages of exports.
+
+    All but the table are files, folders or S3 URIs.
+    """
 
     suppression: str
     exports: tuple[str, ...]
     deletions: str
     audit: str | None
     profiles: ProfileItems | None = None
+    stages: tuple[str, ...] = ()
 
 
 def places(
@@ -38,6 +42,7 @@ def places(
     deletions: str | None,
     log: str | None,
     profiles: ProfileItems | None = None,
+    stages: Sequence[str] = (),
 ) -> Places:
     """Return the places, `deletions` being a folder of the first export in S3 unless it is given.
 
@@ -55,7 +60,7 @@ def places(
     first = next((out for out in map(place, exports) if isinstance(out, S3Place)), None)
     if deletions is None and first is None:
         raise ForgetError("--deletions", "is missing, and no export is in S3", "Name a folder that Personalize reads")
-    return Places(suppression, tuple(exports), deletions or f"{first}/deletions", log, profiles)
+    return Places(suppression, tuple(exports), deletions or f"{first}/deletions", log, profiles, tuple(stages))
 
 
 def forget(
@@ -82,6 +87,13 @@ def forget(
     digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
     job = Deletion(clients, spec, polling, where.deletions, digest)
     rows = dict.fromkeys(parts.OWNED, 0)
+    staged = 0
+    for stage in where.stages:
+        from ..history.duckdb.forgetting import forget as forget_staged  # DuckDB isn't needed without a stage
+
+        found = forget_staged(stage, users)
+        staged += found
+        progress(stage, f"{found:,} rows removed from staged days")
     for out in where.exports:
         removed = parts.remove(out, users)
         for dataset, number in removed.rows.items():
@@ -102,6 +114,7 @@ def forget(
         "hashes": hashes,
         "suppression": where.suppression,
         "rows": rows,
+        "staged_rows": staged,
         "profile_table": where.profiles.name if where.profiles else None,
         "job": done["dataDeletionJobArn"],
         "status": done["status"],

@@ -192,7 +192,8 @@ class Fold:
     def _find_copies(self, pool: ThreadPoolExecutor) -> dict[int, int]:
         """Rule 9: make the tables `copied` (hashes that several rows share), `copies` and `once` (these rows).
 
-        Return for each day a digest of its rows that have copies, and of those of them that are left. Only rows that share a hash are compared.
+        Return for each day a digest of its rows that have copies, and of those of them that are left. Only rows that
+        share a hash are compared.
         """
         fresh = [file for files in self._of(self._fresh, KEYS) for file in files]
         settled = [file for files in self._of(self._settled, KEYS) for file in files]

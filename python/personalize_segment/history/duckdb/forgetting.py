@@ -1,0 +1,63 @@
+"""Taking users out of staged days: their rows stay as rows of nobody, so that reports count them as suppressed."""
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from ...contract.quoting import literal
+from ..stage import stages
+from .counts import SUPPRESSED_USER
+from .selects import parquet
+from .worker import LOGINS
+
+#: What is left of a row.
+_KEPT = ("day", "event", "name", "element", "flags", "copy_hash")
+_KINDS = ("interactions", "users", LOGINS)
+
+
+def forget(text: str, users: Iterable[str]) -> int:
+    """Take users out of all days of a stage, and return how many rows of theirs it had.
+
+    What the last exports took from the days is deleted: the next ones fold all days again. Safe to be killed and run
+    again. Raises OutputError if the stage can't be read or written.
+    """
+    rows = 0
+    with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder, duckdb.connect() as connection:
+        connection.execute("CREATE TABLE gone (name VARCHAR)")
+        connection.executemany("INSERT INTO gone VALUES (?)", [[user] for user in users])
+        for stage in stages(text, Path(folder)):
+            stage.forget_folds()
+            for day in stage.days():
+                made: dict[str, Path] = {}
+                for kind in _KINDS:
+                    names = day.files.get(kind, [])
+                    for name, file in zip(names, stage.fetch(names), strict=True):
+                        copy = Path(folder, f"{uuid4()}.parquet")
+                        if found := _rewrite(connection, kind, file, copy):
+                            rows += found
+                            made[name] = copy
+                stage.replace(day, made)
+    return rows
+
+
+def _rewrite(connection: duckdb.DuckDBPyConnection, kind: str, file: Path, copy: Path) -> int:
+    """Write a file without the users to `copy` if it has any, and return how many of its rows are theirs."""
+    source = parquet([file])
+    columns = [str(name) for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+    owners = [name for name in ("session", "login" if kind == LOGINS else "c0") if name in columns]
+    theirs = " OR ".join(f"COALESCE({name} IN (FROM gone), false)" for name in owners)
+    ((found,),) = connection.execute(f"SELECT count(*) FROM {source} WHERE {theirs}").fetchall()
+    if not found:
+        return 0
+    select = f"SELECT * FROM {source} WHERE NOT ({theirs})"
+    if kind != LOGINS:
+        lost = [name for name in columns if name not in (*_KEPT, "refusal")]
+        values = [f"CASE WHEN NOT theirs THEN {name} END AS {name}" for name in lost]
+        values.append(f"CAST(CASE WHEN theirs THEN {SUPPRESSED_USER} ELSE refusal END AS SMALLINT) AS refusal")
+        rows = f"SELECT *, {theirs} AS theirs FROM {source}"
+        select = f"SELECT * EXCLUDE (theirs) REPLACE ({', '.join(values)}) FROM ({rows})"
+    connection.execute(f"COPY ({select}) TO {literal(str(copy))} (FORMAT parquet, COMPRESSION uncompressed)")
+    return int(found)
