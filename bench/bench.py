@@ -1,6 +1,6 @@
 """Time whole commands on the same logs in one run, and print what matters: the ratios.
 
-    bench.py            100 thousand and 1 million events
+    bench.py            100 thousand and 1 million events, and nights after 60 and 120 days of 50 thousand
     LARGE=1 bench.py    5 million too, without the documented approach
 
 Wall time from start to end of a process, of three if it is short; peak memory summed over its process tree.
@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 SIZES = [100_000, 1_000_000]
 LARGE = 5_000_000
+#: Days before the night that is measured, and the events of each.
+NIGHTS, A_DAY = (60, 120), 50_000
 #: Of a million events: whom, compared with what, and how many times faster (of the floor: slower) it should be.
 AIMS = [
     ("ours, DuckDB", "documented, faithful", 50),
@@ -144,6 +146,29 @@ def aims(runs: dict[str, Run]) -> list[str]:
     return lines
 
 
+def nights() -> list[str]:
+    """Return a table of an export of many days, and of the one after the next day, with a stage."""
+    table = [
+        "",
+        "| days of 50,000 events | what | seconds | peak MB | of the full export |",
+        "|---:|---|---:|---:|---:|",
+    ]
+    ours = str(Path(sys.executable).with_name("personalize-segment"))
+    for days in NIGHTS:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            logs, last = sample(Path(folder), (days + 1) * A_DAY, days=days + 1), Path(folder, "last")
+            newest = max(logs.glob("*/*"), key=lambda day: day.name)
+            newest.rename(last)
+            staged = [ours, "export", str(logs), f"{folder}/out", "--stage", f"{folder}/stage"]
+            first = measure(staged)
+            last.rename(newest)
+            night, full = measure(staged), measure([ours, "export", str(logs), f"{folder}/full"])
+            for what, run in (("all days", full), ("all but one, into a stage", first), ("the next night", night)):
+                share = run.seconds / full.seconds
+                table.append(f"| {days} | {what} | {run.seconds:.1f} | {run.megabytes:,.0f} | {share:.2f} |")
+    return table
+
+
 def machine() -> str:
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
@@ -177,6 +202,7 @@ def main() -> None:
         print("\n".join(lines), flush=True)
         table += lines
     reached = aims(million)
+    reached += nights()
     table += reached
     print("\n".join(reached))
     if "--write" in sys.argv:
