@@ -22,7 +22,7 @@ from .profiles import ProfileItems
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the ids are: the suppression list, exports, the job's CSV in S3, the audit, the table, and stages of exports.
+    """Where the ids are: the suppression list, exports, their stages, the job's CSV in S3, the audit, and the table.
 
     All but the table are files, folders or S3 URIs.
     """
