@@ -228,7 +228,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
 FROM "{{schema}}"."completed_order"
 WHERE "event_text" = ''Completed Order'' -- rule 1
   AND "products" IS NOT NULL -- rule 1
-) AS base, base.parts AS part AT place) AS base) AS base
+) AS base, base.parts AS part AT place
+WHERE CAST(place AS BIGINT) < 500) AS base) AS base
 ) AS base
 WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -325,7 +326,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("id", '' '' || CHR(9) || CHR(10) || CHR(11) |
   CASE WHEN CAST("content_asset_ids" AS VARCHAR(65535)) LIKE ''[%'' AND CAN_JSON_PARSE(CAST("content_asset_ids" AS VARCHAR(65535))) THEN JSON_PARSE(CAST("content_asset_ids" AS VARCHAR(65535))) END AS parts
 FROM "{{schema}}"."video_playback_started"
 WHERE "event_text" = ''Video Playback Started'' -- rule 1
-) AS base, base.parts AS part AT place) AS base) AS base
+) AS base, base.parts AS part AT place
+WHERE CAST(place AS BIGINT) < 500) AS base) AS base
 ) AS base
 WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL

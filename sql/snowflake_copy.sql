@@ -230,7 +230,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("ID", ' ' || CHR(9) || CHR(10) || CHR(11) || 
 FROM "{{schema}}"."COMPLETED_ORDER"
 WHERE "EVENT_TEXT" = 'Completed Order' -- rule 1
   AND "PRODUCTS" IS NOT NULL -- rule 1
-) AS base, LATERAL FLATTEN(INPUT => base.parts) AS part) AS base) AS base
+) AS base, LATERAL FLATTEN(INPUT => base.parts) AS part
+WHERE part.index < 500) AS base) AS base
 ) AS base
 WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL
@@ -327,7 +328,8 @@ SELECT CASE WHEN NOT (LENGTH(LTRIM("ID", ' ' || CHR(9) || CHR(10) || CHR(11) || 
   CASE WHEN CAST("CONTENT_ASSET_IDS" AS VARCHAR) LIKE '[%' THEN TRY_PARSE_JSON(CAST("CONTENT_ASSET_IDS" AS VARCHAR)) END AS parts
 FROM "{{schema}}"."VIDEO_PLAYBACK_STARTED"
 WHERE "EVENT_TEXT" = 'Video Playback Started' -- rule 1
-) AS base, LATERAL FLATTEN(INPUT => base.parts) AS part) AS base) AS base
+) AS base, LATERAL FLATTEN(INPUT => base.parts) AS part
+WHERE part.index < 500) AS base) AS base
 ) AS base
 WHERE COALESCE(c0, visitor) IS NOT NULL AND c1 IS NOT NULL AND c2 IS NOT NULL AND message IS NOT NULL
 UNION ALL

@@ -23,9 +23,10 @@ locals {
     users = { USER_ID = "string" }
     items = { ITEM_ID = "string", CREATION_TIMESTAMP = "timestamp" }
   }
-  column     = "^[A-Z][A-Z0-9_]{0,62}$"
-  max_id     = 256
-  max_string = 1000
+  column       = "^[A-Z][A-Z0-9_]{0,62}$"
+  max_id       = 256
+  max_string   = 1000
+  max_elements = { least = 1, most = 10000 }
   # Checkov's parser knows no exponents.
   ranges = {
     float  = { least = tonumber("-3.4028234663852886e38"), most = tonumber("3.4028234663852886e38"), step = 0 }
@@ -38,7 +39,7 @@ locals {
   flags         = ["optional", "categorical", "textual", "placeholders"]
   field_options = ["optional", "categorical", "textual", "format", "placeholders"]
   known = {
-    document               = ["version", "interactions", "users", "items"]
+    document               = ["version", "interactions", "users", "items", "max_elements"]
     interactions           = ["fields", "track", "page", "screen", "any_page", "any_screen", "session", "visitors"]
     users                  = ["fields", "track", "page", "screen", "any_page", "any_screen", "when"]
     items                  = ["fields", "track", "page", "screen", "any_page", "any_screen"]
@@ -63,6 +64,18 @@ locals {
   of_versions = [
     for version in try([jsonencode(local.document.version)], []) : "$.version: is ${version}. Write 1."
     if version != "1"
+  ]
+
+  of_max_elements = [
+    for most in try([jsonencode(local.document.max_elements)], []) :
+    "$.max_elements: is ${most}. Write an integer from ${local.max_elements.least} to ${local.max_elements.most}."
+    if !try(
+      can(regex("^[0-9]", most))
+      && tonumber(most) >= local.max_elements.least
+      && tonumber(most) <= local.max_elements.most
+      && floor(tonumber(most)) == tonumber(most),
+      false,
+    )
   ]
 
   of_visitors = [
@@ -309,6 +322,7 @@ locals {
   problems = concat(
     local.of_versions,
     local.of_objects,
+    local.of_max_elements,
     local.of_visitors,
     local.of_rules,
     local.of_fields,

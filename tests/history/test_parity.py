@@ -23,6 +23,7 @@ from golden_cases import golden_cases, valid_mappings
 from mapped import logs_of, mappings
 from personalize_segment.contract.columns import VISITORS
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
+from personalize_segment.contract.rows import TOO_LONG
 from personalize_segment.history.logs import Window
 from profiles import SEQUENCES, expected
 from visits import SEQUENCES as VISITS
@@ -303,6 +304,21 @@ def test_more_kinds_of_reasons_than_are_listed_are_alike(engine: Engine, tmp_pat
         names = [f"name {one:05}" for one in range(first, last)]
         write_log(tmp_path / f"{number}.gz", [event(), *(event(event=one, messageId=one) for one in names)])
     alike(engine, tmp_path, TYPED)
+
+
+def test_of_a_long_array_the_first_500_elements_are_alike(engine: Engine, tmp_path: Path) -> None:
+    def bought(number: int) -> bytes:
+        products = [{"product_id": f"p{one}"} for one in range(number)]
+        named = {"event": "Order Completed", "messageId": f"of {number}"}
+        return event(**named, userId="u", timestamp="2024-03-01T00:00:00Z", properties={"products": products})
+
+    write_log(tmp_path / "orders.json", [bought(number) for number in (499, 500, 501, 6000)])
+    found = alike(engine, tmp_path, parse(default_text()))
+    assert found.report
+    assert len(found.rows["interactions"]) == 499 + 3 * 500
+    assert [(one["reason"], one["count"], one["example"]) for one in found.report["reasons"]] == [
+        (TOO_LONG, 2, "of 501")
+    ]
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS, ids=["every type", "mutated"])

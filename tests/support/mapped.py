@@ -78,6 +78,8 @@ def _rule(draw: st.DrawFn, dataset: str, columns: JSON, *, plain: bool = False) 
 def mappings(draw: st.DrawFn) -> EventMapping:
     """Draw an event mapping: any types, formats, lists, constants, conditions, and rules for any name."""
     document: JSON = {"version": 1}
+    if draw(st.integers(0, 2)) == 0:
+        document["max_elements"] = draw(st.integers(1, 3))
     for dataset in ["interactions", *draw(st.sampled_from([["users"], ["items"], ["users", "items"]]))]:
         own = draw(st.lists(st.sampled_from(_TYPES), min_size=1, max_size=4, unique=True))
         columns = dict.fromkeys(_REQUIRED[dataset], ("string", True))

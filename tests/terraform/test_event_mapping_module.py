@@ -14,6 +14,7 @@ import pytest
 from documents import refused
 from golden_cases import TESTS, valid_mappings
 from personalize_segment.contract.columns import (
+    ALLOWED_MAX_ELEMENTS,
     FORMATS,
     IDS,
     LISTS,
@@ -194,6 +195,7 @@ def test_columns_and_limits_are_those_of_the_python_package() -> None:
         assert json.loads(json.dumps(found[name]).replace('\\"', "")) == json.loads(json.dumps(ours)), name
     assert found["column"].strip('"') == f"^{NAME.pattern}$"
     assert (found["max_id"], found["max_string"]) == (MAX_ID, MAX_STRING)
+    assert found["max_elements"] == {"least": ALLOWED_MAX_ELEMENTS[0], "most": ALLOWED_MAX_ELEMENTS[-1]}
     written = {
         kind: re.sub(r"[^\d.e]", "", found["ranges"][kind]["most"].split("(")[1]) for kind in ("float", "double")
     }

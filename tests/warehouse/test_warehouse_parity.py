@@ -17,6 +17,7 @@ from engines import write_log
 from golden_cases import EXAMPLES
 from personalize_segment import warehouse
 from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.contract.rows import TOO_LONG
 from personalize_segment.history.logs import Window
 from personalize_segment.history.sample import sample
 from profiles import SEQUENCES, expected
@@ -163,6 +164,20 @@ def test_an_array_that_is_cut_off_is_counted_and_breaks_nothing(dialect: str) ->
     assert [row[1] for row in found["interactions"]] == ["p1"]
     reason = "an array that the warehouse cut off"
     assert counts["interactions", "prod", "track", "Order Completed", "properties.products", reason] == 1
+
+
+@dialects
+def test_of_a_long_array_the_first_500_elements_are_rows(dialect: str) -> None:
+    products = [{"product_id": f"p{number}"} for number in range(501)]
+    log = [
+        viewed(messageId=str(number), event="Order Completed", properties={"products": products[:number]})
+        for number in (500, 501)
+    ]
+    found, counts = unloaded(dialect, DEFAULT, {"prod": log})
+    assert len(found["interactions"]) == 1000
+    assert {key: n for key, n in counts.items() if key[5] == TOO_LONG} == {
+        ("interactions", "prod", "track", "Order Completed", "properties.products", TOO_LONG): 1
+    }
 
 
 @dialects

@@ -68,6 +68,10 @@ MAX_EVENT_TYPES_AND_COLUMNS: Final = 10
 MAX_ID: Final = 256
 MAX_ELEMENTS: Final = 25
 
+#: Elements of the array of `each` that give rows, unless the mapping says otherwise, and what it may say.
+DEFAULT_MAX_ELEMENTS: Final = 500
+ALLOWED_MAX_ELEMENTS: Final = range(1, 10_001)
+
 #: Characters of another string, and of a textual one. Source: "Metadata columns" and "Text metadata" in the guide.
 MAX_STRING: Final = 1000
 MAX_TEXTUAL: Final = 20_000

@@ -19,7 +19,9 @@ from importlib import resources
 from typing import Any, Literal, NamedTuple
 
 from .columns import (
+    ALLOWED_MAX_ELEMENTS,
     DATASETS,
+    DEFAULT_MAX_ELEMENTS,
     FORMATS,
     IDS,
     LISTS,
@@ -164,6 +166,8 @@ class EventMapping:
     user: tuple[Path, ...]
     #: What becomes of interactions without a user, one of VISITORS (rule 12).
     visitors: str
+    #: How many elements of the array of `each` give rows (rule 7).
+    max_elements: int
     #: call and name -> the rules to try, in order: the first of each dataset whose conditions hold counts.
     by_event: Mapping[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = field(repr=False, compare=False)
 
@@ -225,9 +229,13 @@ def parse(text: str) -> EventMapping:
     Raises MappingError for anything outside the grammar or beyond Personalize's limits.
     """
     document = load(text)
-    top = keys(document, "$", required=("version", "interactions"), optional=("users", "items"))
+    top = keys(document, "$", required=("version", "interactions"), optional=("users", "items", "max_elements"))
     if type(top["version"]) is not int or top["version"] != 1:
         refuse("$.version", f"is {json.dumps(top['version'])}", "Write 1")
+    most = top.get("max_elements", DEFAULT_MAX_ELEMENTS)
+    if type(most) is not int or most not in ALLOWED_MAX_ELEMENTS:
+        remedy = f"Write an integer from {ALLOWED_MAX_ELEMENTS.start} to {ALLOWED_MAX_ELEMENTS.stop - 1}"
+        refuse("$.max_elements", f"is {json.dumps(most)}", remedy)
     datasets = tuple(_dataset(name, top[name]) for name in DATASETS if name in top)
     events = [(rule.call, rule.name) for dataset in datasets for rule in dataset.rules]
     by_event: dict[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = {}
@@ -235,7 +243,13 @@ def parse(text: str) -> EventMapping:
         by_event[call, name] = tuple(_tried(datasets, call, name))
     interactions = top["interactions"]
     return EventMapping(
-        canonical(document), datasets, _session(interactions), _user(interactions), _visitors(interactions), by_event
+        canonical(document),
+        datasets,
+        _session(interactions),
+        _user(interactions),
+        _visitors(interactions),
+        most,
+        by_event,
     )
 
 

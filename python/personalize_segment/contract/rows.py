@@ -37,6 +37,8 @@ WRITE_BACK_ID = "personalize-segment-"
 WRITE_BACK = "write-back"
 NO_ARRAY = "not an array"
 EMPTY = "an empty array"
+#: Why the elements behind the first `max_elements` give no rows. One text for any number, so that it is counted as one.
+TOO_LONG = "more elements than the mapping's max_elements"
 
 #: Texts that stand for nothing where an id is expected: no id, as if the key were absent (rule 3).
 PLACEHOLDERS = frozenset({"undefined", "null", "NaN", "None", "[object Object]"})
@@ -193,8 +195,10 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, present: int | None = 
             why = MISSING if elements is None else EMPTY if elements == [] else NO_ARRAY
             reasons.append(Reason(dataset.name, str(rule.each), why))
             continue
-        for index, element in enumerate(elements):
+        for index, element in enumerate(elements[: mapping.max_elements]):
             _row(mapping, dataset, rule, event, element, index, received, event_rows, reasons)
+        if len(elements) > mapping.max_elements:
+            reasons.append(Reason(dataset.name, str(rule.each), TOO_LONG))
     return event_rows, reasons if chosen else [Reason(None, None, NO_CONDITION)]
 
 

@@ -177,7 +177,7 @@ class Survey:
         counted.count("each", each, elements is not None, usable)
         if elements is None:
             self._hint(counted, "each", event, each)
-        return elements if usable else []
+        return elements[: self.mapping.max_elements] if usable else []
 
     def _probe(self, counted: RuleCount, dataset: Dataset, rule: Rule, event: dict[str, Any], element: Any) -> None:
         for column, source in zip(dataset.columns, rule.sources, strict=True):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..contract.columns import MAX_AHEAD_SECONDS, MAX_ID, MAX_SECONDS, MAX_STRING, USER_ID
+from ..contract.columns import DEFAULT_MAX_ELEMENTS, MAX_AHEAD_SECONDS, MAX_ID, MAX_SECONDS, MAX_STRING, USER_ID
 from ..contract.mapping import Column, Constant, Dataset, Path, Rule, Source
-from ..contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, not_in_domain
+from ..contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, TOO_LONG, not_in_domain
 from ..contract.visitors import NEVER_LOGGED_IN
 from .conditions import taken
 from .dialect import Dialect
@@ -62,8 +62,8 @@ class Branch:
     """A rule over a table, and what its SELECT has to read: expression -> name, of the table and of the element.
 
     `earlier` are the rules of the dataset that come before it. `session` are the paths of the session of an interaction
-    without a user, none if visitors are dropped or it is another dataset. With `counting` it also reads what it takes
-    to say why there is no row, or no value. `derived` are the columns between those that are read and those of the
+    without a user, none if visitors are dropped or it is another dataset. `max_elements` is that of the mapping. With
+    `counting` it also reads what it takes to say why there is no row, or no value. `derived` are the columns between those that are read and those of the
     dataset: see `domains.Derive`.
     """
 
@@ -72,6 +72,7 @@ class Branch:
     window: TimeWindow
     earlier: tuple[Rule, ...] = ()
     session: tuple[Path, ...] = ()
+    max_elements: int = DEFAULT_MAX_ELEMENTS
     counting: bool = False
     reads: dict[str, str] = field(default_factory=dict)
     pieces: dict[str, str] = field(default_factory=dict)
@@ -318,8 +319,9 @@ class Branch:
         else:
             reads["parts"] = array
             lateral, _, place = dialect.unnest(_BASE)
+            most = f"\nWHERE {place} < {self.max_elements}"
             pieces = {"element": place} | {name: expression for expression, name in self.pieces.items()}
-            rows = f"({_select({'base.*': 'base.*'} | pieces, {'element': 'rule 7'})}\nFROM {lateral}) AS base"
+            rows = f"({_select({'base.*': 'base.*'} | pieces, {'element': 'rule 7'})}\nFROM {lateral}{most}) AS base"
         for derived in filter(None, self.derived):
             names = {name: expression for expression, name in derived.items()}
             rows = f"({_select({'base.*': 'base.*'} | names)}\nFROM {rows}) AS base"
@@ -344,7 +346,7 @@ class Branch:
         return f"({_select({'base.*': 'base.*'} | columns, comments)}\nFROM {rows}\n) AS base", self._base(reads)
 
     def _without_elements(self, head: Mapping[str, str], array: str | None) -> Select:
-        """Rule 7: a refusal for each event whose array is absent, empty, or none."""
+        """Rule 7: a refusal for each event whose array is absent, empty, none, or too long."""
         null = self._dialect.null
         stored = self.table.column(self._rule.each) if self._rule.each else None
         missing = self._place(MISSING)
@@ -354,6 +356,7 @@ class Branch:
             if array is not None:
                 reads["size"] = self._dialect.length(array)
                 whens.append(f"WHEN {reads['size']} = 0 THEN {self._place(EMPTY)}")
+                whens.append(f"WHEN {reads['size']} > {self.max_elements} THEN {self._place(TOO_LONG)}")
                 if stored.kind != "json":
                     cut_off = self._place(CUT_OFF)
                     whens.append(f"WHEN {reads['size']} IS NULL AND {stored.sql} LIKE '[%' THEN {cut_off}")
@@ -372,7 +375,7 @@ class Branch:
             *(f"{null(column.type)} AS c{position}" for position, column in enumerate(self.dataset.columns)),
             *([f"{null('string')} AS visitor"] if self.session else []),
         ]
-        sql = f"SELECT {', '.join(names)}\nFROM {_BASE} AS base\nWHERE size IS NULL OR size = 0"
+        sql = f"SELECT {', '.join(names)}\nFROM {_BASE} AS base\nWHERE size IS NULL OR size = 0 OR size > {self.max_elements}"
         return Select(sql, self._base({**reads, **head}), ())
 
 
@@ -389,7 +392,7 @@ def optional(dataset: Dataset) -> list[int]:
 def reasons_of(dataset: Dataset) -> list[str]:
     """Return all reasons that a dataset may have, each once: their places are what statements call them."""
     sources = [source for rule in dataset.rules for source in rule.sources if isinstance(source, Source)]
-    known = [MISSING, NO_ARRAY, EMPTY, CUT_OFF, NOT_IN_DOMAIN["id"]]  # the last one of messageId
+    known = [MISSING, NO_ARRAY, EMPTY, TOO_LONG, CUT_OFF, NOT_IN_DOMAIN["id"]]  # the last one of messageId
     known += [NEVER_LOGGED_IN] if dataset.name == "interactions" else []
     return list(dict.fromkeys([*known, *map(not_in_domain, sources)]))
 

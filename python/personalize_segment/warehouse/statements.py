@@ -90,12 +90,13 @@ def plan(request: UnloadRequest) -> Plan:
     notes: list[str] = []
     unloads = [Statement("", "setup", sql) for sql in dialect.setup(to, access)]
     counts = []
+    most = request.mapping.max_elements
     stitching = _stitching(dialect, request, schemas)
     for dataset in request.mapping.datasets:
         of_visits = stitching if dataset.name == "interactions" else None
         session = request.mapping.session if of_visits else ()
         received = request.received if dataset.name == "interactions" else whole_days  # rule 9: the overlap is theirs
-        branches = _branches(dialect, dataset, schemas, request.columns, received, notes, session)
+        branches = _branches(dialect, dataset, schemas, request.columns, received, notes, session, most)
         selects = merged(select for branch in branches for select in branch.rows())
         if selects:
             unloads += [Statement(dataset.name, "setup", sql) for sql in dialect.setup_of(dataset.name)]
@@ -103,7 +104,7 @@ def plan(request: UnloadRequest) -> Plan:
             unloads.append(Statement(dataset.name, "unload", dialect.unload(query, to, dataset.name, access, region)))
         else:
             notes.append(f"{dataset.name}: there is nothing to read, and what lies in the folder stays there")
-        branches = _branches(dialect, dataset, schemas, request.columns, received, [], session, counting=True)
+        branches = _branches(dialect, dataset, schemas, request.columns, received, [], session, most, counting=True)
         if branches:
             judged = merged(select for branch in branches for select in branch.judged())
             counts.append(Statement(dataset.name, "counts", counts_query(dialect, dataset, judged, of_visits)))
@@ -135,6 +136,7 @@ def _branches(
     received: TimeWindow,
     notes: list[str],
     session: tuple[Path, ...],
+    max_elements: int,
     *,
     counting: bool = False,
 ) -> list[Branch]:
@@ -144,7 +146,7 @@ def _branches(
             table = find(dialect, rule, schema, columns, _needed(dataset, rule, received), notes)
             if table is not None:
                 earlier = tuple(other for other in dataset.rules[:position] if _alike(other, rule))
-                branches.append(Branch(table, dataset, received, earlier, session, counting))
+                branches.append(Branch(table, dataset, received, earlier, session, max_elements, counting))
     return branches
 
 

@@ -13,7 +13,16 @@ from typing import TypeVar
 from ...contract.columns import USER_ID
 from ...contract.mapping import Column, Constant, Dataset, EventMapping, Path, Rule, Source
 from ...contract.quoting import literal
-from ...contract.rows import EMPTY, MISSING, NO_ARRAY, NOT_IN_DOMAIN, WRITE_BACK, WRITE_BACK_ID, not_in_domain
+from ...contract.rows import (
+    EMPTY,
+    MISSING,
+    NO_ARRAY,
+    NOT_IN_DOMAIN,
+    TOO_LONG,
+    WRITE_BACK,
+    WRITE_BACK_ID,
+    not_in_domain,
+)
 from .reader import Reader, json_path
 from .typed import Kind, TypedPaths, absolute, array_of, is_clocked, typed_paths
 from .variants import Variants
@@ -233,9 +242,10 @@ FROM valued WHERE marked IS NULL"""
                 ("array_text = '[]'", Refusal(each, EMPTY)),
                 ("true", Refusal(each, NO_ARRAY)),
             )
+            refuse(f"element = {self.mapping.max_elements}", ("true", Refusal(each, TOO_LONG)))
             starts = {array_of(path) for source in _sources(rule) for path in source.paths if path.relative}
             relative = sorted(starts, key=str)
-            rows = _elements(rows, array, relative)
+            rows = _elements(rows, array, relative, self.mapping.max_elements)
         columns, flags = [], []
         for position, column in enumerate(dataset.columns):
             name = f"c{position}"
@@ -387,9 +397,9 @@ def _constant(constant: Constant) -> str:
     return f"CAST({literal(json.dumps(value))} AS {kind})"
 
 
-def _elements(rows: str, array: str, relative: list[Path]) -> str:
-    """Rule 7: a line an element; an array without any gives one line too, to carry the reason."""
-    rows = f"SELECT *, {array} AS array_text, elements({array}) AS array_values FROM ({rows})"
+def _elements(rows: str, array: str, relative: list[Path], most: int) -> str:
+    """Rule 7: a line for each element that counts, and one for a reason: that there is no element, or more of them."""
+    rows = f"SELECT *, {array} AS array_text, elements({array})[1:{most + 1}] AS array_values FROM ({rows})"
     rows = f"SELECT *, unnest(range(greatest(1, COALESCE(len(array_values), 1)))) AS element FROM ({rows})"
     rows = f"SELECT *, array_values[element + 1] AS value FROM ({rows})"
     steps = ", ".join(json_path(path.segments) for path in relative)
