@@ -179,6 +179,8 @@ def run(
             report.datasets[name].rows = number
     if visits is not None:
         _count_visits(report, visits)
+    if suppressed is not None and suppressed.hashes:
+        report.withhold()
     result = kept.where(~repeats)
     tables = {dataset: result.where(F.col("dataset") == dataset.name) for dataset in mapping.datasets}
     _replace(
@@ -309,21 +311,16 @@ def _read(
             if path in old:
                 report.events_overlap += event is not None
                 if event is not None:
-                    for row in rows(mapping, event)[0]:
-                        if row.dataset.name == "interactions" and not _left_out(row, suppressed):
+                    for row in rows(mapping, event, suppressed=suppressed)[0]:
+                        if row.dataset.name == "interactions":
                             yield _interaction(row, "0") if row.visitor is None else _visit(mapping, row, suppressed)
                 continue
             if event is None:
                 report.malformed([Malformed(path, line.number, line.cause)])
                 continue
             report.events_read += 1
-            event_rows, reasons = rows(mapping, event)
+            event_rows, reasons = rows(mapping, event, suppressed=suppressed)
             for row in event_rows:
-                if _left_out(row, suppressed):
-                    report.datasets[row.dataset.name].refused += 1
-                    # Without an example: a messageId leads to the user in the logs.
-                    report.reasons.add((*describe(event), row.dataset.name, USER_ID, SUPPRESSED), 1, None)
-                    continue
                 if row.visitor is not None:
                     yield _visit(mapping, row, suppressed, event)
                     continue
@@ -342,10 +339,6 @@ def _read(
             yield LOGINS, session, f"{second}{PART}{user}"
     if task:
         yield COUNTS, task, json.dumps(report.as_dict(limit=None))
-
-
-def _left_out(row: Row, suppressed: SuppressionList | None) -> bool:
-    return suppressed is not None and suppressed.holds(row.user)
 
 
 def _interaction(row: Row, flag: str) -> Item:

@@ -5,15 +5,19 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from live_function import PROFILES, Context, function, identify, track
+from live_function import PROFILES, REJECTED, Context, function, identify, track
+from personalize_segment.contract.mapping import default_text
+from personalize_segment.contract.rows import Reason
 from personalize_segment.contract.suppression import SuppressionList, empty
 from personalize_segment.errors import TransientError
 from personalize_segment.live import clients, handler
 from personalize_segment.live.payloads import ProfileRecord
-from personalize_segment.live.record import message
+from personalize_segment.live.record import message, reject
+from personalize_segment.live.redrive import Rejected, send
 from personalize_segment.live.suppressed import PAUSE_SECONDS, Suppressed
 from stub import Stub
 
@@ -105,6 +109,31 @@ def test_profiles_of_theirs_that_wait_in_the_queue_are_dropped(
     assert take.rejected() == []
     [counts] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "ProfilesRecorded" in line]
     assert (counts["ProfilesRecorded"], counts["ProfilesSuppressed"]) == ([1], [1])
+
+
+def test_a_user_whom_the_mapping_reads_elsewhere_is_not_kept_either(stub: Stub, bucket: Bucket) -> None:
+    document = json.loads(default_text())
+    document["interactions"]["fields"]["USER_ID"]["from"] = ["properties.user"]
+    with function(stub, suppression_list=LIST, event_mapping=json.dumps(document)) as take:
+        answer = take(track(properties={"user": "u-1"}, userId="u-3"))
+    assert (answer["decision"], take.rejected(), take.recorded()) == ("suppressed", [], [])
+
+
+def test_no_redrive_brings_a_forgotten_user_back(stub: Stub, bucket: Bucket) -> None:
+    profile = [2, "users", "u-1", {"PLAN": "pro"}, [0, ""]]
+    with function(stub) as take:
+        take(track(properties={}))
+        sqs = boto3.client("sqs")
+        reject(sqs, REJECTED, [Reason("users", "PutUsers", "refused")], "digest", profile=profile)
+        kept = sqs.receive_message(QueueUrl=REJECTED, MaxNumberOfMessages=10)["Messages"]
+    rejected = [Rejected(one["ReceiptHandle"], json.loads(one["Body"])) for one in kept]
+    with function(stub, suppression_list=LIST, profile_calls_per_second="1000") as take:
+        done = send(sqs, REJECTED, rejected, take, PROFILES)
+        assert (done.recorded, dict(done.failed)) == (2, {})
+        [body] = stub.messages(PROFILES)
+        assert json.loads(body) == profile
+        handler.profile_batch({"Records": [{"messageId": "1", "body": body}]}, Context(10))
+        assert take.bodies("PutUsers") == take.bodies("PutEvents") == []
 
 
 @pytest.mark.parametrize("data", [None, b"nonsense", KNOWN.text().encode()[:-1]], ids=["none", "nonsense", "cut off"])

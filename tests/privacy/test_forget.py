@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -488,19 +490,59 @@ def test_the_verb_takes_ids_from_stdin_and_need_not_wait(run: Any, stack: Stack)
     assert list_file.read(stack.where.suppression).holds("user-7")
 
 
-BODY = b'{"type":"delete","userId":"user-1","timestamp":"2024-03-01T00:00:00.000Z"}'
+def deletion(age: timedelta = timedelta()) -> bytes:
+    """Return the body of a deletion that was sent some time ago."""
+    sent = (datetime.now(UTC) - age).isoformat(timespec="milliseconds")
+    return json.dumps({"type": "delete", "userId": "user-1", "timestamp": sent}).encode()
 
 
-def webhook(folder: Path, body: bytes = BODY) -> tuple[str, ...]:
-    """Write the body of a webhook and return the options that pass it on, with a right signature."""
-    (folder / "body.json").write_bytes(BODY)
-    signature = hmac.new(b"secret", body, hashlib.sha1).hexdigest()
-    return "--webhook-payload", str(folder / "body.json"), "--signature", signature, "--secret-env", "WEBHOOK_SECRET"
+BODY = deletion()
+
+
+def webhook(folder: Path, signed: bytes, body: bytes | None = None) -> tuple[str, ...]:
+    """Write the body of a webhook and return the options that pass it on, with the signature of what was signed."""
+    (folder / "body.json").write_bytes(signed if body is None else body)
+    options = {
+        "--webhook-payload": str(folder / "body.json"),
+        "--signature": hmac.new(b"secret", signed, hashlib.sha1).hexdigest(),
+        "--secret-env": "WEBHOOK_SECRET",
+        "--audit": str(folder / "audit.jsonl"),
+    }
+    return tuple(chain.from_iterable(options.items()))
 
 
 def test_the_verb_takes_a_signed_deletion_of_segment_s(run: Any, stack: Stack, tmp_path: Path) -> None:
-    done = run(*webhook(tmp_path), env={"WEBHOOK_SECRET": "secret"})
+    done = run(*webhook(tmp_path, BODY), env={"WEBHOOK_SECRET": "secret"})
     assert json.loads(done.stdout)["rows"] == {"interactions": EACH, "users": 1}, done.output
+
+
+def test_a_webhook_needs_an_audit_that_tells_which_were_seen(run: Any, stack: Stack, tmp_path: Path) -> None:
+    done = run(*webhook(tmp_path, deletion())[:-2], env={"WEBHOOK_SECRET": "secret"})
+    assert (done.exit_code, stack.jobs()) == (2, [])
+    assert "--audit" in done.output
+
+
+@pytest.mark.parametrize("audit", ["file", "bucket"])
+def test_a_deletion_that_was_done_before_changes_nothing(run: Any, stack: Stack, tmp_path: Path, audit: str) -> None:
+    secret = {"WEBHOOK_SECRET": "secret"}
+    options = webhook(tmp_path, deletion())
+    if audit == "bucket":
+        options = (*options[:-1], f"s3://{stack.bucket}/audit")
+    pending = json.loads(run(*options, "--no-wait", env=secret).stdout)
+    assert pending["status"] == "PENDING"
+    done = json.loads(run(*options, env=secret).stdout)
+    assert (done["status"], done["job"]) == ("COMPLETED", pending["job"])
+    # The user comes back.
+    for name, data in stack.files.items():
+        stack.s3.put_object(Bucket=stack.bucket, Key=f"transformed/{name}", Body=data)
+    before = {key: stack.read(key) for key in stack.names()}
+    again = run(*options, env=secret)
+    assert (again.exit_code, json.loads(again.stdout)) == (0, done)
+    assert "nothing was changed" in again.stderr
+    assert {key: stack.read(key) for key in stack.names()} == before
+    assert len(stack.jobs()) == 1
+    other = json.loads(run(*webhook(tmp_path, deletion()), env=secret).stdout)
+    assert other["job"] != done["job"]
 
 
 #: The body that was signed, the secret in the environment, and what is said.
@@ -515,10 +557,12 @@ REFUSED: list[tuple[bytes, str | None, str]] = [
 def test_with_a_wrong_signature_nothing_is_done(run: Any, stack: Stack, tmp_path: Path) -> None:
     before = {key: stack.read(key) for key in stack.names()}
     for body, secret, problem in REFUSED:
-        done = run(*webhook(tmp_path, body), env={"WEBHOOK_SECRET": secret})
+        done = run(*webhook(tmp_path, body, BODY), env={"WEBHOOK_SECRET": secret})
         assert done.exit_code == 1
         assert isinstance(done.exception, ForgetError)
         assert problem in str(done.exception)
+    old = run(*webhook(tmp_path, deletion(timedelta(hours=2))), env={"WEBHOOK_SECRET": "secret"})
+    assert "isn't of the last hour" in str(old.exception)
     assert {key: stack.read(key) for key in stack.names()} == before
     assert not stack.jobs()
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,9 @@ from personalize_segment.privacy.users import forwarded, listed
 
 SECRET = "s3cret ü"
 #: As the documentation of the Webhooks destination shows it.
-BODY = b'{"type":"delete","userId":"019mr8mf4r","timestamp":"2012-12-02T00:30:08.276Z"}'
+SENT = "2012-12-02T00:30:08.276Z"
+BODY = f'{{"type":"delete","userId":"019mr8mf4r","timestamp":"{SENT}"}}'.encode()
+NOW = datetime.fromisoformat("2012-12-02T00:30:08+00:00")
 
 
 def signed(body: bytes, secret: str = SECRET) -> str:
@@ -73,9 +76,27 @@ def test_what_is_no_id_is_named_by_its_line_only(data: bytes, place: str, proble
 )
 def test_a_signed_deletion_names_its_user(user: object, found: str) -> None:
     for ascii_ in (True, False):
-        body = json.dumps({"type": "delete", "userId": user}, ensure_ascii=ascii_).encode()
-        assert forwarded(body, signed(body), SECRET, "body") == {found}
-        assert forwarded(body, f" {signed(body).upper()}\n", SECRET, "body") == {found}
+        body = json.dumps({"type": "delete", "userId": user, "timestamp": SENT}, ensure_ascii=ascii_).encode()
+        assert forwarded(body, signed(body), SECRET, "body", NOW) == {found}
+        assert forwarded(body, f" {signed(body).upper()}\n", SECRET, "body", NOW) == {found}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "taken"), [(-61, False), (-60, True), (0, True), (60, True), (61, False), (5_000_000, False)]
+)
+def test_a_deletion_is_taken_for_an_hour(minutes: int, *, taken: bool) -> None:
+    if taken:
+        assert forwarded(BODY, signed(BODY), SECRET, "body", NOW + timedelta(minutes=minutes)) == {"019mr8mf4r"}
+        return
+    with pytest.raises(ForgetError, match=f"isn't of the last hour: '{SENT}'.*--users"):
+        forwarded(BODY, signed(BODY), SECRET, "body", NOW + timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize("timestamp", [None, "yesterday", 1354408208, "2012-12-02 00:30:08Z"])
+def test_a_deletion_whose_age_is_not_known_is_refused(timestamp: object) -> None:
+    body = json.dumps({"type": "delete", "userId": "a", "timestamp": timestamp}).encode()
+    with pytest.raises(ForgetError, match="isn't of the last hour"):
+        forwarded(body, signed(body), SECRET, "body", NOW)
 
 
 def test_the_signature_is_segment_s() -> None:

@@ -64,7 +64,7 @@ def python_rows(
             known[login.session].append(login)
     for old, file, line in log:
         event = line.event
-        found, reasons = rows(mapping, event) if event is not None else ([], [])
+        found, reasons = rows(mapping, event, suppressed=suppressed) if event is not None else ([], [])
         stitched = [_allowed(_stitched(mapping, row, known), suppressed) for row in found]
         reasons += [one for one in stitched if isinstance(one, Reason)]
         if old:
@@ -97,9 +97,8 @@ def python_rows(
     for name, one in kept.items():
         one.sort()
         report.datasets[name].rows = len(one)
-    for kind, (count, _) in report.reasons.counts.items():
-        if kind[4] == SUPPRESSED:  # an example would lead to the user
-            report.reasons.counts[kind] = count, None
+    if suppressed is not None and suppressed.hashes:
+        report.withhold()
     found_any = any(kept.values())
     lines_of = {name: sorted(one) for name, one in profiles.items()}
     return Outcome(kept, _comparable(report.as_dict(), folder) if found_any else None, lines_of)

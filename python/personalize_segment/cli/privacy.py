@@ -1,7 +1,9 @@
 """The verb of privacy: forget users."""
 
+import hashlib
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ import typer
 from ..errors import ForgetError
 from .plans import waiting
 from .stack import Poll, SpecFile, caller, explain_refusals, make_clients, polling_every, read_spec_and_text
-from .terminal import app, read_bytes
+from .terminal import app, messages, read_bytes
 
 
 @app.command()
@@ -48,7 +50,10 @@ def forget(
         typer.Option(help="DynamoDB table of live profiles.", show_default="the one in SPEC, if that is outputs"),
     ] = None,
     audit: Annotated[
-        str | None, typer.Option(help="File or s3:// folder that keeps the audit line.", show_default=False)
+        str | None,
+        typer.Option(
+            help="File or s3:// folder that keeps the audit line; required for a webhook.", show_default=False
+        ),
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until Personalize has deleted them.")] = False,
     poll: Poll = 20.0,
@@ -57,11 +62,21 @@ def forget(
 
     Prints the audit line. Stop it whenever you like, and run it again: it goes on.
     """
+    from ..privacy import audit as log
     from ..privacy import steps
     from ..privacy.profiles import ProfileItems
+    from ..privacy.users import MAX_AGE
     from ..provision import terraform_outputs
 
-    forgotten = _users(users, webhook_payload, signature, secret_env)
+    forgotten, webhook = _users(users, webhook_payload, signature, secret_env)
+    if webhook is not None:
+        if audit is None:
+            raise typer.BadParameter("Give --audit with a webhook: it tells which messages were seen")
+        before = log.seen(audit, webhook, datetime.now(UTC) - 2 * MAX_AGE)
+        if before is not None:
+            messages.print("This deletion was done before: nothing was changed.")
+            print(json.dumps(before))
+            return
     parsed, text = read_spec_and_text(spec)
     clients = make_clients()
     table = profile_table or terraform_outputs.profile_table(text)
@@ -69,22 +84,27 @@ def forget(
     where = steps.places(parsed, suppression, export or [], deletions, audit, profiles, stage or [])
     who = caller()
     with waiting() as show:
-        line = steps.forget(clients, parsed, forgotten, where, polling_every(poll), who, show, wait=not no_wait)
+        line = steps.forget(
+            clients, parsed, forgotten, where, polling_every(poll), who, show, wait=not no_wait, webhook=webhook
+        )
     print(json.dumps(line))
 
 
-def _users(users: Path | None, payload: Path | None, signature: str | None, secret_env: str | None) -> frozenset[str]:
-    """Return who is to be forgotten, by a file or by a webhook."""
+def _users(
+    users: Path | None, payload: Path | None, signature: str | None, secret_env: str | None
+) -> tuple[frozenset[str], str | None]:
+    """Return who is to be forgotten, by a file or by a webhook, and the digest of the webhook's body."""
     from ..privacy.users import forwarded, listed
 
     if users is not None and payload is None and signature is None and secret_env is None:
-        return listed(read_bytes(users), str(users))
+        return listed(read_bytes(users), str(users)), None
     if users is not None or payload is None or signature is None or secret_env is None:
         raise typer.BadParameter("Give --users alone, or --webhook-payload with --signature and --secret-env")
     secret = os.environ.get(secret_env)
     if secret is None:
         raise ForgetError(secret_env, "is not set", "Set it to the shared secret of Segment's webhook")
-    return forwarded(payload.read_bytes(), signature, secret, str(payload))
+    body = payload.read_bytes()
+    return forwarded(body, signature, secret, str(payload)), hashlib.sha256(body).hexdigest()
 
 
 def _dynamodb() -> Any:

@@ -13,6 +13,8 @@ from ..errors import EmptyError
 from .mapping import EventMapping
 from .names import near_miss
 from .rows import UNMAPPED, Reason, Row, describe, id_text
+from .suppression import SUPPRESSED
+from .visitors import NEVER_LOGGED_IN
 
 #: More kinds of reasons than this are summed up in one line: a customer may put ids into names.
 MAX_KINDS = 1000
@@ -246,7 +248,16 @@ class Report:
             self.events_unmapped += 1
         else:
             self.datasets[why.dataset].refused += 1
-        self.reasons.add((*describe(event), *why[:3]), 1, id_text(event.get("messageId")))
+        # A messageId leads to the user in the logs.
+        example = None if why.reason == SUPPRESSED else id_text(event.get("messageId"))
+        self.reasons.add((*describe(event), *why[:3]), 1, example)
+
+    def withhold(self) -> None:
+        """Drop the examples that may lead to a suppressed user: those of reasons that are nobody's, or of items."""
+        for kinds in (self.reasons, self.unusable):
+            for key, (count, _) in kinds.counts.items():
+                if key[2] in (None, "items") or key[4] == NEVER_LOGGED_IN:
+                    kinds.counts[key] = count, None
 
     def summary(self) -> str:
         """Return the counts in one line, for a message about an export that has no rows."""

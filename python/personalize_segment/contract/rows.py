@@ -25,6 +25,7 @@ from .columns import (
     USER_ID,
 )
 from .mapping import Condition, Dataset, EventMapping, Path, Rule, Source
+from .suppression import SUPPRESSED, SuppressionList
 
 Value = str | int | float | bool | list[str] | None
 
@@ -170,12 +171,19 @@ def describe(event: dict[str, Any]) -> tuple[str, str | None]:
     return call, name if type(name) is str else None
 
 
-def rows(mapping: EventMapping, event: dict[str, Any], *, present: int | None = None) -> tuple[list[Row], list[Reason]]:
+def rows(
+    mapping: EventMapping,
+    event: dict[str, Any],
+    *,
+    present: int | None = None,
+    suppressed: SuppressionList | None = None,
+) -> tuple[list[Row], list[Reason]]:
     """Return the rows that `event`, which has a string `type`, gives, and why others are left out.
 
     Unless the mapping drops visitors, an interaction whose USER_ID is missing has None there if the event names its
     session: history finds the user (rule 12), and live Personalize does. `present`, in epoch seconds, takes the place
-    of a `receivedAt` that is missing or more than a day ahead of it.
+    of a `receivedAt` that is missing or more than a day ahead of it. What an event or element of a `suppressed` user
+    gives for a dataset whose rows belong to users is the reason SUPPRESSED.
     """
     rules = mapping.rules(*describe(event))
     if rules is None:
@@ -187,19 +195,38 @@ def rows(mapping: EventMapping, event: dict[str, Any], *, present: int | None = 
     reasons: list[Reason] = []
     chosen = choose(rules, event)
     for dataset, rule in chosen:
-        if rule.each is None:
-            _row(mapping, dataset, rule, event, None, None, received, event_rows, reasons)
-            continue
-        elements = walk(event, rule.each)
-        if type(elements) is not list or not elements:
-            why = MISSING if elements is None else EMPTY if elements == [] else NO_ARRAY
-            reasons.append(Reason(dataset.name, str(rule.each), why))
-            continue
-        for index, element in enumerate(elements[: mapping.max_elements]):
-            _row(mapping, dataset, rule, event, element, index, received, event_rows, reasons)
-        if len(elements) > mapping.max_elements:
-            reasons.append(Reason(dataset.name, str(rule.each), TOO_LONG))
+        for index, element, why in _WHOLE if rule.each is None else _elements(mapping, rule.each, event):
+            if suppressed is not None and suppressed.holds(_user(dataset, rule, event, element)):
+                reasons.append(Reason(dataset.name, USER_ID, SUPPRESSED, index))
+            elif why is not None:
+                reasons.append(Reason(dataset.name, str(rule.each), why))
+            else:
+                _row(mapping, dataset, rule, event, element, index, received, event_rows, reasons)
     return event_rows, reasons if chosen else [Reason(None, None, NO_CONDITION)]
+
+
+#: Position and value of an element, and why it gives no row.
+_Element = tuple[int | None, Any, str | None]
+_WHOLE: list[_Element] = [(None, None, None)]
+
+
+def _elements(mapping: EventMapping, each: Path, event: dict[str, Any]) -> list[_Element]:
+    """Return the elements at a path that count, and why there is none, or no other (rule 7)."""
+    elements = walk(event, each)
+    if type(elements) is not list or not elements:
+        return [(None, None, MISSING if elements is None else EMPTY if elements == [] else NO_ARRAY)]
+    most = mapping.max_elements
+    found: list[_Element] = [(index, element, None) for index, element in enumerate(elements[:most])]
+    return [*found, (None, elements[most], TOO_LONG)] if len(elements) > most else found
+
+
+def _user(dataset: Dataset, rule: Rule, event: dict[str, Any], element: Any) -> Value:
+    """Return whose the row is that an event or an element may give, None if it is nobody's."""
+    source = None if dataset.user_column is None else rule.sources[dataset.user_column]
+    if not isinstance(source, Source):
+        return None
+    values = (DOMAINS[source.domain](walk(element if path.relative else event, path)) for path in source.paths)
+    return next((value for value in values if value is not None), None)
 
 
 def choose(rules: tuple[tuple[Dataset, Rule], ...], event: dict[str, Any]) -> list[tuple[Dataset, Rule]]:

@@ -93,6 +93,8 @@ def export(
             os.cpu_count() or 1,
         )
         folded.run(report)
+        if suppressed is not None and suppressed.hashes:
+            report.withhold()
         if not allow_empty:
             report.refuse_empty(tree, out, standing(out), window=window.bounded)
         (work / REPORT_NAME).write_text(report.as_json(), "utf-8")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .. import aws_errors
 from ..contract.columns import USER_ID
 from ..contract.rows import MISSING, NO_CONDITION, UNMAPPED, WRITE_BACK, Reason, Row, describe, id_text, rows, session
-from ..contract.suppression import SuppressionList
+from ..contract.suppression import SUPPRESSED, SuppressionList
 from ..errors import PersonalizeSegmentError, TransientError
 from . import recommend, record, writeback
 from .clients import Clients
@@ -33,7 +33,6 @@ _VISITOR = Reason("interactions", USER_ID, MISSING)
 MARKED = frozenset({"Purchase", "AddToCart", "AddToWishlist", "Watch"})
 
 RECORDED, REJECTED, IGNORED, UNPROVISIONED = "recorded", "rejected", "ignored", "unprovisioned"
-SUPPRESSED = "suppressed"
 NO_RULE = "unmapped"
 
 
@@ -114,7 +113,7 @@ class Live:
         """Record an event and what belongs to it; raise TransientError if it has to be sent again."""
         began, recommendation, markup = time.perf_counter(), "", 0
         try:
-            event_rows = self._allowed(event, read(self._settings, event), deadline)
+            event_rows = read(self._settings, event, self._suppressed(deadline))
             sent = self._send(event, event_rows, deadline)
             asked, write_back = self._ask(event, event_rows, deadline)
             outcome = decide(self._settings, event_rows, [rows.wait(deadline) for rows in sent])
@@ -131,12 +130,9 @@ class Live:
             outcome, recommendation=recommendation, write_back=write_back, markup=markup, milliseconds=milliseconds
         )
 
-    def _allowed(self, event: Any, event_rows: EventRows, deadline: Deadline) -> EventRows:
-        """Return the rows without those of users who were forgotten."""
-        if self._settings.suppression_list is None:
-            return event_rows
-        known = deadline.wait(start(self._clients.suppressed))
-        return event_rows if known is None else allowed(known, event, event_rows)
+    def _suppressed(self, deadline: Deadline) -> SuppressionList | None:
+        """Return the users who were forgotten."""
+        return None if self._settings.suppression_list is None else deadline.wait(start(self._clients.suppressed))
 
     def _send(self, event: Any, event_rows: EventRows, deadline: Deadline) -> list[Sent]:
         """Start to send all rows, in parallel."""
@@ -238,14 +234,24 @@ class Live:
         return deadline.wait(start(lambda: self._clients.value(value))) if isinstance(value, Reference) else value
 
 
-def read(settings: Settings, event: Any) -> EventRows:
-    """Return what an event gives, which may be anything that JSON can hold."""
+def read(settings: Settings, event: Any, suppressed: SuppressionList | None = None) -> EventRows:
+    """Return what an event gives, which may be anything that JSON can hold.
+
+    Of an event of a suppressed user that is what it says of items, and nothing is written back after it.
+    """
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         return EventRows([], [], [Reason(None, None, MALFORMED)], False, [])
     call, name = describe(event)
     if (call, name) == ("identify", WRITE_BACK):
         return EventRows([], [], [], False, [])
-    found, reasons = rows(settings.mapping, event, present=int(time.time()))
+    found, reasons = rows(settings.mapping, event, present=int(time.time()), suppressed=suppressed)
+    who = Identity.of(event)
+    if any(reason.reason == SUPPRESSED for reason in reasons) or (
+        suppressed is not None and who is not None and suppressed.holds(who.user_id)
+    ):
+        items = [profile(row) for row in found if row.dataset.name == "items"]
+        said = combined(record for record in items if isinstance(record, ProfileRecord))
+        return EventRows([], said, [], triggers=False, nulls=[], suppressed=True)
     if call == "identify" and reasons == [_NO_USER] and session(settings.mapping, event) is not None:
         reasons = []  # a visitor's traits: there is nobody yet to record them for
     if settings.mapping.visitors == "drop" and session(settings.mapping, event) is not None:
@@ -263,17 +269,6 @@ def read(settings: Settings, event: Any) -> EventRows:
         [why for row in (*kept, *others) for why in row.unusable],
         sum(row.ahead for row in found),
     )
-
-
-def allowed(known: SuppressionList, event: Any, event_rows: EventRows) -> EventRows:
-    """Return the rows without those of users on the list, after whose events nothing is written back either."""
-    interactions = [row for row in event_rows.interactions if not known.holds(row.user)]
-    profiles = [one for one in event_rows.profiles if one.dataset != "users" or not known.holds(one.id)]
-    who = Identity.of(event) if isinstance(event, dict) else None
-    gone = len(event_rows.interactions) + len(event_rows.profiles) - len(interactions) - len(profiles)
-    if not gone and (who is None or not known.holds(who.user_id)):
-        return event_rows
-    return EventRows(interactions, profiles, [], triggers=False, nulls=[], suppressed=True)
 
 
 def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outcome:

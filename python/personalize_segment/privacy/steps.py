@@ -73,12 +73,13 @@ def forget(
     progress: StepProgress = lambda what, status: None,
     *,
     wait: bool = True,
+    webhook: str | None = None,
 ) -> dict[str, Any]:
     """Forget `users` everywhere, and return the audit line, which was written too.
 
-    `who` is the ARN of the caller. Run again after a kill or an error it goes on; run again after its end it
-    does all of it anew, with another job. Raises ForgetError, OutputError or ProvisionError; what was done
-    stays done.
+    `who` is the ARN of the caller, and `webhook` the digest of the message that asked for it. Run again after a kill or
+    an error it goes on; run again after its end it does all of it anew, with another job. Raises ForgetError,
+    OutputError or ProvisionError; what was done stays done.
     """
     csv_bytes(users)  # too many for one job is said before anything is done
     known = list_file.add(where.suppression, users)
@@ -120,6 +121,8 @@ def forget(
         "status": done["status"],
         "deleted": done.get("numDeleted"),
     }
+    if webhook is not None:
+        line["webhook"] = webhook
     if where.audit is not None:
         audit.write(where.audit, line)
     if done["status"] == COMPLETED:

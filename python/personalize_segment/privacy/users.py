@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import hmac
+from datetime import UTC, datetime, timedelta
 
 from ..contract.columns import USER_ID
-from ..contract.rows import any_id, load
+from ..contract.rows import any_id, instant_of, load
 from ..errors import ForgetError
 
 
@@ -36,6 +37,10 @@ def listed(data: bytes, place: str) -> frozenset[str]:
     return frozenset(users)
 
 
+#: How old a forwarded deletion may be. Whoever got hold of one can't forget a user with it who came back.
+MAX_AGE = timedelta(hours=1)
+
+
 def _values(line: str) -> list[str]:
     # One line at a time: an open quote must not swallow the users after it.
     try:
@@ -44,12 +49,12 @@ def _values(line: str) -> list[str]:
         return []
 
 
-def forwarded(body: bytes, signature: str, secret: str, place: str) -> frozenset[str]:
+def forwarded(body: bytes, signature: str, secret: str, place: str, now: datetime | None = None) -> frozenset[str]:
     """Return the user in the body of a deletion that Segment's webhook destination sent.
 
     `signature` is its header X-Signature: HMAC-SHA1 of the body with the shared secret, in hex. Source:
-    "Webhooks Destination", sections "Delete" and "Authentication". Raises ForgetError for anything else,
-    and reads nothing of a body whose signature is wrong.
+    "Webhooks Destination", sections "Delete" and "Authentication". Raises ForgetError for anything else, and for a
+    message that is older than MAX_AGE, and reads nothing of a body whose signature is wrong.
     """
     if not secret:
         raise ForgetError(place, "can't be verified with an empty secret", "Set the shared secret of the webhook")
@@ -65,7 +70,12 @@ def forwarded(body: bytes, signature: str, secret: str, place: str) -> frozenset
     user = any_id(message.get("userId"))
     if user is None:
         raise ForgetError(place, "names no userId", "Segment deletes by userId; look at the message in Segment")
+    instant = instant_of(message.get("timestamp"))
+    age = None if instant is None else (now or datetime.now(UTC)).timestamp() - instant[0]
+    if age is None or abs(age) > MAX_AGE.total_seconds():
+        raise ForgetError(place, f"isn't of the last hour: {message.get('timestamp')!r}", _OLD)
     return frozenset({user})
 
 
+_OLD = "It may be replayed. To delete the user all the same, pass the id with --users"
 _MEND = "Mend the line; ids have 1 to 256 printable characters"

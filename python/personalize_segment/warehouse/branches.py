@@ -63,8 +63,8 @@ class Branch:
 
     `earlier` are the rules of the dataset that come before it. `session` are the paths of the session of an interaction
     without a user, none if visitors are dropped or it is another dataset. `max_elements` is that of the mapping. With
-    `counting` it also reads what it takes to say why there is no row, or no value. `derived` are the columns between those that are read and those of the
-    dataset: see `domains.Derive`.
+    `counting` it also reads what it takes to say why there is no row, or no value. `derived` are the columns between
+    those that are read and those of the dataset: see `domains.Derive`.
     """
 
     table: EventTable
@@ -375,7 +375,8 @@ class Branch:
             *(f"{null(column.type)} AS c{position}" for position, column in enumerate(self.dataset.columns)),
             *([f"{null('string')} AS visitor"] if self.session else []),
         ]
-        sql = f"SELECT {', '.join(names)}\nFROM {_BASE} AS base\nWHERE size IS NULL OR size = 0 OR size > {self.max_elements}"
+        none = f"size IS NULL OR size = 0 OR size > {self.max_elements}"
+        sql = f"SELECT {', '.join(names)}\nFROM {_BASE} AS base\nWHERE {none}"
         return Select(sql, self._base({**reads, **head}), ())
 
 

@@ -122,6 +122,7 @@ class Fold:
                 touched = self._find_touched()
                 changed = [day for day in self._days if not day.old and self._is_changed(day, copied, touched)]
                 self._ban(self._users(parquet(files)) for files in self._of(changed, "interactions"))
+                self._ban(f"SELECT c0 FROM {parquet(files)}" for files in self._of(changed, "users"))
                 slices = [(day, slice_, n) for day in changed for n in [self._parts(day)] for slice_ in range(n)]
                 if self._compiler.stitches:
                     list(pool.map(self._stitch, *zip(*slices, strict=True)) if slices else ())

@@ -103,7 +103,7 @@ def known(dataset: Dataset, rows: str) -> str:
     """Return the SELECT of the candidates in `rows` that aren't visits, refused if their user is `banned`."""
     if dataset.user_column is None:
         return f"SELECT * FROM {rows}"
-    banned = f"refusal = 0 AND c{dataset.user_column} IN (FROM banned)"
+    banned = f"c{dataset.user_column} IN (FROM banned)"  # before all other reasons
     refusal = f"CAST(CASE WHEN {banned} THEN {SUPPRESSED_USER} ELSE refusal END AS SMALLINT) AS refusal"
     return f"SELECT * REPLACE ({refusal}) FROM {rows} WHERE refusal <> {VISIT}"
 
