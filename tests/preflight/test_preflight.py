@@ -18,7 +18,7 @@ from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.contract.visitors import NEVER_LOGGED_IN
 from personalize_segment.history.export import export
 from personalize_segment.preflight import PreflightError, preflight
-from personalize_segment.preflight.figures import Activity
+from personalize_segment.preflight.figures import Activity, TrainingEvents
 from personalize_segment.preflight.tables import MAX_ERRORS
 from personalize_segment.preflight.verdict import Check, percent, size, visible
 
@@ -84,7 +84,7 @@ class Data:
                     f"u{n % users}",
                     f"i{n * 7 % items}",
                     str(time),
-                    "View" if n % 4 else "Purchase",
+                    "View" if n % 7 else "Purchase",
                     ("ios", "web")[n % 2],
                 ]
             )
@@ -197,6 +197,10 @@ def another_column(data: Data) -> None:
 
 def another_order(data: Data) -> None:
     data.headers["users"] = ["PLAN", "USER_ID"]
+
+
+def a_byte_order_mark(data: Data) -> None:
+    data.headers["users"][0] = "\ufeffUSER_ID"
 
 
 def a_short_line(data: Data) -> None:
@@ -381,6 +385,19 @@ def items_seen_once(data: Data) -> None:
         row[ITEM] = f"once{n}"
 
 
+def purchases_of_variants(data: Data) -> None:
+    for row in data.interactions:
+        if row[TYPE] == "Purchase":
+            row[ITEM] += "-blue"
+
+
+def few_purchases_of_variants(data: Data) -> None:
+    purchases_of_variants(data)
+    for n, row in enumerate(data.interactions):
+        if row[TYPE] == "Purchase":
+            row[ITEM] = f"blue-{n % 19}"
+
+
 def a_robot(data: Data) -> None:
     data.interactions += [["robot", f"i{n % 40}", str(NOW - n), "View", "web"] for n in range(1000)]
 
@@ -405,7 +422,8 @@ def a_patient_robot(data: Data) -> None:
         (a_lost_row, "whole", "red", 1),
         (no_report, "whole", "yellow", None),
         (another_column, "headers", "red", 1),
-        (another_order, "headers", "red", 1),
+        (another_order, "headers", "yellow", 1),
+        (a_byte_order_mark, "headers", "yellow", 1),
         (a_short_line, "lines", "red", 1),
         (a_price_in_words, "types", "red", 1),
         (a_price_of_infinity, "types", "red", 1),
@@ -455,6 +473,8 @@ def a_patient_robot(data: Data) -> None:
         (a_wrong_clock, "clocks", "yellow", 1),
         (a_star, "long-tail", "yellow", 0.876667),
         (items_seen_once, "items-once", "yellow", 50),
+        (purchases_of_variants, "viewed", "yellow", 0.0),
+        (few_purchases_of_variants, "viewed", "green", 0.0),
         (a_robot, "crowds", "yellow", 1),
         (a_patient_robot, "crowds", "yellow", 0),
     ],
@@ -522,7 +542,7 @@ def test_a_column_that_no_header_has_is_told_and_nothing_else_falls_over(tmp_pat
     ("header", "said"),
     [
         pytest.param('"USER_ID","PLAN"', "the header stands in quotes", id="quotes"),
-        pytest.param("USER_ID,PLAN,USER_ID", "the columns stand in another order or twice", id="a column twice"),
+        pytest.param("USER_ID,PLAN,USER_ID", "has a column twice", id="a column twice"),
         pytest.param("USER_ID", "lacks PLAN", id="a column too few"),
         pytest.param("", "no header", id="an empty file"),
     ],
@@ -532,6 +552,61 @@ def test_a_header_that_an_import_refuses_is_red(header: str, said: str, tmp_path
     (tmp_path / "users" / "part-00001.csv").write_text(header)
     found = checks(out)["headers"]
     assert (found.verdict, found.details) == ("red", ((str(tmp_path / "users" / "part-00001.csv"), said),))
+
+
+def test_an_empty_number_that_the_schema_requires_is_yellow_and_an_empty_text_is_red(tmp_path: Path) -> None:
+    document = json.loads(MAPPING.text)
+    document["items"]["fields"]["PRICE"]["optional"] = False
+    document["users"]["fields"]["PLAN"]["optional"] = False
+    data = Data.sound()
+    data.items[0][1] = ""
+    out = data.write(tmp_path)
+    found = {one.id: one for one in preflight(out, parse(json.dumps(document)), now=NOW).checks}["types"]
+    assert (found.verdict, found.details) == ("yellow", (("items.PRICE", "1 without a value"),))
+    data.users[0][1] = ""
+    data.write(tmp_path)
+    found = {one.id: one for one in preflight(out, parse(json.dumps(document)), now=NOW).checks}["types"]
+    assert (found.verdict, len(found.details)) == ("red", 2)
+
+
+def test_where_there_is_too_little_nothing_false_is_said(tmp_path: Path) -> None:
+    data = Data.sound(5, 5, 5)
+    data.each(TIME, str(NOW))
+    data.users = data.users[:2]
+    found = checks(data.write(tmp_path))
+    assert found["categories"].said == "Too few rows to say: no categorical column has 100 values."
+    assert found["activity"].said == found["clocks"].said == "Too few days to say."
+
+
+@pytest.mark.parametrize(
+    ("events", "left", "returning"),
+    [
+        pytest.param((), 1201, 60, id="all"),
+        pytest.param((("Purchase", None),), 173, 60, id="a type"),
+        pytest.param((("View", None), ("Purchase", None)), 1201, 60, id="two types"),
+        pytest.param((("Purchase", 5.0),), 86, 30, id="a threshold, which a value may be and nothing may not"),
+        pytest.param((("Purchase", 5.0), ("View", 1.0)), 86, 30, id="a threshold of a type without values"),
+        pytest.param((("Purchase", 5.5),), 0, 0, id="a threshold that is too high"),
+    ],
+)
+def test_interactions_are_counted_behind_a_solution_s_events(
+    events: tuple[tuple[str, float | None], ...], left: int, returning: int, tmp_path: Path
+) -> None:
+    document = json.loads(MAPPING.text)
+    document["interactions"]["fields"]["EVENT_VALUE"] = {"from": ["properties.price"], "optional": True}
+    data = Data.sound()
+    data.headers["interactions"].insert(TYPE + 1, "EVENT_VALUE")
+    bought = 0
+    for row in data.interactions:
+        bought += row[TYPE] == "Purchase"
+        row.insert(TYPE + 1, "" if row[TYPE] == "View" else ("5.0", "4.99")[bought % 2])
+    data.interactions.append(["", "i0", str(NOW), "Purchase", "", "ios"])
+    training = TrainingEvents("for-you", events)
+    found = preflight(data.write(tmp_path), parse(json.dumps(document)), now=NOW, trainings=[training])
+    assert found.figures.trainings == (("for-you", left, returning),)
+    (check,) = [one for one in found.checks if one.id == "training-for-you"]
+    assert check.verdict == ("green" if left > 1000 else "red")
+    assert check.value == left
 
 
 def test_parts_are_read_by_their_own_headers(tmp_path: Path) -> None:
@@ -732,6 +807,22 @@ def test_the_status_is_1_if_something_stops_the_training(
 def test_misuse_is_told(arguments: list[str], status: int, said: str) -> None:
     done = run(*arguments)
     assert (done.exit_code, said in done.stderr) == (status, True)
+
+
+def test_the_verb_counts_what_each_solution_of_a_spec_trains_on(mapping: str, tmp_path: Path) -> None:
+    solutions = {
+        "all": {"recipe": "aws-user-personalization-v2"},
+        "bought": {"recipe": "aws-user-personalization-v2", "events": [{"event_type": "Purchase"}]},
+    }
+    spec = {"version": 1, "name": "shop", "event_mapping": "mapping.json", "solutions": solutions}
+    spec["datasets"] = {"interactions": {}}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    out = Data.sound().write(tmp_path / "out")
+    done = run(out, "--json", "--spec", str(tmp_path / "spec.json"))
+    found = {one["id"]: (one["verdict"], one["value"]) for one in json.loads(done.stdout)["checks"]}
+    assert (found["training-all"], found["training-bought"]) == (("green", 1200), ("red", 172))
+    assert found["mapping"][0] == "green"
+    assert done.exit_code == 1
 
 
 def test_the_terminal_shows_what_to_do_and_no_escape_sequence_of_the_data(mapping: str, tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ def plain(rows: dict[str, Rows]) -> Figures:
     most = [(n, user.encode(), user) for user, n in by_user.items()]
     busy = [(n, user.encode(), user) for (user, _), n in by_day.items()]
     types = Counter(row[3] for row in unique if row[3])
+    bought = {row[1] for row in unique if row[1] and row[3].lower() == "purchase"}
+    viewed = {row[1] for row in unique if row[1] and row[3].lower() in ("view", "click", "watch")}
     return Figures(
         now=NOW,
         datasets={name: facts(name, one) for name, one in rows.items()},
@@ -149,6 +151,8 @@ def plain(rows: dict[str, Rows]) -> Figures:
         activity=Activity(tuple(sorted(days.items()))),
         odd=(*odd("USER_ID", by_user), *odd("ITEM_ID", by_item)),
         coverage={"users": coverage(by_user, rows["users"]), "items": coverage(by_item, rows["items"])},
+        bought=(len(bought), len(bought & viewed)) if bought and viewed else None,
+        trainings=(),
     )
 
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from .stack import read_spec
 from .terminal import MappingFile, app, fail, messages, plain, progress_bar, read_mapping, requires
 
 if TYPE_CHECKING:
     from ..preflight import Assessment
+    from ..preflight.figures import TrainingEvents
     from ..preflight.verdict import Check
+    from ..provision.spec import Solution
 
 _SIGNS = {"green": "[green]✓[/]", "yellow": "[yellow]![/]", "red": "[bold red]✗[/]"}
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -25,6 +28,10 @@ _SPARKS = 60
 def preflight(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or s3:// prefix that `export` wrote.")],
     mapping: MappingFile = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(help="Also count what each solution of this spec trains on.", allow_dash=True, show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines, on stdout.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Also write one self-contained page.", show_default=False)
@@ -39,8 +46,11 @@ def preflight(
             from ..preflight.page import page  # Jinja takes a while to import.
     if html is not None and not html.absolute().parent.is_dir():
         fail(f"{html.parent}: no such folder for the page")
+    known = None if spec is None else read_spec(spec)
+    trainings = () if known is None else [_training(solution) for solution in known.solutions]
+    meant = known.mapping if known is not None and mapping is None else read_mapping(mapping)
     with progress_bar("Reading", of="bytes") as progress:
-        assessment = assess(out, read_mapping(mapping), memory=memory, progress=progress)
+        assessment = assess(out, meant, memory=memory, progress=progress, trainings=trainings)
     if as_json:
         print(json.dumps(assessment.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -50,6 +60,13 @@ def preflight(
         messages.print(f"Written to {plain(str(html))}", soft_wrap=True)
     if assessment.verdict == "red":
         raise typer.Exit(1)
+
+
+def _training(solution: "Solution") -> "TrainingEvents":
+    from ..preflight.figures import TrainingEvents
+
+    events = ((event["eventType"], event.get("eventValueThreshold")) for event in solution.events)
+    return TrainingEvents(solution.key, tuple(events))
 
 
 def _show(assessment: "Assessment") -> None:

@@ -2,13 +2,14 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..contract.mapping import EventMapping
 from .agreement import agreement
 from .behavior import behavior
-from .figures import Figures, day
+from .figures import Figures, TrainingEvents, day
 from .files import files
 from .measure import measure
 from .parts import Export, find
@@ -125,15 +126,17 @@ def preflight(
     now: int | None = None,
     memory: str = MEMORY,
     progress: Progress = lambda done, total: None,
+    trainings: Sequence[TrainingEvents] = (),
 ) -> Assessment:
     """Return what stands between the export in `out`, a folder or an S3 URI, and a training.
 
-    `now` is in epoch seconds, the clock's if None. `memory` bounds what DuckDB keeps before it spills.
+    `now` is in epoch seconds, the clock's if None. `memory` bounds what DuckDB keeps before it spills. `trainings` are
+    counted each.
     Raises PreflightError when `out` is no export or can't be read.
     """
     export = find(out)
     with loaded(export, memory, progress) as (connection, tables):
-        figures = measure(connection, tables, mapping, int(time.time()) if now is None else now)
+        figures = measure(connection, tables, mapping, int(time.time()) if now is None else now, trainings)
     checks = (
         *quantity(export, figures),
         *files(export, tables, figures, mapping),

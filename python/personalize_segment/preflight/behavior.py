@@ -13,6 +13,9 @@ _SHORT_DAYS = 14
 _HOLE_DAYS = 2
 _TOP_SHARE = 0.5
 _ONCE_SHARE = 0.5
+_VIEWED_SHARE = 0.5
+#: Of fewer items, a share says nothing.
+_FEW_ITEMS = 20
 #: So many times what 99 of 100 users have at most is not one person.
 _HEAVY = 20
 
@@ -22,6 +25,8 @@ def behavior(figures: Figures) -> Iterator[Check]:
     yield from _time(figures)
     yield _popular(figures)
     yield _once(figures)
+    if figures.bought is not None:
+        yield _bought(*figures.bought)
     yield _crowd(figures)
 
 
@@ -59,7 +64,9 @@ def _time(figures: Figures) -> Iterator[Check]:
         "days",
         f"The longest time without an interaction is {number(length, 'day')}, from {day(hole)}."
         if length
-        else "No day is without an interaction.",
+        else "No day is without an interaction."
+        if len(activity.days) > 1
+        else "Too few days to say.",
         thumb(f"at most {_HOLE_DAYS} days"),
         ("yellow", length > _HOLE_DAYS, "Tracking was broken, or logs are missing: see what lies there in the bucket."),
     )
@@ -70,7 +77,9 @@ def _time(figures: Figures) -> Iterator[Check]:
         "interactions",
         f"{number(apart, 'interaction lies', 'interactions lie')} more than {APART_DAYS} days apart from all others."
         if apart
-        else "No interaction lies far apart from all others.",
+        else "No interaction lies far apart from all others."
+        if len(activity.days) > 1
+        else "Too few days to say.",
         thumb("none"),
         ("yellow", apart > 0, "A few clients have a wrong clock. They do little harm; leave them out if you can."),
     )
@@ -107,6 +116,23 @@ def _once(figures: Figures) -> Check:
             "yellow",
             part > _ONCE_SHARE,
             "Little can be learned of them: map an id that lasts, the product's instead of the variant's.",
+        ),
+    )
+
+
+def _bought(bought: int, viewed: int) -> Check:
+    part = share(viewed, bought)
+    return _judged(
+        "viewed",
+        "Purchased and viewed",
+        round(part, 6),
+        "share of purchased items",
+        f"{percent(part)} of {number(bought, 'purchased item')} were also viewed.",
+        thumb(f"at least {percent(_VIEWED_SHARE)}"),
+        (
+            "yellow",
+            bought >= _FEW_ITEMS and part < _VIEWED_SHARE,
+            "Orders may name variants where views name products: map the same kind of id for both.",
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 DAY_SECONDS = 86_400
 #: A tail of days with at most this share of all interactions is apart if such a hole is before it.
@@ -76,6 +77,21 @@ class Coverage:
     idle: int
 
 
+class TrainingEvents(NamedTuple):
+    """What a solution trains on: event types, each with its least EVENT_VALUE or None. All interactions without any."""
+
+    solution: str
+    events: tuple[tuple[str, float | None], ...]
+
+
+class TrainingFacts(NamedTuple):
+    """What is left for a solution: interactions, and users with two of them or more."""
+
+    solution: str
+    interactions: int
+    returning: int
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """Interactions a UTC day (days since 1970), in the order of days, for times that can be meant."""
@@ -137,7 +153,8 @@ class Figures:
     Personalize keeps one. `same_second` are those that share user, item and second with another, beyond the
     first. `histories` says how many users have so many interactions. `shares` says which share of
     interactions the top percent of items have. `busiest` is the user with most interactions in one day
-    and how many; `crowded` users have `measure.CROWD` or more in a day.
+    and how many; `crowded` users have `measure.CROWD` or more in a day. `bought` is how many items were purchased,
+    and how many of these were viewed, None if the event types don't say.
     """
 
     now: int
@@ -159,3 +176,5 @@ class Figures:
     activity: Activity
     odd: tuple[OddIds, ...]
     coverage: dict[str, Coverage]
+    bought: tuple[int, int] | None
+    trainings: tuple[TrainingFacts, ...]

@@ -13,6 +13,7 @@ from .verdict import CONTRACT, FORMAT, MAX_CATEGORY, QUOTAS, Check, Limit, judge
 
 _judged = partial(judged, "Sound files")
 _SHOWN = 10
+_NUMBERS = ("float", "double", "int", "long", "timestamp", "boolean")
 
 
 def files(export: Export, tables: Tables, figures: Figures, mapping: EventMapping) -> Iterator[Check]:
@@ -61,9 +62,11 @@ def _files(export: Export) -> Check:
 
 def _headers(tables: Tables, mapping: EventMapping) -> Check:
     mapped = {dataset.name: tuple(column.name for column in dataset.columns) for dataset in mapping.datasets}
-    wrong = []
+    wrong, odd = [], []
     for table in tables.values():
         for header in table.headers:
+            if header.marked:
+                odd.append((header.part, "a byte order mark"))
             if not header.names:
                 wrong.append((header.part, "no header"))
             elif header.quoted:
@@ -74,18 +77,27 @@ def _headers(tables: Tables, mapping: EventMapping) -> Check:
                 has, wants = set(header.names), set(mapped[table.dataset])
                 said = [f"lacks {', '.join(sorted(wants - has))}"] if wants - has else []
                 said += [f"has {', '.join(sorted(has - wants))} too many"] if has - wants else []
-                wrong.append((header.part, "; ".join(said) or "the columns stand in another order or twice"))
+                if said or len(header.names) != len(has):
+                    wrong.append((header.part, "; ".join(said) or "has a column twice"))
+                else:
+                    odd.append((header.part, "the columns are in another order"))
+    parts = len({part for part, _ in (*wrong, *odd)})
     return _judged(
         "headers",
         "Headers",
-        len(wrong),
+        parts,
         "parts",
-        f"{number(len(wrong), 'header differs', 'headers differ')} from the schema of the mapping."
-        if wrong
+        f"{number(parts, 'header differs', 'headers differ')} from the schema of the mapping."
+        if parts
         else "All headers are the columns of the mapping's schemas.",
         Limit("every file has the schema's columns, without quotes", FORMAT),
         ("red", bool(wrong), "Export with the mapping that the schemas are made of, or name that one with --mapping."),
-        details=wrong[:_SHOWN],
+        (
+            "yellow",
+            bool(odd),
+            "Personalize was seen to find columns by their names, but its guide promises nothing: export again.",
+        ),
+        details=[*wrong, *odd][:_SHOWN],
     )
 
 
@@ -111,25 +123,31 @@ def _types(figures: Figures, mapping: EventMapping) -> Check:
     needed = {
         (dataset.name, column.name) for dataset in mapping.datasets for column in dataset.columns if not column.nullable
     }
-    wrong = []
+    wrong, empty = [], []
     for facts in figures.datasets.values():
         for column in facts.columns:
             place = f"{facts.name}.{column.name}"
             if column.malformed:
                 wrong.append((place, f"{column.malformed:,} outside the type {column.type or 'string'}"))
             if column.nulls and ((facts.name, column.name) in needed or column.name in REQUIRED[facts.name]):
-                wrong.append((place, f"{column.nulls:,} without a value"))
+                optional = column.name not in REQUIRED[facts.name] and column.type in _NUMBERS
+                (empty if optional else wrong).append((place, f"{column.nulls:,} without a value"))
             if column.longest is not None and column.longest > MAX_CATEGORY:
                 wrong.append((place, f"up to {column.longest:,} characters"))
     return _judged(
         "types",
         "Types",
-        len(wrong),
+        len(wrong) + len(empty),
         "kinds of values",
-        f"{number(len(wrong), 'kind')} of values that the schema does not take."
-        if wrong
+        f"{number(len(wrong) + len(empty), 'kind')} of values that the schema does not take."
+        if wrong or empty
         else "All values fit the schema.",
         Limit(f"values fit the schema; a category has at most {MAX_CATEGORY:,} characters", QUOTAS),
         ("red", bool(wrong), "The import job would fail: correct the values, or make the column optional."),
-        details=wrong,
+        (
+            "yellow",
+            bool(empty),
+            "Personalize was seen to import empty numbers, but its guide wants null in the schema: make it optional.",
+        ),
+        details=[*wrong, *empty],
     )

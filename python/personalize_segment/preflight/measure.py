@@ -1,5 +1,6 @@
 """The rows of an export in DuckDB -> `Figures`. Every number is exact."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -7,7 +8,18 @@ import duckdb
 from ..contract.columns import MAX_ELEMENTS, MAX_ID, REQUIRED
 from ..contract.mapping import Column, Dataset, EventMapping
 from ..contract.quoting import literal
-from .figures import DAY_SECONDS, Activity, ColumnFacts, Coverage, DatasetFacts, Figures, OddIds, Times
+from .figures import (
+    DAY_SECONDS,
+    Activity,
+    ColumnFacts,
+    Coverage,
+    DatasetFacts,
+    Figures,
+    OddIds,
+    Times,
+    TrainingEvents,
+    TrainingFacts,
+)
 from .tables import ExportTable, Tables
 
 #: What is earlier, than the year 2000, was hardly meant; what is later than a day from now isn't either.
@@ -19,6 +31,9 @@ MILLISECONDS = 10**11
 CROWD = 1000
 #: Top percents of items whose share of interactions is measured.
 TOP = (1, 2, 5, 10, 20, 50)
+
+#: Event types, in lower case, of a purchase and of a look at an item.
+_BOUGHT, _VIEWED = "'purchase'", "'view', 'click', 'watch'"
 
 #: Texts that stand for "nobody" or "nothing" and make one user of many.
 PLACEHOLDERS = (
@@ -56,12 +71,18 @@ _DOMAIN = {
 }
 
 
-def measure(connection: duckdb.DuckDBPyConnection, tables: Tables, mapping: EventMapping, now: int) -> Figures:
+def measure(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Tables,
+    mapping: EventMapping,
+    now: int,
+    trainings: Sequence[TrainingEvents] = (),
+) -> Figures:
     """Return what is in the tables, among them `interactions`; `now` is epoch seconds.
 
     Leaves tables of its own in the connection.
     """
-    return _Measure(connection, tables, mapping, now).figures()
+    return _Measure(connection, tables, mapping, now).figures(trainings)
 
 
 class _Measure:
@@ -69,16 +90,18 @@ class _Measure:
         self._connection, self._tables, self._now = connection, tables, now
         self._mapped = {dataset.name: dataset for dataset in mapping.datasets}
 
-    def figures(self) -> Figures:
+    def figures(self, trainings: Sequence[TrainingEvents]) -> Figures:
         datasets = {name: self._dataset(table) for name, table in self._tables.items()}
-        user, item, time, kind = (
-            self._column("interactions", name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE")
+        user, item, time, kind, value = (
+            self._column("interactions", name)
+            for name in ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE", "EVENT_VALUE")
         )
         seconds = f"CASE WHEN {_WHOLE.format(time)} THEN TRY_CAST({time} AS BIGINT) END"
         # Everything below is counted in `once`: Personalize keeps one of identical rows.
         self._run(
             f"CREATE TABLE once AS SELECT {user} AS user_id, {item} AS item_id, {seconds} AS seconds,"
-            f" {kind} AS event_type FROM (SELECT DISTINCT * FROM interactions)"
+            f" {kind} AS event_type, TRY_CAST({value} AS DOUBLE) AS event_value"
+            " FROM (SELECT DISTINCT * FROM interactions)"
         )
         for name in ("user", "item"):
             self._run(
@@ -130,7 +153,30 @@ class _Measure:
                 name: self._coverage(name, by) for name, by in (("users", "by_user"), ("items", "by_item"))
                 if name in self._tables
             },
+            bought=self._bought(),
+            trainings=tuple(map(self._training, trainings)),
         )  # fmt: skip
+
+    def _bought(self) -> tuple[int, int] | None:
+        bought, both, views = self._row(
+            "SELECT count(*) FILTER (bought), count(*) FILTER (bought AND viewed), count(*) FILTER (viewed) FROM ("
+            f"SELECT bool_or(lower(event_type) IN ({_BOUGHT})) AS bought,"
+            f" bool_or(lower(event_type) IN ({_VIEWED})) AS viewed"
+            " FROM once WHERE item_id IS NOT NULL GROUP BY item_id)"
+        )
+        return (bought, both) if bought and views else None
+
+    def _training(self, training: TrainingEvents) -> TrainingFacts:
+        tests = [
+            f"event_type = {literal(name)}" + (f" AND event_value >= {least!r}" if least is not None else "")
+            for name, least in training.events
+        ]
+        where = " OR ".join(f"({test})" for test in tests) or "true"
+        counted = self._row(
+            "SELECT COALESCE(sum(n), 0)::BIGINT, count(*) FILTER (n > 1 AND user_id IS NOT NULL)"
+            f" FROM (SELECT user_id, count(*) AS n FROM once WHERE {where} GROUP BY user_id)"
+        )
+        return TrainingFacts(training.solution, *counted)
 
     def _meant(self) -> str:
         return f"seconds BETWEEN {EARLIEST} AND {self._now + TOLERANCE}"

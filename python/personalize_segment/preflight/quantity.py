@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ..contract.columns import MAX_EVENT_TYPES_AND_COLUMNS, RESERVED
-from .figures import Figures
+from .figures import Figures, TrainingFacts
 from .parts import Export
 from .verdict import (
     GOOD_INTERACTIONS,
@@ -36,6 +36,7 @@ def quantity(export: Export, figures: Figures) -> Iterator[Check]:
     yield _interactions(figures)
     yield _returning(figures)
     yield _returning_share(figures)
+    yield from map(_training, figures.trainings)
     yield _items(figures)
     yield _event_types(figures)
     yield from (_size(export, figures, dataset) for dataset in figures.datasets)
@@ -84,6 +85,20 @@ def _returning_share(figures: Figures) -> Check:
         f"{percent(part)} of {number(figures.users, 'user')} have two interactions or more.",
         Limit(f"at least {percent(MIN_RETURNING_SHARE)} of all users", QUOTAS),
         ("red", part < MIN_RETURNING_SHARE, remedy),
+    )
+
+
+def _training(facts: TrainingFacts) -> Check:
+    few = facts.interactions < MIN_INTERACTIONS or facts.returning < MIN_RETURNING_USERS
+    return _judged(
+        f"training-{facts.solution}",
+        f"Training of {facts.solution}",
+        facts.interactions,
+        "interactions",
+        f"{number(facts.interactions, 'interaction')} and {number(facts.returning, 'user')} with two or more are left"
+        " after the solution's event types and thresholds.",
+        Limit(f"at least {number(MIN_INTERACTIONS)}, and {MIN_RETURNING_USERS} users", QUOTAS),
+        ("red", few, f"The training would fail. Lower the solution's value_threshold, or add event types. {_MORE}."),
     )
 
 

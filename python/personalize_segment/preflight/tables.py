@@ -34,11 +34,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line of a part: its names, and whether they stand in quotes, which Personalize refuses."""
+    """The first line of a part: its names, whether they are in quotes, which Personalize refuses, and behind a mark.
+
+    That is a byte order mark.
+    """
 
     part: str
     names: tuple[str, ...]
     quoted: bool
+    marked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +179,10 @@ class _Loader:
 
 def _header(part: Part, path: Path) -> Header:
     with path.open("rb") as file:
-        first = file.readline(_HEADER_BYTES).decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
+        line = file.readline(_HEADER_BYTES).decode("utf-8", "replace").rstrip("\r\n")
+    first = line.removeprefix("\ufeff")
     names = next(csv.reader([first]), []) if first else []
-    return Header(part.name, tuple(names), '"' in first)
+    return Header(part.name, tuple(names), '"' in first, first != line)
 
 
 @contextmanager

@@ -240,13 +240,14 @@ def _categories(figures: Figures, mapping: EventMapping) -> Check:
     categorical = {
         (dataset.name, column.name) for dataset in mapping.datasets for column in dataset.columns if column.categorical
     }
-    details, odd = [], []
+    details, odd, judged_any = [], [], False
     for facts in figures.datasets.values():
         for column in facts.columns:
             if (facts.name, column.name) not in categorical or not column.distinct:
                 continue
             values = facts.rows - column.nulls
             details.append((f"{facts.name}.{column.name}", number(column.distinct, "value")))
+            judged_any |= values >= _FEW_ROWS
             if values >= _FEW_ROWS and (column.distinct in (1, values) or column.distinct > _MANY):
                 odd.append(column.name)
     return _judged(
@@ -257,7 +258,9 @@ def _categories(figures: Figures, mapping: EventMapping) -> Check:
         f"{number(len(odd), 'categorical column has', 'categorical columns have')} one value, only different ones,"
         f" or more than {_MANY:,}."
         if odd
-        else "Categorical columns have several values that rows share.",
+        else "Categorical columns have several values that rows share."
+        if judged_any
+        else f"Too few rows to say: no categorical column has {_FEW_ROWS} values.",
         thumb("several values that rows share"),
         ("yellow", bool(odd), "Nothing can be learned from such a column: map a coarser value, or leave it out."),
         details=details,
