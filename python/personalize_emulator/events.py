@@ -1,7 +1,6 @@
 """PutEvents, PutUsers, PutItems: live data into datasets."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,11 +20,6 @@ _MEMBERS = {
     "eventValue": "EVENT_VALUE",
     "recommendationId": "RECOMMENDATION_ID",
 }
-
-
-def field_name(key: str) -> str:
-    """Return the schema's name of a property: PRICE_LEVEL for priceLevel."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).upper()
 
 
 @operation("PutEvents")
@@ -66,10 +60,13 @@ def _properties(text: str | None, fields: Mapping[str, Field]) -> Record:
         properties = None
     if not isinstance(properties, dict):
         raise invalid("Error parsing properties json")
-    unknown = [key for key in properties if field_name(key) not in fields]
+    # The guide wants the camelCase of a field's name, such as price2 for PRICE_2, from which `_` can't be found again.
+    by_key = {name.replace("_", "").lower(): name for name in fields}
+    names = {key: by_key.get(key.replace("_", "").lower()) for key in properties}
+    unknown = [key for key, name in names.items() if name is None]
     if unknown:
         raise invalid(f"The schema has no fields for the properties [{', '.join(unknown)}].")
-    return {field_name(key): value for key, value in properties.items()}
+    return {name: properties[key] for key, name in names.items() if name is not None}
 
 
 def _record(given: Record, fields: Mapping[str, Field], optional: tuple[str, ...] = ()) -> Record:

@@ -4,7 +4,20 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from .datasets import fields_of
-from .filters import Comparison, Expression, Filter, Operand, Placeholder, check, parse
+from .filters import (
+    MOST_FIELDS_OF_GROUP,
+    Comparison,
+    CurrentItem,
+    Expression,
+    Filter,
+    Operand,
+    Placeholder,
+    bad,
+    check,
+    conditions,
+    parameters,
+    parse,
+)
 from .lifecycle import create, operation
 from .records import Record
 from .service_errors import invalid
@@ -22,18 +35,29 @@ def create_filter(store: Store, request: Wire) -> Wire:
     group = store.usable("DatasetGroup", request["datasetGroupArn"])
     datasets = store.each("Dataset", datasetGroupArn=group.arn)
     fields = {dataset.values["datasetType"]: fields_of(store, dataset) for dataset in datasets}
-    check(parse(request["filterExpression"]), fields)
+    parsed = parse(request["filterExpression"])
+    check(parsed, fields)
+    others = store.each("Filter", datasetGroupArn=group.arn)
+    used = parsed.fields.union(*(parse(other.values["filterExpression"]).fields for other in others))
+    if len(used) > MOST_FIELDS_OF_GROUP:
+        raise bad(f"Invalid Expression: the filters of a dataset group have at most {MOST_FIELDS_OF_GROUP} fields.")
     return {"filterArn": create(store, "Filter", request, group=group.arn).arn}
 
 
 class Subjects:
-    """What a filter looks at: records of items or users, and a current user's record and events."""
+    """What a filter looks at: records of items or users, a current user's record and events, and a current item."""
 
     def __init__(
-        self, record: Callable[[str], Record | None], current: Record | None, events: Mapping[str, set[str]]
+        self,
+        record: Callable[[str], Record | None],
+        current: Record | None,
+        events: Mapping[str, set[str]],
+        item: Record | None = None,
     ) -> None:
         self.record = record
         self.current = current or {}
+        #: Of related items only.
+        self.item = item
         #: item (or user) -> its event types in lower case.
         self.events = events
 
@@ -63,7 +87,11 @@ def apply(store: Store, arn: str, group: str, given: Wire, ids: list[str], subje
         raise invalid(f"Filter {arn} is in {resource.status} state, not ACTIVE.")
     parsed = parse(resource.values["filterExpression"])
     values = _values(parsed, given)
-    applied = [expression for expression in parsed.expressions if _tests_hold(expression, values, subjects)]
+    if subjects.item is None and any(map(_names_item, parsed.expressions)):
+        raise invalid(f"Filter {arn} uses CurrentItem, which only recipes of related items have.")
+    # "You can omit the filter-values. In this case, Amazon Personalize doesn't use that portion of the expression".
+    given_for = [expression for expression in parsed.expressions if parameters(expression) <= values.keys()]
+    applied = [expression for expression in given_for if _tests_hold(expression, values, subjects)]
     includes = [expression for expression in applied if expression.include]
     excludes = [expression for expression in applied if not expression.include]
     return [
@@ -75,7 +103,8 @@ def apply(store: Store, arn: str, group: str, given: Wire, ids: list[str], subje
 
 
 def _values(parsed: Filter, given: Wire) -> dict[str, tuple[Operand, ...]]:
-    missing = parsed.parameters - set(given)
+    wanted = [parameters(expression) for expression in parsed.expressions if expression.include]
+    missing = set[str]().union(*wanted) - set(given)
     if missing:
         raise invalid(f"Filter values are missing for the parameters [{', '.join(sorted(missing))}].")
     unknown = set(given) - parsed.parameters
@@ -102,8 +131,12 @@ def _given(name: str, text: str) -> tuple[Operand, ...]:
         position = match.end() + 1
 
 
+def _names_item(expression: Expression) -> bool:
+    return any(isinstance(one, CurrentItem) for condition in conditions(expression) for one in condition.operands)
+
+
 def _tests_hold(expression: Expression, values: Mapping[str, tuple[Operand, ...]], subjects: Subjects) -> bool:
-    return all(_holds(test, _of(subjects.current, test.field), values) for test in expression.tests)
+    return all(_holds(test, _of(subjects.current, test.field), values, subjects) for test in expression.tests)
 
 
 def _matches(
@@ -111,8 +144,8 @@ def _matches(
 ) -> bool:
     def holds(condition: Comparison) -> bool:
         if condition.dataset == "interactions":
-            return _event_holds(condition, subjects.events.get(subject, set()), values)
-        return _holds(condition, _of(subjects.record(subject) or {}, condition.field), values)
+            return _event_holds(condition, subjects.events.get(subject, set()), values, subjects)
+        return _holds(condition, _of(subjects.record(subject) or {}, condition.field), values, subjects)
 
     return any(all(map(holds, alternative)) for alternative in expression.alternatives)
 
@@ -121,23 +154,32 @@ def _of(record: Record, field: str) -> Operand | None:
     return next((value for name, value in record.items() if name.lower() == field.lower()), None)
 
 
-def _operands(condition: Comparison, values: Mapping[str, tuple[Operand, ...]]) -> list[Operand]:
-    return [
-        value
-        for operand in condition.operands
-        for value in (values[operand.name] if isinstance(operand, Placeholder) else (operand,))
-    ]
+def _operands(condition: Comparison, values: Mapping[str, tuple[Operand, ...]], subjects: Subjects) -> list[Operand]:
+    found: list[Operand] = []
+    for operand in condition.operands:
+        if isinstance(operand, Placeholder):
+            found += values[operand.name]
+        elif isinstance(operand, CurrentItem):
+            value = _of(subjects.item or {}, operand.field)
+            found += value.split("|") if isinstance(value, str) else [] if value is None else [value]
+        else:
+            found.append(operand)
+    return found
 
 
-def _event_holds(condition: Comparison, types: set[str], values: Mapping[str, tuple[Operand, ...]]) -> bool:
-    wanted = {str(operand).lower() for operand in _operands(condition, values)}
+def _event_holds(
+    condition: Comparison, types: set[str], values: Mapping[str, tuple[Operand, ...]], subjects: Subjects
+) -> bool:
+    wanted = {str(operand).lower() for operand in _operands(condition, values, subjects)}
     hit = bool(types) if "*" in wanted else bool(types & wanted)
     return not hit if condition.operator in ("NOT IN", "!=") else hit
 
 
-def _holds(condition: Comparison, value: Operand | None, values: Mapping[str, tuple[Operand, ...]]) -> bool:
+def _holds(
+    condition: Comparison, value: Operand | None, values: Mapping[str, tuple[Operand, ...]], subjects: Subjects
+) -> bool:
     """Whether a field's value is what the condition asks; what is null fulfils only negations."""
-    operands = _operands(condition, values)
+    operands = _operands(condition, values, subjects)
     operator = condition.operator
     if value is None:
         return operator in ("NOT IN", "!=")
@@ -145,7 +187,7 @@ def _holds(condition: Comparison, value: Operand | None, values: Mapping[str, tu
         parts: list[Operand] = [value, *value.split("|")] if isinstance(value, str) else [value]
         hit = any(_same(part, operand) for part in parts for operand in operands)
         return hit != (operator in ("NOT IN", "!="))
-    left, right = _number(value), _number(operands[0])
+    left, right = _number(value), _number(operands[0]) if operands else None
     if left is None or right is None:
         return False
     return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator]

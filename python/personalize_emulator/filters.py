@@ -4,13 +4,14 @@ Understood, keywords in any case:
 
     INCLUDE | EXCLUDE  ItemID | UserID  WHERE  condition {AND | OR condition}  [IF test {AND test}]
     condition   Interactions.EVENT_TYPE or Items.FIELD (for ItemID), Users.FIELD (for UserID)
-                IN ("a", "b", $PARAMETER), NOT IN ("a"), =, !=, <, <=, >, >= value; ("*") is any event type
+                IN ("a", "b", $PARAMETER), NOT IN ("a"), =, !=, <, <=, >, >= value; IN ("*") is any event type
+                or CurrentItem.FIELD for a value, behind IN without brackets
     test        CurrentUser.FIELD, with the same operators
     expressions joined by |
 
-AND binds more than OR. Not understood, and refused: ActionID, CurrentItem. What AWS refuses is refused in
+AND binds more than OR. Not understood, and refused: ActionID. What AWS refuses is refused in
 its words: placeholders with NOT IN, fields of type boolean or that are textual, Items and
-Interactions in one expression, more than ten fields.
+Interactions in one expression, more than ten fields in a filter and twenty in a dataset group.
 """
 
 import re
@@ -30,7 +31,9 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _SIGNS: Final = ("=", "!=", "<", "<=", ">", ">=")
+#: Distinct fields of one filter, and of all of a dataset group. Source: "Guidelines and requirements" of filters.
 MOST_FIELDS: Final = 10
+MOST_FIELDS_OF_GROUP: Final = 20
 #: dataset named in an expression -> dataset type.
 _DATASETS: Final = {"interactions": "INTERACTIONS", "items": "ITEMS", "users": "USERS", "currentuser": "USERS"}
 
@@ -41,6 +44,12 @@ class Placeholder(NamedTuple):
     name: str
 
 
+class CurrentItem(NamedTuple):
+    """A field of the item that a request names, for recipes of related items."""
+
+    field: str
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One comparison; `operator` is IN, NOT IN or a sign."""
@@ -48,7 +57,7 @@ class Comparison:
     dataset: str
     field: str
     operator: str
-    operands: tuple[Operand | Placeholder, ...]
+    operands: tuple[Operand | Placeholder | CurrentItem, ...]
 
 
 @dataclass(frozen=True)
@@ -63,10 +72,18 @@ class Expression:
 
 @dataclass(frozen=True)
 class Filter:
-    """A whole filter; `parameters` are the names that a request has to give values for."""
+    """A whole filter; `parameters` are the names that a request may give values for, and has to for INCLUDE."""
 
     expressions: tuple[Expression, ...]
     parameters: frozenset[str]
+
+    @property
+    def fields(self) -> set[tuple[str, str]]:
+        """The distinct fields, in lower case."""
+        compared = [condition for expression in self.expressions for condition in conditions(expression)]
+        fields = {(condition.dataset, condition.field.lower()) for condition in compared}
+        items = [one.field for condition in compared for one in condition.operands if isinstance(one, CurrentItem)]
+        return fields | {("items", field.lower()) for field in items}
 
 
 class _Tokens:
@@ -120,11 +137,16 @@ def parse(text: str) -> Filter:
         raise bad(f"Invalid Expression: unexpected '{tokens.peek[1]}'.")
     if len({expression.target for expression in expressions}) > 1:
         raise bad("Invalid Expression: all parts have to filter the same, ItemID or UserID.")
-    compared = [condition for expression in expressions for condition in conditions(expression)]
-    if len({(condition.dataset, condition.field) for condition in compared}) > MOST_FIELDS:
+    found = Filter(tuple(expressions), frozenset().union(*map(parameters, expressions)))
+    if len(found.fields) > MOST_FIELDS:
         raise bad(f"Invalid Expression: a filter has at most {MOST_FIELDS} distinct fields.")
-    operands = [operand for condition in compared for operand in condition.operands]
-    return Filter(tuple(expressions), frozenset(item.name for item in operands if isinstance(item, Placeholder)))
+    return found
+
+
+def parameters(expression: Expression) -> set[str]:
+    """Return the names of an expression's placeholders."""
+    operands = chain.from_iterable(condition.operands for condition in conditions(expression))
+    return {operand.name for operand in operands if isinstance(operand, Placeholder)}
 
 
 def conditions(expression: Expression) -> list[Comparison]:
@@ -169,8 +191,6 @@ def _condition(tokens: _Tokens) -> Comparison:
     dataset, _, field = text.partition(".")
     if kind != "name" or not field:
         raise bad(f"Invalid Expression: '{text or 'the end'}' is not a field of a dataset.")
-    if dataset.lower() == "currentitem":
-        raise unsupported("CurrentItem in filters")
     if dataset.lower() not in _DATASETS:
         raise bad(f"Invalid Expression: there is no dataset {dataset}.")
     if dataset.lower() == "interactions" and field.upper() != "EVENT_TYPE":
@@ -180,6 +200,10 @@ def _condition(tokens: _Tokens) -> Comparison:
         tokens.expect("IN")
     operator = "NOT IN" if operator.startswith("NOT") else operator
     operands = _operands(tokens, listed=operator.endswith("IN"))
+    if "*" in operands and (dataset.lower() != "interactions" or operator != "IN" or len(operands) > 1):
+        raise bad('Invalid Expression: "*" is any event type, and the only value of IN.')
+    if dataset.lower() != "items" and any(isinstance(operand, CurrentItem) for operand in operands):
+        raise bad("Invalid Expression: CurrentItem can only be compared with Items.")
     if operator == "NOT IN":
         for operand in operands:
             if isinstance(operand, Placeholder):
@@ -187,17 +211,18 @@ def _condition(tokens: _Tokens) -> Comparison:
     return Comparison(dataset.lower(), field, operator, operands)
 
 
-def _operands(tokens: _Tokens, *, listed: bool) -> tuple[Operand | Placeholder, ...]:
-    bracket = tokens.expect("(") if listed else tokens.word("(")
+def _operands(tokens: _Tokens, *, listed: bool) -> tuple[Operand | Placeholder | CurrentItem, ...]:
+    current = tokens.peek[1].lower().startswith("currentitem.")
+    bracket = tokens.expect("(") if listed and not current else tokens.word("(")
     operands = [_operand(tokens)]
-    while listed and tokens.word(","):
+    while listed and bracket and tokens.word(","):
         operands.append(_operand(tokens))
     if bracket:
         tokens.expect(")")
     return tuple(operands)
 
 
-def _operand(tokens: _Tokens) -> Operand | Placeholder:
+def _operand(tokens: _Tokens) -> Operand | Placeholder | CurrentItem:
     kind, text = tokens.take()
     if kind == "text":
         return re.sub(r"\\(.)", r"\1", text[1:-1])
@@ -206,14 +231,21 @@ def _operand(tokens: _Tokens) -> Operand | Placeholder:
     if kind == "parameter":
         return Placeholder(text[1:])
     if text.lower().startswith("currentitem."):
-        raise unsupported("CurrentItem in filters")
+        return CurrentItem(text.partition(".")[2])
     raise bad(f"Invalid input symbol: {text or 'the end'}")
 
 
 def check(parsed: Filter, datasets: Mapping[str, tuple[Field, ...]]) -> None:
     """Raise InvalidInputException unless the datasets (type -> fields) have what the filter compares."""
-    for condition in (condition for expression in parsed.expressions for condition in conditions(expression)):
-        kind, name = _DATASETS[condition.dataset], condition.field
+    compared = [condition for expression in parsed.expressions for condition in conditions(expression)]
+    named = [(_DATASETS[condition.dataset], condition.field, condition.operator) for condition in compared]
+    named += [
+        ("ITEMS", operand.field, condition.operator)
+        for condition in compared
+        for operand in condition.operands
+        if isinstance(operand, CurrentItem)
+    ]
+    for kind, name, operator in named:
         field = next((field for field in datasets.get(kind, ()) if field.name.lower() == name.lower()), None)
         if field is None:
             raise bad(f"Invalid Expression: the dataset group has no {kind} dataset with a field {name}.")
@@ -221,8 +253,8 @@ def check(parsed: Filter, datasets: Mapping[str, tuple[Field, ...]]) -> None:
             raise bad(f"Invalid Expression: {name} is of type boolean.")
         if field.textual:
             raise bad(f"Invalid Expression: {name} is textual.")
-        if field.type == "string" and condition.operator in ("<", "<=", ">", ">="):
-            raise bad(f"Invalid Expression: {condition.operator} compares numbers, {name} is a string.")
+        if field.type == "string" and operator in ("<", "<=", ">", ">="):
+            raise bad(f"Invalid Expression: {operator} compares numbers, {name} is a string.")
 
 
 def bad(problem: str) -> ServiceError:

@@ -61,7 +61,8 @@ def get_recommendations(store: Store, request: Wire) -> Wire:
         raise invalid(f"numResults is {number}, more than {MOST_RESULTS}.")
     scored = _candidates(store, used, request)
     scores = dict(scored)
-    subjects = subjects_for(store, used.group, request.get("userId"))
+    related = request.get("itemId") if used.recipe.kind == "RELATED_ITEMS" else None
+    subjects = subjects_for(store, used.group, request.get("userId"), related)
     ids = [item for item, _ in scored]
     if used.recipe.hides is not None:
         hidden = used.recipe.hides.lower()
@@ -120,12 +121,13 @@ def items_of(store: Store, group: str, user: str) -> list[str]:
     return [record["ITEM_ID"] for record in history_of(store, group, user) if record.get("ITEM_ID")]
 
 
-def subjects_for(store: Store, group: str, user: str | None) -> Subjects:
-    """Return what a filter of items looks at for a user."""
+def subjects_for(store: Store, group: str, user: str | None, item: str | None = None) -> Subjects:
+    """Return what a filter of items looks at for a user, and for the item that others are related to."""
     items, users = store.dataset(group, "ITEMS"), store.dataset(group, "USERS")
     record = store.profiles[items.arn].get if items is not None else lambda _: None
     current = store.profiles[users.arn].get(user) if users is not None and user else None
-    return Subjects(record, current, events_by("ITEM_ID", history_of(store, group, user)))
+    named = None if item is None else record(item) or {}
+    return Subjects(record, current, events_by("ITEM_ID", history_of(store, group, user)), named)
 
 
 def _promoted(

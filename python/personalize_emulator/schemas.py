@@ -25,6 +25,12 @@ _DOMAIN: Final[dict[tuple[str, str], dict[str, str]]] = {
     ("ECOMMERCE", "ITEMS"): {"PRICE": "float", "CATEGORY_L1": "string"},
     ("VIDEO_ON_DEMAND", "ITEMS"): {"GENRES": "string", "CREATION_TIMESTAMP": "long"},
 }
+#: More fields that a domain reserves. Source: "Items dataset requirements" of both domains.
+_DOMAIN_NUMBERS: Final = {"VIDEO_ON_DEMAND": ("PRICE", "DURATION", "AVERAGE_RATING"), "ECOMMERCE": ("PRICE",)}
+_DOMAIN_CATEGORIES: Final = {
+    "VIDEO_ON_DEMAND": ("GENRES", "GENRE_L2", "GENRE_L3", "CONTENT_OWNER", "CONTENT_CLASSIFICATION"),
+    "ECOMMERCE": ("CATEGORY_L1", "CATEGORY_L2", "CATEGORY_L3"),
+}
 #: Reserved fields, whose types are not free.
 _RESERVED: Final[dict[str, tuple[str, ...]]] = {
     "USER_ID": ("string",),
@@ -69,8 +75,6 @@ def parse(text: str) -> tuple[str, tuple[Field, ...]]:
         raise _bad('its "type" is not "record"')
     if record.get("namespace") != NAMESPACE:
         raise _bad(f'its "namespace" is not "{NAMESPACE}"')
-    if record.get("version") != "1.0":
-        raise _bad('its "version" is not "1.0"')
     if not isinstance(record.get("name"), str) or not record["name"]:
         raise _bad('it has no "name"')
     if not isinstance(record.get("fields"), list) or not record["fields"]:
@@ -118,8 +122,18 @@ def fit(fields: tuple[Field, ...], kind: str, domain: str | None) -> None:
         field = by_name[name]
         if field.type != wanted or (field.nullable and name in DATASETS[kind][2]):
             raise _bad(f"field {name} is not of type {wanted} without null")
-    if any(field.textual for field in fields) and kind != "ITEMS":
+    textual = [field.name for field in fields if field.textual]
+    if textual and kind != "ITEMS":
         raise _bad("only a schema of an Items dataset has textual fields")
+    if len(textual) > 1:
+        raise _bad(f"fields {' and '.join(textual)} are textual, and a schema has one textual field at most")
+    for field in fields:
+        if field.name in _reserved_of(kind) and field.categorical:
+            raise _bad(f"the reserved field {field.name} is categorical")
+        if kind == "ITEMS" and field.name in _DOMAIN_NUMBERS.get(domain or "", ()) and field.type != "float":
+            raise _bad(f"field {field.name} is not of type float")
+        if kind == "ITEMS" and field.name in _DOMAIN_CATEGORIES.get(domain or "", ()) and not field.categorical:
+            raise _bad(f"field {field.name} is not a categorical string")
     own = [field for field in fields if field.name not in _RESERVED or field.name not in _reserved_of(kind)]
     if len(own) > _MOST_METADATA[kind]:
         raise _bad(f"it has {len(own)} metadata fields, more than {_MOST_METADATA[kind]}")

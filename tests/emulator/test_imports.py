@@ -50,7 +50,10 @@ def exported(offline: Offline, mode: str = "ALL", kind: str = "INTERACTIONS") ->
                      "Input CSV is missing the following columns: [ITEM_ID, TIMESTAMP, EVENT_VALUE].", id="columns"),
         pytest.param([HEADER.lower(), GOOD], "Input CSV is missing the following columns", id="lower case"),
         pytest.param([HEADER + ",X", GOOD + ",x"], "columns that are not in the schema: [X]", id="more"),
-        pytest.param(["ITEM_ID,USER_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE"], "Input CSV has the columns [I", id="order"),
+        pytest.param([HEADER + ",USER_ID", GOOD + ",u"], "Input CSV has a column twice", id="a column twice"),
+        pytest.param([HEADER, "u,i,1700000000,View,1e39"], "'1e39' is not a number", id="more than 32 bits"),
+        pytest.param([HEADER, "u,i,,View,"], "Column TIMESTAMP has no value in line 2", id="no time"),
+        pytest.param([HEADER, "u,i,1700000000,,"], "Column EVENT_TYPE has no value in line 2", id="an empty text"),
         pytest.param(['"USER_ID",ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE'], "enclosed in quotation", id="quoted"),
         pytest.param([HEADER, ",i,1700000000,View,"], "Column USER_ID has no value in line 2", id="null"),
         pytest.param([HEADER, "u,i,soon,View,"], "Column TIMESTAMP in line 2: 'soon' is not an integer", id="type"),
@@ -232,3 +235,15 @@ def test_a_value_has_its_type(kind: str, text: str, value: Any) -> None:
 
 def test_the_tests_schema_has_the_header_that_its_data_have() -> None:
     assert [field[0] for field in INTERACTIONS] == HEADER.split(",")
+
+
+def test_columns_are_found_by_their_names_and_an_empty_number_is_null() -> None:
+    fields = (
+        Field("ITEM_ID", "string", nullable=False, categorical=False, textual=False),
+        Field("PRICE", "float", nullable=False, categorical=False, textual=False),
+        Field("STOCK", "int", nullable=False, categorical=False, textual=False),
+    )
+    assert list(rows(["STOCK,ITEM_ID,PRICE\n", "7,i,1.5\n", ",j,\n"], fields)) == [
+        {"ITEM_ID": "i", "PRICE": 1.5, "STOCK": 7},
+        {"ITEM_ID": "j", "PRICE": None, "STOCK": None},
+    ]

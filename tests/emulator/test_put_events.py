@@ -1,10 +1,13 @@
 """Live events join what was imported, once each, and their users' histories."""
 
+import json
 from typing import Any
 
 import pytest
 
 from offline import Offline, group_of
+from personalize_emulator.events import _properties
+from personalize_emulator.schemas import Field
 
 VIEW: Any = {"eventType": "View", "sentAt": 1_800_000_000}
 
@@ -76,3 +79,9 @@ def test_items_that_nobody_took_can_be_recommended_too(offline: Offline) -> None
     offline.version()
     offline.arns["campaign"] = offline.campaign("second")
     assert offline.items(userId="u1", numResults=500)[-1] == "new"
+
+
+@pytest.mark.parametrize("key", ["price2", "price_2", "PRICE_2"])
+def test_a_property_is_found_whatever_its_underscores_are(key: str) -> None:
+    field = Field("PRICE_2", "float", nullable=True, categorical=False, textual=False)
+    assert _properties(json.dumps({key: 2}), {"PRICE_2": field}) == {"PRICE_2": 2}

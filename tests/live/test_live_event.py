@@ -589,21 +589,32 @@ FILTER = {
             {"category": ["Tea", "Cups"], "most": 1.5}, {"CATEGORY": '"Tea","Cups"', "MOST": "1.5"}, id="several"
         ),
         pytest.param({"category": "Té", "most": 0}, {"CATEGORY": '"Té"', "MOST": "0"}, id="other letters"),
-        pytest.param({"category": 'x" OR "y', "most": 5}, None, id="a quote"),
-        pytest.param({"category": [], "most": 5}, None, id="none of several"),
-        pytest.param({"category": "Tea"}, None, id="one is missing"),
-        pytest.param({"category": "Tea", "most": {"a": 1}}, None, id="an object"),
+        pytest.param({"category": 'x" OR "y', "most": 5}, {"MOST": "5"}, id="a quote"),
+        pytest.param({"category": [], "most": 5}, {"MOST": "5"}, id="none of several"),
+        pytest.param({"category": "Tea"}, {"CATEGORY": '"Tea"'}, id="one is missing"),
+        pytest.param({"category": "Tea", "most": {"a": 1}}, {"CATEGORY": '"Tea"'}, id="an object"),
     ],
 )
-def test_values_of_the_filter_come_from_the_event(stub: Stub, properties: Event, values: dict[str, str] | None) -> None:
+def test_values_of_the_filter_come_from_the_event(stub: Stub, properties: Event, values: dict[str, str]) -> None:
     with function(stub, **FILTER) as take:
         answer = take(track(properties={"product_id": "item-1"} | properties))
     assert answer["decision"] == "recorded"
-    if values is None:
-        assert (answer["recommendation"], take.bodies("GetRecommendations")) == ("no filter value", [])
-    else:
-        [body] = take.bodies("GetRecommendations")
-        assert (body["filterArn"], body["filterValues"]) == (FILTER["recommendation_filter_arn"], values)
+    [body] = take.bodies("GetRecommendations")
+    assert (body["filterArn"], body["filterValues"]) == (FILTER["recommendation_filter_arn"], values)
+
+
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        pytest.param({"category": "Tea"}, "no filter value", id="for want of a value"),
+        pytest.param({"category": "Tea", "most": 5}, "failed: InvalidInputException", id="with all values"),
+    ],
+)
+def test_a_filter_that_needs_all_values_is_not_a_failure_without_them(stub: Stub, properties: Event, said: str) -> None:
+    stub.behave("GetRecommendations", then=Error(400, "InvalidInputException", "Filter values are missing"))
+    with function(stub, **FILTER) as take:
+        answer = take(track(properties={"product_id": "item-1"} | properties))
+    assert (answer["decision"], answer["recommendation"]) == ("recorded", said)
 
 
 def test_the_context_comes_from_the_event(stub: Stub) -> None:

@@ -190,7 +190,13 @@ class Live:
         if arn is None or key is None or (settings.filter is not None and filter_arn is None):
             raise NotAskedError(UNPROVISIONED)
         request = recommend.request(settings, arn, filter_arn, event, user)
-        return key, recommend.recommend(self._clients.runtime, request)
+        try:
+            return key, recommend.recommend(self._clients.runtime, request)
+        except aws_errors.FAILURES as error:
+            without = filter_arn is not None and len(request.get("filterValues", ())) < len(settings.filter_values)
+            if without and aws_errors.of(error).permanent:
+                raise NotAskedError("no filter value") from error
+            raise
 
     def _keep(self, event: Any, outcome: Outcome, deadline: Deadline) -> "Future[None] | None":
         """Start to put an event that was refused, or a part of which was, on the rejected queue."""

@@ -40,8 +40,8 @@ class UnreadableError(Exception):
 def request(settings: Settings, arn: str, filter_arn: str | None, event: dict[str, Any], user: str) -> dict[str, Any]:
     """Return the request for `user`, which is a session's id for an anonymous visitor.
 
-    Raises NotAskedError if the event has no value for a parameter of the filter, without which
-    Personalize refuses the call.
+    A parameter of the filter for which the event has no value is left out: Personalize then doesn't use that part of an
+    EXCLUDE filter, and refuses the call for an INCLUDE filter.
     """
     kind = "recommenderArn" if arn.split(":", 5)[-1].startswith("recommender/") else "campaignArn"
     request: dict[str, Any] = {kind: arn, "userId": user, "numResults": settings.results}
@@ -50,9 +50,8 @@ def request(settings: Settings, arn: str, filter_arn: str | None, event: dict[st
         request["context"] = context
     if filter_arn is not None:
         request["filterArn"] = filter_arn
-        values = {name: _filter_value(event, path) for name, path in settings.filter_values}
-        if None in values.values():
-            raise NotAskedError("no filter value")
+        found = {name: _filter_value(event, path) for name, path in settings.filter_values}
+        values = {name: value for name, value in found.items() if value is not None}
         if values:
             request["filterValues"] = values
     return request
