@@ -6,9 +6,10 @@ Trailing slashes don't matter. Methods raise OSError, or what botocore raises: `
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,47 @@ _OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 class OvertakenError(Exception):
     """An object isn't replaced, because another command changed it since it was read."""
+
+
+#: How the names of our temporary folders begin.
+TEMPORARY = "personalize-segment-work-"
+
+
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """Yield an empty folder for this user's eyes only, deleted at the end, and delete those of runs that were killed.
+
+    A run holds a lock on its folder as long as it lives.
+    """
+    root = Path(tempfile.gettempdir())
+    for folder in root.glob(f"{TEMPORARY}*"):
+        with suppress(OSError), _locking(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(folder, ignore_errors=True)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+        try:
+            with _locking(folder, fcntl.LOCK_EX):
+                if folder.exists():  # else another run took it for a dead one
+                    yield folder
+                    return
+        except FileNotFoundError:
+            if folder.exists():
+                raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locking(folder: Path, how: int) -> Iterator[None]:
+    """Hold a lock on a folder of this user's. Raises OSError."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(opened).st_uid != os.getuid():
+            raise PermissionError(folder)
+        fcntl.flock(opened, how)
+        yield
+    finally:
+        os.close(opened)
 
 
 #: Bytes of a file that a person wrote.

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 import resource
 import shutil
@@ -352,26 +353,29 @@ def test_an_export_that_fails_between_two_moves_changes_nothing(
     assert move > 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_export_that_is_interrupted_ends_quietly(
-    large_shop: Path, out: Path, undisturbed: Files, tmp_path: Path
+    number: signal.Signals, large_shop: Path, out: Path, undisturbed: Files, tmp_path: Path
 ) -> None:
     earlier = contents(out)
     shutil.copytree(out, tmp_path / "copy")
+    (tmp_path / "temporary").mkdir()
     interrupted = 0
     for delay in (0, 0.05, 0.1, 0.2, 0.3, 0.35, 0.4, 0.45):
-        process = cli(large_shop, out)
+        process = cli(large_shop, out, env=os.environ | {"TMPDIR": str(tmp_path / "temporary")})
         while not (out / ".export").exists() and process.poll() is None:
             time.sleep(0.002)
         time.sleep(delay)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, messages = process.communicate(timeout=60)
         assert "Traceback" not in messages
+        assert list((tmp_path / "temporary").rglob("*")) == []
         assert not (out / ".export").exists()
         if contents(out) == undisturbed:  # the signal came too late
             shutil.rmtree(out)
             shutil.copytree(tmp_path / "copy", out)
             continue
-        assert process.returncode == 130, messages
+        assert process.returncode == 128 + number, messages
         assert contents(out) == earlier
         interrupted += 1
     assert interrupted

@@ -1,12 +1,11 @@
 """The verbs of a stage, which `export --stage` fills: see what it holds, and remove what no export needs."""
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..places import temporary
 from .terminal import MappingFile, app, messages, number, plain, read_mapping, requires
 
 stage = typer.Typer(help="Look after the days that `export --stage` keeps.", no_args_is_help=True)
@@ -42,10 +41,10 @@ def prune(place: StagePlace, mapping: MappingFile = None) -> None:
     from ..history.stage import Stage
 
     parsed = read_mapping(mapping)
-    with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
-        engine = Engine.start(parsed, Path(folder), "1GB")
+    with temporary() as folder:
+        engine = Engine.start(parsed, folder, "1GB")
         try:
-            freed = Stage.open(place, engine.key, parsed.sha256, Path(folder, "staged")).prune()
+            freed = Stage.open(place, engine.key, parsed.sha256, folder / "staged").prune()
         finally:
             engine.close()
     messages.print(f"{freed / 1e6:,.1f} MB deleted")

@@ -301,8 +301,8 @@ class Report:
             "mapping_sha256": self.mapping_sha256,
             "files": {
                 "read": self.files_read,
-                "skipped": [{"file": name, "reason": why} for name, why in self.files_skipped],
-                "damaged": [{"file": name, "reason": why} for name, why in sorted(self.files_damaged)],
+                "skipped": [{"file": _text(name), "reason": why} for name, why in self.files_skipped],
+                "damaged": [{"file": _text(name), "reason": why} for name, why in sorted(self.files_damaged)],
             },
             "events": {
                 "read": self.events_read,
@@ -311,7 +311,7 @@ class Report:
             },
             "lines": {
                 "malformed": self.lines_malformed,
-                "first": [line._asdict() for line in self.lines_named],
+                "first": [line._replace(file=_text(line.file))._asdict() for line in self.lines_named],
             },
             "datasets": {name: count.as_dict() for name, count in self.datasets.items()},
             "reasons": self.reasons.as_list(limit, self.hint),
@@ -321,3 +321,8 @@ class Report:
     def as_json(self) -> str:
         """Return the text of `report.json`."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _text(name: str) -> str:
+    """Return the name of a file as text: bytes that aren't UTF-8 become escapes such as `\\xff`."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

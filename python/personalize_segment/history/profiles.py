@@ -3,7 +3,6 @@
 import gzip
 import json
 import math
-import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from ..contract.layout import PROFILE_DATASETS, PROFILES
 from ..contract.rows import Value, any_id
 from ..errors import ProfilesError
-from ..places import File, Place, errors_at, place
+from ..places import File, Place, errors_at, place, temporary
 
 #: A column's value, and the instant that it is from: epoch seconds and the fraction's digits.
 Cell = tuple[Value, int, str]
@@ -44,7 +43,7 @@ class SeedFiles:
         Raises ProfilesError, which names file and line, for a line that no export wrote.
         """
         done = 0
-        with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
+        with temporary() as folder:
             for dataset, file in self._parts:
                 where = self._root / dataset / file.inner
                 with errors_at(file.name, ProfilesError):

@@ -7,7 +7,6 @@ only what the next one clears away (docs/adr/0004-replacing-an-export.md).
 
 import fcntl
 import shutil
-import tempfile
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..contract.columns import DATASETS
 from ..contract.layout import FOLDERS, PROFILES, REPORT_NAME, only_parts
 from ..errors import OutputError
-from ..places import LocalPlace, S3Place, errors_at, place
+from ..places import LocalPlace, S3Place, errors_at, place, temporary
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
@@ -40,8 +39,8 @@ def staging(out: str) -> Iterator[Path]:
             return
         where.s3.head_bucket(Bucket=where.bucket)
         _keys(where)
-        with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
-            yield Path(temporary)
+        with temporary() as folder:
+            yield folder
 
 
 def _locked(root: Path) -> Iterator[Path]:

@@ -45,6 +45,9 @@ def find(out: str) -> Export:
             raise PreflightError(str(where), "no such folder", "Name the output of `personalize-segment export`")
         listed = [Part(name, file.name, file.bytes) for name in DATASETS for file in (where / name).files()]
         found = (where / REPORT_NAME).read()
+    for part in listed:
+        if part.name != part.name.encode(errors="replace").decode():
+            raise PreflightError(part.name, "has a name that isn't UTF-8", "Rename it, or take it out of the export")
     seen = [part for part in listed if not part.name.rsplit("/", 1)[-1].startswith((".", "_"))]
     parts = tuple(part for part in seen if part.name.endswith(".csv"))
     strays = tuple(part.name for part in seen if not part.name.endswith(".csv"))

@@ -5,7 +5,6 @@ limit of memory. Parts in S3 are fetched a few ahead, and deleted when they are 
 """
 
 import csv
-import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ import duckdb
 from ..contract.columns import DATASETS
 from ..contract.quoting import literal, no_pattern
 from ..errors import PreflightError
-from ..places import Place, errors_at, place
+from ..places import Place, errors_at, place, temporary
 from .parts import Export, Part
 
 #: Errors of a part that are kept, one line may have several; a file that is no CSV would otherwise be kept whole.
@@ -80,8 +79,8 @@ def loaded(export: Export, memory: str, progress: Progress) -> "Iterator[tuple[d
     What is beyond `memory` lies in the system's folder for temporary files, and is deleted at the end. Raises
     PreflightError where a part can't be read, or memory or disk are too small.
     """
-    with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
-        work, root = Path(temporary), place(export.place)
+    with temporary() as work:
+        root = place(export.place)
         with _duckdb_errors(export.place), closing(duckdb.connect(":memory:")) as connection:
             connection.execute(f"SET memory_limit = {literal(memory)}")
             connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
@@ -189,7 +188,9 @@ def _header(part: Part, path: Path) -> Header:
 def _duckdb_errors(place: str) -> Iterator[None]:
     try:
         yield
-    except duckdb.InterruptException as error:
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "interrupted" not in str(error):
+            raise
         raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
         problem = f"needs more memory or disk: {_first_line(error)}"
