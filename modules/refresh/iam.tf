@@ -51,13 +51,11 @@ resource "aws_iam_role_policy" "refresh_glue" {
 
 locals {
   redshift_arn = "arn:${local.partition}:redshift:${local.region}:${local.account}"
-  # A workgroup's ARN ends in an id, not in its name: without workgroup_arn any of the account's has to do.
-  workgroup_arn = coalesce(
-    try(local.redshift.workgroup_arn, null),
-    "arn:${local.partition}:redshift-serverless:${local.region}:${local.account}:workgroup/*",
+  cluster      = try(local.redshift.cluster_identifier, null)
+  # A workgroup's ARN ends in an id, not in its name.
+  warehouse_arn = (
+    local.cluster == null ? try(local.redshift.workgroup_arn, null) : "${local.redshift_arn}:cluster:${local.cluster}"
   )
-  cluster       = try(local.redshift.cluster_identifier, null)
-  warehouse_arn = local.cluster == null ? local.workgroup_arn : "${local.redshift_arn}:cluster:${local.cluster}"
 }
 
 data "aws_iam_policy_document" "refresh_redshift" {
@@ -122,7 +120,7 @@ data "aws_iam_policy_document" "refresh_redshift" {
   }
 
   dynamic "statement" {
-    for_each = local.cluster == null && try(local.redshift.secret_arn, null) == null ? [local.workgroup_arn] : []
+    for_each = local.cluster == null && try(local.redshift.secret_arn, null) == null ? [local.warehouse_arn] : []
 
     content {
       sid       = "LogInToTheWorkgroupForAWhile"

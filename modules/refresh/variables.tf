@@ -106,6 +106,13 @@ variable "export" {
   }
 
   validation {
+    condition = (
+      (try(var.export.redshift.workgroup_name, null) == null) == (try(var.export.redshift.workgroup_arn, null) == null)
+    )
+    error_message = "Write export.redshift.workgroup_arn next to workgroup_name: the role may use that workgroup only."
+  }
+
+  validation {
     condition     = anytrue([for key in ["workgroup_name", "db_user"] : try(var.export.redshift[key], null) == null])
     error_message = "Leave export.redshift.db_user out: in a workgroup the role or the secret is the database user."
   }

@@ -28,7 +28,12 @@ locals {
   exports = {
     shop = { glue_job = { name = "history" } }
     gone = { glue_job = { name = "no-such-job" } }
-    lake = { redshift = { workgroup_name = "lake", database = "dev", statements = ["SELECT 2", "%(sql)s"] } }
+    lake = { redshift = {
+      workgroup_name = "lake"
+      workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/lake"
+      database       = "dev"
+      statements     = ["SELECT 2", "%(sql)s"]
+    } }
   }
 }
 

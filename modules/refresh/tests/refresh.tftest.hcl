@@ -368,21 +368,6 @@ run "statements_run_in_a_workgroup" {
   }
 }
 
-run "without_its_arn_any_workgroup_of_the_account_has_to_do" {
-  command = plan
-
-  variables {
-    export = { redshift = { workgroup_name = "analytics", database = "dev", statements = ["select 1"] } }
-  }
-
-  assert {
-    condition = jsondecode(
-      data.aws_iam_policy_document.refresh_redshift[0].json
-    ).Statement[0].Resource == "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/*"
-    error_message = "A workgroup's ARN ends in an id that isn't known."
-  }
-}
-
 run "statements_run_in_a_cluster_with_a_secret" {
   command = plan
 
@@ -585,6 +570,7 @@ run "the_key_of_a_secret_is_used_through_secrets_manager_only" {
         database           = "dev"
         statements         = ["SELECT 1"]
         workgroup_name     = "lake"
+        workgroup_arn      = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
         secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:lake-AbCdEf"
         secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/lake"
       }

@@ -88,6 +88,7 @@ run "an_unload_with_the_role_is_accepted" {
     export = {
       redshift = {
         workgroup_name  = "w"
+        workgroup_arn   = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
         database        = "d"
         unload_role_arn = "arn:aws:iam::123456789012:role/unload"
         statements = [
@@ -107,7 +108,7 @@ run "forty_statements_are_accepted" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", database = "d", statements = [for n in range(40) : "select ${n}"] } }
+    export = { redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", database = "d", statements = [for n in range(40) : "select ${n}"] } }
   }
 }
 
@@ -193,7 +194,7 @@ run "a_workgroup_with_a_database_user_is_refused" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", db_user = "u", database = "d", statements = ["select 1"] } }
+    export = { redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", db_user = "u", database = "d", statements = ["select 1"] } }
   }
 
   expect_failures = [var.export]
@@ -207,7 +208,21 @@ run "no_statement_is_refused" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", database = "d", statements = [] } }
+    export = { redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", database = "d", statements = [] } }
+  }
+
+  expect_failures = [var.export]
+}
+
+run "a_workgroup_without_its_arn_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    export = { redshift = { workgroup_name = "w", database = "d", statements = ["select 1"] } }
   }
 
   expect_failures = [var.export]
@@ -221,7 +236,7 @@ run "forty_one_statements_are_refused" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", database = "d", statements = [for n in range(41) : "select ${n}"] } }
+    export = { redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", database = "d", statements = [for n in range(41) : "select ${n}"] } }
   }
 
   expect_failures = [var.export]
@@ -238,6 +253,7 @@ run "a_statement_with_a_key_is_refused" {
     export = {
       redshift = {
         workgroup_name = "w"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
         database       = "d"
         statements     = ["unload ('select 1') to 's3://b/' access_key_id 'x'"]
       }
@@ -258,6 +274,7 @@ run "an_unload_without_the_role_is_refused" {
     export = {
       redshift = {
         workgroup_name  = "w"
+        workgroup_arn   = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
         database        = "d"
         unload_role_arn = "arn:aws:iam::123456789012:role/unload"
         statements      = ["unload ('select 1') to 's3://b/' iam_role default"]
@@ -342,7 +359,7 @@ run "refuses_several_at_once_2" {
     # two exports are refused
     export = {
       glue_job = { name = "x" }
-      redshift = { workgroup_name = "w", database = "d", statements = ["select 1"] }
+      redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", database = "d", statements = ["select 1"] }
     }
 
     # an import of actions is refused
@@ -413,6 +430,7 @@ run "refuses_several_at_once_4" {
     export = {
       redshift = {
         workgroup_name     = "w"
+        workgroup_arn      = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
         cluster_identifier = "c"
         secret_arn         = "s"
         database           = "d"
