@@ -183,6 +183,39 @@ def redrive_policy_without_blanks() -> list[Replacement]:
     return [(Queue, "attributes", property(answered))]
 
 
+def queues_with_many_messages() -> list[Replacement]:
+    """SQS takes as long for each of many messages as for one.
+
+    moto looks at the clock several times for each message in the queue, three times over for each that is received, and
+    again for each that is sent.
+    """
+    from moto.core.utils import unix_time, unix_time_millis
+    from moto.sqs.models import Queue, SQSBackend
+
+    def messages(self: Any) -> list[Any]:
+        now = unix_time_millis()
+        return [one for one in self._messages if one.visible_at < now and one.delayed_until <= now]
+
+    def delayed(self: Any) -> int:
+        now = unix_time_millis()
+        return sum(now < one.delayed_until for one in self._messages)
+
+    def not_visible(self: Any) -> int:
+        now = unix_time_millis()
+        return sum(now <= one.visible_at for one in self._messages)
+
+    def is_valid(self: Any, queue_name: str, message: Any) -> bool:
+        kept = self.get_queue(queue_name).message_retention_period
+        return bool(kept + message.sent_timestamp / 1000 > unix_time())
+
+    return [
+        (Queue, "messages", property(messages)),
+        (Queue, "approximate_number_of_messages_delayed", property(delayed)),
+        (Queue, "approximate_number_of_messages_not_visible", property(not_visible)),
+        (SQSBackend, "is_message_valid_based_on_retention_period", is_valid),
+    ]
+
+
 def tags_of_a_table() -> list[Replacement]:
     """ListTagsOfResource of DynamoDB has all tags in one answer; moto begins a second page after ten.
 
@@ -268,6 +301,7 @@ PATCHES: tuple[Patch, ...] = (
     bucket_notifications_to_eventbridge,
     key_rotation_period,
     queue_keeps_its_policy,
+    queues_with_many_messages,
     redrive_allow_policy,
     redrive_policy_without_blanks,
     tags_of_a_table,

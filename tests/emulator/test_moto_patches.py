@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 from moto import backends
+from moto.sqs import models as sqs_models
 
 from personalize_emulator import lambda_patches, moto_patches, step_functions
 from personalize_emulator.moto_patches import Patch, applied
@@ -74,6 +75,25 @@ def a_key_keeps_its_rotation_period(server: Server) -> object:
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=180)
     return kms.get_key_rotation_status(KeyId=key).get("RotationPeriodInDays") == 180
+
+
+@of(moto_patches.queues_with_many_messages)
+def messages_are_received_without_a_look_at_the_clock_for_all_others(server: Server) -> object:
+    sqs = client(server, "sqs")
+    url = sqs.create_queue(QueueName=fresh("queue"))["QueueUrl"]
+    entries: Any = [{"Id": str(number), "MessageBody": "x"} for number in range(10)]
+    with mock.patch.object(sqs_models, "unix_time_millis", wraps=sqs_models.unix_time_millis) as looked:
+        for _ in range(10):
+            sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    counts = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
+    assert (len(received), [found[name] for name in counts]) == (10, ["90", "10", "0"])
+    return looked.call_count < 1000
 
 
 @of(moto_patches.queue_keeps_its_policy)
