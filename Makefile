@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIN := $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-index-url \
-	--no-emit-trusted-host --no-emit-find-links
+	--no-emit-trusted-host --no-emit-find-links --generate-hashes
 export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 # Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
 unexport PYTHONDONTWRITEBYTECODE
@@ -94,10 +94,11 @@ bench-live: setup  ## Latency of the Lambda function beside the documented one
 
 requirements: setup  ## Pin requirements/*.in anew
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(PIN) --unsafe-package cryptography --unsafe-package cffi --unsafe-package pycparser --generate-hashes \
+	$(PIN) --unsafe-package cryptography --unsafe-package cffi --unsafe-package pycparser \
 		--output-file requirements/package.txt requirements/package.in
-	$(PIN) --allow-unsafe --output-file requirements/dev.txt requirements/dev.in
-	$(PIN) --output-file requirements/lint.txt requirements/lint.in
+	for name in dev lint checkov; do \
+		$(PIN) --allow-unsafe --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
+	done
 
 clean:  ## Remove what is generated
 	rm -rf .venv .build build dist

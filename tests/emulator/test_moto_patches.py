@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 from moto import backends
+from moto.core.utils import unix_time_millis
 from moto.sqs import models as sqs_models
 
 from personalize_emulator import lambda_patches, moto_patches, step_functions
@@ -82,7 +83,7 @@ def messages_are_received_without_a_look_at_the_clock_for_all_others(server: Ser
     sqs = client(server, "sqs")
     url = sqs.create_queue(QueueName=fresh("queue"))["QueueUrl"]
     entries: Any = [{"Id": str(number), "MessageBody": "x"} for number in range(10)]
-    with mock.patch.object(sqs_models, "unix_time_millis", wraps=sqs_models.unix_time_millis) as looked:
+    with mock.patch.object(sqs_models, "unix_time_millis", wraps=unix_time_millis) as looked:
         for _ in range(10):
             sqs.send_message_batch(QueueUrl=url, Entries=entries)
         received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]

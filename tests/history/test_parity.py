@@ -9,6 +9,7 @@ import gzip
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from personalize_segment.contract.columns import VISITORS
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.contract.rows import TOO_LONG
 from personalize_segment.history.logs import Window
+from personalize_segment.live.event import read
+from personalize_segment.live.settings import load
 from profiles import SEQUENCES, expected
 from visits import SEQUENCES as VISITS
 from visits import Happened, happenings, view, visitors
@@ -319,6 +322,25 @@ def test_of_a_long_array_the_first_500_elements_are_alike(engine: Engine, tmp_pa
     assert [(one["reason"], one["count"], one["example"]) for one in found.report["reasons"]] == [
         (TOO_LONG, 2, "of 501")
     ]
+
+
+def test_items_of_another_source_are_left_out_in_history_and_live(engine: Engine, tmp_path: Path) -> None:
+    document = json.loads(default_text())
+    for rule in document["items"]["track"].values():
+        rule["when"] = {"projectId": {"is": ["server"]}}
+    trusted = parse(json.dumps(document))
+    named = {"type": "track", "event": "Product Viewed", "userId": "u", "timestamp": "2024-03-01T00:00:00Z"}
+    events = [
+        named | {"messageId": f"m-{source}", "properties": {"product_id": f"p-{source}", "price": 1}} | project
+        for source, project in (("server", {"projectId": "server"}), ("web", {"projectId": "web"}), ("none", {}))
+    ]
+    write_log(tmp_path / "1.json", [json.dumps(one).encode() for one in events])
+    found = alike(engine, tmp_path, trusted)
+    assert [row[0] for row in found.rows["items"]] == ["p-server"]
+    assert len(found.rows["interactions"]) == 3
+    live = [read(replace(load({}), mapping=trusted), one) for one in events]
+    assert [[profile.id for profile in one.profiles] for one in live] == [["p-server"], [], []]
+    assert [len(one.interactions) for one in live] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS, ids=["every type", "mutated"])

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_what_a_killed_command_leaves_is_cleared_away_by_the_next(export: Path, 
 
 
 def test_the_folder_of_a_command_that_lives_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with places.temporary() as first:
         (first / "rows").write_text("here")
         with places.temporary() as second:
@@ -80,7 +81,7 @@ def test_a_link_that_looks_like_a_dead_folder_leads_nowhere(tmp_path: Path, monk
     (tmp_path / "temporary").mkdir()
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("mine")
-    monkeypatch.setattr(places.tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary" / f"{places.TEMPORARY}x").symlink_to(tmp_path / "precious")
     with places.temporary():
         pass

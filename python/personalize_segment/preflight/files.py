@@ -123,7 +123,8 @@ def _types(figures: Figures, mapping: EventMapping) -> Check:
     needed = {
         (dataset.name, column.name) for dataset in mapping.datasets for column in dataset.columns if not column.nullable
     }
-    wrong, empty = [], []
+    wrong: list[tuple[str, str]] = []
+    empty: list[tuple[str, str]] = []
     for facts in figures.datasets.values():
         for column in facts.columns:
             place = f"{facts.name}.{column.name}"

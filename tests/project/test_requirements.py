@@ -1,0 +1,17 @@
+"""What is installed is pinned by hashes, and from no registry that the files would name."""
+
+from pathlib import Path
+
+import pytest
+
+FILES = sorted((Path(__file__).parents[2] / "requirements").glob("*.txt"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_requirement_has_a_hash(file: Path) -> None:
+    text = file.read_text("utf-8")
+    lines = text.replace("\\\n", " ").splitlines()
+    pins = [line for line in lines if line and not line.lstrip().startswith("#")]
+    assert pins
+    assert [line for line in pins if "==" not in line or "--hash=sha256:" not in line] == []
+    assert "://" not in text
