@@ -238,7 +238,8 @@ class Settings:
     )  # fmt: skip
     filter_values: tuple[tuple[str, Path], ...] = _setting(
         "recommendation_filter_values", _paths, "{}", "JSON",
-        "The filter's parameters, and the path in the event that each is taken from.",
+        "The filter's parameters, and the path in the event that each is taken from."
+        " One without a value is left out, as EXCLUDE filters allow.",
     )  # fmt: skip
     context: tuple[tuple[str, Path], ...] = _setting(
         "recommendation_context", _paths, "{}", "JSON",
