@@ -134,7 +134,8 @@ class LocalPlace:
     def read(self) -> tuple[bytes, str] | None:
         """Return the bytes and version of a file, or None if it doesn't exist."""
         try:
-            return self.path.read_bytes(), ""
+            with self.path.open("rb") as file:
+                return file.read(), str(os.fstat(file.fileno()).st_mtime_ns)
         except FileNotFoundError:
             return None
 
