@@ -41,8 +41,10 @@ demo: installed  ## The whole loop against an embedded AWS (ENGINE=spark; KEEP=1
 acceptance: installed  ## The demo's steps in your AWS account, and a report of them (TRAIN=1; YES=1; CLEAN=name)
 	@$(INSTALLED)/bin/python tools/acceptance.py
 
-package: setup  ## The zip for Lambda and Glue, in dist/ (COMPILE=python3.13 adds compiled files)
+package: setup  ## The zip for Lambda and Glue and the wheels for Glue, in dist/ (COMPILE=python3.13 adds compiled files)
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
+	@$(BIN)/python tools/package.py --glue 3.11
+	@$(BIN)/python tools/package.py --glue 3.13
 
 # A process more than two cores, since what applies Terraform mostly waits.
 test: installed  ## All tests (ARGS=… for pytest)
@@ -96,7 +98,7 @@ requirements: setup  ## Pin requirements/*.in anew
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(PIN) --unsafe-package cryptography --unsafe-package cffi --unsafe-package pycparser \
 		--output-file requirements/package.txt requirements/package.in
-	for name in dev lint checkov; do \
+	for name in dev lint checkov glue; do \
 		$(PIN) --allow-unsafe --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 

@@ -1,19 +1,18 @@
 """The Glue job: Segment logs -> CSV for Amazon Personalize, on Spark.
 
-Runs unchanged on AWS Glue 5 and on plain PySpark 3.5, with the package `personalize_segment`
-on the Python path (Glue: --extra-py-files). It is thin on purpose: what an event means is
-`rows()`, which files count is `logs`, what is reported is `report`. One pass reads the logs;
-rows and counts travel together as (dataset, key, value), so that a task that Spark runs
-twice counts once, which accumulators would not promise.
+Runs unchanged on AWS Glue 5 and on plain PySpark 3.5 and 4.1, with the package `personalize_segment` and DuckDB on the
+Python path. A task lets DuckDB read its logs, as `personalize-segment export` does, and keeps their rows in Parquet
+files. What must be known of all rows (rules 9 and 12) is Spark SQL over these files. A task returns the names of its
+files with what it counted, so that one that Spark runs twice counts once.
 """
 
 import argparse
 import json
 import os
+import re
 import sys
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -24,17 +23,15 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
-from personalize_segment.contract.columns import TEXTS, USER_ID
-from personalize_segment.contract.layout import FOLDERS, PROFILE_DATASETS, PROFILES, REPORT_NAME, only_parts
+from personalize_segment.contract.columns import TEXTS
+from personalize_segment.contract.layout import FOLDERS, PROFILES, REPORT_NAME, only_parts
 from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, fetched, parse
-from personalize_segment.contract.report import COMPARE, Malformed, Report
-from personalize_segment.contract.rows import NEVER, Observation, Row, describe, observations, rows, text
-from personalize_segment.contract.suppression import SUPPRESSED, SuppressionList
+from personalize_segment.contract.quoting import literal
+from personalize_segment.contract.report import COMPARE, Report
+from personalize_segment.contract.suppression import SuppressionList
 from personalize_segment.contract.suppression import parse as parse_suppression
-from personalize_segment.contract.visitors import NEVER_LOGGED_IN, logins
 from personalize_segment.errors import (
     EmptyError,
     ForgetError,
@@ -44,37 +41,31 @@ from personalize_segment.errors import (
     PersonalizeSegmentError,
     ProfilesError,
 )
-from personalize_segment.history import lines, logs
+from personalize_segment.history import logs
+from personalize_segment.history.duckdb.compiler import VISIT, Compiler
+from personalize_segment.history.duckdb.counts import NOBODY, SUPPRESSED_USER, add_counts, counts, stitched_bit
+from personalize_segment.history.duckdb.selects import header, sort_text, time_of
+from personalize_segment.history.duckdb.task import shared, stage
+from personalize_segment.history.duckdb.worker import LOGINS
 
-# They save a fifth of the job where they are installed; without them the rows are the same.
-loads: Any = None
-with suppress(ImportError):
-    from orjson import loads
-with suppress(ImportError):
-    from zlib_ng import zlib_ng as zlib  # type: ignore[no-redef]
-
-# Lower than any character a value may have (rule 3): texts joined by it sort like their tuple.
-SEPARATOR = "\x1f"
-PART = "\x1e"
-COUNTS = "counts"
-#: What also travels as a dataset, by session: interactions without a user, and users who logged in (rule 12).
-VISITS, LOGINS = "visits", "logins"
 #: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
-TASK_BYTES = 16 << 20
+TASK_BYTES = 32 << 20
+#: So many hashes, or logins, and no more, go to all tasks, so that rows stay where they are.
+FEW = 1_000_000
 #: Rows of one CSV part, at least.
 PART_ROWS = 250_000
+
+_NOT_SHARED = "is neither in S3 nor in a folder: tasks can reach nothing else"
 
 #: Tasks that write to the profile table at the same time, and what all of them write per second.
 LOADING, WRITES_PER_SECOND = 4, 1000
 
-#: Without Glue. Python does most of the work, so the JVM's second compiler takes more time than it gives, and
-#: a UI is seldom looked at.
+#: Without Glue. Most work is DuckDB's, so the JVM's second compiler takes more time than it gives, and a UI is seldom
+#: looked at.
 PLAIN: dict[str, Any] = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC",
     "spark.ui.enabled": "false",
 }
-
-Item = tuple[str, str, str]
 
 
 class ProfilePlaces(NamedTuple):
@@ -134,79 +125,295 @@ def run(
     ProfilesError if the table doesn't take them; the export is whole all the same.
     """
     files = logs.sort_out(_list(spark, tree), window, root=tree)
-    old = frozenset(file.name for file in files.overlap)
-    wanted = old | {file.name for file in files.inside}
-    # Folders, not files: Spark would start a job to look at every single path again.
-    folders = sorted({name.rpartition("/")[0] for name in wanted}) if window.bounded else [tree]
-    known = spark.sparkContext.broadcast((wanted, old, suppressed))
-    canonical = mapping.text
-    tasks = sum(file.bytes for file in files.overlap + files.inside) // TASK_BYTES + 1
-    spark.conf.set("spark.sql.shuffle.partitions", max(tasks, spark.sparkContext.defaultParallelism))
-    items = (
-        _files(spark, folders)
-        .select("path", "content")
-        .rdd.mapPartitions(lambda blobs: _read(blobs, parse(canonical), *known.value))
-    )
-    table = spark.createDataFrame(items, "dataset string, key string, value string", verifySchema=False)
-    visits = None
-    if mapping.visitors != "drop":
-        table = table.persist(StorageLevel.DISK_ONLY)
-        visits = _stitched(table).persist(StorageLevel.DISK_ONLY)
-        found = visits.where(F.col("user").isNotNull()).select("dataset", "key", "value")
-        table = table.where(~F.col("dataset").isin(VISITS, LOGINS)).unionByName(found)
-    # Interactions keep the least of their copies, users and items the latest value of each column (rule 9).
-    is_profile = F.col("dataset").isin(*PROFILE_DATASETS)
-    seen = F.when(is_profile, F.split("value", SEPARATOR))
-    places = range(1, max((len(dataset.columns) for dataset in mapping.datasets[1:]), default=1))
-    latest = [F.coalesce(F.max(seen[place]), F.lit("")) for place in places]
-    merged = F.concat_ws(SEPARATOR, F.lit("1"), "key", *latest)
-    one_of_each = (
-        table.repartition("dataset", "key")
-        .groupBy("dataset", "key")
-        .agg(F.when(is_profile, merged).otherwise(F.min("value")).alias("value"))
-    )
-    kept = one_of_each.persist(StorageLevel.DISK_ONLY)
-    report = Report.of(mapping)
-    report.files_skipped += files.skipped
-    # The first character tells a row of the overlap, which only took the place of its repeats.
-    repeats = F.col("value").startswith("0")
-    counts = F.collect_list(F.when(F.col("dataset") == COUNTS, F.col("value")))
-    for name, of_overlap, number, counted in kept.groupBy("dataset", repeats).agg(F.count("*"), counts).collect():
-        if name == COUNTS:
-            for part in counted:
-                report.merge(Report.from_dict(json.loads(part)))
-        elif not of_overlap:
-            report.datasets[name].rows = number
-    if visits is not None:
-        _count_visits(report, visits)
-    if suppressed is not None and suppressed.hashes:
-        report.withhold()
-    result = kept.where(~repeats)
-    tables = {dataset: result.where(F.col("dataset") == dataset.name) for dataset in mapping.datasets}
-    _replace(
-        spark, out, report, tables, None if allow_empty else partial(report.refuse_empty, tree, window=window.bounded)
-    )
-    if live is not None:
-        _load(live, {dataset: tables[dataset] for dataset in tables if dataset.name in PROFILE_DATASETS}, suppressed)
+    output = Output(spark, out)
+    try:
+        names, report = _staged(spark, files, mapping, suppressed, output.rows)
+        report.files_skipped += files.skipped
+        fold = SparkFold(spark, mapping, suppressed, output, names)
+        fold.count(report)
+        if suppressed is not None and suppressed.hashes:
+            report.withhold()
+        if not allow_empty:
+            report.refuse_empty(tree, out, output.standing, window=window.bounded)
+        fold.write(report)
+        output.publish(report)
+        if live is not None:
+            _load(live, {name: fold.lines(name) for name in fold.profiles}, suppressed)
+    finally:
+        output.clear()
     return report
 
 
-def _load(live: ProfilePlaces, tables: dict[Dataset, DataFrame], suppressed: SuppressionList | None) -> None:
-    """Load the rows of users and items into the profile table, and print what became of them."""
-    for dataset, table in tables.items():
-        loading = partial(_load_some, dataset=dataset, live=live, suppressed=suppressed)
-        tasks = table.select("value").coalesce(LOADING).rdd.mapPartitions(loading).collect()
-        print(f"profiles of {dataset.name}:", json.dumps(sum((Counter(counts) for counts, _ in tasks), Counter())))
+class Output:
+    """The folder of an export: what an earlier one left there, and `work`, whose content takes its place.
+
+    Raises OutputError if something is there that no export wrote, or if tasks can't write there.
+    """
+
+    def __init__(self, spark: SparkSession, out: str) -> None:
+        jvm: Any = spark._jvm
+        self._path = jvm.org.apache.hadoop.fs.Path
+        self._files = self._path(out).getFileSystem(spark._jsc.hadoopConfiguration())
+        self._root = self._files.makeQualified(self._path(out)).toString().rstrip("/")
+        self.work = f"{self._root}/.export-{uuid4()}"
+        _check_shared(self.work, OutputError(out, _NOT_SHARED, "Name an output in S3"))
+        #: Where tasks keep rows.
+        self.rows = f"{self.work}/rows"
+        self.standing = []
+        for name in FOLDERS:
+            names = self._names(f"{self._root}/{name}")
+            only_parts(f"{out}/{name}", name, names)
+            self.standing += [name] if names and name != PROFILES else []
+        self._files.mkdirs(self._path(self.rows))
+
+    def _names(self, folder: str) -> list[str]:
+        if not self._files.exists(self._path(folder)):
+            return []
+        statuses, names = self._files.listFiles(self._path(folder), True), []
+        while statuses.hasNext():
+            names.append(statuses.next().getPath().toString().removeprefix(f"{folder}/"))
+        return names
+
+    def make(self, name: str) -> None:
+        """Make a folder in `work`."""
+        self._files.mkdirs(self._path(f"{self.work}/{name}"))
+
+    def publish(self, report: Report) -> None:
+        """Let `work` and the report take the place of the earlier export."""
+        stream = self._files.create(self._path(f"{self.work}/{REPORT_NAME}"), True)
+        stream.write(report.as_json().encode())
+        stream.close()
+        self._files.delete(self._path(f"{self._root}/{REPORT_NAME}"), False)
+        for name in [*FOLDERS, REPORT_NAME]:
+            place, written = self._path(f"{self._root}/{name}"), self._path(f"{self.work}/{name}")
+            self._files.delete(place, True)
+            # Hadoop says by its answer, not by an exception, that nothing was moved.
+            if self._files.exists(written) and not self._files.rename(written, place):
+                raise OutputError(place.toString(), "can't be written", "Check the rights and run the job again")
+
+    def clear(self) -> None:
+        """Delete `work`."""
+        self._files.delete(self._path(self.work), True)
+
+
+def _staged(
+    spark: SparkSession,
+    files: logs.Tree,
+    mapping: EventMapping,
+    suppressed: SuppressionList | None,
+    rows: str,
+) -> tuple[list[str], Report]:
+    """Let tasks read the files and keep their rows in `rows`; return the names of the files there, and the counts."""
+    total = sum(file.bytes for file in files.overlap + files.inside)
+    size = min(TASK_BYTES, total // (2 * spark.sparkContext.defaultParallelism) + 1)
+    batches = [
+        (old, batch)
+        for old, some in ((True, files.overlap), (False, files.inside))
+        for batch in logs.batches(sorted(some, key=lambda file: file.number), size)
+    ]
+    known = spark.sparkContext.broadcast(suppressed)
+    canonical = mapping.text
+
+    def task(batch: tuple[bool, list[logs.LogFile]]) -> tuple[list[str], dict[str, Any]]:
+        names, counted = stage(batch[1], parse(canonical), known.value, rows, old=batch[0])
+        return names, counted.as_dict(limit=None)
+
+    report, found = Report.of(mapping), []
+    for names, counted in spark.sparkContext.parallelize(batches, len(batches)).map(task).collect():
+        found += names
+        report.merge(Report.from_dict(counted))
+    spark.conf.set("spark.sql.shuffle.partitions", max(len(batches), spark.sparkContext.defaultParallelism))
+    return found, report
+
+
+class SparkFold:
+    """The rows of all tasks, from Parquet files with these `names`, as they become those of the export.
+
+    Views have the names of the datasets. What is computed once and read several times is kept on disk.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        mapping: EventMapping,
+        suppressed: SuppressionList | None,
+        output: Output,
+        names: list[str],
+    ) -> None:
+        self._spark, self._output = spark, output
+        self._interactions, *profiles = mapping.datasets
+        self.profiles = {dataset.name: dataset for dataset in profiles}
+        self._compiler = Compiler(mapping)
+        self._stitches, self._salt = self._compiler.stitches, suppressed.salt if suppressed else None
+        for kind in [*(dataset.name for dataset in mapping.datasets), *([LOGINS] if self._stitches else [])]:
+            paths = [_exact(f"{output.rows}/{name}") for name in names if name.startswith(f"{kind}-")]
+            spark.read.parquet(*paths).createOrReplaceTempView(kind)
+        if suppressed is not None:
+            hashes = spark.createDataFrame([(one,) for one in suppressed.hashes], "hash string")
+            hashes.createOrReplaceTempView("suppressed")
+        columns = [column for column in spark.table("interactions").columns if column not in ("session", "refusal")]
+        known = f"SELECT {', '.join(columns)} FROM interactions WHERE refusal = 0"
+        if self._stitches:
+            few = self._keep("spans", self._spans()) < FEW
+            self._view("visits", self._visits([*columns, "refusal"], few=few))
+            known += f" UNION ALL SELECT {', '.join(columns)} FROM visits WHERE refusal = 0"
+        self._view("known", known)
+
+    def _view(self, name: str, select: str) -> None:
+        self._spark.sql(select).createOrReplaceTempView(name)
+
+    def _keep(self, name: str, select: str, where: str = "true") -> int:
+        """Make a view that is computed once, and return the number of its rows `where` something holds."""
+        table = self._spark.sql(select).persist(StorageLevel.DISK_ONLY)
+        table.createOrReplaceTempView(name)
+        return table.where(where).count()
+
+    def _spans(self) -> str:
+        """Rule 12: return the SELECT of the times of each session, after and until which its visits are a user's."""
+        allowed = f" LEFT ANTI JOIN suppressed ON {self._hash('login')} = hash" if self._salt is not None else ""
+        logins = f"SELECT * FROM logins{allowed} DISTRIBUTE BY session"
+        first = f"SELECT session, login, min(second) AS second FROM ({logins}) GROUP BY session, login"
+        once = f"SELECT session, second, min(login) AS login FROM ({first}) GROUP BY session, second"
+        return (
+            f"SELECT session AS its_session, login, lag(second, 1, {-1 << 63}) OVER seconds AS after,"
+            f" CASE WHEN lead(second) OVER seconds IS NULL THEN {(1 << 63) - 1} ELSE second END AS until"
+            f" FROM ({once}) WINDOW seconds AS (PARTITION BY session ORDER BY second)"
+        )
+
+    def _visits(self, columns: list[str], *, few: bool) -> str:
+        """Rule 12: return the SELECT of visits, with their user, or refused."""
+        time = time_of(self._interactions)
+        user, without, join = "login", str(NOBODY), ""
+        if self._compiler.mapping.visitors == "as_users":
+            user, without = "COALESCE(login, session)", "0"
+            if self._salt is not None:
+                without = f"CASE WHEN hash IS NULL THEN 0 ELSE {SUPPRESSED_USER} END"
+                join = f" LEFT JOIN suppressed ON {self._hash('session')} = hash"
+        values = {
+            "c0": user,
+            "refusal": f"CASE WHEN login IS NULL THEN {without} ELSE 0 END",
+            "flags": f"flags + CASE WHEN login IS NULL THEN 0 ELSE {stitched_bit(self._interactions)} END",
+        }
+        return (
+            f"SELECT{_hint('spans', few)} {', '.join(f'{values.get(name, name)} AS {name}' for name in columns)}"
+            f" FROM (SELECT * FROM interactions WHERE refusal = {VISIT}) LEFT JOIN spans"
+            f" ON session = its_session AND {time} > after AND {time} <= until{join}"
+        )
+
+    def _hash(self, user: str) -> str:
+        return f"sha2(concat({literal(self._salt or '')}, {user}), 256)"
+
+    def count(self, report: Report) -> None:
+        """Add to the report what tasks couldn't count: visits, and the rows of each dataset."""
+
+        def merge(dataset: Dataset) -> None:
+            latest = "".join(f", max(latest{at}) AS latest{at}" for at in range(1, len(dataset.columns)))
+            merged = f"SELECT c0{latest} FROM {dataset.name} GROUP BY c0"
+            report.datasets[dataset.name].rows = self._keep(f"merged_{dataset.name}", merged)
+
+        def left_out() -> int:
+            hashes = f"SELECT copy_hash FROM interactions WHERE refusal IN (0, {VISIT})"
+            few = self._keep("copied", f"{hashes} GROUP BY copy_hash HAVING count(*) > 1") < FEW
+            self._few_copied = _hint("copied", few)
+            by = f"PARTITION BY message, element ORDER BY {', '.join(['day', *sort_text(self._interactions)])}"
+            return self._keep(
+                "copies",
+                f"SELECT{self._few_copied} *, row_number() OVER ({by}) AS place"
+                " FROM known LEFT SEMI JOIN copied USING (copy_hash)",
+                where="NOT old AND place > 1",
+            )
+
+        def visits() -> list[Any]:
+            if not self._stitches:
+                return []
+            return self._spark.sql(counts(self._compiler, self._interactions, "visits WHERE NOT old")).collect()
+
+        with ThreadPoolExecutor() as threads:
+            merging = [threads.submit(merge, dataset) for dataset in self.profiles.values()]
+            counting, comparing = threads.submit(visits), threads.submit(left_out)
+            for merged in merging:
+                merged.result()
+            counted = counting.result()
+            add_counts(counted, self._compiler, self._interactions, [], {row[0]: report for row in counted})
+            count = report.datasets[self._interactions.name]
+            count.rows = count.accepted - comparing.result()
+
+    def lines(self, name: str) -> DataFrame:
+        """Return the lines of `profiles/`; a profile without a known column has none."""
+        members = []
+        for at, column in enumerate(self.profiles[name].columns[1:], start=1):
+            # The text of a number or a boolean in the CSV is its JSON.
+            value = f"latest{at}.value" if column.type not in TEXTS else _json(f"latest{at}.value")
+            cell = f"""'"{column.name}":[', {value}, ',', latest{at}.seconds, ',"', latest{at}.fraction, '"]'"""
+            members.append(f"CASE WHEN latest{at} IS NOT NULL THEN concat({cell}) END")
+        known = f"SELECT c0, concat_ws(',', {', '.join(['NULL', *members])}) AS known FROM merged_{name}"
+        return self._spark.sql(
+            f"SELECT concat('[', {_json('c0')}, ',{{', known, '}}]') AS line FROM ({known}) WHERE known <> ''"
+        )
+
+    def write(self, report: Report) -> None:
+        """Write the CSV of all datasets, and the profiles."""
+
+        def write(dataset: Dataset) -> None:
+            rows = report.datasets[dataset.name].rows
+            self._output.make(dataset.name)
+            if not rows:
+                return  # Spark would write a header for Personalize to stumble over
+            parts = rows // PART_ROWS + 1
+            if dataset.name in self.profiles:
+                lines = self.lines(dataset.name).coalesce(parts)
+                lines.write.text(f"{self._output.work}/{PROFILES}/{dataset.name}", compression="gzip")
+                latest = "".join(f", latest{at}.value AS c{at}" for at in range(1, len(dataset.columns)))
+                select = f"SELECT c0{latest} FROM merged_{dataset.name}"
+            else:
+                columns = ", ".join(f"c{at}" for at in range(len(dataset.columns)))
+                select = (
+                    f"SELECT{self._few_copied} {columns} FROM known LEFT ANTI JOIN copied USING (copy_hash)"
+                    " WHERE NOT old"
+                    f" UNION ALL SELECT {columns} FROM copies WHERE NOT old AND place = 1"
+                )
+            table = self._spark.sql(f"SELECT {header(dataset, 'c{}')} FROM ({select})".replace('"', "`"))
+            table.coalesce(parts).write.mode("overwrite").csv(
+                f"{self._output.work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
+                ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
+            )  # fmt: skip
+
+        # Side by side: users and items are too few to keep all cores busy.
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(write, [self._interactions, *self.profiles.values()]))
+
+
+def _hint(table: str, few: bool) -> str:
+    """Return what makes Spark send a table of few rows to all tasks: it takes those it kept for many, and sorts."""
+    return f" /*+ BROADCAST({table}) */" if few else ""
+
+
+def _json(text: str) -> str:
+    """Return the JSON of a text, as SQL."""
+    return f"trim(BOTH '[]' FROM to_json(array({text})))"
+
+
+def _exact(path: str) -> str:
+    """Return what Spark, which takes paths for patterns, reads as just this path."""
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
+
+
+def _load(live: ProfilePlaces, tables: dict[str, DataFrame], suppressed: SuppressionList | None) -> None:
+    """Load the lines of users and items into the profile table, and print what became of them."""
+    for name, lines in tables.items():
+        loading = partial(_load_some, dataset=name, live=live, suppressed=suppressed)
+        tasks = lines.coalesce(LOADING).rdd.mapPartitions(loading).collect()
+        print(f"profiles of {name}:", json.dumps(sum((Counter(counts) for counts, _ in tasks), Counter())))
         for _, error in tasks:
             if error is not None:
                 raise ProfilesError(*error)
 
 
 def _load_some(
-    values: Iterable[Any], dataset: Dataset, live: ProfilePlaces, suppressed: SuppressionList | None
+    lines: Iterable[Any], dataset: str, live: ProfilePlaces, suppressed: SuppressionList | None
 ) -> Iterator[tuple[dict[str, int], tuple[str, str, str] | None]]:
     """Load some profiles; yield the counts of what became of them, and the error that stopped it."""
-    # They need boto3, which an export doesn't.
+    # Only a job with a profile table needs them.
     from personalize_segment.live.profile_batch import RateLimiter
     from personalize_segment.live.profile_load import Loader, clients, load_all
     from personalize_segment.live.profile_table import MAX_KEYS, ProfileTable
@@ -215,10 +422,13 @@ def _load_some(
     table = ProfileTable(dynamodb, live.table.rpartition("/")[2])
     queue = sqs.get_queue_url(QueueName=live.queue.rpartition(":")[2])["QueueUrl"]
     loader = Loader(table, sqs, queue, RateLimiter(WRITES_PER_SECOND // LOADING), lambda: suppressed)
-    profiles = (found for (value,) in values if (found := _profile(value, dataset))[1])
+    profiles = (
+        (key, {name: tuple(cell) for name, cell in known.items()})
+        for key, known in (json.loads(line) for (line,) in lines)
+    )
     batches = iter(lambda: dict(islice(profiles, MAX_KEYS)), {})
     try:
-        yield load_all(loader, (((dataset.name, batch), 0) for batch in batches)), None
+        yield load_all(loader, (((dataset, batch), 0) for batch in batches)), None
     except ProfilesError as error:
         yield {}, (error.place, error.problem, error.remedy)
 
@@ -231,6 +441,7 @@ def _list(spark: SparkSession, tree: str) -> list[logs.LogFile]:
     if not files.exists(path):
         raise LogsError(tree, "no such file or folder", "Check the path")
     root = files.makeQualified(path).toString()
+    _check_shared(root, LogsError(tree, _NOT_SHARED, "Copy the logs to S3"))
     log_files, statuses = [], files.listFiles(path, True)
     while statuses.hasNext():
         status = statuses.next()
@@ -240,14 +451,11 @@ def _list(spark: SparkSession, tree: str) -> list[logs.LogFile]:
     return log_files
 
 
-def _files(spark: SparkSession, folders: list[str]) -> DataFrame:
-    names = "*{" + ",".join(logs.ENDINGS) + "}"
-    return (
-        spark.read.format("binaryFile")
-        .option("recursiveFileLookup", "true")
-        .option("pathGlobFilter", names)
-        .load(folders)
-    )
+def _check_shared(uri: str, error: PersonalizeSegmentError) -> None:
+    try:
+        shared(uri)
+    except ValueError:
+        raise error from None
 
 
 def _suppression(spark: SparkSession, place: str) -> SuppressionList:
@@ -277,248 +485,6 @@ def _file(spark: SparkSession, place: str) -> bytes | None:
         return bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
     finally:
         stream.close()
-
-
-def _read(
-    blobs: Iterable[Any],
-    mapping: EventMapping,
-    wanted: frozenset[str],
-    old: frozenset[str],
-    suppressed: SuppressionList | None,
-) -> Iterator[Item]:
-    """Yield the rows of some files, and at the end what was counted on the way."""
-    report = Report.of(mapping)
-    latest: dict[tuple[str, str], list[Observation | None]] = {}
-    first: dict[tuple[str, str], int] = {}
-    task = ""
-    for path, data in blobs:
-        if path not in wanted:
-            continue
-        task = task or path
-        content = bytes(data)
-        kind = logs.compression(content[: logs.HEAD_BYTES])
-        if kind is None:
-            report.files_damaged.append((path, logs.BINARY))
-            continue
-        report.files_read += 1
-        damage: list[str] = []
-        blocks = (content[at : at + logs.CHUNK_BYTES] for at in range(0, len(content), logs.CHUNK_BYTES))
-        for line in lines.read(logs.unzip(blocks, damage, zlib) if kind == "gzip" else blocks, loads):
-            event = line.event
-            for login in logins(mapping, event) if event is not None else ():
-                pair = login.session, login.user
-                first[pair] = min(login.second, first.get(pair, login.second))
-            if path in old:
-                report.events_overlap += event is not None
-                if event is not None:
-                    for row in rows(mapping, event, suppressed=suppressed)[0]:
-                        if row.dataset.name == "interactions":
-                            yield _interaction(row, "0") if row.visitor is None else _visit(mapping, row, suppressed)
-                continue
-            if event is None:
-                report.malformed([Malformed(path, line.number, line.cause)])
-                continue
-            report.events_read += 1
-            event_rows, reasons = rows(mapping, event, suppressed=suppressed)
-            for row in event_rows:
-                if row.visitor is not None:
-                    yield _visit(mapping, row, suppressed, event)
-                    continue
-                report.accept(event, row)
-                if row.dataset.name == "interactions":
-                    yield _interaction(row, "1")
-                else:
-                    _merge(latest.setdefault((row.dataset.name, text(row.values[0])), []), observations(row))
-            for why in reasons:
-                report.refuse(event, why)
-        report.files_damaged += [(path, reason) for reason in damage]
-    for (name, key), seen in latest.items():
-        yield name, key, SEPARATOR.join(["1", *map(_observation, seen[1:])])
-    for (session, user), second in first.items():
-        if suppressed is None or not suppressed.holds(user):
-            yield LOGINS, session, f"{second}{PART}{user}"
-    if task:
-        yield COUNTS, task, json.dumps(report.as_dict(limit=None))
-
-
-def _interaction(row: Row, flag: str) -> Item:
-    dataset, values, message_id, element = row[:4]
-    joined = SEPARATOR.join([flag, *[value if type(value) is str else text(value) for value in values]])
-    return dataset.name, f"{message_id}{SEPARATOR}{'' if element is None else element}", joined
-
-
-def _visit(
-    mapping: EventMapping, row: Row, suppressed: SuppressionList | None, event: dict[str, Any] | None = None
-) -> Item:
-    """Return an interaction without a user; one of the overlap has no event, and isn't counted."""
-    session, why = row.visitor or "", NEVER_LOGGED_IN
-    if mapping.visitors == "as_users":
-        why = SUPPRESSED if suppressed is not None and suppressed.holds(session) else ""
-    seconds = row.values[[column.name for column in row.dataset.columns].index("TIMESTAMP")]
-    _, key, joined = _interaction(row, "0" if event is None else "1")
-    flag, _, rest = joined.split(SEPARATOR, 2)
-    counted = ""
-    if event is not None:
-        filled = [row.values[position] is not None for position in row.dataset.optional]
-        counted = json.dumps([*describe(event), row.ahead, filled, [one[1:3] for one in row.unusable], why])
-    return VISITS, session, PART.join([str(seconds), key, flag, rest, why, counted])
-
-
-def _stitched(table: DataFrame) -> DataFrame:
-    """Rule 12: return the visits of `table` as interactions, with what is counted of each, and its user or NULL."""
-    part = F.split("value", PART)
-    seen = (
-        table.where(F.col("dataset") == LOGINS)
-        .groupBy(F.col("key").alias("session"), part[1].alias("login"))
-        .agg(F.min(part[0].cast("long")).alias("second"))
-        .groupBy("session", "second")
-        .agg(F.min("login").alias("login"))
-    )
-    visits = table.where(F.col("dataset") == VISITS).select(
-        F.col("key").alias("session"), part[0].cast("long").alias("second"), "value"
-    )
-    # In one second, logins come before visits. A frame that ends with its row takes one pass, one to the end many.
-    running = Window.partitionBy("session").rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    login, no_login = F.last("login", ignorenulls=True), F.col("login").isNull()
-    after = login.over(running.orderBy(F.desc("second"), no_login))
-    before = login.over(running.orderBy("second", no_login))
-    found = (
-        visits.unionByName(seen, allowMissingColumns=True)
-        .withColumn("login", F.coalesce(after, before))
-        .where(F.col("value").isNotNull())
-    )
-    session = F.when(part[4] == "", F.col("session"))
-    return found.withColumn("user", F.coalesce("login", session)).select(
-        F.lit("interactions").alias("dataset"),
-        part[1].alias("key"),
-        F.concat_ws(SEPARATOR, part[2], "user", part[3]).alias("value"),
-        "user",
-        F.col("login").isNotNull().alias("stitched"),
-        part[5].alias("counted"),
-    )
-
-
-def _count_visits(report: Report, visits: DataFrame) -> None:
-    """Count what `_visit` says of visits, now that their users are known."""
-    count, columns = report.datasets["interactions"], list(report.datasets["interactions"].columns.values())
-    message, nobody = F.split("key", SEPARATOR)[0], F.col("user").isNull()
-    kinds = visits.where(F.col("counted") != "").groupBy("counted", "stitched", nobody)
-    for counted, stitched, refused, number, example in kinds.agg(F.count("*"), F.min(message)).collect():
-        call, event, ahead, filled, unusable, why = json.loads(counted)
-        if refused:
-            count.refused += number
-            # As for others, a suppressed user's has no example.
-            report.reasons.add(
-                (call, event, "interactions", USER_ID, why), number, None if why == SUPPRESSED else example
-            )
-            continue
-        count.accepted += number
-        count.stitched += number * stitched
-        count.ahead += number * ahead
-        for column, has in zip(columns, filled, strict=True):
-            column.filled += number * has
-        for name, reason in unusable:
-            count.columns[name].unusable += number
-            report.unusable.add((call, event, "interactions", name, reason), number, example)
-
-
-def _merge(known: list[Observation | None], seen: list[Observation | None]) -> None:
-    """Rule 9: let each column have the latest of what is known of it and what was seen."""
-    known[:] = [max(filter(None, pair), default=None) for pair in zip(known or seen, seen, strict=True)]
-
-
-def _observation(seen: Observation | None) -> str:
-    """Return a text that sorts like what it stands for; the empty one stands for nothing."""
-    # Zero-padded seconds sort as text.
-    return PART.join([f"{seen[0] - NEVER:014}", *seen[1:]]) if seen else ""
-
-
-def _profile(value: str, dataset: Dataset) -> tuple[str, dict[str, tuple[Any, int, str]]]:
-    """Return the id of a user or an item, and of each known column the value, its seconds and the fraction's digits."""
-    _, key, *latest = value.split(SEPARATOR)
-    known = {}
-    for column, seen in zip(dataset.columns[1:], latest, strict=False):
-        if seen:
-            seconds, fraction, text_ = seen.split(PART)
-            # The text of a number or a boolean in the CSV is its JSON.
-            value_ = text_ if column.type in TEXTS else json.loads(text_)
-            known[column.name] = (value_, int(seconds) + NEVER, fraction)
-    return key, known
-
-
-def _lines(values: Iterable[Any], dataset: Dataset) -> Iterator[tuple[str]]:
-    """Yield the lines of `profiles/`; a profile without a known column has none."""
-    for (value,) in values:
-        key, known = _profile(value, dataset)
-        if known:
-            yield (json.dumps([key, known], ensure_ascii=False, separators=(",", ":")),)
-
-
-def _replace(
-    spark: SparkSession,
-    out: str,
-    report: Report,
-    tables: dict[Dataset, DataFrame],
-    refuse: Callable[[str, list[str]], None] | None,
-) -> None:
-    """Write next to the earlier export first, then let the new one take its place.
-
-    `refuse` gets `out` and the datasets that an export there has, and raises EmptyError if this one may not replace it.
-    """
-    out = out.rstrip("/")
-    work = f"{out}/.export-{uuid4()}"
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path
-    files = path(out).getFileSystem(spark._jsc.hadoopConfiguration())
-    standing = []
-    for name in FOLDERS:
-        if files.exists(path(f"{out}/{name}")):
-            root = files.makeQualified(path(f"{out}/{name}")).toString()
-            statuses, names = files.listFiles(path(root), True), []
-            while statuses.hasNext():
-                names.append(statuses.next().getPath().toString().removeprefix(f"{root}/"))
-            only_parts(f"{out}/{name}", name, names)
-            standing += [name] if names and name != PROFILES else []
-    if refuse is not None:
-        refuse(out, standing)
-
-    def write(dataset: Dataset) -> None:
-        rows = report.datasets[dataset.name].rows
-        files.mkdirs(path(f"{work}/{dataset.name}"))
-        if not rows:
-            return  # Spark would write a header for Personalize to stumble over
-        parts = F.split("value", SEPARATOR)
-        # The flag comes first.
-        columns = [parts[1 + at] for at in range(len(dataset.columns))]
-        if dataset.name in PROFILE_DATASETS:
-            # Of an observation the CSV has the text.
-            columns[1:] = [F.coalesce(F.split(column, PART)[2], F.lit("")) for column in columns[1:]]
-            lines = tables[dataset].select("value").coalesce(rows // PART_ROWS + 1)
-            spark.createDataFrame(
-                lines.rdd.mapPartitions(lambda values: _lines(values, dataset)), "line string", verifySchema=False
-            ).write.text(f"{work}/{PROFILES}/{dataset.name}", compression="gzip")
-        columns = [one.alias(column.name) for one, column in zip(columns, dataset.columns, strict=True)]
-        tables[dataset].select(*columns).coalesce(rows // PART_ROWS + 1).write.mode("overwrite").csv(
-            f"{work}/{dataset.name}", header=True, escape='"', emptyValue="", nullValue="",
-            ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
-        )  # fmt: skip
-
-    try:
-        # Side by side: users and items are too few to keep all cores busy.
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(write, tables))
-        stream = files.create(path(f"{work}/{REPORT_NAME}"), True)
-        stream.write(report.as_json().encode())
-        stream.close()
-        files.delete(path(f"{out}/{REPORT_NAME}"), False)
-        for name in [*FOLDERS, REPORT_NAME]:
-            files.delete(path(f"{out}/{name}"), True)
-            written = path(f"{work}/{name}")
-            # Hadoop says by its answer, not by an exception, that nothing was moved.
-            if files.exists(written) and not files.rename(written, path(f"{out}/{name}")):
-                raise OutputError(f"{out}/{name}", "can't be written", "Check the rights and run the job again")
-    finally:
-        files.delete(path(work), True)
 
 
 def _greet_glue(spark: SparkSession) -> None:

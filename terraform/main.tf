@@ -113,9 +113,11 @@ module "personalize_access" {
 module "training_job" {
   source = "../modules/training-job"
 
-  name        = var.name
-  package     = local.package
-  script_path = "${path.module}/../glue/segment_to_personalize.py"
+  name         = var.name
+  package      = local.package
+  glue_version = var.training_job.glue_version
+  wheels       = var.training_job.wheels
+  script_path  = "${path.module}/../glue/segment_to_personalize.py"
   artifacts = {
     bucket      = local.bucket.name
     prefix      = local.prefixes.artifacts

@@ -108,6 +108,15 @@ variable "segment_principal_arns" {
 variable "training_job" {
   description = "The Glue job that makes training data of the logs."
   type = object({
+    glue_version = optional(string, "5.0")
+    wheels = optional(object({
+      path = optional(string)
+      s3 = optional(object({
+        bucket      = string
+        keys        = list(string)
+        kms_key_arn = optional(string)
+      }))
+    }), {})
     workers = optional(object({
       type        = optional(string, "G.1X")
       number      = optional(number, 2)

@@ -177,7 +177,7 @@ def ask(place: Place, account: str, region: str, environment: Mapping[str, str])
 
 def run(stage: Stage, place: Place, folder: Path, environment: Mapping[str, str]) -> None:
     """Take all steps, and destroy everything after them, after a failure and after Ctrl-C."""
-    stack = demo.made(stage, folder, **({} if place.local else {"provider": ""}))
+    stack = demo.made(stage, folder, real=not place.local)
     try:
         with Api() as api:
             demo.walk(stage, place, stack, folder, environment.get("ENGINE", "duckdb"), api if place.local else None)

@@ -94,15 +94,24 @@ def own_folder() -> Path:
     return folder
 
 
-def made(stage: Stage, folder: Path, **more: str) -> Stack:
-    """Make the package, and return the stack that is to be applied with it."""
+def made(stage: Stage, folder: Path, *, real: bool = False) -> Stack:
+    """Make the package, and return the stack to apply with it: to a `real` AWS, with the wheels for Glue."""
     package = folder / "personalize-segment.zip"
     with stage.step("Package", "the same zip, for both Lambda functions and the Glue job"):
         command = [sys.executable, str(ROOT / "tools" / "package.py"), "--output", str(package)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        check(done.returncode == 0, f"tools/package.py failed: {done.stderr}")
-        console.print(done.stdout.strip())
-    return Stack(folder / "terraform", stage.environment, package, **more)
+        made_by(command)
+        if real:
+            made_by([*command[:2], "--glue", "3.11"])
+            wheels = ROOT / "dist" / "glue-3.11"
+            return Stack(folder / "terraform", stage.environment, package, provider="", wheels=wheels)
+    return Stack(folder / "terraform", stage.environment, package)
+
+
+def made_by(command: list[str]) -> None:
+    """Run tools/package.py and show what it says."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    check(done.returncode == 0, f"tools/package.py failed: {done.stderr}")
+    console.print(done.stdout.strip())
 
 
 def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, api: Api | None) -> None:

@@ -1,10 +1,13 @@
 """`make package`: one zip that AWS Lambda and AWS Glue load, the same bytes from the same sources everywhere.
 
     package.py [--output ZIP] [--compile PYTHON] [--runtime VERSION]
+    package.py --glue VERSION
 
 It holds our package and the wheels that requirements/package.txt pins, only such as fit every
 platform. With --compile it also holds what that interpreter, which must be the runtime's version,
 compiled, because Lambda can't keep that itself. docs/adr/0007-one-zip-of-pure-python.md says why.
+
+With --glue it collects the native wheels that requirements/glue.txt pins for a Python of AWS Glue, in dist/.
 
 Prints the path, its bytes, its sha256 and what compiled it. Exits with 1 and changes nothing if
 there is no whole zip. Needs Python 3.11 or newer with pip, and the package index the first time.
@@ -25,23 +28,27 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "python" / "personalize_segment"
-PINS = ROOT / "requirements" / "package.txt"
+PINS, GLUE_PINS = ROOT / "requirements" / "package.txt", ROOT / "requirements" / "glue.txt"
 WHEELS = ROOT / ".build" / "wheels"
 OUTPUT = ROOT / "dist" / "personalize-segment.zip"
 
 #: The Python of the Lambda functions.
 RUNTIME = "3.13"
+#: What pip calls the platforms of AWS Glue 5 and 6: Amazon Linux 2023 on x86_64.
+GLUE = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 #: What Lambda and Glue load of our package: modules, or folders whole.
 PARTS = (
     "__init__.py",
     "py.typed",
     "errors.py",
     "aws_errors.py",
+    "places.py",
     "contract/",
     "live/",
     "history/__init__.py",
     "history/lines.py",
     "history/logs.py",
+    "history/duckdb/",
 )
 #: Names that our sources have; an editor's copies (`rows.py~`, `.#rows.py`, `rows (1).py`) have others.
 SOURCE = re.compile(r"(\w+/)*(\w+\.(py|json)|py\.typed)", re.ASCII)
@@ -65,9 +72,14 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the zip to write (default: %(default)s)")
     parser.add_argument("--compile", metavar="PYTHON", help="add .pyc files that this interpreter compiles")
     parser.add_argument("--runtime", default=RUNTIME, help="Python version of the functions (default: %(default)s)")
+    parser.add_argument("--glue", metavar="VERSION", help="collect the wheels for this Python of AWS Glue instead")
     options = parser.parse_args(argv)
+    if options.glue:
+        collect(options.glue)
+        return
     contents = own_files()
-    for wheel in wheels(options.runtime):
+    pure = ["--implementation", "py", "--abi", "none", "--platform", "any", "--python-version", options.runtime]
+    for wheel in wheels(PINS, WHEELS, pure, _PURE):
         for name, data in unpacked(wheel).items():
             if name in contents:
                 raise PackageError(wheel.name, f"{name} is in the zip already", "Pin packages that don't collide")
@@ -95,55 +107,73 @@ def own_files() -> dict[str, bytes]:
     return found
 
 
-def wheels(runtime: str) -> list[Path]:
-    """Return a wheel for every platform for each pin, downloaded where .build/wheels doesn't hold it yet."""
-    pins = _pins(PINS.read_text("utf-8"))
-    found = _cached(pins)
+def collect(python: str) -> None:
+    """Write the wheels for a Python of AWS Glue, and nothing else, to a folder in dist/, and print its path."""
+    target = ["--implementation", "cp", "--python-version", python]
+    target += [part for platform in GLUE for part in ("--platform", platform)]
+    remedy = "Pin a version that has one, or name a Python of AWS Glue: 3.11 or 3.13"
+    found = wheels(GLUE_PINS, ROOT / ".build" / f"glue-{python}", target, remedy)
+    folder = ROOT / "dist" / f"glue-{python}"
+    for path in folder.glob("*.whl"):
+        if path.name not in {wheel.name for wheel in found}:
+            path.unlink()
+    for wheel in found:
+        _write(folder / wheel.name, wheel.read_bytes())
+    print(f"path {folder}", f"bytes {sum(wheel.stat().st_size for wheel in found)}", sep="\n")
+
+
+def wheels(requirements: Path, folder: Path, target: Sequence[str], remedy: str) -> list[Path]:
+    """Return a wheel for each pin, downloaded to `folder` if it isn't there yet; `target` is pip's platform."""
+    pins = _pins(requirements)
+    found = _cached(pins, folder)
     if len(found) < len(pins):
-        _download(runtime)
-        found = _cached(pins)
+        _download(requirements, folder, target, remedy)
+        found = _cached(pins, folder)
     for pin in pins:
         if pin not in found:
-            raise PackageError(pin, "pip downloaded no wheel for every platform (py3-none-any)", _PURE)
+            raise PackageError(pin, "pip downloaded no wheel for every platform (py3-none-any)", remedy)
     return [found[pin] for pin in pins]
 
 
-def _pins(text: str) -> dict[str, set[str]]:
+def _pins(requirements: Path) -> dict[str, set[str]]:
     """Return the hashes of each `name==version`."""
     pins = {}
-    for line in text.replace("\\\n", " ").splitlines():
+    for line in requirements.read_text("utf-8").replace("\\\n", " ").splitlines():
         requirement = line.partition("#")[0].strip()
         match = PIN.fullmatch(re.sub(r"\s+", " ", requirement))
         if match:
             pins[f"{match['name']}=={match['version']}"] = set(re.findall("[0-9a-f]{64}", match["hashes"]))
         elif requirement:
-            raise PackageError(str(PINS), f"{requirement!r} is no pin with hashes", "Run `make requirements`")
+            raise PackageError(str(requirements), f"{requirement!r} is no pin with hashes", "Run `make requirements`")
     return pins
 
 
-def _cached(pins: Mapping[str, set[str]]) -> dict[str, Path]:
+def _cached(pins: Mapping[str, set[str]], folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in sorted(WHEELS.glob("*-none-any.whl")):
+    for path in sorted(folder.glob("*.whl")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if "py3" in path.stem.split("-")[-3].split("."):
+        # The zip's must fit every platform; in another folder are those that pip chose for one.
+        if folder != WHEELS or re.fullmatch(r"(\w+\.)*py3(\.\w+)*-none-any", "-".join(path.stem.split("-")[-3:])):
             found |= {pin: path for pin, hashes in pins.items() if digest in hashes}
     return found
 
 
-def _download(runtime: str) -> None:
-    target = ["--only-binary", ":all:", "--implementation", "py", "--abi", "none", "--platform", "any"]
-    target += ["--python-version", runtime, "--no-deps", "--require-hashes"]
-    done = _pip("download", *target, "--requirement", str(PINS), "--dest", str(WHEELS))
+def _download(requirements: Path, folder: Path, target: Sequence[str], remedy: str) -> None:
+    options = ["--only-binary", ":all:", "--no-deps", "--require-hashes", *target]
+    done = _pip("download", *options, "--requirement", str(requirements), "--dest", str(folder))
     if done.returncode == 0:
         return
     print(done.stderr, file=sys.stderr, end="")
     missing = re.search(r"No matching distribution found for (([\w.-]+)\S*)", done.stderr)
     if missing is None:
-        raise PackageError("pip", f"it ended with {done.returncode}", "Mend what it says above")
+        raise PackageError("pip", f"it ended with {done.returncode}", "Fix what it says above")
     # pip says the same of what it can't have and of what it can't reach.
     if _pip("index", "versions", missing[2]).returncode == 0:
-        raise PackageError(missing[1], f"it has no wheel for every platform and Python {runtime}", _PURE)
-    remedy = "Connect, tell pip another index with PIP_INDEX_URL, or put the pinned wheels into .build/wheels"
+        python = target[target.index("--python-version") + 1]
+        platform = "every platform" if folder == WHEELS else "AWS Glue"
+        raise PackageError(missing[1], f"it has no wheel for {platform} and Python {python}", remedy)
+    place = folder.relative_to(ROOT)
+    remedy = f"Connect, tell pip another index with PIP_INDEX_URL, or put the pinned wheels into {place}"
     raise PackageError(missing[1], "the package index can't be reached, or doesn't have it", remedy)
 
 

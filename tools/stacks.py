@@ -18,7 +18,7 @@ import tfmirror
 
 ROOT = Path(__file__).parents[1]
 MAPPING = "python/personalize_segment/contract/event_mapping.json"
-PACKAGE = "dist/personalize-segment.zip"
+PACKAGE, WHEELS = "dist/personalize-segment.zip", "dist/glue-3.11"
 #: Attributes that moto doesn't keep, by type: a second plan always wants to set them.
 KNOWN_GAPS = {"aws_lambda_event_source_mapping": {"function_name"}}
 _PROVIDER = """
@@ -46,7 +46,7 @@ class Stack:
     """`root` is the folder to apply, seen from the project: the stack itself, or one that calls it.
 
     `environment` leads to an AWS; nothing of yours does. `package` is the zip that the functions run. `provider` is a
-    provider block; the default is for the emulator.
+    provider block, and `wheels` a folder for the Glue job; the defaults are for the emulator, which installs nothing.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Stack:
         package: Path,
         root: str = "terraform",
         provider: str = _PROVIDER,
+        wheels: Path | None = None,
     ) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         for name in ("terraform", "modules", "sql"):
@@ -68,6 +69,11 @@ class Stack:
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
+        if wheels is None:
+            (folder / WHEELS).mkdir()
+            (folder / WHEELS / "duckdb-0-py3-none-any.whl").touch()
+        else:
+            shutil.copytree(wheels, folder / WHEELS)
         self.folder = folder / root
         self.folder.mkdir(exist_ok=True)
         (self.folder / "zz_override.tf").write_text(provider)

@@ -4,7 +4,7 @@ locals {
     "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}"
   ]
   buckets = {
-    for name, one in { artifacts = local.script, package = local.package, logs = var.logs, output = var.output } :
+    for name, one in { artifacts = local.script, package = local.package, wheels = local.wheels, logs = var.logs, output = var.output } :
     name => "arn:${local.partition}:s3:::${one.bucket}"
   }
   dns_suffix = data.aws_partition.current.dns_suffix
@@ -16,7 +16,8 @@ locals {
 
   # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
   code_keys = distinct(compact([
-    var.artifacts.kms_key_arn, try(var.package.s3.kms_key_arn, null), try(local.mapping_in_s3.kms_key_arn, null),
+    var.artifacts.kms_key_arn, try(var.package.s3.kms_key_arn, null), try(var.wheels.s3.kms_key_arn, null),
+    try(local.mapping_in_s3.kms_key_arn, null),
   ]))
   logs_keys   = compact([var.logs.kms_key_arn])
   output_keys = compact([var.output.kms_key_arn])
@@ -234,10 +235,10 @@ data "aws_iam_policy_document" "read_code" {
   statement {
     sid     = "ReadScriptAndPackage"
     actions = ["s3:GetObject"]
-    resources = [
-      "${local.buckets.artifacts}/${local.script.key}",
-      "${local.buckets.package}/${local.package.key}",
-    ]
+    resources = concat(
+      ["${local.buckets.artifacts}/${local.script.key}", "${local.buckets.package}/${local.package.key}"],
+      [for key in local.wheels.keys : "${local.buckets.wheels}/${key}"],
+    )
   }
 
   # Only for a mapping that is too large for a setting: this one object, whose name has the digest.

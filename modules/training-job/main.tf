@@ -26,6 +26,16 @@ locals {
     key    = "${var.artifacts.prefix}${local.job_name}/personalize-segment.zip"
   }
 
+  # DuckDB and what it needs, which Glue installs from here without a network.
+  python      = { "5.0" = "3.11", "5.1" = "3.11", "6.0" = "3.13" }[var.glue_version]
+  wheels_path = coalesce(var.wheels.path, "${path.module}/../../dist/glue-${local.python}")
+  wheels = {
+    bucket = try(var.wheels.s3.bucket, var.artifacts.bucket)
+    keys = try(var.wheels.s3.keys, [
+      for name in fileset(local.wheels_path, "*.whl") : "${var.artifacts.prefix}${local.job_name}/wheels/${name}"
+    ])
+  }
+
   # Glue 5 puts the names of security configuration and role into the names of its log groups, and only then.
   log_prefix = "/aws-glue/jobs/${local.job_name}"
   log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.role_name}"
@@ -39,16 +49,18 @@ locals {
 
   arguments = merge(
     {
-      "--S3_JSON_INPUT_PATH"           = "s3://${var.logs.bucket}/${var.logs.prefix}"
-      "--S3_CSV_OUTPUT_PATH"           = "s3://${var.output.bucket}/${var.output.prefix}"
-      "--event_mapping"                = local.mapping_setting
-      "--overlap"                      = tostring(var.window.overlap_days)
-      "--custom-logGroup-prefix"       = local.log_prefix
-      "--enable-auto-scaling"          = tostring(var.workers.autoscaling)
-      "--enable-metrics"               = "true"
-      "--enable-observability-metrics" = "true"
-      "--extra-py-files"               = "s3://${local.package.bucket}/${local.package.key}"
-      "--job-language"                 = "python"
+      "--S3_JSON_INPUT_PATH"              = "s3://${var.logs.bucket}/${var.logs.prefix}"
+      "--S3_CSV_OUTPUT_PATH"              = "s3://${var.output.bucket}/${var.output.prefix}"
+      "--event_mapping"                   = local.mapping_setting
+      "--overlap"                         = tostring(var.window.overlap_days)
+      "--custom-logGroup-prefix"          = local.log_prefix
+      "--additional-python-modules"       = join(",", [for key in local.wheels.keys : "s3://${local.wheels.bucket}/${key}"])
+      "--enable-auto-scaling"             = tostring(var.workers.autoscaling)
+      "--enable-metrics"                  = "true"
+      "--enable-observability-metrics"    = "true"
+      "--extra-py-files"                  = "s3://${local.package.bucket}/${local.package.key}"
+      "--job-language"                    = "python"
+      "--python-modules-installer-option" = "--no-index --no-deps"
     },
     {
       for name, value in {
@@ -108,6 +120,23 @@ resource "aws_s3_object" "package" {
   }
 }
 
+resource "aws_s3_object" "wheel" {
+  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds, with its key if it has one.
+  for_each = var.wheels.s3 == null ? fileset(local.wheels_path, "*.whl") : []
+
+  bucket      = local.wheels.bucket
+  key         = "${var.artifacts.prefix}${local.job_name}/wheels/${each.key}"
+  source      = "${local.wheels_path}/${each.key}"
+  source_hash = filesha256("${local.wheels_path}/${each.key}")
+
+  # An object may have ten tags, and a caller's default tags may be more.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+}
+
 resource "aws_cloudwatch_log_group" "job" {
   #checkov:skip=CKV_AWS_158:Encrypted with kms_key where that is given; the logs hold counts and no events.
   #checkov:skip=CKV_AWS_338:How long logs are kept is an input; a year of a job's logs helps nobody.
@@ -148,7 +177,7 @@ resource "aws_glue_job" "history" {
   name              = local.job_name
   description       = "Segment logs to training data for Personalize. Event mapping ${var.event_mapping.sha256}."
   role_arn          = aws_iam_role.history.arn
-  glue_version      = "5.0"
+  glue_version      = var.glue_version
   execution_class   = "STANDARD"
   worker_type       = var.workers.type
   number_of_workers = var.workers.number
@@ -171,6 +200,11 @@ resource "aws_glue_job" "history" {
 
   lifecycle {
     precondition {
+      condition     = length(local.wheels.keys) > 0
+      error_message = "The folder ${local.wheels_path} has no wheels: run `make package` first, or write `wheels`."
+    }
+
+    precondition {
       # Glue takes 260 KB of arguments, and Linux 128 KiB, its last zero byte included, in one of them.
       condition = length(base64encode(local.mapping_setting)) / 4 * 3 <= 131070
       error_message = join(" ", [
@@ -192,5 +226,6 @@ resource "aws_glue_job" "history" {
     aws_iam_role_policy.write_job_logs,
     aws_iam_role_policy.write_output,
     aws_s3_object.package,
+    aws_s3_object.wheel,
   ]
 }

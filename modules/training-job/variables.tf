@@ -83,6 +83,42 @@ variable "package" {
   }
 }
 
+variable "glue_version" {
+  description = "Version of AWS Glue."
+  type        = string
+  default     = "5.0"
+  nullable    = false
+
+  validation {
+    condition     = contains(["5.0", "5.1", "6.0"], var.glue_version)
+    error_message = "Write \"5.0\", \"5.1\" or \"6.0\": for other versions no wheels were tried."
+  }
+}
+
+variable "wheels" {
+  description = "The wheels of `make package` for the version of Glue: a folder, or objects in S3 (neither: `dist/` here)."
+  type = object({
+    path = optional(string)
+    s3 = optional(object({
+      bucket      = string
+      keys        = list(string)
+      kms_key_arn = optional(string)
+    }))
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.wheels.path == null || var.wheels.s3 == null
+    error_message = "The wheels come either from here or from S3. Write wheels.path or wheels.s3, not both."
+  }
+
+  validation {
+    condition     = alltrue([for key in try(var.wheels.s3.keys, []) : endswith(key, ".whl")])
+    error_message = "pip tells a wheel by its name. Write wheels.s3.keys with the names that `make package` gives."
+  }
+}
+
 variable "script_path" {
   description = "Path of the job's script (null: glue/segment_to_personalize.py of this repository)."
   type        = string

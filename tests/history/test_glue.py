@@ -117,9 +117,6 @@ def test_the_script_replaces_an_earlier_output(script: Script, tree: Path, tmp_p
 def test_on_glue_there_is_a_context_for_its_metrics(script: Script, tree: Path, tmp_path: Path) -> None:
     for name, text in AWSGLUE.items():
         write_log(tmp_path / "path" / "awsglue" / name, [text.encode()])
-    # Nor are the packages there that only make it faster: the outcome is the same.
-    for gone in ("orjson", "zlib_ng"):
-        write_log(tmp_path / "path" / f"{gone}.py", [b"raise ImportError"])
     calls, out = tmp_path / "calls", tmp_path / "out"
     window = ("--since", "2024-03-02", "--until", "2024-03-03", "--overlap", "1")
     done = script(
@@ -188,18 +185,17 @@ def queue_url() -> str:
 
 def test_a_table_that_is_not_there_ends_the_job_after_the_export(table: ProfileTable) -> None:
     job = glue_script()
-    users = parse(default_text()).datasets[1]
-    value = ("\x1f".join(["1", "u", "", "", f"{10**12:014}\x1e\x1epro"]),)
+    line = (json.dumps(["u", {"PLAN": ["pro", 0, ""]}]),)
     live = job.ProfilePlaces(TABLE.replace("glue-", "no-"), QUEUE)
-    ((counts, error),) = job._load_some([value], dataset=users, live=live, suppressed=None)
+    ((counts, error),) = job._load_some([line], dataset="users", live=live, suppressed=None)
     assert counts == {}
     assert ProfilesError(*error).place == "no-profiles"
     assert "ResourceNotFoundException" in ProfilesError(*error).problem
-    ((counts, error),) = job._load_some([value], dataset=users, live=live._replace(table=TABLE), suppressed=None)
+    ((counts, error),) = job._load_some([line], dataset="users", live=live._replace(table=TABLE), suppressed=None)
     assert (counts["written"], error) == (1, None)
     assert table.read("users", ["u"])["u"].columns == {"PLAN": ("pro", 0, "")}
     gone = SuppressionList("0" * 32).plus(["u"])
-    ((counts, error),) = job._load_some([value], dataset=users, live=live._replace(table=TABLE), suppressed=gone)
+    ((counts, error),) = job._load_some([line], dataset="users", live=live._replace(table=TABLE), suppressed=gone)
     assert (counts["suppressed"], error) == (1, None)
 
 

@@ -36,7 +36,7 @@ NOWHERE = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_NO_INDEX": 
 
 def sources(source: Path, target: Path, *, wheels: bool = True) -> Path:
     """Copy to `target` what a build reads, without git, and with the wheels that were downloaded before."""
-    for name in ("tools/package.py", "requirements/package.txt", "LICENSE"):
+    for name in ("tools/package.py", "requirements/package.txt", "requirements/glue.txt", "LICENSE"):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target / name)
     shutil.copytree(source / "python", target / "python")
@@ -160,8 +160,8 @@ def test_our_package_is_whole_but_for_what_is_for_laptops(tree: Path) -> None:
     wanted = {path.relative_to(folder.parent).as_posix(): path.read_bytes() for path in folder.rglob("*.*")
               if path.suffix in {".py", ".json", ".typed"}}  # fmt: skip
     left_out = re.compile(
-        r"personalize_segment/((cli|preflight|privacy|provision|warehouse|workspace)/.*|(__main__|places)\.py"
-        r"|history/(?!(__init__|lines|logs)\.py).*)"
+        r"personalize_segment/((cli|preflight|privacy|provision|warehouse|workspace)/.*|__main__\.py"
+        r"|history/(?!(__init__|lines|logs)\.py|duckdb/).*)"
     )
     kept = {name: data for name, data in wanted.items() if not left_out.fullmatch(name)}
     assert "personalize_segment/cli/__init__.py" in set(wanted) - set(kept)
@@ -175,8 +175,8 @@ def test_licenses_stay_with_what_they_license(tree: Path) -> None:
     assert described <= licensed
 
 
-def pins(tree: Path) -> dict[str, str]:
-    text = (tree / "requirements" / "package.txt").read_text("utf-8")
+def pins(tree: Path, name: str = "package") -> dict[str, str]:
+    text = (tree / "requirements" / f"{name}.txt").read_text("utf-8")
     return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
 
@@ -392,6 +392,42 @@ def test_a_disk_that_is_full_leaves_the_zip_that_was_there(tree: Path, tmp_path:
     assert (done.returncode, done.stdout) == (1, "")
     assert "File too large" in done.stderr
     assert {path.name: path.read_bytes() for path in (root / "dist").iterdir()} == {ZIP.name: b"earlier"}
+
+
+def glued(root: Path, *tags: str) -> dict[str, str]:
+    """Pin a package for AWS Glue, and return the environment of a pip that finds its wheels with these tags only."""
+    (root / ".build").unlink()
+    (root / "index").mkdir()
+    hashes = []
+    for tag in tags:
+        wheel = root / "index" / f"needsc-1.0-{tag}.whl"
+        with zipfile.ZipFile(wheel, "w") as opened:
+            opened.writestr("needsc-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: needsc\nVersion: 1.0\n")
+            opened.writestr("needsc-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        hashes.append(f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
+    (root / "requirements" / "glue.txt").write_text(f"needsc==1.0 {' '.join(hashes)}\n")
+    return NOWHERE | {"PIP_FIND_LINKS": str(root / "index")}
+
+
+def test_the_wheels_for_glue_are_those_of_its_python_and_platform(tree: Path, tmp_path: Path) -> None:
+    root = sources(tree, tmp_path / "tree")
+    fits = "cp313-cp313-manylinux_2_28_x86_64"
+    environment = glued(root, fits, "cp311-cp311-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_aarch64")
+    folder = root / "dist" / "glue-3.13"
+    folder.mkdir(parents=True)
+    (folder / "needsc-0.9-cp313-cp313-manylinux_2_28_x86_64.whl").touch()
+    done = build(root, "--glue", "3.13", environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == f"path {folder}"
+    assert [path.name for path in folder.iterdir()] == [f"needsc-1.0-{fits}.whl"]
+    assert build(root, "--glue", "3.13", environment=NOWHERE).returncode == 0  # from now on without an index
+    failed = build(root, "--glue", "3.12", environment=environment)
+    assert failed.returncode == 1
+    assert "needsc==1.0: it has no wheel for AWS Glue and Python 3.12" in failed.stderr.splitlines()[-1]
+
+
+def test_what_glue_installs_is_what_is_tested() -> None:
+    assert {name: importlib.metadata.version(name) for name in pins(ROOT, "glue")} == pins(ROOT, "glue")
 
 
 def nothing(root: Path) -> None:

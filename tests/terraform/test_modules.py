@@ -68,7 +68,8 @@ def test_a_module_passes_its_own_tests(copy: Path, module: str) -> None:
 
 
 def test_the_stack_passes_its_own_tests(copy: Path) -> None:
-    (copy / "dist").mkdir(exist_ok=True)
+    (copy / "dist" / "glue-3.11").mkdir(parents=True, exist_ok=True)
+    (copy / "dist" / "glue-3.11" / "duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
     (copy / "dist" / "personalize-segment.zip").write_bytes(b"PK\x05\x06" + b"\0" * 18)
     made = terraform(copy / "terraform", "init", "-input=false", "-no-color")
     assert made.returncode == 0, made.stderr

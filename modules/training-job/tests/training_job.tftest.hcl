@@ -19,6 +19,7 @@ override_data {
 variables {
   name          = "shop"
   package       = { path = "tests/package.zip" }
+  wheels        = { path = "tests/wheels" }
   script_path   = "tests/script.py"
   artifacts     = { bucket = "shop-data", prefix = "artifacts/" }
   logs          = { bucket = "shop-logs", prefix = "segment-logs/" }
@@ -66,16 +67,18 @@ run "without_options" {
   # The arguments are those of the script and of glue 5.
   assert {
     condition = jsonencode(output.arguments) == jsonencode({
-      "--S3_JSON_INPUT_PATH"           = "s3://shop-logs/segment-logs/"
-      "--S3_CSV_OUTPUT_PATH"           = "s3://shop-data/transformed/"
-      "--event_mapping"                = "{}"
-      "--overlap"                      = "1"
-      "--custom-logGroup-prefix"       = "/aws-glue/jobs/shop-history"
-      "--enable-auto-scaling"          = "true"
-      "--enable-metrics"               = "true"
-      "--enable-observability-metrics" = "true"
-      "--extra-py-files"               = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
-      "--job-language"                 = "python"
+      "--S3_JSON_INPUT_PATH"              = "s3://shop-logs/segment-logs/"
+      "--S3_CSV_OUTPUT_PATH"              = "s3://shop-data/transformed/"
+      "--event_mapping"                   = "{}"
+      "--overlap"                         = "1"
+      "--custom-logGroup-prefix"          = "/aws-glue/jobs/shop-history"
+      "--enable-auto-scaling"             = "true"
+      "--enable-metrics"                  = "true"
+      "--enable-observability-metrics"    = "true"
+      "--extra-py-files"                  = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
+      "--job-language"                    = "python"
+      "--additional-python-modules"       = "s3://shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+      "--python-modules-installer-option" = "--no-index --no-deps"
     })
     error_message = "Other arguments."
   }
@@ -193,6 +196,7 @@ run "without_options" {
         Effect = "Allow"
         Action = "s3:GetObject"
         Resource = [
+          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl",
           "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
           "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip",
         ]
@@ -287,18 +291,20 @@ run "a_window_becomes_arguments" {
 
   assert {
     condition = jsonencode(output.arguments) == jsonencode({
-      "--S3_JSON_INPUT_PATH"           = "s3://shop-logs/segment-logs/"
-      "--S3_CSV_OUTPUT_PATH"           = "s3://shop-data/transformed/"
-      "--event_mapping"                = "{}"
-      "--overlap"                      = "2"
-      "--custom-logGroup-prefix"       = "/aws-glue/jobs/shop-history"
-      "--enable-auto-scaling"          = "false"
-      "--enable-metrics"               = "true"
-      "--enable-observability-metrics" = "true"
-      "--extra-py-files"               = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
-      "--job-language"                 = "python"
-      "--since"                        = "2026-01-31"
-      "--until"                        = "2026-02-01"
+      "--S3_JSON_INPUT_PATH"              = "s3://shop-logs/segment-logs/"
+      "--S3_CSV_OUTPUT_PATH"              = "s3://shop-data/transformed/"
+      "--event_mapping"                   = "{}"
+      "--overlap"                         = "2"
+      "--custom-logGroup-prefix"          = "/aws-glue/jobs/shop-history"
+      "--enable-auto-scaling"             = "false"
+      "--enable-metrics"                  = "true"
+      "--enable-observability-metrics"    = "true"
+      "--extra-py-files"                  = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
+      "--job-language"                    = "python"
+      "--additional-python-modules"       = "s3://shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+      "--python-modules-installer-option" = "--no-index --no-deps"
+      "--since"                           = "2026-01-31"
+      "--until"                           = "2026-02-01"
     })
     error_message = "Other arguments."
   }
@@ -353,6 +359,53 @@ run "workers_time_out_retries_and_tags_can_be_given" {
   }
 }
 
+run "another_glue_has_its_own_wheels" {
+  command = plan
+
+  variables {
+    glue_version = "6.0"
+    wheels       = { s3 = { bucket = "releases", keys = ["1.0/a-1-py3-none-any.whl", "1.0/b-2-py3-none-any.whl"] } }
+  }
+
+  assert {
+    condition = (
+      aws_glue_job.history.glue_version == "6.0" &&
+      length(aws_s3_object.wheel) == 0 &&
+      output.arguments["--additional-python-modules"] == join(",", [
+        "s3://releases/1.0/a-1-py3-none-any.whl", "s3://releases/1.0/b-2-py3-none-any.whl",
+      ])
+    )
+    error_message = "It is another version, or has other wheels: ${output.arguments["--additional-python-modules"]}"
+  }
+
+  assert {
+    condition = slice(jsondecode(aws_iam_role_policy.read_code.policy).Statement[0].Resource, 2, 4) == tolist([
+      "arn:aws:s3:::releases/1.0/b-2-py3-none-any.whl", "arn:aws:s3:::releases/1.0/a-1-py3-none-any.whl",
+    ])
+    error_message = "The role can't read them."
+  }
+}
+
+run "a_folder_without_wheels_is_refused" {
+  command = plan
+
+  variables {
+    wheels = { path = "tests/inputs" }
+  }
+
+  expect_failures = [aws_glue_job.history]
+}
+
+run "a_glue_that_was_not_tried_is_refused" {
+  command = plan
+
+  variables {
+    glue_version = "4.0"
+  }
+
+  expect_failures = [var.glue_version]
+}
+
 run "a_package_in_s3_is_used_where_it_lies" {
   command = plan
 
@@ -375,6 +428,7 @@ run "a_package_in_s3_is_used_where_it_lies" {
         Effect = "Allow"
         Action = "s3:GetObject"
         Resource = [
+          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl",
           "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
           "arn:aws:s3:::releases/1.0/personalize-segment.zip",
         ]
@@ -724,6 +778,7 @@ run "keys_of_buckets_are_used_through_s3_only" {
         Effect = "Allow"
         Action = "s3:GetObject"
         Resource = [
+          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl",
           "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
           "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip",
         ]

@@ -127,7 +127,7 @@ def _stage(
     workers = os.cpu_count() or 1
     total = sum(file.bytes for day in missing for file in day.files)
     size = min(BATCH_BYTES, total // (2 * workers) + 1)
-    batches = list(_batches([file for day in missing for file in day.files], size))
+    batches = list(logs.batches([file for day in missing for file in day.files], size))
     by_number = {day.number: day for day in missing}
     left = Counter(number for batch in batches for number in _numbers(batch))
     reports = {number: Report.of(engine.compiler.mapping) for number in by_number}
@@ -200,20 +200,6 @@ def _staged_day(day: Day, staged: Staged, fetch: Callable[[Sequence[str]], list[
 
 def _local(names: Sequence[str]) -> list[Path]:
     return [Path(name) for name in names]
-
-
-def _batches(files: Sequence[LogFile], size: int) -> Iterator[list[LogFile]]:
-    """Yield the files in groups of about `size` bytes."""
-    batch: list[LogFile] = []
-    held = 0
-    for file in files:
-        batch.append(file)
-        held += file.bytes
-        if held >= size:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..contract.layout import REPORT_NAME, are_profiles
 from ..errors import LogsError
@@ -132,6 +132,20 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
     return tree
 
 
+def batches(files: Sequence[LogFile], size: int) -> Iterator[list[LogFile]]:
+    """Yield the files in groups of about `size` bytes."""
+    batch: list[LogFile] = []
+    held = 0
+    for file in files:
+        batch.append(file)
+        held += file.bytes
+        if held >= size:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
 def list_folder(root: Path) -> list[LogFile]:
     """Return the files below a folder, or the one file that `root` is."""
     if root.is_file():
@@ -170,11 +184,8 @@ def compression(head: bytes) -> Literal["gzip", "none"] | None:
     return None if b"\0" in head else "none"
 
 
-def unzip(chunks: Iterable[bytes], damage: list[str], zlib: Any = zlib) -> Iterator[bytes]:
-    """Yield what gzip members hold, up to the end or the first damage, which is told in `damage`.
-
-    `zlib` may be another module that does the same faster.
-    """
+def unzip(chunks: Iterable[bytes], damage: list[str]) -> Iterator[bytes]:
+    """Yield what gzip members hold, up to the end or the first damage, which is told in `damage`."""
     member = zlib.decompressobj(31)
     fresh = True
     for chunk in chunks:
@@ -186,7 +197,7 @@ def unzip(chunks: Iterable[bytes], damage: list[str], zlib: Any = zlib) -> Itera
             try:
                 yield member.decompress(rest)
             except zlib.error as error:
-                yield _before_damage(before, rest, zlib.error)
+                yield _before_damage(before, rest)
                 damage.append(f"damaged gzip ({error}): what stands before the damage was kept")
                 return
             rest = member.unused_data
@@ -194,10 +205,10 @@ def unzip(chunks: Iterable[bytes], damage: list[str], zlib: Any = zlib) -> Itera
         damage.append("gzip ends too early: what stands before the end was kept")
 
 
-def _before_damage(member: "zlib._Decompress", chunk: bytes, error: type[Exception]) -> bytes:
+def _before_damage(member: "zlib._Decompress", chunk: bytes) -> bytes:
     """Return what zlib withholds of a chunk when an error stands further on in it."""
     kept = b""
-    with suppress(error):
+    with suppress(zlib.error):
         for position in range(len(chunk)):
             kept += member.decompress(chunk[position : position + 1])
     return kept

@@ -1,7 +1,8 @@
 """What a report says of candidates: those that are rows, and the reasons of the others."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import duckdb
 
@@ -30,14 +31,33 @@ def count(
     reports: Mapping[int, Report],
 ) -> None:
     """Count accepted and refused candidates, these by their reason, for each day; they are what stands after FROM."""
+    add_counts(
+        connection.execute(counts(compiler, dataset, candidates)).fetchall(), compiler, dataset, refusals, reports
+    )
+
+
+def counts(compiler: Compiler, dataset: Dataset, candidates: str) -> str:
+    """Return a SELECT that counts candidates of each kind, in SQL that Spark knows, too."""
     variants = compiler.variants
     named = "CASE WHEN refusal <> 0 OR flags > 1 THEN name END" if variants.unnamed else "NULL"
     filled = "".join(f", count(c{position})" for position in dataset.optional)
-    for day, event, name, refusal, flags, number, example, *values in connection.execute(
+    return (
         f"SELECT day, event, {named} AS name, refusal, flags, count(*),"
-        f" min(message) FILTER (refusal NOT IN (0, {SUPPRESSED_USER}) OR flags > 1){filled}"
+        f" min(message) FILTER (WHERE refusal NOT IN (0, {SUPPRESSED_USER}) OR flags > 1){filled}"
         f" FROM {candidates} GROUP BY ALL"
-    ).fetchall():
+    )
+
+
+def add_counts(
+    rows: Iterable[Sequence[Any]],
+    compiler: Compiler,
+    dataset: Dataset,
+    refusals: list[Refusal],
+    reports: Mapping[int, Report],
+) -> None:
+    """Add to the reports of days what `counts` gives."""
+    variants = compiler.variants
+    for day, event, name, refusal, flags, number, example, *values in rows:
         report, counted = reports[day], reports[day].datasets[dataset.name]
         key = variants.all[event].call, json.loads(name) if name else variants.all[event].name, dataset.name
         if refusal == SUPPRESSED_USER:

@@ -25,7 +25,7 @@ def time_of(dataset: Dataset) -> str:
 
 def sort_text(dataset: Dataset) -> list[str]:
     """Return the text of each column as the CSV has it, null lowest: what breaks a tie (rule 9)."""
-    return [f"COALESCE(CAST(c{position} AS VARCHAR), '')" for position in range(len(dataset.columns))]
+    return [f"COALESCE(CAST(c{position} AS STRING), '')" for position in range(len(dataset.columns))]
 
 
 def header(dataset: Dataset, value: str) -> str:
