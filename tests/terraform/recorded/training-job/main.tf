@@ -8,6 +8,7 @@ module "training_job" {
 
   name          = "shop"
   package       = { path = "${abspath(path.root)}/../package.zip" }
+  wheels        = { path = "${abspath(path.root)}/../../../../dist/glue-3.11" }
   script_path   = "${abspath(path.root)}/../../../../glue/segment_to_personalize.py"
   artifacts     = { bucket = aws_s3_bucket.data.bucket, prefix = "artifacts/" }
   logs          = { bucket = aws_s3_bucket.data.bucket, prefix = "segment-logs/" }
