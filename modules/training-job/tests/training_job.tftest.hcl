@@ -379,7 +379,7 @@ run "another_glue_has_its_own_wheels" {
   }
 
   assert {
-    condition = slice(jsondecode(aws_iam_role_policy.read_code.policy).Statement[0].Resource, 2, 4) == tolist([
+    condition = tolist(slice(jsondecode(aws_iam_role_policy.read_code.policy).Statement[0].Resource, 2, 4)) == tolist([
       "arn:aws:s3:::releases/1.0/b-2-py3-none-any.whl", "arn:aws:s3:::releases/1.0/a-1-py3-none-any.whl",
     ])
     error_message = "The role can't read them."
