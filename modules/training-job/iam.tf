@@ -4,7 +4,9 @@ locals {
     "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}"
   ]
   buckets = {
-    for name, one in { artifacts = local.script, package = local.package, wheels = local.wheels, logs = var.logs, output = var.output } :
+    for name, one in {
+      artifacts = local.script, package = local.package, wheels = local.wheels, logs = var.logs, output = var.output
+    } :
     name => "arn:${local.partition}:s3:::${one.bucket}"
   }
   dns_suffix = data.aws_partition.current.dns_suffix

@@ -35,6 +35,7 @@ locals {
       for name in fileset(local.wheels_path, "*.whl") : "${var.artifacts.prefix}${local.job_name}/wheels/${name}"
     ])
   }
+  wheel_uris = join(",", [for key in local.wheels.keys : "s3://${local.wheels.bucket}/${key}"])
 
   # Glue 5 puts the names of security configuration and role into the names of its log groups, and only then.
   log_prefix = "/aws-glue/jobs/${local.job_name}"
@@ -54,7 +55,7 @@ locals {
       "--event_mapping"                   = local.mapping_setting
       "--overlap"                         = tostring(var.window.overlap_days)
       "--custom-logGroup-prefix"          = local.log_prefix
-      "--additional-python-modules"       = join(",", [for key in local.wheels.keys : "s3://${local.wheels.bucket}/${key}"])
+      "--additional-python-modules"       = local.wheel_uris
       "--enable-auto-scaling"             = tostring(var.workers.autoscaling)
       "--enable-metrics"                  = "true"
       "--enable-observability-metrics"    = "true"

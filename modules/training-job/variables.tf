@@ -96,7 +96,7 @@ variable "glue_version" {
 }
 
 variable "wheels" {
-  description = "The wheels of `make package` for the version of Glue: a folder, or objects in S3 (neither: `dist/` here)."
+  description = "The wheels of `make package` for this Glue: a folder, or objects in S3 (neither: `dist/` here)."
   type = object({
     path = optional(string)
     s3 = optional(object({

@@ -255,7 +255,11 @@ run "fills_in_the_statements_for_warehouses" {
     }
     refresh = {
       schedule = { expression = "rate(1 day)" }
-      redshift = { database = "dev", workgroup_name = "analytics", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123" }
+      redshift = {
+        database       = "dev"
+        workgroup_name = "analytics"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+      }
     }
   }
 
@@ -309,7 +313,12 @@ run "refreshes_from_redshift_with_statements_of_your_own" {
   variables {
     refresh = {
       schedule = { expression = "rate(1 day)" }
-      redshift = { database = "dev", workgroup_name = "analytics", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", statements = ["SELECT 1"] }
+      redshift = {
+        database       = "dev"
+        workgroup_name = "analytics"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+        statements     = ["SELECT 1"]
+      }
     }
   }
 
@@ -325,7 +334,11 @@ run "refuses_a_refresh_from_redshift_that_has_nothing_to_run" {
   variables {
     refresh = {
       schedule = { expression = "rate(1 day)" }
-      redshift = { database = "dev", workgroup_name = "analytics", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123" }
+      redshift = {
+        database       = "dev"
+        workgroup_name = "analytics"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+      }
     }
   }
 

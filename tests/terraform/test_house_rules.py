@@ -46,7 +46,7 @@ def test_there_is_no_provider_and_no_backend_block(file: Path) -> None:
 def test_modules_call_no_module_but_the_function() -> None:
     files = [file for file in FILES if file.is_relative_to(ROOT / "modules")]
     calls = {
-        (ids(file.parent), *re.findall(r'^  source *= "(.*)"$', file.read_text("utf-8"), re.MULTILINE))
+        (ids(file.parent), *re.findall(r'^  source *= "(\.\./.*)"$', file.read_text("utf-8"), re.MULTILINE))
         for file in files
     }
     assert {call for call in calls if len(call) > 1} == {

@@ -108,7 +108,14 @@ run "forty_statements_are_accepted" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", database = "d", statements = [for n in range(40) : "select ${n}"] } }
+    export = {
+      redshift = {
+        workgroup_name = "w"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+        database       = "d"
+        statements     = [for n in range(40) : "select ${n}"]
+      }
+    }
   }
 }
 
@@ -194,7 +201,15 @@ run "a_workgroup_with_a_database_user_is_refused" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", db_user = "u", database = "d", statements = ["select 1"] } }
+    export = {
+      redshift = {
+        workgroup_name = "w"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+        db_user        = "u"
+        database       = "d"
+        statements     = ["select 1"]
+      }
+    }
   }
 
   expect_failures = [var.export]
@@ -208,7 +223,14 @@ run "no_statement_is_refused" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", database = "d", statements = [] } }
+    export = {
+      redshift = {
+        workgroup_name = "w"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+        database       = "d"
+        statements     = []
+      }
+    }
   }
 
   expect_failures = [var.export]
@@ -236,7 +258,14 @@ run "forty_one_statements_are_refused" {
   }
 
   variables {
-    export = { redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", database = "d", statements = [for n in range(41) : "select ${n}"] } }
+    export = {
+      redshift = {
+        workgroup_name = "w"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+        database       = "d"
+        statements     = [for n in range(41) : "select ${n}"]
+      }
+    }
   }
 
   expect_failures = [var.export]
@@ -359,7 +388,12 @@ run "refuses_several_at_once_2" {
     # two exports are refused
     export = {
       glue_job = { name = "x" }
-      redshift = { workgroup_name = "w", workgroup_arn = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123", database = "d", statements = ["select 1"] }
+      redshift = {
+        workgroup_name = "w"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+        database       = "d"
+        statements     = ["select 1"]
+      }
     }
 
     # an import of actions is refused

@@ -77,7 +77,7 @@ run "without_options" {
       "--enable-observability-metrics"    = "true"
       "--extra-py-files"                  = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
       "--job-language"                    = "python"
-      "--additional-python-modules"       = "s3://shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+      "--additional-python-modules"       = "s3://shop-data/artifacts/shop-history/wheels/duckdb-2-py3-none-any.whl"
       "--python-modules-installer-option" = "--no-index --no-deps"
     })
     error_message = "Other arguments."
@@ -196,7 +196,7 @@ run "without_options" {
         Effect = "Allow"
         Action = "s3:GetObject"
         Resource = [
-          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2-py3-none-any.whl",
           "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
           "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip",
         ]
@@ -301,7 +301,7 @@ run "a_window_becomes_arguments" {
       "--enable-observability-metrics"    = "true"
       "--extra-py-files"                  = "s3://shop-data/artifacts/shop-history/personalize-segment.zip"
       "--job-language"                    = "python"
-      "--additional-python-modules"       = "s3://shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+      "--additional-python-modules"       = "s3://shop-data/artifacts/shop-history/wheels/duckdb-2-py3-none-any.whl"
       "--python-modules-installer-option" = "--no-index --no-deps"
       "--since"                           = "2026-01-31"
       "--until"                           = "2026-02-01"
@@ -428,7 +428,7 @@ run "a_package_in_s3_is_used_where_it_lies" {
         Effect = "Allow"
         Action = "s3:GetObject"
         Resource = [
-          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2-py3-none-any.whl",
           "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
           "arn:aws:s3:::releases/1.0/personalize-segment.zip",
         ]
@@ -778,7 +778,7 @@ run "keys_of_buckets_are_used_through_s3_only" {
         Effect = "Allow"
         Action = "s3:GetObject"
         Resource = [
-          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2.0.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+          "arn:aws:s3:::shop-data/artifacts/shop-history/wheels/duckdb-2-py3-none-any.whl",
           "arn:aws:s3:::shop-data/artifacts/shop-history/segment_to_personalize.py",
           "arn:aws:s3:::shop-data/artifacts/shop-history/personalize-segment.zip",
         ]
