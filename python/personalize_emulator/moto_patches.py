@@ -10,6 +10,7 @@ needs it. Those for Lambda are in `lambda_patches`, those for state machines in 
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
@@ -295,7 +296,65 @@ def service_of_a_host() -> list[Replacement]:
     return [(DomainDispatcherApplication, "get_backend_for_host", lambda self, host: remembered(self, host))]
 
 
+def simulated_policies() -> list[Replacement]:
+    """SimulatePrincipalPolicy evaluates the policies of a role; moto has no such operation.
+
+    A statement's conditions on a key in ContextEntries are compared, those with StringEquals alone. A Deny with any
+    other condition doesn't hold, an Allow with one does.
+    """
+    from moto.core.responses import ActionResult
+    from moto.iam.responses import IamResponse
+
+    def simulate_principal_policy(self: Any) -> ActionResult:
+        role = self.backend.get_role_by_arn(self._get_param("PolicySourceArn"))
+        documents = [*role.policies.values(), *(policy.document for policy in role.managed_policies.values())]
+        entries = self._get_param("ContextEntries") or []
+        context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in entries}
+        parsed = [json.loads(one) if isinstance(one, str) else one for one in documents]
+        statements = [one for document in parsed for one in _listed(document["Statement"])]
+        results = [
+            {
+                "EvalActionName": action,
+                "EvalResourceName": resource,
+                "EvalDecision": _decision(statements, action, resource, context),
+            }
+            for action in self._get_param("ActionNames")
+            for resource in self._get_param("ResourceArns") or ["*"]
+        ]
+        return ActionResult({"EvaluationResults": results, "IsTruncated": False})
+
+    return [(IamResponse, "simulate_principal_policy", simulate_principal_policy)]
+
+
+def _decision(statements: list[Any], action: str, resource: str, context: dict[str, list[str]]) -> str:
+    effects = {
+        statement["Effect"]
+        for statement in statements
+        if _matches([one.lower() for one in _listed(statement["Action"])], action.lower())
+        and _matches(_listed(statement["Resource"]), resource)
+        and _holds(statement, context)
+    }
+    return "explicitDeny" if "Deny" in effects else "allowed" if effects else "implicitDeny"
+
+
+def _holds(statement: dict[str, Any], context: dict[str, list[str]]) -> bool:
+    conditions = dict(statement.get("Condition") or {})
+    equals = conditions.pop("StringEquals", {})
+    if not all(set(context.get(key, _listed(values))) <= set(_listed(values)) for key, values in equals.items()):
+        return False
+    return not conditions or statement["Effect"] == "Allow"
+
+
+def _matches(patterns: list[str], text: str) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 PATCHES: tuple[Patch, ...] = (
+    simulated_policies,
     service_of_a_host,
     tls_only_bucket_policy,
     bucket_notifications_to_eventbridge,

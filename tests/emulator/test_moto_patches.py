@@ -45,6 +45,38 @@ def where_a_host_leads_is_found_out_once(server: Server) -> object:
     return looked.call_count == 1
 
 
+@of(moto_patches.simulated_policies)
+def the_policies_of_a_role_are_evaluated(server: Server) -> object:
+    iam, name = client(server, "iam"), fresh("role")
+    region = {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
+    statements = [
+        {"Effect": "Allow", "Action": ["sqs:Send*"], "Resource": "arn:aws:sqs:*:*:mine-??"},
+        {"Effect": "Allow", "Action": "personalize:PutEvents", "Resource": "*", "Condition": region},
+        {"Effect": "Deny", "Action": "sqs:*", "Resource": "arn:aws:sqs:*:*:mine-no"},
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+    ]
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document)
+
+    def decision(action: str, resource: str, asked: str = "us-east-1") -> str:
+        context = {"ContextKeyName": "aws:RequestedRegion", "ContextKeyValues": [asked], "ContextKeyType": "string"}
+        [result] = iam.simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource], ContextEntries=[context]
+        )["EvaluationResults"]
+        return str(result["EvalDecision"])
+
+    queue = "arn:aws:sqs:us-east-1:123456789012:mine"
+    return refused(lambda: decision("sqs:SendMessage", queue)) is None and {
+        decision("sqs:sendMessage", f"{queue}-01"): "allowed",
+        decision("sqs:SendMessage", f"{queue}-no"): "explicitDeny",
+        decision("sqs:SendMessage", f"{queue}-1"): "implicitDeny",
+        decision("sqs:ReceiveMessage", f"{queue}-01"): "implicitDeny",
+        decision("personalize:PutEvents", "*"): "allowed",
+        decision("personalize:PutEvents", "*", "eu-west-1"): "implicitDeny",
+    } == {one: one for one in ("allowed", "explicitDeny", "implicitDeny")}
+
+
 @of(moto_patches.tls_only_bucket_policy)
 def objects_can_be_put_under_a_policy_that_demands_tls(server: Server) -> object:
     s3, bucket = client(server, "s3"), fresh("bucket")
