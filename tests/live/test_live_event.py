@@ -418,6 +418,18 @@ def test_nobody_gets_recommendations_for_another_user(stub: Stub) -> None:
     assert [one["userId"] for one in take.bodies("GetRecommendations")] == ["u-2"]
 
 
+def test_a_profile_of_another_user_asks_for_nobody(stub: Stub) -> None:
+    mapping = json.loads(default_text())
+    mapping["users"]["fields"]["USER_ID"] = {"from": ["properties.customer", "userId"]}
+    mapping["users"]["track"] = {"Plan Changed": {"fields": {"PLAN": {"from": ["properties.plan"], "type": "string"}}}}
+    event = track("Plan Changed", {"customer": "u-2", "plan": "pro"}, userId="u-1")
+    with function(stub, event_mapping=json.dumps(mapping), write_back_events='["Plan Changed"]') as take:
+        answer = take(event)
+        own = take(event | {"userId": "u-2", "messageId": "m-2"})
+    assert (answer["decision"], answer["write_back"], own["write_back"]) == ("recorded", "another user", "sent")
+    assert [one["userId"] for one in take.bodies("GetRecommendations")] == ["u-2"]
+
+
 def test_ids_that_could_be_markup_are_not_written_back(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     ids = ["item-1", "<script>", "a&b", "it's", '"', "`", "a > b", "ü/1"]
     stub.behave("GetRecommendations", Ok({"itemList": [{"itemId": one} for one in ids], "recommendationId": "r"}))

@@ -174,7 +174,9 @@ class Live:
         if who.user_id is None and not settings.visitors:
             return None, "visitor"
         user = who.user_id or who.anonymous_id or ""
-        if any(row.user not in (None, user) for row in event_rows.interactions):
+        users = {row.user for row in event_rows.interactions}
+        users |= {profile.id for profile in event_rows.profiles if profile.dataset == "users"}
+        if users - {None, user}:
             # The mapping takes the user from elsewhere. Whoever can send events could ask for anybody's list.
             return None, "another user"
         if self._memory.too_soon(who, settings.interval):
