@@ -49,8 +49,8 @@ def _train(shop: Cloud, document: dict[str, Any] = LEAN, clients: Any = None, **
     return training.train(clients or shop.clients(), read(document), shop.polling(), **more)
 
 
-def _rollback(shop: Cloud, document: dict[str, Any] = LEAN) -> list[Promotion]:
-    return training.rollback(shop.clients(), read(document), shop.polling())
+def _rollback(shop: Cloud, document: dict[str, Any] = LEAN, *, once: bool = False) -> list[Promotion]:
+    return training.rollback(shop.clients(), read(document), shop.polling(), once=once)
 
 
 def _jobs(shop: Cloud, dataset: str) -> list[dict[str, Any]]:
@@ -295,9 +295,26 @@ def test_a_campaign_that_follows_the_latest_version_is_left_alone() -> None:
         assert (done.promoted, done.why, done.new, done.serving) == (True, "it follows the latest version", None, None)
         assert done.version == _versions(shop)[1]
         assert shop.made() == {"CreateSolutionVersion": 1}
-        with pytest.raises(ProvisionError, match=r'follows the latest version.*"follow_latest": false'):
+        told = r"the latest version\. Set personalize\.campaigns\.home\.follow_latest to false in Terraform.*--once"
+        with pytest.raises(ProvisionError, match=told):
             _rollback(shop, FOLLOWS)
         assert shop.made() == {"CreateSolutionVersion": 1}
+
+
+def test_a_campaign_that_follows_is_rolled_back_once_and_follows_again_after_apply() -> None:
+    with cloud() as shop:
+        shop.apply(FOLLOWS)
+        _train(shop, FOLLOWS)
+        shop.clock.advance(3600)
+        first, second = _versions(shop)
+        assert _serving(shop) == second
+        [done] = _rollback(shop, FOLLOWS, once=True)
+        assert (done.version, _serving(shop)) == (first, first)
+        shop.clock.advance(86_400)
+        assert _serving(shop) == first
+        assert [(one.action, one.kind) for one in shop.plan(FOLLOWS)] == [("update", "Campaign")]
+        shop.apply(FOLLOWS)
+        assert _serving(shop) == second
 
 
 def test_a_campaign_that_follows_does_not_keep_another_one_from_being_rolled_back() -> None:

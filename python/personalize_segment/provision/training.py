@@ -169,10 +169,16 @@ def train(
 
 
 def rollback(
-    clients: ProvisionClients, spec: Spec, polling: Polling, progress: StepProgress = lambda what, status: None
+    clients: ProvisionClients,
+    spec: Spec,
+    polling: Polling,
+    progress: StepProgress = lambda what, status: None,
+    *,
+    once: bool = False,
 ) -> list[Promotion]:
-    """Let each campaign that doesn't follow the latest version serve the one before the one it serves.
+    """Let each campaign serve the version before the one it serves.
 
+    Campaigns that follow the latest version are left alone, unless `once`: they stop following until the next apply.
     Raises ProvisionError, before anything is changed, if one of them has none before or all follow.
     """
     command = _Command(clients, spec, polling, progress)
@@ -181,7 +187,7 @@ def rollback(
     for solution in _served(state, spec):
         active = [version.arn for version in state.versions[solution.arn] if version.status == ACTIVE]
         for campaign in _campaigns(state, solution):
-            if follows_latest(campaign):
+            if follows_latest(campaign) and not once:
                 continue
             serving = _serving(campaign)
             if serving not in active or active.index(serving) == 0:
@@ -189,7 +195,12 @@ def rollback(
                 raise ProvisionError(f"Campaign {campaign.name}", problem, "Train one")
             earlier.append((campaign, active[active.index(serving) - 1]))
     if not earlier:
-        remedy = 'Set "follow_latest": false in the spec and apply it'
+        keys = sorted({campaign.key for campaign in spec.campaigns if campaign.follow_latest})
+        inputs = " and ".join(f"personalize.campaigns.{key}.follow_latest" for key in keys)
+        remedy = (
+            f'Set {inputs} to false in Terraform, or "follow_latest": false in the spec, apply it, and roll back. '
+            "Or pass --once: the campaigns then stop following until the next apply"
+        )
         raise ProvisionError(f"Campaign {state.campaigns[0].name}", "follows the latest version", remedy)
     for campaign, version in earlier:
         _promote(command, campaign, version)
@@ -268,13 +279,15 @@ def _promote(command: _Command, campaign: StackResource, version: str) -> None:
     while True:
         if current is None:
             raise ProvisionError(place, "is gone", "Run `personalize-segment apply`")
-        serves = _serving(current) == version
+        serves = _serving(current) == version and not follows_latest(current)
         command.progress(f"promote {campaign.name}", ACTIVE if serves else str(current.update.get("status", PENDING)))
         if serves and not current.busy:
             return
         if current.failure is not None and current.failure_id != campaign.failure_id:
             raise ProvisionError(place, current.failure, failures.remedy(current.failure))
         if not current.busy:
-            request = {"campaignArn": campaign.arn, "solutionVersionArn": version}
+            request: dict[str, Any] = {"campaignArn": campaign.arn, "solutionVersionArn": version}
+            if follows_latest(current):
+                request["campaignConfig"] = {"syncWithLatestSolutionVersion": False}
             command.call("UpdateCampaign", request, place, CONTESTED)
         current = next((known for known in command.wait().campaigns if known.arn == campaign.arn), None)
