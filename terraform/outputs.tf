@@ -16,7 +16,7 @@ output "segment" {
 }
 
 output "personalize" {
-  description = "The spec for `terraform output -json | personalize-segment apply -`, as in docs/provisioning.md."
+  description = "The spec for `personalize-segment apply`, as in docs/provisioning.md."
   value       = { for key, value in local.spec : key => value if value != null }
 }
 

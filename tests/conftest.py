@@ -40,6 +40,7 @@ settings.load_profile("tests")
 
 #: Files whose tests take long, the longest first: they start processes and servers, or try many random examples.
 SLOW = (
+    "test_doctor_stack.py",
     "test_docs.py",
     "test_examples.py",
     "test_parity.py",

@@ -136,9 +136,11 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
         check(page.stat().st_size > 10_000, "the preflight's page is empty")
     with stage.step(PERSONALIZE, "hours, for the training"):
         spec = given if place.train else json.dumps(untrained(outputs["personalize"]))
-        stage.facts["results"] = json.loads(stage.command("apply", "--poll", place.poll, "-", given=spec, shown=True))
+        stage.facts["results"] = json.loads(
+            stage.command("apply", "--yes", "--poll", place.poll, "-", given=spec, shown=True)
+        )
         stage.command("plan", "--check", "-", given=spec)
-        stage.command("verify", "-", given=given, shown=True)
+        print(stage.command("verify", "-", given=given), end="")
     with stage.step(LIVE, "Segment invokes the function"):
         live(stage, place, api, outputs)
     with stage.step(TRAIT, "Segment invokes the function"):
@@ -463,7 +465,7 @@ def event(call: str, message_id: str, **more: Any) -> dict[str, Any]:
 def operator(stage: Stage, outputs: dict[str, Any]) -> None:
     """Show the queue of rejected events and the metrics."""
     operations, until = outputs["operations"], time.monotonic() + LAG_SECONDS
-    stage.command("redrive", operations["queues"]["rejected"], shown=True)
+    print(stage.command("redrive", operations["queues"]["rejected"], shown=True), end="")
     groups = [group for key, group in operations["log_groups"].items() if key != "history"]
     both: Counter[str] = Counter()
     while both["ProfilesRecorded"] < max(1, both["RowsUsers"] + both["RowsItems"]) and time.monotonic() < until:

@@ -792,8 +792,8 @@ def test_the_status_is_1_if_something_stops_the_training(
     if change:
         change(data)
     done = run(data.write(tmp_path / "out"), "--mapping", mapping)
-    assert (done.exit_code, done.stdout) == (status, "")
-    assert ("Not ready: 1 thing stops the import or the training" if change else "Ready to train, with") in done.stderr
+    assert (done.exit_code, done.stderr) == (status, "")
+    assert ("Not ready: 1 thing stops the import or the training" if change else "Ready to train, with") in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -828,7 +828,7 @@ def test_the_verb_counts_what_each_solution_of_a_spec_trains_on(mapping: str, tm
 def test_the_terminal_shows_what_to_do_and_no_escape_sequence_of_the_data(mapping: str, tmp_path: Path) -> None:
     data = Data.sound()
     data.each(TYPE, "\x1b[31mred[bold]", 50)
-    said = run(data.write(tmp_path / "out"), "-m", mapping).stderr
+    said = run(data.write(tmp_path / "out"), "-m", mapping).stdout
     assert "\x1b" not in said
     said = " ".join(said.replace("│", " ").split())  # lines break where the terminal ends
     assert "\\u{1b}[31mred[bold] 24 interactions, but no rule gives it" in said

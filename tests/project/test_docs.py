@@ -137,8 +137,10 @@ def _follow(document: Path, tmp_path: Path, java: Java) -> None:
 
 def _run(block: Block, folder: Path, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     path = f"{installed()}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # The reader says yes.
+    text = re.sub(r"^personalize-segment apply (?!--yes)", "personalize-segment apply --yes ", block.text, flags=re.M)
     return subprocess.run(
-        [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", block.text],
+        [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", text],
         cwd=folder,
         env={**os.environ, **variables, "PATH": path, "COLUMNS": "120"},
         stdin=subprocess.DEVNULL,

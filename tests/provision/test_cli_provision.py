@@ -2,6 +2,9 @@
 
 import csv as csv_
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -54,17 +57,22 @@ def _ok(done: "subprocess.CompletedProcess[str]") -> Any:
 
 
 def _said(done: "subprocess.CompletedProcess[str]", status: int = 1) -> str:
-    """Return the one line that a command says when it fails."""
+    """Return the one line that a command says when it fails, after the one that says where it works."""
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
     assert "Traceback" not in done.stderr
-    return done.stderr.rstrip("\n")
+    return re.sub(r"^account \d+, .*\n", "", done.stderr).rstrip("\n")
 
 
 def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
-    shown = cloud.run("plan", spec)
-    assert (shown.returncode, shown.stdout) == (0, "")
+    where = f"account 123456789012, region us-east-1, stack {document['name']}\n"
+    shown = cloud.run("plan", spec, COLUMNS="")
+    assert (shown.returncode, shown.stderr) == (0, where)
     for text in ("create", "DatasetGroup", "a month when idle", "after the imports", "without warranty"):
-        assert text in shown.stderr
+        assert text in shown.stdout
+    # Whole lines for whoever reads a file.
+    assert re.search(
+        r"Campaign .* after a version of its solution .* USD a month when idle, then .* requests", shown.stdout
+    )
     planned = cloud.run("plan", "--json", "--check", spec)
     assert planned.returncode == 3
     steps = json.loads(planned.stdout)
@@ -73,7 +81,12 @@ def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: P
     assert "testing" not in planned.stdout  # the key and the secret
     assert not [one for one in cloud.emulator.called if not one.startswith(READS)]
 
-    results = _ok(cloud.run("apply", *POLL, spec))
+    refused = cloud.run("apply", spec)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Campaign" in refused.stderr
+    assert refused.stderr.endswith("personalize-segment: not a terminal: pass --yes to confirm.\n")
+    assert not [one for one in cloud.emulator.called if not one.startswith(READS)]
+    results = _ok(cloud.run("apply", "--yes", *POLL, spec))
     prefix = document["ssm_prefix"]
     (campaign,) = results["campaigns"].values()
     pages = cloud.ssm.get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True)
@@ -85,42 +98,80 @@ def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: P
     assert set(results["datasets"]) == {"interactions", "users", "items"}
 
     assert cloud.run("plan", "--check", spec).returncode == 0
+    # Nothing to do costs nothing, so nobody has to be asked.
+    assert _ok(cloud.run("apply", *POLL, spec)) == results
     rows = _ok(cloud.run("status", "--json", spec))
-    assert {row["status"] for row in rows} == {"ACTIVE"}
-    assert cloud.run("status", spec).stderr.count("ACTIVE") >= len(rows)
+    assert {row["verdict"] for row in rows} == {"ok"}
+    shown = cloud.run("status", spec)
+    assert shown.stdout.count(" ACTIVE") == sum(row["found"].startswith("ACTIVE") for row in rows)
+    assert (shown.returncode, shown.stderr) == (0, where)
     filter_arn = stored[f"{prefix}/filters/bought"]
     asked = cloud.run("recommend", campaign, "u1", "-n", "5", "--filter", filter_arn)
     assert len(set(asked.stdout.split())) == 5, asked.stderr
+    named = cloud.run("recommend", spec, "u1", "-n", "5", "--filter", "bought", "--from", "home")
+    assert (named.stdout, named.stderr) == (asked.stdout, where)
+    found = _ok(cloud.run("recommend", "--json", "-n", "5", spec, "u1"))
+    assert (found["arn"], found["user"], len(found["items"])) == (campaign, "u1", 5)
+    assert "has no filter none. Name one of bought." in _said(cloud.run("recommend", spec, "u1", "--filter", "none"))
+    assert "has no campaign or recommender top. Name one of home." in _said(
+        cloud.run("recommend", spec, "u1", "--from", "top")
+    )
 
     cloud.emulator.called.clear()
     refused = cloud.run("destroy", spec)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "Campaign" in refused.stderr
-    assert "nobody to ask: say --yes to delete all of this" in refused.stderr
+    assert "not a terminal: pass --yes to confirm." in refused.stderr
     assert not [one for one in cloud.emulator.called if not one.startswith(READS)]
-    done = cloud.run("destroy", "--yes", *POLL, spec)
+    done = cloud.run("destroy", "--yes", "--json", *POLL, spec)
     assert done.returncode == 0, done.stderr
+    assert {"kind": "DatasetGroup", "name": document["name"]} in json.loads(done.stdout)
     assert done.stderr.endswith("Nothing is left.\n")
-    assert _ok(cloud.run("status", "--json", spec)) == []
+    missing = f'personalize-segment: no dataset group "{document["name"]}" in us-east-1'
+    assert _said(cloud.run("status", "--json", spec)) == missing
     assert cloud.ssm.get_parameters_by_path(Path=prefix, Recursive=True)["Parameters"] == []
-    assert "Nothing is there." in cloud.run("destroy", spec).stderr
+    assert "Nothing is there: no dataset group" in cloud.run("destroy", spec).stderr
+
+
+@pytest.mark.parametrize(("answer", "status"), [("n", 1), ("y", 0)])
+def test_apply_asks_on_a_terminal(
+    cloud: Aws, document: dict[str, Any], tmp_path: Path, answer: str, status: int
+) -> None:
+    path = write(
+        tmp_path, {"version": 1, "name": document["name"], "datasets": {"interactions": {}}, "tags": {"a": "b"}}
+    )
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, f"{answer}\n".encode())
+    done = subprocess.run(
+        cloud.command("apply", *POLL, path),
+        env=cloud.environment,
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    os.close(terminal)
+    os.close(keyboard)
+    assert f"Apply this to {document['name']} in account 123456789012, region us-east-1? [y/N]" in done.stderr
+    assert (done.returncode, "CreateDatasetGroup" in cloud.emulator.called) == (status, status == 0), done.stderr
 
 
 def test_a_stack_whose_spec_and_bucket_are_gone_is_destroyed_by_its_name(
     cloud: Aws, document: dict[str, Any], spec: Path
 ) -> None:
-    _ok(cloud.run("apply", "--json", *POLL, spec))
+    _ok(cloud.run("apply", "--yes", "--json", *POLL, spec))
     for one in cloud.s3.list_objects_v2(Bucket=document["name"])["Contents"]:
         cloud.s3.delete_object(Bucket=document["name"], Key=one["Key"])
     cloud.s3.delete_bucket(Bucket=document["name"])
     stack = ("--name", document["name"])
     refused = cloud.run("destroy", *stack)
     assert refused.returncode == 1
-    assert "nobody to ask: say --yes to delete all of this" in refused.stderr
+    assert "not a terminal: pass --yes to confirm." in refused.stderr
     done = cloud.run("destroy", "--yes", *POLL, *stack)
     assert done.stderr.endswith("Nothing is left.\n"), done.stderr
-    assert "Nothing is there." in cloud.run("destroy", *stack).stderr
-    assert "Nothing is there." in cloud.run("destroy", spec).stderr
+    assert "Nothing is there: no dataset group" in cloud.run("destroy", *stack).stderr
+    assert "Nothing is there: no dataset group" in cloud.run("destroy", spec).stderr
     parameters = cloud.ssm.get_parameters_by_path(Path=document["ssm_prefix"], Recursive=True)
     assert parameters["Parameters"] == []
 
@@ -138,7 +189,7 @@ def test_destroy_takes_a_spec_or_a_name(cloud: Aws, arguments: tuple[str, ...]) 
 
 
 def test_import_train_and_rollback(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
-    _ok(cloud.run("apply", "--json", *POLL, spec))
+    _ok(cloud.run("apply", "--yes", "--json", *POLL, spec))
     cloud.emulator.called.clear()
     jobs = _ok(cloud.run("import", *POLL, spec))
     assert "CreateDatasetImportJob" not in cloud.emulator.called
@@ -156,7 +207,7 @@ def test_import_train_and_rollback(cloud: Aws, document: dict[str, Any], spec: P
 
 
 def test_a_version_that_is_not_promoted_ends_with_1(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
-    _ok(cloud.run("apply", "--json", *POLL, spec))
+    _ok(cloud.run("apply", "--yes", "--json", *POLL, spec))
     # One who takes everything once: what comes last is no longer among the first.
     rows = "".join(f"u{one % 60},x{one},{1_700_000_000 + one},View\n" for one in range(1100))
     body = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n" + rows
@@ -170,17 +221,40 @@ def test_a_version_that_is_not_promoted_ends_with_1(cloud: Aws, document: dict[s
 
 def test_a_failure_is_told_by_apply_and_by_status(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
     cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-0.csv", Body=b"USER_ID\nu1\n")
-    failed = cloud.run("apply", *POLL, spec)
+    failed = cloud.run("apply", "--yes", *POLL, spec)
     assert (failed.returncode, failed.stdout) == (1, "")
     last = failed.stderr.splitlines()[-1]
     assert last.startswith(f"personalize-segment: DatasetImportJob {document['name']}-users-")
     assert "missing the following columns: [PLAN]" in last
     assert last.endswith("Export again with the mapping of this spec.")
-    status = cloud.run("status", "--json", spec)
-    assert status.returncode == 1
-    assert [row["kind"] for row in json.loads(status.stdout) if row["failure"]] == ["DatasetImportJob"]
+    assert [part.partition(" ")[0] for part in _wrong(cloud, spec)] == ["DatasetImportJob"]
     cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-0.csv", Body=csv("users"))
-    _ok(cloud.run("apply", *POLL, spec))
+    _ok(cloud.run("apply", "--yes", *POLL, spec))
+    # The failed job is of the past.
+    assert _wrong(cloud, spec) == []
+    cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-0.csv", Body=b"USER_ID\nu2\n")
+    assert cloud.run("import", *POLL, spec).returncode == 1
+    assert _wrong(cloud, spec) == ["Last import of users"]
+    cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-0.csv", Body=csv("users"))
+    cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-1.csv", Body=csv("users"))
+    _ok(cloud.run("import", *POLL, spec))
+    assert _wrong(cloud, spec) == []
+
+
+def test_status_names_what_is_gone(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
+    _ok(cloud.run("apply", "--yes", "--json", *POLL, spec))
+    trackers = cloud.personalize.list_event_trackers()["eventTrackers"]
+    [arn] = [one["eventTrackerArn"] for one in trackers if one["name"] == document["name"]]
+    cloud.personalize.delete_event_tracker(eventTrackerArn=arn)
+    assert _wrong(cloud, spec) == [f"EventTracker {document['name']}"]
+
+
+def _wrong(cloud: Aws, spec: Path) -> list[str]:
+    """Return the parts that `status` finds wrong; the exit status says whether there is one."""
+    done = cloud.run("status", "--json", spec)
+    parts = [row["part"] for row in json.loads(done.stdout) if row["verdict"] == "wrong"]
+    assert done.returncode == bool(parts)
+    return parts
 
 
 def test_the_spec_may_come_from_terraform_on_stdin(cloud: Aws, document: dict[str, Any]) -> None:
@@ -263,18 +337,19 @@ def test_a_campaign_that_is_not_there_is_one_line(cloud: Aws) -> None:
 
 def test_an_apply_that_is_interrupted_is_completed_by_the_next(cloud: Aws, spec: Path) -> None:
     # It waits for minutes between two looks, so it can't be done before the signal.
-    command = cloud.command("apply", "--json", "--poll", "200", spec)
+    command = cloud.command("apply", "--yes", "--json", "--poll", "200", spec)
     with subprocess.Popen(
         command, env=cloud.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
+        assert process.stderr.readline().startswith("account ")
         assert process.stderr.readline().startswith("create DatasetGroup ")
         process.send_signal(signal.SIGINT)
         printed, said = process.communicate(timeout=SECONDS)
     assert (process.returncode, printed) == (130, "")
     assert said.endswith("Interrupted.\n")
     assert "Traceback" not in said
-    assert _ok(cloud.run("apply", "--json", *POLL, spec))["campaigns"]
+    assert _ok(cloud.run("apply", "--yes", "--json", *POLL, spec))["campaigns"]
     assert cloud.emulator.called.count("CreateCampaign") == 1
     assert cloud.run("plan", "--check", spec).returncode == 0
 
@@ -290,7 +365,7 @@ def test_a_real_export_becomes_recommendations_that_similar_users_explain(
     export(str(shop), f"s3://{name}/export", parse(default_text()))
     imports = {f"datasets/{one}/import/location": f"s3://{name}/export/{one}/" for one in SHOP["datasets"]}
     spec = write(tmp_path, changed(SHOP, imports | {"name": name, "ssm_prefix": f"/{name}"}))
-    (campaign,) = _ok(cloud.run("apply", "--json", *POLL, spec))["campaigns"].values()
+    (campaign,) = _ok(cloud.run("apply", "--yes", "--json", *POLL, spec))["campaigns"].values()
     baskets = _baskets(cloud, name)
     user = max(baskets, key=lambda one: (len(baskets[one]), one))
     similar: Counter[str] = Counter()

@@ -138,7 +138,7 @@ def _words(text: str) -> list[list[str]]:
 
 def test_redshift_writes_each_dataset_and_says_what_is_left_out(home: Path, redshift: RedshiftData) -> None:
     done = _run(home, redshift, *REDSHIFT, "--since", "2026-01-01", "--bucket-region", "eu-central-1")
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.returncode == 0, done.stderr
     unloads = [
         one["Sqls"] for one in redshift.requests if one["StatementName"].startswith("personalize-segment unload")
     ]
@@ -151,7 +151,7 @@ def test_redshift_writes_each_dataset_and_says_what_is_left_out(home: Path, reds
         assert sqls[4] == "SELECT pg_last_unload_count()"
     assert "product_added" not in unloads[0][3]
     assert "product_added" in done.stderr  # and why
-    words = _words(done.stderr)
+    words = _words(done.stdout)
     queries = [line[-1] for line in words if line[:1] in (["interactions"], ["users"])]
     assert ["interactions", "1,234", "5", "72", queries[0]] in words
     assert ["users", "1,234", "0", "0", queries[1]] in words
@@ -188,11 +188,11 @@ def test_columns_may_come_from_a_file_and_counts_be_left_out(home: Path, redshif
 
 def test_snowflake_writes_each_dataset_and_says_what_is_left_out(home: Path, snowflake: SnowflakeServer) -> None:
     done = _run(home, snowflake, *SNOWFLAKE)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.returncode == 0, done.stderr
     started = [sql.split()[0] for sql in snowflake.sqls]
     assert started[:2] == ["ALTER", "SELECT"]  # the tag, the columns
     assert [one for one in started if one in ("REMOVE", "COPY")] == ["REMOVE", "COPY", "REMOVE", "COPY"]
-    words = _words(done.stderr)
+    words = _words(done.stdout)
     query = next(line[-1] for line in words if line[:1] == ["interactions"])
     assert ["interactions", "1,234", "5", "72", query] in words
     assert "interactions: RUNNING" in done.stderr

@@ -22,7 +22,7 @@ VERBS = {
     "unload": ("unload",),
     "preflight": ("preflight",),
     "provision": ("plan", "apply", "status", "destroy", "import", "train", "recommend"),
-    "verify": ("verify",),
+    "doctor": ("doctor", "verify"),
     "segment": ("segment",),
     "live": ("settings", "redrive"),
     "profiles": ("profiles",),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..contract import avro, names
@@ -15,7 +14,7 @@ from ..contract.columns import DATASETS
 from ..contract.lint import lint
 from ..contract.rows import describe
 from ..errors import EmptyError, OutputError
-from .terminal import MappingFile, app, fail, messages, number, plain, progress_bar, read_mapping, requires
+from .terminal import MappingFile, app, console, fail, messages, number, plain, progress_bar, read_mapping, requires
 
 if TYPE_CHECKING:
     from ..history.survey import Survey
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 #: Unmapped events and hints in the tables; --json has them all.
 SHOWN = 15
 _NO_EVENTS = "Name the folder of Segment's logs: .gz or .json files with a JSON object a line"
-#: Columns of a table that no terminal limits.
-_WIDTH = 160
 
 Logs = Annotated[str | None, typer.Option(help="Folder, file or s3:// prefix of Segment's logs.", show_default=False)]
 Events = Annotated[int, typer.Option(min=1, help="Events to read at most, spread over the files of the logs.")]
@@ -125,10 +122,8 @@ def schema(
 
 def _show(survey: "Survey") -> None:
     """Print what a mapping found in logs, to stdout: it is the answer."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH)
-    console.print(f"{number(survey.events, 'event')} read, {number(survey.malformed, 'malformed line')}")
+    out = console()
+    out.print(f"{number(survey.events, 'event')} read, {number(survey.malformed, 'malformed line')}")
     table = Table("rule", "column", "path", "found", "usable")
     for rule in survey.rules:
         table.add_section()
@@ -138,16 +133,16 @@ def _show(survey: "Survey") -> None:
             for path in rule.paths.values():
                 table.add_row("", path.column, plain(path.path), f"{path.found:,}", f"{path.usable:,}")
     table.columns[3].justify = table.columns[4].justify = "right"
-    console.print(table)
+    out.print(table)
     if survey.unmapped:
         table = Table("count", "event", "hint", title="Without a rule", title_justify="left")
         table.columns[0].justify = "right"
         for (call, name), count in survey.unmapped.most_common(SHOWN):
             hint = names.near_miss(survey.mapping, call, name) or ""
             table.add_row(f"{count:,}", plain(f"{call} {name!r}" if hint else f"{call} {name or ''}"), plain(hint))
-        console.print(table)
+        out.print(table)
     if len(survey.unmapped) > SHOWN:
-        console.print(f"… and {len(survey.unmapped) - SHOWN:,} more events: see --json")
+        out.print(f"… and {len(survey.unmapped) - SHOWN:,} more events: see --json")
     for (place, field, missing, there), count in survey.hints.most_common(SHOWN):
         hint = f"{place}: {field}: {missing} is missing {number(count, 'time')}, but {there}"
-        console.print(plain(hint), soft_wrap=True)
+        out.print(plain(hint), soft_wrap=True)

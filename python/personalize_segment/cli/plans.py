@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -26,8 +27,8 @@ _COLOURS = {
 }
 
 
-def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str) -> None:
-    """Print the lines of a plan that do something, and how many there are of each kind: to stderr."""
+def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str, to: Console = messages) -> None:
+    """Print the lines of a plan that do something, and how many there are of each kind."""
     shown = Table("", "kind", "name", "why", "cost", title=plain(title), title_justify="left")
     for step in steps:
         if step.action != "nothing":
@@ -37,9 +38,9 @@ def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str) -> None:
                 f"[{colour}]{step.action}[/]", *(plain(cell) for cell in (step.kind, step.name, why, step.cost))
             )
     if shown.row_count:
-        messages.print(shown)
+        to.print(shown)
     counted = Counter(step.action for step in steps)
-    messages.print(", ".join(f"{number} {action}" for action, number in counted.items()) or "Nothing to do.")
+    to.print(", ".join(f"{number} {action}" for action, number in counted.items()) or "Nothing to do.")
 
 
 @contextmanager

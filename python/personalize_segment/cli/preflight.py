@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from .stack import read_spec
-from .terminal import MappingFile, app, fail, messages, plain, progress_bar, read_mapping, requires
+from .terminal import MappingFile, app, console, fail, messages, plain, progress_bar, read_mapping, requires
 
 if TYPE_CHECKING:
     from ..preflight import Assessment
@@ -70,7 +70,7 @@ def _training(solution: "Solution") -> "TrainingEvents":
 
 
 def _show(assessment: "Assessment") -> None:
-    """Print the assessment for people: to stderr, because stdout is for data."""
+    """Print the assessment for people."""
     from ..preflight.verdict import visible
 
     figures = assessment.figures
@@ -80,7 +80,8 @@ def _show(assessment: "Assessment") -> None:
     sparks.add_row("activity", sparkline([count for _, count in bins]), f"{activity.span:,} days")
     classes = assessment.classes()
     sparks.add_row("users by interactions", sparkline([users for *_, users in classes]), _range(classes))
-    messages.print(sparks)
+    out = console()
+    out.print(sparks)
     title = plain(visible(assessment.export.place, 300))
     table = Table("", "check", "found", "limit", title=title, title_justify="left")
     for group, checks in groupby(assessment.checks, key=lambda check: check.group):
@@ -88,9 +89,9 @@ def _show(assessment: "Assessment") -> None:
         table.add_row("", f"[bold]{plain(group)}[/]")
         for check in checks:
             table.add_row(_SIGNS[check.verdict], check.title, _found(check), f"[dim]{plain(check.limit.text)}[/]")
-    messages.print(table)
+    out.print(table)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in assessment.counted.items())
-    messages.print(f"\n{_SIGNS[assessment.verdict]} [bold]{plain(assessment.headline)}[/] ({counted})", soft_wrap=True)
+    out.print(f"\n{_SIGNS[assessment.verdict]} [bold]{plain(assessment.headline)}[/] ({counted})", soft_wrap=True)
 
 
 def _found(check: "Check") -> str:

@@ -11,7 +11,17 @@ import typer
 
 from ..errors import ForgetError
 from .plans import waiting
-from .stack import Poll, SpecFile, caller, explain_refusals, make_clients, polling_every, read_spec_and_text
+from .stack import (
+    Poll,
+    SpecFile,
+    StackName,
+    announce,
+    caller,
+    explain_refusals,
+    make_clients,
+    polling_every,
+    read_spec_and_text,
+)
 from .terminal import app, messages, read_bytes
 
 
@@ -57,6 +67,7 @@ def forget(
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until Personalize has deleted them.")] = False,
     poll: Poll = 20.0,
+    stack: StackName = None,
 ) -> None:
     """Forget users: suppress them, take them out of exports and live profiles, delete them in Personalize.
 
@@ -77,11 +88,12 @@ def forget(
             messages.print("This deletion was done before: nothing was changed.")
             print(json.dumps(before))
             return
-    parsed, text = read_spec_and_text(spec)
+    parsed, text = read_spec_and_text(spec, stack)
     clients = make_clients()
-    table = profile_table or terraform_outputs.profile_table(text)
+    table = profile_table or terraform_outputs.value(text, "operations", "profile_table", stack=stack)
     profiles = ProfileItems(_dynamodb(), table) if table else None
     where = steps.places(parsed, suppression, export or [], deletions, audit, profiles, stage or [])
+    announce(f"stack {parsed.name}")
     who = caller()
     with waiting() as show:
         line = steps.forget(

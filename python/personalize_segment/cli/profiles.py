@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ProfilesError
-from .stack import caller, explain_refusals
+from .stack import StackName, caller, explain_refusals
 from .terminal import app, messages, number, plain, progress_bar, read_bytes, requires, utf8
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def load(
     ] = None,
     rate: Annotated[int, typer.Option(min=1, help="Writes per second.")] = 500,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what it would load, and write nothing.")] = False,
+    stack: StackName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON to stdout.")] = False,
 ) -> None:
     """Load users and items of an export into the table, so that live events keep what history knows.
@@ -56,9 +57,9 @@ def load(
         from ..live.profile_load import Loader, clients, load_all
         from ..live.profile_table import MAX_KEYS, ProfileTable
     text = None if outputs is None else utf8(read_bytes(outputs), outputs, ProfilesError)
-    table = table or _named(text, "operations", "profile_table")
-    queue = queue or _named(text, "operations", "queues", "profiles")
-    suppress = suppress or _named(text, "data", "suppression_list")
+    table = table or _named(text, stack, "operations", "profile_table")
+    queue = queue or _named(text, stack, "operations", "queues", "profiles")
+    suppress = suppress or _named(text, stack, "data", "suppression_list")
     if table is None or queue is None:
         remedy = "Name an output of `terraform output -json` of a stack with a profile table, or --table and --queue"
         raise ProfilesError(str(outputs or "OUTPUTS"), "names no profile table and no profile queue", remedy)
@@ -86,10 +87,10 @@ def load(
             messages.print(f"{number(counts[outcome], 'profile')} {said}", soft_wrap=True)
 
 
-def _named(text: str | None, *keys: str) -> str | None:
+def _named(text: str | None, stack: str | None, *keys: str) -> str | None:
     from ..provision import terraform_outputs
 
-    return None if text is None else terraform_outputs.value(text, *keys)
+    return None if text is None else terraform_outputs.value(text, *keys, stack=stack)
 
 
 def _suppressed(place: str | None) -> "Callable[[], SuppressionList | None]":

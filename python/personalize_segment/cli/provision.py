@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
+from .doctor import show_findings
 from .plans import plan_progress, show_plan, waiting
-from .stack import Poll, SpecFile, explain_refusals, make_clients, polling_every, read_spec
-from .terminal import app, fail, messages, plain, requires
+from .stack import Poll, SpecFile, StackName, announce, client, explain_refusals, make_clients, polling_every, read_spec
+from .terminal import Yes, app, confirm, console, fail, messages, requires
 
 if TYPE_CHECKING:
     from ..provision.spec import Spec
     from ..provision.state import ProvisionClients
+    from ..provision.steps import Step
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines, on stdout.")]
 PriceFile = Annotated[Path | None, typer.Option("--prices", help="Your own table of prices.", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 
 @app.command()
@@ -29,32 +29,45 @@ def plan(
     as_json: AsJson = False,
     prices: PriceFile = None,
     check: Annotated[bool, typer.Option("--check", help="End with status 3 if there is something to do.")] = False,
+    stack: StackName = None,
 ) -> None:
     """Show what `apply` would do, and what it will cost."""
     from ..provision import apply as work
     from ..provision.prices import read as read_prices
 
-    parsed, table = read_spec(spec), read_prices(prices)
+    parsed, table = read_spec(spec, stack), read_prices(prices)
+    announce(f"stack {parsed.name}")
     steps = work.plan(make_clients(), parsed, table)
     if as_json:
         shown = ("action", "kind", "name", "why", "remedy", "cost")
         print(json.dumps([{key: getattr(step, key) for key in shown} for step in steps], indent=2))
     else:
-        show_plan(steps, f"prices of {table.dated}, without warranty")
+        show_plan(steps, f"prices of {table.dated}, without warranty", console())
     if check and any(step.action != "nothing" for step in steps):
         raise typer.Exit(3)
 
 
 @app.command()
 @explain_refusals
-def apply(spec: SpecFile, as_json: AsJson = False, prices: PriceFile = None, poll: Poll = 20.0) -> None:
-    """Make Personalize be as the spec has it; stop and start it whenever you like. Prints the results."""
+def apply(
+    spec: SpecFile,
+    as_json: AsJson = False,
+    prices: PriceFile = None,
+    yes: Yes = False,
+    poll: Poll = 20.0,
+    stack: StackName = None,
+) -> None:
+    """Apply the spec. Safe to interrupt and rerun. Shows the plan, asks, and prints the results."""
     from ..provision import apply as work
     from ..provision.prices import read as read_prices
 
-    parsed, table, clients = read_spec(spec), read_prices(prices), make_clients()
-    if not as_json:
-        show_plan(work.plan(clients, parsed, table), f"prices of {table.dated}, without warranty")
+    parsed, table, clients = read_spec(spec, stack), read_prices(prices), make_clients()
+    account, region = announce(f"stack {parsed.name}")
+    steps = work.plan(clients, parsed, table)
+    if not (as_json and yes):
+        show_plan(steps, f"prices of {table.dated}, without warranty")
+    if not yes:
+        _confirm_plan(steps, f"Apply this to {parsed.name} in account {account}, region {region}?")
     with plan_progress() as show:
         work.apply(clients, parsed, table, polling_every(poll), show)
     print(json.dumps(_results(clients, parsed), indent=2))
@@ -62,32 +75,16 @@ def apply(spec: SpecFile, as_json: AsJson = False, prices: PriceFile = None, pol
 
 @app.command()
 @explain_refusals
-def status(spec: SpecFile, as_json: AsJson = False) -> None:
-    """Show every resource of the stack, its status, and why it failed. Exit 1 if one has."""
-    from ..provision.state import observe
+def status(spec: SpecFile, as_json: AsJson = False, stack: StackName = None) -> None:
+    """Show every current resource of the stack and its status, as `doctor` does. Exits with 1 if one is wrong."""
+    from ..doctor.personalize import personalize
 
-    parsed = read_spec(spec)
-    state, _ = observe(make_clients(), parsed, polling_every())
-    rows = [
-        {
-            "kind": resource.kind,
-            "name": resource.name,
-            "status": resource.status,
-            "update": resource.update.get("status"),
-            "failure": resource.failure,
-            "arn": resource.arn,
-        }
-        for resource in state.all()
-    ]
-    if as_json:
-        print(json.dumps(rows, indent=2))
-    else:
-        table = Table("kind", "name", "status", "update", "failure")
-        for row in rows:
-            table.add_row(*(plain(str(row[key] or "")) for key in ("kind", "name", "status", "update", "failure")))
-        messages.print(table)
-    if any(row["failure"] for row in rows):
-        raise typer.Exit(1)
+    parsed = read_spec(spec, stack)
+    _, region = announce(f"stack {parsed.name}")
+    findings = personalize(make_clients(), parsed, polling_every(), str(spec))
+    if not findings:
+        fail(f'no dataset group "{parsed.name}" in {region}')
+    show_findings(findings, as_json)
 
 
 @app.command()
@@ -107,6 +104,8 @@ def destroy(
     ] = None,
     yes: Yes = False,
     poll: Poll = 20.0,
+    as_json: AsJson = False,
+    stack: StackName = None,
 ) -> None:
     """Delete everything of the stack, in AWS's order; shows it first, and asks."""
     from ..provision import teardown
@@ -115,29 +114,34 @@ def destroy(
 
     if (spec is None) == (name is None) or (spec is not None and ssm_prefix is not None):
         fail("Set exactly one of SPEC and --name. --ssm-prefix belongs to --name")
-    parsed = read_spec(spec) if spec is not None else of_name(name or "", ssm_prefix)
+    parsed = read_spec(spec, stack) if spec is not None else of_name(name or "", ssm_prefix)
     clients, polling = make_clients(), polling_every(poll)
+    account, region = announce(f"stack {parsed.name}")
     steps = teardown.plan(read_state(clients, parsed, polling), parsed)
     if not steps:
-        messages.print("Nothing is there.")
+        if as_json:
+            print("[]")
+        # Not a failure: a destroy that was interrupted is run again.
+        messages.print(f'Nothing is there: no dataset group "{parsed.name}" in {region}.', soft_wrap=True)
         return
     show_plan(steps, "")
     if not yes:
-        if not sys.stdin.isatty():
-            fail("nobody to ask: say --yes to delete all of this")
-        typer.confirm(f"Delete all of this from {parsed.name}?", abort=True, err=True)
+        confirm(f"Delete all of this from account {account}, region {region}?")
     with plan_progress() as show:
         teardown.destroy(clients, parsed, polling, show)
+    if as_json:
+        print(json.dumps([{"kind": step.kind, "name": step.name} for step in steps], indent=2))
     messages.print("Nothing is left.")
 
 
 @app.command(name="import")
 @explain_refusals
-def import_(spec: SpecFile, poll: Poll = 20.0) -> None:
+def import_(spec: SpecFile, poll: Poll = 20.0, stack: StackName = None) -> None:
     """Import what lies at the spec's locations now; what is imported already is left alone."""
     from ..provision import training
 
-    parsed, clients = read_spec(spec), make_clients()
+    parsed, clients = read_spec(spec, stack), make_clients()
+    announce(f"stack {parsed.name}")
     with waiting() as show:
         jobs = training.import_data(clients, parsed, polling_every(poll), show)
     print(json.dumps(jobs, indent=2))
@@ -150,15 +154,23 @@ def train(
     metric: Annotated[str, typer.Option(help="Metric that decides.")] = "normalized_discounted_cumulative_gain_at_25",
     tolerance: Annotated[float, typer.Option(min=0, max=1, help="How much lower it may be, as a share.")] = 0.05,
     rollback: Annotated[bool, typer.Option("--rollback", help="Serve the version before instead.")] = False,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="With --rollback: campaigns that follow the latest stop until the next apply."),
+    ] = False,
     poll: Poll = 20.0,
+    stack: StackName = None,
 ) -> None:
     """Train a new version and let the campaigns serve it if it is good enough. Exit 1 if one wasn't promoted."""
     from ..provision import training
 
-    parsed, clients, polling = read_spec(spec), make_clients(), polling_every(poll)
+    if once and not rollback:
+        raise typer.BadParameter("belongs to --rollback", param_hint="--once")
+    parsed, clients, polling = read_spec(spec, stack), make_clients(), polling_every(poll)
+    announce(f"stack {parsed.name}")
     with waiting() as show:
         if rollback:
-            promotions = training.rollback(clients, parsed, polling, show)
+            promotions = training.rollback(clients, parsed, polling, show, once=once)
         else:
             promotions = training.train(clients, parsed, polling, metric=metric, tolerance=tolerance, progress=show)
     print(json.dumps([asdict(promotion) for promotion in promotions], indent=2))
@@ -167,25 +179,64 @@ def train(
 
 
 @app.command()
+@explain_refusals
 def recommend(
-    arn: Annotated[str, typer.Argument(metavar="ARN", help="Campaign or recommender.")],
+    place: Annotated[
+        str,
+        typer.Argument(metavar="SPEC", help="The spec, or - for stdin; or the ARN of a campaign or recommender."),
+    ],
     user: Annotated[str, typer.Argument(metavar="USER", help="User, or session of a visitor.")],
-    number: Annotated[int, typer.Option("--number", "-n", min=1, max=500, help="How many.")] = 25,
-    filter_arn: Annotated[str | None, typer.Option("--filter", help="Filter's ARN.", show_default=False)] = None,
+    of: Annotated[
+        str | None,
+        typer.Option("--from", help="Campaign or recommender (default: the only one).", show_default=False),
+    ] = None,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, max=500, help="Maximum number of items.")] = 25,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", help="Name of a filter in the spec, or its ARN.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    stack: StackName = None,
 ) -> None:
-    """Ask for recommendations: one item id a line."""
+    """Print recommendations: one item id per line."""
     with requires("provision"):
-        import boto3
         from botocore.exceptions import BotoCoreError, ClientError
-    kind = "recommenderArn" if ":recommender/" in arn else "campaignArn"
-    request: dict[str, Any] = {kind: arn, "userId": user, "numResults": number}
-    request |= {"filterArn": filter_arn} if filter_arn else {}
+
+        from ..provision import names
+        from ..provision.state import read_state
+    if place.startswith("arn:"):
+        announce(place.rpartition(":")[2])
+        arn, filter_arn = place, filter_
+    else:
+        spec = read_spec(Path(place), stack)
+        announce(f"stack {spec.name}")
+        state = read_state(make_clients(), spec, polling_every())
+        arn = names.served(state, spec, of)
+        filter_arn = names.filter_arn(state, spec, filter_) if filter_ else None
+    request: dict[str, Any] = {"recommenderArn" if ":recommender/" in arn else "campaignArn": arn}
+    request |= {"userId": user, "numResults": number} | ({"filterArn": filter_arn} if filter_arn else {})
     try:
-        answer = boto3.client("personalize-runtime").get_recommendations(**request)
+        answer = client("personalize-runtime").get_recommendations(**request)
     except (BotoCoreError, ClientError) as error:
         fail(str(error))
+    if as_json:
+        items = [{key: item[key] for key in ("itemId", "score") if key in item} for item in answer["itemList"]]
+        print(
+            json.dumps(
+                {"arn": arn, "user": user, "recommendation_id": answer.get("recommendationId"), "items": items},
+                indent=2,
+            )
+        )
+        return
     for item in answer["itemList"]:
         print(item["itemId"])
+
+
+def _confirm_plan(steps: "list[Step]", question: str) -> None:
+    """Ask whether to carry a plan out; without a terminal, refuse one that costs money or deletes something."""
+    changes = [step for step in steps if step.action not in ("nothing", "wait", "blocked")]
+    careful = [step for step in changes if step.cost or step.action in ("delete", "replace")]
+    if changes and (sys.stdin.isatty() or careful):
+        confirm(question)
 
 
 def _results(clients: "ProvisionClients", spec: "Spec") -> dict[str, Any]:

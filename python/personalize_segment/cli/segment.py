@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import WorkspaceError
+from ..errors import MappingError, WorkspaceError
 from .plans import plan_progress, show_plan
-from .stack import explain_refusals
-from .terminal import app, fail, messages, plain, read_bytes, requires, utf8
+from .stack import StackName, announce, explain_refusals
+from .terminal import app, console, fail, messages, plain, read_bytes, requires, utf8
 
 if TYPE_CHECKING:
     from ..workspace.plan import Change
@@ -81,6 +81,7 @@ def segment(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, like plan.")] = False,
     check: Annotated[bool, typer.Option("--check", help="With plan, exit with 3 if there is something to do.")] = False,
+    stack: StackName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON to stdout.")] = False,
 ) -> None:
     """Plan or apply the destination, its filter and the write-back source in Segment.
@@ -91,12 +92,12 @@ def segment(
         from botocore.exceptions import BotoCoreError
 
         from ..workspace import plan as work
-        from ..workspace import wanted as stack
-    choices = stack.Choices(
+        from ..workspace import wanted as wishes
+    choices = wishes.Choices(
         sources=source,
         write_back_source=write_back_source,
         external_id=external_id,
-        settings=dict(map(stack.setting, setting or [])),
+        settings=dict(map(wishes.setting, setting or [])),
         filtered=not no_filter,
         adopt=adopt,
         replace_write_key=replace_write_key,
@@ -105,7 +106,7 @@ def segment(
     )
     only_plan = action is SegmentAction.plan or dry_run
     try:
-        wanted = _wanted(outputs, choices)
+        wanted = _wanted(outputs, choices, stack)
         secret, api = _secret(wanted), _public_api(region, api_url)
         if only_plan:
             changes = work.plan(wanted, api, work.Catalog(api), secret)
@@ -115,23 +116,24 @@ def segment(
     except BotoCoreError as error:
         fail(f"{error}. Check your credentials for AWS, where the secret with the write key is.")
     if only_plan and not as_json:
-        show_plan(changes, "")
+        show_plan(changes, "", console())
     else:
         print(json.dumps([_line(change) for change in changes], indent=2))
     if check and any(change.action != "nothing" for change in changes):
         raise typer.Exit(3)
 
 
-def _wanted(outputs: Path, choices: "Choices") -> "Wanted":
+def _wanted(outputs: Path, choices: "Choices", stack: str | None) -> "Wanted":
     from ..provision import terraform_outputs
     from ..workspace.wanted import read
 
     text = utf8(read_bytes(outputs), outputs, WorkspaceError)
     _, stacks = terraform_outputs.read(text, "segment", "personalize")
-    if stacks is None or len(stacks) != 1:
-        problem = f"holds the outputs of {len(stacks or ())} stacks"
-        raise WorkspaceError(str(outputs), problem, "Pass what `terraform output -json` prints where one is applied")
-    return read(str(stacks[0]["personalize"]["name"]), stacks[0]["segment"], choices)
+    try:
+        values = terraform_outputs.only(stacks, stack)
+    except MappingError as error:
+        raise WorkspaceError(str(outputs), error.problem, error.remedy) from None
+    return read(str(values["personalize"]["name"]), values["segment"], choices)
 
 
 def _secret(wanted: "Wanted") -> "WriteKeySecret | None":
@@ -148,10 +150,7 @@ def _secret(wanted: "Wanted") -> "WriteKeySecret | None":
         )
         return None
     region = wanted.outputs["region"]
-    stack, caller = (
-        wanted.outputs["role_arn"].split(":")[4],
-        boto3.client("sts", region_name=region).get_caller_identity()["Account"],
-    )
+    stack, (caller, _) = wanted.outputs["role_arn"].split(":")[4], announce(f"stack {wanted.name}", region)
     if stack != caller:
         # Else the secret would be made there, with the write key.
         problem = f"are of the account {caller}, and the stack is in {stack}"

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
 from ..errors import SpecError
-from .terminal import fail, read_bytes, requires, utf8
+from .terminal import fail, messages, plain, read_bytes, requires, utf8
 
 if TYPE_CHECKING:
     from ..provision.retries import Polling
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 SpecFile = Annotated[
     Path, typer.Argument(metavar="SPEC", help="The spec, or - for `terraform output -json` on stdin.", allow_dash=True)
+]
+StackName = Annotated[
+    str | None, typer.Option("--stack", help="Stack to use, if the outputs hold several.", show_default=False)
 ]
 Poll = Annotated[
     float,
@@ -45,41 +48,51 @@ def explain_refusals(verb: Callable[P, None]) -> Callable[P, None]:
 def make_clients() -> "ProvisionClients":
     """Return boto3's clients, with the settings of the environment."""
     with requires("provision"):
+        from ..provision.state import ProvisionClients
+    return ProvisionClients(client("personalize"), client("ssm"), client("s3"))
+
+
+def client(service: str, region: str | None = None) -> Any:
+    """Return boto3's client of a service, with the settings of the environment; `region` goes before its region."""
+    with requires("provision"):
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
-
-        from ..provision.state import ProvisionClients
     config = Config(retries={"mode": "standard", "total_max_attempts": 5})
     try:
-        personalize, ssm = boto3.client("personalize", config=config), boto3.client("ssm", config=config)
-        return ProvisionClients(personalize, ssm, boto3.client("s3", config=config))
+        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
     except BotoCoreError as error:
         fail(str(error))
 
 
 def caller() -> str:
     """Return the ARN of whoever's credentials these are."""
-    import boto3
-    from botocore.exceptions import BotoCoreError
-
+    with requires("provision"):
+        from botocore.exceptions import BotoCoreError
     try:
-        return str(boto3.client("sts").get_caller_identity()["Arn"])
+        return str(client("sts").get_caller_identity()["Arn"])
     except BotoCoreError as error:
         fail(str(error))
 
 
-def read_spec(file: Path) -> "Spec":
+def announce(stack: str, region: str | None = None) -> tuple[str, str]:
+    """Print account, region and stack to stderr before anything is read or changed; return account and region."""
+    account, region = caller().split(":")[4], region or str(client("sts").meta.region_name)
+    messages.print(plain(f"account {account}, region {region}, {stack}"), soft_wrap=True)
+    return account, region
+
+
+def read_spec(file: Path, stack: str | None = None) -> "Spec":
     """Return the spec in a file; a path in it starts from the file's folder. Raises SpecError."""
-    return read_spec_and_text(file)[0]
+    return read_spec_and_text(file, stack)[0]
 
 
-def read_spec_and_text(file: Path) -> "tuple[Spec, str]":
+def read_spec_and_text(file: Path, stack: str | None = None) -> "tuple[Spec, str]":
     """Return the spec in a file, and the text of the file, which may be more than the spec. Raises SpecError."""
     from ..provision.spec import read
 
     text = utf8(read_bytes(file), file, SpecError)
-    return read(text, None if str(file) == "-" else file.parent), text
+    return read(text, None if str(file) == "-" else file.parent, stack), text
 
 
 def polling_every(seconds: float = 20.0) -> "Polling":

@@ -1,6 +1,8 @@
 """What verbs share: the application, options, messages, progress, the mapping."""
 
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -22,7 +24,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-messages = Console(stderr=True, highlight=False)
+#: Columns of a line that no terminal shows: wide enough for every cell.
+WIDEST = 100_000
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console for results on stdout, or for messages. Off a terminal, COLUMNS alone limits lines."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal and not os.environ.get("COLUMNS"):
+        made.width = WIDEST
+    return made
+
+
+messages = console(stderr=True)
 
 MappingFile = Annotated[
     Path | None,
@@ -35,8 +49,11 @@ Since = Annotated[
 Until = Annotated[
     date | None, typer.Option("--until", metavar="DAY", parser=day, help="The day after the last.", show_default=False)
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --since that are read for repeats only.")]
 
+#: Seconds between two lines of progress off a terminal.
+HEARTBEAT_SECONDS = 60
 #: Kinds of reasons in a table on the terminal.
 SHOWN = 15
 
@@ -50,6 +67,13 @@ def fail(text: str) -> NoReturn:
     """Say what is wrong, and end with status 1."""
     messages.print(f"[red]personalize-segment:[/red] {plain(text)}", soft_wrap=True)
     sys.exit(1)
+
+
+def confirm(question: str) -> None:
+    """Ask on a terminal, and end with status 1 unless the answer is yes, or if there is no terminal."""
+    if not sys.stdin.isatty():
+        fail("not a terminal: pass --yes to confirm.")
+    typer.confirm(question, abort=True, err=True)
 
 
 @contextmanager
@@ -86,9 +110,17 @@ def read_mapping(file: Path | None) -> EventMapping:
 
 @contextmanager
 def progress_bar(title: str, *, of: Literal["bytes", "things"]) -> Iterator[Callable[[int, int], None]]:
-    """Yield what draws a bar on a terminal and nothing elsewhere."""
+    """Yield what draws a bar on a terminal; elsewhere it prints a line each minute."""
     if not messages.is_terminal:
-        yield lambda done, total: None
+        began = [time.monotonic()]
+
+        def heartbeat(done: int, total: int) -> None:
+            if time.monotonic() - began[0] >= HEARTBEAT_SECONDS:
+                began[0] = time.monotonic()
+                unit = " bytes" if of == "bytes" else ""
+                messages.print(f"{plain(title)}: {done:,} of about {total:,}{unit}", soft_wrap=True)
+
+        yield heartbeat
         return
     # Not loaded for machines: many a verb is done before.
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -101,9 +133,13 @@ def progress_bar(title: str, *, of: Literal["bytes", "things"]) -> Iterator[Call
 
 
 def show_left_out(
-    names: Sequence[str], reasons: Sequence[tuple[int, *tuple[str | None, ...]]], more: str, title: str = "Left out"
+    names: Sequence[str],
+    reasons: Sequence[tuple[int, *tuple[str | None, ...]]],
+    more: str,
+    title: str = "Left out",
+    to: Console = messages,
 ) -> None:
-    """Print the first of the reasons, each with its count in front; `more` is where the others are: to stderr."""
+    """Print the first of the reasons, each with its count in front; `more` is where the others are."""
     if not reasons:
         return
     from rich.table import Table
@@ -112,6 +148,6 @@ def show_left_out(
     table.columns[0].justify = "right"
     for count, *cells in reasons[:SHOWN]:
         table.add_row(f"{count:,}", *(plain(cell or "") for cell in cells))
-    messages.print(table)
+    to.print(table)
     if len(reasons) > SHOWN:
-        messages.print(f"… and {len(reasons) - SHOWN} more kinds of reasons: see {more}")
+        to.print(f"… and {len(reasons) - SHOWN} more kinds of reasons: see {more}")

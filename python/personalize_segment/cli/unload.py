@@ -21,6 +21,7 @@ from .terminal import (
     Since,
     Until,
     app,
+    console,
     fail,
     messages,
     plain,
@@ -176,7 +177,7 @@ def _interrupt_explained() -> Iterator[None]:
 
 
 def _show(result: "UnloadResult", to: str) -> None:
-    """Print the result for people: to stderr, because stdout is for data."""
+    """Print the result for people."""
     counts: list[dict[str, Any]] = list(result.counts)
     became: Counter[tuple[str, str]] = Counter()
     refused: list[tuple[int, *tuple[str | None, ...]]] = []
@@ -200,8 +201,8 @@ def _show(result: "UnloadResult", to: str) -> None:
     for written in result.written:
         numbers = (f"{became[written.dataset, kind]:,}" for kind in kinds)
         table.add_row(written.dataset, f"{written.rows:,}", *numbers, written.query)
-    messages.print(table)
+    console().print(table)
     names = ("source", "event", "dataset", "field", "reason")
-    show_left_out(names, refused, "--json")
+    show_left_out(names, refused, "--json", to=console())
     what = "Rows with a value left out, a wrong clock's timestamp replaced, or the user of another event"
-    show_left_out(names, remarks, "--json", what)
+    show_left_out(names, remarks, "--json", what, console())

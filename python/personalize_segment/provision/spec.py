@@ -122,19 +122,19 @@ def digest(*values: Any) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()[:8]
 
 
-def read(text: str, folder: Path | None = None) -> Spec:
+def read(text: str, folder: Path | None = None, stack: str | None = None) -> Spec:
     """Return the spec in `text`, which may also be what `terraform output -json` prints.
 
-    `folder` is where a relative path of the event mapping starts. Raises SpecError.
+    `folder` is where a relative path of the event mapping starts, and `stack` names one of several. Raises SpecError.
     """
     try:
         # Outputs hold whatever a stack has, such as a certificate of several lines; only the spec in them is ours.
         document, specs = terraform_outputs.read(text, "datasets")
         if specs is not None:
-            if len(specs) != 1:
+            if not specs:
                 problem = "is neither a spec nor outputs of Terraform with one"
-                refuse("$", problem, "Pass the output that holds the spec")
-            document = specs[0]
+                refuse("$", problem, "Pass the output that holds the spec. Was Terraform applied?")
+            document = terraform_outputs.only(specs, stack)
         check(document)
         return _spec(document, folder)
     except MappingError as error:

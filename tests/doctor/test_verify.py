@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +26,13 @@ OTHER = parse(json.dumps({**json.loads(default_text()), "items": json.loads(defa
     "track": {"Product Viewed": {}},
 }}))  # fmt: skip
 REGION = "us-west-2"
+DATASETS: dict[str, Any] = {"datasets": {"interactions": {}, "users": {}, "items": {}}}
 
 
 def outputs(sha256: str = MAPPING.sha256, **more: Any) -> dict[str, Any]:
     values = {
         "operations": {"functions": {"event": "shop-event"}, "glue_job": "shop-history"},
-        "personalize": {"version": 1, "name": "shop", "event_mapping": json.loads(MAPPING.text), "datasets": {}},
+        "personalize": {"version": 1, "name": "shop", "event_mapping": json.loads(MAPPING.text)} | DATASETS,
         "event_mapping": {"sha256": sha256},
         **more,
     }
@@ -84,8 +86,16 @@ def run(document: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
     done = CliRunner().invoke(load(), ["verify", "-", "--json", *arguments], input=text)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
-    findings = json.loads(done.stdout)["findings"]
-    return done.exit_code, {one["place"]: one for one in findings}
+    return done.exit_code, {_part(one["part"]): one for one in json.loads(done.stdout)}
+
+
+def _part(part: str) -> str:
+    """Return a part without the digest at its end."""
+    return re.sub("-[0-9a-f]{8}$", "", part)
+
+
+def ok(found: dict[str, Any], part: str) -> bool:
+    return bool(found[part]["verdict"] == "ok")
 
 
 def test_a_stack_of_one_mapping_agrees_everywhere(aws: Emulator) -> None:
@@ -95,24 +105,25 @@ def test_a_stack_of_one_mapping_agrees_everywhere(aws: Emulator) -> None:
     assert status == 0
     assert list(found) == [
         "Terraform", "Lambda function shop-event", "Glue job shop-history", "SQL for redshift",
-        "Schema of interactions", "Schema of users", "Schema of items",
+        *(f"{kind} shop-{name}" for name in ("interactions", "users", "items") for kind in ("Schema", "Dataset")),
+        "Profile table",
     ]  # fmt: skip
-    assert all(one["agrees"] for one in found.values())
+    assert {part for part in found if not ok(found, part)} == {"Profile table"}
 
 
 def test_the_address_of_a_mapping_in_s3_has_its_digest(aws: Emulator) -> None:
     address = f"s3://shop/artifacts/event-mappings/{MAPPING.sha256}.json#{MAPPING.sha256}"
     deploy(aws, address, address.replace(MAPPING.sha256, OTHER.sha256), MAPPING.datasets)
     _, found = run(outputs())
-    assert found["Lambda function shop-event"]["agrees"]
-    assert found["Glue job shop-history"]["found"] == OTHER.sha256
+    assert ok(found, "Lambda function shop-event")
+    assert found["Glue job shop-history"]["found"] == f"event mapping {OTHER.sha256}"
 
 
 def test_a_stack_that_a_module_call_put_deeper_is_found_there(aws: Emulator) -> None:
     deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
     inner = {name: one["value"] for name, one in outputs().items()}
     status, found = run({"shop": {"sensitive": False, "type": "dynamic", "value": inner}})
-    assert (status, len(found)) == (0, 6)
+    assert (status, len(found)) == (0, 10)
 
 
 @pytest.mark.parametrize(
@@ -125,14 +136,14 @@ def test_a_stack_that_a_module_call_put_deeper_is_found_there(aws: Emulator) -> 
         pytest.param("Lambda function shop-event", "", None, None, "absent", id="a function without a mapping"),
         pytest.param("Glue job shop-history", None, OTHER.text, None, OTHER.sha256, id="the job"),
         pytest.param(
-            "Schema of items",
+            "Dataset shop-items",
             None,
             None,
             OTHER.datasets,
-            "lacks BRAND, CATEGORY, GENRE, PRICE; has also COLOUR",
+            "COLOUR would be taken away or changed",
             id="a schema",
         ),
-        pytest.param("Schema of users", None, None, MAPPING.datasets[:1], "absent", id="a dataset that isn't there"),
+        pytest.param("Schema shop-users", None, None, MAPPING.datasets[:1], "absent", id="a dataset that isn't there"),
     ],
 )
 def test_the_part_that_differs_is_named(
@@ -142,29 +153,25 @@ def test_the_part_that_differs_is_named(
     deploy(aws, good if function is None else function, job or MAPPING.text, schemas or MAPPING.datasets)
     status, found = run(outputs())
     assert status == 1
-    assert not found[differs]["agrees"]
+    assert next(part for part, one in found.items() if one["verdict"] == "wrong") == differs
     assert said in found[differs]["found"]
     assert found[differs]["remedy"]
 
 
-@pytest.mark.parametrize(
-    ("operations", "warned"), [({}, True), ({"profile_table": None}, True), ({"profile_table": "shop-profiles"}, False)]
-)
-def test_a_stack_without_a_profile_table_is_warned_of(aws: Emulator, operations: dict[str, Any], warned: bool) -> None:
+def test_a_stack_without_a_profile_table_is_warned_of(aws: Emulator) -> None:
     deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
-    document = outputs()
-    document["operations"]["value"] |= operations
-    shown = CliRunner().invoke(load(), ["verify", "-"], input=json.dumps(document))
-    said = json.loads(CliRunner().invoke(load(), ["verify", "-", "--json"], input=json.dumps(document)).stdout)
+    status, found = run(outputs())
     # It's a warning, and no difference.
-    assert shown.exit_code == 0
-    assert ("Warning: Live profiles aren't merged" in shown.output, len(said["warnings"])) == (warned, warned)
+    assert (status, found["Profile table"]["verdict"]) == (0, "unknown")
+    assert "live profiles aren't merged" in found["Profile table"]["found"]
 
 
 def test_what_is_not_deployed_is_absent(aws: Emulator) -> None:
     status, found = run(outputs())
     assert status == 1
-    assert {place for place, one in found.items() if one["found"] == "absent"} == set(found) - {"Terraform"}
+    assert {part for part, one in found.items() if one["found"] == "is absent"} == {
+        "Lambda function shop-event", "Glue job shop-history", "DatasetGroup shop",
+    }  # fmt: skip
 
 
 def test_a_file_that_terraform_has_not_applied_differs(aws: Emulator, tmp_path: Path) -> None:
@@ -172,7 +179,7 @@ def test_a_file_that_terraform_has_not_applied_differs(aws: Emulator, tmp_path: 
     (tmp_path / "mapping.json").write_text(OTHER.text)
     status, found = run(outputs(), "--mapping", str(tmp_path / "mapping.json"))
     assert status == 1
-    assert not found["Terraform"]["agrees"]
+    assert not ok(found, "Terraform")
 
 
 def test_sql_of_another_mapping_differs(aws: Emulator, tmp_path: Path) -> None:
@@ -182,7 +189,8 @@ def test_sql_of_another_mapping_differs(aws: Emulator, tmp_path: Path) -> None:
     none.write_text("SELECT 1")
     status, found = run(outputs(), "--sql", str(stale), "--sql", str(none))
     assert status == 1
-    assert (found[str(stale)]["found"], found[str(none)]["found"]) == (OTHER.sha256, "no digest")
+    said = [found[str(file)]["found"].removeprefix("event mapping ") for file in (stale, none)]
+    assert said == [OTHER.sha256, "no digest"]
 
 
 @pytest.mark.parametrize(

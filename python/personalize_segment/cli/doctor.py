@@ -1,0 +1,90 @@
+"""The verbs that examine a deployed stack: `doctor`, and its view of the event mapping, `verify`."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ..errors import VerifyError
+from .stack import StackName, announce, client, explain_refusals, make_clients, polling_every
+from .terminal import app, console, messages, plain, read_bytes, read_mapping, utf8
+
+if TYPE_CHECKING:
+    from ..doctor.finding import Finding
+
+Outputs = Annotated[
+    Path, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or -.", allow_dash=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+_COLOURS = {"ok": "green", "wrong": "red", "unknown": "yellow"}
+
+
+@app.command()
+@explain_refusals
+def doctor(outputs: Outputs, as_json: AsJson = False, stack: StackName = None) -> None:
+    """Examine everything that a running stack needs. Exits with 1 if something is wrong.
+
+    Changes nothing and records nothing: it invokes the event function with an event that the function ignores.
+    """
+    from ..doctor import diagnosis
+
+    text = utf8(read_bytes(outputs), outputs, VerifyError)
+    deployed = diagnosis.read_stack(text, str(outputs), client, name=stack)
+    identity = diagnosis.identity(deployed, *announce(f"stack {deployed.spec.name}"))
+    findings = [identity]
+    if identity.verdict == "ok":
+        with messages.status("Examining the stack") as spinner:
+            for finding in diagnosis.diagnose(deployed, make_clients(), polling_every(), _name(outputs)):
+                findings.append(finding)
+                spinner.update(f"Examining the stack: {plain(finding.part)}")
+    show_findings(findings, as_json)
+
+
+@app.command()
+@explain_refusals
+def verify(
+    outputs: Outputs,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", "-m", help="Event mapping file (default: Terraform's).", show_default=False),
+    ] = None,
+    sql: Annotated[
+        list[Path] | None, typer.Option("--sql", help="SQL that runs in your warehouse, too.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    stack: StackName = None,
+) -> None:
+    """Compare the event mapping in every part of the stack, as `doctor` does. Exits with 1 on a mismatch."""
+    from ..doctor import diagnosis
+    from ..doctor.personalize import personalize
+
+    wanted = read_mapping(mapping) if mapping else None
+    text = utf8(read_bytes(outputs), outputs, VerifyError)
+    deployed = diagnosis.read_stack(text, str(outputs), client, wanted, stack)
+    announce(f"stack {deployed.spec.name}")
+    personalized = personalize(make_clients(), deployed.spec, polling_every(), _name(outputs))
+    show_findings(diagnosis.same_mapping(deployed, sql or [], personalized), as_json)
+
+
+def show_findings(findings: "Iterable[Finding]", as_json: bool) -> None:
+    """Print findings as a table or as JSON; end with status 1 if one is wrong."""
+    found = list(findings)
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in found], indent=2))
+    else:
+        table = Table("", "part", "found", "what to do")
+        for one in found:
+            verdict = f"[{_COLOURS[one.verdict]}]{one.verdict}[/]"
+            table.add_row(verdict, *(plain(cell) for cell in (one.part, one.found, one.remedy)))
+        console().print(table)
+    if any(finding.verdict == "wrong" for finding in found):
+        raise typer.Exit(1)
+
+
+def _name(file: Path) -> str:
+    """Return how remedies call a file; one from stdin has to be written first."""
+    return "outputs.json" if str(file) == "-" else str(file)

@@ -1,0 +1,135 @@
+"""The examination of a stack, in the order in which an event passes its parts, and the views of it."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..contract.mapping import EventMapping
+from ..errors import MappingError, ProvisionError, VerifyError
+from ..provision import spec, terraform_outputs
+from ..provision.retries import Polling
+from ..provision.state import ProvisionClients
+from . import access, mapping, settings, watch
+from .finding import ABSENT, Deployed, Finding
+from .personalize import personalize
+
+
+def read_stack(
+    text: str,
+    place: str,
+    client: Callable[[str], Any],
+    wanted: EventMapping | None = None,
+    name: str | None = None,
+) -> Deployed:
+    """Return the stack in what `terraform output -json` prints, its spec with the event mapping `wanted`, if any.
+
+    `name` says which one if there are several. Raises VerifyError, or SpecError for the spec.
+    """
+    try:
+        _, stacks = terraform_outputs.read(text, "operations", "personalize", "event_mapping")
+    except MappingError:
+        raise VerifyError(place, "is not JSON", "Pass what `terraform output -json` prints") from None
+    try:
+        outputs = terraform_outputs.only(stacks, name)
+    except MappingError as error:
+        raise VerifyError(place, error.problem, error.remedy) from None
+    document = outputs["personalize"] | ({"event_mapping": json.loads(wanted.text)} if wanted else {})
+    return Deployed(outputs, spec.read(json.dumps(document)), cache(client))
+
+
+def identity(stack: Deployed, account: str, region: str) -> Finding:
+    """Return whether the credentials lead to the account and region of the stack."""
+    wanted = tuple(stack.outputs["segment"]["function_arn"].split(":")[4:2:-1])
+    found = f"account {account}, region {region}"
+    if (account, region) == wanted:
+        return Finding("Account and region", "ok", found)
+    remedy = "Set AWS_PROFILE and AWS_REGION to those of the stack"
+    found = f"{found} instead of account {wanted[0]}, region {wanted[1]}"
+    return Finding("Account and region", "wrong", found, remedy)
+
+
+def same_mapping(stack: Deployed, sql: list[Path], personalized: list[Finding]) -> Iterator[Finding]:
+    """Yield a finding for each part that holds the event mapping: the view `verify`."""
+    wanted = stack.spec.mapping
+    yield mapping.terraform(stack, wanted)
+    yield from mapping.functions(stack, wanted)
+    yield from mapping.glue_job(stack, wanted)
+    yield from mapping.statements(stack, wanted, sql)
+    found = [one for one in personalized if one.part.startswith(("Schema ", "Dataset "))]
+    yield from found or [_no_group(stack)]
+    yield from watch.profile_table(stack)
+
+
+def diagnose(stack: Deployed, clients: ProvisionClients, polling: Polling, file: str) -> Iterator[Finding]:
+    """Yield a finding for everything that the stack needs, as soon as it is known. `file` has the outputs."""
+    yield from mapping.functions(stack, stack.spec.mapping)
+    try:
+        personalized = personalize(clients, stack.spec, polling, file) or [_no_group(stack, file)]
+    except ProvisionError as error:
+        personalized = [Finding("Personalize", "unknown", f"{error.place}: {error.problem}", error.remedy)]
+    yield from _functions(stack, personalized)
+    yield from access.segment_trust(stack)
+    yield from access.role(
+        stack,
+        stack.outputs["segment"]["role_arn"],
+        [("lambda:InvokeFunction", stack.outputs["segment"]["function_arn"])],
+    )
+    yield from watch.queues(stack, file)
+    yield from watch.profile_table(stack)
+    yield from watch.report(stack, stack.spec.mapping)
+    yield from mapping.glue_job(stack, stack.spec.mapping)
+    yield from _glue_role(stack)
+    yield from access.bucket_policy(stack)
+    if stack.spec.role is not None:
+        yield from access.role(stack, stack.spec.role, access.personalize(stack))
+    yield from watch.refresh(stack)
+    yield from mapping.statements(stack, stack.spec.mapping, [])
+    yield from personalized
+    yield from watch.events(stack)
+    yield from watch.alarms(stack)
+
+
+def _functions(stack: Deployed, personalized: list[Finding]) -> Iterator[Finding]:
+    """Yield findings for what the functions read and may do; nothing for one that can't be read."""
+    planned = {finding.part for finding in personalized}
+    for key, function in stack.operations["functions"].items():
+        try:
+            role, found = settings.configuration(stack, function)
+        except (BotoCoreError, ClientError):
+            continue
+        if key == "event":
+            yield from settings.dry_run(stack, function)
+            yield from settings.secrets(stack, found)
+            yield from settings.write_back(stack, found)
+            asked = _asked(found, personalized)
+            yield from access.role(stack, role, access.event_function(stack, found, asked))
+        else:
+            yield from access.role(stack, role, access.profile_function(stack, found))
+        # Without a plan, all that `apply` writes below its prefix is missing for the one reason that is named.
+        prefix = f"{stack.spec.ssm_prefix}/" if len(personalized) == 1 else None
+        yield from settings.parameters(stack, found, planned, prefix)
+
+
+def _glue_role(stack: Deployed) -> Iterator[Finding]:
+    try:
+        role = stack.client("glue").get_job(JobName=stack.operations["glue_job"])["Job"]["Role"]
+    except (BotoCoreError, ClientError):
+        return
+    yield from access.role(stack, role, access.glue_job(stack))
+
+
+def _asked(found: dict[str, str], personalized: list[Finding]) -> str | None:
+    """Return the ARN of the campaign or recommender that the function asks, if it is there."""
+    setting = found.get("personalize_campaign_arn", "")
+    if not setting.startswith("ssm:"):
+        return setting or None
+    part = f"Parameter {setting.removeprefix('ssm:')}"
+    return next((one.found for one in personalized if (one.part, one.verdict) == (part, "ok")), None)
+
+
+def _no_group(stack: Deployed, file: str = "outputs.json") -> Finding:
+    return Finding(f"DatasetGroup {stack.spec.name}", "wrong", ABSENT, f"Run `personalize-segment apply {file}`")

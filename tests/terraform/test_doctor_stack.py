@@ -1,0 +1,202 @@
+"""`doctor` names the one thing that is broken in a running stack, and the remedy that it prints repairs it."""
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+
+from attached import attached
+from personalize_emulator.server import Server
+from personalize_segment.contract.mapping import default_text, parse
+from programs import installed, needs
+from served import client
+from stack import MAPPING, csv
+from stacks import Stack
+
+COMMAND = installed() / "personalize-segment"
+#: The longest that a stack takes, some hours, are a few hundredths of a second.
+SPEED = 400_000
+WRITE_KEY = "the-write-key"
+SECRET = "shop/segment-write-key"
+VARIABLES: dict[str, Any] = {
+    "name": "shop",
+    "segment_external_ids": ["9sQx2TbZ4k"],
+    "write_key_secret": None,
+    "new_write_key_version": 1,
+    "event_mapping_path": "mapping.json",
+    "bucket": {"force_destroy": True},
+    "refresh": {"schedule": {"expression": "rate(7 days)"}},
+    "write_back": {"events": ["*"]},
+}
+
+
+class Running:
+    """A stack that Terraform has applied and that Personalize serves, and the verbs that examine and repair it."""
+
+    def __init__(self, server: Server, stack: Stack) -> None:
+        self.server, self.stack = server, stack
+        (stack.folder / "mapping.json").write_text(json.dumps(MAPPING))
+        stack.environment["TF_VAR_new_write_key"] = WRITE_KEY
+        self.outputs = {name: one["value"] for name, one in self.terraform().items()}
+        self.bucket: str = self.outputs["data"]["bucket"]
+        s3 = client(server, "s3")
+        for kind in ("interactions", "users", "items"):
+            s3.put_object(Bucket=self.bucket, Key=f"transformed/{kind}/part-0.csv", Body=csv(kind))
+        report = {"mapping_sha256": parse(json.dumps(MAPPING)).sha256, "datasets": {"interactions": {"rows": 1100}}}
+        s3.put_object(Bucket=self.bucket, Key="transformed/report.json", Body=json.dumps(report))
+        done = self.run("apply", "--yes", "--poll", "0.05", "outputs.json")
+        assert done.returncode == 0, done.stderr
+
+    def __getitem__(self, service: str) -> Any:
+        return client(self.server, service)
+
+    def terraform(self) -> dict[str, Any]:
+        """Apply, and write the outputs as a user does."""
+        outputs = self.stack.apply(VARIABLES)
+        (self.stack.folder / "outputs.json").write_text(json.dumps(outputs))
+        return outputs
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a verb in the folder of the outputs."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return subprocess.run(
+            [str(COMMAND), *arguments],
+            cwd=self.stack.folder,
+            env=kept | self.server.environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def wrong(self) -> dict[str, dict[str, str]]:
+        """Return the findings that are wrong, by their parts; the exit status says whether there is one."""
+        done = self.run("doctor", "--json", "outputs.json")
+        assert done.stdout, done.stderr
+        found = {one["part"]: one for one in json.loads(done.stdout) if one["verdict"] == "wrong"}
+        assert done.returncode == bool(found), done.stderr
+        return found
+
+    def repair(self, remedy: str) -> None:
+        """Do what a remedy says: run the command in it."""
+        command = shlex.split(remedy.split("`")[1].replace("WRITE_KEY", WRITE_KEY))
+        if command == ["terraform", "apply"]:
+            self.terraform()
+        elif command[0] == "personalize-segment":
+            done = self.run(*command[1:2], "--yes", "--poll", "0.05", *command[2:])
+            assert done.returncode == 0, done.stderr
+        else:
+            _, service, verb, *options = command
+            names = ("".join(word.capitalize() for word in one.removeprefix("--").split("-")) for one in options[::2])
+            getattr(self[service], verb.replace("-", "_"))(**dict(zip(names, options[1::2], strict=True)))
+
+    def personalize(self, kind: str, begins: str = "shop") -> None:
+        """Delete the one resource of a kind whose name begins so."""
+        api, member = self["personalize"], kind[0].lower() + kind[1:]
+        listed = getattr(api, xform_name(f"List{kind}s"))()[f"{member}s"]
+        [arn] = [one[f"{member}Arn"] for one in listed if one["name"].startswith(begins)]
+        getattr(api, xform_name(f"Delete{kind}"))(**{f"{member}Arn": arn})
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[Running]:
+    needs("terraform", "breaking a running stack")
+    with Server(speed=SPEED) as server:
+        stack = Stack(tmp_path_factory.mktemp("doctor"), server.environment(), package)
+        with attached(stack):
+            yield Running(server, stack)
+
+
+def _other_mapping(running: Running) -> None:
+    api, name = running["lambda"], "shop-event"
+    variables = api.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    api.update_function_configuration(
+        FunctionName=name, Environment={"Variables": variables | {"event_mapping": default_text()}}
+    )
+    version = api.publish_version(FunctionName=name)["Version"]
+    api.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+
+
+def _external_id(running: Running) -> None:
+    api, name = running["iam"], "shop-us-east-1-segment"
+    trust = api.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    text = json.dumps(trust).replace("9sQx2TbZ4k", "somebody-else")
+    api.update_assume_role_policy(RoleName=name, PolicyDocument=text)
+
+
+def _queue_policy(running: Running) -> None:
+    url = running.outputs["operations"]["queues"]["profiles"]
+    deny = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    running["sqs"].set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+
+def _glue_script(running: Running) -> None:
+    place = running["glue"].get_job(JobName="shop-history")["Job"]["Command"]["ScriptLocation"]
+    running["s3"].delete_object(Bucket=running.bucket, Key=place.partition(f"{running.bucket}/")[2])
+
+
+#: What breaks, and how the part begins that `doctor` has to name.
+BREAKS: dict[str, tuple[str, Callable[[Running], object]]] = {
+    "tracker": ("EventTracker shop", lambda one: one.personalize("EventTracker")),
+    "campaign": ("Campaign shop-main-", lambda one: one.personalize("Campaign")),
+    "dataset": ("Dataset shop-items", lambda one: one.personalize("Dataset", "shop-items")),
+    "parameter": (
+        "Parameter /shop/personalize/tracking_id",
+        lambda one: one["ssm"].delete_parameter(Name="/shop/personalize/tracking_id"),
+    ),
+    "secret": (f"Secret {SECRET}", lambda one: one["secretsmanager"].delete_secret(SecretId=SECRET)),
+    "write key": (
+        f"Secret {SECRET}",
+        lambda one: one["secretsmanager"].put_secret_value(SecretId=SECRET, SecretString=" "),
+    ),
+    "alias": (
+        "Lambda function shop-event",
+        lambda one: one["lambda"].delete_alias(FunctionName="shop-event", Name="live"),
+    ),
+    "mapping in the function": ("Lambda function shop-event", _other_mapping),
+    "role statement": (
+        "Role shop-us-east-1-event",
+        lambda one: one["iam"].delete_role_policy(RoleName="shop-us-east-1-event", PolicyName="record"),
+    ),
+    "external id": ("Trust of role shop-us-east-1-segment", _external_id),
+    "bucket policy": ("Bucket policy of ", lambda one: one["s3"].delete_bucket_policy(Bucket=one.bucket)),
+    "queue policy": ("Queue shop-profiles", _queue_policy),
+    "Glue script": ("File of Glue job s3://", _glue_script),
+    "schedule": (
+        "Schedule shop-refresh",
+        lambda one: one["scheduler"].delete_schedule(Name="shop-refresh", GroupName="shop-refresh"),
+    ),
+    "alarm": (
+        "Alarm shop-events-raised",
+        lambda one: one["cloudwatch"].delete_alarms(AlarmNames=["shop-events-raised"]),
+    ),
+}
+
+
+def test_nothing_is_wrong_with_a_stack_that_runs(running: Running) -> None:
+    shown = running.run("doctor", "outputs.json")
+    assert shown.stderr == "account 123456789012, region us-east-1, stack shop\n"
+    lines = [line.split("│")[1:-1] for line in shown.stdout.splitlines() if "│" in line]
+    found = {part.strip(): (verdict.strip(), text.strip()) for verdict, part, text, _ in lines}
+    assert {part for part, (verdict, _) in found.items() if verdict != "ok"} == {"Events of the last day"}
+    assert found["Dry run of shop-event"] == ("ok", "answers ignored")
+    assert found["Role shop-us-east-1-event"][1].startswith("may make all ")
+    assert found["Queue shop-rejected"] == ("ok", "0 messages")
+    assert shown.returncode == 0
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_what_is_broken_is_named_alone_and_repaired_by_its_remedy(running: Running, broken: str) -> None:
+    part, break_it = BREAKS[broken]
+    break_it(running)
+    [finding] = running.wrong().values()
+    assert finding["part"].startswith(part)
+    running.repair(finding["remedy"])
+    assert running.wrong() == {}
