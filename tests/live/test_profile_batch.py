@@ -14,7 +14,7 @@ from personalize_segment.live import handler
 from personalize_segment.live.payloads import ProfileRecord
 from personalize_segment.live.profile_batch import RateLimiter, parse
 from personalize_segment.live.record import message
-from personalize_segment.live.redrive import Rejected, send
+from personalize_segment.live.redrive import Lease, messages, send
 from stub import Behaviour, Error, Hang, Ok, Request, Stub
 
 USERS = {"userId": "users", "itemId": "items"}
@@ -197,10 +197,9 @@ def test_a_profile_that_was_refused_can_be_sent_again(stub: Stub) -> None:
     with function(stub, profile_calls_per_second="1000") as take:
         batch([user("u-1"), user("u-2")])
         sqs = handler._consumer()[1].sqs
-        received = sqs.receive_message(QueueUrl=REJECTED, MaxNumberOfMessages=10)["Messages"]
-        found = [Rejected(one["ReceiptHandle"], json.loads(one["Body"])) for one in received]
         stub.behave("PutUsers")
-        done = send(sqs, REJECTED, found, lambda event: {"decision": "recorded"}, PROFILES)
+        with Lease(sqs, REJECTED) as lease:
+            done = send(lease, list(messages(lease, 10)), lambda event: {"decision": "recorded"}, PROFILES, rate=50)
         assert done.recorded == 1
         before = len(take.bodies("PutUsers"))
         assert batch(stub.messages(PROFILES))[0] == []

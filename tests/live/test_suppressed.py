@@ -17,7 +17,7 @@ from personalize_segment.errors import TransientError
 from personalize_segment.live import clients, handler
 from personalize_segment.live.payloads import ProfileRecord
 from personalize_segment.live.record import message, reject
-from personalize_segment.live.redrive import Rejected, send
+from personalize_segment.live.redrive import Lease, messages, send
 from personalize_segment.live.suppressed import PAUSE_SECONDS, Suppressed
 from stub import Stub
 
@@ -123,12 +123,10 @@ def test_no_redrive_brings_a_forgotten_user_back(stub: Stub, bucket: Bucket) -> 
     profile = [2, "users", "u-1", {"PLAN": "pro"}, [0, ""]]
     with function(stub) as take:
         take(track(properties={}))
-        sqs = boto3.client("sqs")
-        reject(sqs, REJECTED, [Reason("users", "PutUsers", "refused")], "digest", profile=profile)
-        kept = sqs.receive_message(QueueUrl=REJECTED, MaxNumberOfMessages=10)["Messages"]
-    rejected = [Rejected(one["ReceiptHandle"], json.loads(one["Body"])) for one in kept]
+        reject(boto3.client("sqs"), REJECTED, [Reason("users", "PutUsers", "refused")], "digest", profile=profile)
     with function(stub, suppression_list=LIST, profile_calls_per_second="1000") as take:
-        done = send(sqs, REJECTED, rejected, take, PROFILES)
+        with Lease(boto3.client("sqs"), REJECTED) as lease:
+            done = send(lease, list(messages(lease, 10)), take, PROFILES, rate=50)
         assert (done.recorded, dict(done.failed)) == (2, {})
         [body] = stub.messages(PROFILES)
         assert json.loads(body) == profile

@@ -124,6 +124,7 @@ class _Message:
         self.body = body
         self.md5 = hashlib.md5(body.encode()).hexdigest()
         self.visible = visible
+        self._sent = str(int(time.time() * 1000))
         self.receipt: str | None = None
         self._received = 0
 
@@ -136,7 +137,7 @@ class _Message:
             "ReceiptHandle": self.receipt,
             "Body": self.body,
             "MD5OfBody": self.md5,
-            "Attributes": {"ApproximateReceiveCount": str(self._received)},
+            "Attributes": {"ApproximateReceiveCount": str(self._received), "SentTimestamp": self._sent},
         }
 
 

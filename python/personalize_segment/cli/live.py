@@ -2,13 +2,16 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from ..errors import RedriveError
 from ..live.settings import table
-from .terminal import app, messages, plain, progress_bar, requires
+from .stack import StackName, announce
+from .terminal import Yes, app, confirm, console, messages, number, plain, progress_bar, read_bytes, requires, utf8
 
 if TYPE_CHECKING:
     from ..live.redrive import Rejected
@@ -31,56 +34,95 @@ def settings(
 
 @app.command()
 def redrive(
-    queue: Annotated[str, typer.Argument(metavar="QUEUE_URL", help="The queue of rejected events.")],
+    place: Annotated[
+        str, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or the queue's URL.")
+    ],
+    again: Annotated[bool, typer.Option("--send", help="Send them again, to the function of OUTPUTS.")] = False,
     function: Annotated[
-        str | None, typer.Option("--send-to", help="Lambda function that takes them again.", show_default=False)
+        str | None,
+        typer.Option("--send-to", help="Send them again, to this Lambda function.", show_default=False),
     ] = None,
     profile_queue: Annotated[
-        str | None, typer.Option(help="Queue that takes rejected users and items again.", show_default=False)
+        str | None,
+        typer.Option(help="Queue to resend users and items to.", show_default="the one in OUTPUTS"),
     ] = None,
+    discard: Annotated[bool, typer.Option("--discard", help="Delete them for good; asks.")] = False,
     reason: Annotated[
-        str, typer.Option(help="Only what was refused for a reason that contains this.", show_default=False)
+        str, typer.Option(help="Only messages whose reason contains this text.", show_default=False)
     ] = "",
-    limit: Annotated[int, typer.Option(min=1, help="Take this many such messages at most.")] = 1000,
-    as_json: Annotated[bool, typer.Option("--json", help="Each message as a JSON line on stdout.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of such messages.")] = 10_000,
+    rate: Annotated[int, typer.Option(min=1, max=1000, help="Messages per second to send.")] = 50,
+    yes: Yes = False,
+    stack: StackName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each message as a line of JSON to stdout.")] = False,
 ) -> None:
-    """Show why events were rejected; with --send-to send them again, and delete what was taken.
+    """Show why events were rejected. With --send or --send-to, send them again and delete what was taken.
 
-    Without --send-to nothing is changed. Sending twice does no harm: events keep their ids.
+    Without these and without --discard, nothing is changed. Safe to interrupt and rerun: events keep their ids.
     """
     with requires("live"):
         from ..live import redrive as work
         from ..live import rejections
+    if (again or function is not None) and discard:
+        raise typer.BadParameter("excludes --send and --send-to", param_hint="--discard")
+    queue, stack_function, stack_profiles = _places(place, stack)
+    function = function or (stack_function if again else None)
+    if again and function is None:
+        raise typer.BadParameter("needs OUTPUTS; name a function with --send-to", param_hint="--send")
+    announce(f"queue {queue.rpartition('/')[2]}")
     sqs = work.client("sqs")
-    wanted: list[Rejected] = []
-    try:
-        for message in work.messages(sqs, queue, limit, reason):
-            wanted.append(message)
-            if as_json:
+    with work.Lease(sqs, queue) as lease:
+        depth, wanted = lease.depth, []
+        with progress_bar("Reading", of="things") as progress:
+            for message in work.messages(lease, limit, reason):
+                wanted.append(message)
+                progress(len(wanted), max(depth, len(wanted)))
+        if as_json:
+            for message in wanted:
                 print(rejections.as_json(message.body))
-        _show(wanted, queue)
+        _show(wanted, depth, as_json=as_json)
+        if discard and wanted:
+            if not yes:
+                confirm(f"Delete {number(len(wanted), 'message')} for good?")
+            lease.delete([message.id for message in wanted])
+            messages.print(f"{number(len(wanted), 'message')} deleted")
         if function is None:
             return
         call = work.invoke(work.client("lambda"), function)
-        with progress_bar("Sending", of="things") as progress:
-            done = work.send(sqs, queue, wanted, call, profile_queue, progress)
-        wanted = []
-    finally:
-        work.release(sqs, queue, [message.receipt for message in wanted])
+        with progress_bar(f"Sending to {function}", of="things") as progress:
+            done = work.send(lease, wanted, call, profile_queue or stack_profiles, rate, progress)
     messages.print(f"{done.recorded:,} taken, {done.rejected:,} rejected again")
-    for why, number in done.failed.most_common():
-        messages.print(f"{number:,} stay in the queue: {plain(why)}", soft_wrap=True)
+    for why, times in done.failed.most_common():
+        messages.print(f"{times:,} stay in the queue: {plain(why)}", soft_wrap=True)
     if done.failed or done.rejected:
         raise typer.Exit(1)
 
 
-def _show(found: "list[Rejected]", queue: str) -> None:
-    counted: Counter[tuple[str, str, str]] = Counter()
+def _places(place: str, stack: str | None) -> tuple[str, str | None, str | None]:
+    """Return the queue of rejected events, the function and the profile queue; None where only a URL is given."""
+    if place.startswith(("https://", "http://")):
+        return place, None, None
+    from ..provision import terraform_outputs
+
+    text = utf8(read_bytes(Path(place)), Path(place), RedriveError)
+    found = (("queues", "rejected"), ("functions", "event"), ("queues", "profiles"))
+    queue, function, profiles = (terraform_outputs.value(text, "operations", *keys, stack=stack) for keys in found)
+    if queue is None:
+        problem = "holds no queue of rejected events of one stack"
+        raise RedriveError(place, problem, "Pass what `terraform output -json` prints, or the queue's URL")
+    return queue, function, profiles
+
+
+def _show(found: "list[Rejected]", depth: int, *, as_json: bool) -> None:
+    """Print how often each event has each reason: to stderr if stdout has the messages."""
+    counted: Counter[tuple[str, str, str, str]] = Counter()
     for message in found:
-        counted.update(message.reasons)
-    shown = Table("count", "dataset", "field", "reason", title=f"{len(found):,} messages in {plain(queue)}")
+        for reason, times in message.reasons.items():
+            counted[message.event, *reason] += times
+    messages.print(f"{len(found):,} of about {number(max(depth, len(found)), 'message')}")
+    shown = Table("count", "event", "dataset", "field", "reason")
     shown.columns[0].justify = "right"
-    shown.title_justify = "left"
-    for reason, times in counted.most_common():
-        shown.add_row(f"{times:,}", *(plain(cell) for cell in reason))
-    messages.print(shown)
+    for reasons, times in counted.most_common():
+        shown.add_row(f"{times:,}", *(plain(cell) for cell in reasons))
+    if counted:
+        (messages if as_json else console()).print(shown)

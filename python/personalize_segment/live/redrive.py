@@ -1,26 +1,34 @@
-"""Events that were rejected: what waits in the queue, and sending it again once the cause is gone."""
+"""Events that were rejected: what waits in the queue, sending it again once the cause is gone, and discarding it."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..contract.rows import describe
 from ..errors import RedriveError
 from . import rejections
+from .profile_batch import RateLimiter
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-#: How long messages stay with us before the queue shows them to others again.
+#: Visibility timeout of the messages that we hold. It's extended three times as often.
 VISIBILITY_SECONDS = 300
-
+#: Calls side by side.
+WORKERS = 16
+#: Messages in one call of SQS.
+BATCH = 10
 
 NOT_OURS = "not a message of this project"
 
@@ -29,7 +37,7 @@ NOT_OURS = "not a message of this project"
 class Rejected:
     """A message of the queue: an event or a profile, why it was refused, and when."""
 
-    receipt: str
+    id: str
     body: dict[str, Any]
 
     @property
@@ -45,6 +53,14 @@ class Rejected:
             counted[dataset, field_, why] += count if isinstance(count, int) else 1
         return counted
 
+    @property
+    def event(self) -> str:
+        """The call and the name of the event; empty for a profile and for a message that isn't ours."""
+        event = self.body.get("event", self.body.get("ids"))
+        if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+            return ""
+        return " ".join(filter(None, describe(event)))
+
 
 @dataclass
 class Redriven:
@@ -56,103 +72,198 @@ class Redriven:
 
 
 def client(service: str) -> Any:
-    """Return boto3's client of `sqs` or `lambda`, as the environment has it."""
+    """Return boto3's client of `sqs` or `lambda`, as the environment has it, for as many threads as there are."""
     with _aws(service):
-        return boto3.client(service)  # type: ignore[call-overload]
+        return boto3.client(service, config=Config(max_pool_connections=WORKERS))  # type: ignore[call-overload]
 
 
-def messages(sqs: "SQSClient", url: str, limit: int, reason: str = "") -> Iterator[Rejected]:
-    """Yield up to `limit` messages with a reason that contains `reason`; each stays hidden from others for minutes.
+class Lease:
+    """The messages that we hold: hidden from others, until they are deleted or the `with` block ends.
+
+    A thread extends their visibility timeout, so that no message is received twice however long the work takes. After
+    a process that was killed, SQS shows them again within VISIBILITY_SECONDS.
+    """
+
+    def __init__(self, sqs: "SQSClient", url: str, seconds: float = VISIBILITY_SECONDS) -> None:
+        self.sqs, self.url, self._seconds = sqs, url, seconds
+        self._receipts: dict[str, str] = {}
+        self._ended = threading.Event()
+        self._error: RedriveError | None = None
+        self._thread = threading.Thread(target=self._extend, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.release(list(self._receipts))
+
+    @property
+    def depth(self) -> int:
+        """About how many messages the queue has, with those that somebody holds. Raises RedriveError."""
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        with _aws(self.url):
+            answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def receive(self) -> list[Any]:
+        """Return the next messages, which are then held; none if there are no more. Raises RedriveError."""
+        if self._error is not None:
+            raise self._error
+        with _aws(self.url):
+            answer = self.sqs.receive_message(
+                QueueUrl=self.url,
+                MaxNumberOfMessages=BATCH,
+                VisibilityTimeout=int(self._seconds),
+                WaitTimeSeconds=1,
+                MessageSystemAttributeNames=["SentTimestamp"],
+            )
+        found = answer.get("Messages", [])
+        # A message that was shown again has another receipt, and the one before is void.
+        self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in found}
+        return found
+
+    def release(self, ids: list[str]) -> None:
+        """Show messages to others again."""
+        self._hide(ids, 0)
+        for one in ids:
+            self._receipts.pop(one, None)
+
+    def delete(self, ids: list[str]) -> None:
+        """Delete messages. Raises RedriveError if SQS doesn't delete one, which then stays in the queue."""
+        for some in _batches(ids):
+            entries: Any = [{"Id": str(n), "ReceiptHandle": self._receipts[one]} for n, one in enumerate(some)]
+            with _aws(self.url):
+                answer = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+            if failed := answer.get("Failed"):
+                problem = f"{len(failed)} messages aren't deleted ({failed[0]['Code']})"
+                raise RedriveError(self.url, problem, "Run it again: events keep their ids")
+            for one in some:
+                self._receipts.pop(one)
+
+    def _extend(self) -> None:
+        while not self._ended.wait(self._seconds / 3):
+            try:
+                self._hide(list(self._receipts), int(self._seconds))
+            except RedriveError as error:
+                self._error = error
+                return
+
+    def _hide(self, ids: list[str], seconds: int) -> None:
+        for some in _batches(ids):
+            # One that was deleted meanwhile is gone.
+            receipts = [receipt for one in some if (receipt := self._receipts.get(one))]
+            entries: Any = [
+                {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+                for n, receipt in enumerate(receipts)
+            ]
+            if entries:
+                with _aws(self.url):
+                    self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
+
+
+def _batches(ids: list[str]) -> list[list[str]]:
+    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+
+
+def messages(lease: Lease, limit: int, reason: str = "") -> Iterator[Rejected]:
+    """Yield up to `limit` messages with a reason that contains `reason`, each once; the lease holds them.
 
     Only messages that were sent before now: those that a redrive itself leads to are later, so it comes to an end.
+    Raises RedriveError.
     """
     began, found = datetime.now(UTC).timestamp() * 1000, 0
     others: list[str] = []
     seen: set[str] = set()
     try:
-        while found < limit:
-            with _aws(url):
-                answer = sqs.receive_message(
-                    QueueUrl=url,
-                    MaxNumberOfMessages=min(10, limit - found),
-                    VisibilityTimeout=VISIBILITY_SECONDS,
-                    WaitTimeSeconds=1,
-                    MessageSystemAttributeNames=["SentTimestamp"],
-                )
-            if not answer.get("Messages"):
+        while received := lease.receive():
+            new = [message for message in received if message["MessageId"] not in seen]
+            if not new:
                 return
-            if seen.issuperset(message["MessageId"] for message in answer["Messages"]):
-                others += [message["ReceiptHandle"] for message in answer["Messages"]]
-                return  # hidden for long enough to be shown again
-            for message in answer["Messages"]:
+            for message in new:
                 seen.add(message["MessageId"])
-                rejected = Rejected(message["ReceiptHandle"], rejections.body(message["Body"]))
+                rejected = Rejected(message["MessageId"], rejections.body(message["Body"]))
                 later = int(message["Attributes"]["SentTimestamp"]) >= began
-                if later or not any(reason in why for *_, why in rejected.reasons):
-                    others.append(rejected.receipt)
+                if later or found == limit or not any(reason in why for *_, why in rejected.reasons):
+                    others.append(rejected.id)
                     continue
                 found += 1
                 yield rejected
+            if found == limit:
+                return
     finally:
         # Not before the end: a message that is shown again would be the next one that we receive.
-        release(sqs, url, others)
-
-
-def release(sqs: "SQSClient", url: str, receipts: list[str]) -> None:
-    """Show messages to others again."""
-    for start in range(0, len(receipts), 10):
-        entries: Any = [
-            {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-            for number, receipt in enumerate(receipts[start : start + 10])
-        ]
-        with _aws(url):
-            sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        lease.release(others)
 
 
 def send(
-    sqs: "SQSClient",
-    url: str,
+    lease: Lease,
     rejected: list[Rejected],
     function: Callable[[dict[str, Any]], dict[str, Any]],
     profile_queue: str | None,
+    rate: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Redriven:
     """Send each event to `function` and each profile to `profile_queue`, and delete what was taken.
 
-    An event that is refused again has become a new message. A message that fails stays in the queue.
+    At most `rate` messages a second, some side by side. An event that is refused again has become a new message. A
+    message that fails stays in the queue. Raises RedriveError if a message can't be deleted.
     """
-    result = Redriven()
-    kept = []
-    for number, message in enumerate(rejected):
-        progress(number, len(rejected))
+    result, turn = Redriven(), RateLimiter(rate)
+
+    def one(message: Rejected) -> bool:
+        turn()
+        taken = _sent(lease, message, function, profile_queue)
+        lease.delete([message.id])
+        return taken
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        calls = {pool.submit(one, message): message for message in rejected}
         try:
-            if any(kind + rejections.CUT in message.body for kind in rejections.KINDS):
-                log = message.body.get("log", "Segment's log")
-                raise RedriveError(url, f"too large to be kept whole: {log} has it", "Export that day")
-            if "event" in message.body:
-                decision = function(message.body["event"])["decision"]
-                if decision == "unprovisioned":
-                    raise RedriveError(url, "there is no event tracker or dataset for it", "It stays in the queue")
-                # Without a rule still: where such events are kept, it is in the queue again.
-                again = decision in ("rejected", "unmapped")
-                result.rejected += again
-                result.recorded += not again
-            elif "profile" in message.body and profile_queue is not None:
-                with _aws(profile_queue):
-                    sqs.send_message(QueueUrl=profile_queue, MessageBody=json.dumps(message.body["profile"]))
-                result.recorded += 1
-            else:
-                why = "a profile: say --profile-queue" if "profile" in message.body else NOT_OURS
-                raise RedriveError(url, why, "It stays in the queue")
-        except RedriveError as error:
-            result.failed[error.problem] += 1
-            kept.append(message.receipt)
-            continue
-        with _aws(url):
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message.receipt)
-    release(sqs, url, kept)
-    progress(len(rejected), len(rejected))
+            for number, call in enumerate(as_completed(calls), start=1):
+                try:
+                    taken = call.result()
+                    result.recorded += taken
+                    result.rejected += not taken
+                except _KeptError as error:
+                    result.failed[error.problem] += 1
+                progress(number, len(rejected))
+        except BaseException:
+            # What is on its way ends; the others stay in the queue.
+            pool.shutdown(cancel_futures=True)
+            raise
     return result
+
+
+class _KeptError(RedriveError):
+    """A message can't be sent and stays in the queue."""
+
+
+def _sent(
+    lease: Lease, message: Rejected, function: Callable[[dict[str, Any]], dict[str, Any]], profile_queue: str | None
+) -> bool:
+    """Send a message; return whether it was taken, and not rejected again. Raises _KeptError."""
+    if any(kind + rejections.CUT in message.body for kind in rejections.KINDS):
+        log = message.body.get("log", "Segment's log")
+        raise _KeptError(lease.url, f"too large to be kept whole: {log} has it", "Export that day")
+    try:
+        if "event" in message.body:
+            decision = function(message.body["event"])["decision"]
+            if decision == "unprovisioned":
+                raise _KeptError(lease.url, "there is no event tracker or dataset for it", "It stays in the queue")
+            # Without a rule still: where such events are kept, it is in the queue again.
+            return decision not in ("rejected", "unmapped")
+        if "profile" in message.body and profile_queue is not None:
+            with _aws(profile_queue):
+                body = json.dumps(message.body["profile"])
+                lease.sqs.send_message(QueueUrl=profile_queue, MessageBody=body)
+            return True
+    except RedriveError as error:
+        raise _KeptError(*error.args) from error
+    why = "a profile: say --profile-queue" if "profile" in message.body else NOT_OURS
+    raise _KeptError(lease.url, why, "It stays in the queue")
 
 
 def invoke(client: "LambdaClient", name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
