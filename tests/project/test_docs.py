@@ -39,7 +39,7 @@ ALL = [*RUN, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob(
 CHECKOUT = ("glue", "python")
 LOOKED_UP = ("make", "pip", "git")
 #: Options of Glue's own that the documents name.
-GLUE = {"--extra-py-files"}
+GLUE = {"--additional-python-modules", "--extra-py-files"}
 SECONDS = 120
 #: What Terraform waits for takes this long.
 TERRAFORM_SECONDS = 400
