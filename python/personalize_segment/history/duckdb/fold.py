@@ -31,7 +31,7 @@ from .worker import KEYS, LOGINS
 #: Keys that are looked through at a time: memory holds no more of them.
 SLICE_ROWS = 1_000_000
 #: Interactions of one CSV part, about.
-PART_ROWS = 250_000
+PART_ROWS = 500_000
 
 #: What is rolled up of settled days: rows that may be copies, evidence of logins, and profiles by dataset.
 COPIES, EVIDENCE = "copies", "evidence"
