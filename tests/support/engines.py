@@ -48,9 +48,17 @@ class Outcome:
 
 
 def python_rows(
-    folder: Path, mapping: EventMapping, window: Window | None = None, suppressed: SuppressionList | None = None
+    folder: Path,
+    mapping: EventMapping,
+    window: Window | None = None,
+    suppressed: SuppressionList | None = None,
+    *,
+    by_day: bool = True,
 ) -> Outcome:
-    """Return what the reference gives: `rows()` line by line, and rules 9 and 12 said again naively."""
+    """Return what the reference gives: `rows()` line by line, and rules 9 and 12 said again naively.
+
+    Without `by_day`, copies of all days are compared by their texts alone, as in a warehouse.
+    """
     tree = sort_out(list_folder(folder), window or Window(), root=str(folder))
     report = Report.of(mapping)
     report.files_skipped += tree.skipped
@@ -76,7 +84,8 @@ def python_rows(
                 report.refuse(event or {}, why)
         for row in stitched:
             if isinstance(row, Row):
-                _sort_in(row, copies, versions, str(file.day or ""), old=old)
+                day = str(file.day or "") if by_day else str(int(not old))
+                _sort_in(row, copies, versions, day, old=old)
                 if not old:
                     report.accept(event or {}, row)
     kept: dict[str, list[Texts]] = {one.name: [] for one in mapping.datasets}

@@ -29,7 +29,7 @@ def of_the_report(outcome: Outcome) -> Counter[Kind]:
 
 def assert_alike(dialect: str, mapping: EventMapping, folder: Path, window: Window | None = None) -> Outcome:
     """Compare the warehouse with the reference, and return what both give."""
-    expected = python_rows(folder, mapping, window)
+    expected = python_rows(folder, mapping, window, by_day=False)
     # The warehouse has all days.
     events = [event for event in _events(folder, Window()) if stored(event)]
     window = window or Window()
