@@ -75,4 +75,4 @@ def test_the_extra_of_the_readme_is_enough_for_its_commands(tmp_path: Path, bare
     outputs = json.loads((TESTS / "specs" / "valid" / "terraform-output.json").read_text("utf-8"))
     (tmp_path / "outputs.json").write_text(json.dumps(outputs | {"tls_cert": CERTIFICATE}))
     done = _run(command, "plan", tmp_path / "outputs.json")
-    assert (done.returncode, "You must specify a region" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, "Unable to locate credentials" in done.stderr) == (1, True), done.stderr
