@@ -160,7 +160,7 @@ def test_our_package_is_whole_but_for_what_is_for_laptops(tree: Path) -> None:
     wanted = {path.relative_to(folder.parent).as_posix(): path.read_bytes() for path in folder.rglob("*.*")
               if path.suffix in {".py", ".json", ".typed"}}  # fmt: skip
     left_out = re.compile(
-        r"personalize_segment/((cli|preflight|privacy|provision|warehouse|workspace)/.*|__main__\.py"
+        r"personalize_segment/((cli|doctor|preflight|privacy|provision|warehouse|workspace)/.*|__main__\.py"
         r"|history/(?!(__init__|lines|logs)\.py|duckdb/).*)"
     )
     kept = {name: data for name, data in wanted.items() if not left_out.fullmatch(name)}
