@@ -22,6 +22,9 @@ from xdist.scheduler import LoadFileScheduling
 
 from java import Java
 
+# Workers of pytest-xdist have it, and it would limit the width of tables.
+os.environ.pop("COLUMNS", None)
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
