@@ -138,11 +138,13 @@ def test_a_folder_is_listed_to_its_leaves_and_a_file_is_itself(tmp_path: Path) -
     leaf.parent.mkdir(parents=True)
     leaf.write_bytes(b"12345")
     (tmp_path / "dummy-object.txt").touch()
+    dummy = tmp_path / "dummy-object.txt"
+    changed, created = (str(path.stat().st_mtime_ns) for path in (leaf, dummy))
     assert sorted(list_folder(tmp_path), key=lambda one: -one.bytes) == [
-        LogFile(str(leaf), 5, DAY, f"src/{MS}/a.gz"),
-        LogFile(str(tmp_path / "dummy-object.txt"), 0, None, "dummy-object.txt"),
+        LogFile(str(leaf), 5, DAY, f"src/{MS}/a.gz", changed),
+        LogFile(str(dummy), 0, None, "dummy-object.txt", created),
     ]
-    assert list_folder(leaf) == [LogFile(str(leaf), 5, DAY, "a.gz")]
+    assert list_folder(leaf) == [LogFile(str(leaf), 5, DAY, "a.gz", changed)]
     with pytest.raises(LogsError, match="no such file or folder"):
         list_folder(tmp_path / "elsewhere")
 
