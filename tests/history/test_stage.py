@@ -284,6 +284,31 @@ def test_leftovers_go_after_a_day(nights: Nights) -> None:
     assert {path.name.split(".")[0] for path in day.iterdir()} == {manifest.stem}
 
 
+def test_files_of_earlier_folds_go_after_a_day(nights: Nights) -> None:
+    nights.night()
+    before = set(nights.stage.rglob("folds/*.parquet"))
+    for path in before:
+        os.utime(path, (1, 1))
+    nights.shop.day(5)
+    nights.night()
+    assert before.isdisjoint(nights.stage.rglob("folds/*.parquet"))
+    nights.night()
+    assert nights.said == ["0 of 6 days are new to the stage"]
+
+
+def test_what_no_stage_wrote_is_left_alone(nights: Nights, tmp_path: Path) -> None:
+    nights.night()
+    theirs = [nights.stage / name for name in ("mine.txt", "photos/days/1.json", "a/folds/x.json")]
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
+        os.utime(path, (1, 1))
+    forget(str(nights.stage), ["u1"])
+    stage.Stage.open(str(nights.stage), "0" * 16, "", tmp_path / "work").prune()
+    assert [path.read_bytes() for path in theirs] == [b"mine"] * 3
+    assert [one.name for one in stage.sizes(str(nights.stage))] == ["0" * 16]
+
+
 def test_a_stage_is_for_its_owner(nights: Nights) -> None:
     nights.night()
     assert nights.stage.stat().st_mode & 0o077 == 0

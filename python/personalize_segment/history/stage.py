@@ -15,6 +15,7 @@ that is read, and two runs at once each leave something whole. The next run remo
 
 import hashlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,9 @@ LEFT_OVER = timedelta(days=1)
 UNSETTLED = 2
 #: Files that are fetched from S3 at the same time.
 _FETCHES = 16
+
+#: What a stage has written: nothing else below its place is read or deleted.
+_OURS = re.compile(r"[0-9a-f]{16}/(about\.json|(days|folds)/.+)")
 
 _REMEDY = "Name a stage that this user may read and write, or leave --stage out"
 
@@ -113,6 +117,8 @@ class Stage:
     _listed: dict[str, File] = field(default_factory=dict)
     _run: str = field(default_factory=lambda: uuid4().hex)
     _written: int = 0
+    #: The files that `remember` named.
+    _remembered: list[str] = field(default_factory=list)
 
     @classmethod
     def open(cls, text: str, mapping_key: str, mapping_sha256: str, work: Path) -> "Stage":
@@ -120,7 +126,7 @@ class Stage:
         stage = cls(place(text), mapping_key, work)
         stage.work.mkdir(parents=True, exist_ok=True)
         with errors_at(text, OutputError, _REMEDY):
-            stage._listed = {file.inner: file for file in stage.root.tree()}
+            stage._listed = _listing(stage.root)
             if f"{mapping_key}/about.json" not in stage._listed:
                 stage._write_json("about.json", {"mapping_sha256": mapping_sha256})
         return stage
@@ -170,6 +176,7 @@ class Stage:
         start = f"folds/{_digest(out)}"
         taken = {kind: self._take(path, start, kind)[0] for kind, path in files.items()}
         self._write_json(f"{start}.json", {**fold, "files": taken})
+        self._remembered = list(taken.values())
 
     def fetch(self, names: Sequence[str]) -> list[Path]:
         """Return where some files can be read."""
@@ -178,9 +185,8 @@ class Stage:
 
     def sweep(self, days: Mapping[Day, Staged]) -> None:
         """Delete leftovers: files of earlier states of these days, and those that nothing names."""
-        named = {
-            f"{self.mapping}/{name}" for staged in days.values() for names in staged.files.values() for name in names
-        }
+        files = (names for staged in days.values() for names in staged.files.values())
+        named = {f"{self.mapping}/{name}" for names in (*files, self._remembered) for name in names}
         keys = {f"{self.mapping}/days/{day.name}/": day.key for day in days}
         for name in _left_over(self._listed, self.mapping, named, keys):
             self._delete(name)
@@ -271,17 +277,17 @@ def stages(text: str, work: Path) -> list[Stage]:
     """Return what a stage has, by mapping. Raises OutputError if it can't be read."""
     root = place(text)
     with errors_at(text, OutputError, _REMEDY):
-        listed = {file.inner: file for file in root.tree()}
-    return [Stage(root, name, work, listed) for name in sorted({name.split("/")[0] for name in listed if "/" in name})]
+        listed = _listing(root)
+    return [Stage(root, name, work, listed) for name in sorted({name.split("/")[0] for name in listed})]
 
 
 def sizes(text: str) -> list[StageSize]:
     """Return what a stage holds, by mapping. Raises OutputError if it can't be read."""
     root = place(text)
     with errors_at(text, OutputError, _REMEDY):
-        listed = root.tree()
+        listed = _listing(root).values()
         found = []
-        for name in sorted({file.inner.split("/")[0] for file in listed if "/" in file.inner}):
+        for name in sorted({file.inner.split("/")[0] for file in listed}):
             files = [file for file in listed if file.inner.startswith(f"{name}/")]
             about = (root / name / "about.json").read()
             days = sorted({file.inner.split("/")[2] for file in files if file.inner.startswith(f"{name}/days/")})
@@ -290,10 +296,16 @@ def sizes(text: str) -> list[StageSize]:
     return found
 
 
+def _listing(root: Place) -> dict[str, File]:
+    """Return the files of a stage, also those of killed runs, by path; what else is there is nobody's business."""
+    return {file.inner: file for file in root.tree() if _OURS.fullmatch(file.inner)}
+
+
 def _left_over(listed: Mapping[str, File], mapping: str, named: set[str], keys: Mapping[str, str]) -> list[str]:
     """Return the old files that nothing names: without a JSON file of their key, or of a key that isn't their day's."""
     before = time.time() - LEFT_OVER.total_seconds()
     gone = []
+    folds = {name.partition(".")[0] for name in named if name.startswith(f"{mapping}/folds/")}
     for name, file in listed.items():
         folder, _, end = name.rpartition("/")
         key, _, rest = end.partition(".")
@@ -301,6 +313,7 @@ def _left_over(listed: Mapping[str, File], mapping: str, named: set[str], keys: 
             continue
         current = keys.get(f"{folder}/")
         stale = current is not None and (key != current or (rest != "json" and bool(named)))
+        stale |= rest != "json" and f"{folder}/{key}" in folds
         if stale or f"{folder}/{key}.json" not in listed:
             gone.append(name)
     return gone

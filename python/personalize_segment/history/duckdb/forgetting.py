@@ -1,6 +1,5 @@
 """Taking users out of staged days: their rows stay as rows of nobody, so that reports count them as suppressed."""
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
@@ -8,6 +7,7 @@ from uuid import uuid4
 import duckdb
 
 from ...contract.quoting import literal
+from ...places import temporary
 from ..stage import stages
 from .counts import SUPPRESSED_USER
 from .selects import parquet
@@ -25,17 +25,17 @@ def forget(text: str, users: Iterable[str]) -> int:
     again. Raises OutputError if the stage can't be read or written.
     """
     rows = 0
-    with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder, duckdb.connect() as connection:
+    with temporary() as folder, duckdb.connect() as connection:
         connection.execute("CREATE TABLE gone (name VARCHAR)")
         connection.executemany("INSERT INTO gone VALUES (?)", [[user] for user in users])
-        for stage in stages(text, Path(folder)):
+        for stage in stages(text, folder):
             stage.forget_folds()
             for day in stage.days():
                 made: dict[str, Path] = {}
                 for kind in _KINDS:
                     names = day.files.get(kind, [])
                     for name, file in zip(names, stage.fetch(names), strict=True):
-                        copy = Path(folder, f"{uuid4()}.parquet")
+                        copy = folder / f"{uuid4()}.parquet"
                         if found := _rewrite(connection, kind, file, copy):
                             rows += found
                             made[name] = copy

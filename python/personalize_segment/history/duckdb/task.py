@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,7 +15,7 @@ from ...contract.quoting import literal
 from ...contract.report import Report
 from ...contract.suppression import SuppressionList
 from ...errors import LogsError, OutputError
-from ...places import LocalPlace, errors_at, place
+from ...places import LocalPlace, errors_at, place, temporary
 from ..logs import LogFile
 from . import selects
 from .compiler import VISIT
@@ -41,9 +40,7 @@ def stage(
     the files of one run. Counts are without visits, whose users other tasks may know. Of `old` files (the overlap of a
     window) only what can be repeated later is kept. Raises LogsError, and OutputError if `out` can't be written.
     """
-    report = Report.of(mapping)
-    with tempfile.TemporaryDirectory(prefix="personalize-segment-") as temporary:
-        folder = Path(temporary)
+    with temporary() as folder:
         numbers = itertools.count()
 
         def fetch(file: LogFile) -> Fetched:
