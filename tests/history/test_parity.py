@@ -260,6 +260,52 @@ def test_profiles_keep_the_latest_value_of_each_column(engine: Engine, tmp_path:
 NAMES = ["a*.json", "a[b].json", "a?.json", "{a,b}.json", "it's 100%20.json", "k=1/x#.json"]
 
 
+RECEIVED = [
+    None, 7, "soon", "2024-03-01T10:00:00Z", "2024-02-20T10:00:00Z",
+    # The last second that the folder of the first of March allows, the next one, and their texts elsewhere.
+    "2024-03-02T23:59:59.9Z", "2024-03-03T00:59:59+01:00", "2024-03-03T00:00:00Z", "2024-03-03T01:00:00+01:00",
+    "2024-03-02TsoonZ", "2024-03-03TsoonZ", "9999-12-31T23:59:59.999Z", "A",
+]  # fmt: skip
+HAPPENED = [
+    None, "2024-03-01T09:59:58.123Z", "2024-03-02T23:59:59Z", "2024-03-03T00:00:00.5Z", "2024-03-03T00:30:00+01:00",
+    "2024-03-04T00:00:00Z", "9999-12-31T23:59:59.999Z", "soonZ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mapping", [parse(default_text()), parse(json.dumps(TYPES))], ids=["timestamp", "two paths"])
+def test_without_a_true_receivedat_the_day_of_the_folder_counts(mapping: EventMapping, tmp_path: Path) -> None:
+    def all_of(number: int) -> list[bytes]:
+        return [
+            json.dumps(
+                {"receivedAt": received, "timestamp": at, "messageId": f"{kind}-{first}-{second}-{number}"}
+                | {"anonymousId": f"a-{first}-{second}", "previousId": f"p-{first}", "userId": f"u-{second}"}
+                | {"type": kind, "event": "Product Viewed" if number else "Viewed"}
+                | {"traits": {"plan": str(first), "age": second}}
+                | {"properties": {"product_id": "p", "sku": "s", "when": at}}
+            ).encode()
+            for first, received in enumerate(RECEIVED)
+            for second, at in enumerate(HAPPENED)
+            for kind in ("track", "identify", "alias")
+        ]  # fmt: skip
+
+    for number, folder in enumerate(["1709251200000", "1709337600000", "elsewhere"]):
+        write_log(tmp_path / "logs" / folder / "a.json.gz", all_of(number))
+    alike(duckdb_rows, tmp_path, mapping)
+
+
+def test_a_forged_receivedat_pins_nothing(engine: Engine, tmp_path: Path) -> None:
+    forged = {"timestamp": "9999-12-31T00:00:00Z", "receivedAt": "9999-12-31T00:00:00Z"}
+    true = {"timestamp": "2024-03-02T08:00:00Z", "receivedAt": "2024-03-02T08:00:01Z"}
+    for folder, plan, times in (("1709251200000", "forged", forged), ("1709337600000", "true", true)):
+        traits = {"type": "identify", "userId": "u", "traits": {"plan": plan}}
+        view = {"type": "track", "event": "Product Viewed", "userId": "u", "properties": {"product_id": plan}}
+        lines = [json.dumps(one | times | {"messageId": f"{plan}{n}"}).encode() for n, one in enumerate((traits, view))]
+        write_log(tmp_path / "logs" / folder / "a.json.gz", lines)
+    found = alike(engine, tmp_path, parse(default_text()))
+    assert [row[-1] for row in found.rows["users"]] == ["true"]
+    assert {row[1]: row[2] for row in found.rows["interactions"]} == {"forged": "1709337599", "true": "1709366400"}
+
+
 def beside_others(folder: Path, name: str) -> None:
     """Write a log of that name, and two that it could stand for if it were a pattern."""
     for number, path in enumerate([name, "ab.json", "a.json"]):

@@ -1,7 +1,6 @@
 """A batch of log files as DuckDB reads it: what `logs.unzip` says of each file, however DuckDB asks for it."""
 
 import gzip
-import json
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +15,7 @@ from personalize_segment.history import lines
 from personalize_segment.history.duckdb import streams
 from personalize_segment.history.duckdb.streams import LogStreams
 from personalize_segment.history.lines import MAX_LINE_BYTES, LogLine
-from personalize_segment.history.logs import BINARY, LogFile, unzip
+from personalize_segment.history.logs import BINARY, NO_DAY, LogFile, unzip
 
 PARTS = [b'{"a": 1}\n' * 50, b"", bytes(range(256)) * 20, b'{"b": "last"}']
 MEMBERS = [gzip.compress(part, 1, mtime=0) for part in PARTS]
@@ -46,11 +45,10 @@ def _batched(data: bytes, size: int) -> tuple[bytes, list[str]]:
 
 
 def _held(batch: streams.LogBatch) -> bytes:
-    """What a batch of one day holds, without what is put before it."""
-    head = json.dumps({"type": batch.mark, "name": -1}, separators=(",", ":"))
-    found = b"".join(batch.blocks())
-    assert found.startswith(f"\n{head}\n".encode())
-    return found.removeprefix(f"\n{head}\n".encode())
+    """What a batch of one file holds, without what is put before it."""
+    found = b"".join(batch.blocks(NO_DAY))
+    assert found.startswith(b"\n")
+    return found.removeprefix(b"\n")
 
 
 def _same(data: bytes, size: int = streams.CHUNK_BYTES) -> None:
@@ -141,7 +139,7 @@ def _lines(files: dict[str, bytes], folder: Path) -> tuple[list[str], streams.Lo
         except duckdb.Error:
             batch.careful = True
             found = scan.fetchall()
-    return sorted(str(line) for (line,) in found if batch.mark not in str(line)), batch
+    return sorted(str(line) for (line,) in found), batch
 
 
 def test_the_files_of_a_batch_are_one_and_each_is_read_as_it_is(tmp_path: Path) -> None:
@@ -162,8 +160,33 @@ def test_the_files_of_a_batch_are_one_and_each_is_read_as_it_is(tmp_path: Path) 
     assert batch.damaged[0] == (-1, "binary.gz", BINARY)
 
 
-def test_a_batch_without_a_file_has_no_line(tmp_path: Path) -> None:
-    assert _lines({}, tmp_path)[0] == []
+EVENT, CUT, BLANK = b'{"type":"track"}', b'{"type":', b" \t"
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([EVENT, EVENT, EVENT, CUT, BLANK]), max_size=30), min_size=1, max_size=4),
+    st.booleans(),
+    st.sampled_from([1, 7, 40, streams.CHUNK_BYTES]),
+)
+def test_malformed_lines_are_found_in_their_files(files: list[list[bytes]], ended: bool, size: int) -> None:
+    with TemporaryDirectory() as folder, patch.object(streams, "CHUNK_BYTES", size):
+        made = []
+        for number, texts in enumerate(files):
+            path = Path(folder, f"{number}.gz")
+            path.write_bytes(gzip.compress(b"\n".join(texts) + b"\n" * ended))
+            made.append((LogFile(path.name, 1, None), path))
+        batch = LogStreams().batch(made)
+        for _ in range(2):  # DuckDB may begin more than once
+            assert b"".join(batch.blocks(NO_DAY))
+        there = [text for texts in files for text in texts if text != BLANK]
+        assert batch.locate([at for at, text in enumerate(there) if text == CUT], len(there))
+    expected = [
+        (f"{number}.gz", line)
+        for number, texts in enumerate(files)
+        for line, text in enumerate(texts, start=1)
+        if text == CUT
+    ]
+    assert [(one.file, one.line) for _, one in batch.malformed] == expected
 
 
 def test_a_line_longer_than_what_duckdb_asks_for_comes_whole(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_export_says_which_names_are_nearly_right_and_which_clocks_were_ahead(tm
         '1 track "Product Clicked " no rule for this event; it differs from "Product Clicked" in a trailing space m2'
         in told
     )
-    assert "1 row took the instant of receivedAt, because a clock was more than a day ahead" in told
+    assert "1 row took the time it was received, because a clock was more than a day ahead" in told
 
 
 def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) -> None:

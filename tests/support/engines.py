@@ -67,12 +67,16 @@ def python_rows(
     files = [(True, one) for one in tree.overlap] + [(False, one) for one in tree.inside]
     log = [(old, file, line) for old, file in files for line in _lines_of(file.name, report)]
     known: dict[str, list[Login]] = defaultdict(list)
-    for login in (one for *_, line in log if line.event is not None for one in logins(mapping, line.event)):
-        if suppressed is None or not suppressed.holds(login.user):
-            known[login.session].append(login)
+    for _, file, line in log:
+        for login in () if line.event is None else logins(mapping, line.event, file.present):
+            if suppressed is None or not suppressed.holds(login.user):
+                known[login.session].append(login)
     for old, file, line in log:
         event = line.event
-        found, reasons = rows(mapping, event, suppressed=suppressed) if event is not None else ([], [])
+        given: tuple[list[Row], list[Reason]] = [], []
+        if event is not None:
+            given = rows(mapping, event, present=file.present, suppressed=suppressed)
+        found, reasons = given
         stitched = [_allowed(_stitched(mapping, row, known), suppressed) for row in found]
         reasons += [one for one in stitched if isinstance(one, Reason)]
         if old:

@@ -47,9 +47,10 @@ def explain(
     A row with a visitor has no USER_ID: an export takes the user who logs in on that session.
     """
     parsed = read_mapping(mapping)
+    present = logs.LogFile(str(events), 0, logs.day_of(str(events.absolute()))).present
     with _opened(events) as blocks:
         for line in lines.read_pretty(blocks):
-            found, reasons = rows(parsed, line.event) if line.event is not None else ([], [])
+            found, reasons = rows(parsed, line.event, present=present) if line.event is not None else ([], [])
             if line.event is None:
                 reasons = [Reason(None, None, f"malformed: {line.cause}")]
             answer = {
@@ -179,7 +180,7 @@ def _show(report: Report, out: str | None) -> None:
         what = f"{number(stitched, 'interaction')} of visitors took the user who logged in on their session"
         messages.print(what, soft_wrap=True)
     if ahead := sum(count.ahead for count in report.datasets.values()):
-        what = f"{number(ahead, 'row')} took the instant of receivedAt, because a clock was more than a day ahead"
+        what = f"{number(ahead, 'row')} took the time it was received, because a clock was more than a day ahead"
         messages.print(what, soft_wrap=True)
     for line in report.lines_named[:3]:
         messages.print(f"Malformed {plain(line.file)}:{line.line}: {plain(line.cause)}", soft_wrap=True)

@@ -78,7 +78,7 @@ class Row(NamedTuple):
     it identifies an interaction (rule 9). `instant` orders the rows of one user or item:
     epoch seconds and the fraction's digits, or None where the event has no timestamp.
     `unusable` are the optional columns that are null although a value is there, each with the reason;
-    `ahead` says that a wrong clock's instant was replaced by `receivedAt` (rule 4).
+    `ahead` says that a wrong clock's instant was replaced by when the event was received (rule 4).
     `visitor` is the id of the session of an interaction without a user, whose USER_ID is None (rule 12).
     """
 
@@ -181,16 +181,13 @@ def rows(
     """Return the rows that `event`, which has a string `type`, gives, and why others are left out.
 
     Unless the mapping drops visitors, an interaction whose USER_ID is missing has None there if the event names its
-    session: history finds the user (rule 12), and live Personalize does. `present`, in epoch seconds, takes the place
-    of a `receivedAt` that is missing or more than a day ahead of it. What an event or element of a `suppressed` user
-    gives for a dataset whose rows belong to users is the reason SUPPRESSED.
+    session: history finds the user (rule 12), and live Personalize does. What an event or element of a `suppressed`
+    user gives for a dataset whose rows belong to users is the reason SUPPRESSED. `present` is that of `received`.
     """
     rules = mapping.rules(*describe(event))
     if rules is None:
         return [], [Reason(None, None, UNMAPPED)]
-    received = instant_of(event.get("receivedAt"))
-    if present is not None and (received is None or received[0] > present + MAX_AHEAD_SECONDS):
-        received = present, ""
+    arrival = received(event, present)
     event_rows: list[Row] = []
     reasons: list[Reason] = []
     chosen = choose(rules, event)
@@ -201,7 +198,7 @@ def rows(
             elif why is not None:
                 reasons.append(Reason(dataset.name, str(rule.each), why))
             else:
-                _row(mapping, dataset, rule, event, element, index, received, event_rows, reasons)
+                _row(mapping, dataset, rule, event, element, index, arrival, event_rows, reasons)
     return event_rows, reasons if chosen else [Reason(None, None, NO_CONDITION)]
 
 
@@ -266,6 +263,18 @@ def first_id(paths: tuple[Path, ...], event: dict[str, Any]) -> str | None:
         if value is not None:
             return value
     return None
+
+
+def received(event: dict[str, Any], present: int | None) -> tuple[int, str] | None:
+    """Return the instant at which an event was received (rule 4).
+
+    `present`, in epoch seconds, takes the place of a `receivedAt` that is missing or more than a day ahead of it.
+    It is the time of a live event, and the end of the day that the folder of a log names.
+    """
+    instant = instant_of(event.get("receivedAt"))
+    if present is not None and (instant is None or instant[0] > present + MAX_AHEAD_SECONDS):
+        return present, ""
+    return instant
 
 
 def happened(event: dict[str, Any], received: tuple[int, str] | None) -> tuple[tuple[int, str] | None, bool]:

@@ -48,6 +48,11 @@ class LogFile:
         """The day as days since 1970; -1 without one."""
         return NO_DAY if self.day is None else (self.day - date(1970, 1, 1)).days
 
+    @property
+    def present(self) -> int | None:
+        """The last second of the day: when its events were received at the latest (rule 4)."""
+        return None if self.day is None else self.number * 86_400 + 86_399
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

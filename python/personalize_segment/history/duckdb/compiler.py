@@ -86,16 +86,16 @@ class Compiler:
                     for kind, of_kind in kinds.items():
                         _put(self._values, kind, of_kind)
 
-    def scan(self, file: str, mark: str) -> str:
-        """Return a SELECT of the events in a plain file, one row a line that isn't blank and has no mark as type.
+    def scan(self, files: str) -> str:
+        """Return a SELECT of the events in plain files, one row a line that isn't blank.
 
-        Columns: day (the `name` of the last line with the mark), event (the number of its variant; NULL: no rule
-        counts), if the mapping has conditions ruled (whether there are rules, but none whose conditions hold), call
-        and name (JSON text, only without an event; the name also for a rule of any name; a line with neither is
-        malformed, rule 11), message (the messageId, rule 3), has_message, stamp (the JSON text of the timestamp; for a
-        wrong clock's event, which is late, of receivedAt), instant (of the stamp, in seconds), and what the rules
-        read, in domain, with bits for what is present. Unless visitors are dropped, also session, login (a user other
-        than the session, of events without a rule too) and previous (the session that an alias names).
+        Columns: day (its number), event (the number of its variant; NULL: no rule counts), if the mapping has
+        conditions ruled (whether there are rules, but none whose conditions hold), call and name (JSON text, only
+        without an event; the name also for a rule of any name; a line with neither is malformed, rule 11), message (the
+        messageId, rule 3), has_message, stamp (the JSON text of the timestamp; for a wrong clock's event, which is
+        late, of receivedAt or the day's end), instant (of the stamp, in seconds), and what the rules read, in domain,
+        with bits for what is present. Unless visitors are dropped, also session, login (a user other than the session,
+        of events without a rule too) and previous (the session that an alias names).
         """
         paths = {path for _, by_variant in self._values for typed in by_variant.values() for path in typed.paths}
         paths |= {path for _, by_variant in self._arrays for path in by_variant.values()}
@@ -139,7 +139,8 @@ class Compiler:
             others += f", {self._of_variant(texts)} AS array{position}"
         # Most events are received after they happen, which their texts show: the instants needn't be compared.
         stamp, received = root["timestamp"], root["receivedAt"]
-        shown = f"{stamp} <= {received} AND ends_with({stamp}, 'Z\"') AND ends_with({received}, 'Z\"')"
+        shown = f"{stamp} <= {received} AND {received} < after"
+        shown += "".join(f" AND ends_with({one}, 'Z\"')" for one in (stamp, received))
         seen, known, visit = "event IS NOT NULL", "", ""
         if self.stitches:
             seen = "(event IS NOT NULL OR login IS NOT NULL)"
@@ -156,32 +157,36 @@ class Compiler:
     SELECT *, CASE WHEN session <> user_id OR previous <> user_id THEN user_id END AS login FROM visiting
 """
             visit = f", CASE WHEN {seen} THEN session END AS session, login, previous"
-        clock = f", CASE WHEN event IS NOT NULL THEN as_iso({received}) END AS clock" if self._clock else ""
+        # What else is compared with it needs it of each event, and `timestamp` of few.
+        without = "event IS NULL" if self._clock else f"NOT {seen} OR ({shown})"
         named = "event IS NULL" + (f" OR {self._among(self.variants.unnamed)}" if self.variants.unnamed else "")
         return f"""
 WITH lines AS (
-    {reader.lines(file)}
+    {reader.lines(files)}
 ), called AS (
     SELECT *, CASE WHEN starts_with({root["type"]}, '"') THEN {root["type"]} END AS call,
         CASE {root["type"]} WHEN '"track"' THEN {root["event"]}
              WHEN '"page"' THEN {root["name"]} WHEN '"screen"' THEN {root["name"]}
              WHEN '"identify"' THEN
                  CASE WHEN starts_with(as_id({root["messageId"]}), {literal(WRITE_BACK_ID)})
-                 THEN {literal(json.dumps(WRITE_BACK))} END END AS name,
-        CASE {root["type"]} WHEN '"{mark}"' THEN CAST({root["name"]} AS INTEGER) END AS marked
+                 THEN {literal(json.dumps(WRITE_BACK))} END END AS name
     FROM lines
 ), numbered AS (SELECT *, {self.variants.number(reader)} FROM called
 {known}), timed AS (
-    SELECT *, CASE WHEN NOT {seen} OR ({shown}) THEN false
-                   ELSE is_late(as_iso({stamp}), as_iso({received})) END AS late,
-        as_id({root["messageId"]}) AS message{clock}
+    SELECT *, CASE WHEN {without} THEN NULL ELSE clock_of(as_iso({received}), present) END AS clock,
+        as_id({root["messageId"]}) AS message
     FROM {"known" if known else "numbered"}
+), compared AS (
+    SELECT *, CASE WHEN clock IS NULL OR NOT {seen}{f" OR ({shown})" if self._clock else ""} THEN false
+                   ELSE is_late(as_iso({stamp}), clock) END AS late
+    FROM timed
 ), stamped AS (
-    SELECT *, CASE WHEN NOT {seen} THEN NULL WHEN late THEN {received} ELSE {stamp} END AS stamp FROM timed
+    SELECT *, CASE WHEN NOT {seen} THEN NULL WHEN NOT late THEN {stamp}
+                   WHEN clock = as_iso({received}) THEN {received} ELSE last END AS stamp
+    FROM compared
 ),
 valued AS (
-    SELECT *, CASE WHEN stamp IS NOT NULL THEN as_iso(stamp) END AS instant{values},
-        max(marked) OVER (ROWS UNBOUNDED PRECEDING) AS day
+    SELECT *, CASE WHEN stamp IS NOT NULL THEN as_iso(stamp) END AS instant{values}
     FROM stamped
 )
 SELECT day, event{", number = -1 AS ruled" if self.variants.paths else ""},
@@ -190,7 +195,7 @@ SELECT day, event{", number = -1 AS ruled" if self.variants.paths else ""},
     CASE WHEN message IS NULL THEN {root["messageId"]} IS NOT NULL AND NOT placeholder({root["messageId"]}) END
         AS has_message,
     stamp, instant, late{visit}{", clock" if self._clock else ""}, COLUMNS('value[0-9]+'){others}
-FROM valued WHERE marked IS NULL"""
+FROM valued"""
 
     def candidates(self, dataset: Dataset, table: str) -> tuple[str, list[Refusal]]:
         """Return a SELECT over `table`, which has the columns of `scan`, and what its refusals mean.

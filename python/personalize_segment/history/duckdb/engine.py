@@ -46,7 +46,7 @@ class Engine:
     @property
     def key(self) -> str:
         """The digest of all that makes rows of a day's files: the compiled mapping, and how it is run."""
-        queries = [MACROS, self.compiler.scan("log", "mark")]
+        queries = [MACROS, self.compiler.scan("logs")]
         queries += [self.compiler.candidates(dataset, "events")[0] for dataset in self.compiler.datasets]
         parts = [STAGE_FORMAT, duckdb.__version__, self.compiler.mapping.text, *queries]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ text to a value or NULL. docs/contract.md numbers the rules.
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 
 from ...contract.columns import (
     MAX_AHEAD_SECONDS,
@@ -93,6 +94,8 @@ CREATE MACRO as_date(x) AS
         epoch_ms(CAST(TRY_CAST(substring(x, 2, 10) AS DATE) AS TIMESTAMP)) // 1000 END;
 CREATE MACRO bounded(seconds) AS CASE WHEN seconds >= 0 AND seconds < {MAX_SECONDS} THEN seconds END;
 CREATE MACRO is_late(seconds, clock) AS COALESCE(seconds > clock + {MAX_AHEAD_SECONDS}, false);
+CREATE MACRO clock_of(received, present) AS
+    CASE WHEN received <= present + {MAX_AHEAD_SECONDS} THEN received ELSE COALESCE(present, received) END;
 CREATE MACRO clocked(seconds, clock) AS
     CASE WHEN clock IS NULL THEN seconds WHEN is_late(seconds, clock) THEN clock ELSE seconds END;
 CREATE MACRO number_of(x) AS  -- rule 5: that in a string, as JSON text
@@ -149,6 +152,22 @@ CREATE MACRO has_categories(x) AS
 """
 
 
+def day_name(number: int, day: date | None) -> str:
+    """Return how the name of a day's lines ends, so that DAY_COLUMNS can read it."""
+    if day is None:
+        return f"{number:07d}/{'-' * 10}/{'A' * 10}"
+    return f"{number:07d}/{day}/{min(day, date.max - timedelta(2)) + timedelta(2)}"
+
+
+#: What a name that `day_name` made says, in columns that cost nothing because a vector has one value: day (its number),
+#: present (its last second, NULL without a day), last (that as JSON text), and after, a JSON text that follows all
+#: instants up to a day later.
+_NUMBER = "CAST(substring(right(filename, 29), 1, 7) AS INTEGER)"
+DAY_COLUMNS = f"""{_NUMBER} AS day, CASE WHEN {_NUMBER} >= 0 THEN {_NUMBER} * 86400::BIGINT + 86399 END AS present,
+        '"' || substring(right(filename, 21), 1, 10) || 'T23:59:59Z"' AS last,
+        '"' || right(filename, 10) AS after"""
+
+
 class Reader:
     """How the lines are read, and where in them each path stands (rule 2).
 
@@ -187,11 +206,11 @@ class Reader:
         # DuckDB keeps two buffers of the largest line a thread.
         options = (
             f"{literal(path)}, format = 'newline_delimited', ignore_errors = true, compression = 'none',"
-            f" maximum_object_size = {MAX_LINE_BYTES}"
+            f" maximum_object_size = {MAX_LINE_BYTES}, filename = true"
         )
         if self._whole:
             values = ", ".join(f"{_extract('json', [name])} AS {alias}" for name, alias in self.root.items())
-            return f"SELECT {values} FROM read_json_objects({options})"
+            return f"SELECT {values}, {DAY_COLUMNS} FROM read_json_objects({options})"
         roots = (
             f"CAST({identifier(name)} AS VARCHAR) AS {alias}"
             for name, alias in self.root.items()
@@ -199,7 +218,8 @@ class Reader:
         )
         values = ", ".join([*roots, *self._fields])
         columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in self._types.items())
-        return f"SELECT {values} FROM read_json({options}, hive_partitioning = false, columns = {{{columns}}})"
+        source = f"read_json({options}, hive_partitioning = false, columns = {{{columns}}})"
+        return f"SELECT {values}, {DAY_COLUMNS} FROM {source}"
 
 
 def _extract(value: str, steps: Sequence[str]) -> str:

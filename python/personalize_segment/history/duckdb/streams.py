@@ -1,4 +1,4 @@
-"""Log files as DuckDB reads them: a batch is one plain file, decompressed on the way.
+"""Log files as DuckDB reads them: each day of a batch is one plain file, decompressed on the way.
 
 ISA-L takes about half the time of DuckDB's own decompression. It doesn't say what to keep of a damaged file as every
 engine must, so a batch with one is read again, carefully, as is one with several events on a line. Of other malformed
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 import orjson
@@ -23,6 +23,7 @@ from ...errors import LogsError
 from ...places import errors_at
 from .. import lines, logs
 from ..logs import LogFile
+from .reader import day_name
 
 #: Compressed bytes at a time: what comes of them still lies in the processor's cache when it is parsed.
 CHUNK_BYTES = 1 << 14
@@ -35,77 +36,100 @@ _MAGIC, _HEADER_BYTES = b"\x1f\x8b\x08", 10
 #: The flag of the one thing that often stands in a header: the file's name, up to a zero byte.
 _NAMED = 8
 
-#: Bytes of a line that may well be blank.
-_SHORT = 3
-
 #: A file, and where it can be read.
 Fetched = tuple[LogFile, Path]
 
 
 @dataclass(slots=True)
 class LogBatch:
-    """Some log files under one `path` for DuckDB, by day, and what was found in them once it is read.
+    """Some log files under one pattern, `path`, for DuckDB, by day, and what was found in them once they are read.
 
-    Before the lines of a day there is one with the `mark` as `type` and the day's number as `name`.
-    `error` is what the file system said of a file that can't be read: DuckDB makes a text of it.
-    Where `careful`, lines are only those that are events, and of a damaged file there is what `logs.unzip` keeps;
-    `malformed` has the places of the others. It takes longer.
+    The name that DuckDB finds for a day ends as `reader.day_name` says. `error` is what the file system said of a file
+    that can't be read: DuckDB makes a text of it. Where `careful`, lines are only those that are events, and of a
+    damaged file there is what `logs.unzip` keeps; `malformed` has the places of the others. It takes longer.
     """
 
     files: Sequence[Fetched]
     path: str
-    mark: str = field(default_factory=lambda: uuid4().hex)
     read: Counter[int] = field(default_factory=Counter)
     damaged: list[tuple[int, str, str]] = field(default_factory=list)
     malformed: list[tuple[int, Malformed]] = field(default_factory=list)
+    #: How many lines each file has.
+    lines: dict[str, int] = field(default_factory=dict)
     error: tuple[str, OSError] | None = None
     careful: bool = False
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield the lines of all files, in blocks. DuckDB may begin more than once; the last time counts."""
-        self.read.clear()
-        self.damaged.clear()
-        self.malformed.clear()
-        day = None
+    def begin(self, files: Sequence[Fetched], *, careful: bool = False) -> None:
+        """Have some files, and nothing found in them yet."""
+        self.files, self.careful = files, careful
+        for found in (self.read, self.damaged, self.malformed, self.lines):
+            found.clear()
+
+    def days(self) -> list[str]:
+        """Return the names of the days for DuckDB, in order."""
+        days = dict.fromkeys((file.number, file.day) for file, _ in self.files)
+        return [f"{self.path.removesuffix('*')}{day_name(number, day)}" for number, day in days]
+
+    def blocks(self, number: int) -> Iterator[bytes]:
+        """Yield the lines of a day's files, in blocks. DuckDB may begin more than once; the last time counts."""
+        self.read[number] = 0
+        self.damaged = [damaged for damaged in self.damaged if damaged[0] != number]
+        self.malformed = [malformed for malformed in self.malformed if malformed[0] != number]
         for file, path in self.files:
+            if file.number != number:
+                continue
             # A line feed before each file, so that the last line of one ends, and no byte order mark is the first.
             yield b"\n"
-            if file.number != day:
-                day = file.number
-                yield b'{"type":"%s","name":%d}\n' % (self.mark.encode(), day)
             try:
                 with path.open("rb", buffering=0) as opened:
-                    yield from self._of(file, opened)
+                    ended, lines = True, 0
+                    for block in self._of(file, opened):
+                        if block:
+                            ended = block.endswith(b"\n")
+                            lines += block.count(b"\n")
+                            yield block
+                    self.lines[file.name] = lines + (not ended)
             except OSError as error:
                 self.error = file.name, error
                 raise
 
-    def locate(self, wanted: Sequence[int]) -> bool:
+    def locate(self, wanted: Sequence[int], rows: int) -> bool:
         """Note the places of lines that aren't events, given by their numbers among those that aren't blank.
 
-        Return False where one of them has several events: then the batch is to be read carefully.
+        `rows` is how many lines aren't blank. Return False where one of them has several events: then the batch is to
+        be read carefully.
         """
-        places, seen = iter(wanted), -1
+        places, seen = iter(wanted), 0
         place = next(places, None)
+        dense = sum(self.lines.values()) == rows  # without blank lines, files and blocks can be passed over
         for file, path in self.files:
+            if dense and (place is None or seen + self.lines[file.name] <= place):
+                seen += self.lines[file.name]
+                continue
+            end = seen + self.lines[file.name]
             with errors_at(file.name, LogsError), path.open("rb", buffering=0) as opened:
                 number, tail = 0, b""
                 for block in chain(self._of(file, opened, again=True), [b"\n"]):
-                    *whole, tail = (tail + block).split(b"\n")
-                    # Most blocks have neither a place nor a blank line. If a long one is blank, the places don't fit.
-                    if whole and (place is None or seen + len(whole) < place) and min(map(len, whole)) > _SHORT:
-                        seen, number = seen + len(whole), number + len(whole)
+                    if dense and (place is None or place >= end):
+                        break
+                    ends = block.count(b"\n")
+                    if dense and ends and seen + ends <= cast("int", place):
+                        seen, number = seen + ends, number + ends
+                        tail = block[block.rindex(b"\n") + 1 :]
                         continue
+                    *whole, tail = (tail + block).split(b"\n")
                     for text in whole:
                         number += 1
-                        seen += bool(text.strip(lines.BLANK))
-                        if seen != place:
+                        if not text.strip(lines.BLANK):
                             continue
-                        cause = lines.malformed(text)
-                        if cause is None:
-                            return False
-                        self.malformed.append((file.number, Malformed(file.name, number, cause)))
-                        place = next(places, None)
+                        if seen == place:
+                            cause = lines.malformed(text)
+                            if cause is None:
+                                return False
+                            self.malformed.append((file.number, Malformed(file.name, number, cause)))
+                            place = next(places, None)
+                        seen += 1
+            seen = end if dense else seen
         return place is None
 
     def _of(self, file: LogFile, opened: BinaryIO, *, again: bool = False) -> Iterator[bytes]:
@@ -176,17 +200,18 @@ class LogStreams(AbstractFileSystem):  # type: ignore[misc]
 
     def batch(self, files: Sequence[Fetched] = ()) -> LogBatch:
         """Return a batch of `files`, which may become others; DuckDB finds those it has at its `path`."""
-        name = str(next(self._numbers))
-        self._batches[name] = LogBatch(files, f"{self.protocol}://{name}")
-        return self._batches[name]
+        path = f"{self.protocol}://{next(self._numbers)}/*"
+        self._batches[path] = LogBatch(files, path)
+        return self._batches[path]
 
     def open(self, path: str, *arguments: Any, **options: Any) -> "_Stream":  # noqa: ARG002
-        """Return the lines of a batch."""
-        return _Stream(self._batches[path.rpartition("/")[2]].blocks())
+        """Return the lines of a day of a batch."""
+        batch, number = path.rsplit("/", 3)[:2]
+        return _Stream(self._batches[f"{batch}/*"].blocks(int(number)))
 
     def glob(self, path: str, **options: Any) -> list[str]:  # noqa: ARG002
-        """A name is no pattern."""
-        return [path]
+        """Return the days of a batch, or the one that a name says."""
+        return self._batches[path].days() if path in self._batches else [path]
 
     def exists(self, path: str, **options: Any) -> bool:  # noqa: ARG002
         """Whatever is asked for is there."""

@@ -126,11 +126,11 @@ class Worker:
 
     def _register(self, files: Sequence[Fetched]) -> None:
         """Register the table `events`."""
-        self.batch.files, self.batch.careful = files, False
+        self.batch.begin(files)
         while True:
             try:
                 if self._scan is None:
-                    self._scan = self.connection.sql(self.compiler.scan(self.batch.path, self.batch.mark))
+                    self._scan = self.connection.sql(self.compiler.scan(self.batch.path))
                 self.connection.register("events", self._scan.materialize())
             except duckdb.Error as error:
                 if self.batch.error is not None:
@@ -147,6 +147,9 @@ class Worker:
                     "SELECT number - 1 FROM (SELECT row_number() OVER () AS number, call, event FROM events)"
                     " WHERE call IS NULL AND event IS NULL ORDER BY number"
                 ).fetchall()
-                if self.batch.careful or not others or self.batch.locate([number for (number,) in others]):
+                if self.batch.careful or not others:
                     return
-            self.batch.careful = True
+                ((rows,),) = self.connection.execute("SELECT count(*) FROM events").fetchall()
+                if self.batch.locate([number for (number,) in others], rows):
+                    return
+            self.batch.begin(files, careful=True)
