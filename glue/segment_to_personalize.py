@@ -1,9 +1,9 @@
 """The Glue job: Segment logs -> CSV for Amazon Personalize, on Spark.
 
 Runs unchanged on AWS Glue 5 and on plain PySpark 3.5 and 4.1, with the package `personalize_segment` and DuckDB on the
-Python path. A task lets DuckDB read its logs, as `personalize-segment export` does, and keeps their rows in Parquet
-files. What must be known of all rows (rules 9 and 12) is Spark SQL over these files. A task returns the names of its
-files with what it counted, so that one that Spark runs twice counts once.
+Python path. Tasks let DuckDB read logs, as `personalize-segment export` does, and keep what each day gives in a stage
+(`history/stage.py`). What must be known of all rows (rules 9 and 12) is Spark SQL over its files. A task returns the
+names of its files with what it counted, so that one that Spark runs twice counts once.
 """
 
 import argparse
@@ -11,14 +11,15 @@ import json
 import os
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from functools import partial
 from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -44,9 +45,12 @@ from personalize_segment.errors import (
 from personalize_segment.history import logs
 from personalize_segment.history.duckdb.compiler import VISIT, Compiler
 from personalize_segment.history.duckdb.counts import NOBODY, SUPPRESSED_USER, add_counts, counts, stitched_bit
-from personalize_segment.history.duckdb.selects import header, sort_text, time_of
-from personalize_segment.history.duckdb.task import shared, stage
+from personalize_segment.history.duckdb.engine import stage_key
+from personalize_segment.history.duckdb.selects import header, latest, sort_text, time_of
+from personalize_segment.history.duckdb.task import Part, shared, take
 from personalize_segment.history.duckdb.worker import LOGINS
+from personalize_segment.history.stage import Day, Named, Stage, Staged, days_of
+from personalize_segment.places import Place, place, temporary
 
 #: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
 TASK_BYTES = 32 << 20
@@ -54,8 +58,8 @@ TASK_BYTES = 32 << 20
 FEW = 1_000_000
 #: Rows of one CSV part, at least.
 PART_ROWS = 250_000
-
-_NOT_SHARED = "is neither in S3 nor in a folder: tasks can reach nothing else"
+#: Tasks for each core that read logs in one Spark job.
+JOB_TASKS = 8
 
 #: Tasks that write to the profile table at the same time, and what all of them write per second.
 LOADING, WRITES_PER_SECOND = 4, 1000
@@ -97,11 +101,12 @@ def main(argv: list[str]) -> None:
         .getOrCreate()
     )
     _greet_glue(spark)
-    mapping = parse(fetched(options.event_mapping, partial(_mapping, spark)))
-    suppressed = options.suppression_list and _suppression(spark, options.suppression_list)
+    mapping = parse(fetched(options.event_mapping, _mapping))
+    suppressed = options.suppression_list and _suppression(options.suppression_list)
     tree, allow_empty = options.S3_JSON_INPUT_PATH, options.allow_empty == "true"
     live = ProfilePlaces(options.profile_table, options.profile_queue) if options.profile_table else None
-    report = run(spark, tree, options.S3_CSV_OUTPUT_PATH, mapping, window, suppressed, live, allow_empty=allow_empty)
+    out, kept = options.S3_CSV_OUTPUT_PATH, options.stage
+    report = run(spark, tree, out, mapping, window, suppressed, live, stage=kept, allow_empty=allow_empty)
     print(report.as_json())
     if not report.datasets["interactions"].rows and not allow_empty:
         raise EmptyError(tree, f"gave no interactions: {report.why_none('interactions')}", COMPARE, report)
@@ -116,27 +121,43 @@ def run(
     suppressed: SuppressionList | None = None,
     live: ProfilePlaces | None = None,
     *,
+    stage: str | None = None,
     allow_empty: bool = False,
 ) -> Report:
     """Write the rows of the logs in `tree`, but those of suppressed users, to `out`, replacing an earlier export.
 
-    Then load users and items into the table of `live`: before they are imported, so that Personalize has no row of an
-    import whose columns the next partial event would erase. Raises EmptyError as `history.export` does, and
-    ProfilesError if the table doesn't take them; the export is whole all the same.
+    Days that the `stage` has aren't read again, and those that are read go there. Then load users and items into the
+    table of `live`: before they are imported, so that Personalize has no row of an import whose columns the next
+    partial event would erase. Raises EmptyError as `history.export` does, and ProfilesError if the table doesn't take
+    them; the export is whole all the same.
     """
-    files = logs.sort_out(_list(spark, tree), window, root=tree)
+    files = logs.sort_out(logs.list_files(_place(tree, LogsError, "Copy the logs to S3")), window, root=tree)
     output = Output(spark, out)
+    kept = output.rows if stage is None else stage
+    root = _place(kept, OutputError, "Name a stage in S3")
     try:
-        names, report = _staged(spark, files, mapping, suppressed, output.rows)
-        report.files_skipped += files.skipped
-        fold = SparkFold(spark, mapping, suppressed, output, names)
-        fold.count(report)
-        if suppressed is not None and suppressed.hashes:
-            report.withhold()
-        if not allow_empty:
-            report.refuse_empty(tree, out, output.standing, window=window.bounded)
-        fold.write(report)
-        output.publish(report)
+        with temporary() as work:
+            store = Stage.open(str(root), stage_key(Compiler(mapping)), mapping.sha256, work)
+            staged = _staged(spark, store, days_of(files), mapping)
+            report = Report.of(mapping)
+            report.files_skipped += files.skipped
+            for day, of_day in staged.items():
+                if day.old:
+                    report.files_read += of_day.report.files_read
+                    report.files_damaged += of_day.report.files_damaged
+                    report.events_overlap += of_day.report.events_read
+                else:
+                    report.merge(of_day.report)
+            fold = SparkFold(spark, mapping, suppressed, output, f"{kept.rstrip('/')}/{store.mapping}", staged)
+            fold.count(report)
+            if suppressed is not None and suppressed.hashes:
+                report.withhold()
+            if not allow_empty:
+                report.refuse_empty(tree, out, output.standing, window=window.bounded)
+            fold.write(report)
+            output.publish(report)
+            if stage is not None:
+                store.sweep(staged)
         if live is not None:
             _load(live, {name: fold.lines(name) for name in fold.profiles}, suppressed)
     finally:
@@ -156,8 +177,8 @@ class Output:
         self._files = self._path(out).getFileSystem(spark._jsc.hadoopConfiguration())
         self._root = self._files.makeQualified(self._path(out)).toString().rstrip("/")
         self.work = f"{self._root}/.export-{uuid4()}"
-        _check_shared(self.work, OutputError(out, _NOT_SHARED, "Name an output in S3"))
-        #: Where tasks keep rows.
+        _place(self.work, OutputError, "Name an output in S3")
+        #: The stage of an export that has no other.
         self.rows = f"{self.work}/rows"
         self.standing = []
         for name in FOLDERS:
@@ -196,38 +217,50 @@ class Output:
         self._files.delete(self._path(self.work), True)
 
 
-def _staged(
-    spark: SparkSession,
-    files: logs.Tree,
-    mapping: EventMapping,
-    suppressed: SuppressionList | None,
-    rows: str,
-) -> tuple[list[str], Report]:
-    """Let tasks read the files and keep their rows in `rows`; return the names of the files there, and the counts."""
-    total = sum(file.bytes for file in files.overlap + files.inside)
-    size = min(TASK_BYTES, total // (2 * spark.sparkContext.defaultParallelism) + 1)
-    batches = [
-        (old, batch)
-        for old, some in ((True, files.overlap), (False, files.inside))
-        for batch in logs.batches(sorted(some, key=lambda file: file.number), size)
-    ]
-    known = spark.sparkContext.broadcast(suppressed)
-    canonical = mapping.text
+def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: EventMapping) -> dict[Day, Staged]:
+    """Return what all days give, having let tasks read those that the stage doesn't have."""
+    staged = store.find(days)
+    missing = {day.number: day for day in days if day not in staged}
+    print(f"{len(missing):,} of {len(days):,} days are new to the stage")
+    files = [file for day in missing.values() for file in day.files]
+    workers = spark.sparkContext.defaultParallelism
+    size = min(TASK_BYTES, sum(file.bytes for file in files) // (2 * workers) + 1)
+    batches = list(logs.batches(files, size))
+    left = Counter(number for batch in batches for number in {file.number for file in batch})
+    starts = {number: day.start for number, day in missing.items()}
+    root, key, canonical = str(store.root), store.mapping, mapping.text
 
-    def task(batch: tuple[bool, list[logs.LogFile]]) -> tuple[list[str], dict[str, Any]]:
-        names, counted = stage(batch[1], parse(canonical), known.value, rows, old=batch[0])
-        return names, counted.as_dict(limit=None)
+    def task(batch: list[logs.LogFile]) -> list[Part]:
+        of_batch = {file.number: starts[file.number] for file in batch}
+        return take(batch, parse(canonical), Stage(place(root), key, Path()), of_batch)
 
-    report, found = Report.of(mapping), []
-    for names, counted in spark.sparkContext.parallelize(batches, len(batches)).map(task).collect():
-        found += names
-        report.merge(Report.from_dict(counted))
-    spark.conf.set("spark.sql.shuffle.partitions", max(len(batches), spark.sparkContext.defaultParallelism))
-    return found, report
+    def job(some: list[list[logs.LogFile]]) -> list[list[Part]]:
+        found: list[list[Part]] = spark.sparkContext.parallelize(some, len(some)).map(task).collect()
+        return found
+
+    parts: dict[int, list[Part]] = defaultdict(list)
+    at_a_time = JOB_TASKS * workers
+    jobs = [batches[at : at + at_a_time] for at in range(0, len(batches), at_a_time)]
+    # Days are named as soon as they are whole, so that a run that reaches its time limit leaves what it has read. Two
+    # jobs at a time, since the last tasks of one don't need all cores.
+    with ThreadPoolExecutor(2) as pool:
+        for part in (part for found in pool.map(job, jobs) for batch in found for part in batch):
+            parts[part.number].append(part)
+            left[part.number] -= 1
+            if not left[part.number]:
+                day, report = missing[part.number], Report.of(mapping)
+                named: dict[str, list[Named]] = defaultdict(list)
+                for one in parts.pop(part.number):
+                    report.merge(Report.from_dict(one.report))
+                    for kind, of_kind in one.files.items():
+                        named[kind] += of_kind
+                staged[day] = store.keep(day, named, report)
+    spark.conf.set("spark.sql.shuffle.partitions", max(len(batches), workers))
+    return staged
 
 
 class SparkFold:
-    """The rows of all tasks, from Parquet files with these `names`, as they become those of the export.
+    """The rows of all days, from Parquet files below `root`, as they become those of the export.
 
     Views have the names of the datasets. What is computed once and read several times is kept on disk.
     """
@@ -238,19 +271,31 @@ class SparkFold:
         mapping: EventMapping,
         suppressed: SuppressionList | None,
         output: Output,
-        names: list[str],
+        root: str,
+        staged: Mapping[Day, Staged],
     ) -> None:
         self._spark, self._output = spark, output
         self._interactions, *profiles = mapping.datasets
         self.profiles = {dataset.name: dataset for dataset in profiles}
         self._compiler = Compiler(mapping)
         self._stitches, self._salt = self._compiler.stitches, suppressed.salt if suppressed else None
+        self._old = sorted(day.number for day in staged if day.old)
+        names = [name for day in staged.values() for named in day.files.values() for name in named]
         for kind in [*(dataset.name for dataset in mapping.datasets), *([LOGINS] if self._stitches else [])]:
-            paths = [_exact(f"{output.rows}/{name}") for name in names if name.startswith(f"{kind}-")]
-            spark.read.parquet(*paths).createOrReplaceTempView(kind)
+            paths = [_exact(f"{root}/{name}") for name in names if name.endswith(f".{kind}.parquet")]
+            spark.read.parquet(*paths).createOrReplaceTempView(f"{kind}" if kind == LOGINS else f"staged_{kind}")
         if suppressed is not None:
             hashes = spark.createDataFrame([(one,) for one in suppressed.hashes], "hash string")
             hashes.createOrReplaceTempView("suppressed")
+            users = " UNION ".join(
+                f"SELECT c{dataset.user_column} AS user FROM staged_{dataset.name}"
+                for dataset in mapping.datasets
+                if dataset.user_column is not None
+            )
+            banned = f"SELECT user FROM ({users}) WHERE {self._hash('user')} IN (SELECT hash FROM suppressed)"
+            self._few_banned = self._keep("banned", banned) < FEW
+        for dataset in mapping.datasets:
+            self._view(dataset.name, self._candidates(dataset))
         columns = [column for column in spark.table("interactions").columns if column not in ("session", "refusal")]
         known = f"SELECT {', '.join(columns)} FROM interactions WHERE refusal = 0"
         if self._stitches:
@@ -261,6 +306,21 @@ class SparkFold:
 
     def _view(self, name: str, select: str) -> None:
         self._spark.sql(select).createOrReplaceTempView(name)
+
+    def _candidates(self, dataset: Dataset) -> str:
+        """Return the SELECT of staged candidates, refused if their user is suppressed, and whether they are `old`."""
+        columns = [f"staged.{column}" for column in self._spark.table(f"staged_{dataset.name}").columns]
+        rows = f"staged_{dataset.name} staged"
+        hint = ""
+        if self._salt is not None and dataset.user_column is not None:
+            hint = _hint("banned", self._few_banned)
+            rows += f" LEFT JOIN banned ON c{dataset.user_column} = user AND refusal <> {VISIT}"
+            refusal = f"CASE WHEN user IS NULL THEN refusal ELSE {SUPPRESSED_USER} END AS refusal"
+            columns = [refusal if column == "staged.refusal" else column for column in columns]
+        old = f"day IN ({', '.join(map(str, self._old)) or 'NULL'})"
+        if dataset.name != "interactions":
+            return f"SELECT{hint} {', '.join(columns)} FROM {rows} WHERE COALESCE(NOT {old}, true)"
+        return f"SELECT{hint} {', '.join(columns)}, COALESCE({old}, false) AS old FROM {rows}"
 
     def _keep(self, name: str, select: str, where: str = "true") -> int:
         """Make a view that is computed once, and return the number of its rows `where` something holds."""
@@ -304,11 +364,13 @@ class SparkFold:
         return f"sha2(concat({literal(self._salt or '')}, {user}), 256)"
 
     def count(self, report: Report) -> None:
-        """Add to the report what tasks couldn't count: visits, and the rows of each dataset."""
+        """Add to the report what days alone don't say: what depends on users, and the rows of each dataset."""
 
         def merge(dataset: Dataset) -> None:
-            latest = "".join(f", max(latest{at}) AS latest{at}" for at in range(1, len(dataset.columns)))
-            merged = f"SELECT c0{latest} FROM {dataset.name} GROUP BY c0"
+            rows = dataset.name
+            if dataset.user_column is not None:
+                rows = f"({latest(dataset, f'{rows} WHERE refusal = 0', _STRUCT)})"
+            merged = f"SELECT c0{_latest(dataset, 'max(latest{at}) AS latest{at}')} FROM {rows} GROUP BY c0"
             report.datasets[dataset.name].rows = self._keep(f"merged_{dataset.name}", merged)
 
         def left_out() -> int:
@@ -323,18 +385,26 @@ class SparkFold:
                 where="NOT old AND place > 1",
             )
 
-        def visits() -> list[Any]:
-            if not self._stitches:
-                return []
-            return self._spark.sql(counts(self._compiler, self._interactions, "visits WHERE NOT old")).collect()
+        def counted(dataset: Dataset) -> list[Any]:
+            rows = f"{dataset.name} WHERE refusal <> {VISIT}"
+            if dataset.name == "interactions":
+                rows += " AND NOT old"
+                if self._stitches:
+                    columns = ", ".join(self._spark.table("visits").columns)
+                    visits = f"SELECT {columns} FROM visits WHERE NOT old"
+                    rows = f"(SELECT {columns} FROM {rows} UNION ALL {visits})"
+            return self._spark.sql(counts(self._compiler, dataset, rows)).collect()
 
         with ThreadPoolExecutor() as threads:
             merging = [threads.submit(merge, dataset) for dataset in self.profiles.values()]
-            counting, comparing = threads.submit(visits), threads.submit(left_out)
+            of_users = [dataset for dataset in self._compiler.datasets if dataset.user_column is not None]
+            counting = [threads.submit(counted, dataset) for dataset in of_users]
+            comparing = threads.submit(left_out)
             for merged in merging:
                 merged.result()
-            counted = counting.result()
-            add_counts(counted, self._compiler, self._interactions, [], {row[0]: report for row in counted})
+            for dataset, found in zip(of_users, (one.result() for one in counting), strict=True):
+                _, refusals = self._compiler.candidates(dataset, "events")
+                add_counts(found, self._compiler, dataset, refusals, {row[0]: report for row in found})
             count = report.datasets[self._interactions.name]
             count.rows = count.accepted - comparing.result()
 
@@ -363,8 +433,7 @@ class SparkFold:
             if dataset.name in self.profiles:
                 lines = self.lines(dataset.name).coalesce(parts)
                 lines.write.text(f"{self._output.work}/{PROFILES}/{dataset.name}", compression="gzip")
-                latest = "".join(f", latest{at}.value AS c{at}" for at in range(1, len(dataset.columns)))
-                select = f"SELECT c0{latest} FROM merged_{dataset.name}"
+                select = f"SELECT c0{_latest(dataset, 'latest{at}.value AS c{at}')} FROM merged_{dataset.name}"
             else:
                 columns = ", ".join(f"c{at}" for at in range(len(dataset.columns)))
                 select = (
@@ -381,6 +450,15 @@ class SparkFold:
         # Side by side: users and items are too few to keep all cores busy.
         with ThreadPoolExecutor() as threads:
             list(threads.map(write, [self._interactions, *self.profiles.values()]))
+
+
+#: What `selects.latest` makes of an observation, as Spark says it.
+_STRUCT = "named_struct('seconds', {}, 'fraction', {}, 'value', {})"
+
+
+def _latest(dataset: Dataset, column: str) -> str:
+    """Return columns for a SELECT, one for each of a profile but its id, that has {at} for its number."""
+    return "".join(f", {column.format(at=at)}" for at in range(1, len(dataset.columns)))
 
 
 def _hint(table: str, few: bool) -> str:
@@ -433,58 +511,27 @@ def _load_some(
         yield {}, (error.place, error.problem, error.remedy)
 
 
-def _list(spark: SparkSession, tree: str) -> list[logs.LogFile]:
-    """Return every file below `tree`; Spark's own listing hides some, and is a job of its own."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(tree)
-    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
-    if not files.exists(path):
-        raise LogsError(tree, "no such file or folder", "Check the path")
-    root = files.makeQualified(path).toString()
-    _check_shared(root, LogsError(tree, _NOT_SHARED, "Copy the logs to S3"))
-    log_files, statuses = [], files.listFiles(path, True)
-    while statuses.hasNext():
-        status = statuses.next()
-        name = status.getPath().toString()
-        inner = name.removeprefix(root).strip("/") or name.rpartition("/")[2]
-        log_files.append(logs.LogFile(name, status.getLen(), logs.day_of(name), inner))
-    return log_files
-
-
-def _check_shared(uri: str, error: PersonalizeSegmentError) -> None:
+def _place(uri: str, error: type[PersonalizeSegmentError], remedy: str) -> Place:
+    """Return the place that one of Hadoop's URIs names. Raises `error` if tasks can't reach it."""
     try:
-        shared(uri)
+        return place(shared(uri))
     except ValueError:
-        raise error from None
+        raise error(uri, "is neither in S3 nor in a folder: tasks can reach nothing else", remedy) from None
 
 
-def _suppression(spark: SparkSession, place: str) -> SuppressionList:
+def _suppression(uri: str) -> SuppressionList:
     """Return the list in a file. Raises ForgetError if there is none, since users would come back without it."""
-    data = _file(spark, place)
-    if data is None:
-        raise ForgetError(place, "no such suppression list", "Check where it is")
-    return parse_suppression(data, place)
+    found = place(shared(uri)).read()
+    if found is None:
+        raise ForgetError(uri, "no such suppression list", "Check where it is")
+    return parse_suppression(found[0], uri)
 
 
-def _mapping(spark: SparkSession, place: str) -> bytes:
-    data = _file(spark, place)
-    if data is None:
-        raise MappingError(place, "no such event mapping", "Run `terraform apply`, which writes it")
-    return data
-
-
-def _file(spark: SparkSession, place: str) -> bytes | None:
-    """Return what is in a file; None if there is none."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(place)
-    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
-    if not files.exists(path):
-        return None
-    stream = files.open(path)
-    try:
-        return bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
-    finally:
-        stream.close()
+def _mapping(uri: str) -> bytes:
+    found = place(shared(uri)).read()
+    if found is None:
+        raise MappingError(uri, "no such event mapping", "Run `terraform apply`, which writes it")
+    return found[0]
 
 
 def _greet_glue(spark: SparkSession) -> None:
@@ -511,6 +558,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--overlap", type=int, default=1, help="days before --since that are read for repeats")
     parser.add_argument("--allow_empty", choices=("true", "false"), default="false", help="as export's --allow-empty")
     parser.add_argument("--suppression_list", help="s3://bucket/suppressed.csv, written by `forget`")
+    parser.add_argument("--stage", help="s3://bucket/stage/, which keeps what each day gives, for next time")
     parser.add_argument("--profile_table", help="ARN of the DynamoDB table that users and items are loaded into, too")
     parser.add_argument("--profile_queue", help="ARN of the profile queue; with --profile_table")
     return parser.parse_known_args(argv)[0]

@@ -129,6 +129,11 @@ module "training_job" {
     prefix      = local.prefixes.transformed
     kms_key_arn = var.bucket.kms_key_arn
   }
+  stage = var.training_job.stage ? {
+    bucket      = local.bucket.name
+    prefix      = local.prefixes.stage
+    kms_key_arn = var.bucket.kms_key_arn
+  } : null
   event_mapping   = local.event_mapping
   workers         = var.training_job.workers
   timeout_minutes = var.training_job.timeout_minutes

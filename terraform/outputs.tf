@@ -29,6 +29,7 @@ output "data" {
     deletions   = "s3://${local.bucket.name}/${local.prefixes.deletions}"
     reports     = "s3://${local.bucket.name}/${local.prefixes.reports}"
     batch       = "s3://${local.bucket.name}/${local.prefixes.batch}"
+    stage       = var.training_job.stage ? "s3://${local.bucket.name}/${local.prefixes.stage}" : null
 
     suppression_list = try("s3://${local.suppression_list.bucket}/${local.suppression_list.key}", null)
   }

@@ -72,6 +72,7 @@ variable "bucket" {
     force_destroy = optional(bool, false)
     lifecycle_days = optional(object({
       derived    = optional(number)
+      stage      = optional(number)
       noncurrent = optional(number)
       uploads    = optional(number)
     }), {})
@@ -81,6 +82,7 @@ variable "bucket" {
       batch       = optional(string)
       deletions   = optional(string)
       artifacts   = optional(string)
+      stage       = optional(string)
     }), {})
   })
   default  = {}
@@ -124,7 +126,9 @@ variable "training_job" {
     }), {})
     timeout_minutes = optional(number, 120)
     max_retries     = optional(number, 1)
-    kms_key         = optional(object({ arn = string }))
+    # Whether the job keeps what each day of logs gives, and reads only new days.
+    stage   = optional(bool, true)
+    kms_key = optional(object({ arn = string }))
     # Gone, and kept for one release to be refused: Terraform would ignore it.
     kms_key_arn = optional(string)
     window = optional(object({

@@ -68,6 +68,7 @@ SLOW = (
     "test_cli.py",
     "test_failures.py",
     "test_glue.py",
+    "test_stage_spark.py",
     "test_cli_emulator.py",
     "test_changes.py",
     "test_faults.py",
@@ -92,7 +93,11 @@ SLOW = (
 )
 
 # Files whose tests share one Spark, which takes as long to become quick as they then take.
-SPARK = ("tests/history/test_parity.py", "tests/privacy/test_forget_parity.py")
+SPARK = (
+    "tests/history/test_parity.py",
+    "tests/history/test_stage_spark.py",
+    "tests/privacy/test_forget_parity.py",
+)
 
 _numbers = count(1)
 

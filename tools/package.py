@@ -48,6 +48,7 @@ PARTS = (
     "history/__init__.py",
     "history/lines.py",
     "history/logs.py",
+    "history/stage.py",
     "history/duckdb/",
 )
 #: Names that our sources have; an editor's copies (`rows.py~`, `.#rows.py`, `rows (1).py`) have others.

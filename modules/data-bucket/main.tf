@@ -39,6 +39,7 @@ locals {
       batch       = "${local.folder}batch/"
       deletions   = "${local.folder}deletions/"
       artifacts   = "${local.folder}artifacts/"
+      stage       = "${local.folder}stage/"
     } : key => coalesce(var.prefixes[key], usual)
   }
 
@@ -135,18 +136,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
   }
 
   dynamic "rule" {
-    for_each = ["transformed", "batch", "deletions"]
+    for_each = {
+      transformed = var.lifecycle_days.derived
+      batch       = var.lifecycle_days.derived
+      deletions   = var.lifecycle_days.derived
+      # The next run reads the logs of such a day again. Without an end, days of former event mappings would stay.
+      stage = var.lifecycle_days.stage
+    }
 
     content {
-      id     = rule.value
+      id     = rule.key
       status = "Enabled"
 
       filter {
-        prefix = local.prefixes[rule.value]
+        prefix = local.prefixes[rule.key]
       }
 
       expiration {
-        days = var.lifecycle_days.derived
+        days = rule.value
       }
     }
   }

@@ -17,7 +17,7 @@ output "bucket" {
 }
 
 output "prefixes" {
-  description = "Prefixes logs, transformed, reports, batch, deletions and artifacts, each ending in /."
+  description = "Prefixes logs, transformed, reports, batch, deletions, artifacts and stage, each ending in /."
   value       = local.prefixes
 
   precondition {

@@ -67,6 +67,7 @@ variable "prefixes" {
     batch       = optional(string)
     deletions   = optional(string)
     artifacts   = optional(string)
+    stage       = optional(string)
   })
   default  = {}
   nullable = false
@@ -86,9 +87,10 @@ variable "prefixes" {
 }
 
 variable "lifecycle_days" {
-  description = "Days after which a new bucket deletes derived data, noncurrent versions and incomplete uploads."
+  description = "Days after which a new bucket deletes derived data, staged days, noncurrent versions and lost uploads."
   type = object({
     derived    = optional(number, 90)
+    stage      = optional(number, 365)
     noncurrent = optional(number, 7)
     uploads    = optional(number, 7)
   })

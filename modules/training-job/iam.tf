@@ -233,6 +233,47 @@ resource "aws_iam_role_policy" "write_output" {
   policy = data.aws_iam_policy_document.write_output.json
 }
 
+data "aws_iam_policy_document" "keep_stage" {
+  count = var.stage == null ? 0 : 1
+
+  statement {
+    sid       = "ListTheStage"
+    actions   = ["s3:ListBucket"]
+    resources = ["arn:${local.partition}:s3:::${var.stage.bucket}"]
+  }
+
+  statement {
+    sid = "KeepWhatDaysGive"
+    # Large files are uploaded in parts, and what is left of killed runs is deleted.
+    actions   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = ["arn:${local.partition}:s3:::${var.stage.bucket}/${var.stage.prefix}*"]
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.stage.kms_key_arn])
+
+    content {
+      sid       = "EncryptTheStage"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${split(":", statement.value)[3]}.${local.dns_suffix}"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "keep_stage" {
+  count = var.stage == null ? 0 : 1
+
+  name   = "keep-stage"
+  role   = aws_iam_role.history.name
+  policy = data.aws_iam_policy_document.keep_stage[0].json
+}
+
 data "aws_iam_policy_document" "read_code" {
   statement {
     sid     = "ReadScriptAndPackage"

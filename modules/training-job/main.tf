@@ -67,6 +67,7 @@ locals {
       for name, value in {
         "--since"            = var.window.since
         "--until"            = var.window.until
+        "--stage"            = try("s3://${var.stage.bucket}/${var.stage.prefix}", null)
         "--suppression_list" = try("s3://${var.suppression_list.bucket}/${var.suppression_list.key}", null)
         "--profile_table"    = try(var.profiles.table_arn, null)
         "--profile_queue"    = try(var.profiles.queue_arn, null)
@@ -219,6 +220,7 @@ resource "aws_glue_job" "history" {
   # policies, and after the bucket, whose lifecycle rules alone take half a minute when they are made in the same apply.
   depends_on = [
     aws_cloudwatch_log_group.job,
+    aws_iam_role_policy.keep_stage,
     aws_iam_role_policy.load_profiles,
     aws_iam_role_policy.metrics,
     aws_iam_role_policy.read_code,

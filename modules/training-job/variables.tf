@@ -185,6 +185,26 @@ variable "output" {
   }
 }
 
+variable "stage" {
+  description = "Bucket, prefix and key of what each day of logs gives, so that a run reads new days only (null: all)."
+  type = object({
+    bucket      = string
+    prefix      = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", try(var.stage.bucket, "shop")))
+    error_message = "Write stage.bucket without s3:// and without a prefix, such as \"shop-personalize\"."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", try(var.stage.prefix, "stage/")))
+    error_message = "Write stage.prefix in letters, digits and . _ = - /, with / at its end, such as \"stage/\"."
+  }
+}
+
 variable "event_mapping" {
   description = "The event mapping: the outputs of the module event-mapping, and its place in S3 if it is `large`."
   type = object({

@@ -86,7 +86,7 @@ run "without_options" {
       for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule :
       [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"
       ]) == jsonencode([
-      ["transformed/", 90], ["batch/", 90], ["deletions/", 90]
+      ["batch/", 90], ["deletions/", 90], ["stage/", 365], ["transformed/", 90]
     ])
     error_message = "Derived data is forgotten otherwise."
   }
@@ -183,6 +183,7 @@ run "without_options" {
       batch       = "batch/"
       deletions   = "deletions/"
       artifacts   = "artifacts/"
+      stage       = "stage/"
     })
     error_message = "The prefixes are ${jsonencode(output.prefixes)}"
   }
@@ -262,7 +263,7 @@ run "how_long_they_stay_can_be_said" {
   command = plan
 
   variables {
-    lifecycle_days = { derived = 10, noncurrent = 5, uploads = 2 }
+    lifecycle_days = { derived = 10, stage = 40, noncurrent = 5, uploads = 2 }
   }
 
   assert {
@@ -270,7 +271,7 @@ run "how_long_they_stay_can_be_said" {
       for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule :
       [one(rule.filter).prefix, one(rule.expiration).days] if rule.id != "everything"
       ]) == jsonencode([
-      ["transformed/", 10], ["batch/", 10], ["deletions/", 10]
+      ["batch/", 10], ["deletions/", 10], ["stage/", 40], ["transformed/", 10]
     ])
     error_message = "Derived data is forgotten otherwise."
   }
@@ -464,7 +465,7 @@ run "an_existing_bucket_has_any_prefixes_that_are_wanted" {
   assert {
     condition = output.prefixes == {
       transformed = "training/", logs = "segment-logs/eu/", reports = "shop-eu/reports/", batch = "shop-eu/batch/"
-      deletions   = "shop-eu/deletions/", artifacts = "shop-eu/artifacts/"
+      deletions   = "shop-eu/deletions/", artifacts = "shop-eu/artifacts/", stage = "shop-eu/stage/"
     }
     error_message = "They are ${jsonencode(output.prefixes)}"
   }

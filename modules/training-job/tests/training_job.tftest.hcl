@@ -836,6 +836,34 @@ run "cloudwatch_may_use_the_key_for_the_logs_of_the_job" {
   }
 }
 
+run "a_stage_is_an_argument_and_may_be_kept" {
+  command = plan
+
+  variables {
+    stage = {
+      bucket      = "shop-data"
+      prefix      = "stage/"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/k"
+    }
+  }
+
+  assert {
+    condition     = output.arguments["--stage"] == "s3://shop-data/stage/"
+    error_message = "The job keeps days in ${output.arguments["--stage"]}"
+  }
+
+  assert {
+    condition = jsonencode([
+      for one in jsondecode(aws_iam_role_policy.keep_stage[0].policy).Statement : [one.Sid, one.Resource]
+      ]) == jsonencode([
+      ["ListTheStage", "arn:aws:s3:::shop-data"],
+      ["KeepWhatDaysGive", "arn:aws:s3:::shop-data/stage/*"],
+      ["EncryptTheStage", "arn:aws:kms:eu-west-1:123456789012:key/k"],
+    ])
+    error_message = aws_iam_role_policy.keep_stage[0].policy
+  }
+}
+
 run "the_suppression_list_is_an_argument_and_may_be_read" {
   command = plan
 
@@ -1114,6 +1142,8 @@ run "refuses_several_at_once_1" {
     # an alias of a key is refused
     kms_key = { arn = "alias/data" }
 
+    # a stage in a uri is refused
+    stage = { bucket = "s3://shop-data", prefix = "stage/" }
     # a suppression list in a uri is refused
     suppression_list = { bucket = "s3://shop-privacy", key = "suppressed.csv" }
 
@@ -1137,6 +1167,7 @@ run "refuses_several_at_once_1" {
     var.max_retries,
     var.window,
     var.kms_key,
+    var.stage,
     var.suppression_list,
     var.profiles,
     var.log_retention_days,
@@ -1178,6 +1209,8 @@ run "refuses_several_at_once_2" {
     # a window that ends at a time is refused
     window = { until = "2026-02-01T00:00:00Z" }
 
+    # a stage whose prefix is no folder is refused
+    stage = { bucket = "shop-data", prefix = "stage" }
     # a suppression list that is a folder is refused
     suppression_list = { bucket = "shop-privacy", key = "lists/" }
 
@@ -1198,6 +1231,7 @@ run "refuses_several_at_once_2" {
     var.timeout_minutes,
     var.max_retries,
     var.window,
+    var.stage,
     var.suppression_list,
     var.profiles,
   ]

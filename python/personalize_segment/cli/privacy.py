@@ -49,7 +49,10 @@ def forget(
     ] = None,
     stage: Annotated[
         list[str] | None,
-        typer.Option(help="Stage of an export, a folder or s3:// prefix; as often as needed.", show_default=False),
+        typer.Option(
+            help="Stage of an export, a folder or s3:// prefix; as often as needed.",
+            show_default="the one in SPEC, if that is outputs",
+        ),
     ] = None,
     deletions: Annotated[
         str | None,
@@ -92,7 +95,9 @@ def forget(
     clients = make_clients()
     table = profile_table or terraform_outputs.value(text, "operations", "profile_table", stack=stack)
     profiles = ProfileItems(_dynamodb(), table) if table else None
-    where = steps.places(parsed, suppression, export or [], deletions, audit, profiles, stage or [])
+    kept = terraform_outputs.value(text, "data", "stage", stack=stack)
+    stages = stage or ([kept] if kept else [])
+    where = steps.places(parsed, suppression, export or [], deletions, audit, profiles, stages)
     announce(f"stack {parsed.name}")
     who = caller()
     with waiting() as show:

@@ -37,14 +37,11 @@ def list_(
 def prune(place: StagePlace, mapping: MappingFile = None) -> None:
     """Delete the days of other event mappings and versions, and what killed runs left."""
     with requires("export"):
-        from ..history.duckdb.engine import Engine
+        from ..history.duckdb.compiler import Compiler
+        from ..history.duckdb.engine import stage_key
     from ..history.stage import Stage
 
     parsed = read_mapping(mapping)
     with temporary() as folder:
-        engine = Engine.start(parsed, folder, "1GB")
-        try:
-            freed = Stage.open(place, engine.key, parsed.sha256, folder / "staged").prune()
-        finally:
-            engine.close()
+        freed = Stage.open(place, stage_key(Compiler(parsed)), parsed.sha256, folder / "staged").prune()
     messages.print(f"{freed / 1e6:,.1f} MB deleted")

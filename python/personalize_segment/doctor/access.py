@@ -37,7 +37,11 @@ def glue_job(stack: Deployed) -> Needs:
     logs, transformed = (_objects(stack, stack.outputs["data"][name]) for name in ("logs", "transformed"))
     bucket = transformed.partition("/")[0]
     needs = [("s3:ListBucket", bucket), ("s3:GetObject", logs)]
-    return [*needs, ("s3:PutObject", transformed), ("s3:DeleteObject", transformed), *_table(stack)]
+    kept = [
+        transformed,
+        *([_objects(stack, stack.outputs["data"]["stage"])] if stack.outputs["data"].get("stage") else []),
+    ]
+    return needs + [(f"s3:{action}Object", place) for place in kept for action in ("Put", "Delete")] + _table(stack)
 
 
 def personalize(stack: Deployed) -> Needs:

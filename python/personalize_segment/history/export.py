@@ -21,9 +21,9 @@ from ..contract.mapping import EventMapping
 from ..contract.report import Report
 from ..contract.suppression import SuppressionList
 from ..errors import LogsError, OutputError
-from ..places import LocalPlace, errors_at, place
+from ..places import errors_at, place
 from . import logs
-from .duckdb.engine import Engine
+from .duckdb.engine import Engine, stage_key
 from .duckdb.fold import Fold, StagedDay
 from .duckdb.streams import Fetched
 from .duckdb.worker import KEYS, Worker
@@ -68,9 +68,7 @@ def export(
     """
     root = place(tree)
     window = window or Window()
-    with errors_at(tree, LogsError):
-        found = logs.list_folder(root.path) if isinstance(root, LocalPlace) else logs.list_bucket(root)
-    files = logs.sort_out(found, window, root=tree)
+    files = logs.sort_out(logs.list_files(root), window, root=tree)
     report = Report.of(mapping)
     report.files_skipped += files.skipped
     days = days_of(files)
@@ -79,7 +77,7 @@ def export(
         _engine_errors(out),
         closing(Engine.start(mapping, work, memory)) as engine,
     ):
-        store = Stage.open(stage, engine.key, mapping.sha256, work / "staged") if stage else None
+        store = Stage.open(stage, stage_key(engine.compiler), mapping.sha256, work / "staged") if stage else None
         staged = _stage(engine, store, days, root.s3, work, progress, say)
         last = LastFold.of(store, out, days, window, suppressed) if store else LastFold("")
         fetch = store.fetch if store else _local
@@ -186,7 +184,7 @@ def _numbers(batch: Iterable[LogFile]) -> list[int]:
 
 def _kept(store: Stage | None, day: Day, folder: Path, report: Report) -> Staged:
     if store:
-        return store.keep(day, folder, report)
+        return store.keep(day, store.put(day.start, folder), report)
     files: dict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.glob("*")):
         files[path.name.partition("-")[0]].append(str(path))

@@ -63,6 +63,11 @@ class Day:
         return "undated" if self.day is None else self.day.isoformat()
 
     @property
+    def start(self) -> str:
+        """What the names of its files in a stage begin with."""
+        return f"days/{self.name}/{self.key}"
+
+    @property
     def key(self) -> str:
         """The digest of the files: the paths below the tree, sizes and versions."""
         files = sorted((file.inner, file.bytes, file.version) for file in self.files)
@@ -77,6 +82,10 @@ def days_of(tree: Tree) -> list[Day]:
             days.setdefault((not old, file.day), []).append(file)
     found = [Day(day, tuple(files), not inside) for (inside, day), files in days.items()]
     return sorted(found, key=lambda day: day.number)
+
+
+#: The name of a file below a mapping's folder, and its bytes.
+Named = tuple[str, int]
 
 
 class Staged(NamedTuple):
@@ -139,7 +148,7 @@ class Stage:
 
     def find(self, days: Iterable[Day]) -> dict[Day, Staged]:
         """Return what it has of some days. What isn't whole isn't there."""
-        wanted = {day: f"days/{day.name}/{day.key}.json" for day in days}
+        wanted = {day: f"{day.start}.json" for day in days}
         read = self._read_json([name for name in wanted.values() if f"{self.mapping}/{name}" in self._listed])
         found = {}
         for day, name in wanted.items():
@@ -153,14 +162,17 @@ class Stage:
                 continue
         return found
 
-    def keep(self, day: Day, folder: Path, report: Report) -> Staged:
-        """Take over the Parquet files, named KIND-*, that `folder` has of a day."""
-        start = f"days/{day.name}/{day.key}"
-        files: dict[str, list[tuple[str, int]]] = {}
+    def put(self, start: str, folder: Path) -> dict[str, list[Named]]:
+        """Take over the Parquet files, named KIND-*, that `folder` has of the day with this `start`."""
+        files: dict[str, list[Named]] = {}
         for path in sorted(folder.glob("*")):
             kind = path.name.partition("-")[0]
             files.setdefault(kind, []).append(self._take(path, start, kind))
-        self._write_json(f"{start}.json", {"files": files, "report": report.as_dict(limit=None)})
+        return files
+
+    def keep(self, day: Day, files: dict[str, list[Named]], report: Report) -> Staged:
+        """Name all files of a day, which is then whole."""
+        self._write_json(f"{day.start}.json", {"files": files, "report": report.as_dict(limit=None)})
         return Staged(report, {kind: [name for name, _ in named] for kind, named in files.items()})
 
     def last_fold(self, out: str) -> dict[str, Any]:
@@ -233,7 +245,7 @@ class Stage:
         copy = self.work / name.replace("/", "-")
         return copy if copy.exists() else (self.root / self.mapping / name).fetch(copy)
 
-    def _take(self, path: Path, start: str, kind: str) -> tuple[str, int]:
+    def _take(self, path: Path, start: str, kind: str) -> Named:
         """Move a file into the stage; return its name and size."""
         self._written += 1
         name, size = f"{start}.{self._run}.{self._written}.{kind}.parquet", path.stat().st_size

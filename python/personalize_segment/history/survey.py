@@ -35,9 +35,7 @@ def sample(
     They are the first ones of files that are spread evenly over the tree. Raises LogsError.
     """
     root = place(tree)
-    with errors_at(tree, LogsError):
-        found = logs.list_folder(root.path) if isinstance(root, LocalPlace) else logs.list_bucket(root)
-    files = _spread(logs.sort_out(found, Window(), root=tree).inside, max(1, limit // EVENTS_PER_FILE))
+    files = _spread(logs.sort_out(logs.list_files(root), Window(), root=tree).inside, max(1, limit // EVENTS_PER_FILE))
     left = limit
     for index, file in enumerate(files):
         # What small files leave goes to those that follow.

@@ -15,7 +15,15 @@ from .streams import LogStreams
 from .worker import Worker
 
 #: Changes with what `Worker.take` writes for a day, where the SQL doesn't show it.
-STAGE_FORMAT = 1
+STAGE_FORMAT = 2
+
+
+def stage_key(compiler: Compiler) -> str:
+    """Return the digest of all that makes rows of a day's files: the compiled mapping, and how it is run."""
+    queries = [MACROS, compiler.scan("logs")]
+    queries += [compiler.candidates(dataset, "events")[0] for dataset in compiler.datasets]
+    parts = [STAGE_FORMAT, duckdb.__version__, compiler.mapping.text, *queries]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +50,6 @@ class Engine:
         streams = LogStreams()
         connection.register_filesystem(streams)
         return cls(connection, Compiler(mapping), streams)
-
-    @property
-    def key(self) -> str:
-        """The digest of all that makes rows of a day's files: the compiled mapping, and how it is run."""
-        queries = [MACROS, self.compiler.scan("logs")]
-        queries += [self.compiler.candidates(dataset, "events")[0] for dataset in self.compiler.datasets]
-        parts = [STAGE_FORMAT, duckdb.__version__, self.compiler.mapping.text, *queries]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def worker(self) -> Worker:
         """Return a worker for one thread."""

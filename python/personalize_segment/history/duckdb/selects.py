@@ -35,12 +35,18 @@ def header(dataset: Dataset, value: str) -> str:
     )
 
 
-def latest(dataset: Dataset, rows: str) -> str:
+def float_texts(dataset: Dataset) -> str:
+    """Return what replaces floats, behind the * of a SELECT, by their texts in the CSV."""
+    floats = [at for at, column in enumerate(dataset.columns) if column.type in ("float", "double")]
+    texts = ", ".join(f"CAST(c{at} AS VARCHAR) AS c{at}" for at in floats)
+    return f" REPLACE ({texts})" if texts else ""
+
+
+def latest(dataset: Dataset, rows: str, struct: str = "struct_pack(seconds := {}, fraction := {}, value := {})") -> str:
     """Return the SELECT of each user or item in a day's `rows` with the latest observation of each column (rule 9)."""
+    seconds, fraction = f"COALESCE(seconds, {NEVER})", "CASE WHEN seconds IS NULL THEN '' ELSE fraction END"
     observed = "".join(
-        f", max(struct_pack(seconds := COALESCE(seconds, {NEVER}),"
-        f" fraction := CASE WHEN seconds IS NULL THEN '' ELSE fraction END, value := {text}))"
-        f" FILTER (c{position} IS NOT NULL) AS latest{position}"
+        f", max({struct.format(seconds, fraction, text)}) FILTER (WHERE c{position} IS NOT NULL) AS latest{position}"
         for position, text in enumerate(sort_text(dataset))
         if position
     )

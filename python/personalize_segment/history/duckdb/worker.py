@@ -52,7 +52,8 @@ class Worker:
         Each day has a folder of its number, and a report. The files of a KIND are named KIND-*.parquet:
 
         - interactions and users: all candidates, refused ones too, because whoever is suppressed is refused later.
-          Interactions have one column more, `copy_hash`, which rows that may be copies share;
+          Interactions have one column more, `copy_hash`, which rows that may be copies share. It has 63 bits, and a
+          float is its text in the CSV: Spark has no more bits, and another text;
         - keys: `day`, `copy_hash` and `visitor` (a hash of the session) of those interactions that may become rows;
         - items: the latest value of each column;
         - logins: `session`, `login`, and the first `second` in which they were seen together (rule 12).
@@ -63,14 +64,18 @@ class Worker:
         for dataset in self.compiler.datasets:
             candidates, refusals = self.compiler.candidates(dataset, "events")
             if dataset.name == "interactions":
+                copy_hash = "CAST(hash(message, element) >> 1 AS BIGINT) AS copy_hash"
                 self._add(
-                    days, folder, dataset.name, f"SELECT *, hash(message, element) AS copy_hash FROM ({candidates})"
+                    days,
+                    folder,
+                    dataset.name,
+                    f"SELECT *{selects.float_texts(dataset)}, {copy_hash} FROM ({candidates})",
                 )
                 visitor = f"CASE WHEN refusal = {VISIT} THEN hash(session) END" if self.compiler.stitches else "NULL"
                 keys = f"SELECT day, copy_hash, {visitor} AS visitor FROM {parquet(self._added)}"
                 self._add(days, folder, KEYS, f"{keys} WHERE refusal IN (0, {VISIT})")
             elif dataset.user_column is not None:
-                self._add(days, folder, dataset.name, candidates)
+                self._add(days, folder, dataset.name, f"SELECT *{selects.float_texts(dataset)} FROM ({candidates})")
             else:
                 self._add(days, folder, dataset.name, selects.latest(dataset, f"({candidates}) WHERE refusal = 0"))
                 count(self.connection, self.compiler, dataset, refusals, f"({candidates})", reports)
