@@ -47,7 +47,7 @@ from personalize_segment.history.duckdb.compiler import VISIT, Compiler
 from personalize_segment.history.duckdb.counts import NOBODY, SUPPRESSED_USER, add_counts, counts, stitched_bit
 from personalize_segment.history.duckdb.engine import stage_key
 from personalize_segment.history.duckdb.selects import header, latest, sort_text, time_of
-from personalize_segment.history.duckdb.task import Part, shared, take
+from personalize_segment.history.duckdb.task import TaskDay, shared, take
 from personalize_segment.history.duckdb.worker import LOGINS
 from personalize_segment.history.stage import Day, Named, Stage, Staged, days_of
 from personalize_segment.places import Place, place, temporary
@@ -230,15 +230,15 @@ def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: Eve
     starts = {number: day.start for number, day in missing.items()}
     root, key, canonical = str(store.root), store.mapping, mapping.text
 
-    def task(batch: list[logs.LogFile]) -> list[Part]:
+    def task(batch: list[logs.LogFile]) -> list[TaskDay]:
         of_batch = {file.number: starts[file.number] for file in batch}
         return take(batch, parse(canonical), Stage(place(root), key, Path()), of_batch)
 
-    def job(some: list[list[logs.LogFile]]) -> list[list[Part]]:
-        found: list[list[Part]] = spark.sparkContext.parallelize(some, len(some)).map(task).collect()
+    def job(some: list[list[logs.LogFile]]) -> list[list[TaskDay]]:
+        found: list[list[TaskDay]] = spark.sparkContext.parallelize(some, len(some)).map(task).collect()
         return found
 
-    parts: dict[int, list[Part]] = defaultdict(list)
+    parts: dict[int, list[TaskDay]] = defaultdict(list)
     at_a_time = JOB_TASKS * workers
     jobs = [batches[at : at + at_a_time] for at in range(0, len(batches), at_a_time)]
     # Days are named as soon as they are whole, so that a run that reaches its time limit leaves what it has read. Two

@@ -25,6 +25,7 @@ from mapped import logs_of, mappings
 from personalize_segment.contract.columns import VISITORS
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.contract.rows import TOO_LONG
+from personalize_segment.history import export as local
 from personalize_segment.history.logs import Window
 from personalize_segment.live.event import read
 from personalize_segment.live.settings import load
@@ -163,7 +164,10 @@ WINDOWS = [
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_a_shop_s_logs_are_alike_in_every_window(window: Window | None, shop: Path) -> None:
+def test_a_shop_s_logs_are_alike_in_every_window(
+    window: Window | None, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "SMALL_BATCH_BYTES", 1)  # several batches, although the logs are small
     compare_in_window(duckdb_rows, window, shop)
 
 

@@ -33,8 +33,9 @@ ONE_BY_ONE = f"""
 import sys
 sys.path.insert(0, {str(Path(engines.__file__).parent)!r})
 from engines import glue_script
-job = glue_script()
-job.TASK_BYTES = job.JOB_TASKS = 1
+from personalize_segment.history import logs
+batches, job = logs.batches, glue_script()
+logs.batches, job.JOB_TASKS = lambda files, _: batches(files, 1), 1
 job.main(sys.argv[1:])
 """
 

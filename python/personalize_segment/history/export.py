@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Bytes on disk that a core works on at a time: the export's memory follows from it.
 BATCH_BYTES = 32 << 20
+#: Fewer aren't worth a batch: to plan its statements takes as long as to read them.
+SMALL_BATCH_BYTES = 1 << 20
 #: What DuckDB keeps before it spills to disk.
 MEMORY = "1GB"
 
@@ -124,7 +126,7 @@ def _stage(
         say(f"{len(missing):,} of {len(days):,} days are new to the stage{why}")
     workers = os.cpu_count() or 1
     total = sum(file.bytes for day in missing for file in day.files)
-    size = min(BATCH_BYTES, total // (2 * workers) + 1)
+    size = min(BATCH_BYTES, max(SMALL_BATCH_BYTES, total // (2 * workers) + 1))
     batches = list(logs.batches([file for day in missing for file in day.files], size))
     by_number = {day.number: day for day in missing}
     left = Counter(number for batch in batches for number in _numbers(batch))

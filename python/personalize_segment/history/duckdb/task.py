@@ -21,7 +21,7 @@ MEMORY = "512MB"
 _FETCHES = 8
 
 
-class Part(NamedTuple):
+class TaskDay(NamedTuple):
     """What some files of a day gave: the files of the stage by kind, and a report as a dict, as tasks return it."""
 
     number: int
@@ -29,7 +29,7 @@ class Part(NamedTuple):
     report: dict[str, Any]
 
 
-def take(files: Sequence[LogFile], mapping: EventMapping, stage: Stage, starts: Mapping[int, str]) -> list[Part]:
+def take(files: Sequence[LogFile], mapping: EventMapping, stage: Stage, starts: Mapping[int, str]) -> list[TaskDay]:
     """Return what some files, ordered by day, give for each day.
 
     `starts` has `Day.start` by number. Names of files in the stage differ in each call: whoever runs a task twice names
@@ -50,7 +50,7 @@ def take(files: Sequence[LogFile], mapping: EventMapping, stage: Stage, starts: 
         with closing(Engine.start(mapping, folder, MEMORY)) as engine, closing(engine.worker()) as worker:
             worker.take(fetched, days, reports)
         return [
-            Part(number, stage.put(starts[number], days / str(number)), report.as_dict(limit=None))
+            TaskDay(number, stage.put(starts[number], days / str(number)), report.as_dict(limit=None))
             for number, report in reports.items()
         ]
 
