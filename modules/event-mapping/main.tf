@@ -1,5 +1,7 @@
 locals {
-  document = jsondecode(file(var.path))
+  written = jsondecode(file(var.path))
+  # Editors read $schema. The meaning is the rest.
+  document = { for key, value in local.written : key => value if key != "$schema" }
   datasets = [for name in ["interactions", "users", "items"] : name if contains(keys(local.document), name)]
 
   # Terraform's jsonencode sorts keys and writes no blanks: what the Python package calls the canonical text.

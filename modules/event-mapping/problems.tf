@@ -61,6 +61,12 @@ locals {
     ) : ["${one.at}: is no JSON object. Write {…}."]
   ])
 
+  of_editors = [
+    for schema in try([jsonencode(local.written["$schema"])], []) :
+    "$[\"$schema\"]: isn't a text. Write the address of the JSON Schema."
+    if !startswith(schema, "\"")
+  ]
+
   of_versions = [
     for version in try([jsonencode(local.document.version)], []) : "$.version: is ${version}. Write 1."
     if version != "1"
@@ -320,6 +326,7 @@ locals {
   )
 
   problems = concat(
+    local.of_editors,
     local.of_versions,
     local.of_objects,
     local.of_max_elements,

@@ -15,16 +15,19 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 
 from awkward import NUMBERS
 from documents import Refused, refused
 from golden_cases import TESTS, valid_mappings
+from personalize_segment.contract.json_schema import json_schema
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
 from personalize_segment.errors import MappingError
 
 VALID = valid_mappings()
 REFUSED = refused(TESTS / "mappings" / "refused.json")
 DEFAULT: dict[str, Any] = json.loads(default_text())
+EDITOR = Draft7Validator(json_schema())
 SMALLEST: dict[str, Any] = json.loads(VALID["smallest"])
 
 
@@ -32,7 +35,7 @@ SMALLEST: dict[str, Any] = json.loads(VALID["smallest"])
 def test_a_valid_mapping_is_taken_as_it_is_written(text: str) -> None:
     document = json.loads(text)
     mapping = parse(text)
-    assert _exact(mapping.text) == _exact(text)
+    assert _exact(mapping.text) == {key: value for key, value in _exact(text).items() if key != "$schema"}
     bodies = [document[one] for one in ("interactions", "users", "items") if one in document]
     assert len(mapping.datasets) == len(bodies)
     named = {(call, name) for body in bodies for call in ("track", "page", "screen") for name in body.get(call, {})}
@@ -168,6 +171,7 @@ def test_any_document_is_a_mapping_or_an_error_that_says_where(document: Any) ->
         assert outcome.remedy
         return
     assert _meaning(parse(outcome.text)) == _meaning(outcome)
+    assert [error.message for error in EDITOR.iter_errors(document)] == []
     for dataset in outcome.datasets:
         for rule in dataset.rules:
             # zip(strict=True) in rows.py relies on this, and Avro on null only where it may be.
@@ -207,6 +211,10 @@ def test_the_canonical_text_knows_neither_the_order_of_keys_nor_white_space_nor_
     written = json.dumps(shuffled(json.loads(text)), indent=data.draw(st.none() | st.integers(0, 3)))
     assert parse(written).text == parse(text).text
     assert _meaning(parse(written)) == _meaning(parse(text))
+
+
+def test_the_schema_for_editors_is_no_part_of_the_digest() -> None:
+    assert parse(json.dumps({"$schema": "./mapping.schema.json"} | SMALLEST)) == parse(VALID["smallest"])
 
 
 def test_a_changed_mapping_has_another_digest() -> None:
@@ -252,7 +260,8 @@ def test_the_canonical_text_is_what_terraform_encodes(tmp_path: Path) -> None:
     texts = [*VALID.values(), _names_of_every_letter(), *numbers]
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.json").write_text(text, "utf-8")
-    encoded = 'base64encode(jsonencode(jsondecode(file("${number}.json"))))'
+    document = '{for key, value in jsondecode(file("${number}.json")) : key => value if key != "$schema"}'
+    encoded = f"base64encode(jsonencode({document}))"
     console = subprocess.run(
         [terraform, "console"],
         input=f'join(",", [for number in range({len(texts)}) : {encoded}])\n',

@@ -17,6 +17,7 @@ from golden_cases import TESTS
 from personalize_segment import __version__
 from personalize_segment.cli import VERBS, load
 from personalize_segment.contract import avro
+from personalize_segment.contract.json_schema import json_schema
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.contract.rows import parse_line
 from programs import installed
@@ -149,6 +150,8 @@ def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) ->
     assert (done.returncode, done.stdout) == (0, b"")
     assert '$.interactions.track["Product Clicked"]: Click, as Product Clicked in the default' in done.stderr.decode()
     assert f"Written to {out}" in done.stderr.decode()
+    named = tmp_path / json.loads(out.read_text())["$schema"]
+    assert json.loads(named.read_text()) == json.loads(answered("schema", "mapping")) == json_schema()
     assert answered("check", "--strict", out) == f"{parse(out.read_text()).sha256}\n"
     assert run("init", "--logs", logs).stdout == out.read_bytes()
     nowhere = run("init", "--logs", logs, "--out", tmp_path / "none" / "mapping.json")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ..contract import avro, names
 from ..contract.columns import DATASETS
+from ..contract.json_schema import FILE, json_schema
 from ..contract.lint import lint
 from ..contract.rows import describe
 from ..errors import EmptyError, OutputError
@@ -103,21 +104,31 @@ def init(
         return
     with out.open("x", encoding="utf-8") as file:
         file.write(made.text())
-    messages.print(plain(f"Written to {out}. Next: personalize-segment check {out} --logs {logs}"), soft_wrap=True)
+    # Which its $schema names.
+    out.with_name(FILE).write_text(json.dumps(json_schema(), indent=2) + "\n", "utf-8")
+    messages.print(plain(f"Written to {out}, and {FILE} for editors"), soft_wrap=True)
+    messages.print(plain(f"Next: personalize-segment check {out} --logs {logs}"), soft_wrap=True)
 
 
 @app.command()
 def schema(
-    dataset: Annotated[
-        str | None, typer.Argument(help=f"One of {', '.join(DATASETS)}; all of them without it.")
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATASET|mapping]",
+            help=f"One of {', '.join(DATASETS)}; all of them without it. mapping: the JSON Schema of event mappings.",
+        ),
     ] = None,
     mapping: MappingFile = None,
 ) -> None:
-    """Print the Avro schemas for Personalize's CreateSchema."""
+    """Print the Avro schemas for Personalize's CreateSchema, or the JSON Schema of event mappings for editors."""
+    if name == "mapping":
+        print(json.dumps(json_schema(), indent=2))
+        return
     schemas = {one.name: avro.schema(one) for one in read_mapping(mapping).datasets}
-    if dataset is not None and dataset not in schemas:
-        raise typer.BadParameter(f"the mapping has no {dataset!r}, only {', '.join(schemas)}", param_hint="DATASET")
-    print(json.dumps(schemas[dataset] if dataset else schemas, indent=2))
+    if name is not None and name not in schemas:
+        raise typer.BadParameter(f"the mapping has no {name!r}, only {', '.join(schemas)}", param_hint="DATASET")
+    print(json.dumps(schemas[name] if name else schemas, indent=2))
 
 
 def _show(survey: "Survey") -> None:

@@ -42,6 +42,8 @@ from .strict_json import Object, canonical, keys, load, member, refuse
 #: The last two have no rules, but may say who a visitor is (rule 12).
 Call = Literal["track", "page", "screen", "identify", "group", "alias"]
 NAMED_CALLS: tuple[Call, ...] = ("track", "page", "screen")
+#: The key that names a JSON Schema for editors, which isn't a part of the canonical text.
+EDITORS = "$schema"
 #: Calls that may have rules for any name. A warehouse has one table for them, but one for each name of a track.
 ANY_NAME: tuple[Call, ...] = ("page", "screen")
 
@@ -156,7 +158,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class EventMapping:
-    """A valid event mapping. `text` is canonical: what Terraform's jsonencode gives."""
+    """A valid event mapping. `text` is canonical: what Terraform's jsonencode gives, without `$schema`."""
 
     text: str
     datasets: tuple[Dataset, ...]
@@ -229,6 +231,8 @@ def parse(text: str) -> EventMapping:
     Raises MappingError for anything outside the grammar or beyond Personalize's limits.
     """
     document = load(text)
+    if isinstance(document, Object) and not isinstance(document.pop(EDITORS, ""), str):
+        refuse(f"${member(EDITORS)}", "isn't a text", "Write the address of the JSON Schema")
     top = keys(document, "$", required=("version", "interactions"), optional=("users", "items", "max_elements"))
     if type(top["version"]) is not int or top["version"] != 1:
         refuse("$.version", f"is {json.dumps(top['version'])}", "Write 1")
@@ -356,7 +360,8 @@ def _rule(dataset: str, call: Call, name: str | None, value: Any, at: str, share
     return _Draft(at, call, name, each, event_type, shared | own, _when(body.get("when", Object()), f"{at}.when"))
 
 
-_COMPARISONS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
+#: Tests of a number, and their signs.
+COMPARISONS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 
 
 def _when(value: Any, at: str) -> tuple[Condition, ...]:
@@ -365,7 +370,7 @@ def _when(value: Any, at: str) -> tuple[Condition, ...]:
 
 
 def _condition(place: Path, value: Any, at: str) -> Condition:
-    body = keys(value, at, optional=("present", "is", *_COMPARISONS))
+    body = keys(value, at, optional=("present", "is", *COMPARISONS))
     if "present" in body and len(body) == 1:
         if not isinstance(body["present"], bool):
             refuse(f"{at}.present", "is neither true nor false", "Write true or false")
@@ -376,12 +381,12 @@ def _condition(place: Path, value: Any, at: str) -> Condition:
         if not texts or not all(isinstance(text, str) and 0 < len(text) <= MAX_STRING for text in texts):
             refuse(f"{at}.is", f"is {json.dumps(body['is'])}", "Write a text, an integer, true or false, or a list")
         return Condition(place, texts=tuple(texts))
-    if not body or not set(body) <= set(_COMPARISONS):
-        refuse(at, "isn't a valid condition", f"Write one of present, is, or some of {', '.join(_COMPARISONS)}")
+    if not body or not set(body) <= set(COMPARISONS):
+        refuse(at, "isn't a valid condition", f"Write one of present, is, or some of {', '.join(COMPARISONS)}")
     for key, number in body.items():
         if type(number) not in (int, float) or not math.isfinite(number):
             refuse(f"{at}{member(key)}", f"is {json.dumps(number)}", "Write a number")
-    return Condition(place, bounds=tuple((_COMPARISONS[key], float(number)) for key, number in sorted(body.items())))
+    return Condition(place, bounds=tuple((COMPARISONS[key], float(number)) for key, number in sorted(body.items())))
 
 
 @dataclass(frozen=True, slots=True)

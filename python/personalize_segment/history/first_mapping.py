@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from ..contract import names
+from ..contract import json_schema, names
 from ..contract.columns import MAX_EVENT_TYPES_AND_COLUMNS, NAME, RESERVED
-from ..contract.mapping import Constant, default_text, parse
+from ..contract.mapping import EDITORS, Constant, default_text, parse
 from ..contract.strict_json import member
 from .shapes import Held, Keys, Kind, Shape, Shapes
 
@@ -130,7 +130,7 @@ def first_mapping(shapes: Shapes) -> FirstMapping:
     if not choices and not pages:
         return made
     interactions = _interactions(shapes, choices, pages, made.notes)
-    document: dict[str, Any] = {"version": 1, "interactions": interactions}
+    document: dict[str, Any] = {EDITORS: f"./{json_schema.FILE}", "version": 1, "interactions": interactions}
     if users := _users(shapes, made.notes):
         document["users"] = users
     if items := _items(choices, made.notes):
