@@ -602,13 +602,20 @@ def test_without_interactions_the_command_ends_with_1_and_says_why_and_so_does_p
     assert CliRunner().invoke(load(), [*arguments, "--allow-empty"]).exit_code == 0
 
 
-def test_of_logs_that_give_nothing_there_are_a_table_and_a_report_all_the_same(tmp_path: Path) -> None:
-    (tmp_path / "logs.json").write_bytes(b'{"type": "group", "messageId": "g"}')
+def test_of_logs_that_give_nothing_there_are_a_table_a_report_three_reasons_and_a_remedy(tmp_path: Path) -> None:
+    events = [{"type": "track", "event": name, "messageId": f"{name}{i}"} for name in "ABCD" for i in range(ord(name))]
+    (tmp_path / "logs.json").write_text("\n".join(map(json.dumps, events)))
     report = tmp_path / "report.json"
     done = CliRunner().invoke(
         load(), ["export", str(tmp_path / "logs.json"), str(tmp_path / "out"), "--report", str(report)]
     )
-    assert (done.exit_code, json.loads(report.read_bytes())["events"]["unmapped"]) == (1, 1)
+    assert (done.exit_code, json.loads(report.read_bytes())["events"]["unmapped"]) == (1, len(events))
     assert "Nothing was written" in done.stderr
     assert "Left out" in done.stderr
+    why = "; ".join(f"{ord(name)} x track {name}: no rule for this event" for name in "DCB")
+    assert (
+        f"gave no rows: 266 events read, 266 without a rule, 0 refused, 0 malformed lines; most often {why}. "
+        in str(done.exception)
+    )
+    assert "by `personalize-segment check --logs`, or write a first one with `init --logs`." in str(done.exception)
     assert not (tmp_path / "out").exists()

@@ -5,6 +5,7 @@ run them in a checkout; the README's with Terraform, against the emulator:
 
 - a `sh` block is run, or looked up if it would install or start something large;
 - a `json` block below a line that ends with its name is that file;
+- the tutorial's commands run in one shell, with the wheel and what pip installs with it, and nothing else of ours;
 - a `json` or `text` block below a line that ends with "prints:" is what the last command printed; in `text`,
   a line "…" is any number of lines.
 """
@@ -13,12 +14,15 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Timer
 
 import boto3
 import pytest
@@ -34,6 +38,7 @@ from stacks import Stack
 
 ROOT = Path(__file__).parents[2]
 RUN = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 ALL = [*RUN, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/adr/*.md"))]
 #: What of the checkout a command may need.
 CHECKOUT = ("glue", "python")
@@ -86,7 +91,7 @@ def _shell(path: Path) -> str:
 
 
 @pytest.mark.usefixtures("s3_env")
-@pytest.mark.parametrize("document", RUN[1:], ids=_name)
+@pytest.mark.parametrize("document", [one for one in RUN[1:] if one != TUTORIAL], ids=_name)
 def test_commands_do_what_the_document_shows(
     document: Path, tmp_path: Path, shop: Path, java: Java, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +99,7 @@ def test_commands_do_what_the_document_shows(
     monkeypatch.setenv("REJECTED_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="rejected")["QueueUrl"])
     for name in CHECKOUT:
         (tmp_path / name).symlink_to(ROOT / name)
-    _follow(document, tmp_path, java)
+    _follow(document, tmp_path, partial(_run, tmp_path, java))
 
 
 def test_commands_of_the_readme_build_a_stack_and_take_it_away(
@@ -111,44 +116,90 @@ def test_commands_of_the_readme_build_a_stack_and_take_it_away(
             monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve")
             monkeypatch.setenv("PERSONALIZE_SEGMENT_POLL", "0.2")
             _fill_buckets(RUN[0], shop)
-            _follow(RUN[0], tmp_path / "checkout", java)
+            _follow(RUN[0], tmp_path / "checkout", partial(_run, tmp_path / "checkout", java))
             state = json.loads((stack.folder / "terraform.tfstate").read_text("utf-8"))
             assert state["resources"] == []
             assert boto3.client("personalize").list_dataset_groups()["datasetGroups"] == []
             assert (tmp_path / "checkout" / "preflight.html").exists()
 
 
-def _follow(document: Path, tmp_path: Path, java: Java) -> None:
+def test_the_tutorial_works_word_by_word_with_the_wheel_alone(tmp_path: Path) -> None:
+    (wheel,) = installed().parent.glob("*.whl")
+    shutil.copy(wheel, tmp_path)
+    with Shell(tmp_path) as shell:
+        _follow(TUTORIAL, tmp_path, shell)
+
+
+class Shell:
+    """One shell for all commands of a document, as its reader has it: what one of them sets is there for the next."""
+
+    def __init__(self, folder: Path) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+        path = f"{sys.base_prefix}/bin{os.pathsep}{os.environ['PATH']}"
+        self._folder = folder
+        self._bash = subprocess.Popen(
+            [shutil.which("bash") or "bash", "-euo", "pipefail"],
+            cwd=folder,
+            env=kept | {"PATH": path, "COLUMNS": "120"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+
+    def __call__(self, block: Block) -> "subprocess.CompletedProcess[str]":
+        """Run a block."""
+        assert self._bash.stdin is not None
+        assert self._bash.stdout is not None
+        # Not pipes: a server that a block starts would keep them open.
+        files = [self._folder / name for name in ("stdout", "stderr")]
+        self._bash.stdin.write(f"{{ {block.text}\n}} </dev/null >stdout 2>stderr\necho done\n")
+        self._bash.stdin.flush()
+        timer = Timer(SECONDS, self._bash.kill)
+        timer.start()
+        status = 0 if self._bash.stdout.readline() else self._bash.wait()
+        timer.cancel()
+        return subprocess.CompletedProcess(block.text, status, *(one.read_text("utf-8") for one in files))
+
+    def __enter__(self) -> "Shell":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._bash.pid, signal.SIGKILL)
+        self._bash.communicate()
+
+
+def _follow(document: Path, folder: Path, run: "Callable[[Block], subprocess.CompletedProcess[str]]") -> None:
     """Do in a folder what a document says."""
     out = err = ""
     for block in _blocks(document):
         if block.language == "sh" and block.text.startswith(LOOKED_UP):
             _look_up(block)
         elif block.language == "sh":
-            with java.environment() as variables:
-                done = _run(block, tmp_path, variables)
+            done = run(block)
             assert done.returncode == 0, f"{block.place} ended with {done.returncode}:\n{done.stderr}"
             out, err = done.stdout, done.stderr
         elif block.above.endswith("prints:"):
             _compare(block, out, err)
         elif block.language == "json" and (file := re.search(r"`([\w./-]+\.json)`:$", block.above)):
-            (tmp_path / file[1]).write_text(block.text, "utf-8")
+            (folder / file[1]).write_text(block.text, "utf-8")
 
 
-def _run(block: Block, folder: Path, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+def _run(folder: Path, java: Java, block: Block) -> "subprocess.CompletedProcess[str]":
     path = f"{installed()}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # The reader says yes.
     text = re.sub(r"^personalize-segment apply (?!--yes)", "personalize-segment apply --yes ", block.text, flags=re.M)
-    return subprocess.run(
-        [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", text],
-        cwd=folder,
-        env={**os.environ, **variables, "PATH": path, "COLUMNS": "120"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=TERRAFORM_SECONDS if "terraform" in block.text else SECONDS,
-        check=False,
-    )
+    with java.environment() as variables:
+        return subprocess.run(
+            [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", text],
+            cwd=folder,
+            env={**os.environ, **variables, "PATH": path, "COLUMNS": "120"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TERRAFORM_SECONDS if "terraform" in block.text else SECONDS,
+            check=False,
+        )
 
 
 def _fill_buckets(document: Path, shop: Path) -> None:

@@ -139,7 +139,9 @@ class DatasetCount:
 
 
 #: What to do about an export without rows.
-COMPARE = "Compare the events with the event mapping: try `personalize-segment explain`"
+COMPARE = (
+    "Compare them with the event mapping by `personalize-segment check --logs`, or write a first one with `init --logs`"
+)
 
 
 class Malformed(NamedTuple):
