@@ -203,6 +203,21 @@ def test_a_condition_that_takes_away_what_the_rule_needs_contradicts(rule: Docum
     assert [f"but {need} needs it" in one.problem for one in findings] == [True] * (need is not None)
 
 
+@pytest.mark.parametrize(
+    ("shared", "own", "place"),
+    [
+        (["context.traits.customer_id", "userId"], {}, "$.interactions.fields.USER_ID.from[0]"),
+        (["context.traits.id"], USER, None),
+        (["userId"], {"USER_ID": {"from": ["anonymousId"]}}, "$.interactions.track.Seen.fields.USER_ID.from[0]"),
+        (["userId", "properties.customer_id"], {}, None),
+    ],
+)
+def test_a_user_who_is_not_the_user_id_gets_no_write_back(shared: list[str], own: Document, place: str | None) -> None:
+    findings = found(fields={"USER_ID": {"from": shared}}, track={"Seen": {"fields": own}})
+    said = [one.place for one in findings if "recommendations are only written back" in one.problem]
+    assert said == ([] if place is None else [place])
+
+
 @pytest.mark.parametrize("text", valid_mappings().values(), ids=list(valid_mappings()))
 def test_every_rule_has_its_json_path(text: str) -> None:
     mapping = parse(text)

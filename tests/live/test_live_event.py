@@ -430,6 +430,17 @@ def test_a_profile_of_another_user_asks_for_nobody(stub: Stub) -> None:
     assert [one["userId"] for one in take.bodies("GetRecommendations")] == ["u-2"]
 
 
+def test_an_event_without_a_row_asks_for_nobody_but_the_user_whom_the_mapping_knows(stub: Stub) -> None:
+    mapping = json.loads(default_text())
+    mapping["interactions"]["fields"]["USER_ID"] = {"from": ["properties.customer"]}
+    named, unnamed = track("Cart Viewed", {"customer": "u-1"}), track("Cart Viewed", {}, messageId="m-2")
+    with function(stub, event_mapping=json.dumps(mapping), write_back_events='["Cart Viewed"]') as take:
+        assert take(unnamed)["write_back"] == "another user"
+        assert take(unnamed | {"properties": {"customer": "u-2"}})["write_back"] == "another user"
+        assert take(named)["write_back"] == "sent"
+    assert [one["userId"] for one in take.bodies("GetRecommendations")] == ["u-1"]
+
+
 def test_ids_that_could_be_markup_are_not_written_back(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     ids = ["item-1", "<script>", "a&b", "it's", '"', "`", "a > b", "ü/1"]
     stub.behave("GetRecommendations", Ok({"itemList": [{"itemId": one} for one in ids], "recommendationId": "r"}))

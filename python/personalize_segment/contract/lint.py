@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from .columns import DATASETS
+from .columns import DATASETS, USER_ID
 from .mapping import ANY_NAME, NAMED_CALLS, EventMapping, Path, path
 from .strict_json import member
 
@@ -93,7 +93,22 @@ def lint(mapping: EventMapping) -> list[LintWarning]:
             findings += _dataset(dataset, document[dataset]["fields"], own)
     session = document["interactions"].get("session", {}).get("from", [])
     findings += _paths(session, "$.interactions.session.from", None)
+    known = {finding.place for finding in findings}
+    for place, text in other_users(mapping).items():
+        if place not in known:
+            problem = f"{text!r} isn't 'userId', so recommendations are only written back where both are equal"
+            findings.append(LintWarning(place, problem, "Write 'userId' first, or ask Personalize yourself"))
     return list(dict.fromkeys(findings))
+
+
+def other_users(mapping: EventMapping) -> dict[str, str]:
+    """Return the paths from which interactions take USER_ID before `userId`, by the paths' own JSON paths."""
+    found = {}
+    for rule in written_rules(mapping):
+        if rule.dataset == "interactions" and (text := rule.fields[USER_ID]["from"][0]) != "userId":
+            at = rule.at if USER_ID in rule.body.get("fields", {}) else "$.interactions"
+            found[f"{at}.fields.{USER_ID}.from[0]"] = text
+    return found
 
 
 def _dataset(dataset: str, shared: dict[str, Any], rules: list[WrittenRule]) -> Iterator[LintWarning]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ..contract.mapping import Source
+from ..contract.lint import other_users
 from ..contract.rows import WRITE_BACK_ID
 from .finding import Deployed, Finding, examined
 from .mapping import ALIAS
@@ -83,11 +83,7 @@ def write_back(stack: Deployed, settings: dict[str, str]) -> Iterator[Finding]:
     """Yield whom recommendations are written to: Segment's userId, which has to be the USER_ID of the mapping."""
     if not settings.get("personalize_campaign_arn") or not settings.get("connections_source_api_key"):
         return
-    interactions = stack.spec.mapping.datasets[0]
-    place = [column.name for column in interactions.columns].index("USER_ID")
-    sources = (rule.sources[place] for rule in interactions.rules)
-    others = {str(source.paths[0]) for source in sources if isinstance(source, Source)} - {"userId"}
-    if others:
+    if others := set(other_users(stack.spec.mapping).values()):
         found = f"the mapping takes USER_ID from {', '.join(sorted(others))}: nobody else's userId is written to"
         remedy = "Nothing, if events have the same value in userId. Otherwise take USER_ID from userId"
         yield Finding("Write-back", "unknown", found, remedy)

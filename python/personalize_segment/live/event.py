@@ -12,7 +12,19 @@ from typing import Any, NamedTuple
 
 from .. import aws_errors
 from ..contract.columns import USER_ID
-from ..contract.rows import MISSING, NO_CONDITION, UNMAPPED, WRITE_BACK, Reason, Row, describe, id_text, rows, session
+from ..contract.rows import (
+    MISSING,
+    NO_CONDITION,
+    UNMAPPED,
+    WRITE_BACK,
+    Reason,
+    Row,
+    describe,
+    first_id,
+    id_text,
+    rows,
+    session,
+)
 from ..contract.suppression import SUPPRESSED, SuppressionList
 from ..errors import PersonalizeSegmentError, TransientError
 from . import recommend, record, writeback
@@ -176,7 +188,8 @@ class Live:
         user = who.user_id or who.anonymous_id or ""
         users = {row.user for row in event_rows.interactions}
         users |= {profile.id for profile in event_rows.profiles if profile.dataset == "users"}
-        if users - {None, user}:
+        known = user if who.user_id is None else first_id(settings.mapping.user, event)
+        if known != user or users - {None, user}:
             # The mapping takes the user from elsewhere. Whoever can send events could ask for anybody's list.
             return None, "another user"
         if self._memory.too_soon(who, settings.interval):
