@@ -25,7 +25,7 @@ setup: .venv/ready  ## The virtual environment alone
 INSTALLED := .build/installed
 installed: $(INSTALLED)/ready  ## The built wheel in a separate environment, which the demo and the tests use
 
-$(INSTALLED)/ready: .venv/ready pyproject.toml $(shell find python -type f ! -name '*.pyc')
+$(INSTALLED)/ready: .venv/ready pyproject.toml $(shell find glue python -type f ! -name '*.pyc')
 	rm -rf $(INSTALLED)
 	$(PYTHON) -m venv --without-pip $(INSTALLED)
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(INSTALLED) .

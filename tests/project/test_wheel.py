@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -18,9 +19,17 @@ FOLDERS = ("personalize_segment",)
 CERTIFICATE = {"sensitive": True, "type": "string", "value": "-----BEGIN CERTIFICATE-----\nMII\n"}
 
 
-def _run(*command: str | Path) -> "subprocess.CompletedProcess[str]":
+def _run(*command: str | Path, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHONPATH"))}
-    return subprocess.run(command, env=kept | {"COLUMNS": "300"}, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=cwd, env=kept | {"COLUMNS": "300"}, capture_output=True, text=True, check=False)
+
+
+def _environment(folder: Path, *requirements: str) -> Path:
+    """Return the folder of commands of a new environment in which these are installed."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet"]
+    subprocess.run([*pip, *requirements], check=True, capture_output=True)
+    return folder / "bin"
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +41,26 @@ def wheel() -> Path:
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
     """Return the folder of commands of the wheel in an environment that has no other package."""
-    folder = tmp_path_factory.mktemp("bare")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, wheel], check=True, capture_output=True)
-    return folder / "bin"
+    return _environment(tmp_path_factory.mktemp("bare"), "--no-deps", str(wheel))
 
 
 def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         packed = {name for name in opened.namelist() if ".dist-info/" not in name}
     tracked = subprocess.run(["git", "ls-files", "python"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert packed == {name.removeprefix("python/") for name in tracked.stdout.splitlines()}
+    shared = f"{wheel.name.split('-py3')[0]}.data/data/share/personalize-segment/glue/segment_to_personalize.py"
+    assert packed == {name.removeprefix("python/") for name in tracked.stdout.splitlines()} | {shared}
+
+
+def test_the_address_of_the_project_is_the_one_in_the_documents() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    repository = project["urls"]["Repository"]
+    assert all(url.startswith(repository) for url in project["urls"].values())
+    for document in ("README.md", "terraform/README.md"):
+        assert f"git::{repository}.git//terraform?ref=" in (ROOT / document).read_text("utf-8")
+    for url in project["urls"].values():
+        _, found, path = url.partition("/blob/main/")
+        assert not found or (ROOT / path).is_file()
 
 
 def test_without_its_packages_the_command_names_the_extra_that_brings_them(bare: Path) -> None:
@@ -51,6 +68,38 @@ def test_without_its_packages_the_command_names_the_extra_that_brings_them(bare:
     assert (done.returncode, done.stdout) == (1, "")
     assert "typer is missing: install personalize-segment[cli]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+#: Verbs that need more than `cli`, as far as their arguments let them go, and the extra that brings it.
+NEEDY = {
+    "init": (["--logs", "logs"], "export"),
+    "export": (["logs", "out"], "export"),
+    "stage": (["list", "stage"], "export"),
+    "unload": (["snowflake", "--schema", "x", "--to", "s3://bucket/x/", "--integration", "i"], "snowflake"),
+    "preflight": (["out"], "export"),
+    **{verb: (["spec.json"], "provision") for verb in ("plan", "status", "destroy", "import", "train")},
+    "apply": (["--yes", "spec.json"], "provision"),
+    "recommend": (["spec.json", "u-1"], "provision"),
+    **{verb: (["outputs.json"], "provision") for verb in ("doctor", "verify")},
+    "segment": (["plan", "outputs.json", "--source", "x"], "provision"),
+    "redrive": (["https://queue"], "live"),
+    "profiles": (["load", "out"], "live"),
+    "forget": (["spec.json", "--users", "users.csv", "--suppression", "list.csv"], "provision"),
+    "emulator": ([], "emulator"),
+}
+#: Verbs of logs and mappings alone.
+ENOUGH = {"check", "schema", "explain", "sample", "sql", "settings"}
+
+
+def test_every_verb_names_the_extra_that_brings_what_it_lacks(tmp_path: Path, wheel: Path) -> None:
+    assert NEEDY.keys() | ENOUGH == {verb for verbs in VERBS.values() for verb in verbs}
+    commands = _environment(tmp_path / "cli", f"{wheel}[cli]")
+    (tmp_path / "spec.json").write_text('{"version": 1, "name": "shop", "datasets": {"interactions": {}}}')
+    (tmp_path / "users.csv").write_text("USER_ID\nu-1\n")
+    for verb, (arguments, extra) in NEEDY.items():
+        done = _run(commands / "personalize-segment", verb, *arguments, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+        assert done.stderr.endswith(f"is missing: install personalize-segment[{extra}]\n"), verb
 
 
 @pytest.mark.parametrize("verb", [verb for verbs in VERBS.values() for verb in verbs])

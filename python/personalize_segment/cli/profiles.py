@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,7 @@ app.add_typer(profiles, name="profiles")
 
 
 @profiles.command()
-@explain_refusals
+@partial(explain_refusals, extra="live")
 def load(
     export: Annotated[str, typer.Argument(metavar="EXPORT", help="Output of an export, a folder or s3:// prefix.")],
     outputs: Annotated[

@@ -30,12 +30,12 @@ Poll = Annotated[
 ]
 
 
-def explain_refusals(verb: Callable[P, None]) -> Callable[P, None]:
-    """Return a verb that says in one line what AWS refuses it to read, or what is not installed."""
+def explain_refusals(verb: Callable[P, None], extra: str = "provision") -> Callable[P, None]:
+    """Return a verb that says in one line what AWS refuses it to read, or which extra isn't installed."""
 
     @wraps(verb)
     def explained(*args: P.args, **kwargs: P.kwargs) -> None:
-        with requires("provision"):
+        with requires(extra):
             from botocore.exceptions import ClientError
         try:
             verb(*args, **kwargs)

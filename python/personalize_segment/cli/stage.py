@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from ..places import temporary
 from .terminal import MappingFile, app, messages, number, plain, read_mapping, requires
 
 stage = typer.Typer(help="Look after the days that `export --stage` keeps.", no_args_is_help=True)
@@ -20,8 +19,8 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Print what a stage holds, for each event mapping and version of this package."""
-    from ..history.stage import sizes
-
+    with requires("export"):
+        from ..history.stage import sizes
     held = sizes(place)
     if as_json:
         print(json.dumps([one._asdict() for one in held]))
@@ -39,8 +38,8 @@ def prune(place: StagePlace, mapping: MappingFile = None) -> None:
     with requires("export"):
         from ..history.duckdb.compiler import Compiler
         from ..history.duckdb.engine import stage_key
-    from ..history.stage import Stage
-
+        from ..history.stage import Stage
+        from ..places import temporary
     parsed = read_mapping(mapping)
     with temporary() as folder:
         freed = Stage.open(place, stage_key(Compiler(parsed)), parsed.sha256, folder / "staged").prune()
