@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -165,7 +166,9 @@ class Shell:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.killpg(self._bash.pid, signal.SIGKILL)
+        # Also a server that is still there; a shell that ended may have left none.
+        with suppress(ProcessLookupError):
+            os.killpg(self._bash.pid, signal.SIGKILL)
         self._bash.communicate()
 
 
