@@ -12,11 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..contract.layout import REPORT_NAME, are_profiles
 from ..errors import LogsError
-from ..places import LocalPlace, Place, S3Place, errors_at
+
+if TYPE_CHECKING:
+    from ..places import Place, S3Place
 
 DAY_MS = 86_400_000
 #: The number of the files that lie in no day's folder: they come before all days.
@@ -149,8 +151,10 @@ def batches(files: Sequence[LogFile], size: int) -> Iterator[list[LogFile]]:
         yield batch
 
 
-def list_files(root: Place) -> list[LogFile]:
+def list_files(root: "Place") -> list[LogFile]:
     """Return the files below a place, or the one that it is. Raises LogsError if it can't be read."""
+    from ..places import LocalPlace, errors_at  # botocore, without which `explain` and `sample` work
+
     with errors_at(str(root), LogsError):
         return list_folder(root.path) if isinstance(root, LocalPlace) else list_bucket(root)
 
@@ -178,7 +182,7 @@ def _listed(path: Path, inner: str) -> LogFile:
     return LogFile(str(path), status.st_size, day_of(str(path.absolute())), inner, str(status.st_mtime_ns))
 
 
-def list_bucket(root: S3Place) -> list[LogFile]:
+def list_bucket(root: "S3Place") -> list[LogFile]:
     """Return the objects below a prefix, or the one object that `root` is by the ending of its name."""
     files = root.files() or (root.files("") if root.key.endswith(ENDINGS) else [])
     return [
