@@ -12,6 +12,8 @@ def main() -> None:
             f"personalize-segment: {error.name} is missing: install personalize-segment[cli],"
             " or an extra that includes it, such as personalize-segment[export]."
         )
+    except KeyboardInterrupt:  # while it loads
+        sys.exit(130)
     run()
 
 

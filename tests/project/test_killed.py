@@ -55,6 +55,21 @@ def test_a_command_that_is_interrupted_leaves_nothing(number: signal.Signals, ex
         assert list(tmp_path.rglob("*")) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_sample_ends_at_once_and_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "personalize_segment", "sample", str(tmp_path / "a" / "b"), "--events", "9000000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        while process.poll() is None and not list(tmp_path.rglob("*.gz")):
+            time.sleep(0.01)
+        began = time.monotonic()
+        os.killpg(process.pid, number)  # as a terminal does
+        assert process.communicate(timeout=60)[1] == "Interrupted.\n"
+        # The events that are left take a minute.
+        assert time.monotonic() - began < 10
+    assert process.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_command_leaves_is_cleared_away_by_the_next(export: Path, tmp_path: Path) -> None:
     killed = preflight(export, tmp_path)
     killed.kill()
@@ -108,7 +123,7 @@ def test_any_name_of_a_file_is_told_and_none_steers_the_terminal(tmp_path: Path)
         (tmp_path / "logs" / os.fsdecode(name)).write_bytes(data)
     done = run("export", str(tmp_path / "logs"), str(tmp_path / "out"), "--report", str(tmp_path / "report.json"))
     assert done.returncode == 0, done.stderr
-    said = done.stderr.decode()  # UTF-8
+    said = (done.stdout + done.stderr).decode()  # UTF-8
     assert not [char for char in said if not char.isprintable() and char != "\n"]
     assert all(
         name in said for name in ("bad\\udcff.json:2", "escape\\x1b[31m.json:2", "c1\\x9b31m.gz", "skipped\\udcfe")

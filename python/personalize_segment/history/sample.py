@@ -8,11 +8,13 @@ import gzip
 import json
 import math
 import random
+import shutil
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -46,7 +48,7 @@ def sample(
     seed: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Write about `events` events to `out`/segment-logs and return that folder.
+    """Write about `events` events to `out`/segment-logs and return that folder; interrupted, leave nothing of it.
 
     Raises OutputError if the folder exists already, so that no real logs are mixed with it.
     """
@@ -56,20 +58,32 @@ def sample(
     counts = [EVENTS_PER_FILE] * (events // EVENTS_PER_FILE)
     counts += [events % EVENTS_PER_FILE] if events % EVENTS_PER_FILE or not counts else []
     write = partial(_write, root, days=days, seed=seed, events=events, files=len(counts))
+    made = next(folder for folder in (*reversed(root.parents), root) if not folder.exists())
     try:
         root.mkdir(parents=True)
         (root / "dummy-object.txt").write_text("This is a test of Segment's access to the bucket.\n")
-        with ProcessPoolExecutor() as pool:
-            done = 0
-            for written in as_completed([pool.submit(write, number, size) for number, size in enumerate(counts)]):
-                done += written.result()
+        done = 0
+        with Pool(initializer=_leave_signals) as pool:  # the end of `with` kills what still works
+            for written in pool.imap_unordered(write, enumerate(counts)):
+                done += written
                 progress(done, events)
-    except OSError as error:
-        raise OutputError(str(error.filename or root), error.strerror or str(error), "Name another folder") from error
+    except BaseException as error:
+        shutil.rmtree(made, ignore_errors=True)
+        if isinstance(error, OSError):
+            place, problem = str(error.filename or root), error.strerror or str(error)
+            raise OutputError(place, problem, "Name another folder") from error
+        raise
     return root
 
 
-def _write(root: Path, number: int, size: int, *, days: int, seed: int, events: int, files: int) -> int:
+def _leave_signals() -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the first of them, and end at its SIGTERM."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _write(root: Path, file: tuple[int, int], *, days: int, seed: int, events: int, files: int) -> int:
+    number, size = file
     shop = _Shop(
         random.Random(f"{seed}/{number}"), seed, users=max(60, events // 40), items=max(40, math.isqrt(events) * 2)
     )
@@ -84,8 +98,8 @@ def _write(root: Path, number: int, size: int, *, days: int, seed: int, events: 
     folder = root / SOURCE_ID / str(int(day.timestamp()) * 1000)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{int(start.timestamp() * 1000)}.{sha256(f'{seed}/{number}'.encode()).hexdigest()[:12]}.gz"
-    with (folder / name).open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-        file.write("".join(lines).encode())
+    with (folder / name).open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped:
+        zipped.write("".join(lines).encode())
     return size
 
 
