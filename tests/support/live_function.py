@@ -91,12 +91,12 @@ def function(stub: Stub, **settings: str | None) -> Iterator[Function]:
             patch.setenv(name, value)
         patch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment of the last test
         patch.setattr(handler.logger.handlers[0], "stream", sys.stdout)  # it remembers the one before pytest's own
-        _forget()
+        forget()
         yield Function(stub)
-        _forget()
+        forget()
 
 
-def _forget() -> None:
+def forget() -> None:
     handler._live.cache_clear()
     handler._consumer.cache_clear()
 

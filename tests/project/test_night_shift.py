@@ -1,0 +1,152 @@
+"""The night shift: a replaced event tracker, 2,600 rejected events, and docs/operations.md alone."""
+
+import io
+import json
+import re
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from moto import mock_aws
+
+from documents import changed
+from in_process import command
+from live_function import Context, forget, track
+from personalize_emulator import Clock, Emulator, install
+from personalize_segment.live import handler
+from stack import SHOP
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+REJECTED = 2_600
+#: What the operator has for all of it.
+NIGHT_SECONDS = 300
+#: The page's five minutes, in which the function reads a parameter again.
+REFRESH_SECONDS = 1
+SPEC = changed(SHOP, {f"datasets/{one}/import": ... for one in SHOP["datasets"]} | {"solutions": {}, "campaigns": {}})
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/shop-rejected"
+
+
+class Queue:
+    """The queue of rejected events. moto's looks at all messages, several times, for each that is taken."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, str] = {}
+        self.held: set[str] = set()
+
+    def answer(self, model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        """Answer an operation; a receipt is the id of its message."""
+        return AWSResponse("", 200, HTTPHeaders(), None), getattr(self, f"_{xform_name(model.name)}")(
+            json.loads(params["body"])
+        )
+
+    def _send_message(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = str(len(self.bodies))
+        self.bodies[name] = request["MessageBody"]
+        return {"MessageId": name}
+
+    def _receive_message(self, request: dict[str, Any]) -> dict[str, Any]:
+        names = [name for name in self.bodies if name not in self.held][: request["MaxNumberOfMessages"]]
+        self.held.update(names)
+        found = [{"MessageId": name, "ReceiptHandle": name, "Body": self.bodies[name]} for name in names]
+        return {"Messages": [one | {"Attributes": {"SentTimestamp": "0"}} for one in found]}
+
+    def _delete_message_batch(self, request: dict[str, Any]) -> dict[str, Any]:
+        for entry in request["Entries"]:
+            del self.bodies[entry["ReceiptHandle"]]
+        return {}
+
+    def _change_message_visibility_batch(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.held -= {entry["ReceiptHandle"] for entry in request["Entries"] if not entry["VisibilityTimeout"]}
+        return {}
+
+    def _get_queue_attributes(self, request: dict[str, Any]) -> dict[str, Any]:
+        depths = (len(self.bodies) - len(self.held), len(self.held))
+        return {"Attributes": dict(zip(request["AttributeNames"], map(str, depths), strict=True))}
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    """Yield the queue of an AWS in this process, with Personalize, and a function that stays warm."""
+    variables = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "testing")
+    variables |= dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1")
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    variables |= {
+        "PERSONALIZE_SEGMENT_POLL": "0.05",
+        "personalize_tracking_id": "ssm:/shop/personalize/tracking_id",
+        "reference_refresh_seconds": str(REFRESH_SECONDS),
+        "rejected_queue_url": QUEUE,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    made = Queue()
+    with mock_aws(config={"core": {"passthrough": {"services": ["personalize"]}}}):
+        session = boto3.Session()
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        install(Emulator(Clock(400_000)), session)
+        events: Any = session.events
+        events.register("before-call.sqs", made.answer)
+        events.register("before-call.lambda.Invoke", _invoke)
+        forget()
+        yield made
+        forget()
+
+
+def _invoke(params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    payload = json.dumps(handler.segment_event(json.loads(params["body"]), Context(60))).encode()
+    return AWSResponse("", 200, HTTPHeaders(), None), {"StatusCode": 200, "Payload": io.BytesIO(payload)}
+
+
+def _commands(row: str) -> list[list[str]]:
+    """Return the commands in a row of the page's tables, as arguments."""
+    [line] = [line for line in PAGE.splitlines() if line.startswith(f"| {row} |")]
+    return [shlex.split(one) for one in re.findall(r"`personalize-segment ([^`]+)`", line)]
+
+
+def _replace_the_tracker() -> None:
+    """Delete the event tracker and create another by hand, so that the function has the id of none."""
+    api = boto3.client("personalize")
+    [tracker] = api.list_event_trackers()["eventTrackers"]
+    [group] = api.list_dataset_groups()["datasetGroups"]
+    api.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
+    while api.list_event_trackers()["eventTrackers"]:
+        time.sleep(0.01)
+    api.create_event_tracker(name="by-hand", datasetGroupArn=group["datasetGroupArn"])
+
+
+def test_the_night_shift_needs_nothing_but_the_page(
+    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operations = {"queues": {"rejected": QUEUE}, "functions": {"event": "shop-event"}}
+    outputs = {"personalize": {"value": SPEC, "type": "x"}, "operations": {"value": operations, "type": "x"}}
+    (tmp_path / "outputs.json").write_text(json.dumps(outputs))
+    monkeypatch.chdir(tmp_path)
+    with command(capsys) as run:
+        assert run("apply", "--yes", "outputs.json")[0] == 0
+        assert handler.segment_event(track(messageId="m"), Context(60))["decision"] == "recorded"
+        _replace_the_tracker()
+        assert handler.segment_event(track(messageId="m-0"), Context(60))["decision"] == "rejected"
+        [body] = queue.bodies.values()
+        queue.bodies |= {str(n): body.replace('"m-0"', f'"m-{n}"') for n in range(REJECTED)}
+
+        began = time.monotonic()
+        look, send = _commands("events are rejected")
+        status, out, err = run(*look)
+        assert (status, f"{REJECTED:,} of about {REJECTED:,} messages" in err) == (0, True)
+        [why] = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
+        assert why[:4] == [f"{REJECTED:,}", "track Product Clicked", "interactions", "PutEvents"]
+        assert "no active event tracker" in why[4]
+        [apply] = _commands("`ResourceNotFoundException`, or `no active event tracker`")
+        assert run(*apply, "--yes")[0] == 0
+        time.sleep(REFRESH_SECONDS)
+        status, _, err = run(*send, "--rate", "1000")
+        assert (status, f"{REJECTED:,} taken, 0 rejected again" in err) == (0, True), err
+        assert queue.bodies == {}
+        assert time.monotonic() - began < NIGHT_SECONDS
