@@ -59,6 +59,7 @@ lint: setup .venv/lint checkov provider  ## Style, types, policies, and that gen
 	$(BIN)/mypy
 	$(BIN)/python tools/tfdocs.py --check
 	$(BIN)/python tools/generate_sql.py --check
+	$(BIN)/python tools/commands.py --check
 
 .venv/lint: requirements/lint.txt .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements/lint.txt
@@ -84,9 +85,10 @@ provider: setup .build/provider/ready  ## Nothing in the Terraform is missing, d
 		--requirement requirements/provider.txt
 	touch $@
 
-generate: setup  ## What is made from other files: tables of the modules, SQL of the default mapping
+generate: setup  ## What is made from other files: tables of the modules, SQL of the default mapping, docs/commands.md
 	$(BIN)/python tools/tfdocs.py
 	$(BIN)/python tools/generate_sql.py
+	$(BIN)/python tools/commands.py
 
 bench: setup  ## Ratios against the documented approach (LARGE=1: five million events too)
 	@$(BIN)/python bench/bench.py

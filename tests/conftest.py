@@ -85,6 +85,8 @@ SLOW = (
     "test_payloads.py",
     "test_preflight_measure.py",
     "test_warehouse_domains.py",
+    "test_mistakes.py",
+    "test_night_shift.py",
     "test_pytest_plugin.py",
     "test_rows.py",
     "test_moto_patches.py",

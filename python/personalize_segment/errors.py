@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from .contract.report import Report
 
 
+def sentence(text: str) -> str:
+    """Return a text that ends as a sentence does, once."""
+    return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
+
+
 class PersonalizeSegmentError(Exception):
     """Base of everything this package raises on purpose.
 
@@ -43,7 +48,7 @@ class PersonalizeSegmentError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.problem}. {self.remedy}."
+        return f"{self.place}: {sentence(self.problem)} {sentence(self.remedy)}"
 
 
 class MappingError(PersonalizeSegmentError):

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from .errors import PersonalizeSegmentError
 
@@ -292,5 +292,14 @@ def errors_at(text: str, error: type[PersonalizeSegmentError], remedy: str = REA
         named = str(problem.filename or "")
         where = named if Path(named).is_relative_to(text) else text
         raise error(where, problem.strerror or str(problem), remedy) from problem
+    except ParamValidationError as problem:
+        raise error(text, "isn't a valid place in S3", "Write s3://BUCKET/PREFIX") from problem
     except (ClientError, BotoCoreError) as problem:
+        if isinstance(problem, ClientError) and _no_bucket(problem):
+            raise error(text, "no such bucket", "Check its name, or create it") from problem
         raise error(text, str(problem), remedy) from problem
+
+
+def _no_bucket(error: ClientError) -> bool:
+    code = error.response["Error"]["Code"]
+    return code == "NoSuchBucket" or (code, error.operation_name) == ("404", "HeadBucket")

@@ -198,9 +198,9 @@ def test_sql_of_another_mapping_differs(aws: Emulator, tmp_path: Path) -> None:
     [
         pytest.param("{", "is not JSON", id="no JSON"),
         pytest.param("[" * 100_000, "is not JSON", id="nested too deeply"),
-        pytest.param("[]", "holds the outputs of 0 stacks", id="no outputs"),
+        pytest.param("[]", "has no outputs of a stack. Was Terraform applied?", id="no outputs"),
         pytest.param(
-            '{"other": {"type": "string", "value": "x"}}', "holds the outputs of 0 stacks", id="of something else"
+            '{"other": {"type": "string", "value": "x"}}', "has no outputs of a stack", id="of something else"
         ),
     ],
 )

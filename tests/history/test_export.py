@@ -591,12 +591,14 @@ def test_without_interactions_the_command_ends_with_1_and_says_why_and_so_does_p
     done = CliRunner().invoke(load(), arguments)
     why = "1 x track Product Viewed: USER_ID missing"
     assert done.exit_code == 1
-    assert "Left out" in done.stderr
+    assert "Left out" in done.stdout
     assert json.loads((tmp_path / "report.json").read_bytes())["datasets"]["items"]["rows"] == 1
     assert (
         f"gave no interactions: 1 events read, 0 without a rule, 1 refused, 0 malformed lines; most often {why}"
         in str(done.exception)
     )
+    told = CliRunner().invoke(load(), [*arguments, "--json"])
+    assert (told.exit_code, json.loads(told.stdout)) == (1, json.loads((tmp_path / "report.json").read_bytes()))
     looked = CliRunner().invoke(load(), ["preflight", str(tmp_path / "out")])
     assert (looked.exit_code, why in str(looked.exception)) == (1, True)
     assert CliRunner().invoke(load(), [*arguments, "--allow-empty"]).exit_code == 0
@@ -610,8 +612,8 @@ def test_of_logs_that_give_nothing_there_are_a_table_a_report_three_reasons_and_
         load(), ["export", str(tmp_path / "logs.json"), str(tmp_path / "out"), "--report", str(report)]
     )
     assert (done.exit_code, json.loads(report.read_bytes())["events"]["unmapped"]) == (1, len(events))
-    assert "Nothing was written" in done.stderr
-    assert "Left out" in done.stderr
+    assert "Nothing was written" in done.stdout
+    assert "Left out" in done.stdout
     why = "; ".join(f"{ord(name)} x track {name}: no rule for this event" for name in "DCB")
     assert (
         f"gave no rows: 266 events read, 266 without a rule, 0 refused, 0 malformed lines; most often {why}. "

@@ -73,12 +73,11 @@ def test_it_says_where_it_writes_and_what_became_of_it(table: ProfileTable, out:
     counts = {"written": 249, "queued": 1, "unchanged": 1, "suppressed": 0, "too_long": 0}
     there = {"account": "123456789012", "region": "us-east-1", "table": "cli-profiles"}
     assert json.loads(dry.stdout) == there | {"dry_run": True} | counts
-    assert "249 profiles would be written" in dry.stderr
+    assert "249 profiles would be written" in run(out, where, "--dry-run").stdout
     assert table.read("users", ["u1"])["u1"].version == 0
     done = run(out, where)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr.splitlines() == [
-        f"Loading {place}",
+    assert (done.returncode, done.stderr) == (0, f"Loading {place}\n")
+    assert done.stdout.splitlines() == [
         "249 profiles written",
         "1 profile sent to the profile queue: Personalize has an older row from an event",
         "1 profile in the table already",
@@ -115,7 +114,7 @@ def test_the_suppression_list_of_the_stack_is_honored(
     boto3.client("s3").put_object(Bucket=s3_env, Key="suppressed.csv", Body=listed.text().encode())
     done = run(out, outputs(tmp_path, suppression_list=f"s3://{s3_env}/suppressed.csv"))
     assert done.returncode == 0
-    assert "10 profiles left out: their users are on the suppression list" in done.stderr
+    assert "10 profiles left out: their users are on the suppression list" in done.stdout
     assert [item.version for item in table.read("users", ["u0", "u9", "u10"]).values()] == [0, 0, 1]
     missing = run(out, outputs(tmp_path, suppression_list=f"s3://{s3_env}/none.csv"))
     assert (missing.returncode, "no such suppression list" in missing.stderr) == (1, True)
@@ -134,8 +133,8 @@ def test_what_stops_it_is_said_in_one_line(change: str, table: ProfileTable, out
         write_log(out / "profiles" / "users" / "part-00001.gz", [b'["u",{"PLAN":["pro",1,""]}]', b"oops"])
     done = run(out, *where)
     said = {
-        "no table": "names no profile table and no profile queue. Name an output of `terraform output -json` of a",
-        "no outputs": "OUTPUTS: names no profile table",
+        "no table": "has no profile table or no profile queue. Pass what `terraform output -json` prints for a",
+        "no outputs": "OUTPUTS: has no profile table",
         "no export": f"{tmp_path}/profiles: has no users and no items. Name the output",
         "a broken line": f"{out}/profiles/users/part-00001.gz:2: isn't a profile. Export again.",
         "another table": "none: BatchGetItem failed (ResourceNotFoundException). Check its name",

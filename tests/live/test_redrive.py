@@ -324,4 +324,4 @@ def test_outputs_without_a_stack_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text("{}")
     done = CliRunner().invoke(load(), ["redrive", str(file)])
-    assert "holds no queue of rejected events" in str(done.exception)
+    assert "has no queue of rejected events" in str(done.exception)

@@ -588,7 +588,7 @@ def test_the_export_verb_honours_the_list(exported: tuple[Path, dict[str, bytes]
     out = tmp_path / "out"
     done = CliRunner().invoke(load(), ["export", str(exported[0]), str(out), "--suppress", str(tmp_path / "list")])
     assert done.exit_code == 0, done.output
-    assert "suppressed" in done.stderr
+    assert "suppressed" in done.stdout
     assert not any(has_an_id(path.read_bytes()) for path in out.rglob("*") if path.is_file())
 
 

@@ -234,7 +234,8 @@ def _compare(block: Block, out: str, err: str) -> None:
         return
     # Samples are seeded: counts, messageIds and widths are the same on every machine, whatever its cores.
     shown = [r"(?:.*\n)*?" if line == "…" else re.escape(line) + r" *\n" for line in block.text.splitlines()]
-    printed = re.fullmatch("".join(shown), out + err)
+    # On a terminal, messages may come before the result or after it.
+    printed = re.fullmatch("".join(shown), out + err) or re.fullmatch("".join(shown), err + out)
     assert printed, f"{block.place} isn't what is printed there:\n{out}{err}"
 
 
@@ -267,7 +268,7 @@ def _options() -> dict[str, set[str]]:
     }
     return {
         name: {one for verb in several for param in verb.params for one in (*param.opts, *param.secondary_opts)}
-        | {"--help"}
+        | {"-h", "--help"}
         for name, several in verbs.items()
     }
 

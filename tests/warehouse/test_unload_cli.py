@@ -250,11 +250,6 @@ def test_what_cannot_be_right_is_told_before_any_call(
     assert redshift.calls == []
 
 
-def test_no_region_is_one_line(home: Path, redshift: RedshiftData) -> None:
-    done = _run(home, redshift, *REDSHIFT, AWS_DEFAULT_REGION="")
-    assert (done.returncode, done.stderr) == (1, "personalize-segment: You must specify a region.\n")
-
-
 def test_a_wrong_password_is_one_line_without_it(home: Path, snowflake: SnowflakeServer) -> None:
     snowflake.password = "another"
     done = _run(home, snowflake, *SNOWFLAKE, "--connection", "shop")
@@ -269,7 +264,7 @@ def test_the_extra_that_is_missing_is_named(home: Path, snowflake: SnowflakeServ
     (hidden / "snowflake").mkdir(parents=True)
     (hidden / "snowflake" / "__init__.py").write_text("", "utf-8")
     done = _run(home, snowflake, *SNOWFLAKE, PYTHONPATH=str(hidden))
-    said = "personalize-segment: snowflake is missing: install personalize-segment[snowflake]\n"
+    said = "personalize-segment: snowflake is missing: install personalize-segment[snowflake].\n"
     assert (done.returncode, done.stderr) == (1, said)
 
 

@@ -154,7 +154,7 @@ def test_outputs_of_no_stack_are_refused(run: Shell, tmp_path: Path) -> None:
     file.write_text('{"segment": {"type": "x", "value": {}}}')
     done = run("plan", file, "--source", "website")
     assert done.status == 1
-    assert f"{file}: holds the outputs of 0 stacks" in done.stderr
+    assert f"{file}: has no outputs of a stack" in done.stderr
     assert run("plan", file).status == 2
 
 

@@ -5,13 +5,13 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from .. import __version__
-from ..errors import PersonalizeSegmentError
-from .terminal import app, fail, messages
+from ..errors import PersonalizeSegmentError, sentence
+from .terminal import PANELS, app, fail, messages
 
 #: Module -> its verbs.
 VERBS = {
@@ -38,7 +38,12 @@ def load(verb: str | None = None) -> typer.Typer:
     """
     for module in [one for one, verbs in VERBS.items() if verb in verbs] or VERBS:
         import_module(f".{module}", __name__)
+    app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))
     return app
+
+
+#: How typer says that it is misused: click's exception, or its own copy of that, by its version.
+_Misused: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 @app.callback(invoke_without_command=True)
@@ -64,18 +69,32 @@ def main() -> NoReturn:
         for argument in sys.argv[1:]:
             if argument != argument.encode(errors="replace").decode():
                 fail(f"{argument}: isn't UTF-8 text. Rename it")
-        load(*sys.argv[1:2])()
+        status = load(*sys.argv[1:2])(prog_name=app.info.name, standalone_mode=False)
+    except _Misused as error:
+        _explain_usage(error)
+    except typer.Abort:
+        fail("Nothing was done")
     except PersonalizeSegmentError as error:
-        fail(str(error))
-    except SystemExit as ended:  # typer's word for Ctrl-C is the status alone
-        if ended.code == 130:
-            interrupted.end()
-        raise
+        from .stack import explained
+
+        fail(explained(error))
     except KeyboardInterrupt:
         interrupted.end()
     except OSError as error:
-        fail(f"{error.filename or 'output'}: {error.strerror}")
-    sys.exit(0)
+        of_path = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError | PermissionError)
+        fail(f"{error.filename or 'output'}: {error.strerror}" + (". Check the path" if of_path else ""))
+    if status == 130:  # typer's word for Ctrl-C
+        interrupted.end()
+    sys.exit(status or 0)
+
+
+def _explain_usage(error: Any) -> NoReturn:
+    """Say in one line what is wrong with the arguments, and end with status 2; without any, print the help."""
+    path = error.ctx.command_path if error.ctx else app.info.name
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(2)
+    fail(f"{sentence(error.format_message())} Run `{path} --help`", 2)
 
 
 class _Interrupted:

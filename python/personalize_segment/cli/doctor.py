@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ..errors import VerifyError
 from .stack import StackName, announce, client, explain_refusals, make_clients, polling_every
-from .terminal import app, console, messages, plain, read_bytes, read_mapping, utf8
+from .terminal import OPERATIONS, AsJson, console, messages, plain, read_bytes, read_mapping, utf8, verb
 
 if TYPE_CHECKING:
     from ..doctor.finding import Finding
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 Outputs = Annotated[
     Path, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or -.", allow_dash=True)
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 _COLOURS = {"ok": "green", "wrong": "red", "unknown": "yellow"}
 
 
-@app.command()
+@verb("doctor outputs.json", OPERATIONS)
 @explain_refusals
 def doctor(outputs: Outputs, as_json: AsJson = False, stack: StackName = None) -> None:
     """Examine everything that a running stack needs. Exits with 1 if something is wrong.
@@ -44,7 +43,7 @@ def doctor(outputs: Outputs, as_json: AsJson = False, stack: StackName = None) -
     show_findings(findings, as_json)
 
 
-@app.command()
+@verb("verify outputs.json --sql unload.sql", OPERATIONS)
 @explain_refusals
 def verify(
     outputs: Outputs,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .terminal import app, fail, messages, requires
+from .terminal import TRY, fail, messages, requires, verb
 
 if TYPE_CHECKING:
     from personalize_emulator.server import Server
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 
-@app.command()
+@verb("emulator --port 5555 > aws.env & sleep 5; source aws.env", TRY)
 def emulator(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 5555,
     speed: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="How many seconds pass for Personalize in one.")
+        int, typer.Option(min=1, max=1_000_000, help="Speed of Personalize's clock: an hour takes 3,600/SPEED seconds.")
     ] = 1000,
     region: Annotated[str, typer.Option(help="Region that the printed variables name.")] = "us-east-1",
 ) -> None:
-    """Stand in for AWS, with Amazon Personalize: until Ctrl-C or SIGTERM, then all is forgotten.
+    """Run AWS with Amazon Personalize on this machine. State is kept in memory and lost on exit.
 
-    When it is ready, the variables that lead clients here are on stdout, for the shell.
+    When it is ready, it prints `export` lines. Run them in another shell to point AWS clients at it.
     """
     ready = False
 

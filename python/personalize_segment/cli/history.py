@@ -11,38 +11,46 @@ import typer
 from rich.table import Table
 
 from ..contract.report import COMPARE, Report
-from ..contract.rows import Reason, grouped, id_text, rows
+from ..contract.rows import Reason, Row, describe, grouped, id_text, rows, text
 from ..errors import EmptyError
 from ..history import lines, logs
 from .terminal import (
+    HISTORY,
+    MAPPING,
+    TRY,
+    AsJson,
     MappingFile,
+    Memory,
     Overlap,
     Since,
     Until,
-    app,
+    console,
     fail,
     messages,
     number,
     plain,
+    printable,
     progress_bar,
     read_mapping,
     requires,
     show_left_out,
+    verb,
 )
 
 
-@app.command()
+@verb("explain events.json --mapping mapping.json", MAPPING)
 def explain(
     events: Annotated[
         Path,
         typer.Argument(
-            help="Events: one JSON object a line, or as Segment's debugger shows them; - is stdin.",
+            help="Events: one JSON object per line, or copied from Segment's debugger; - is stdin.",
             allow_dash=True,
         ),
     ] = Path("-"),
     mapping: MappingFile = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Say for each event which rows it gives, or why it gives none: one JSON line an event.
+    """Print the rows each event produces, or why it produces none. With --json, one line per event.
 
     A row with a visitor has no USER_ID: an export takes the user who logs in on that session.
     """
@@ -53,6 +61,9 @@ def explain(
             found, reasons = rows(parsed, line.event, present=present) if line.event is not None else ([], [])
             if line.event is None:
                 reasons = [Reason(None, None, f"malformed: {line.cause}")]
+            if not as_json:
+                _explain(line.event, found, grouped(reasons))
+                continue
             answer = {
                 "messageId": id_text((line.event or {}).get("messageId")),
                 "rows": [
@@ -69,7 +80,7 @@ def explain(
             print(json.dumps(answer, ensure_ascii=False))
 
 
-@app.command()
+@verb("export segment-logs/ training/ --since 2024-03-01", HISTORY)
 def export(
     tree: Annotated[str, typer.Argument(metavar="LOGS", help="Folder, file or s3:// prefix of Segment's logs.")],
     out: Annotated[
@@ -81,21 +92,22 @@ def export(
     overlap: Overlap = 1,
     suppress: Annotated[
         str | None,
-        typer.Option(help="Suppression list of `forget`, a file or s3:// object.", show_default=False),
+        typer.Option(help="Suppression list of `forget`: a file or s3:// object.", show_default=False),
     ] = None,
     stage: Annotated[
         str | None,
-        typer.Option(help="Folder or s3:// prefix that keeps what each day gives, for next time.", show_default=False),
+        typer.Option(help="Folder or s3:// prefix that keeps each day's rows for the next export.", show_default=False),
     ] = None,
-    memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "1GB",
+    memory: Memory = "1GB",
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Let an export without interactions, users or items replace one.")
+        bool, typer.Option("--allow-empty", help="Let an export without interactions, users or items replace another.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="Also write the report, JSON, to this file.", show_default=False)
+        Path | None, typer.Option(help="Also write the JSON report to this file.", show_default=False)
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Turn Segment's logs into CSV that Amazon Personalize imports, and account for every event."""
+    """Export Segment's logs as CSV for Amazon Personalize, and account for every event."""
     with requires("export"):
         from ..history.export import export as run
         from ..privacy import list_file
@@ -114,7 +126,10 @@ def export(
         if error.report is None:
             raise
         result, empty = error.report, error
-    _show(result, out if empty is None else None)
+    if as_json:
+        print(result.as_json())
+    else:
+        _show(result, out if empty is None else None)
     if report is not None:
         report.write_text(result.as_json(), "utf-8")
     if empty is not None:
@@ -123,18 +138,34 @@ def export(
         raise EmptyError(tree, f"gave no interactions: {result.why_none('interactions')}", COMPARE)
 
 
-@app.command()
+@verb("sample shop --events 10000", TRY)
 def sample(
     out: Annotated[Path, typer.Argument(help="Folder to make segment-logs/ in.")],
-    events: Annotated[int, typer.Option(min=1, help="About how many.")] = 100_000,
-    days: Annotated[int, typer.Option(min=1, help="Received days they are spread over.")] = 3,
+    events: Annotated[int, typer.Option(min=1, help="Approximate number of events.")] = 100_000,
+    days: Annotated[int, typer.Option(min=1, help="Number of received days.")] = 3,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
 ) -> None:
-    """Generate Segment logs of a shop and a video service, with the quirks of real ones."""
+    """Generate Segment logs of a shop and a video service, with the quirks of real logs."""
     from ..history.sample import sample as run
 
     with progress_bar("Generating", of="things") as progress:
         print(run(out, events, days=days, seed=seed, progress=progress))
+
+
+def _explain(event: dict[str, Any] | None, found: list[Row], reasons: list[dict[str, Any]]) -> None:
+    """Print an event with its rows and reasons for people."""
+    words = (id_text(event.get("messageId")), *describe(event)) if event else ("a line",)
+    print(printable(" ".join(filter(None, words))))
+    for row in found:
+        named = zip((column.name for column in row.dataset.columns), row.values, strict=True)
+        values = [f"{column}={text(value)}" for column, value in named if value is not None]
+        values += [] if row.visitor is None else [f"(visitor {row.visitor})"]
+        print(printable(f"  {row.dataset.name}: {' '.join(values)}"))
+        for null in grouped(row.unusable):
+            print(printable(f"    {null['field']} is null: {null['reason']}"))
+    for reason in reasons:
+        place = ".".join(filter(None, (reason["dataset"], reason["field"])))
+        print(printable(f"  no row: {place + ': ' if place else ''}{reason['reason']}"))
 
 
 @contextmanager
@@ -153,19 +184,18 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
 
 
 def _show(report: Report, out: str | None) -> None:
-    """Print the report for people, to stderr, because stdout is for data; `out` is None if nothing was written."""
+    """Print the report for people; `out` is None if nothing was written."""
+    to = console()
     events = f"{number(report.events_read, 'event')} read from {number(report.files_read, 'file')}"
     unmapped = f"{report.events_unmapped:,} without a rule, {number(report.lines_malformed, 'malformed line')}"
-    messages.print(
-        f"{events}: {unmapped}" + (f", {report.events_overlap:,} of the overlap" if report.events_overlap else "")
-    )
+    to.print(f"{events}: {unmapped}" + (f", {report.events_overlap:,} of the overlap" if report.events_overlap else ""))
     title = "Nothing was written" if out is None else f"Written to {plain(out)}"
     table = Table("dataset", *(("rows", "deduplicated", "refused")), title=title, title_justify="left")
     for name, count in report.datasets.items():
         table.add_row(name, f"{count.rows:,}", f"{count.deduplicated:,}", f"{count.refused:,}")
     for column in table.columns[1:]:
         column.justify = "right"
-    messages.print(table)
+    to.print(table)
     names = ("event", "dataset", "field", "reason", "example messageId")
     for title, reasons in (("Left out", report.reasons), ("Null although a value is there", report.unusable)):
         lines: list[tuple[int, *tuple[str | None, ...]]] = []
@@ -178,14 +208,14 @@ def _show(report: Report, out: str | None) -> None:
         show_left_out(names, lines, "report.json in the output", title)
     if stitched := sum(count.stitched for count in report.datasets.values()):
         what = f"{number(stitched, 'interaction')} of visitors took the user who logged in on their session"
-        messages.print(what, soft_wrap=True)
+        to.print(what, soft_wrap=True)
     if ahead := sum(count.ahead for count in report.datasets.values()):
         what = f"{number(ahead, 'row')} took the time it was received, because a clock was more than a day ahead"
-        messages.print(what, soft_wrap=True)
+        to.print(what, soft_wrap=True)
     for line in report.lines_named[:3]:
-        messages.print(f"Malformed {plain(line.file)}:{line.line}: {plain(line.cause)}", soft_wrap=True)
+        to.print(f"Malformed {plain(line.file)}:{line.line}: {plain(line.cause)}", soft_wrap=True)
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
-            messages.print(f"{what} {plain(name)}: {plain(why)}", soft_wrap=True)
+            to.print(f"{what} {plain(name)}: {plain(why)}", soft_wrap=True)
         if len(files) > 10:
-            messages.print(f"… and {len(files) - 10} more {what.lower()} files: see report.json in the output")
+            to.print(f"… and {len(files) - 10} more {what.lower()} files: see report.json in the output")

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,17 +11,29 @@ from rich.table import Table
 
 from ..errors import RedriveError
 from ..live.settings import table
-from .stack import StackName, announce
-from .terminal import Yes, app, confirm, console, messages, number, plain, progress_bar, read_bytes, requires, utf8
+from .stack import StackName, announce, explain_refusals
+from .terminal import (
+    OPERATIONS,
+    AsJson,
+    Yes,
+    confirm,
+    console,
+    messages,
+    number,
+    plain,
+    progress_bar,
+    read_bytes,
+    requires,
+    utf8,
+    verb,
+)
 
 if TYPE_CHECKING:
     from ..live.redrive import Rejected
 
 
-@app.command()
-def settings(
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-) -> None:
+@verb("settings --json", OPERATIONS)
+def settings(as_json: AsJson = False) -> None:
     """Print the settings of the Lambda functions: names in the environment, defaults, units and meaning."""
     lines = table()
     if as_json:
@@ -32,7 +45,8 @@ def settings(
         print(f"| `{line.name}` | {default} | {line.unit} | {line.meaning} |")
 
 
-@app.command()
+@verb("redrive outputs.json --reason 'no rule' --discard", OPERATIONS)
+@partial(explain_refusals, extra="live")
 def redrive(
     place: Annotated[
         str, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or the queue's URL.")
@@ -108,8 +122,8 @@ def _places(place: str, stack: str | None) -> tuple[str, str | None, str | None]
     found = (("queues", "rejected"), ("functions", "event"), ("queues", "profiles"))
     queue, function, profiles = (terraform_outputs.value(text, "operations", *keys, stack=stack) for keys in found)
     if queue is None:
-        problem = "holds no queue of rejected events of one stack"
-        raise RedriveError(place, problem, "Pass what `terraform output -json` prints, or the queue's URL")
+        remedy = "Was Terraform applied? Pass what `terraform output -json` prints, or the queue's URL"
+        raise RedriveError(place, "has no queue of rejected events", remedy)
     return queue, function, profiles
 
 

@@ -15,7 +15,20 @@ from ..contract.json_schema import FILE, json_schema
 from ..contract.lint import lint
 from ..contract.rows import describe
 from ..errors import EmptyError, OutputError
-from .terminal import MappingFile, app, console, fail, messages, number, plain, progress_bar, read_mapping, requires
+from .terminal import (
+    MAPPING,
+    AsJson,
+    MappingFile,
+    console,
+    fail,
+    messages,
+    number,
+    plain,
+    progress_bar,
+    read_mapping,
+    requires,
+    verb,
+)
 
 if TYPE_CHECKING:
     from ..history.survey import Survey
@@ -25,10 +38,10 @@ SHOWN = 15
 _NO_EVENTS = "Name the folder of Segment's logs: .gz or .json files with a JSON object a line"
 
 Logs = Annotated[str | None, typer.Option(help="Folder, file or s3:// prefix of Segment's logs.", show_default=False)]
-Events = Annotated[int, typer.Option(min=1, help="Events to read at most, spread over the files of the logs.")]
+Events = Annotated[int, typer.Option(min=1, help="Maximum number of events to read, spread over the files.")]
 
 
-@app.command()
+@verb("check mapping.json --logs segment-logs/", MAPPING)
 def check(
     mapping: Annotated[
         Path | None, typer.Argument(help="Event mapping (JSON); - is stdin.", show_default="the default mapping")
@@ -36,12 +49,12 @@ def check(
     logs: Logs = None,
     events: Events = 100_000,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if something can never match.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Check an event mapping and print its digest; the parts of a deployment agree if their digests do.
+    """Check an event mapping and print its digest.
 
-    Warns of paths, rules and conditions that can never match. With --logs, also prints how often each path found
-    a value in real events, and the events that no rule knows.
+    The parts of a deployment agree if their digests do. Warns of paths, rules and conditions that can never match.
+    With --logs, also prints how often each path found a value in real events, and the events that no rule knows.
     """
     parsed = read_mapping(mapping)
     findings = lint(parsed)
@@ -69,13 +82,13 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@verb("init --logs segment-logs/ --out mapping.json", MAPPING)
 def init(
     logs: Annotated[str, typer.Option(help="Folder, file or s3:// prefix of Segment's logs.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="File to write (default: stdout).", show_default=False)] = None,
     events: Events = 100_000,
 ) -> None:
-    """Write a first event mapping from what logs hold, and say on stderr why it is as it is."""
+    """Write a first event mapping from logs. Prints the reasons for each choice to stderr."""
     with requires("export"):
         from ..history.first_mapping import first_mapping
         from ..history.shapes import Shapes
@@ -110,13 +123,13 @@ def init(
     messages.print(plain(f"Next: personalize-segment check {out} --logs {logs}"), soft_wrap=True)
 
 
-@app.command()
+@verb("schema interactions --mapping mapping.json", MAPPING)
 def schema(
     name: Annotated[
         str | None,
         typer.Argument(
             metavar="[DATASET|mapping]",
-            help=f"One of {', '.join(DATASETS)}; all of them without it. mapping: the JSON Schema of event mappings.",
+            help=f"One of {', '.join(DATASETS)} (default: all), or mapping for the JSON Schema.",
         ),
     ] = None,
     mapping: MappingFile = None,

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
-from .terminal import messages, plain
+from .terminal import Ages, Heartbeat, messages, plain
 
 if TYPE_CHECKING:
     from ..provision.steps import Step
@@ -45,14 +45,19 @@ def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str, to: Consol
 
 @contextmanager
 def plan_progress() -> "Iterator[Any]":
-    """Yield what shows the plan that is left, as it shrinks, on a terminal; elsewhere a line for each change."""
-    last: dict[str, str] = {}
+    """Yield what shows the plan that is left, as it shrinks, on a terminal.
+
+    Elsewhere it prints a line for each change, and each minute what it waits for, and for how long.
+    """
+    ages, heart = Ages(), Heartbeat()
 
     def lines(steps: "Sequence[Step] | Sequence[Change]") -> None:
+        beat = heart.due()
         for step in steps:
-            if step.action != "nothing" and last.get(step.place) != step.action + step.why:
-                last[step.place] = step.action + step.why
-                messages.print(plain(f"{step.action} {step.place} {step.why}".rstrip()), soft_wrap=True)
+            age = ages.of(step.place, step.action + step.why)
+            if step.action != "nothing" and (not age or (beat and step.action == "wait")):
+                said = f"{step.action} {step.place} {step.why}".rstrip()
+                messages.print(plain(f"{said}, for {age}" if age else said), soft_wrap=True)
 
     if not messages.is_terminal:
         yield lines
@@ -64,9 +69,9 @@ def plan_progress() -> "Iterator[Any]":
             shown = Table.grid(padding=(0, 2))
             for step in left[:20]:
                 busy = step.call is not None or step.action == "wait"
-                shown.add_row(
-                    Spinner("dots") if busy else "", step.action, step.kind, plain(step.name), plain(step.why)
-                )
+                age = ages.of(step.place, step.action + step.why) if busy else ""
+                spinner = Spinner("dots") if busy else ""
+                shown.add_row(spinner, step.action, step.kind, plain(step.name), plain(step.why), age)
             shown.add_row("", f"{len(steps) - len(left)} of {len(steps)} done")
             live.update(shown)
 
@@ -75,15 +80,16 @@ def plan_progress() -> "Iterator[Any]":
 
 @contextmanager
 def waiting() -> "Iterator[Any]":
-    """Yield what shows what is waited for."""
-    last: dict[str, str] = {}
+    """Yield what shows what is waited for, and for how long; off a terminal once a minute."""
+    ages, heart = Ages(), Heartbeat()
     with messages.status("…") as spinner:
 
         def show(what: str, status: str) -> None:
+            age = ages.of(what, status)
+            said = plain(f"{what}: {status}, for {age}" if age else f"{what}: {status}")
             if messages.is_terminal:
-                spinner.update(f"{what}: {status}")
-            elif last.get(what) != status:
-                last[what] = status
-                messages.print(plain(f"{what}: {status}"))
+                spinner.update(said)
+            elif not age or heart.due():
+                messages.print(said, soft_wrap=True)
 
         yield show

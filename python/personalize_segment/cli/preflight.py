@@ -9,7 +9,20 @@ import typer
 from rich.table import Table
 
 from .stack import read_spec
-from .terminal import MappingFile, app, console, fail, messages, plain, progress_bar, read_mapping, requires
+from .terminal import (
+    HISTORY,
+    AsJson,
+    MappingFile,
+    Memory,
+    console,
+    fail,
+    messages,
+    plain,
+    progress_bar,
+    read_mapping,
+    requires,
+    verb,
+)
 
 if TYPE_CHECKING:
     from ..preflight import Assessment
@@ -24,7 +37,7 @@ _DETAILS = 5
 _SPARKS = 60
 
 
-@app.command()
+@verb("preflight training/ --html preflight.html", HISTORY)
 def preflight(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or s3:// prefix that `export` wrote.")],
     mapping: MappingFile = None,
@@ -32,13 +45,13 @@ def preflight(
         Path | None,
         typer.Option(help="Also count what each solution of this spec trains on.", allow_dash=True, show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines, on stdout.")] = False,
+    as_json: AsJson = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Also write one self-contained page.", show_default=False)
     ] = None,
-    memory: Annotated[str, typer.Option(help="What DuckDB keeps in memory before it spills to disk.")] = "1GB",
+    memory: Memory = "1GB",
 ) -> None:
-    """Look at an export before money is spent on training it. Exit 1 if something stops the training."""
+    """Check whether an export is ready for training. Exits with 1 if something stops the training."""
     with requires("export"):
         from ..preflight import preflight as assess
 
@@ -51,6 +64,9 @@ def preflight(
     meant = known.mapping if known is not None and mapping is None else read_mapping(mapping)
     with progress_bar("Reading", of="bytes") as progress:
         assessment = assess(out, meant, memory=memory, progress=progress, trainings=trainings)
+    for check in assessment.checks:
+        if check.id == "mapping" and check.verdict != "green":  # the cause of red headers
+            messages.print(plain(f"{out}: {check.said} {check.remedy}"), soft_wrap=True)
     if as_json:
         print(json.dumps(assessment.as_dict(), indent=2, ensure_ascii=False))
     else:

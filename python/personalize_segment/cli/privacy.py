@@ -22,35 +22,39 @@ from .stack import (
     polling_every,
     read_spec_and_text,
 )
-from .terminal import app, messages, read_bytes
+from .terminal import OPERATIONS, messages, read_bytes, verb
 
 
-@app.command()
+@verb("forget spec.json --suppression s3://bucket/suppression.json --users ids.txt", OPERATIONS)
 @explain_refusals
 def forget(
     spec: SpecFile,
     suppression: Annotated[
-        str, typer.Option(help="The suppression list, a file or s3:// object; made if there is none.")
+        str, typer.Option(help="Suppression list: a file or s3:// object. Created if it doesn't exist.")
     ],
     users: Annotated[
         Path | None,
-        typer.Option(help="Ids, one a line or a CSV with USER_ID; - is stdin.", allow_dash=True, show_default=False),
+        typer.Option(
+            help="User ids: one per line, or a CSV with USER_ID; - is stdin.", allow_dash=True, show_default=False
+        ),
     ] = None,
     webhook_payload: Annotated[
-        Path | None, typer.Option(help="Body of a deletion that Segment's webhook sent.", show_default=False)
+        Path | None, typer.Option(help="Body of a deletion from Segment's webhook.", show_default=False)
     ] = None,
-    signature: Annotated[str | None, typer.Option(help="Its header X-Signature.", show_default=False)] = None,
+    signature: Annotated[
+        str | None, typer.Option(help="Value of the webhook's X-Signature header.", show_default=False)
+    ] = None,
     secret_env: Annotated[
         str | None, typer.Option(help="Environment variable with the webhook's shared secret.", show_default=False)
     ] = None,
     export: Annotated[
         list[str] | None,
-        typer.Option(help="Output of an export, a folder or s3:// prefix; as often as needed.", show_default=False),
+        typer.Option(help="Output of an export: a folder or s3:// prefix. Repeatable.", show_default=False),
     ] = None,
     stage: Annotated[
         list[str] | None,
         typer.Option(
-            help="Stage of an export, a folder or s3:// prefix; as often as needed.",
+            help="Stage of an export: a folder or s3:// prefix. Repeatable.",
             show_default="the one in SPEC, if that is outputs",
         ),
     ] = None,
@@ -72,9 +76,9 @@ def forget(
     poll: Poll = 20.0,
     stack: StackName = None,
 ) -> None:
-    """Forget users: suppress them, take them out of exports and live profiles, delete them in Personalize.
+    """Delete users from exports, live profiles and Personalize, and keep them out.
 
-    Prints the audit line. Stop it whenever you like, and run it again: it goes on.
+    Prints the audit line, which is JSON. Safe to interrupt and rerun.
     """
     from ..privacy import audit as log
     from ..privacy import steps

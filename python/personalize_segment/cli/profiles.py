@@ -11,16 +11,28 @@ import typer
 
 from ..errors import ProfilesError
 from .stack import StackName, caller, explain_refusals
-from .terminal import app, messages, number, plain, progress_bar, read_bytes, requires, utf8
+from .terminal import (
+    OPERATIONS,
+    AsJson,
+    console,
+    messages,
+    number,
+    plain,
+    progress_bar,
+    read_bytes,
+    requires,
+    utf8,
+    verb,
+    verbs,
+)
 
 if TYPE_CHECKING:
     from ..contract.suppression import SuppressionList
 
-profiles = typer.Typer(help="Fill the table of live profiles.", no_args_is_help=True)
-app.add_typer(profiles, name="profiles")
+profiles = verbs("profiles", OPERATIONS, "Fill the table of live profiles.")
 
 
-@profiles.command()
+@verb("profiles load s3://bucket/transformed/ outputs.json", to=profiles)
 @partial(explain_refusals, extra="live")
 def load(
     export: Annotated[str, typer.Argument(metavar="EXPORT", help="Output of an export, a folder or s3:// prefix.")],
@@ -46,7 +58,7 @@ def load(
     rate: Annotated[int, typer.Option(min=1, help="Writes per second.")] = 500,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what it would load, and write nothing.")] = False,
     stack: StackName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON to stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Load users and items of an export into the table, so that live events keep what history knows.
 
@@ -62,8 +74,8 @@ def load(
     queue = queue or _named(text, stack, "operations", "queues", "profiles")
     suppress = suppress or _named(text, stack, "data", "suppression_list")
     if table is None or queue is None:
-        remedy = "Name an output of `terraform output -json` of a stack with a profile table, or --table and --queue"
-        raise ProfilesError(str(outputs or "OUTPUTS"), "names no profile table and no profile queue", remedy)
+        remedy = "Pass what `terraform output -json` prints for a stack with a profile table, or --table and --queue"
+        raise ProfilesError(str(outputs or "OUTPUTS"), "has no profile table or no profile queue", remedy)
     files = SeedFiles(export)
     dynamodb, sqs = clients()
     account, region = caller().split(":")[4], dynamodb.meta.region_name
@@ -76,6 +88,7 @@ def load(
         counts = load_all(loader, batches, lambda done: progress(done, files.bytes))
     if as_json:
         print(json.dumps({"account": account, "region": region, "table": table, "dry_run": dry_run, **counts}))
+        return
     would = "would be " if dry_run else ""
     for outcome, said in {
         "written": f"{would}written",
@@ -85,7 +98,7 @@ def load(
         "too_long": "left out: Personalize takes no row of that length",
     }.items():
         if counts[outcome]:
-            messages.print(f"{number(counts[outcome], 'profile')} {said}", soft_wrap=True)
+            console().print(f"{number(counts[outcome], 'profile')} {said}", soft_wrap=True)
 
 
 def _named(text: str | None, stack: str | None, *keys: str) -> str | None:

@@ -7,31 +7,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
 from .doctor import show_findings
 from .plans import plan_progress, show_plan, waiting
 from .stack import Poll, SpecFile, StackName, announce, client, explain_refusals, make_clients, polling_every, read_spec
-from .terminal import Yes, app, confirm, console, fail, messages, requires
+from .terminal import STACK, AsJson, Yes, confirm, console, messages, plain, verb
 
 if TYPE_CHECKING:
     from ..provision.spec import Spec
     from ..provision.state import ProvisionClients
     from ..provision.steps import Step
 
-AsJson = Annotated[bool, typer.Option("--json", help="For machines, on stdout.")]
-PriceFile = Annotated[Path | None, typer.Option("--prices", help="Your own table of prices.", show_default=False)]
+PriceFile = Annotated[Path | None, typer.Option("--prices", help="Your table of prices.", show_default=False)]
 
 
-@app.command()
+@verb("plan spec.json --check", STACK)
 @explain_refusals
 def plan(
     spec: SpecFile,
     as_json: AsJson = False,
     prices: PriceFile = None,
-    check: Annotated[bool, typer.Option("--check", help="End with status 3 if there is something to do.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 3 if there is something to do.")] = False,
     stack: StackName = None,
 ) -> None:
-    """Show what `apply` would do, and what it will cost."""
+    """Preview the resources and their cost. Changes nothing."""
     from ..provision import apply as work
     from ..provision.prices import read as read_prices
 
@@ -47,7 +47,7 @@ def plan(
         raise typer.Exit(3)
 
 
-@app.command()
+@verb("apply outputs.json", STACK)
 @explain_refusals
 def apply(
     spec: SpecFile,
@@ -57,7 +57,7 @@ def apply(
     poll: Poll = 20.0,
     stack: StackName = None,
 ) -> None:
-    """Apply the spec. Safe to interrupt and rerun. Shows the plan, asks, and prints the results."""
+    """Apply the spec: show the plan, ask, and print the results as JSON. Safe to interrupt and rerun."""
     from ..provision import apply as work
     from ..provision.prices import read as read_prices
 
@@ -73,21 +73,22 @@ def apply(
     print(json.dumps(_results(clients, parsed), indent=2))
 
 
-@app.command()
+@verb("status outputs.json", STACK)
 @explain_refusals
 def status(spec: SpecFile, as_json: AsJson = False, stack: StackName = None) -> None:
-    """Show every current resource of the stack and its status, as `doctor` does. Exits with 1 if one is wrong."""
+    """Print each current resource and its status. Exits with 1 if one is wrong, or if there are none."""
     from ..doctor.personalize import personalize
+    from ..provision.state import no_group
 
     parsed = read_spec(spec, stack)
     _, region = announce(f"stack {parsed.name}")
     findings = personalize(make_clients(), parsed, polling_every(), str(spec))
     if not findings:
-        fail(f'no dataset group "{parsed.name}" in {region}')
+        raise no_group(parsed.name, region)
     show_findings(findings, as_json)
 
 
-@app.command()
+@verb("destroy --name shop", STACK)
 @explain_refusals
 def destroy(
     spec: Annotated[
@@ -107,13 +108,16 @@ def destroy(
     as_json: AsJson = False,
     stack: StackName = None,
 ) -> None:
-    """Delete everything of the stack, in AWS's order; shows it first, and asks."""
+    """Delete all resources of the stack: show them first, and ask.
+
+    Safe to interrupt and rerun. A stack without resources isn't an error.
+    """
     from ..provision import teardown
     from ..provision.spec import of_name
     from ..provision.state import read_state
 
     if (spec is None) == (name is None) or (spec is not None and ssm_prefix is not None):
-        fail("Set exactly one of SPEC and --name. --ssm-prefix belongs to --name")
+        raise typer.BadParameter("Set exactly one of SPEC and --name. --ssm-prefix belongs to --name")
     parsed = read_spec(spec, stack) if spec is not None else of_name(name or "", ssm_prefix)
     clients, polling = make_clients(), polling_every(poll)
     account, region = announce(f"stack {parsed.name}")
@@ -134,34 +138,43 @@ def destroy(
     messages.print("Nothing is left.")
 
 
-@app.command(name="import")
+@verb("import outputs.json", STACK, name="import")
 @explain_refusals
-def import_(spec: SpecFile, poll: Poll = 20.0, stack: StackName = None) -> None:
-    """Import what lies at the spec's locations now; what is imported already is left alone."""
+def import_(spec: SpecFile, as_json: AsJson = False, poll: Poll = 20.0, stack: StackName = None) -> None:
+    """Import new data from the spec's locations. Data that was imported before is left alone."""
     from ..provision import training
 
     parsed, clients = read_spec(spec, stack), make_clients()
     announce(f"stack {parsed.name}")
     with waiting() as show:
         jobs = training.import_data(clients, parsed, polling_every(poll), show)
-    print(json.dumps(jobs, indent=2))
+    if as_json:
+        print(json.dumps(jobs, indent=2))
+        return
+    table = Table("dataset", "import job")
+    for dataset, job in jobs.items():
+        table.add_row(dataset, job)
+    console().print(table)
 
 
-@app.command()
+@verb("train outputs.json --rollback", STACK)
 @explain_refusals
 def train(
     spec: SpecFile,
-    metric: Annotated[str, typer.Option(help="Metric that decides.")] = "normalized_discounted_cumulative_gain_at_25",
-    tolerance: Annotated[float, typer.Option(min=0, max=1, help="How much lower it may be, as a share.")] = 0.05,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Serve the version before instead.")] = False,
+    metric: Annotated[str, typer.Option(help="Metric to compare.")] = "normalized_discounted_cumulative_gain_at_25",
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="How much lower the metric may be, as a fraction.")
+    ] = 0.05,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Serve the previous version instead.")] = False,
     once: Annotated[
         bool,
         typer.Option("--once", help="With --rollback: campaigns that follow the latest stop until the next apply."),
     ] = False,
+    as_json: AsJson = False,
     poll: Poll = 20.0,
     stack: StackName = None,
 ) -> None:
-    """Train a new version and let the campaigns serve it if it is good enough. Exit 1 if one wasn't promoted."""
+    """Train new versions, and serve those that are good enough. Exits with 1 if one wasn't promoted."""
     from ..provision import training
 
     if once and not rollback:
@@ -173,12 +186,20 @@ def train(
             promotions = training.rollback(clients, parsed, polling, show, once=once)
         else:
             promotions = training.train(clients, parsed, polling, metric=metric, tolerance=tolerance, progress=show)
-    print(json.dumps([asdict(promotion) for promotion in promotions], indent=2))
+    if as_json:
+        print(json.dumps([asdict(promotion) for promotion in promotions], indent=2))
+    else:
+        table = Table("campaign", "serves", "promoted", "why", "metric", "new", "serving")
+        for one in promotions:
+            numbers = ("" if number is None else f"{number:.4f}" for number in (one.new, one.serving))
+            yes = "yes" if one.promoted else "no"
+            table.add_row(*(plain(cell) for cell in (one.campaign, one.version, yes, one.why, one.metric, *numbers)))
+        console().print(table)
     if not all(promotion.promoted for promotion in promotions):
         raise typer.Exit(1)
 
 
-@app.command()
+@verb("recommend outputs.json u-42 --number 10", STACK)
 @explain_refusals
 def recommend(
     place: Annotated[
@@ -197,27 +218,24 @@ def recommend(
     as_json: AsJson = False,
     stack: StackName = None,
 ) -> None:
-    """Print recommendations: one item id per line."""
-    with requires("provision"):
-        from botocore.exceptions import BotoCoreError, ClientError
+    """Print recommendations for a user, one item id per line."""
+    from ..provision import names
+    from ..provision.state import read_state, require_group
 
-        from ..provision import names
-        from ..provision.state import read_state
     if place.startswith("arn:"):
         announce(place.rpartition(":")[2])
         arn, filter_arn = place, filter_
     else:
         spec = read_spec(Path(place), stack)
         announce(f"stack {spec.name}")
-        state = read_state(make_clients(), spec, polling_every())
+        clients = make_clients()
+        state = read_state(clients, spec, polling_every())
+        require_group(clients, spec, state)
         arn = names.served(state, spec, of)
         filter_arn = names.filter_arn(state, spec, filter_) if filter_ else None
     request: dict[str, Any] = {"recommenderArn" if ":recommender/" in arn else "campaignArn": arn}
     request |= {"userId": user, "numResults": number} | ({"filterArn": filter_arn} if filter_arn else {})
-    try:
-        answer = client("personalize-runtime").get_recommendations(**request)
-    except (BotoCoreError, ClientError) as error:
-        fail(str(error))
+    answer = client("personalize-runtime").get_recommendations(**request)
     if as_json:
         items = [{key: item[key] for key in ("itemId", "score") if key in item} for item in answer["itemList"]]
         print(

@@ -11,7 +11,7 @@ import typer
 from ..errors import MappingError, WorkspaceError
 from .plans import plan_progress, show_plan
 from .stack import StackName, announce, explain_refusals
-from .terminal import app, console, fail, messages, plain, read_bytes, requires, utf8
+from .terminal import OPERATIONS, AsJson, console, messages, plain, read_bytes, utf8, verb
 
 if TYPE_CHECKING:
     from ..workspace.plan import Change
@@ -37,7 +37,7 @@ class WorkspaceRegion(StrEnum):
     eu = "eu"
 
 
-@app.command()
+@verb("segment plan outputs.json --source web-shop", OPERATIONS)
 @explain_refusals
 def segment(
     action: Annotated[SegmentAction, typer.Argument(help="Show what is to be done, or do it.", show_default=False)],
@@ -82,17 +82,15 @@ def segment(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, like plan.")] = False,
     check: Annotated[bool, typer.Option("--check", help="With plan, exit with 3 if there is something to do.")] = False,
     stack: StackName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON to stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Plan or apply the destination, its filter and the write-back source in Segment.
 
     Reads the API's token from PUBLIC_API_TOKEN. `apply` prints what there is then, as JSON.
     """
-    with requires("provision"):
-        from botocore.exceptions import BotoCoreError
+    from ..workspace import plan as work
+    from ..workspace import wanted as wishes
 
-        from ..workspace import plan as work
-        from ..workspace import wanted as wishes
     choices = wishes.Choices(
         sources=source,
         write_back_source=write_back_source,
@@ -105,16 +103,13 @@ def segment(
         write_back_type=write_back_type,
     )
     only_plan = action is SegmentAction.plan or dry_run
-    try:
-        wanted = _wanted(outputs, choices, stack)
-        secret, api = _secret(wanted), _public_api(region, api_url)
-        if only_plan:
-            changes = work.plan(wanted, api, work.Catalog(api), secret)
-        else:
-            with plan_progress() as show:
-                changes = work.apply(wanted, api, secret, show)
-    except BotoCoreError as error:
-        fail(f"{error}. Check your credentials for AWS, where the secret with the write key is.")
+    wanted = _wanted(outputs, choices, stack)
+    secret, api = _secret(wanted), _public_api(region, api_url)
+    if only_plan:
+        changes = work.plan(wanted, api, work.Catalog(api), secret)
+    else:
+        with plan_progress() as show:
+            changes = work.apply(wanted, api, secret, show)
     if only_plan and not as_json:
         show_plan(changes, "", console())
     else:

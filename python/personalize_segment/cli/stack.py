@@ -1,5 +1,6 @@
 """What the verbs of a stack share: its spec, boto3's clients, polling, and what AWS refuses in one line."""
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
-from ..errors import SpecError
-from .terminal import fail, messages, plain, read_bytes, requires, utf8
+from ..errors import PersonalizeSegmentError, ProvisionError, SpecError
+from .terminal import fail, messages, naming, plain, read_bytes, requires, utf8
 
 if TYPE_CHECKING:
     from ..provision.retries import Polling
@@ -17,32 +18,65 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 SpecFile = Annotated[
-    Path, typer.Argument(metavar="SPEC", help="The spec, or - for `terraform output -json` on stdin.", allow_dash=True)
+    Path,
+    typer.Argument(
+        metavar="SPEC", help="The spec, or the output of `terraform output -json`; - is stdin.", allow_dash=True
+    ),
 ]
 StackName = Annotated[
     str | None, typer.Option("--stack", help="Stack to use, if the outputs hold several.", show_default=False)
 ]
 Poll = Annotated[
     float,
-    typer.Option(
-        "--poll", min=0.05, envvar="PERSONALIZE_SEGMENT_POLL", help="Seconds between two looks at what is going on."
-    ),
+    typer.Option("--poll", min=0.05, envvar="PERSONALIZE_SEGMENT_POLL", help="Polling interval in seconds."),
 ]
 
 
 def explain_refusals(verb: Callable[P, None], extra: str = "provision") -> Callable[P, None]:
-    """Return a verb that says in one line what AWS refuses it to read, or which extra isn't installed."""
+    """Return a verb that says in one line what AWS refuses, which of its settings is missing, or what to install."""
 
     @wraps(verb)
-    def explained(*args: P.args, **kwargs: P.kwargs) -> None:
+    def explaining(*args: P.args, **kwargs: P.kwargs) -> None:
         with requires(extra):
-            from botocore.exceptions import ClientError
+            from botocore.exceptions import BotoCoreError, ClientError
         try:
             verb(*args, **kwargs)
         except ClientError as error:
-            fail(f"{error}. Check your credentials and their rights, and the buckets in the spec.")
+            fail(f"{error}. Check your credentials, their rights and the names in the spec")
+        except BotoCoreError as error:
+            fail(_setting(error) or str(error))
 
-    return explained
+    return explaining
+
+
+def explained(error: PersonalizeSegmentError) -> str:
+    """Return an error in one line: the setting of AWS that is missing, or the account of whom S3 refuses something."""
+    if (setting := _setting(error.__cause__)) is not None:
+        return setting
+    # A verb of a stack has said the account already.
+    if isinstance(error, ProvisionError) or not error.place.startswith("s3://"):
+        return str(error)
+    if not hasattr(error.__cause__, "response"):
+        return str(error)
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return f"{error} Your credentials are of account {caller().split(':')[4]}"
+    except (BotoCoreError, ClientError) as refused:
+        return f"{error} {_setting(refused) or refused}"
+
+
+def _setting(error: BaseException | None) -> str | None:
+    """Return which setting of AWS is missing or wrong, and what to do; None for other errors."""
+    profile = os.environ.get("AWS_PROFILE", "")
+    return {
+        "NoRegionError": "AWS_DEFAULT_REGION: isn't set, nor the region of a profile. Set it to the stack's region",
+        "NoCredentialsError": "AWS_PROFILE: isn't set, and no other credentials were found. Set it to a profile of"
+        " ~/.aws/config, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        "ProfileNotFound": f"AWS_PROFILE: {profile!r} isn't a profile of ~/.aws/config."
+        " Run `aws configure list-profiles`",
+        "EndpointConnectionError": f"{error}. Check the connection, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL",
+    }.get(type(error).__name__)
 
 
 def make_clients() -> "ProvisionClients":
@@ -57,27 +91,22 @@ def client(service: str, region: str | None = None) -> Any:
     with requires("provision"):
         import boto3
         from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
     config = Config(retries={"mode": "standard", "total_max_attempts": 5})
-    try:
-        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
-    except BotoCoreError as error:
-        fail(str(error))
+    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
 
 
 def caller() -> str:
     """Return the ARN of whoever's credentials these are."""
-    with requires("provision"):
-        from botocore.exceptions import BotoCoreError
-    try:
-        return str(client("sts").get_caller_identity()["Arn"])
-    except BotoCoreError as error:
-        fail(str(error))
+    return str(client("sts").get_caller_identity()["Arn"])
 
 
 def announce(stack: str, region: str | None = None) -> tuple[str, str]:
     """Print account, region and stack to stderr before anything is read or changed; return account and region."""
     account, region = caller().split(":")[4], region or str(client("sts").meta.region_name)
+    if region == "aws-global":
+        from botocore.exceptions import NoRegionError
+
+        raise NoRegionError
     messages.print(plain(f"account {account}, region {region}, {stack}"), soft_wrap=True)
     return account, region
 
@@ -92,7 +121,8 @@ def read_spec_and_text(file: Path, stack: str | None = None) -> "tuple[Spec, str
     from ..provision.spec import read
 
     text = utf8(read_bytes(file), file, SpecError)
-    return read(text, None if str(file) == "-" else file.parent, stack), text
+    with naming(file):
+        return read(text, None if str(file) == "-" else file.parent, stack), text
 
 
 def polling_every(seconds: float = 20.0) -> "Polling":

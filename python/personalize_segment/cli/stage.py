@@ -5,20 +5,16 @@ from typing import Annotated
 
 import typer
 
-from .terminal import MappingFile, app, messages, number, plain, read_mapping, requires
+from .terminal import HISTORY, AsJson, MappingFile, messages, number, plain, read_mapping, requires, verb, verbs
 
-stage = typer.Typer(help="Look after the days that `export --stage` keeps.", no_args_is_help=True)
-app.add_typer(stage, name="stage")
+stage = verbs("stage", HISTORY, "List and prune the days that `export --stage` keeps.")
 
 StagePlace = Annotated[str, typer.Argument(metavar="STAGE", help="Folder or s3:// prefix that `export --stage` names.")]
 
 
-@stage.command("list")
-def list_(
-    place: StagePlace,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
-) -> None:
-    """Print what a stage holds, for each event mapping and version of this package."""
+@verb("stage list s3://bucket/stage/", to=stage, name="list")
+def list_(place: StagePlace, as_json: AsJson = False) -> None:
+    """Print the staged days for each event mapping and version of this package."""
     with requires("export"):
         from ..history.stage import sizes
     held = sizes(place)
@@ -32,9 +28,9 @@ def list_(
         print(f"{one.name}  event mapping {one.mapping_sha256[:12]}  {days}  {one.bytes / 1e6:,.1f} MB")
 
 
-@stage.command()
+@verb("stage prune s3://bucket/stage/", to=stage)
 def prune(place: StagePlace, mapping: MappingFile = None) -> None:
-    """Delete the days of other event mappings and versions, and what killed runs left."""
+    """Delete the days of other event mappings and versions, and the remains of killed runs."""
     with requires("export"):
         from ..history.duckdb.compiler import Compiler
         from ..history.duckdb.engine import stage_key

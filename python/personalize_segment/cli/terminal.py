@@ -7,21 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from ..contract.mapping import EventMapping, default_text, parse
-from ..errors import MappingError, PersonalizeSegmentError
+from ..errors import MappingError, PersonalizeSegmentError, sentence
 from .days import day
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 app = typer.Typer(
     name="personalize-segment",
     help="Segment events into Amazon Personalize, and recommendations back into Segment.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 #: Columns of a line that no terminal shows: wide enough for every cell.
@@ -38,19 +40,59 @@ def console(*, stderr: bool = False) -> Console:
 
 messages = console(stderr=True)
 
+
+def verb(
+    example: str, panel: str | None = None, to: typer.Typer = app, name: str | None = None
+) -> Callable[[Verb], Verb]:
+    """Return what adds a verb with an example to a panel of the overview, or to a verb that has verbs."""
+    return to.command(name, rich_help_panel=panel, epilog=f"Example: personalize-segment {escape(example)}")
+
+
+def verbs(name: str, panel: str, about: str) -> typer.Typer:
+    """Return a verb that has verbs, in a panel of the overview."""
+    made = typer.Typer(help=about, no_args_is_help=True)
+    app.add_typer(made, name=name, rich_help_panel=panel)
+    return made
+
+
+def _ordered(context: typer.Context, parameter: typer.CallbackParam, value: date | None) -> date | None:
+    """Refuse a window that ends before it begins, when the second of its options is read."""
+    days = context.params | {parameter.name: value}
+    if (since := days.get("since")) and (until := days.get("until")) and since >= until:
+        raise typer.BadParameter(f"--since {since} isn't before --until {until}, which is the day after the last")
+    return value
+
+
+#: Panels of the overview, in its order.
+PANELS = ("Event mapping", "Training data", "Amazon Personalize", "Operations", "Try it without AWS")
+MAPPING, HISTORY, STACK, OPERATIONS, TRY = PANELS
+
+
 MappingFile = Annotated[
     Path | None,
-    typer.Option("--mapping", "-m", help="Event mapping (JSON). Without it: e-commerce and video.", show_default=False),
+    typer.Option(
+        "--mapping",
+        "-m",
+        help="Event mapping file (default: built-in e-commerce and video mapping).",
+        show_default=False,
+    ),
 ]
 Since = Annotated[
     date | None,
-    typer.Option("--since", metavar="DAY", parser=day, help="First received day (UTC).", show_default=False),
+    typer.Option(
+        "--since", metavar="DAY", parser=day, callback=_ordered, help="First received day (UTC).", show_default=False
+    ),
 ]
 Until = Annotated[
-    date | None, typer.Option("--until", metavar="DAY", parser=day, help="The day after the last.", show_default=False)
+    date | None,
+    typer.Option(
+        "--until", metavar="DAY", parser=day, callback=_ordered, help="The day after the last.", show_default=False
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
-Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --since that are read for repeats only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --since to read for repeats only.")]
+Memory = Annotated[str, typer.Option(help="DuckDB memory limit before spilling to disk.")]
 
 #: Seconds between two lines of progress off a terminal.
 HEARTBEAT_SECONDS = 60
@@ -58,21 +100,26 @@ HEARTBEAT_SECONDS = 60
 SHOWN = 15
 
 
+def printable(text: str) -> str:
+    """Return a text in which what can't be printed, such as a control character, is its escape."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def plain(text: str) -> str:
-    """Return a text for rich as it is; what can't be printed, such as a control character, becomes its escape."""
-    return escape("".join(char if char.isprintable() else repr(char)[1:-1] for char in text))
+    """Return a `printable` text for rich, which takes none of it as markup."""
+    return escape(printable(text))
 
 
-def fail(text: str) -> NoReturn:
-    """Say what is wrong, and end with status 1."""
-    messages.print(f"[red]personalize-segment:[/red] {plain(text)}", soft_wrap=True)
-    sys.exit(1)
+def fail(text: str, status: int = 1) -> NoReturn:
+    """Say what is wrong, with one full stop at the end, and end with this status."""
+    messages.print(f"[red]personalize-segment:[/red] {plain(sentence(text))}", soft_wrap=True)
+    sys.exit(status)
 
 
 def confirm(question: str) -> None:
     """Ask on a terminal, and end with status 1 unless the answer is yes, or if there is no terminal."""
     if not sys.stdin.isatty():
-        fail("not a terminal: pass --yes to confirm.")
+        fail("not a terminal: pass --yes to confirm")
     typer.confirm(question, abort=True, err=True)
 
 
@@ -105,18 +152,61 @@ def utf8(data: bytes, file: Path, refused: type[PersonalizeSegmentError]) -> str
 
 def read_mapping(file: Path | None) -> EventMapping:
     """Return the event mapping in a file, or the default one; - is stdin."""
-    return parse(default_text() if file is None else utf8(read_bytes(file), file, MappingError))
+    if file is None:
+        return parse(default_text())
+    with naming(file):
+        return parse(utf8(read_bytes(file), file, MappingError))
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Name the file in errors about what it holds, before the JSON path."""
+    try:
+        yield
+    except PersonalizeSegmentError as error:
+        if error.place.startswith("$"):
+            error.place = f"{'stdin' if str(file) == '-' else file}: {error.place}"
+        raise
+
+
+class Heartbeat:
+    """Says when HEARTBEAT_SECONDS have passed since the last beat."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def due(self) -> bool:
+        """Return whether it is time for a line; then the next is due a beat later."""
+        if time.monotonic() - self.last < HEARTBEAT_SECONDS:
+            return False
+        self.last = time.monotonic()
+        return True
+
+
+class Ages:
+    """For how long each thing that is waited for has had its status."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[str, float]] = {}
+
+    def of(self, what: str, status: str) -> str:
+        """Return the age of a status, such as `12 min`; an empty text if it is new."""
+        before, since = self._since.get(what, (None, 0.0))
+        if before != status:
+            self._since[what] = status, time.monotonic()
+            return ""
+        seconds = time.monotonic() - since
+        return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
 
 
 @contextmanager
 def progress_bar(title: str, *, of: Literal["bytes", "things"]) -> Iterator[Callable[[int, int], None]]:
     """Yield what draws a bar on a terminal; elsewhere it prints a line each minute."""
     if not messages.is_terminal:
-        began = [time.monotonic()]
+        heart = Heartbeat()
 
         def heartbeat(done: int, total: int) -> None:
-            if time.monotonic() - began[0] >= HEARTBEAT_SECONDS:
-                began[0] = time.monotonic()
+            if heart.due():
                 unit = " bytes" if of == "bytes" else ""
                 messages.print(f"{plain(title)}: {done:,} of about {total:,}{unit}", soft_wrap=True)
 
@@ -137,7 +227,6 @@ def show_left_out(
     reasons: Sequence[tuple[int, *tuple[str | None, ...]]],
     more: str,
     title: str = "Left out",
-    to: Console = messages,
 ) -> None:
     """Print the first of the reasons, each with its count in front; `more` is where the others are."""
     if not reasons:
@@ -146,6 +235,7 @@ def show_left_out(
 
     table = Table("count", *names, title=title, title_justify="left")
     table.columns[0].justify = "right"
+    to = console()
     for count, *cells in reasons[:SHOWN]:
         table.add_row(f"{count:,}", *(plain(cell or "") for cell in cells))
     to.print(table)

@@ -15,38 +15,42 @@ from .. import warehouse
 from ..errors import EmptyError
 from ..warehouse import TimeWindow, UnloadRequest
 from .plans import waiting
+from .stack import explain_refusals
 from .terminal import (
+    HISTORY,
+    AsJson,
     MappingFile,
     Overlap,
     Since,
     Until,
-    app,
     console,
-    fail,
     messages,
     plain,
     read_mapping,
     requires,
     show_left_out,
+    verb,
+    verbs,
 )
 from .warehouse import BucketRegion, Integration, Schema, To, read_columns
 
 if TYPE_CHECKING:
     from ..warehouse.engines.executor import UnloadResult, WarehouseEngine
 
-unload = typer.Typer(help="Unload training data from a warehouse to S3, and wait for it.", no_args_is_help=True)
-app.add_typer(unload, name="unload")
+unload = verbs("unload", HISTORY, "Unload training data from a warehouse to S3, and wait for it.")
 
 Columns = Annotated[
     Path | None,
-    typer.Option("--columns", help="File with the warehouse's columns; it is asked without it.", show_default=False),
+    typer.Option("--columns", help="File with the warehouse's columns (default: a query).", show_default=False),
 ]
 Counts = Annotated[bool, typer.Option("--counts/--no-counts", help="Also count what is left out, and why.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines, on stdout.")]
-Poll = Annotated[float, typer.Option("--poll", min=0.05, help="Most seconds between two looks at a query.")]
+Poll = Annotated[float, typer.Option("--poll", min=0.05, help="Maximum polling interval in seconds.")]
 
 
-@unload.command()
+@verb(
+    "unload redshift --schema web --to s3://bucket/transformed/ --role ARN --database dev --workgroup main", to=unload
+)
+@explain_refusals
 def redshift(
     schema: Schema,
     to: To,
@@ -56,7 +60,7 @@ def redshift(
     workgroup: Annotated[str | None, typer.Option(help="Serverless workgroup.", show_default=False)] = None,
     cluster: Annotated[str | None, typer.Option(help="Provisioned cluster.", show_default=False)] = None,
     db_user: Annotated[
-        str | None, typer.Option("--db-user", help="User of the cluster; yours by IAM without it.", show_default=False)
+        str | None, typer.Option("--db-user", help="User of the cluster (default: yours, by IAM).", show_default=False)
     ] = None,
     secret_arn: Annotated[
         str | None, typer.Option("--secret-arn", help="Secret with the database's user.", show_default=False)
@@ -65,7 +69,7 @@ def redshift(
         str | None,
         typer.Option(
             "--client-token",
-            help="Name of this run: a repeat with the same name waits for the first's queries instead of its own.",
+            help="Name of this run. A repeat with the same name waits for the queries of the first.",
             show_default=False,
         ),
     ] = None,
@@ -78,7 +82,7 @@ def redshift(
     poll: Poll = 5.0,
     as_json: AsJson = False,
 ) -> None:
-    """Unload through the Redshift Data API, which needs no connection and no password."""
+    """Unload from Redshift through its Data API, without a connection or a password."""
     if (workgroup is None) == (cluster is None):
         raise typer.BadParameter("name a workgroup or a cluster", param_hint="--workgroup / --cluster")
     if db_user is not None and (cluster is None or secret_arn is not None):
@@ -89,15 +93,11 @@ def redshift(
     with requires("provision"):
         import boto3
         from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
 
         from ..warehouse.engines.redshift import redshift as engine
-    try:
-        # Long enough for throttling to pass; a call that is sent again runs nothing twice.
-        config = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 8})
-        client = boto3.client("redshift-data", config=config)
-    except BotoCoreError as error:
-        fail(str(error))
+    # Long enough for throttling to pass; a call that is sent again runs nothing twice.
+    config = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 8})
+    client = boto3.client("redshift-data", config=config)
     _run(
         engine(
             client,
@@ -115,14 +115,16 @@ def redshift(
     )
 
 
-@unload.command()
+@verb("unload snowflake --schema WEB --to s3://bucket/transformed/ --integration S3", to=unload)
 def snowflake(
     schema: Schema,
     to: To,
     integration: Integration,
     connection: Annotated[
         str | None,
-        typer.Option("--connection", help="In connections.toml; the default one without it.", show_default=False),
+        typer.Option(
+            "--connection", help="Connection in connections.toml (default: the default one).", show_default=False
+        ),
     ] = None,
     mapping: MappingFile = None,
     columns: Columns = None,
@@ -133,7 +135,7 @@ def snowflake(
     poll: Poll = 5.0,
     as_json: AsJson = False,
 ) -> None:
-    """Unload through Snowflake's connector, which knows how to log in."""
+    """Unload from Snowflake through its connector."""
     parsed, known, received = read_mapping(mapping), read_columns(columns), TimeWindow.of_days(since, until, overlap)
     request = UnloadRequest(parsed, "snowflake", schema, to, integration, None, known, received)
     warehouse.plan(request)  # refuses what can't be right before it logs in
@@ -203,6 +205,6 @@ def _show(result: "UnloadResult", to: str) -> None:
         table.add_row(written.dataset, f"{written.rows:,}", *numbers, written.query)
     console().print(table)
     names = ("source", "event", "dataset", "field", "reason")
-    show_left_out(names, refused, "--json", to=console())
+    show_left_out(names, refused, "--json")
     what = "Rows with a value left out, a wrong clock's timestamp replaced, or the user of another event"
-    show_left_out(names, remarks, "--json", what, console())
+    show_left_out(names, remarks, "--json", what)

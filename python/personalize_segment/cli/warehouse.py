@@ -8,31 +8,30 @@ import typer
 from .. import warehouse
 from ..errors import WarehouseError
 from ..warehouse import TimeWindow, UnloadRequest
-from .terminal import MappingFile, Overlap, Since, Until, app, messages, plain, read_mapping
+from .terminal import HISTORY, MappingFile, Overlap, Since, Until, messages, plain, read_mapping, verb, verbs
 
-sql = typer.Typer(help="Print the statements that unload training data from a warehouse to S3.", no_args_is_help=True)
-app.add_typer(sql, name="sql")
+sql = verbs("sql", HISTORY, "Print SQL that unloads training data from a warehouse to S3.")
 
-Schema = Annotated[list[str], typer.Option("--schema", help="Schema of a Segment source; once for each.")]
-To = Annotated[str, typer.Option("--to", help="s3:// prefix for interactions/, users/, items/: replaced.")]
+Schema = Annotated[list[str], typer.Option("--schema", help="Schema of a Segment source. Repeatable.")]
+To = Annotated[str, typer.Option("--to", help="s3:// prefix for interactions/, users/ and items/, which are replaced.")]
 BucketRegion = Annotated[
     str | None,
-    typer.Option("--bucket-region", help="Region of the bucket, if not the warehouse's own.", show_default=False),
+    typer.Option("--bucket-region", help="Region of the bucket (default: the warehouse's).", show_default=False),
 ]
-Integration = Annotated[str, typer.Option("--integration", help="Storage integration that reaches the bucket.")]
+Integration = Annotated[str, typer.Option("--integration", help="Storage integration with access to the bucket.")]
 Columns = Annotated[
     Path | None,
     typer.Option(
-        "--columns", help="Answer of --columns-query, CSV or JSON; what isn't there is left out.", show_default=False
+        "--columns", help="Result of --columns-query, CSV or JSON. Other columns are left out.", show_default=False
     ),
 ]
 ColumnsQuery = Annotated[
-    bool, typer.Option("--columns-query", help="Print the query that tells the warehouse's columns, and nothing else.")
+    bool, typer.Option("--columns-query", help="Print only the query that lists the warehouse's columns.")
 ]
-Counts = Annotated[bool, typer.Option("--counts", help="Print the queries that count what is left out, instead.")]
+Counts = Annotated[bool, typer.Option("--counts", help="Print the queries that count what is left out instead.")]
 
 
-@sql.command()
+@verb("sql redshift --schema web --to s3://bucket/transformed/", to=sql)
 def redshift(
     schema: Schema,
     to: To = "",
@@ -48,7 +47,7 @@ def redshift(
     counts: Counts = False,
     columns_query: ColumnsQuery = False,
 ) -> None:
-    """Print statements for Redshift: UNLOAD with a role. They go into one session, in this order."""
+    """Print UNLOAD statements for Redshift. Run them in one session, in this order."""
     if columns_query:
         print(f"{warehouse.columns_query('redshift', schema)};")
         return
@@ -57,7 +56,7 @@ def redshift(
     _print(UnloadRequest(parsed, "redshift", schema, to, role, bucket_region, known, received), counts)
 
 
-@sql.command()
+@verb("sql snowflake --schema WEB --to s3://bucket/transformed/ --integration S3", to=sql)
 def snowflake(
     schema: Schema,
     to: To = "",
@@ -67,11 +66,11 @@ def snowflake(
         typer.Option(
             "--setup",
             metavar="ROLE_ARN",
-            help="Print what an administrator runs once to make the integration with this AWS role, and nothing else.",
+            help="Print only the SQL with which an administrator creates the integration for this AWS role.",
         ),
     ] = "",
     grantee: Annotated[
-        str, typer.Option("--grant-to", help="With --setup: Snowflake's role that unloads, which may use it then.")
+        str, typer.Option("--grant-to", help="With --setup, the Snowflake role that may use the integration.")
     ] = "",
     mapping: MappingFile = None,
     columns: Columns = None,
@@ -81,7 +80,7 @@ def snowflake(
     counts: Counts = False,
     columns_query: ColumnsQuery = False,
 ) -> None:
-    """Print statements for Snowflake: COPY INTO with a storage integration. They go into one session, in this order."""
+    """Print COPY INTO statements for Snowflake. Run them in one session, in this order."""
     if columns_query:
         print(f"{warehouse.columns_query('snowflake', schema)};")
         return

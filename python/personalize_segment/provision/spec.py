@@ -133,7 +133,7 @@ def read(text: str, folder: Path | None = None, stack: str | None = None) -> Spe
         if specs is not None:
             if not specs:
                 problem = "is neither a spec nor outputs of Terraform with one"
-                refuse("$", problem, "Pass the output that holds the spec. Was Terraform applied?")
+                refuse("$", problem, "Was Terraform applied? Pass the output that holds the spec")
             document = terraform_outputs.only(specs, stack)
         check(document)
         return _spec(document, folder)

@@ -127,6 +127,18 @@ def observe(clients: ProvisionClients, spec: Spec, polling: Polling) -> tuple[St
     return read_state(clients, spec, polling), contents
 
 
+def require_group(clients: ProvisionClients, spec: Spec, state: StackState) -> None:
+    """Raise ProvisionError, which names the region, unless the stack has its dataset group."""
+    if state.group is None:
+        raise no_group(spec.name, clients.personalize.meta.region_name)
+
+
+def no_group(name: str, region: str) -> ProvisionError:
+    """Return the error of a stack that isn't there."""
+    problem = f'no dataset group "{name}" in {region}'
+    return ProvisionError(f"stack {name}", problem, "Run `personalize-segment apply` first")
+
+
 def read_state(clients: ProvisionClients, spec: Spec, polling: Polling) -> StackState:
     """Return the state, without what is deleted meanwhile; raise ProvisionError if it may not be seen."""
     lister = _Lister(retrying(clients.personalize, polling))

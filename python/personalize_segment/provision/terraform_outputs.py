@@ -45,8 +45,10 @@ def read(text: str, *keys: str) -> tuple[Any, list[Found] | None]:
     see what is used of it.
     """
     document = parse(text)
-    if not isinstance(document, dict) or not document:
+    if not isinstance(document, dict):
         return document, None
+    if not document:  # where nothing is applied
+        return document, []
     if all(isinstance(output, dict) and {"value", "type"} <= set(output) for output in document.values()):
         return document, list(_found({name: output["value"] for name, output in document.items()}, set(keys)))
     return document, list(_found(document, set(keys))) or None
@@ -67,9 +69,11 @@ def only(found: list[Found] | None, stack: str | None = None) -> dict[str, Any]:
     chosen = [one for one in found or () if stack is None or one.is_called(stack)]
     if len(chosen) != 1:
         names = ", ".join(one.label for one in found or ())
-        problem = f"holds the outputs of {len(found or ())} stacks" + (f": {names}" if names else "")
-        remedy = "Pass what `terraform output -json` prints where one is applied"
-        refuse("$", problem, f"Name one of them with --stack: {names}" if names else remedy)
+        if not names:
+            refuse("$", "has no outputs of a stack", "Was Terraform applied? Pass what `terraform output -json` prints")
+        refuse(
+            "$", f"holds the outputs of {len(found or ())} stacks: {names}", f"Name one of them with --stack: {names}"
+        )
     return chosen[0].values
 
 

@@ -13,8 +13,10 @@ from .datasets import import_request
 from .retries import CONTESTED, QUEUED, Polling, StepProgress
 from .serving import follows_latest, version_request
 from .spec import DatasetSpec, Spec
-from .state import ACTIVE, PENDING, ProvisionClients, StackResource, StackState, observe
+from .state import ACTIVE, PENDING, ProvisionClients, StackResource, StackState, observe, require_group
 
+#: The status of an import of what the dataset has already.
+UNCHANGED = "unchanged, nothing to import"
 #: Metrics have four decimals; their products with a tolerance have a few more that mean nothing.
 _NOISE = 1e-9
 
@@ -29,7 +31,9 @@ class _Command:
     progress: StepProgress
 
     def observe(self) -> StackState:
-        return observe(self.clients, self.spec, self.polling)[0]
+        state, _ = observe(self.clients, self.spec, self.polling)
+        require_group(self.clients, self.spec, state)
+        return state
 
     def wait(self) -> StackState:
         """Return the state after the next interval."""
@@ -58,13 +62,15 @@ class _Command:
 def import_data(
     clients: ProvisionClients, spec: Spec, polling: Polling, progress: StepProgress = lambda what, status: None
 ) -> dict[str, str]:
-    """Import what lies at each dataset's location, and wait; return each job's name by dataset.
+    """Import what is at each dataset's location, and wait; return each job's name by dataset.
 
-    What the dataset was last given is not imported again: the job's name follows from the content.
+    What the dataset was last given isn't imported again: the job's name follows from the content, and `progress`
+    gets UNCHANGED.
     Raises ProvisionError with Personalize's reason when an import fails.
     """
     command = _Command(clients, spec, polling, progress)
     state, contents = observe(clients, spec, polling)
+    require_group(clients, spec, state)
     requests: dict[str, dict[str, Any]] = {}
     for wanted in spec.datasets:
         if wanted.load is None:
@@ -74,13 +80,16 @@ def import_data(
             raise ProvisionError(f"Dataset {wanted.key}", "is not there", "Run `personalize-segment apply` first")
         jobs = state.imports.get(dataset.arn, [])
         requests[wanted.key] = _next_import(spec, wanted, dataset.arn, contents[wanted.key], jobs)
+    begun: set[str] = set()
     while True:
         waiting = False
         for key, request in requests.items():
             name = request["jobName"]
             jobs = state.imports.get(request["datasetArn"], [])
             job = next((job for job in jobs if job.name == name), None)
-            progress(f"import {key}", job.status if job else PENDING)
+            if job is None or job.status != ACTIVE:
+                begun.add(key)
+            progress(f"import {key}", PENDING if job is None else job.status if key in begun else UNCHANGED)
             if job is None:
                 place = f"DatasetImportJob {name}"
                 command.call("CreateDatasetImportJob", request | spec.tagging, place, QUEUED)

@@ -1,0 +1,236 @@
+"""The likeliest mistakes: what each says on stderr, in one line, and the exit status.
+
+A line has the place, the problem and the remedy, and one full stop at the end. `…` is any text: somebody else's words.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from documents import changed
+from in_process import Ended, command
+from personalize_segment.contract.mapping import default_text
+from served_stack import Aws, aws
+from stack import SHOP
+
+CLICK = {
+    "type": "track", "event": "Product Clicked", "messageId": "m1", "userId": "u1",
+    "timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": 7},
+}  # fmt: skip
+SPEC = {"version": 1, "name": "shop", "datasets": {"interactions": {}}}
+BAD_MAPPING = {"version": 1, "interactions": {"fields": {"USER_ID": {"form": ["userId"]}}, "track": {"*": {}}}}
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/none"
+ACCOUNT = "Your credentials are of account 123456789012."
+NO_CREDENTIALS = (
+    "AWS_PROFILE: isn't set, and no other credentials were found. "
+    "Set it to a profile of ~/.aws/config, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
+NO_REGION = "AWS_DEFAULT_REGION: isn't set, nor the region of a profile. Set it to the stack's region."
+EMPTY = 'stack shop: no dataset group "shop" in us-east-1. Run `personalize-segment apply` first.'
+NO_OUTPUTS = (
+    "outputs.json: has no outputs of a stack. Was Terraform applied? Pass what `terraform output -json` prints."
+)
+
+#: Command -> status and message, which follows "personalize-segment: ".
+MISTAKES = {
+    # The command line
+    "exprot logs out": (2, "No such command 'exprot'. Did you mean 'export'? Run `personalize-segment --help`."),
+    "export logs": (2, "Missing argument 'OUT'. Run `personalize-segment export --help`."),
+    "export logs out --sinze 2024-03-01": (2, "No such option: --sinze … Run `personalize-segment export --help`."),
+    "export logs out --since 03/04/2024": (
+        2,
+        "Invalid value for '--since': '03/04/2024' is 2024-03-04 or 2024-04-03. "
+        "Write it as 2024-03-01 or 1 Mar 2024. Run `personalize-segment export --help`.",
+    ),
+    "export logs out --since 2024-03-02 --until 2024-03-01": (
+        2,
+        "Invalid value for '--until': --since 2024-03-02 isn't before --until 2024-03-01, which is the day after "
+        "the last. Run `personalize-segment export --help`.",
+    ),
+    "export logs out --until 2024-03-01 --since 2024-03-01": (
+        2,
+        "Invalid value for '--since': --since 2024-03-01 isn't before --until 2024-03-01, which is the day after "
+        "the last. Run `personalize-segment export --help`.",
+    ),
+    "destroy": (
+        2,
+        "Invalid value: Set exactly one of SPEC and --name. --ssm-prefix belongs to --name. "
+        "Run `personalize-segment destroy --help`.",
+    ),
+    "recommend spec.json": (2, "Missing argument 'USER'. Run `personalize-segment recommend --help`."),
+    "schema clicks": (
+        2,
+        "Invalid value for DATASET: the mapping has no 'clicks', only interactions, users, items. "
+        "Run `personalize-segment schema --help`.",
+    ),
+    "unload redshift --schema web --to s3://bucket/t --role R --database dev": (
+        2,
+        "Invalid value for --workgroup / --cluster: name a workgroup or a cluster. "
+        "Run `personalize-segment unload redshift --help`.",
+    ),
+    # Files
+    "export nowhere out": (1, "nowhere: no such file or folder. Check the path."),
+    "export empty out": (1, "empty: holds no file. Point to a folder of .gz, … files, such as segment-logs/."),
+    "export logs out --mapping mapping.json": (
+        1,
+        "mapping.json: $.interactions.fields.USER_ID.form: is unknown. Use only from, … here.",
+    ),
+    "check broken.json": (1, "broken.json: $: not JSON: …. Write one JSON object."),
+    "check none.json": (1, "none.json: No such file or directory. Check the path."),
+    "check .": (1, ".: Is a directory. Check the path."),
+    "init --logs logs --out spec.json": (1, "spec.json: exists already. Name another file, or delete it."),
+    "preflight nowhere": (1, "nowhere: no such folder. Name the output of `personalize-segment export`."),
+    "preflight logs": (1, "logs: holds no interactions/*.csv. Name the output of `personalize-segment export`."),
+    "profiles load out": (
+        1,
+        "OUTPUTS: has no profile table or no profile queue. Pass what `terraform output -json` prints for a stack "
+        "with a profile table, or --table and --queue.",
+    ),
+    "plan typo.json": (1, "typo.json: $.solutionz: is unknown. Use only version, … here."),
+    # Terraform's outputs
+    "plan outputs.json": (
+        1,
+        "outputs.json: $: is neither a spec nor outputs of Terraform with one. Was Terraform applied? "
+        "Pass the output that holds the spec.",
+    ),
+    "plan two.json": (1, "two.json: $: holds the outputs of 2 stacks: a, b. Name one of them with --stack: a, b."),
+    "doctor outputs.json": (1, NO_OUTPUTS),
+    "segment plan outputs.json --source web": (1, NO_OUTPUTS),
+    "redrive outputs.json": (
+        1,
+        "outputs.json: has no queue of rejected events. Was Terraform applied? Pass what `terraform output -json` "
+        "prints, or the queue's URL.",
+    ),
+    # AWS
+    "export s3://no-bucket/logs out": (
+        1,
+        f"s3://no-bucket/logs: no such bucket. Check its name, or create it. {ACCOUNT}",
+    ),
+    "export logs s3://no-bucket/out": (
+        1,
+        f"s3://no-bucket/out: no such bucket. Check its name, or create it. {ACCOUNT}",
+    ),
+    "export s3:///logs out": (1, "s3:///logs: isn't a valid place in S3. Write s3://BUCKET/PREFIX."),
+    "plan shop.json": (1, "s3://data/t/interactions/: can't be looked at (NoSuchBucket: …). Make the bucket."),
+    "status spec.json": (1, EMPTY),
+    "import spec.json": (1, EMPTY),
+    "train spec.json": (1, EMPTY),
+    "train spec.json --rollback": (1, EMPTY),
+    "recommend spec.json u1": (1, EMPTY),
+    f"redrive {QUEUE}": (1, f"{QUEUE}: An error occurred (…NonExistentQueue) …. Check the name, the region and …."),
+    "apply priced.json": (1, "not a terminal: pass --yes to confirm."),
+}
+
+#: Command and environment -> message; the status is 1.
+SETTINGS = [
+    ("plan spec.json", {"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}, NO_REGION),
+    (f"redrive {QUEUE}", {"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}, NO_REGION),
+    ("plan spec.json", {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, NO_CREDENTIALS),
+    ("export s3://bucket/logs out", {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, NO_CREDENTIALS),
+    (
+        f"unload redshift --schema web --to s3://bucket/t --role {SHOP['role_arn']} --database d --cluster c",
+        {"AWS_DEFAULT_REGION": "", "AWS_REGION": ""},
+        NO_REGION,
+    ),
+    (
+        "plan spec.json",
+        {"AWS_PROFILE": "nope"},
+        "AWS_PROFILE: 'nope' isn't a profile of ~/.aws/config. Run `aws configure list-profiles`.",
+    ),
+    (
+        "plan spec.json",
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"},
+        "Could not connect to the endpoint URL: …. Check the connection, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL.",
+    ),
+]
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Aws]:
+    """Yield an empty AWS."""
+    with aws() as made:
+        yield made
+
+
+@pytest.fixture
+def run(
+    cloud: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    """Yield what runs the command in this process, in a folder with files, and returns status, stdout and stderr."""
+    files = {
+        "logs/a.json": CLICK, "mapping.json": BAD_MAPPING, "spec.json": SPEC, "typo.json": SPEC | {"solutionz": {}},
+        "shop.json": SHOP, "outputs.json": {}, "default.json": json.loads(default_text()),
+        "two.json": {name: {"value": SPEC | {"name": name}, "type": "object"} for name in "ab"},
+        "priced.json": changed(SHOP, {f"datasets/{one}/import": ... for one in SHOP["datasets"]}),
+    }  # fmt: skip
+    for name, document in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(document))
+    (tmp_path / "broken.json").write_text('{"version": 1,}')
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def ended(line: str, **environment: str) -> Ended:
+        aside = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "COLUMNS": ""}
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in (cloud.environment | aside | {"AWS_EC2_METADATA_DISABLED": "true"} | environment).items():
+            monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment of the last test
+        return typed(*line.split())
+
+    with command(capsys) as typed:
+        yield ended
+
+
+def said(stderr: str) -> str:
+    """Return what follows the line that says where a verb works, and the plan that `apply` shows."""
+    return stderr[stderr.index("personalize-segment: ") :]
+
+
+def like(message: str) -> str:
+    """Return a pattern of a message."""
+    return "personalize-segment: " + re.escape(message).replace("…", ".+") + "\n"
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_one_line_with_a_remedy(command: str, run: Run) -> None:
+    status, message = MISTAKES[command]
+    ended, out, err = run(command)
+    assert (ended, out) == (status, "")
+    assert re.fullmatch(like(message), said(err)), said(err)
+    assert re.search(r"[^.]\.\n\Z", err)
+
+
+@pytest.mark.parametrize(("command", "environment", "message"), SETTINGS)
+def test_a_missing_setting_of_aws_is_named(command: str, environment: dict[str, str], message: str, run: Run) -> None:
+    status, out, err = run(command, **environment)
+    assert (status, out) == (1, "")
+    assert re.fullmatch(like(message), err), err
+
+
+def test_to_destroy_an_empty_world_is_no_mistake(run: Run) -> None:
+    where = "account 123456789012, region us-east-1, stack shop\n"
+    nothing = f'{where}Nothing is there: no dataset group "shop" in us-east-1.\n'
+    assert run("destroy spec.json") == run("destroy --name shop") == (0, "", nothing)
+    assert run("destroy --name shop --json") == (0, "[]\n", nothing)
+
+
+def test_preflight_names_another_mapping_before_the_headers_that_it_made_red(run: Run, tmp_path: Path) -> None:
+    own = changed(json.loads(default_text()), {"interactions/fields/EXTRA": {"value": "x", "type": "string"}})
+    (tmp_path / "own.json").write_text(json.dumps(own))
+    assert run("export logs out --mapping own.json")[0] == 0
+    status, out, err = run("preflight out")
+    assert (status, err) == (
+        1,
+        "out: The export was made with another event mapping. "
+        "Name the mapping of the Lambda function with --mapping, and export with it.\n",
+    )
+    assert "✗" in out
