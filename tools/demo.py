@@ -33,6 +33,7 @@ from rich.table import Table
 from demo_segment import Api, Destination
 from demo_stage import DemoError, Place, Stage, check, console, show_json
 from personalize_emulator.server import Server, ServerError
+from personalize_segment.cli.terminal import Heartbeat
 from personalize_segment.contract.mapping import default_text
 from personalize_segment.errors import PersonalizeSegmentError
 from personalize_segment.history.sample import sample
@@ -117,6 +118,7 @@ def made_by(command: list[str]) -> None:
 def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, api: Api | None) -> None:
     """Take the steps, each with what the one before handed over. `api` takes what is written back."""
     with stage.step(INFRASTRUCTURE, "the same command, and about as long"):
+        console.print("Terraform creates about 70 resources, which takes one to three minutes.")
         outputs = {name: one["value"] for name, one in stack.apply(variables(place, api), progress("made")).items()}
         stage.facts["outputs"] = outputs
         show_json({key: outputs["segment"][key] for key in ("role_arn", "external_ids", "function_arn", "region")}, 2)
@@ -221,15 +223,19 @@ def untrained(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def progress(done: str) -> Any:
-    """Return what shows Terraform's lines: one in place on a terminal, the last count elsewhere."""
+    """Return what shows Terraform's last line, and a count before: in place on a terminal, each minute elsewhere."""
     counted: Counter[str] = Counter()
+    began, heart = time.monotonic(), Heartbeat()
 
     def show(line: str) -> None:
-        counted["resources"] += "complete after" in line
-        if console.is_terminal and "complete after" in line:
-            console.print(f"{counted['resources']} resources {done}", end="\r")
-        elif line.startswith(("Apply complete", "Destroy complete")):
+        counted["resources"] += "complete after" in line and "Read complete" not in line
+        said = f"{counted['resources']} resources {done} in {time.monotonic() - began:.0f} s"
+        if line.startswith(("Apply complete", "Destroy complete")):
             console.print(escape(line))
+        elif console.is_terminal:
+            console.print(said, end="\r")
+        elif heart.due():
+            console.print(said)
 
     return show
 
@@ -296,7 +302,10 @@ def by_glue_job(stage: Stage, outputs: dict[str, Any]) -> None:
     """Run the job in AWS, and compare its rows with those of the export before."""
     glue, name = boto3.client("glue"), outputs["operations"]["glue_job"]
     run_id = glue.start_job_run(JobName=name)["JobRunId"]
+    began, heart = time.monotonic(), Heartbeat()
     while (run := glue.get_job_run(JobName=name, RunId=run_id)["JobRun"])["JobRunState"] in GLUE_RUNS:
+        if heart.due():
+            console.print(f"{name} {run['JobRunState']}, for {(time.monotonic() - began) / 60:.0f} min")
         time.sleep(15)
     check(run["JobRunState"] == "SUCCEEDED", f"the Glue job ended {run['JobRunState']}: {run.get('ErrorMessage')}")
     report = json.loads(read(outputs["data"]["transformed"] + "report.json"))
