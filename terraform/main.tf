@@ -226,11 +226,15 @@ module "event_function" {
     filter_values = var.recommend.filter_values
     context       = var.recommend.context
   }
-  write_back               = var.write_back
-  write_key_secret         = var.write_key_secret
-  new_write_key            = var.new_write_key
-  new_write_key_version    = var.new_write_key_version
-  profile_queue            = merge(module.profile_queue.queue, { kms_key_arn = var.bucket.kms_key_arn })
+  write_back            = var.write_back
+  write_key_secret      = var.write_key_secret
+  new_write_key         = var.new_write_key
+  new_write_key_version = var.new_write_key_version
+  profile_queue         = merge(module.profile_queue.queue, { kms_key_arn = var.bucket.kms_key_arn })
+  profile_table = var.profile_table == null ? null : merge(
+    module.profile_queue.table,
+    { kms_key_arn = var.bucket.kms_key_arn }
+  )
   rejected_queue           = merge(module.profile_queue.rejected_queue, { kms_key_arn = var.bucket.kms_key_arn })
   suppression_list         = local.suppression_list
   keep_unmapped            = var.keep_unmapped

@@ -60,6 +60,47 @@ resource "aws_iam_role_policy" "recommend" {
   policy = data.aws_iam_policy_document.recommend[0].json
 }
 
+data "aws_iam_policy_document" "count_recommendations" {
+  count = local.counts ? 1 : 0
+
+  statement {
+    sid       = "CountRecommendations"
+    actions   = ["dynamodb:UpdateItem"]
+    resources = [var.profile_table.arn]
+
+    # The table holds users and items, too. All that this function counts is below one beginning of the key.
+    condition {
+      test     = "ForAllValues:StringLike"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["recommendations#*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = compact([var.profile_table.kms_key_arn])
+
+    content {
+      sid       = "DecryptTheTable"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "count_recommendations" {
+  count = local.counts ? 1 : 0
+
+  name   = "count-recommendations"
+  role   = module.function.role.name
+  policy = data.aws_iam_policy_document.count_recommendations[0].json
+}
+
 data "aws_iam_policy_document" "read_secret" {
   count = local.secret == null ? 0 : 1
 

@@ -12,6 +12,7 @@ locals {
   asked_kind     = var.personalize.campaign != null ? "campaign" : "recommender"
   asked_by_name  = !startswith(coalesce(local.asked, "arn:"), "arn:")
   filter_by_name = !startswith(coalesce(var.recommend.filter, "arn:"), "arn:")
+  counts         = local.asked != null && var.profile_table != null
 
   # What `personalize-segment apply` writes to SSM, by setting, unless its id or ARN is given.
   results = {
@@ -34,12 +35,13 @@ locals {
   }
 
   # Null leaves a setting out, which then has the function's default. All of docs/live.md but
-  # profile_calls_per_second and profile_table, which are the consumer's, and what the module function adds.
+  # profile_calls_per_second, which is the consumer's, and what the module function adds.
   settings = {
     personalize_tracking_id      = var.personalize.tracking_id
     personalize_campaign_arn     = local.asked
     connections_source_api_key   = local.write_key
     keep_unmapped                = tostring(var.keep_unmapped)
+    profile_table                = local.counts ? var.profile_table.name : null
     recommendation_count         = tostring(var.recommend.count)
     recommendations_per_minute   = tostring(var.recommend.per_minute)
     recommend_to_visitors        = tostring(var.recommend.to_visitors)
@@ -88,6 +90,7 @@ module "function" {
   needs = concat(
     aws_iam_role_policy.record[*].id,
     aws_iam_role_policy.recommend[*].id,
+    aws_iam_role_policy.count_recommendations[*].id,
     aws_iam_role_policy.read_secret[*].id,
     aws_iam_role_policy.queue_profiles[*].id,
   )

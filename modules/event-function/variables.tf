@@ -240,6 +240,16 @@ variable "profile_queue" {
   default = null
 }
 
+variable "profile_table" {
+  description = "Output `table` of the module profile-queue, with its key (null: each copy has its own rate)."
+  type = object({
+    name        = string
+    arn         = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+}
+
 variable "suppression_list" {
   description = "The list of deleted users that `personalize-segment forget` keeps (null: none)."
   type = object({

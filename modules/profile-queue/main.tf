@@ -100,6 +100,12 @@ resource "aws_dynamodb_table" "profiles" {
     enabled = true
   }
 
+  # Of the items that the event function counts in, one for each minute. Users and items have no such attribute.
+  ttl {
+    attribute_name = "expires"
+    enabled        = true
+  }
+
   # False is a key that DynamoDB owns, which costs nothing.
   server_side_encryption {
     enabled     = var.kms_key_arn != null

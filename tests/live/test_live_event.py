@@ -27,7 +27,7 @@ from live_function import (
 from personalize_segment.contract.mapping import default_text
 from personalize_segment.errors import TransientError
 from personalize_segment.live import references
-from personalize_segment.live.writeback import Allowance, Identity, Memory
+from personalize_segment.live.writeback import Identity, Memory
 from stub import Behaviour, Error, Ok, Request, Stub, recommendations
 from visits import visitors
 
@@ -299,22 +299,6 @@ def test_a_copy_of_the_function_asks_for_so_many_per_minute_whoever_they_are_for
     assert said == ["sent", "sent", "too many", "too many"]
     assert len(take.bodies("GetRecommendations")) == 2
     assert len(take.bodies("PutEvents")) == 4
-
-
-def test_an_allowance_comes_back_with_time_and_no_more_than_a_minute_s() -> None:
-    now = [100.0]
-    allowance = Allowance(60, lambda: now[0])
-
-    def taken(number: int) -> int:
-        return sum(allowance.take() for _ in range(number))
-
-    assert taken(100) == 60
-    now[0] += 0.9
-    assert taken(1) == 0
-    now[0] += 10.1
-    assert taken(100) == 11
-    now[0] += 3600
-    assert taken(100) == 60
 
 
 @pytest.mark.parametrize(

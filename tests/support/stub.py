@@ -1,4 +1,4 @@
-"""What the live handler calls, on 127.0.0.1: Personalize, SQS, SSM, Secrets Manager and Segment.
+"""What the live handler calls, on 127.0.0.1: Personalize, SQS, DynamoDB, SSM, Secrets Manager and Segment.
 
     with Stub() as stub:
         stub.behave("PutEvents", Error(429, "ThrottlingException"), Reset(), Ok())
@@ -41,7 +41,7 @@ REST = {
     ("POST", "/v1/batch"): ("segment", "batch"),
     ("GET", "/calls"): ("stub", "calls"),
 }
-TARGETS = {"AmazonSQS": "sqs", "AmazonSSM": "ssm", "secretsmanager": "secretsmanager"}
+TARGETS = {"AmazonSQS": "sqs", "AmazonSSM": "ssm", "secretsmanager": "secretsmanager", "DynamoDB_20120810": "dynamodb"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,7 @@ class Stub:
         self.parameters: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
         self._queues: dict[str, list[_Message]] = {}
+        self._taken = Counter[str]()
         self._calls: list[Request] = []
         self._steps: dict[str, deque[Step]] = {}
         self._then: dict[str, Step] = {}
@@ -330,6 +331,12 @@ class Stub:
                 return 200, {"Name": body["SecretId"], "SecretString": self.secrets[body["SecretId"]]}
             case "GetSecretValue":
                 return 400, {"__type": "ResourceNotFoundException", "message": "Secrets Manager can't find it."}
+            case "UpdateItem":  # as live/allowance.py counts
+                key, values = body["Key"]["id"]["S"], body["ExpressionAttributeValues"]
+                if self._taken[key] > int(values[":before"]["N"]):
+                    return 400, {"__type": "ConditionalCheckFailedException"}
+                self._taken[key] += int(values[":lease"]["N"])
+                return 200, {}
         queue = self._queues.setdefault(body["QueueUrl"], [])
         if not operation.endswith("Batch"):
             return 200, _queue(queue, operation, body)

@@ -116,6 +116,10 @@ def modules() -> dict[str, Any]:
         },
         "write_key_secret": {"name": "shop/segment", "json_key": "write_key"},
         "profile_queue": {"url": QUEUE + "profiles", "arn": QUEUE_ARN + "profiles"},
+        "profile_table": {
+            "name": "shop-profiles",
+            "arn": "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles",
+        },
         "rejected_queue": {"url": QUEUE + "rejected", "arn": QUEUE_ARN + "rejected"},
         "suppression_list": {"bucket": "shop", "key": "privacy/suppressed.csv"},
         "keep_unmapped": True,

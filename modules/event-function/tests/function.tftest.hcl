@@ -120,6 +120,10 @@ run "passes_every_setting_on" {
       arn         = "arn:aws:sqs:us-west-2:123456789012:shop-rejected"
       kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue"
     }
+    profile_table = {
+      name = "shop-profiles"
+      arn  = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+    }
     suppression_list         = { bucket = "shop", key = "privacy/suppressed.csv" }
     keep_unmapped            = false
     time_budget_milliseconds = 3000
@@ -134,6 +138,7 @@ run "passes_every_setting_on" {
       personalize_campaign_arn     = "ssm:/shop/personalize/campaigns/main"
       personalize_region           = "eu-west-1"
       personalize_tracking_id      = "ssm:/shop/personalize/tracking_id"
+      profile_table                = "shop-profiles"
       recommendation_context       = "{\"DEVICE\":\"context.device.type\"}"
       recommendation_count         = "10"
       recommendation_filter_arn    = "ssm:/shop/personalize/filters/unseen"

@@ -60,6 +60,25 @@ run "without_options" {
   }
 }
 
+run "counts_nothing_where_nothing_is_recommended" {
+  command = plan
+
+  variables {
+    profile_table = {
+      name = "shop-profiles"
+      arn  = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+    }
+  }
+
+  assert {
+    condition = (
+      length(aws_iam_role_policy.count_recommendations) == 0 &&
+      !contains(keys(module.function.settings), "profile_table")
+    )
+    error_message = "Neither the right nor the setting."
+  }
+}
+
 run "records_to_the_datasets_that_are_given" {
   command = plan
 
@@ -113,6 +132,32 @@ run "with_every_option" {
       arn         = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
       kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue"
     }
+    profile_table = {
+      name        = "shop-profiles"
+      arn         = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/table"
+    }
+  }
+
+  # Counts in the items of its own of this table, and reads none.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.count_recommendations[0].policy).Statement == jsondecode(jsonencode([
+      {
+        Sid       = "CountRecommendations"
+        Effect    = "Allow"
+        Action    = "dynamodb:UpdateItem"
+        Resource  = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+        Condition = { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = "recommendations#*" } }
+      },
+      {
+        Sid       = "DecryptTheTable"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:us-west-2:123456789012:key/table"
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.us-west-2.amazonaws.com" } }
+      }
+    ]))
+    error_message = "One action, one table, one beginning of keys; and the table's key."
   }
 
   # Records events only with a queue.

@@ -142,6 +142,13 @@ run "without_options" {
     error_message = "two batches of 100 at once."
   }
 
+  assert {
+    condition = (
+      aws_dynamodb_table.profiles[0].ttl[0].enabled && aws_dynamodb_table.profiles[0].ttl[0].attribute_name == "expires"
+    )
+    error_message = "What recommendations are counted in is deleted; users and items have no such attribute."
+  }
+
   # Says where datasets stand and no more.
   assert {
     condition = module.function.settings == {

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..contract.layout import MINUTES
 from .finding import TERRAFORM, Deployed, Finding, examined
 from .settings import references
 
@@ -18,6 +19,8 @@ def event_function(stack: Deployed, settings: Mapping[str, str], campaign: str |
     """Return what the function needs that Segment invokes. `campaign` is the ARN of what it asks, None for nothing."""
     needs = [("personalize:PutEvents", "*"), *_reads(stack, dict(settings))]
     needs += [("sqs:SendMessage", _queue(stack, url)) for name, url in settings.items() if name.endswith("queue_url")]
+    if table := settings.get("profile_table"):
+        needs.append(("dynamodb:UpdateItem", stack.arn("dynamodb", f"table/{table}")))
     return needs + ([("personalize:GetRecommendations", campaign)] if campaign else [])
 
 
@@ -64,10 +67,14 @@ def role(stack: Deployed, arn: str, needs: Needs) -> Iterator[Finding]:
 
 
 def _role(stack: Deployed, part: str, arn: str, needs: Needs) -> Iterator[Finding]:
-    context = {"aws:RequestedRegion": stack.outputs["segment"]["region"], "iam:PassedToService": _SERVICE}
+    context = {
+        "aws:RequestedRegion": ("string", stack.outputs["segment"]["region"]),
+        "iam:PassedToService": ("string", _SERVICE),
+        "dynamodb:LeadingKeys": ("stringList", f"{MINUTES}0"),
+    }
     entries = [
-        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
-        for key, value in context.items()
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": kind}
+        for key, (kind, value) in context.items()
     ]
     by_resource: dict[str, list[str]] = defaultdict(list)
     for action, resource in needs:

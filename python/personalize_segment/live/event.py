@@ -28,10 +28,11 @@ from ..contract.rows import (
 from ..contract.suppression import SUPPRESSED, SuppressionList
 from ..errors import PersonalizeSegmentError, TransientError
 from . import recommend, record, writeback
+from .allowance import Allowance, SharedAllowance
 from .clients import Clients
 from .deadline import Deadline, start
 from .payloads import ProfileRecord, combined, fitted, profile, put_events
-from .recommend import NotAskedError, Recommendation
+from .recommend import NotAskedError, Recommendation, TooManyError
 from .settings import EVERY, Reference, Settings, SettingValue
 from .writeback import Identity
 
@@ -46,6 +47,7 @@ MARKED = frozenset({"Purchase", "AddToCart", "AddToWishlist", "Watch"})
 
 RECORDED, REJECTED, IGNORED, UNPROVISIONED = "recorded", "rejected", "ignored", "unprovisioned"
 NO_RULE = "unmapped"
+TOO_MANY = "too many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,10 @@ class Live:
         self._settings = settings
         self._clients = clients
         self._memory = writeback.Memory()
-        self._allowance = writeback.Allowance(settings.per_minute)
+        self._allowance = Allowance(settings.per_minute)
+        asks = settings.campaign and settings.write_key
+        table = settings.profile_table if asks else None
+        self._shared = SharedAllowance(clients.dynamodb, table, settings.per_minute) if table else None
 
     def take(self, event: Any, deadline: Deadline) -> Outcome:
         """Record an event and what belongs to it; raise TransientError if it has to be sent again."""
@@ -195,15 +200,17 @@ class Live:
         if self._memory.too_soon(who, settings.interval):
             return None, "too soon"
         if not self._allowance.take():
-            return None, "too many"
+            return None, TOO_MANY
         return Asked(who, deadline.start("recommend", lambda: self._recommend(event, user))), ""
 
     def _recommend(self, event: dict[str, Any], user: str) -> tuple[str, Recommendation]:
-        """Return the write key and recommendations; raise NotAskedError, or what a call raises."""
+        """Return the write key and recommendations; raise NotAskedError or TooManyError, or what a call raises."""
         settings, value = self._settings, self._clients.value
         arn, key, filter_arn = value(settings.campaign), value(settings.write_key), value(settings.filter)
         if arn is None or key is None or (settings.filter is not None and filter_arn is None):
             raise NotAskedError(UNPROVISIONED)
+        if self._shared is not None and not self._shared.take():
+            raise TooManyError
         request = recommend.request(settings, arn, filter_arn, event, user)
         try:
             return key, recommend.recommend(self._clients.runtime, request)
@@ -231,6 +238,8 @@ class Live:
             key, recommendation = deadline.wait(asked.call)
         except NotAskedError as error:
             return str(error), "", 0
+        except TooManyError:
+            return "", TOO_MANY, 0
         except Exception as error:  # noqa: BLE001 - as above
             return f"failed: {_word(error)}", "", 0
         if not recommendation.items:

@@ -33,6 +33,10 @@ class NotAskedError(ValueError):
     """Nothing can be asked for this event; the text is a short reason."""
 
 
+class TooManyError(Exception):
+    """All copies together have asked for as many as they may."""
+
+
 class UnreadableError(Exception):
     """The answer isn't Personalize's."""
 

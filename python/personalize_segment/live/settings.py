@@ -209,7 +209,8 @@ class Settings:
     )  # fmt: skip
     profile_table: str | None = _setting(
         "profile_table", _optional(_table), "", "name",
-        "DynamoDB table where profile_batch merges users and items. Empty: an event replaces what earlier ones said.",
+        "DynamoDB table where profile_batch merges users and items, and where all copies of segment_event count "
+        "recommendations. Empty: an event replaces what earlier ones said, and each copy counts its own.",
     )  # fmt: skip
     suppression_list: str | None = _setting(
         "suppression_list", _optional(_object), "", "s3:// object",
@@ -252,7 +253,7 @@ class Settings:
     )  # fmt: skip
     per_minute: int = _setting(
         "recommendations_per_minute", _integer(1, 1_000_000), "60", "recommendations per minute",
-        "The most that one running copy of the function asks for.",
+        "The most that all running copies of the function ask for. Without a profile_table: each of them.",
     )  # fmt: skip
     interval: int = _setting(
         "write_back_interval_seconds", _integer(0, 604_800), "60", "seconds",

@@ -76,26 +76,6 @@ class Memory:
                 self._last.popitem(last=False)
 
 
-class Allowance:
-    """What a process may ask for: `per_minute`, all of a minute's at once after a quiet one. Threads may share it."""
-
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._left = float(per_minute), float(per_minute)
-        self._clock, self._then = clock, clock()
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        """Take one; return False if none is left."""
-        with self._lock:
-            now = self._clock()
-            self._left = min(self._most, self._left + (now - self._then) * self._most / 60)
-            self._then = now
-            if self._left < 1:
-                return False
-            self._left -= 1
-            return True
-
-
 def traits(recommendation: Recommendation, trait: str, shape: str) -> dict[str, Any]:
     """Return the traits of the identify, with as many of the best items as fit into Segment's 32 KB."""
     items = recommendation.items

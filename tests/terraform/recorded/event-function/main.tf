@@ -14,6 +14,10 @@ module "event_function" {
     arn = "arn:aws:sqs:us-east-1:123456789012:shop-profiles"
     url = "https://sqs/shop-profiles"
   }
+  profile_table = {
+    arn  = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-profiles"
+    name = "shop-profiles"
+  }
   rejected_queue = {
     arn = "arn:aws:sqs:us-east-1:123456789012:shop-rejected"
     url = "https://sqs/shop-rejected"
