@@ -231,10 +231,11 @@ module "event_function" {
   new_write_key         = var.new_write_key
   new_write_key_version = var.new_write_key_version
   profile_queue         = merge(module.profile_queue.queue, { kms_key_arn = var.bucket.kms_key_arn })
-  profile_table = var.profile_table == null ? null : merge(
-    module.profile_queue.table,
-    { kms_key_arn = var.bucket.kms_key_arn }
-  )
+  profile_table = var.profile_table == null ? null : {
+    name        = module.profile_queue.table.name
+    arn         = module.profile_queue.table.arn
+    kms_key_arn = var.bucket.kms_key_arn
+  }
   rejected_queue           = merge(module.profile_queue.rejected_queue, { kms_key_arn = var.bucket.kms_key_arn })
   suppression_list         = local.suppression_list
   keep_unmapped            = var.keep_unmapped

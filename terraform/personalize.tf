@@ -77,7 +77,12 @@ data "aws_iam_policy_document" "log_key" {
   #checkov:skip=CKV_AWS_111:A policy of a key: its resource is the key itself.
   #checkov:skip=CKV_AWS_356:A policy of a key: its resource is the key itself.
   statement {
-    sid = "CloudWatchEncryptsLogs${join("", [for part in split("-", var.name) : title(part)])}"
+    sid = join(
+      "",
+      ["CloudWatchEncryptsLogs"],
+      [for part in split("-", var.name) : title(part)],
+      can(regex("-[^a-z]", var.name)) ? [substr(sha256(var.name), 0, 8)] : [],
+    )
     actions = [
       "kms:Decrypt",
       "kms:DescribeKey",

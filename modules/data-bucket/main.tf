@@ -43,8 +43,13 @@ locals {
     } : key => coalesce(var.prefixes[key], usual)
   }
 
-  # Part of statement ids, since policies of several stacks are merged: "shop-eu" is ShopEu.
-  stack = join("", [for part in split("-", var.name) : title(part)])
+  # Part of statement ids, since policies of several stacks are merged: "shop-eu" is ShopEu. "shop-1" and "shop1" would
+  # be alike.
+  stack = join(
+    "",
+    [for part in split("-", var.name) : title(part)],
+    can(regex("-[^a-z]", var.name)) ? [substr(sha256(var.name), 0, 8)] : [],
+  )
   # Not taken from aws_s3_bucket, so that policies are known at plan.
   new_name = coalesce(var.bucket_name, "${var.name}-personalize-${local.account}-${local.region}")
   name     = local.made ? local.new_name : data.aws_s3_bucket.existing[0].bucket

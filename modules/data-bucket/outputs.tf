@@ -13,6 +13,7 @@ output "bucket" {
     aws_s3_bucket_public_access_block.data,
     aws_s3_bucket_server_side_encryption_configuration.data,
     aws_s3_bucket_versioning.data,
+    aws_s3_object.stack,
   ]
 }
 

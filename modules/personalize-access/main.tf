@@ -13,7 +13,11 @@ locals {
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket.name}"
 
   # Part of statement ids, since policies of several stacks are merged: "shop-eu" is ShopEu.
-  stack = join("", [for part in split("-", var.name) : title(part)])
+  stack = join(
+    "",
+    [for part in split("-", var.name) : title(part)],
+    can(regex("-[^a-z]", var.name)) ? [substr(sha256(var.name), 0, 8)] : [],
+  )
 
   # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
   keys = compact([var.bucket.kms_key_arn])

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from botocore import xform_name
 from attached import attached
 from personalize_emulator.server import Server
 from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.doctor import diagnosis
+from personalize_segment.doctor.finding import Finding
+from personalize_segment.provision.retries import Polling
+from personalize_segment.provision.state import ProvisionClients
 from programs import installed, needs
 from served import client
 from stack import MAPPING, csv
@@ -41,9 +46,12 @@ class Running:
 
     def __init__(self, server: Server, stack: Stack) -> None:
         self.server, self.stack = server, stack
+        self._clients: dict[str, Any] = {}
         (stack.folder / "mapping.json").write_text(json.dumps(MAPPING))
         stack.environment["TF_VAR_new_write_key"] = WRITE_KEY
-        self.outputs = {name: one["value"] for name, one in self.terraform().items()}
+        self.documents = stack.apply(VARIABLES)
+        (stack.folder / "outputs.json").write_text(json.dumps(self.documents))
+        self.outputs = {name: one["value"] for name, one in self.documents.items()}
         self.bucket: str = self.outputs["data"]["bucket"]
         s3 = client(server, "s3")
         for kind in ("interactions", "users", "items"):
@@ -54,13 +62,9 @@ class Running:
         assert done.returncode == 0, done.stderr
 
     def __getitem__(self, service: str) -> Any:
-        return client(self.server, service)
-
-    def terraform(self) -> dict[str, Any]:
-        """Apply, and write the outputs as a user does."""
-        outputs = self.stack.apply(VARIABLES)
-        (self.stack.folder / "outputs.json").write_text(json.dumps(outputs))
-        return outputs
+        if service not in self._clients:
+            self._clients[service] = client(self.server, service)
+        return self._clients[service]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a verb in the folder of the outputs."""
@@ -75,19 +79,18 @@ class Running:
             check=False,
         )
 
-    def wrong(self) -> dict[str, dict[str, str]]:
-        """Return the findings that are wrong, by their parts; the exit status says whether there is one."""
-        done = self.run("doctor", "--json", "outputs.json")
-        assert done.stdout, done.stderr
-        found = {one["part"]: one for one in json.loads(done.stdout) if one["verdict"] == "wrong"}
-        assert done.returncode == bool(found), done.stderr
-        return found
+    def wrong(self) -> dict[str, Finding]:
+        """Return the findings of `doctor` that are wrong, by their parts."""
+        deployed = diagnosis.read_stack(json.dumps(self.documents), "outputs.json", self.__getitem__)
+        clients = ProvisionClients(self["personalize"], self["ssm"], self["s3"])
+        found = diagnosis.diagnose(deployed, clients, Polling(poll_seconds=0.05), "outputs.json")
+        return {one.part: one for one in found if one.verdict == "wrong"}
 
     def repair(self, remedy: str) -> None:
         """Do what a remedy says: run the command in it."""
         command = shlex.split(remedy.split("`")[1].replace("WRITE_KEY", WRITE_KEY))
         if command == ["terraform", "apply"]:
-            self.terraform()
+            self.stack("apply", "-auto-approve", "-no-color", "-parallelism=30")
         elif command[0] == "personalize-segment":
             done = self.run(*command[1:2], "--yes", "--poll", "0.05", *command[2:])
             assert done.returncode == 0, done.stderr
@@ -142,8 +145,9 @@ def _glue_script(running: Running) -> None:
     running["s3"].delete_object(Bucket=running.bucket, Key=place.partition(f"{running.bucket}/")[2])
 
 
+Break = tuple[str, Callable[[Running], object]]
 #: What breaks, and how the part begins that `doctor` has to name.
-BREAKS: dict[str, tuple[str, Callable[[Running], object]]] = {
+BREAKS: dict[str, Break] = {
     "tracker": ("EventTracker shop", lambda one: one.personalize("EventTracker")),
     "campaign": ("Campaign shop-main-", lambda one: one.personalize("Campaign")),
     "dataset": ("Dataset shop-items", lambda one: one.personalize("Dataset", "shop-items")),
@@ -156,15 +160,9 @@ BREAKS: dict[str, tuple[str, Callable[[Running], object]]] = {
         f"Secret {SECRET}",
         lambda one: one["secretsmanager"].put_secret_value(SecretId=SECRET, SecretString=" "),
     ),
-    "alias": (
-        "Lambda function shop-event",
-        lambda one: one["lambda"].delete_alias(FunctionName="shop-event", Name="live"),
-    ),
-    "mapping in the function": ("Lambda function shop-event", _other_mapping),
-    "role statement": (
-        "Role shop-us-east-1-event",
-        lambda one: one["iam"].delete_role_policy(RoleName="shop-us-east-1-event", PolicyName="record"),
-    ),
+}
+#: What `terraform apply` repairs, all of it at once.
+DRIFT: dict[str, Break] = {
     "external id": ("Trust of role shop-us-east-1-segment", _external_id),
     "bucket policy": ("Bucket policy of ", lambda one: one["s3"].delete_bucket_policy(Bucket=one.bucket)),
     "queue policy": ("Queue shop-profiles", _queue_policy),
@@ -177,7 +175,19 @@ BREAKS: dict[str, tuple[str, Callable[[Running], object]]] = {
         "Alarm shop-events-raised",
         lambda one: one["cloudwatch"].delete_alarms(AlarmNames=["shop-events-raised"]),
     ),
+    "role statement": (
+        "Role shop-us-east-1-event",
+        lambda one: one["iam"].delete_role_policy(RoleName="shop-us-east-1-event", PolicyName="record"),
+    ),
+    "mapping in the function": ("Lambda function shop-event", _other_mapping),
+    # Last, since nothing else is said of a function that isn't there.
+    "alias": (
+        "Lambda function shop-event",
+        lambda one: one["lambda"].delete_alias(FunctionName="shop-event", Name="live"),
+    ),
 }
+#: What isn't said while the alias is absent.
+OF_THE_ALIAS = "Role shop-us-east-1-event"
 
 
 def test_nothing_is_wrong_with_a_stack_that_runs(running: Running) -> None:
@@ -197,6 +207,25 @@ def test_what_is_broken_is_named_alone_and_repaired_by_its_remedy(running: Runni
     part, break_it = BREAKS[broken]
     break_it(running)
     [finding] = running.wrong().values()
-    assert finding["part"].startswith(part)
-    running.repair(finding["remedy"])
+    assert finding.part.startswith(part)
+    running.repair(finding.remedy)
+    assert running.wrong() == {}
+
+
+def test_what_terraform_repairs_is_named_one_after_the_other(running: Running) -> None:
+    """Each of it is one more finding, and no other changes. The command says the same, with its exit status."""
+    before: dict[str, Finding] = {}
+    for broken, (part, break_it) in DRIFT.items():
+        break_it(running)
+        found = running.wrong()
+        news = [one for name, one in found.items() if one != before.get(name)]
+        assert [one.part.startswith(part) for one in news] == [True], (broken, news)
+        assert "`terraform apply`" in news[0].remedy, broken
+        gone = before.keys() - found.keys()
+        assert gone == ({OF_THE_ALIAS} if broken == "alias" else set()), broken
+        before = found
+    done = running.run("doctor", "--json", "outputs.json")
+    assert done.returncode == 1, done.stderr
+    assert [one for one in json.loads(done.stdout) if one["verdict"] == "wrong"] == list(map(asdict, before.values()))
+    running.repair("Run `terraform apply`")
     assert running.wrong() == {}

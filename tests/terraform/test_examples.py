@@ -373,7 +373,7 @@ def test_stacks_on_one_bucket_write_to_folders_of_their_own(applied: Applied) ->
     assert "lake-web/transformed/" in read["PersonalizeReadsItsInputLakeWeb"]
     assert "lake-app/transformed/" in read["PersonalizeReadsItsInputLakeApp"]
     objects = applied.client("s3").list_objects_v2(Bucket=SHARED)["Contents"]
-    assert {one["Key"].split("/")[0] for one in objects} == {"lake-web", "lake-app"}
+    assert {one["Key"].split("/")[0] for one in objects} == {"lake-web", "lake-app", "personalize-segment-stacks"}
 
 
 def test_the_existing_bucket_has_the_policy_that_was_put_out(applied: Applied) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[S
         stack = Stack(tmp_path_factory.mktemp("refusals"), server.environment(), package)
         with attached(stack):
             yield stack
+
+
+def s3_of(environment: Mapping[str, str]) -> Any:
+    return boto3.client(
+        "s3",
+        region_name="us-west-2",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
 
 
 def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
@@ -141,13 +151,7 @@ def test_it_is_planned_with_a_warning(stack: Stack, doubtful: dict[str, Any], sa
 def test_two_stacks_that_would_write_to_one_folder_are_refused(stack: Stack, tmp_path: Path, package: Path) -> None:
     aws = {name: value for name, value in stack.environment.items() if name.startswith("AWS_")}
     two = Stack(tmp_path / "two", aws, package, root="terraform/examples/two-stacks-on-one-bucket")
-    s3 = boto3.client(
-        "s3",
-        region_name="us-west-2",
-        endpoint_url=aws["AWS_ENDPOINT_URL"],
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
+    s3 = s3_of(aws)
     s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     text = (two.folder / "main.tf").read_text("utf-8")
     assert "{ existing = { name = var.bucket } }" in text
@@ -157,6 +161,22 @@ def test_two_stacks_that_would_write_to_one_folder_are_refused(stack: Stack, tmp
         done = plan(two, {"bucket": "lake"})
     assert done.returncode == 1
     assert "Two stacks would write to one folder" in done.stderr
+
+
+def test_a_folder_of_another_stack_on_an_existing_bucket_is_refused(stack: Stack) -> None:
+    """Whoever made that stack: it has left its name in the bucket."""
+    s3 = s3_of(stack.environment)
+    s3.create_bucket(Bucket="shared", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    shared = GOOD | {"bucket": {"existing": {"name": "shared"}, "prefixes": {"batch": "web/batch/shop/"}}}
+    done = plan(stack, shared)
+    assert done.returncode == 0, done.stderr
+    folders = "!".join(f"web/{one}/" for one in ("transformed", "reports", "batch", "deletions", "artifacts"))
+    s3.put_object(Bucket="shared", Key=f"personalize-segment-stacks/web!123456789012!eu-west-1!{folders}")
+    done = plan(stack, shared)
+    assert done.returncode == 1
+    assert "The stack web, 123456789012, eu-west-1 (name, account, region) writes to folders of the bucket" in done.stderr
+    del shared["bucket"]["prefixes"]
+    assert plan(stack, shared).returncode == 0
 
 
 def test_stacks_of_one_name_in_two_regions_share_no_name_that_is_global(stack: Stack) -> None:

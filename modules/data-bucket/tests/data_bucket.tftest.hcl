@@ -373,6 +373,11 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
     }
   }
 
+  override_data {
+    target = data.aws_s3_objects.stacks
+    values = { keys = [] }
+  }
+
   assert {
     condition     = output.bucket.name == "theirs" && output.bucket.arn == "arn:aws:s3:::theirs"
     error_message = "The bucket is ${output.bucket.name}"
@@ -462,6 +467,11 @@ run "an_existing_bucket_has_any_prefixes_that_are_wanted" {
     }
   }
 
+  override_data {
+    target = data.aws_s3_objects.stacks
+    values = { keys = [] }
+  }
+
   assert {
     condition = output.prefixes == {
       transformed = "training/", logs = "segment-logs/eu/", reports = "shop-eu/reports/", batch = "shop-eu/batch/"
@@ -474,6 +484,116 @@ run "an_existing_bucket_has_any_prefixes_that_are_wanted" {
     condition     = alltrue([for one in jsondecode(output.policy_json).Statement : endswith(one.Sid, "ShopEu")])
     error_message = "Another stack's statements may have the same ids."
   }
+
+  assert {
+    condition = aws_s3_object.stack[0].key == join("!", [
+      "personalize-segment-stacks/shop-eu", "123456789012", "eu-west-1",
+      "training/", "shop-eu/reports/", "shop-eu/batch/", "shop-eu/deletions/", "shop-eu/artifacts/",
+    ])
+    error_message = "Others don't see where it writes: ${aws_s3_object.stack[0].key}"
+  }
+}
+
+run "a_name_that_differs_by_a_hyphen_alone_has_other_statement_ids" {
+  command = plan
+
+  variables {
+    name = "shop-1"
+  }
+
+  assert {
+    condition = alltrue([
+      for one in jsondecode(output.policy_json).Statement : can(regex("Shop1[0-9a-f]{8}$", one.Sid))
+    ])
+    error_message = "Those of shop1 may be the same."
+  }
+}
+
+run "other_stacks_on_the_bucket_and_what_is_none_are_no_trouble" {
+  command = plan
+
+  variables {
+    existing_bucket = { name = "theirs" }
+  }
+
+  override_data {
+    target = data.aws_s3_bucket.existing
+    values = {
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
+    }
+  }
+
+  override_data {
+    target = data.aws_s3_objects.stacks
+    values = {
+      keys = [
+        "personalize-segment-stacks/",
+        "personalize-segment-stacks/shop!123456789012!eu-west-1!old/!o/r/!o/b/!o/d/!shop/artifacts/",
+        "personalize-segment-stacks/web!123456789012!eu-west-1!web/t/!web/reports/!web/b/!web/d/!web/a/",
+      ]
+    }
+  }
+
+  assert {
+    condition     = length(aws_s3_object.stack) == 1
+    error_message = "The stack is one of them."
+  }
+}
+
+run "a_folder_that_another_stack_writes_to_is_refused" {
+  command = plan
+
+  variables {
+    existing_bucket = { name = "theirs" }
+    prefixes        = { reports = "web/reports/shop/" }
+  }
+
+  override_data {
+    target = data.aws_s3_bucket.existing
+    values = {
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
+    }
+  }
+
+  override_data {
+    target = data.aws_s3_objects.stacks
+    values = {
+      keys = [
+        "personalize-segment-stacks/web!123456789012!eu-west-1!web/t/!web/reports/!web/b/!web/d/!web/a/",
+      ]
+    }
+  }
+
+  expect_failures = [aws_s3_object.stack]
+}
+
+run "a_stack_of_the_same_name_in_another_account_is_refused" {
+  command = plan
+
+  variables {
+    existing_bucket = { name = "theirs" }
+  }
+
+  override_data {
+    target = data.aws_s3_bucket.existing
+    values = {
+      bucket                      = "theirs"
+      bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
+    }
+  }
+
+  override_data {
+    target = data.aws_s3_objects.stacks
+    values = {
+      keys = [
+        "personalize-segment-stacks/shop!210987654321!eu-west-1!shop/t/!shop/reports/!shop/b/!shop/d/!shop/a/",
+      ]
+    }
+  }
+
+  expect_failures = [aws_s3_object.stack]
 }
 
 run "an_existing_bucket_in_another_region_is_refused" {
@@ -489,6 +609,11 @@ run "an_existing_bucket_in_another_region_is_refused" {
       bucket                      = "theirs"
       bucket_regional_domain_name = "theirs.s3.us-east-1.amazonaws.com"
     }
+  }
+
+  override_data {
+    target = data.aws_s3_objects.stacks
+    values = { keys = [] }
   }
 
   expect_failures = [data.aws_s3_bucket.existing]
@@ -512,6 +637,11 @@ run "a_bucket_both_made_and_existing_is_refused" {
       bucket                      = "theirs"
       bucket_regional_domain_name = "theirs.s3.eu-west-1.amazonaws.com"
     }
+  }
+
+  override_data {
+    target = data.aws_s3_objects.stacks
+    values = { keys = [] }
   }
 
   expect_failures = [var.existing_bucket]

@@ -21,8 +21,8 @@ PROFILE_DATASETS: Final = ("users", "items")
 #: The folders of an export.
 FOLDERS: Final = (*DATASETS, PROFILES)
 
-#: How the keys begin, in the table of live profiles, of what all copies of a function asked for in a minute. No user's or
-#: item's key does: theirs begin with the dataset.
+#: How keys begin, in the table of live profiles, of what all copies of a function ask for in a minute. Those of users
+#: and items begin with the dataset.
 MINUTES: Final = "recommendations#"
 
 # DuckDB's and Spark's names for the parts of an export. Glue's file system marks the folders that it makes.
