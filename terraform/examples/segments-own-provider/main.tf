@@ -1,0 +1,89 @@
+# Segment's side with Segment's own provider, instead of `personalize-segment segment apply`. Of all examples it is the
+# only one that no test applies: see "With Segment's Terraform provider" in docs/segment.md.
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7.0"
+    }
+    # It reads its token from PUBLIC_API_TOKEN, and for a workspace in the EU its address from PUBLIC_API_URL.
+    segment = {
+      source  = "segmentio/segment"
+      version = ">= 1.0, < 2.0"
+    }
+  }
+}
+
+variable "workspace_id" {
+  description = "Id of the Segment workspace, which its destinations send as external id."
+  type        = string
+}
+
+variable "source_ids" {
+  description = "Ids of the Segment sources whose events count, by names of yours."
+  type        = map(string)
+}
+
+variable "destination_type_id" {
+  description = "Id of Amazon Personalize among the destinations of Segment's catalog."
+  type        = string
+}
+
+variable "destination_filters" {
+  description = "Whether events that the mapping doesn't know are dropped, which is part of Segment's Business plan."
+  type        = bool
+  default     = true
+}
+
+locals {
+  name = "shop"
+}
+
+module "personalize" {
+  source = "../.."
+
+  name                 = local.name
+  segment_external_ids = [var.workspace_id]
+  # `segment_source` would put the write key into the state. `personalize-segment segment apply` doesn't.
+  write_key_secret = { name = "${local.name}/segment-write-key" }
+}
+
+resource "segment_destination" "personalize" {
+  for_each = var.source_ids
+
+  name      = "${local.name}: Amazon Personalize"
+  enabled   = true
+  source_id = each.value
+  metadata  = { id = var.destination_type_id }
+  settings = jsonencode({
+    function    = module.personalize.segment.function_arn
+    roleAddress = module.personalize.segment.role_arn
+    region      = module.personalize.segment.region
+    externalId  = var.workspace_id
+    logType     = "None"
+  })
+}
+
+resource "segment_destination_filter" "known_events" {
+  for_each = var.destination_filters ? var.source_ids : {}
+
+  destination_id = segment_destination.personalize[each.key].id
+  source_id      = each.value
+  title          = "${local.name}: events that the event mapping knows"
+  if             = "!( ${module.personalize.segment.destination_filter} )"
+  enabled        = true
+  actions        = [{ type = "DROP" }]
+}
+
+output "segment" {
+  description = "What `personalize-segment segment plan` compares with the workspace."
+  value       = module.personalize.segment
+}
+
+output "personalize" {
+  description = "The spec for `personalize-segment apply`."
+  value       = module.personalize.personalize
+}
