@@ -267,11 +267,11 @@ variable "tracing" {
 variable "operations_url" {
   description = "Address of the operations document, to which the alarm's description leads."
   type        = string
-  default     = "docs/operations.md"
+  default     = "https://github.com/your-fork/segment-personalize/blob/main/docs/operations.md"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[^\\s#]{1,200}$", var.operations_url))
-    error_message = "Write operations_url without blanks and without an anchor (#…), with 200 characters at most."
+    condition     = can(regex("^https?://[^\\s#]{1,200}$", var.operations_url))
+    error_message = "Write operations_url with https://, without blanks and anchor (#…), in 200 characters at most."
   }
 }

@@ -200,7 +200,17 @@ run "trains_by_hand_where_that_is_wanted" {
 
   variables {
     personalize = {
-      solutions = { home = { automatic_training_days = 0, events = [{ event_type = "Purchase", weight = 0.8 }] } }
+      event_tracker = false
+      solutions = {
+        home = {
+          automatic_training_days = 0
+          columns                 = { users = ["GENDER"] }
+          events = [
+            { event_type = "Purchase", weight = 0.8 },
+            { event_type = "Watch", value_threshold = 0.5 },
+          ]
+        }
+      }
       campaigns = { home = { solution = "home", follow_latest = false } }
       metric_attributions = {
         bought = { event_type = "Purchase", expression = "SAMPLECOUNT()" }
@@ -216,8 +226,17 @@ run "trains_by_hand_where_that_is_wanted" {
   assert {
     condition = jsonencode(output.personalize.solutions.home.events) == jsonencode([
       { event_type = "Purchase", weight = 0.8 },
+      { event_type = "Watch", value_threshold = 0.5 },
     ])
     error_message = "What isn't said of an event is left out."
+  }
+
+  assert {
+    condition = (
+      output.personalize.event_tracker == false &&
+      jsonencode(output.personalize.solutions.home.columns) == jsonencode({ users = ["GENDER"] })
+    )
+    error_message = "The tracker and the columns are those of the input."
   }
 
   assert {
@@ -314,10 +333,10 @@ run "refreshes_from_redshift_with_statements_of_your_own" {
     refresh = {
       schedule = { expression = "rate(1 day)" }
       redshift = {
-        database       = "dev"
-        workgroup_name = "analytics"
-        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
-        statements     = ["SELECT 1"]
+        database           = "dev"
+        cluster_identifier = "shop"
+        db_user            = "personalize"
+        statements         = ["SELECT 1"]
       }
     }
   }
@@ -325,6 +344,95 @@ run "refreshes_from_redshift_with_statements_of_your_own" {
   assert {
     condition     = local.unload.statements == tolist(["SELECT 1"]) && output.warehouse.redshift == null
     error_message = "Your own statements go first."
+  }
+
+  assert {
+    condition     = jsondecode(module.refresh["refresh"].definition).States.Export.Parameters.DbUser == "personalize"
+    error_message = "The cluster's user runs them."
+  }
+}
+
+run "refreshes_from_a_cluster_with_a_secret" {
+  command = plan
+
+  variables {
+    refresh = {
+      schedule = { expression = "rate(1 day)" }
+      redshift = {
+        database           = "dev"
+        cluster_identifier = "shop"
+        secret_arn         = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop-AbCdEf"
+        secret_kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret"
+        statements         = ["SELECT 1"]
+        unload_role_arn    = "arn:aws:iam::123456789012:role/unload"
+      }
+    }
+  }
+
+  assert {
+    condition = [
+      for name in ["ClusterIdentifier", "SecretArn", "Database", "Sqls"] :
+      jsondecode(module.refresh["refresh"].definition).States.Export.Parameters[name]
+    ] == ["shop", var.refresh.redshift.secret_arn, "dev", ["SELECT 1"]]
+    error_message = "The statements run elsewhere, or as somebody else."
+  }
+
+  assert {
+    condition     = local.unload.unload_role_arn == "arn:aws:iam::123456789012:role/unload"
+    error_message = "The role is yours, as are the statements."
+  }
+}
+
+run "puts_everything_where_it_is_wanted" {
+  command = plan
+
+  variables {
+    segment_principal_arns = ["arn:aws:iam::123456789012:role/segment-in-the-eu"]
+    bucket = {
+      prefixes = {
+        transformed = "t/", reports = "r/", batch = "b/", deletions = "d/", artifacts = "a/"
+      }
+    }
+    training_job = {
+      wheels  = { s3 = { bucket = "artifacts", keys = ["duckdb.whl", "fsspec.whl"] } }
+      workers = { autoscaling = false }
+      window  = { since = "2024-03-01" }
+    }
+    warehouse = {
+      snowflake = {
+        schema      = "SEGMENT.SHOP"
+        integration = "PERSONALIZE"
+        trust       = { user_arn = "arn:aws:iam::210987654321:user/snowflake", external_id = "SHOP_SFCRole=1" }
+      }
+    }
+  }
+
+  assert {
+    condition = (
+      output.data.transformed == "s3://shop-personalize-123456789012-us-west-2/t/" &&
+      output.data.reports == "s3://shop-personalize-123456789012-us-west-2/r/" &&
+      output.data.batch == "s3://shop-personalize-123456789012-us-west-2/b/" &&
+      output.data.deletions == "s3://shop-personalize-123456789012-us-west-2/d/" &&
+      startswith(
+        module.training_job.arguments["--extra-py-files"],
+        "s3://shop-personalize-123456789012-us-west-2/a/"
+      )
+    )
+    error_message = "Each folder has its name."
+  }
+
+  assert {
+    condition = (
+      module.training_job.arguments["--enable-auto-scaling"] == "false" &&
+      strcontains(jsonencode(module.training_job.arguments), "s3://artifacts/duckdb.whl,s3://artifacts/fsspec.whl") &&
+      module.training_job.arguments["--since"] == "2024-03-01"
+    )
+    error_message = "The job takes what is said of it."
+  }
+
+  assert {
+    condition     = output.warehouse.snowflake.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-snowflake"
+    error_message = "There is a role for the user of the integration."
   }
 }
 

@@ -52,6 +52,7 @@ NO_INPUT_WITH_DEFAULT = {"profile_calls_per_second", "reference_refresh_seconds"
 
 #: Inputs of both modules that aren't settings, and differ from the defaults.
 COMMON: dict[str, Any] = {
+    "package": {"s3": {"bucket": "artifacts", "key": "personalize-segment.zip", "sha256_base64": "c2hh"}},
     "memory_megabytes": 1024,
     "architecture": "x86_64",
     "log": {"level": "DEBUG", "retention_days": 7, "kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/logs"},
@@ -244,6 +245,9 @@ def test_each_input_arrives(planned: dict[str, dict[str, Any]], module: str, suf
         for kind in ("lambda_function", "iam_role", "cloudwatch_log_group", "lambda_alias")
     )
     assert (function["function_name"], alias["function_name"]) == (f"{module}-{suffix}", f"{module}-{suffix}")
+    assert [function[name] for name in ("s3_bucket", "s3_key", "source_code_hash")] == [
+        *COMMON["package"]["s3"].values()
+    ]
     assert (function["memory_size"], function["architectures"]) == (1024, ["x86_64"])
     assert function["timeout"] == (4 if suffix == "event" else 90)
     assert function["reserved_concurrent_executions"] == (5 if suffix == "event" else -1)

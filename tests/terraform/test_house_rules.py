@@ -113,6 +113,33 @@ def test_an_input_that_several_modules_have_is_checked_alike() -> None:
     assert {name: texts for name, texts in checks.items() if len(texts) > 1} == {}
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=ids)
+def test_every_input_and_each_of_its_attributes_is_set_by_a_test(folder: Path) -> None:
+    """Or by an example, which tests apply. What is gone, and kept to be refused, is no input."""
+    recorded = ROOT / "tests" / "terraform" / "recorded" / folder.name
+    files = [*(folder / "tests").rglob("*.hcl"), *recorded.rglob("*.tf"), *(folder / "examples").rglob("*.tf")]
+    if folder.name == "terraform":
+        files += (ROOT / "tests" / "terraform").glob("*.py")
+    elif folder.name in ("event-function", "profile-queue"):
+        files.append(ROOT / "tests" / "terraform" / "test_function_settings.py")
+    tests, unset = "".join(file.read_text("utf-8") for file in files), []
+    for block in _blocks((folder / "variables.tf").read_text("utf-8"), "variable"):
+        kept = re.sub(r" *# Gone.*?\n *\}", "}", block, flags=re.DOTALL)
+        kind = re.search(r"^  type += (.*?)(?=^  \w|\Z)", kept, re.DOTALL | re.MULTILINE)
+        assert kind, block
+        names = [re.findall(r'"(\w+)"', block)[0], *re.findall(r"(?:^ +|[{,] )(\w+) += ", kind[1], re.MULTILINE)]
+        unset += [(names[0], name) for name in names if not re.search(rf'(?<![\w.])"?{name}"? *[=:](?!=)', tests)]
+    assert unset == []
+
+
+def test_alarms_lead_by_default_to_the_document_of_the_repository_that_the_readme_names() -> None:
+    [repository] = re.findall(r'"git::(https://\S+)\.git//terraform', (ROOT / "README.md").read_text("utf-8"))
+    for module in ("monitoring", "refresh"):
+        text = (ROOT / "modules" / module / "variables.tf").read_text("utf-8")
+        [block] = [one for one in _blocks(text, "variable") if one.startswith('variable "operations_url"')]
+        assert re.findall(r'default += "(.+)"', block) == [f"{repository}/blob/main/docs/operations.md"]
+
+
 def test_versions_are_constrained_alike_everywhere() -> None:
     assert len({(folder / "versions.tf").read_text("utf-8") for folder in MODULES}) == 1
 

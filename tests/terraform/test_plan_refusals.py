@@ -174,7 +174,9 @@ def test_a_folder_of_another_stack_on_an_existing_bucket_is_refused(stack: Stack
     s3.put_object(Bucket="shared", Key=f"personalize-segment-stacks/web!123456789012!eu-west-1!{folders}")
     done = plan(stack, shared)
     assert done.returncode == 1
-    assert "The stack web, 123456789012, eu-west-1 (name, account, region) writes to folders of the bucket" in done.stderr
+    assert (
+        "The stack web, 123456789012, eu-west-1 (name, account, region) writes to folders of the bucket" in done.stderr
+    )
     del shared["bucket"]["prefixes"]
     assert plan(stack, shared).returncode == 0
 

@@ -53,7 +53,7 @@ CHANGED: dict[str, Any] = VARIABLES | {
     "event_mapping_path": None,
     "refresh": {"schedule": {"expression": "cron(0 3 * * ? *)", "time_zone": "Europe/Berlin"}, "poll_seconds": 120},
     "warehouse": {"redshift": {"schema": "web"}},
-    "bucket": {"force_destroy": True, "lifecycle_days": {"noncurrent": 7}},
+    "bucket": {"force_destroy": True, "lifecycle_days": {"derived": 30, "noncurrent": 3, "uploads": 2}},
     "deletion_protection": True,
     "functions": {
         "architecture": "x86_64",
@@ -65,7 +65,7 @@ CHANGED: dict[str, Any] = VARIABLES | {
     },
     "keep_unmapped": True,
     "monitoring": {
-        "thresholds": {"recommendations_per_hour": 500, "silent_hours": 12},
+        "thresholds": {"recommendations_per_hour": 500, "write_backs_per_hour": 400, "silent_hours": 12},
         "operations_url": "https://wiki/operations",
     },
     "profile_queue": {"batch": {"size": 50, "window_seconds": 2}, "maximum_concurrency": 3, "max_receives": 4},
@@ -73,7 +73,12 @@ CHANGED: dict[str, Any] = VARIABLES | {
     "segment_logs": {"let_segment_write": True},
     "suppression_list": {"key": "forgotten"},
     "tags": {"team": "shop"},
-    "training_job": {"workers": {"type": "G.2X", "number": 4}, "timeout_minutes": 60, "window": {"overlap_days": 3}},
+    "training_job": {
+        "glue_version": "5.1",
+        "workers": {"type": "G.2X", "number": 4},
+        "timeout_minutes": 60,
+        "window": {"overlap_days": 3},
+    },
     "write_back": {"events": ["Order Completed"], "interval_seconds": 3600},
 }
 #: What `modules/function` makes.
@@ -138,7 +143,9 @@ class Applied:
         code = read["s3"].get_object(Bucket=self.bucket, Key=package)["Body"].read()
         [source] = read["lambda"].list_event_source_mappings()["EventSourceMappings"]
         [schedule] = read["scheduler"].list_schedules()["Schedules"]
-        alarm = read["cloudwatch"].describe_alarms(AlarmNames=["shop-recommendations-many"])["MetricAlarms"][0]
+        alarms = read["cloudwatch"].describe_alarms(AlarmNames=["shop-recommendations-many", "shop-write-backs-many"])
+        lifecycle = read["s3"].get_bucket_lifecycle_configuration(Bucket=self.bucket)["Rules"]
+        days = {name: int(number) for name, number in re.findall(r"'(\w*Days\w*)': (\d+)", str(lifecycle))}
         trust = read["iam"].get_role(RoleName="shop-us-east-1-segment")["Role"]["AssumeRolePolicyDocument"]
         queue = read["sqs"].get_queue_attributes(QueueUrl=names["queues"]["profiles"], AttributeNames=["RedrivePolicy"])
         [secret] = read["secretsmanager"].list_secrets()["SecretList"]
@@ -148,12 +155,19 @@ class Applied:
             "memory": (function["MemorySize"], function["Timeout"], function["TracingConfig"]["Mode"]),
             "code": base64.b64encode(hashlib.sha256(code).digest()).decode() == function["CodeSha256"],
             "version": function["Version"],
-            "job": (job["WorkerType"], job["NumberOfWorkers"], job["Timeout"], job["Description"][-65:-1]),
+            "job": (
+                job["GlueVersion"],
+                job["WorkerType"],
+                job["NumberOfWorkers"],
+                job["Timeout"],
+                job["Description"][-65:-1],
+            ),
             "batch": (source["BatchSize"], source["ScalingConfig"]["MaximumConcurrency"]),
             "schedule": read["scheduler"].get_schedule(Name=schedule["Name"], GroupName="shop-refresh")[
                 "ScheduleExpression"
             ],
-            "alarm": alarm["Threshold"],
+            "alarms": [one["Threshold"] for one in alarms["MetricAlarms"]],
+            "lifecycle": days,
             "external ids": trust["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"],
             "receives": json.loads(queue["Attributes"]["RedrivePolicy"])["maxReceiveCount"],
             "write key": key,
@@ -252,10 +266,11 @@ def test_what_users_change_is_changed_on_a_running_stack_and_back(applied: Appli
         "memory": (1024, 4, "Active"),
         "code": True,
         "version": "2",
-        "job": ("G.2X", 4, 60, small.sha256),
+        "job": ("5.1", "G.2X", 4, 60, small.sha256),
         "batch": (50, 3),
         "schedule": "cron(0 3 * * ? *)",
-        "alarm": 500,
+        "alarms": [500, 400],
+        "lifecycle": {"Days": 30, "NoncurrentDays": 3, "DaysAfterInitiation": 2},
         "external ids": ["4kZbT2xQs9", "9sQx2TbZ4k"],
         "receives": 4,
         "write key": WRITE_KEYS[1],

@@ -31,6 +31,15 @@ run "with_everything" {
     glue_job_name     = "shop-history"
     state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
     thresholds        = { silent_hours = 6 }
+    tags              = { team = "shop" }
+  }
+
+  assert {
+    condition = alltrue([
+      for one in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_event_rule.history_failed[*]) :
+      one.tags == tomap({ team = "shop" })
+    ])
+    error_message = "All of it is tagged."
   }
 
   # Threshold, how many of how many periods, seconds of a period, missing data, the expression and each metric.

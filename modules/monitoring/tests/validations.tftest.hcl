@@ -67,6 +67,20 @@ run "an_address_of_operations_is_accepted" {
   }
 }
 
+run "an_address_of_operations_with_an_anchor_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    operations_url = "https://wiki/operations#top"
+  }
+
+  expect_failures = [var.operations_url]
+}
+
 run "a_volume_of_0_is_refused" {
   command = plan
 
@@ -149,8 +163,8 @@ run "refuses_several_at_once_1" {
     # no recommendation in an hour is refused
     thresholds = { recommendations_per_hour = 0 }
 
-    # an address with an anchor is refused
-    operations_url = "docs/operations.md#top"
+    # a path is refused
+    operations_url = "docs/operations.md"
   }
 
   expect_failures = [

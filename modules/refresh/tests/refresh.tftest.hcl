@@ -553,6 +553,21 @@ run "the_role_has_the_name_and_path_that_are_wanted" {
   variables {
     name_prefix = "eu"
     iam_path    = "/ours/"
+    tags        = { team = "shop" }
+  }
+
+  assert {
+    condition = alltrue([
+      for tags in [
+        aws_iam_role.refresh.tags,
+        aws_iam_role.refresh_schedule.tags,
+        aws_sfn_state_machine.refresh.tags,
+        aws_cloudwatch_log_group.refresh.tags,
+        aws_scheduler_schedule_group.refresh.tags,
+        aws_cloudwatch_metric_alarm.not_started.tags,
+      ] : tags == tomap({ team = "shop" })
+    ])
+    error_message = "All of it is tagged."
   }
 
   assert {

@@ -390,7 +390,21 @@ run "the_role_has_the_name_and_path_that_are_wanted" {
   variables {
     name_prefix = "eu"
     iam_path    = "/ours/"
+    tags        = { team = "shop" }
     redshift    = { schema = "shop", sql_path = "tests/sql/redshift.sql" }
+    snowflake = {
+      schema      = "SHOP"
+      sql_path    = "tests/sql/snowflake.sql"
+      integration = "PERSONALIZE"
+      trust       = { user_arn = "arn:aws:iam::999999999999:user/snow", external_id = "SHOP_SFCRole=1" }
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      for role in [aws_iam_role.redshift[0], aws_iam_role.snowflake[0]] : role.tags == tomap({ team = "shop" })
+    ])
+    error_message = "The roles are tagged."
   }
 
   assert {
