@@ -37,7 +37,9 @@ VARIABLES: dict[str, Any] = {
     "event_mapping_path": "mapping.json",
     "bucket": {"force_destroy": True},
     "refresh": {"schedule": {"expression": "rate(7 days)"}},
-    "write_back": {"events": ["*"]},
+    "recommend": {"per_minute": 5},
+    # Nobody listens there.
+    "write_back": {"events": ["*"], "segment_host": "http://127.0.0.1:9"},
 }
 
 
@@ -200,6 +202,34 @@ def test_nothing_is_wrong_with_a_stack_that_runs(running: Running) -> None:
     assert found["Role shop-us-east-1-event"][1].startswith("may make all ")
     assert found["Queue shop-rejected"] == ("ok", "0 messages")
     assert shown.returncode == 0
+
+
+def test_the_event_function_counts_what_all_copies_ask_for(running: Running) -> None:
+    """By the right that its role has; what other copies took of this minute, and the next, is written here."""
+
+    def answer(user: str) -> dict[str, Any]:
+        event = {"type": "track", "event": "Product Viewed", "messageId": user, "userId": user}
+        event |= {"timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": "i1", "category": "toys"}}
+        name = running.outputs["segment"]["function_arn"]
+        found: dict[str, Any] = json.load(
+            running["lambda"].invoke(FunctionName=name, Payload=json.dumps(event))["Payload"]
+        )
+        assert found["decision"] == "recorded", found
+        return found
+
+    table = running.outputs["operations"]["profile_table"]
+    assert answer("u1")["recommendation"] == "fetched"
+    [item] = running["dynamodb"].scan(TableName=table)["Items"]
+    minute = int(item["id"]["S"].removeprefix("recommendations#"))
+    assert item == {
+        "id": {"S": f"recommendations#{minute}"},
+        "taken": {"N": "1"},
+        "expires": {"N": str(minute * 60 + 86_400)},
+    }
+    for one in range(minute, minute + 3):
+        running["dynamodb"].put_item(TableName=table, Item={"id": {"S": f"recommendations#{one}"}, "taken": {"N": "5"}})
+    found = answer("u2")
+    assert (found["recommendation"], found["write_back"]) == ("", "too many")
 
 
 @pytest.mark.parametrize("broken", BREAKS)

@@ -28,7 +28,7 @@ DOCUMENTED = {
 }
 #: The same for the objects in them.
 OBJECTS = {"metadata": ({"id"}, set[str]()), "actions": ({"type"}, {"fields", "path", "percent"})}
-VARIABLES = {"workspace_id": "9sQx2TbZ4k", "source_ids": {"website": "s1"}, "destination_type_id": "d1"}
+VARIABLES: dict[str, Any] = {"workspace_id": "9sQx2TbZ4k", "source_ids": {"website": "s1"}, "destination_type_id": "d1"}
 
 
 def test_its_resources_have_what_the_provider_documents() -> None:
