@@ -43,10 +43,11 @@ settings.load_profile("tests")
 
 #: Files whose tests take long, the longest first: they start processes and servers, or try many random examples.
 SLOW = (
-    "test_doctor_stack.py",
-    "test_docs.py",
     "test_examples.py",
+    "test_docs.py",
+    "test_running_stack.py",
     "test_parity.py",
+    "test_doctor_stack.py",
     "test_modules.py",
     "test_demo.py",
     "test_export.py",
@@ -61,7 +62,6 @@ SLOW = (
     "test_new_versions.py",
     "test_plan_refusals.py",
     "test_refresh.py",
-    "test_running_stack.py",
     "test_recorded.py",
     "test_package.py",
     "test_warehouse_quoting.py",
@@ -75,6 +75,8 @@ SLOW = (
     "test_destroy.py",
     "test_unload_cli.py",
     "test_function_settings.py",
+    "test_segments_provider.py",
+    "test_allowance.py",
     "test_apply.py",
     "test_warehouse_statements.py",
     "test_redrive.py",

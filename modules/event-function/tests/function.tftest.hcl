@@ -79,6 +79,32 @@ run "without_options" {
     condition     = output.log_group == "/aws/lambda/shop-event" && output.secret == null
     error_message = "So are the log group, and that there is no secret."
   }
+
+  # Records users and items itself without a queue.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.record.policy).Statement == jsondecode(jsonencode([
+      {
+        Sid       = "RecordInteractions"
+        Effect    = "Allow"
+        Action    = "personalize:PutEvents"
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:RequestedRegion" = "us-west-2" } }
+      },
+      {
+        Sid      = "RecordItems"
+        Effect   = "Allow"
+        Action   = "personalize:PutItems"
+        Resource = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/ITEMS"
+      },
+      {
+        Sid      = "RecordUsers"
+        Effect   = "Allow"
+        Action   = "personalize:PutUsers"
+        Resource = "arn:aws:personalize:us-west-2:123456789012:dataset/shop/USERS"
+      }
+    ]))
+    error_message = "Events, and the two datasets of the stack."
+  }
 }
 
 run "passes_every_setting_on" {
@@ -121,8 +147,9 @@ run "passes_every_setting_on" {
       kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/queue"
     }
     profile_table = {
-      name = "shop-profiles"
-      arn  = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+      name        = "shop-profiles"
+      arn         = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/table"
     }
     suppression_list         = { bucket = "shop", key = "privacy/suppressed.csv" }
     keep_unmapped            = false
@@ -156,6 +183,96 @@ run "passes_every_setting_on" {
     error_message = "Each setting is in the environment."
   }
 
+  # Counts in the items of its own of this table, and reads none.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.count_recommendations[0].policy).Statement == jsondecode(jsonencode([
+      {
+        Sid       = "CountRecommendations"
+        Effect    = "Allow"
+        Action    = "dynamodb:UpdateItem"
+        Resource  = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+        Condition = { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = "recommendations#*" } }
+      },
+      {
+        Sid       = "DecryptTheTable"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:us-west-2:123456789012:key/table"
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.us-west-2.amazonaws.com" } }
+      }
+    ]))
+    error_message = "One action, one table, one beginning of keys; and the table's key."
+  }
+
+  # Records events only with a queue.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.record.policy).Statement == jsondecode(jsonencode([
+      {
+        Sid       = "RecordInteractions"
+        Effect    = "Allow"
+        Action    = "personalize:PutEvents"
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:RequestedRegion" = "eu-west-1" } }
+      }
+    ]))
+    error_message = "No PutUsers, no PutItems; and where Personalize is."
+  }
+
+  # Asks its own campaign and filter only.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.recommend[0].policy).Statement == jsondecode(jsonencode([
+      {
+        Sid    = "AskForRecommendations"
+        Effect = "Allow"
+        Action = "personalize:GetRecommendations"
+        Resource = [
+          "arn:aws:personalize:eu-west-1:123456789012:filter/shop-unseen-????????",
+          "arn:aws:personalize:eu-west-1:123456789012:campaign/shop-main-????????",
+        ]
+      }
+    ]))
+    error_message = "The campaign and the filter, whatever their digest."
+  }
+
+  # Reads the secret that is given and decrypts it.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.read_secret[0].policy).Statement == jsondecode(jsonencode([
+      {
+        Sid      = "ReadTheWriteKey"
+        Effect   = "Allow"
+        Action   = "secretsmanager:GetSecretValue"
+        Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-??????"
+      },
+      {
+        Sid       = "DecryptTheWriteKey"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:us-west-2:123456789012:key/secret"
+        Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.us-west-2.amazonaws.com" } }
+      }
+    ]))
+    error_message = "This secret, this key."
+  }
+
+  # Queues users and items.
+  assert {
+    condition = jsondecode(aws_iam_role_policy.queue_profiles[0].policy).Statement == jsondecode(jsonencode([
+      {
+        Sid      = "QueueUsersAndItems"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+      },
+      {
+        Sid       = "EncryptUsersAndItems"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "arn:aws:kms:us-west-2:123456789012:key/queue"
+        Condition = { StringEquals = { "kms:ViaService" = "sqs.us-west-2.amazonaws.com" } }
+      }
+    ]))
+    error_message = "This queue, this key."
+  }
 }
 
 run "asks_a_recommender_by_name" {
@@ -169,6 +286,18 @@ run "asks_a_recommender_by_name" {
     condition     = module.function.settings.personalize_campaign_arn == "ssm:/shop/recommenders/home"
     error_message = "The recommender is found by its parameter."
   }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.recommend[0].policy).Statement == jsondecode(jsonencode([
+      {
+        Sid      = "AskForRecommendations"
+        Effect   = "Allow"
+        Action   = "personalize:GetRecommendations"
+        Resource = "arn:aws:personalize:us-west-2:123456789012:recommender/shop-home-????????"
+      }
+    ]))
+    error_message = "The recommender, whatever its digest."
+  }
 }
 
 run "asks_a_campaign_by_arn" {
@@ -176,6 +305,7 @@ run "asks_a_campaign_by_arn" {
 
   variables {
     personalize = { ssm_prefix = "/shop", campaign = "arn:aws:personalize:us-west-2:123456789012:campaign/other" }
+    recommend   = { filter = "arn:aws:personalize:us-west-2:123456789012:filter/other" }
   }
 
   assert {
@@ -184,6 +314,21 @@ run "asks_a_campaign_by_arn" {
       "arn:aws:personalize:us-west-2:123456789012:campaign/other"
     )
     error_message = "The ARN is given as it is."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.recommend[0].policy).Statement == jsondecode(jsonencode([
+      {
+        Sid    = "AskForRecommendations"
+        Effect = "Allow"
+        Action = "personalize:GetRecommendations"
+        Resource = [
+          "arn:aws:personalize:us-west-2:123456789012:filter/other",
+          "arn:aws:personalize:us-west-2:123456789012:campaign/other",
+        ]
+      }
+    ]))
+    error_message = "Exactly these."
   }
 }
 
@@ -218,5 +363,66 @@ run "makes_a_secret_whose_value_is_not_in_the_state" {
   assert {
     condition     = output.secret == "secretsmanager:shop/segment-write-key"
     error_message = "The output is the reference."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.read_secret[0].policy).Statement == jsondecode(jsonencode([
+      {
+        Sid      = "ReadTheWriteKey"
+        Effect   = "Allow"
+        Action   = "secretsmanager:GetSecretValue"
+        Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-write-key-??????"
+      }
+    ]))
+    error_message = "This secret; it has no key of its own."
+  }
+}
+
+run "records_to_the_datasets_that_are_given" {
+  command = plan
+
+  variables {
+    personalize = {
+      ssm_prefix        = "/shop"
+      users_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS"
+      items_dataset_arn = "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS"
+    }
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.record.policy).Statement[*].Resource == [
+      "*",
+      "arn:aws:personalize:us-west-2:123456789012:dataset/own/ITEMS",
+      "arn:aws:personalize:us-west-2:123456789012:dataset/own/USERS",
+    ]
+    error_message = "The datasets that are given."
+  }
+}
+
+run "needs_no_key_for_a_queue_that_has_none_and_counts_nothing_where_nothing_is_asked" {
+  command = plan
+
+  variables {
+    profile_queue = {
+      url = "https://sqs.us-west-2.amazonaws.com/123456789012/shop-profiles"
+      arn = "arn:aws:sqs:us-west-2:123456789012:shop-profiles"
+    }
+    profile_table = {
+      name = "shop-profiles"
+      arn  = "arn:aws:dynamodb:us-west-2:123456789012:table/shop-profiles"
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.queue_profiles[0].policy).Statement[*].Sid == ["QueueUsersAndItems"]
+    error_message = "SendMessage alone."
+  }
+
+  assert {
+    condition = (
+      length(aws_iam_role_policy.count_recommendations) == 0 &&
+      !contains(keys(module.function.settings), "profile_table")
+    )
+    error_message = "Neither the right nor the setting."
   }
 }

@@ -30,16 +30,25 @@ variables {
   personalize = { ssm_prefix = "/shop/personalize" }
 }
 
-run "accepts_a_tracking_id_without_a_prefix" {
+run "accepts_ids_and_arns_without_a_prefix" {
   command = plan
 
   variables {
     personalize = { tracking_id = "f4c1b2c0" }
+    recommend   = { filter = "arn:aws:personalize:us-west-2:123456789012:filter/unseen" }
   }
 
   assert {
     condition     = module.function.settings.personalize_tracking_id == "f4c1b2c0"
     error_message = "The id is given as it is."
+  }
+
+  assert {
+    condition = (
+      module.function.settings.recommendation_filter_arn ==
+      "arn:aws:personalize:us-west-2:123456789012:filter/unseen"
+    )
+    error_message = "The ARN is given as it is."
   }
 }
 
@@ -116,16 +125,33 @@ run "refuses_a_recommender_by_name_without_a_prefix" {
   expect_failures = [var.personalize]
 }
 
-run "accepts_a_count_of_500" {
+run "accepts_the_most" {
   command = plan
 
   variables {
-    recommend = { count = 500 }
+    recommend                = { count = 500, context = { DEVICE = "context.device type" } }
+    write_back               = { interval_seconds = 604800 }
+    time_budget_milliseconds = 5000
   }
 
   assert {
     condition     = module.function.settings.recommendation_count == "500"
     error_message = "The count is passed on."
+  }
+
+  assert {
+    condition     = module.function.settings.recommendation_context == jsonencode({ DEVICE = "context.device type" })
+    error_message = "The path is passed on."
+  }
+
+  assert {
+    condition     = module.function.settings.write_back_interval_seconds == "604800"
+    error_message = "The interval is passed on."
+  }
+
+  assert {
+    condition     = module.function.settings.time_budget_milliseconds == "5000"
+    error_message = "The budget is passed on."
   }
 }
 
@@ -228,23 +254,6 @@ run "refuses_a_filter_by_name_without_a_prefix" {
   expect_failures = [var.recommend]
 }
 
-run "accepts_a_filter_by_arn_without_a_prefix" {
-  command = plan
-
-  variables {
-    personalize = { tracking_id = "f4c1b2c0" }
-    recommend   = { filter = "arn:aws:personalize:us-west-2:123456789012:filter/unseen" }
-  }
-
-  assert {
-    condition = (
-      module.function.settings.recommendation_filter_arn ==
-      "arn:aws:personalize:us-west-2:123456789012:filter/unseen"
-    )
-    error_message = "The ARN is given as it is."
-  }
-}
-
 run "refuses_values_without_a_filter" {
   command = plan
 
@@ -315,32 +324,6 @@ run "refuses_a_context_with_a_wildcard" {
   expect_failures = [var.recommend]
 }
 
-run "accepts_a_path_with_a_blank_in_a_name" {
-  command = plan
-
-  variables {
-    recommend = { context = { DEVICE = "context.device type" } }
-  }
-
-  assert {
-    condition     = module.function.settings.recommendation_context == jsonencode({ DEVICE = "context.device type" })
-    error_message = "The path is passed on."
-  }
-}
-
-run "accepts_an_interval_of_a_week" {
-  command = plan
-
-  variables {
-    write_back = { interval_seconds = 604800 }
-  }
-
-  assert {
-    condition     = module.function.settings.write_back_interval_seconds == "604800"
-    error_message = "The interval is passed on."
-  }
-}
-
 run "refuses_two_write_keys" {
   command = plan
 
@@ -384,19 +367,6 @@ run "refuses_version_0_of_the_write_key" {
   }
 
   expect_failures = [var.new_write_key_version]
-}
-
-run "accepts_a_budget_of_five_seconds" {
-  command = plan
-
-  variables {
-    time_budget_milliseconds = 5000
-  }
-
-  assert {
-    condition     = module.function.settings.time_budget_milliseconds == "5000"
-    error_message = "The budget is passed on."
-  }
 }
 
 run "warns_in_a_region_that_segment_does_not_call" {
