@@ -5,7 +5,7 @@ locals {
   stacks = "personalize-segment-stacks/"
   # What no prefix, name or region has, and S3 takes in keys.
   comma   = "!"
-  written = ["transformed", "reports", "batch", "deletions", "artifacts"]
+  written = ["transformed", "reports", "batch", "deletions", "artifacts", "stage"]
 
   myself = join(local.comma, [var.name, local.account, local.region])
   there = [

@@ -390,7 +390,7 @@ run "puts_everything_where_it_is_wanted" {
     segment_principal_arns = ["arn:aws:iam::123456789012:role/segment-in-the-eu"]
     bucket = {
       prefixes = {
-        transformed = "t/", reports = "r/", batch = "b/", deletions = "d/", artifacts = "a/"
+        transformed = "t/", reports = "r/", batch = "b/", deletions = "d/", artifacts = "a/", stage = "s/"
       }
     }
     training_job = {
@@ -413,6 +413,7 @@ run "puts_everything_where_it_is_wanted" {
       output.data.reports == "s3://shop-personalize-123456789012-us-west-2/r/" &&
       output.data.batch == "s3://shop-personalize-123456789012-us-west-2/b/" &&
       output.data.deletions == "s3://shop-personalize-123456789012-us-west-2/d/" &&
+      output.data.stage == "s3://shop-personalize-123456789012-us-west-2/s/" &&
       startswith(
         module.training_job.arguments["--extra-py-files"],
         "s3://shop-personalize-123456789012-us-west-2/a/"
@@ -491,19 +492,21 @@ run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
   }
 }
 
-run "can_do_without_a_table_of_profiles" {
+run "can_do_without_a_table_of_profiles_and_without_a_stage" {
   command = plan
 
   variables {
     profile_table = null
+    training_job  = { stage = false }
   }
 
   assert {
     condition = (
       output.operations.profile_table == null &&
-      !contains(keys(module.training_job.arguments), "--profile_table")
+      output.data.stage == null &&
+      alltrue([for name in ["--profile_table", "--stage"] : !contains(keys(module.training_job.arguments), name)])
     )
-    error_message = "Nothing is merged, and nothing loaded."
+    error_message = "Nothing is merged, nothing loaded, and nothing kept of a day."
   }
 }
 

@@ -53,7 +53,7 @@ CHANGED: dict[str, Any] = VARIABLES | {
     "event_mapping_path": None,
     "refresh": {"schedule": {"expression": "cron(0 3 * * ? *)", "time_zone": "Europe/Berlin"}, "poll_seconds": 120},
     "warehouse": {"redshift": {"schema": "web"}},
-    "bucket": {"force_destroy": True, "lifecycle_days": {"derived": 30, "noncurrent": 3, "uploads": 2}},
+    "bucket": {"force_destroy": True, "lifecycle_days": {"derived": 30, "stage": 40, "noncurrent": 3, "uploads": 2}},
     "deletion_protection": True,
     "functions": {
         "architecture": "x86_64",
@@ -145,7 +145,7 @@ class Applied:
         [schedule] = read["scheduler"].list_schedules()["Schedules"]
         alarms = read["cloudwatch"].describe_alarms(AlarmNames=["shop-recommendations-many", "shop-write-backs-many"])
         lifecycle = read["s3"].get_bucket_lifecycle_configuration(Bucket=self.bucket)["Rules"]
-        days = {name: int(number) for name, number in re.findall(r"'(\w*Days\w*)': (\d+)", str(lifecycle))}
+        days = {int(number) for number in re.findall(r"Days\w*': (\d+)", str(lifecycle))}
         trust = read["iam"].get_role(RoleName="shop-us-east-1-segment")["Role"]["AssumeRolePolicyDocument"]
         queue = read["sqs"].get_queue_attributes(QueueUrl=names["queues"]["profiles"], AttributeNames=["RedrivePolicy"])
         [secret] = read["secretsmanager"].list_secrets()["SecretList"]
@@ -167,7 +167,7 @@ class Applied:
                 "ScheduleExpression"
             ],
             "alarms": [one["Threshold"] for one in alarms["MetricAlarms"]],
-            "lifecycle": days,
+            "lifecycle": sorted(days),
             "external ids": trust["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"],
             "receives": json.loads(queue["Attributes"]["RedrivePolicy"])["maxReceiveCount"],
             "write key": key,
@@ -270,7 +270,7 @@ def test_what_users_change_is_changed_on_a_running_stack_and_back(applied: Appli
         "batch": (50, 3),
         "schedule": "cron(0 3 * * ? *)",
         "alarms": [500, 400],
-        "lifecycle": {"Days": 30, "NoncurrentDays": 3, "DaysAfterInitiation": 2},
+        "lifecycle": [2, 3, 30, 40],
         "external ids": ["4kZbT2xQs9", "9sQx2TbZ4k"],
         "receives": 4,
         "write key": WRITE_KEYS[1],

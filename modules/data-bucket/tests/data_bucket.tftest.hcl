@@ -488,7 +488,7 @@ run "an_existing_bucket_has_any_prefixes_that_are_wanted" {
   assert {
     condition = aws_s3_object.stack[0].key == join("!", [
       "personalize-segment-stacks/shop-eu", "123456789012", "eu-west-1",
-      "training/", "shop-eu/reports/", "shop-eu/batch/", "shop-eu/deletions/", "shop-eu/artifacts/",
+      "training/", "shop-eu/reports/", "shop-eu/batch/", "shop-eu/deletions/", "shop-eu/artifacts/", "shop-eu/stage/",
     ])
     error_message = "Others don't see where it writes: ${aws_s3_object.stack[0].key}"
   }
@@ -529,8 +529,8 @@ run "other_stacks_on_the_bucket_and_what_is_none_are_no_trouble" {
     values = {
       keys = [
         "personalize-segment-stacks/",
-        "personalize-segment-stacks/shop!123456789012!eu-west-1!old/!o/r/!o/b/!o/d/!shop/artifacts/",
-        "personalize-segment-stacks/web!123456789012!eu-west-1!web/t/!web/reports/!web/b/!web/d/!web/a/",
+        "personalize-segment-stacks/shop!123456789012!eu-west-1!old/!o/r/!o/b/!o/d/!o/a/!shop/stage/",
+        "personalize-segment-stacks/web!123456789012!eu-west-1!web/t/!web/reports/!web/b/!web/d/!web/a/!web/s/",
       ]
     }
   }
@@ -561,7 +561,7 @@ run "a_folder_that_another_stack_writes_to_is_refused" {
     target = data.aws_s3_objects.stacks
     values = {
       keys = [
-        "personalize-segment-stacks/web!123456789012!eu-west-1!web/t/!web/reports/!web/b/!web/d/!web/a/",
+        "personalize-segment-stacks/web!123456789012!eu-west-1!web/t/!web/reports/!web/b/!web/d/!web/a/!web/s/",
       ]
     }
   }
@@ -588,7 +588,7 @@ run "a_stack_of_the_same_name_in_another_account_is_refused" {
     target = data.aws_s3_objects.stacks
     values = {
       keys = [
-        "personalize-segment-stacks/shop!210987654321!eu-west-1!shop/t/!shop/reports/!shop/b/!shop/d/!shop/a/",
+        "personalize-segment-stacks/shop!210987654321!eu-west-1!shop/t/!shop/reports/!shop/b/!shop/d/!shop/a/!shop/s/",
       ]
     }
   }
