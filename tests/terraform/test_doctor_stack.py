@@ -208,7 +208,7 @@ def test_the_event_function_counts_what_all_copies_ask_for(running: Running) -> 
     """By the right that its role has; what other copies took of this minute, and the next, is written here."""
 
     def answer(user: str) -> dict[str, Any]:
-        event = {"type": "track", "event": "Product Viewed", "messageId": user, "userId": user}
+        event: dict[str, Any] = {"type": "track", "event": "Product Viewed", "messageId": user, "userId": user}
         event |= {"timestamp": "2024-03-01T00:00:00Z", "properties": {"product_id": "i1", "category": "toys"}}
         name = running.outputs["segment"]["function_arn"]
         found: dict[str, Any] = json.load(
