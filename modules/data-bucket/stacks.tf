@@ -10,7 +10,7 @@ locals {
   myself = join(local.comma, [var.name, local.account, local.region])
   there = [
     for key in flatten(data.aws_s3_objects.stacks[*].keys) : split(local.comma, trimprefix(key, local.stacks))
-    if length(split(local.comma, key)) == 3 + length(local.written) &&
+    if length(split(local.comma, key)) > 3 &&
     !startswith(key, "${local.stacks}${local.myself}${local.comma}")
   ]
   others = { for parts in local.there : join(", ", slice(parts, 0, 3)) => slice(parts, 3, length(parts))... }
