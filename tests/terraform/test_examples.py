@@ -270,11 +270,12 @@ def test_the_state_holds_no_secret_and_secrets_manager_does(applied: Applied) ->
 def test_the_job_s_script_package_and_arguments_write_the_training_data(
     applied: Applied, java: Java, tmp_path: Path
 ) -> None:
-    """As Glue would run it, but for the two places: plain PySpark reads no S3."""
+    """As Glue would run it, but for the three places: plain PySpark reads no S3."""
     job = applied.client("glue").get_job(JobName="shop-history")["Job"]
     arguments = job["DefaultArguments"] | {
         "--S3_JSON_INPUT_PATH": str(sample(tmp_path / "logs", 3000)),
         "--S3_CSV_OUTPUT_PATH": str(tmp_path / "out"),
+        "--stage": str(tmp_path / "stage"),
     }
     for place, name in ((job["Command"]["ScriptLocation"], "job.py"), (arguments["--extra-py-files"], "job.zip")):
         bucket, _, key = place.removeprefix("s3://").partition("/")
