@@ -50,7 +50,7 @@ from personalize_segment.history.duckdb.selects import header, latest, sort_text
 from personalize_segment.history.duckdb.task import TaskDay, shared, take
 from personalize_segment.history.duckdb.worker import LOGINS
 from personalize_segment.history.stage import Day, Named, Stage, Staged, days_of
-from personalize_segment.places import Place, place, temporary
+from personalize_segment.places import Place, errors_at, place, temporary
 
 #: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
 TASK_BYTES = 32 << 20
@@ -132,13 +132,17 @@ def run(
     them; the export is whole all the same.
     """
     files = logs.sort_out(logs.list_files(_place(tree, LogsError, "Copy the logs to S3")), window, root=tree)
+    root = None if stage is None else _place(stage, OutputError, "Name a stage in S3")
     output = Output(spark, out)
     kept = output.rows if stage is None else stage
-    root = _place(kept, OutputError, "Name a stage in S3")
     try:
         with temporary() as work:
-            store = Stage.open(str(root), stage_key(Compiler(mapping)), mapping.sha256, work)
-            staged = _staged(spark, store, days_of(files), mapping)
+            store = Stage.open(str(root or place(shared(kept))), stage_key(Compiler(mapping)), mapping.sha256, work)
+            days = days_of(files)
+            staged = store.find(days)
+            if stage is not None:
+                print(f"{len(days) - len(staged):,} of {len(days):,} days are new to the stage")
+            staged |= _staged(spark, store, [day for day in days if day not in staged], mapping)
             report = Report.of(mapping)
             report.files_skipped += files.skipped
             for day, of_day in staged.items():
@@ -218,11 +222,9 @@ class Output:
 
 
 def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: EventMapping) -> dict[Day, Staged]:
-    """Return what all days give, having let tasks read those that the stage doesn't have."""
-    staged = store.find(days)
-    missing = {day.number: day for day in days if day not in staged}
-    print(f"{len(missing):,} of {len(days):,} days are new to the stage")
-    files = [file for day in missing.values() for file in day.files]
+    """Let tasks read days that the stage doesn't have, and return what these give."""
+    staged, missing = {}, {day.number: day for day in days}
+    files = [file for day in days for file in day.files]
     workers = spark.sparkContext.defaultParallelism
     size = min(TASK_BYTES, sum(file.bytes for file in files) // (2 * workers) + 1)
     batches = list(logs.batches(files, size))
@@ -287,12 +289,12 @@ class SparkFold:
         if suppressed is not None:
             hashes = spark.createDataFrame([(one,) for one in suppressed.hashes], "hash string")
             hashes.createOrReplaceTempView("suppressed")
-            users = " UNION ".join(
+            users = " UNION ALL ".join(
                 f"SELECT c{dataset.user_column} AS user FROM staged_{dataset.name}"
                 for dataset in mapping.datasets
                 if dataset.user_column is not None
             )
-            banned = f"SELECT user FROM ({users}) WHERE {self._hash('user')} IN (SELECT hash FROM suppressed)"
+            banned = f"SELECT DISTINCT user FROM ({users}) WHERE {self._hash('user')} IN (SELECT hash FROM suppressed)"
             self._few_banned = self._keep("banned", banned) < FEW
         for dataset in mapping.datasets:
             self._view(dataset.name, self._candidates(dataset))
@@ -521,16 +523,18 @@ def _place(uri: str, error: type[PersonalizeSegmentError], remedy: str) -> Place
 
 def _suppression(uri: str) -> SuppressionList:
     """Return the list in a file. Raises ForgetError if there is none, since users would come back without it."""
-    found = place(shared(uri)).read()
-    if found is None:
-        raise ForgetError(uri, "no such suppression list", "Check where it is")
-    return parse_suppression(found[0], uri)
+    return parse_suppression(_read(uri, ForgetError, "no such suppression list", "Check where it is"), uri)
 
 
 def _mapping(uri: str) -> bytes:
-    found = place(shared(uri)).read()
+    return _read(uri, MappingError, "no such event mapping", "Run `terraform apply`, which writes it")
+
+
+def _read(uri: str, error: type[PersonalizeSegmentError], missing: str, remedy: str) -> bytes:
+    with errors_at(uri, error):
+        found = _place(uri, error, remedy).read()
     if found is None:
-        raise MappingError(uri, "no such event mapping", "Run `terraform apply`, which writes it")
+        raise error(uri, missing, remedy)
     return found[0]
 
 

@@ -297,6 +297,28 @@ def test_without_a_true_receivedat_the_day_of_the_folder_counts(mapping: EventMa
     alike(duckdb_rows, tmp_path, mapping)
 
 
+def test_the_clock_of_a_login_without_a_rule_is_corrected(tmp_path: Path) -> None:
+    fields = {"USER_ID": {"from": ["userId"]}, "ITEM_ID": {"from": ["properties.product_id"]}}
+    fields["TIMESTAMP"] = {"from": ["properties.when", "timestamp"]}
+    mapping = parse(json.dumps({"version": 1, "interactions": {"fields": fields, "track": {"Product Viewed": {}}}}))
+    lines = [
+        {"type": "track", "event": "Product Viewed", "timestamp": "2024-03-01T12:00:00Z"},
+        {
+            "type": "identify",
+            "userId": "late",
+            "timestamp": "2030-01-01T00:00:00Z",
+            "receivedAt": "2024-03-01T12:30:00Z",
+        },
+        {"type": "identify", "userId": "fine", "timestamp": "2024-03-01T13:00:00Z"},
+    ]
+    common = {"anonymousId": "a", "properties": {"product_id": "p"}, "receivedAt": "2024-03-01T13:00:00Z"}
+    write_log(
+        tmp_path / "1709251200000" / "a.gz",
+        [json.dumps(common | {"messageId": str(number)} | line).encode() for number, line in enumerate(lines)],
+    )
+    assert [row[0] for row in alike(duckdb_rows, tmp_path, mapping).rows["interactions"]] == ["late"]
+
+
 def test_a_forged_receivedat_pins_nothing(engine: Engine, tmp_path: Path) -> None:
     forged = {"timestamp": "9999-12-31T00:00:00Z", "receivedAt": "9999-12-31T00:00:00Z"}
     true = {"timestamp": "2024-03-02T08:00:00Z", "receivedAt": "2024-03-02T08:00:01Z"}

@@ -125,6 +125,15 @@ def test_the_rows_of_suppressed_users_are_left_out_and_counted(
         assert here["all"] == before["all"]
 
 
+def test_without_a_dataset_of_users_each_event_of_a_suppressed_user_counts_once(engine: Engine, tmp_path: Path) -> None:
+    mapping = parse(json.dumps({key: value for key, value in json.loads(MAPPING.text).items() if key != "users"}))
+    write_log(tmp_path / "1.json", [*(event(str(number), "a") for number in range(5)), event("6", "b")])
+    found = engine(tmp_path, mapping, None, empty().plus(["a"]))
+    assert found == python_rows(tmp_path, mapping, None, empty().plus(["a"]))
+    assert found.report
+    assert found.report["datasets"]["interactions"]["refused"] == 5
+
+
 def test_a_list_of_nobody_changes_nothing(engine: Engine, shop: Path) -> None:
     assert engine(shop, MAPPING, None, empty()) == engine(shop, MAPPING, None, None)
 

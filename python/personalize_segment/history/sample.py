@@ -10,6 +10,7 @@ import math
 import random
 import shutil
 import signal
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -24,6 +25,8 @@ from ..errors import OutputError
 FIRST_DAY = date(2024, 3, 1)
 EVENTS_PER_FILE = 10_000
 SOURCE_ID = "sKf3q9vXhT2mWc7RbZ8yLd"
+#: How long an event is on its way.
+RECEIVED_AFTER = timedelta(seconds=1.2)
 
 _CATEGORIES = [
     "Küche", "Men's Shoes", 'Books "used"', "Électronique", "Home & Garden", "Toys, Games", "本", "Audio",
@@ -89,21 +92,25 @@ def _write(root: Path, file: tuple[int, int], *, days: int, seed: int, events: i
     )
     span = timedelta(days=days) / files
     start = datetime.combine(FIRST_DAY, datetime.min.time(), UTC) + number * span
-    lines = list(_lines(shop, size, start, span))
+    lines = defaultdict(list)
     if number and number * days // files != (number - 1) * days // files:
         # Segment delivers again what it delivered the day before: a retry's clock moves a little.
         before = _Shop(random.Random(f"{seed}/{number - 1}"), seed, users=shop.users, items=shop.items)
-        lines[:0] = list(_lines(before, 20, start - span, span))
-    day = datetime.combine(start.date(), datetime.min.time(), UTC)
-    folder = root / SOURCE_ID / str(int(day.timestamp()) * 1000)
-    folder.mkdir(parents=True, exist_ok=True)
+        lines[start.date()] = [line for _, line in _lines(before, 20, start - span, span)]
+    for day, line in _lines(shop, size, start, span):
+        lines[day].append(line)
     name = f"{int(start.timestamp() * 1000)}.{sha256(f'{seed}/{number}'.encode()).hexdigest()[:12]}.gz"
-    with (folder / name).open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped:
-        zipped.write("".join(lines).encode())
+    for day, of_day in lines.items():
+        midnight = datetime.combine(day, datetime.min.time(), UTC)
+        folder = root / SOURCE_ID / str(int(midnight.timestamp()) * 1000)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped:
+            zipped.write("".join(of_day).encode())
     return size
 
 
-def _lines(shop: "_Shop", size: int, start: datetime, span: timedelta) -> Iterator[str]:
+def _lines(shop: "_Shop", size: int, start: datetime, span: timedelta) -> Iterator[tuple[date, str]]:
+    """Yield lines with the days on which they are received."""
     rng = shop.rng
     now = start
     written = 0
@@ -112,6 +119,7 @@ def _lines(shop: "_Shop", size: int, start: datetime, span: timedelta) -> Iterat
             if written == size:
                 break
             now += span / size
+            day = (now + RECEIVED_AFTER).date()
             line = json.dumps(shop.complete(event, now), ensure_ascii=rng.random() < 0.1, separators=(",", ":"))
             dice = rng.random()
             if dice < 0.0002:
@@ -121,10 +129,10 @@ def _lines(shop: "_Shop", size: int, start: datetime, span: timedelta) -> Iterat
                 line = line[:cut] + "\n" + line[cut:]  # two halves
             elif dice < 0.0004:
                 line = '{"anonymousId": "x", "userId": bad}'
-            yield line + "\n"
+            yield day, line + "\n"
             written += 1
             if dice > 0.99:
-                yield line + "\n"  # delivered twice
+                yield day, line + "\n"  # delivered twice
 
 
 class _Shop:
@@ -162,7 +170,7 @@ class _Shop:
             "integrations": {"All": True, "Amplitude": {"session_id": rng.randrange(10**12, 10**13)}},
             "messageId": f"ajs-next-{int(now.timestamp() * 1000)}-{UUID(int=rng.getrandbits(128))}",
             "originalTimestamp": _iso(now, 3),
-            "receivedAt": _iso(now + timedelta(seconds=1.2), 3),
+            "receivedAt": _iso(now + RECEIVED_AFTER, 3),
             "sentAt": _iso(now + timedelta(seconds=0.3), 3),
             "timestamp": self.timestamp(now),
             "version": 2,

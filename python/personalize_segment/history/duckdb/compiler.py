@@ -158,7 +158,7 @@ class Compiler:
 """
             visit = f", CASE WHEN {seen} THEN session END AS session, login, previous"
         # What else is compared with it needs it of each event, and `timestamp` of few.
-        without = "event IS NULL" if self._clock else f"NOT {seen} OR ({shown})"
+        without = f"NOT {seen}" if self._clock else f"NOT {seen} OR ({shown})"
         named = "event IS NULL" + (f" OR {self._among(self.variants.unnamed)}" if self.variants.unnamed else "")
         return f"""
 WITH lines AS (

@@ -58,7 +58,7 @@ def take(files: Sequence[LogFile], mapping: EventMapping, stage: Stage, starts: 
 def shared(uri: str) -> str:
     """Return the place that one of Hadoop's URIs names. Raises ValueError if it's neither in S3 nor a path."""
     scheme, colon, rest = uri.partition(":")
-    if not colon:
+    if not colon or "/" in scheme:
         return uri
     if scheme == "file":
         return f"/{rest.lstrip('/')}"
