@@ -166,7 +166,9 @@ class Applied:
             "schedule": read["scheduler"].get_schedule(Name=schedule["Name"], GroupName="shop-refresh")[
                 "ScheduleExpression"
             ],
-            "alarms": [one["Threshold"] for one in alarms["MetricAlarms"]],
+            "alarms": [
+                alarm[1] for alarm in sorted((one["AlarmName"], one["Threshold"]) for one in alarms["MetricAlarms"])
+            ],
             "lifecycle": sorted(days),
             "external ids": trust["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"],
             "receives": json.loads(queue["Attributes"]["RedrivePolicy"])["maxReceiveCount"],
