@@ -16,6 +16,7 @@ from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.doctor import access, diagnosis, mapping, settings, watch
 from personalize_segment.doctor.finding import Deployed, Finding, examined
 from personalize_segment.provision import spec
+from personalize_segment.provision.terraform_outputs import Home
 
 ROLE = "arn:aws:iam::123456789012:role/shop-event"
 MAPPING = parse(default_text())
@@ -131,7 +132,7 @@ def test_a_role_that_is_gone_is_absent() -> None:
 )
 def test_credentials_of_another_account_or_region_are_wrong(account: str, region: str, verdict: str) -> None:
     with stubbed() as stack:
-        assert diagnosis.identity(stack, account, region).verdict == verdict
+        assert diagnosis.identity(stack, Home(account, region)).verdict == verdict
 
 
 def _secret(text: str) -> list[tuple[str, Any]]:

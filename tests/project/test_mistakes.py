@@ -25,13 +25,16 @@ CLICK = {
 SPEC = {"version": 1, "name": "shop", "datasets": {"interactions": {}}}
 BAD_MAPPING = {"version": 1, "interactions": {"fields": {"USER_ID": {"form": ["userId"]}}, "track": {"*": {}}}}
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/none"
-ACCOUNT = "Your credentials are of account 123456789012."
+HERE, OTHER = "123456789012", "111111111111"
+ACCOUNT = f"Your credentials are of account {HERE}."
 NO_CREDENTIALS = (
     "AWS_PROFILE: isn't set, and no other credentials were found. "
     "Set it to a profile of ~/.aws/config, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 )
 NO_REGION = "AWS_DEFAULT_REGION: isn't set, nor the region of a profile. Set it to the stack's region."
 EMPTY = 'stack shop: no dataset group "shop" in us-east-1. Run `personalize-segment apply` first.'
+#: What no output of Terraform is.
+NO_JSON = "broken.json: is not JSON. Pass what `terraform output -json` prints."
 NO_OUTPUTS = (
     "outputs.json: has no outputs of a stack. Was Terraform applied? Pass what `terraform output -json` prints."
 )
@@ -126,6 +129,22 @@ MISTAKES = {
     "apply priced.json": (1, "not a terminal: pass --yes to confirm."),
 }
 
+#: What `terraform output -json` prints.
+DEPLOYED = {
+    name: {"value": value, "type": "object"}
+    for name, value in {
+        "segment": {"function_arn": f"arn:aws:lambda:us-east-1:{HERE}:function:shop-event:live"},
+        "personalize": SPEC,
+        "event_mapping": {"sha256": "0" * 64},
+        "operations": {
+            "functions": {"event": "shop-event"},
+            "glue_job": "shop-history",
+            "queues": {"rejected": QUEUE, "profiles": QUEUE},
+            "profile_table": "shop-profiles",
+        },
+    }.items()
+}
+
 #: Command and environment -> message; the status is 1.
 SETTINGS = [
     ("plan spec.json", {"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}, NO_REGION),
@@ -167,6 +186,7 @@ def run(
     files = {
         "logs/a.json": CLICK, "mapping.json": BAD_MAPPING, "spec.json": SPEC, "typo.json": SPEC | {"solutionz": {}},
         "shop.json": SHOP, "outputs.json": {}, "default.json": json.loads(default_text()),
+        "deployed.json": DEPLOYED,
         "two.json": {name: {"value": SPEC | {"name": name}, "type": "object"} for name in "ab"},
         "priced.json": changed(SHOP, {f"datasets/{one}/import": ... for one in SHOP["datasets"]}),
     }  # fmt: skip
@@ -174,7 +194,9 @@ def run(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(json.dumps(document))
     (tmp_path / "broken.json").write_text('{"version": 1,}')
+    (tmp_path / "ids.txt").write_text("u1\n")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "out/profiles/users").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
 
     def ended(line: str, **environment: str) -> Ended:
@@ -216,11 +238,68 @@ def test_a_missing_setting_of_aws_is_named(command: str, environment: dict[str, 
     assert re.fullmatch(like(message), err), err
 
 
+#: Every verb that takes Terraform's outputs, whose stack is in us-east-1.
+OF_OUTPUTS = (
+    "plan deployed.json",
+    "apply deployed.json --yes",
+    "status deployed.json",
+    "destroy deployed.json --yes",
+    "import deployed.json",
+    "train deployed.json",
+    "train deployed.json --rollback --once",
+    "recommend deployed.json u1",
+    "verify deployed.json",
+    "redrive deployed.json",
+    "redrive deployed.json --send",
+    "profiles load out deployed.json",
+    "forget deployed.json --suppression list.json --users ids.txt",
+)
+
+
+@pytest.mark.parametrize(
+    ("account", "environment", "region", "remedy"),
+    [
+        (HERE, {"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1", "AWS_DEFAULT_REGION to us-east-1"),
+        (OTHER, {}, "us-east-1", f"AWS_PROFILE to a profile of account {OTHER}"),
+        (
+            OTHER,
+            {"AWS_DEFAULT_REGION": "", "AWS_REGION": "eu-west-1"},
+            "eu-west-1",
+            f"AWS_PROFILE to a profile of account {OTHER} and AWS_DEFAULT_REGION to us-east-1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", OF_OUTPUTS)
+def test_outputs_of_another_region_or_account_are_refused(
+    command: str, account: str, environment: dict[str, str], region: str, remedy: str, run: Run, tmp_path: Path
+) -> None:
+    deployed = tmp_path / "deployed.json"
+    deployed.write_text(deployed.read_text().replace(HERE, account))
+    message = f"Account and region: account {HERE}, region {region} instead of account {account}, region us-east-1."
+    assert run(command, **environment) == (1, "", f"personalize-segment: {message} Set {remedy}.\n")
+
+
+def test_doctor_says_of_another_region_what_the_others_say(run: Run) -> None:
+    status, out, _ = run("doctor deployed.json --json", AWS_DEFAULT_REGION="eu-west-1")
+    [finding] = json.loads(out)
+    found = f"account {HERE}, region eu-west-1 instead of account {HERE}, region us-east-1"
+    assert (status, finding["verdict"], finding["found"]) == (1, "wrong", found)
+    assert finding["remedy"] == "Set AWS_DEFAULT_REGION to us-east-1"
+
+
+def test_the_remedy_of_another_region_works(run: Run) -> None:
+    for environment in ({"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "eu-west-1"}, {"AWS_DEFAULT_REGION": ""}):
+        status, out, _ = run("destroy deployed.json --yes --json", **environment)
+        assert (status, out) == (0, "[]\n")
+
+
 def test_to_destroy_an_empty_world_is_no_mistake(run: Run) -> None:
     where = "account 123456789012, region us-east-1, stack shop\n"
     nothing = f'{where}Nothing is there: no dataset group "shop" in us-east-1.\n'
-    assert run("destroy spec.json") == run("destroy --name shop") == (0, "", nothing)
-    assert run("destroy --name shop --json") == (0, "[]\n", nothing)
+    assert run("destroy spec.json") == (0, "", nothing)
+    here_only = nothing.removesuffix("\n") + " Other regions were not searched.\n"
+    assert run("destroy --name shop") == (0, "", here_only)
+    assert run("destroy --name shop --json") == (0, "[]\n", here_only)
 
 
 def test_preflight_names_another_mapping_before_the_headers_that_it_made_red(run: Run, tmp_path: Path) -> None:

@@ -144,7 +144,9 @@ def test_no_secret_is_made_in_another_account(run: Shell, outputs: Path, s3_env:
     outputs.write_text(outputs.read_text().replace("123456789012", "210987654321"))
     done = run("apply", outputs, "--source", "website")
     assert done.status == 1
-    assert "AWS credentials: are of the account 123456789012, and the stack is in 210987654321" in done.stderr
+    here, there = (f"account {one}, region us-east-1" for one in ("123456789012", "210987654321"))
+    remedy = "Set AWS_PROFILE to a profile of account 210987654321."
+    assert f"Account and region: {here} instead of {there}. {remedy}" in done.stderr
     with pytest.raises(ClientError, match="ResourceNotFound"):
         boto3.client("secretsmanager").get_secret_value(SecretId=s3_env)
 

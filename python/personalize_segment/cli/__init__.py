@@ -60,6 +60,9 @@ def main() -> NoReturn:
     owner only.
     """
     os.umask(0o077)
+    # boto3 reads the second alone, other tools of AWS the first.
+    if (region := os.environ.get("AWS_REGION")) and not os.environ.get("AWS_DEFAULT_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = region
     interrupted = _Interrupted()
     signal.signal(signal.SIGTERM, interrupted.terminate)
     for stream in (sys.stdout, sys.stderr):

@@ -33,7 +33,7 @@ def doctor(outputs: Outputs, as_json: AsJson = False, stack: StackName = None) -
 
     text = utf8(read_bytes(outputs), outputs, VerifyError)
     deployed = diagnosis.read_stack(text, str(outputs), client, name=stack)
-    identity = diagnosis.identity(deployed, *announce(f"stack {deployed.spec.name}"))
+    identity = diagnosis.identity(deployed, announce(f"stack {deployed.spec.name}"))
     findings = [identity]
     if identity.verdict == "ok":
         with messages.status("Examining the stack") as spinner:
@@ -60,11 +60,12 @@ def verify(
     """Compare the event mapping in every part of the stack, as `doctor` does. Exits with 1 on a mismatch."""
     from ..doctor import diagnosis
     from ..doctor.personalize import personalize
+    from ..provision.terraform_outputs import home
 
     wanted = read_mapping(mapping) if mapping else None
     text = utf8(read_bytes(outputs), outputs, VerifyError)
     deployed = diagnosis.read_stack(text, str(outputs), client, wanted, stack)
-    announce(f"stack {deployed.spec.name}")
+    announce(f"stack {deployed.spec.name}", home(text, stack))
     personalized = personalize(make_clients(), deployed.spec, polling_every(), _name(outputs))
     show_findings(diagnosis.same_mapping(deployed, sql or [], personalized), as_json)
 

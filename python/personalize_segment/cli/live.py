@@ -30,6 +30,7 @@ from .terminal import (
 
 if TYPE_CHECKING:
     from ..live.redrive import Rejected
+    from ..provision.terraform_outputs import Home
 
 
 @verb("settings --json", OPERATIONS)
@@ -79,11 +80,11 @@ def redrive(
         from ..live import rejections
     if (again or function is not None) and discard:
         raise typer.BadParameter("excludes --send and --send-to", param_hint="--discard")
-    queue, stack_function, stack_profiles = _places(place, stack)
+    queue, stack_function, stack_profiles, home = _places(place, stack)
     function = function or (stack_function if again else None)
     if again and function is None:
         raise typer.BadParameter("needs OUTPUTS; name a function with --send-to", param_hint="--send")
-    announce(f"queue {queue.rpartition('/')[2]}")
+    announce(f"queue {queue.rpartition('/')[2]}", home)
     sqs = work.client("sqs")
     with work.Lease(sqs, queue) as lease:
         depth, wanted = lease.depth, []
@@ -112,19 +113,26 @@ def redrive(
         raise typer.Exit(1)
 
 
-def _places(place: str, stack: str | None) -> tuple[str, str | None, str | None]:
-    """Return the queue of rejected events, the function and the profile queue; None where only a URL is given."""
+def _places(place: str, stack: str | None) -> "tuple[str, str | None, str | None, Home | None]":
+    """Return the queue of rejected events, the function, the profile queue and where they are.
+
+    Only the first is known, the others are None, where only a URL is given.
+    """
     if place.startswith(("https://", "http://")):
-        return place, None, None
+        return place, None, None, None
+    if place.startswith("arn:"):
+        raise RedriveError(place, "is an ARN", "Pass the queue's URL, or what `terraform output -json` prints")
     from ..provision import terraform_outputs
 
     text = utf8(read_bytes(Path(place)), Path(place), RedriveError)
     found = (("queues", "rejected"), ("functions", "event"), ("queues", "profiles"))
-    queue, function, profiles = (terraform_outputs.value(text, "operations", *keys, stack=stack) for keys in found)
+    with terraform_outputs.naming(place, RedriveError):
+        queue, function, profiles = (terraform_outputs.value(text, "operations", *keys, stack=stack) for keys in found)
+        home = terraform_outputs.home(text, stack)
     if queue is None:
         remedy = "Was Terraform applied? Pass what `terraform output -json` prints, or the queue's URL"
         raise RedriveError(place, "has no queue of rejected events", remedy)
-    return queue, function, profiles
+    return queue, function, profiles, home
 
 
 def _show(found: "list[Rejected]", depth: int, *, as_json: bool) -> None:

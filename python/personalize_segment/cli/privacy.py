@@ -15,12 +15,11 @@ from .stack import (
     Poll,
     SpecFile,
     StackName,
-    announce,
     caller,
     explain_refusals,
     make_clients,
+    open_stack,
     polling_every,
-    read_spec_and_text,
 )
 from .terminal import OPERATIONS, messages, read_bytes, verb
 
@@ -95,14 +94,13 @@ def forget(
             messages.print("This deletion was done before: nothing was changed.")
             print(json.dumps(before))
             return
-    parsed, text = read_spec_and_text(spec, stack)
+    parsed, text, _ = open_stack(spec, stack)
     clients = make_clients()
     table = profile_table or terraform_outputs.value(text, "operations", "profile_table", stack=stack)
     profiles = ProfileItems(_dynamodb(), table) if table else None
     kept = terraform_outputs.value(text, "data", "stage", stack=stack)
     stages = stage or ([kept] if kept else [])
     where = steps.places(parsed, suppression, export or [], deletions, audit, profiles, stages)
-    announce(f"stack {parsed.name}")
     who = caller()
     with waiting() as show:
         line = steps.forget(

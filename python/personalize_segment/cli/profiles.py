@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ProfilesError
-from .stack import StackName, caller, explain_refusals
+from .stack import StackName, explain_refusals, here
 from .terminal import (
     OPERATIONS,
     AsJson,
@@ -69,16 +69,22 @@ def load(
         from ..live.profile_batch import RateLimiter
         from ..live.profile_load import Loader, clients, load_all
         from ..live.profile_table import MAX_KEYS, ProfileTable
+        from ..provision import terraform_outputs
     text = None if outputs is None else utf8(read_bytes(outputs), outputs, ProfilesError)
-    table = table or _named(text, stack, "operations", "profile_table")
-    queue = queue or _named(text, stack, "operations", "queues", "profiles")
-    suppress = suppress or _named(text, stack, "data", "suppression_list")
+    home = None
+    if text is not None:
+        with terraform_outputs.naming(str(outputs), ProfilesError):
+            named = partial(terraform_outputs.value, text, stack=stack)
+            table = table or named("operations", "profile_table")
+            queue = queue or named("operations", "queues", "profiles")
+            suppress = suppress or named("data", "suppression_list")
+            home = terraform_outputs.home(text, stack)
     if table is None or queue is None:
         remedy = "Pass what `terraform output -json` prints for a stack with a profile table, or --table and --queue"
         raise ProfilesError(str(outputs or "OUTPUTS"), "has no profile table or no profile queue", remedy)
+    account, region = here(home)
     files = SeedFiles(export)
     dynamodb, sqs = clients()
-    account, region = caller().split(":")[4], dynamodb.meta.region_name
     what = f"{export} into {table} of account {account} in {region}"
     messages.print(f"{'Comparing' if dry_run else 'Loading'} {plain(what)}", soft_wrap=True)
     listed = _suppressed(suppress)
@@ -99,12 +105,6 @@ def load(
     }.items():
         if counts[outcome]:
             console().print(f"{number(counts[outcome], 'profile')} {said}", soft_wrap=True)
-
-
-def _named(text: str | None, stack: str | None, *keys: str) -> str | None:
-    from ..provision import terraform_outputs
-
-    return None if text is None else terraform_outputs.value(text, *keys, stack=stack)
 
 
 def _suppressed(place: str | None) -> "Callable[[], SuppressionList | None]":

@@ -11,7 +11,17 @@ from rich.table import Table
 
 from .doctor import show_findings
 from .plans import plan_progress, show_plan, waiting
-from .stack import Poll, SpecFile, StackName, announce, client, explain_refusals, make_clients, polling_every, read_spec
+from .stack import (
+    Poll,
+    SpecFile,
+    StackName,
+    announce,
+    client,
+    explain_refusals,
+    make_clients,
+    open_stack,
+    polling_every,
+)
 from .terminal import STACK, AsJson, Yes, confirm, console, messages, plain, verb
 
 if TYPE_CHECKING:
@@ -35,8 +45,7 @@ def plan(
     from ..provision import apply as work
     from ..provision.prices import read as read_prices
 
-    parsed, table = read_spec(spec, stack), read_prices(prices)
-    announce(f"stack {parsed.name}")
+    table, parsed = read_prices(prices), open_stack(spec, stack).spec
     steps = work.plan(make_clients(), parsed, table)
     if as_json:
         shown = ("action", "kind", "name", "why", "remedy", "cost")
@@ -61,13 +70,12 @@ def apply(
     from ..provision import apply as work
     from ..provision.prices import read as read_prices
 
-    parsed, table, clients = read_spec(spec, stack), read_prices(prices), make_clients()
-    account, region = announce(f"stack {parsed.name}")
+    table, (parsed, _, home), clients = read_prices(prices), open_stack(spec, stack), make_clients()
     steps = work.plan(clients, parsed, table)
     if not (as_json and yes):
         show_plan(steps, f"prices of {table.dated}, without warranty")
     if not yes:
-        _confirm_plan(steps, f"Apply this to {parsed.name} in account {account}, region {region}?")
+        _confirm_plan(steps, f"Apply this to {parsed.name} in {home}?")
     with plan_progress() as show:
         work.apply(clients, parsed, table, polling_every(poll), show)
     print(json.dumps(_results(clients, parsed), indent=2))
@@ -80,11 +88,10 @@ def status(spec: SpecFile, as_json: AsJson = False, stack: StackName = None) -> 
     from ..doctor.personalize import personalize
     from ..provision.state import no_group
 
-    parsed = read_spec(spec, stack)
-    _, region = announce(f"stack {parsed.name}")
+    parsed, _, home = open_stack(spec, stack)
     findings = personalize(make_clients(), parsed, polling_every(), str(spec))
     if not findings:
-        raise no_group(parsed.name, region)
+        raise no_group(parsed.name, home.region)
     show_findings(findings, as_json)
 
 
@@ -95,7 +102,8 @@ def destroy(
         Path | None, typer.Argument(metavar="[SPEC]", help="The spec, or - for stdin.", allow_dash=True)
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the stack, when its spec is gone.", show_default=False)
+        str | None,
+        typer.Option("--name", help="Name of the stack in this region, when its spec is gone.", show_default=False),
     ] = None,
     ssm_prefix: Annotated[
         str | None,
@@ -110,7 +118,7 @@ def destroy(
 ) -> None:
     """Delete all resources of the stack: show them first, and ask.
 
-    Safe to interrupt and rerun. A stack without resources isn't an error.
+    Safe to interrupt and rerun. A stack without resources isn't an error. With --name, in this region only.
     """
     from ..provision import teardown
     from ..provision.spec import of_name
@@ -118,19 +126,25 @@ def destroy(
 
     if (spec is None) == (name is None) or (spec is not None and ssm_prefix is not None):
         raise typer.BadParameter("Set exactly one of SPEC and --name. --ssm-prefix belongs to --name")
-    parsed = read_spec(spec, stack) if spec is not None else of_name(name or "", ssm_prefix)
+    if spec is not None:
+        parsed, _, home = open_stack(spec, stack)
+    else:
+        parsed = of_name(name or "", ssm_prefix)
+        home = announce(f"stack {parsed.name}")
     clients, polling = make_clients(), polling_every(poll)
-    account, region = announce(f"stack {parsed.name}")
     steps = teardown.plan(read_state(clients, parsed, polling), parsed)
     if not steps:
         if as_json:
             print("[]")
         # Not a failure: a destroy that was interrupted is run again.
-        messages.print(f'Nothing is there: no dataset group "{parsed.name}" in {region}.', soft_wrap=True)
+        elsewhere = " Other regions were not searched." if spec is None else ""
+        messages.print(
+            f'Nothing is there: no dataset group "{parsed.name}" in {home.region}.{elsewhere}', soft_wrap=True
+        )
         return
     show_plan(steps, "")
     if not yes:
-        confirm(f"Delete all of this from account {account}, region {region}?")
+        confirm(f"Delete all of this from {home}?")
     with plan_progress() as show:
         teardown.destroy(clients, parsed, polling, show)
     if as_json:
@@ -144,8 +158,7 @@ def import_(spec: SpecFile, as_json: AsJson = False, poll: Poll = 20.0, stack: S
     """Import new data from the spec's locations. Data that was imported before is left alone."""
     from ..provision import training
 
-    parsed, clients = read_spec(spec, stack), make_clients()
-    announce(f"stack {parsed.name}")
+    parsed, clients = open_stack(spec, stack).spec, make_clients()
     with waiting() as show:
         jobs = training.import_data(clients, parsed, polling_every(poll), show)
     if as_json:
@@ -179,8 +192,7 @@ def train(
 
     if once and not rollback:
         raise typer.BadParameter("belongs to --rollback", param_hint="--once")
-    parsed, clients, polling = read_spec(spec, stack), make_clients(), polling_every(poll)
-    announce(f"stack {parsed.name}")
+    parsed, clients, polling = open_stack(spec, stack).spec, make_clients(), polling_every(poll)
     with waiting() as show:
         if rollback:
             promotions = training.rollback(clients, parsed, polling, show, once=once)
@@ -226,8 +238,7 @@ def recommend(
         announce(place.rpartition(":")[2])
         arn, filter_arn = place, filter_
     else:
-        spec = read_spec(Path(place), stack)
-        announce(f"stack {spec.name}")
+        spec = open_stack(Path(place), stack).spec
         clients = make_clients()
         state = read_state(clients, spec, polling_every())
         require_group(clients, spec, state)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import MappingError, WorkspaceError
+from ..errors import WorkspaceError
 from .plans import plan_progress, show_plan
 from .stack import StackName, announce, explain_refusals
 from .terminal import OPERATIONS, AsJson, console, messages, plain, read_bytes, utf8, verb
@@ -123,17 +123,15 @@ def _wanted(outputs: Path, choices: "Choices", stack: str | None) -> "Wanted":
     from ..workspace.wanted import read
 
     text = utf8(read_bytes(outputs), outputs, WorkspaceError)
-    _, stacks = terraform_outputs.read(text, "segment", "personalize")
-    try:
-        values = terraform_outputs.only(stacks, stack)
-    except MappingError as error:
-        raise WorkspaceError(str(outputs), error.problem, error.remedy) from None
+    with terraform_outputs.naming(str(outputs), WorkspaceError):
+        values = terraform_outputs.of_stack(text, "segment", "personalize", stack=stack)
     return read(str(values["personalize"]["name"]), values["segment"], choices)
 
 
 def _secret(wanted: "Wanted") -> "WriteKeySecret | None":
     import boto3
 
+    from ..provision.terraform_outputs import Home
     from ..workspace.write_key import WriteKeySecret
 
     reference = wanted.outputs["write_key"]
@@ -145,11 +143,8 @@ def _secret(wanted: "Wanted") -> "WriteKeySecret | None":
         )
         return None
     region = wanted.outputs["region"]
-    stack, (caller, _) = wanted.outputs["role_arn"].split(":")[4], announce(f"stack {wanted.name}", region)
-    if stack != caller:
-        # Else the secret would be made there, with the write key.
-        problem = f"are of the account {caller}, and the stack is in {stack}"
-        raise WorkspaceError("AWS credentials", problem, "Use credentials of the stack's account")
+    # In another account, the secret would be made there, with the write key. The region is always the stack's.
+    announce(f"stack {wanted.name}", Home(wanted.outputs["role_arn"].split(":")[4], region), region)
     return WriteKeySecret.of(reference, boto3.client("secretsmanager", region_name=region))
 
 

@@ -4,17 +4,18 @@ import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, ParamSpec
 
 import typer
 
-from ..errors import PersonalizeSegmentError, ProvisionError, SpecError
+from ..errors import PersonalizeSegmentError, ProvisionError, SpecError, VerifyError
 from .terminal import fail, messages, naming, plain, read_bytes, requires, utf8
 
 if TYPE_CHECKING:
     from ..provision.retries import Polling
     from ..provision.spec import Spec
     from ..provision.state import ProvisionClients
+    from ..provision.terraform_outputs import Home
 
 P = ParamSpec("P")
 SpecFile = Annotated[
@@ -100,24 +101,52 @@ def caller() -> str:
     return str(client("sts").get_caller_identity()["Arn"])
 
 
-def announce(stack: str, region: str | None = None) -> tuple[str, str]:
-    """Print account, region and stack to stderr before anything is read or changed; return account and region."""
-    account, region = caller().split(":")[4], region or str(client("sts").meta.region_name)
-    if region == "aws-global":
+def announce(what: str, wanted: "Home | None" = None, region: str | None = None) -> "Home":
+    """Print account, region and what is there to stderr before anything is read or changed; return account and region.
+
+    `wanted` is where the stack is, if its outputs say it. `region` goes before the environment's. Raises as `here`.
+    """
+    found = here(wanted, region)
+    messages.print(plain(f"{found}, {what}"), soft_wrap=True)
+    return found
+
+
+def here(wanted: "Home | None" = None, region: str | None = None) -> "Home":
+    """Return the account of the credentials and the region. Raises VerifyError for others than `wanted`."""
+    from ..provision.terraform_outputs import HOME, Home
+
+    found = Home(caller().split(":")[4], region or str(client("sts").meta.region_name))
+    if found.region == "aws-global":
         from botocore.exceptions import NoRegionError
 
         raise NoRegionError
-    messages.print(plain(f"account {account}, region {region}, {stack}"), soft_wrap=True)
-    return account, region
+    if wanted is not None and (other := wanted.other(found)):
+        raise VerifyError(HOME, *other)
+    return found
+
+
+class Opened(NamedTuple):
+    """A stack: its spec, the text of its file, which may be more than the spec, and the account and region."""
+
+    spec: "Spec"
+    text: str
+    home: "Home"
 
 
 def read_spec(file: Path, stack: str | None = None) -> "Spec":
     """Return the spec in a file; a path in it starts from the file's folder. Raises SpecError."""
-    return read_spec_and_text(file, stack)[0]
+    return _read_spec(file, stack)[0]
 
 
-def read_spec_and_text(file: Path, stack: str | None = None) -> "tuple[Spec, str]":
-    """Return the spec in a file, and the text of the file, which may be more than the spec. Raises SpecError."""
+def open_stack(file: Path, stack: str | None = None) -> Opened:
+    """Announce the stack in a file, and return it with the file's text. Raises as `read_spec` and `here`."""
+    from ..provision import terraform_outputs
+
+    parsed, text = _read_spec(file, stack)
+    return Opened(parsed, text, announce(f"stack {parsed.name}", terraform_outputs.home(text, stack)))
+
+
+def _read_spec(file: Path, stack: str | None) -> "tuple[Spec, str]":
     from ..provision.spec import read
 
     text = utf8(read_bytes(file), file, SpecError)

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..contract.mapping import EventMapping
-from ..errors import MappingError, ProvisionError, VerifyError
+from ..errors import ProvisionError, VerifyError
 from ..provision import spec, terraform_outputs
 from ..provision.retries import Polling
 from ..provision.state import ProvisionClients
@@ -29,27 +29,19 @@ def read_stack(
 
     `name` says which one if there are several. Raises VerifyError, or SpecError for the spec.
     """
-    try:
-        _, stacks = terraform_outputs.read(text, "operations", "personalize", "event_mapping")
-    except MappingError:
-        raise VerifyError(place, "is not JSON", "Pass what `terraform output -json` prints") from None
-    try:
-        outputs = terraform_outputs.only(stacks, name)
-    except MappingError as error:
-        raise VerifyError(place, error.problem, error.remedy) from None
+    with terraform_outputs.naming(place, VerifyError):
+        outputs = terraform_outputs.of_stack(text, "operations", "personalize", "event_mapping", stack=name)
     document = outputs["personalize"] | ({"event_mapping": json.loads(wanted.text)} if wanted else {})
     return Deployed(outputs, spec.read(json.dumps(document)), cache(client))
 
 
-def identity(stack: Deployed, account: str, region: str) -> Finding:
+def identity(stack: Deployed, here: terraform_outputs.Home) -> Finding:
     """Return whether the credentials lead to the account and region of the stack."""
-    wanted = tuple(stack.outputs["segment"]["function_arn"].split(":")[4:2:-1])
-    found = f"account {account}, region {region}"
-    if (account, region) == wanted:
-        return Finding("Account and region", "ok", found)
-    remedy = "Set AWS_PROFILE and AWS_REGION to those of the stack"
-    found = f"{found} instead of account {wanted[0]}, region {wanted[1]}"
-    return Finding("Account and region", "wrong", found, remedy)
+    region, account = stack.outputs["segment"]["function_arn"].split(":")[3:5]
+    other = terraform_outputs.Home(account, region).other(here)
+    if other is None:
+        return Finding(terraform_outputs.HOME, "ok", str(here))
+    return Finding(terraform_outputs.HOME, "wrong", *other)
 
 
 def same_mapping(stack: Deployed, sql: list[Path], personalized: list[Finding]) -> Iterator[Finding]:

@@ -1,12 +1,35 @@
 """What `terraform output -json` prints: the values of a stack, however deep a module call has put them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..contract.strict_json import parse, refuse
+from ..errors import MappingError, PersonalizeSegmentError
 
 #: How deep an object may be: in an output, in an instance of `for_each`, in the stack itself.
 DEPTH = 3
+#: Where the ARN of the event function is, which has region and account of the stack.
+_FUNCTION = ("segment", "function_arn")
+#: What an error about it is called.
+HOME = "Account and region"
+_REMEDY = "Pass what `terraform output -json` prints"
+
+
+class Home(NamedTuple):
+    """The account and the region of a stack, or of somebody's credentials and settings."""
+
+    account: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"account {self.account}, region {self.region}"
+
+    def other(self, here: "Home") -> tuple[str, str] | None:
+        """Return a problem and its remedy if `here` is another account or region than this one."""
+        remedies = [f"AWS_PROFILE to a profile of account {self.account}"] if here.account != self.account else []
+        remedies += [f"AWS_DEFAULT_REGION to {self.region}"] if here.region != self.region else []
+        return (f"{here} instead of {self}", f"Set {' and '.join(remedies)}") if remedies else None
 
 
 class Found(NamedTuple):
@@ -70,22 +93,53 @@ def only(found: list[Found] | None, stack: str | None = None) -> dict[str, Any]:
     if len(chosen) != 1:
         names = ", ".join(one.label for one in found or ())
         if not names:
-            refuse("$", "has no outputs of a stack", "Was Terraform applied? Pass what `terraform output -json` prints")
+            refuse("$", "has no outputs of a stack", f"Was Terraform applied? {_REMEDY}")
         refuse(
             "$", f"holds the outputs of {len(found or ())} stacks: {names}", f"Name one of them with --stack: {names}"
         )
     return chosen[0].values
 
 
+def of_stack(text: str, *keys: str, stack: str | None = None) -> dict[str, Any]:
+    """Return the values of the stack in outputs that has all these keys. Raises MappingError."""
+    return only(_found_in(text, *keys), stack)
+
+
 def value(text: str, *keys: str, stack: str | None = None) -> str | None:
     """Return the text at these keys of the stack in outputs; None if it has none, or `text` isn't outputs.
 
-    Raises MappingError for several stacks of which `stack` names none.
+    Raises MappingError if `text` isn't JSON, and for several stacks of which `stack` names none.
     """
-    _, stacks = read(text, keys[0])
+    stacks = _found_in(text, keys[0])
+    return _text(only(stacks, stack), *keys) if stacks else None
+
+
+def home(text: str, stack: str | None = None) -> Home | None:
+    """Return where the stack in outputs is; None if they don't say it, or `text` isn't outputs. Raises as `value`."""
+    stacks = [one for one in _found_in(text, "segment", "personalize") if _text(one.values, *_FUNCTION)]
     if not stacks:
         return None
-    found: Any = only(stacks, stack)
+    region, account = str(_text(only(stacks, stack), *_FUNCTION)).split(":")[3:5]
+    return Home(account, region)
+
+
+@contextmanager
+def naming(place: str, refused: type[PersonalizeSegmentError]) -> Iterator[None]:
+    """Raise `refused` with the outputs' file, `place`, where functions of this module raise MappingError."""
+    try:
+        yield
+    except MappingError as error:
+        raise refused(place, error.problem, error.remedy) from None
+
+
+def _found_in(text: str, *keys: str) -> list[Found]:
+    try:
+        return read(text, *keys)[1] or []
+    except MappingError:
+        refuse("$", "is not JSON", _REMEDY)
+
+
+def _text(found: Any, *keys: str) -> str | None:
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, str) else None
