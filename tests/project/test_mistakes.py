@@ -119,7 +119,11 @@ MISTAKES = {
         f"s3://no-bucket/out: no such bucket. Check its name, or create it. {ACCOUNT}",
     ),
     "export s3:///logs out": (1, "s3:///logs: isn't a valid place in S3. Write s3://BUCKET/PREFIX."),
-    "plan shop.json": (1, "s3://data/t/interactions/: can't be looked at (NoSuchBucket: …). Make the bucket."),
+    "plan shop.json": (
+        1,
+        "s3://data/t/interactions/: can't be looked at (NoSuchBucket: …). "
+        "Run `terraform apply`, or create the bucket if Terraform doesn't manage it.",
+    ),
     "status spec.json": (1, EMPTY),
     "import spec.json": (1, EMPTY),
     "train spec.json": (1, EMPTY),

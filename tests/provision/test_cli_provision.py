@@ -210,6 +210,22 @@ def test_import_train_and_rollback(cloud: Aws, document: dict[str, Any], spec: P
     assert cloud.emulator.called.count("CreateSolutionVersion") == 1
 
 
+def test_without_the_bucket_only_the_imports_are_wrong(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
+    _ok(cloud.run("apply", "--yes", *POLL, spec))
+    _ok(cloud.run("train", "--json", *POLL, spec))
+    for one in cloud.s3.list_objects_v2(Bucket=document["name"])["Contents"]:
+        cloud.s3.delete_object(Bucket=document["name"], Key=one["Key"])
+    cloud.s3.delete_bucket(Bucket=document["name"])
+    shown = cloud.run("status", "--json", spec)
+    wrong = {one["part"]: one for one in json.loads(shown.stdout) if one["verdict"] != "ok"}
+    assert shown.returncode == 1
+    assert set(wrong) == {f"DatasetImportJob {document['name']}-{one}" for one in ("interactions", "users", "items")}
+    assert all("NoSuchBucket" in one["found"] for one in wrong.values())
+    assert all(one["remedy"].startswith("Run `terraform apply`") for one in wrong.values())
+    (back,) = _ok(cloud.run("train", "--rollback", "--json", *POLL, spec))
+    assert back["why"] == "rolled back"
+
+
 def test_a_version_that_is_not_promoted_ends_with_1(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
     _ok(cloud.run("apply", "--yes", "--json", *POLL, spec))
     # One who takes everything once: what comes last is no longer among the first.
@@ -301,7 +317,7 @@ def test_a_bad_spec_is_one_line_before_any_call(
     assert cloud.emulator.called == []
 
 
-@pytest.mark.parametrize("verb", ["plan", "status"])
+@pytest.mark.parametrize("verb", ["plan", "import"])
 def test_what_aws_refuses_to_tell_is_one_line(cloud: Aws, document: dict[str, Any], tmp_path: Path, verb: str) -> None:
     lost = changed(document, {"datasets/users/import/location": "s3://no-such-bucket-1/t/"})
     said = _said(cloud.run(verb, write(tmp_path, lost)))

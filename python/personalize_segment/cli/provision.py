@@ -269,9 +269,9 @@ def _confirm_plan(steps: "list[Step]", question: str) -> None:
 
 
 def _results(clients: "ProvisionClients", spec: "Spec") -> dict[str, Any]:
-    from ..provision.state import observe
+    from ..provision.state import read_state
 
-    state, _ = observe(clients, spec, polling_every())
+    state = read_state(clients, spec, polling_every())
     return {
         "tracking_id": state.tracker.detail["trackingId"] if state.tracker else None,
         "datasets": {key: dataset.arn for key, dataset in state.datasets.items()},

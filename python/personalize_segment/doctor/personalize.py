@@ -3,28 +3,57 @@
 A step that `apply` could take now is wrong. One that waits for another is unknown, so that the cause alone is named.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
+from botocore.exceptions import ClientError
+
+from ..errors import ProvisionError
 from ..provision import apply, failures, plan, prices
 from ..provision.retries import Polling
 from ..provision.serving import follows_latest
 from ..provision.spec import Spec
-from ..provision.state import ACTIVE, ProvisionClients, StackResource, StackState, observe
+from ..provision.state import ACTIVE, ProvisionClients, StackResource, StackState, locations, read_state
 from ..provision.steps import Step
-from .finding import ABSENT, Finding
+from .finding import ABSENT, Finding, is_absent
 
 
 def personalize(clients: ProvisionClients, spec: Spec, polling: Polling, file: str) -> list[Finding]:
     """Return the findings in the order of dependency; none if there is no dataset group.
 
-    `file` holds the spec: remedies name it. Raises ProvisionError.
+    `file` holds the spec: remedies name it. An import whose data can't be read is wrong or unknown. Raises
+    ProvisionError.
     """
-    state, contents = observe(clients, spec, polling)
+    state = read_state(clients, spec, polling)
     if state.group is None:
         return []
+    contents, unread = _contents(clients, spec, polling)
     steps = plan.plan(spec, state, prices.read(None), contents, apply.past_failures(state))
     known = {(resource.kind, resource.name): resource for resource in state.all()}
-    return [*(_finding(step, known, state, file) for step in steps), *_latest(state, file)]
+    found = [_finding(step, known, state, file) for step in steps if not _imports(step, spec, unread)]
+    return [*found, *unread.values(), *_latest(state, file)]
+
+
+def _contents(
+    clients: ProvisionClients, spec: Spec, polling: Polling
+) -> tuple[defaultdict[str, str], dict[str, Finding]]:
+    """Return the digest of each dataset's data, empty where it can't be read, and the findings of that."""
+    contents, unread = defaultdict[str, str](str), {}
+    for key, content in locations(clients, spec, polling):
+        try:
+            contents[key] = content()
+        except ProvisionError as error:
+            absent = isinstance(error.__cause__, ClientError) and is_absent(error.__cause__)
+            found = f"{error.place}: {error.problem}"
+            part = f"DatasetImportJob {spec.name}-{key}"
+            unread[key] = Finding(part, "wrong" if absent else "unknown", found, error.remedy)
+    return contents, unread
+
+
+def _imports(step: Step, spec: Spec, datasets: Iterable[str]) -> bool:
+    """Return whether a step is the import of one of these datasets."""
+    names = (f"{spec.name}-{key}" for key in datasets)
+    return step.kind == "DatasetImportJob" and any(f"{step.name}-".startswith(f"{name}-") for name in names)
 
 
 def _finding(step: Step, known: dict[tuple[str, str], StackResource], state: StackState, file: str) -> Finding:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
@@ -119,12 +120,15 @@ class StackState:
 
 def observe(clients: ProvisionClients, spec: Spec, polling: Polling) -> tuple[StackState, dict[str, str]]:
     """Return the state, and the digest of what lies at each import's location. Raises ProvisionError."""
-    contents = {}
+    contents = {key: content() for key, content in locations(clients, spec, polling)}
+    return read_state(clients, spec, polling), contents
+
+
+def locations(clients: ProvisionClients, spec: Spec, polling: Polling) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Yield each dataset with an import, and what returns the digest of its location or raises ProvisionError."""
     for dataset in spec.datasets:
         if dataset.load is not None:
-            with _readable(dataset.load.location):
-                contents[dataset.key] = _content(retrying(clients.s3, polling), dataset.load.location)
-    return read_state(clients, spec, polling), contents
+            yield dataset.key, partial(_content, retrying(clients.s3, polling), dataset.load.location)
 
 
 def require_group(clients: ProvisionClients, spec: Spec, state: StackState) -> None:
@@ -239,11 +243,12 @@ def pages(call: Callable[..., Mapping[str, Any]], token: str, **request: Any) ->
 
 
 def _content(s3: "S3Client", location: str) -> str:
-    """Return a digest of the names, sizes and tags of the objects at a location."""
+    """Return a digest of the names, sizes and tags of the objects at a location. Raises ProvisionError."""
     folder = S3Place.of(location, s3)
     digest = hashlib.sha256()
-    for file in folder.objects():
-        digest.update(f"{folder.key}/{file.inner}\n{file.bytes}\n{file.version}\n".encode())
+    with _readable(location):
+        for file in folder.objects():
+            digest.update(f"{folder.key}/{file.inner}\n{file.bytes}\n{file.version}\n".encode())
     return digest.hexdigest()
 
 
@@ -253,5 +258,7 @@ def _readable(place: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code, message = failures.code_and_message(error)
-        remedy = "Make the bucket" if code == "NoSuchBucket" else "Check your rights: docs/provisioning.md names them"
+        remedy = "Check your rights: docs/provisioning.md names them"
+        if code == "NoSuchBucket":
+            remedy = "Run `terraform apply`, or create the bucket if Terraform doesn't manage it"
         raise ProvisionError(place, f"can't be looked at ({code}: {message})", remedy) from error

@@ -13,7 +13,7 @@ from .datasets import import_request
 from .retries import CONTESTED, QUEUED, Polling, StepProgress
 from .serving import follows_latest, version_request
 from .spec import DatasetSpec, Spec
-from .state import ACTIVE, PENDING, ProvisionClients, StackResource, StackState, observe, require_group
+from .state import ACTIVE, PENDING, ProvisionClients, StackResource, StackState, observe, read_state, require_group
 
 #: The status of an import of what the dataset has already.
 UNCHANGED = "unchanged, nothing to import"
@@ -31,7 +31,7 @@ class _Command:
     progress: StepProgress
 
     def observe(self) -> StackState:
-        state, _ = observe(self.clients, self.spec, self.polling)
+        state = read_state(self.clients, self.spec, self.polling)
         require_group(self.clients, self.spec, state)
         return state
 
