@@ -13,6 +13,7 @@ run them in a checkout; the README's with Terraform, against the emulator:
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -93,11 +94,10 @@ def _shell(path: Path) -> str:
 
 @pytest.mark.usefixtures("s3_env")
 @pytest.mark.parametrize("document", [one for one in RUN[1:] if one != TUTORIAL], ids=_name)
-def test_commands_do_what_the_document_shows(
-    document: Path, tmp_path: Path, shop: Path, java: Java, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commands_do_what_the_document_shows(document: Path, tmp_path: Path, shop: Path, java: Java) -> None:
     _fill_buckets(document, shop)
-    monkeypatch.setenv("REJECTED_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="rejected")["QueueUrl"])
+    operations = {"queues": {"rejected": boto3.client("sqs").create_queue(QueueName="rejected")["QueueUrl"]}}
+    (tmp_path / "outputs.json").write_text(json.dumps({"operations": {"value": operations, "type": "object"}}))
     for name in CHECKOUT:
         (tmp_path / name).symlink_to(ROOT / name)
     _follow(document, tmp_path, partial(_run, tmp_path, java))
@@ -289,6 +289,17 @@ def test_options_exist() -> None:
                 assert named <= glue, place
             elif text.startswith("--"):
                 assert named <= every, place
+
+
+def test_commands_of_the_operations_page_can_be_pasted() -> None:
+    texts = re.findall(r"`(personalize-segment [^`]+)`", _prose(ROOT / "docs" / "operations.md"))
+    assert texts
+    for text in texts:
+        _, *words = shlex.split(text)
+        command = typer.main.get_command(load())
+        while commands := getattr(command, "commands", None):
+            command = commands[words.pop(0)]
+        command.make_context(text, words)  # raises an error about an argument that is missing
 
 
 def test_links_lead_somewhere() -> None:

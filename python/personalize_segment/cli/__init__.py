@@ -1,4 +1,4 @@
-"""The command line: data on stdout, messages on stderr, exit 0 (done), 1 (failed), 2 (misused)."""
+"""The command line: data on stdout, messages on stderr, exit 0 (done), 1 (failed), 2 (misused), 3 (--check)."""
 
 import io
 import os

@@ -170,7 +170,7 @@ def import_(spec: SpecFile, as_json: AsJson = False, poll: Poll = 20.0, stack: S
     console().print(table)
 
 
-@verb("train outputs.json --rollback", STACK)
+@verb("train outputs.json --rollback --once", STACK)
 @explain_refusals
 def train(
     spec: SpecFile,
