@@ -34,6 +34,11 @@ def sentence(text: str) -> str:
     return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
 
 
+def number(count: int, what: str) -> str:
+    """Return a count for people: `1 row`, `1,234 rows`."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
 class PersonalizeSegmentError(Exception):
     """Base of everything this package raises on purpose.
 

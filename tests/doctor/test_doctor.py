@@ -4,14 +4,17 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
+import typer
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
+from personalize_segment.cli.doctor import show_findings
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.doctor import access, diagnosis, mapping, settings, watch
 from personalize_segment.doctor.finding import Deployed, Finding, examined
@@ -81,7 +84,7 @@ def test_a_simulation_that_is_refused_leaves_a_role_unknown() -> None:
 @pytest.mark.parametrize(
     ("decision", "verdict", "said"),
     [
-        ("allowed", "ok", "may make all 2 calls that it needs"),
+        ("allowed", "ok", "may make 2 calls, all that it needs"),
         ("implicitDeny", "wrong", "may not sqs:SendMessage on *"),
         ("explicitDeny", "wrong", "may not sqs:SendMessage on *"),
     ],
@@ -228,6 +231,49 @@ def test_alarms_that_are_on_lead_to_their_section(alarm: dict[str, Any], said: s
     if alarm.get("StateValue") == "ALARM":
         assert one is not None
         assert one.remedy == "See https://wiki/operations#events-are-raised"
+
+
+@pytest.mark.parametrize(
+    ("actions", "verdict", "said"),
+    [
+        ([], "unknown", "1 are quiet, and none of them notifies anyone"),
+        (["arn:aws:sns:us-east-1:123456789012:on-call"], "ok", "1 are quiet, 1 of them notify someone"),
+    ],
+)
+def test_alarms_that_notify_nobody_are_unknown(actions: list[str], verdict: str, said: str) -> None:
+    answer = {"AlarmName": "shop-raised", "StateValue": "OK", "AlarmActions": actions}
+    with stubbed(cloudwatch=[("describe_alarms", {"MetricAlarms": [answer]})]) as stack:
+        assert the(watch.alarms(stack))[:2] == (verdict, said)
+
+
+@pytest.mark.parametrize(("size", "verdict", "said"), [(0, "wrong", "is empty"), (1, "ok", "1 byte")])
+def test_an_empty_script_of_the_job_is_wrong(size: int, verdict: str, said: str) -> None:
+    job = {"Command": {"ScriptLocation": "s3://shop/job.py"}, "DefaultArguments": {"--event_mapping": MAPPING.text}}
+    with stubbed(glue=[("get_job", {"Job": job})], s3=[("head_object", {"ContentLength": size})]) as stack:
+        outputs = {"operations": {"glue_job": "shop-history"}}
+        _, script = mapping.glue_job(replace(stack, outputs=outputs), MAPPING)
+    assert (script.verdict, script.found) == (verdict, said)
+    assert ("aws s3 rm s3://shop/job.py" in script.remedy) == (size == 0)
+
+
+def test_remedies_are_whole_below_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    remedy = f"Run `aws s3 rm s3://{'long/' * 30}job.py`, then `terraform apply`"
+    found = [
+        Finding("Queue shop", "ok", "0 messages"),
+        Finding("File", "wrong", "is empty", remedy),
+        Finding("Events [1]", "unknown", "none", "See docs"),
+    ]
+    with pytest.raises(typer.Exit):
+        show_findings(found, as_json=False)
+    *table, wrong, unknown, counted = capsys.readouterr().out.splitlines()
+    assert wrong == f"wrong File: {remedy}."
+    assert unknown == "unknown Events [1]: See docs."
+    assert counted == "1 wrong, 1 unknown, 1 ok"
+    assert max(map(len, table)) <= 80
+    assert "rm" not in "".join(table)
 
 
 def _machine(*executions: Any) -> list[tuple[str, Any]]:

@@ -594,7 +594,7 @@ def test_without_interactions_the_command_ends_with_1_and_says_why_and_so_does_p
     assert "Left out" in done.stdout
     assert json.loads((tmp_path / "report.json").read_bytes())["datasets"]["items"]["rows"] == 1
     assert (
-        f"gave no interactions: 1 events read, 0 without a rule, 1 refused, 0 malformed lines; most often {why}"
+        f"gave no interactions: 1 event read, 0 without a rule, 1 refused, 0 malformed lines; most often {why}"
         in str(done.exception)
     )
     told = CliRunner().invoke(load(), [*arguments, "--json"])

@@ -35,6 +35,10 @@ NO_REGION = "AWS_DEFAULT_REGION: isn't set, nor the region of a profile. Set it 
 EMPTY = 'stack shop: no dataset group "shop" in us-east-1. Run `personalize-segment apply` first.'
 #: What no output of Terraform is.
 NO_JSON = "broken.json: is not JSON. Pass what `terraform output -json` prints."
+NO_SPEC = (
+    "$: is neither a spec nor outputs of Terraform with one. Was Terraform applied? "
+    "Pass the output that holds the spec."
+)
 NO_OUTPUTS = (
     "outputs.json: has no outputs of a stack. Was Terraform applied? Pass what `terraform output -json` prints."
 )
@@ -64,6 +68,10 @@ MISTAKES = {
         2,
         "Invalid value: Set exactly one of SPEC and --name. --ssm-prefix belongs to --name. "
         "Run `personalize-segment destroy --help`.",
+    ),
+    "segment": (
+        2,
+        "Missing argument 'action'. Choose from: plan, apply. Run `personalize-segment segment --help`.",
     ),
     "recommend spec.json": (2, "Missing argument 'USER'. Run `personalize-segment recommend --help`."),
     "schema clicks": (
@@ -98,10 +106,23 @@ MISTAKES = {
     # Terraform's outputs
     "plan outputs.json": (
         1,
-        "outputs.json: $: is neither a spec nor outputs of Terraform with one. Was Terraform applied? "
-        "Pass the output that holds the spec.",
+        f"outputs.json: {NO_SPEC}",
     ),
     "plan two.json": (1, "two.json: $: holds the outputs of 2 stacks: a, b. Name one of them with --stack: a, b."),
+    "status logs/a.json": (1, f"logs/a.json: {NO_SPEC}"),
+    "status default.json": (
+        1,
+        "default.json: $: is an event mapping, not a spec. Pass the spec, whose 'event_mapping' may name this file.",
+    ),
+    "explain logs/a.json --mapping spec.json": (
+        1,
+        "spec.json: $: is a spec, not an event mapping. Pass the file that its 'event_mapping' names.",
+    ),
+    "doctor broken.json": (1, NO_JSON),
+    "verify broken.json": (1, NO_JSON),
+    "redrive broken.json": (1, NO_JSON),
+    "profiles load out broken.json": (1, NO_JSON),
+    "segment plan broken.json --source web": (1, NO_JSON),
     "doctor outputs.json": (1, NO_OUTPUTS),
     "segment plan outputs.json --source web": (1, NO_OUTPUTS),
     "redrive outputs.json": (
@@ -129,6 +150,11 @@ MISTAKES = {
     "train spec.json": (1, EMPTY),
     "train spec.json --rollback": (1, EMPTY),
     "recommend spec.json u1": (1, EMPTY),
+    "redrive arn:aws:sqs:us-east-1:123456789012:none": (
+        1,
+        "arn:aws:sqs:us-east-1:123456789012:none: is an ARN. Pass the queue's URL, or what `terraform output -json` "
+        "prints.",
+    ),
     f"redrive {QUEUE}": (1, f"{QUEUE}: An error occurred (…NonExistentQueue) …. Check the name, the region and …."),
     "apply priced.json": (1, "not a terminal: pass --yes to confirm."),
 }

@@ -18,7 +18,11 @@ import pytest
 
 from documents import changed
 from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.errors import ProvisionError
 from personalize_segment.history.export import export
+from personalize_segment.provision import names
+from personalize_segment.provision.spec import of_name
+from personalize_segment.provision.state import StackState
 from served_stack import SECONDS, Aws, aws, write
 from stack import MAPPING, READS, SHOP, csv
 
@@ -208,6 +212,14 @@ def test_import_train_and_rollback(cloud: Aws, document: dict[str, Any], spec: P
     assert "has no version before the one it serves. Train one." in _said(cloud.run("train", "--rollback", spec))
     assert "Choose one of coverage," in _said(cloud.run("train", "--metric", "clicks", spec))
     assert cloud.emulator.called.count("CreateSolutionVersion") == 1
+
+
+def test_names_that_a_spec_has_none_of_are_added_to_it() -> None:
+    bare = of_name("shop")
+    with pytest.raises(ProvisionError, match=r"has no filter bought. Add a filter to the spec, and apply it\."):
+        names.filter_arn(StackState(), bare, "bought")
+    with pytest.raises(ProvisionError, match=r"has no campaign and no recommender. Add one to the spec"):
+        names.served(StackState(), bare, None)
 
 
 def test_without_the_bucket_only_the_imports_are_wrong(cloud: Aws, document: dict[str, Any], spec: Path) -> None:

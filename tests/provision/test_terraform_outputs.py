@@ -57,7 +57,7 @@ def test_a_spec_is_itself_whatever_its_parts_are_called() -> None:
     document = SHOP["personalize"] | {"solutions": {"datasets": {"recipe": "aws-popularity-count"}}}
     assert spec.read(json.dumps(document)).solutions[0].key == "datasets"
     assert spec.read(json.dumps(document), None, "shop").name == "shop"
-    with pytest.raises(SpecError, match="holds the outputs of 1 stacks: shop"):
+    with pytest.raises(SpecError, match="holds the outputs of 1 stack: shop"):
         spec.read(json.dumps(document), None, "mall")
 
 

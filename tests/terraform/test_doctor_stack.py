@@ -196,10 +196,16 @@ def test_nothing_is_wrong_with_a_stack_that_runs(running: Running) -> None:
     shown = running.run("doctor", "outputs.json")
     assert shown.stderr == "account 123456789012, region us-east-1, stack shop\n"
     lines = [line.split("│")[1:-1] for line in shown.stdout.splitlines() if "│" in line]
-    found = {part.strip(): (verdict.strip(), text.strip()) for verdict, part, text, _ in lines}
-    assert {part for part, (verdict, _) in found.items() if verdict != "ok"} == {"Events of the last day"}
+    found = {part.strip(): (verdict.strip(), text.strip()) for verdict, part, text in lines}
+    assert {part for part, (verdict, _) in found.items() if verdict != "ok"} == {"Events of the last day", "Alarms"}
+    remedies, counted = shown.stdout.splitlines()[-3:-1], shown.stdout.splitlines()[-1]
+    assert remedies == [
+        "unknown Events of the last day: See docs/operations.md#no-events-come.",
+        "unknown Alarms: Set `monitoring.alarm_topic_arns` in Terraform.",
+    ]
+    assert counted == f"0 wrong, 2 unknown, {len(found) - 2} ok"
     assert found["Dry run of shop-event"] == ("ok", "answers ignored")
-    assert found["Role shop-us-east-1-event"][1].startswith("may make all ")
+    assert found["Role shop-us-east-1-event"][1].endswith(" calls, all that it needs")
     assert found["Queue shop-rejected"] == ("ok", "0 messages")
     assert shown.returncode == 0
 

@@ -97,7 +97,8 @@ def _explain_usage(error: Any) -> NoReturn:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         sys.exit(2)
-    fail(f"{sentence(error.format_message())} Run `{path} --help`", 2)
+    # Choices are in lines of a paragraph.
+    fail(f"{sentence(' '.join(error.format_message().split()))} Run `{path} --help`", 2)
 
 
 class _Interrupted:

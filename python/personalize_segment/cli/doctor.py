@@ -1,6 +1,7 @@
 """The verbs that examine a deployed stack: `doctor`, and its view of the event mapping, `verify`."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -9,17 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ..errors import VerifyError
+from ..errors import VerifyError, sentence
 from .stack import StackName, announce, client, explain_refusals, make_clients, polling_every
 from .terminal import OPERATIONS, AsJson, console, messages, plain, read_bytes, read_mapping, utf8, verb
 
 if TYPE_CHECKING:
-    from ..doctor.finding import Finding
+    from ..doctor.finding import Finding, Verdict
 
 Outputs = Annotated[
     Path, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or -.", allow_dash=True)
 ]
-_COLOURS = {"ok": "green", "wrong": "red", "unknown": "yellow"}
+#: The colors of the verdicts, in the order of the closing line.
+_COLOURS: "dict[Verdict, str]" = {"wrong": "red", "unknown": "yellow", "ok": "green"}
 
 
 @verb("doctor outputs.json", OPERATIONS)
@@ -71,18 +73,27 @@ def verify(
 
 
 def show_findings(findings: "Iterable[Finding]", as_json: bool) -> None:
-    """Print findings as a table or as JSON; end with status 1 if one is wrong."""
+    """Print findings as JSON, or as a table with the remedies below; end with status 1 if one is wrong."""
     found = list(findings)
     if as_json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
     else:
-        table = Table("", "part", "found", "what to do")
+        table, out = Table("", "part", "found"), console()
         for one in found:
-            verdict = f"[{_COLOURS[one.verdict]}]{one.verdict}[/]"
-            table.add_row(verdict, *(plain(cell) for cell in (one.part, one.found, one.remedy)))
-        console().print(table)
+            table.add_row(_coloured(one.verdict), plain(one.part), plain(one.found))
+        out.print(table)
+        # Below the table, whose cells are wrapped: remedies have commands to copy.
+        for one in found:
+            if one.remedy:
+                out.print(f"{_coloured(one.verdict)} {plain(f'{one.part}: {sentence(one.remedy)}')}", soft_wrap=True)
+        counted = Counter(one.verdict for one in found)
+        out.print(", ".join(f"{counted[verdict]} {verdict}" for verdict in _COLOURS))
     if any(finding.verdict == "wrong" for finding in found):
         raise typer.Exit(1)
+
+
+def _coloured(verdict: "Verdict") -> str:
+    return f"[{_COLOURS[verdict]}]{verdict}[/]"
 
 
 def _name(file: Path) -> str:

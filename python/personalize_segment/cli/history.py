@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ..contract.report import COMPARE, Report
 from ..contract.rows import Reason, Row, describe, grouped, id_text, rows, text
-from ..errors import EmptyError
+from ..errors import EmptyError, number
 from ..history import lines, logs
 from .terminal import (
     HISTORY,
@@ -27,7 +27,6 @@ from .terminal import (
     console,
     fail,
     messages,
-    number,
     plain,
     printable,
     progress_bar,

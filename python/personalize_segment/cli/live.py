@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ..errors import RedriveError
+from ..errors import RedriveError, number
 from ..live.settings import table
 from .stack import StackName, announce, explain_refusals
 from .terminal import (
@@ -19,7 +19,6 @@ from .terminal import (
     confirm,
     console,
     messages,
-    number,
     plain,
     progress_bar,
     read_bytes,

@@ -14,7 +14,7 @@ from ..contract.columns import DATASETS
 from ..contract.json_schema import FILE, json_schema
 from ..contract.lint import lint
 from ..contract.rows import describe
-from ..errors import EmptyError, OutputError
+from ..errors import EmptyError, OutputError, number
 from .terminal import (
     MAPPING,
     AsJson,
@@ -22,7 +22,6 @@ from .terminal import (
     console,
     fail,
     messages,
-    number,
     plain,
     progress_bar,
     read_mapping,

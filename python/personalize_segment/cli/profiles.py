@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ProfilesError
+from ..errors import ProfilesError, number
 from .stack import StackName, explain_refusals, here
 from .terminal import (
     OPERATIONS,
     AsJson,
     console,
     messages,
-    number,
     plain,
     progress_bar,
     read_bytes,

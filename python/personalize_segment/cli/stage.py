@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .terminal import HISTORY, AsJson, MappingFile, messages, number, plain, read_mapping, requires, verb, verbs
+from ..errors import number
+from .terminal import HISTORY, AsJson, MappingFile, messages, plain, read_mapping, requires, verb, verbs
 
 stage = verbs("stage", HISTORY, "List and prune the days that `export --stage` keeps.")
 

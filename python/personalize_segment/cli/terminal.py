@@ -132,11 +132,6 @@ def requires(extra: str) -> Iterator[None]:
         fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[{extra}]")
 
 
-def number(count: int, what: str) -> str:
-    """Return a count for people: `1 row`, `1,234 rows`."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
-
-
 def read_bytes(file: Path) -> bytes:
     """Return what a file holds; - is stdin."""
     return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()

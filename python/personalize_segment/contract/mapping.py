@@ -233,6 +233,8 @@ def parse(text: str) -> EventMapping:
     document = load(text)
     if isinstance(document, Object) and not isinstance(document.pop(EDITORS, ""), str):
         refuse(f"${member(EDITORS)}", "isn't a text", "Write the address of the JSON Schema")
+    if isinstance(document, Object) and "datasets" in document and "interactions" not in document:
+        refuse("$", "is a spec, not an event mapping", "Pass the file that its 'event_mapping' names")
     top = keys(document, "$", required=("version", "interactions"), optional=("users", "items", "max_elements"))
     if type(top["version"]) is not int or top["version"] != 1:
         refuse("$.version", f"is {json.dumps(top['version'])}", "Write 1")

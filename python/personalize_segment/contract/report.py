@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import index
 from typing import Any, NamedTuple
 
-from ..errors import EmptyError
+from ..errors import EmptyError, number
 from .mapping import EventMapping
 from .names import near_miss
 from .rows import UNMAPPED, Reason, Row, describe, id_text
@@ -266,17 +266,17 @@ class Report:
         refused = sum(count.refused for count in self.datasets.values())
         damaged = [f"{name}: {why}" for name, why in self.files_damaged]
         return (
-            f"{self.events_read:,} events read, {self.events_unmapped:,} without a rule,"
-            f" {refused:,} refused, {self.lines_malformed:,} malformed lines"
-            + (f", {len(damaged)} damaged files, the first {damaged[0]}" if damaged else "")
+            f"{number(self.events_read, 'event')} read, {self.events_unmapped:,} without a rule,"
+            f" {refused:,} refused, {number(self.lines_malformed, 'malformed line')}"
+            + (f", {number(len(damaged), 'damaged file')}, the first {damaged[0]}" if damaged else "")
         )
 
     def why_none(self, dataset: str) -> str:
         """Return why a dataset has no rows, in one sentence: the three most frequent reasons."""
         kinds = [one for one in self.reasons.sorted() if one[0][2] in (dataset, None)]
         told = [
-            f"{number:,} x {call if event is None else f'{call} {event}'}: {' '.join(filter(None, (field, reason)))}"
-            for (call, event, _, field, reason), number, _ in kinds[:3]
+            f"{times:,} x {call if event is None else f'{call} {event}'}: {' '.join(filter(None, (field, reason)))}"
+            for (call, event, _, field, reason), times, _ in kinds[:3]
         ]
         return f"{self.summary()}; most often {'; '.join(told)}" if told else self.summary()
 

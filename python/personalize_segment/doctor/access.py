@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..contract.layout import MINUTES
+from ..errors import number
 from .finding import TERRAFORM, Deployed, Finding, examined
 from .settings import references
 
@@ -92,7 +93,7 @@ def _role(stack: Deployed, part: str, arn: str, needs: Needs) -> Iterator[Findin
     if denied:
         yield Finding(part, "wrong", f"may not {', '.join(denied)}", TERRAFORM)
     else:
-        yield Finding(part, "ok", f"may make all {len(needs)} calls that it needs")
+        yield Finding(part, "ok", f"may make {number(len(needs), 'call')}, all that it needs")
 
 
 def segment_trust(stack: Deployed) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from ..contract.mapping import ADDRESS, EventMapping, decode
-from ..errors import MappingError
+from ..errors import MappingError, number
 from .finding import ABSENT, TERRAFORM, Deployed, Finding, Verdict, examined, is_absent
 
 #: How an SQL file says which mapping it was made from.
@@ -74,7 +74,12 @@ def _glue_job(stack: Deployed, job: str, mapping: EventMapping) -> Iterator[Find
 def _object(stack: Deployed, place: str) -> Iterator[Finding]:
     bucket, _, key = place.removeprefix("s3://").partition("/")
     size = stack.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
-    yield Finding(f"File of Glue job {place}", "ok", f"{size:,} bytes")
+    if size:
+        yield Finding(f"File of Glue job {place}", "ok", number(size, "byte"))
+    else:
+        # Terraform doesn't compare what an object holds.
+        remedy = f"Run `aws s3 rm {place}`, then `terraform apply`"
+        yield Finding(f"File of Glue job {place}", "wrong", "is empty", remedy)
 
 
 def statements(stack: Deployed, mapping: EventMapping, files: list[Path]) -> Iterator[Finding]:

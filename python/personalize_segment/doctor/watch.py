@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from ..contract.layout import REPORT_NAME
 from ..contract.mapping import EventMapping
+from ..errors import number
 from . import access
 from .finding import ABSENT, TERRAFORM, Deployed, Finding, examined, is_absent
 
@@ -42,7 +43,7 @@ def _queue(stack: Deployed, part: str, url: str, full: str | None) -> Iterator[F
     dimensions = [{"Name": "QueueName", "Value": url.rpartition("/")[2]}]
     query = _query("age", "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, "Maximum", 300)
     age = _values(stack, [query], timedelta(minutes=15)).get("age", 0)
-    said = f"{waiting + hidden:,} messages" + (f", the oldest {age / 3600:.1f} hours old" if age else "")
+    said = number(waiting + hidden, "message") + (f", the oldest {age / 3600:.1f} hours old" if age else "")
     problem = access.queue_policy(answer.get("Policy"))
     if problem is not None:
         yield Finding(part, "wrong", problem, TERRAFORM)
@@ -74,7 +75,11 @@ def _alarms(stack: Deployed) -> Iterator[Finding]:
         else:
             quiet += 1
             tell += bool(alarm.get("AlarmActions"))
-    yield Finding("Alarms", "ok", f"{quiet} are quiet, {tell} of them notify someone")
+    if quiet and not tell:
+        remedy = "Set `monitoring.alarm_topic_arns` in Terraform"
+        yield Finding("Alarms", "unknown", f"{quiet} are quiet, and none of them notifies anyone", remedy)
+    else:
+        yield Finding("Alarms", "ok", f"{quiet} are quiet, {tell} of them notify someone")
 
 
 def _section(alarm: Any) -> str:
@@ -90,12 +95,12 @@ def events(stack: Deployed) -> Iterator[Finding]:
 
 def _events(stack: Deployed) -> Iterator[Finding]:
     queries = []
-    for number, (metric, decision) in enumerate(_METRICS.values()):
+    for index, (metric, decision) in enumerate(_METRICS.values()):
         dimensions = {"service": stack.spec.name} | ({"decision": decision} if decision else {})
         named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-        queries.append(_query(f"m{number}", NAMESPACE, metric, named, "Sum", 86_400))
+        queries.append(_query(f"m{index}", NAMESPACE, metric, named, "Sum", 86_400))
     values = _values(stack, queries, timedelta(days=1))
-    counts = {name: int(values.get(f"m{number}", 0)) for number, name in enumerate(_METRICS)}
+    counts = {name: int(values.get(f"m{index}", 0)) for index, name in enumerate(_METRICS)}
     said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     if any(counts.values()):
         yield Finding("Events of the last day", "ok", said)

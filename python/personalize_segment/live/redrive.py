@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..contract.rows import describe
-from ..errors import RedriveError
+from ..errors import RedriveError, number
 from . import rejections
 from .profile_batch import RateLimiter
 
@@ -138,7 +138,7 @@ class Lease:
             with _aws(self.url):
                 answer = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
             if failed := answer.get("Failed"):
-                problem = f"{len(failed)} messages aren't deleted ({failed[0]['Code']})"
+                problem = f"SQS didn't delete {number(len(failed), 'message')} ({failed[0]['Code']})"
                 raise RedriveError(self.url, problem, "Run it again: events keep their ids")
             for one in some:
                 self._receipts.pop(one)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import ForgetError, SpecError
+from ..errors import ForgetError, SpecError, number
 from ..places import S3Place, place
 from ..provision.retries import Polling, StepProgress
 from ..provision.spec import Spec
@@ -94,13 +94,13 @@ def forget(
 
         found = forget_staged(stage, users)
         staged += found
-        progress(stage, f"{found:,} rows removed from staged days")
+        progress(stage, f"{number(found, 'row')} removed from staged days")
     for out in where.exports:
         removed = parts.remove(out, users)
-        for dataset, number in removed.rows.items():
-            rows[dataset] += number
-        counted = ", ".join(f"{number:,} rows of {dataset}" for dataset, number in removed.rows.items())
-        progress(out, f"{counted} removed from {removed.parts:,} parts")
+        for dataset, gone in removed.rows.items():
+            rows[dataset] += gone
+        counted = ", ".join(f"{number(gone, 'row')} of {dataset}" for dataset, gone in removed.rows.items())
+        progress(out, f"{counted} removed from {number(removed.parts, 'part')}")
     if where.profiles is not None:
         where.profiles.remove(users, polling)
         progress(f"table {where.profiles.name}", f"{len(users):,} users are not in it")

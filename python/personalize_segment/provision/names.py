@@ -14,8 +14,9 @@ def served(state: StackState, spec: Spec, name: str | None) -> str:
     """Return the ARN of the campaign or recommender with this name, or of the only one. Raises ProvisionError."""
     names = [*(one.key for one in spec.campaigns), *(one.key for one in spec.recommenders)]
     if name is None and len(names) != 1:
-        problem = f"has {len(names)} campaigns and recommenders"
-        raise ProvisionError(f"stack {spec.name}", problem, f"Name one with --from: {', '.join(names) or 'none'}")
+        problem = f"has {len(names)} campaigns and recommenders" if names else "has no campaign and no recommender"
+        remedy = f"Name one with --from: {', '.join(names)}" if names else "Add one to the spec, and apply it"
+        raise ProvisionError(f"stack {spec.name}", problem, remedy)
     return _arn(spec, [*state.campaigns, *state.recommenders], name or names[0], names, "campaign or recommender")
 
 
@@ -26,7 +27,7 @@ def filter_arn(state: StackState, spec: Spec, name: str) -> str:
 
 def _arn(spec: Spec, resources: list[StackResource], name: str, names: Iterable[str], kind: str) -> str:
     if name not in names:
-        remedy = f"Name one of {', '.join(names) or 'none'}"
+        remedy = f"Name one of {', '.join(names)}" if names else f"Add a {kind} to the spec, and apply it"
         raise ProvisionError(f"stack {spec.name}", f"has no {kind} {name}", remedy)
     own = re.compile(rf"{re.escape(spec.name)}-{re.escape(name)}-{DIGEST}")
     # The newest, while an older one is being replaced.

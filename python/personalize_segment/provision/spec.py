@@ -26,6 +26,7 @@ T = TypeVar("T")
 DOMAINS = {"ECOMMERCE": {"View", "Purchase"}, "VIDEO_ON_DEMAND": {"Watch", "Click"}}
 #: Names of a stack and its parts: shorter than Personalize's 63, because a resource has both and a digest in its name.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,23}")
+_KEYS = ("version", "name", "datasets")
 #: What names of immutable things end with.
 DIGEST = "[0-9a-f]{8}"
 
@@ -130,11 +131,11 @@ def read(text: str, folder: Path | None = None, stack: str | None = None) -> Spe
     try:
         # Outputs hold whatever a stack has, such as a certificate of several lines; only the spec in them is ours.
         document, specs = terraform_outputs.read(text, "datasets")
-        if specs is not None:
-            if not specs:
-                problem = "is neither a spec nor outputs of Terraform with one"
-                refuse("$", problem, "Was Terraform applied? Pass the output that holds the spec")
+        if specs:
             document = terraform_outputs.only(specs, stack)
+        elif specs is not None or (isinstance(document, dict) and not set(_KEYS) & set(document)):
+            problem = "is neither a spec nor outputs of Terraform with one"
+            refuse("$", problem, "Was Terraform applied? Pass the output that holds the spec")
         check(document)
         return _spec(document, folder)
     except MappingError as error:
@@ -155,7 +156,9 @@ def _spec(document: Any, folder: Path | None) -> Spec:
         "event_mapping", "domain", "kms_key_arn", "kms_role_arn", "role_arn", "event_tracker", "solutions", "campaigns",
         "recommenders", "filters", "metric_attribution", "tags", "ssm_prefix",
     )  # fmt: skip
-    body = keys(document, "$", required=("version", "name", "datasets"), optional=optional)
+    if isinstance(document, dict) and "interactions" in document and "datasets" not in document:
+        refuse("$", "is an event mapping, not a spec", "Pass the spec, whose 'event_mapping' may name this file")
+    body = keys(document, "$", required=_KEYS, optional=optional)
     if body["version"] != 1 or isinstance(body["version"], bool):
         refuse("$.version", f"is {json.dumps(body['version'])}", "Write 1")
     name = checks.match(body["name"], "$.name", _NAME, "Write 1 to 24 letters, digits and -")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..contract.strict_json import parse, refuse
-from ..errors import MappingError, PersonalizeSegmentError
+from ..errors import MappingError, PersonalizeSegmentError, number
 
 #: How deep an object may be: in an output, in an instance of `for_each`, in the stack itself.
 DEPTH = 3
@@ -94,9 +94,8 @@ def only(found: list[Found] | None, stack: str | None = None) -> dict[str, Any]:
         names = ", ".join(one.label for one in found or ())
         if not names:
             refuse("$", "has no outputs of a stack", f"Was Terraform applied? {_REMEDY}")
-        refuse(
-            "$", f"holds the outputs of {len(found or ())} stacks: {names}", f"Name one of them with --stack: {names}"
-        )
+        problem = f"holds the outputs of {number(len(found or ()), 'stack')}: {names}"
+        refuse("$", problem, f"Name one of them with --stack: {names}")
     return chosen[0].values
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Protocol
 
-from ...errors import UnloadError
+from ...errors import UnloadError, number
 from .. import Columns, Statement, parse_columns
 from .failures import one_line
 
@@ -95,7 +95,7 @@ def unload(engine: WarehouseEngine, statements: Sequence[Statement], waiter: Wai
     for statement in work:
         engine.check(statement)
     result = UnloadResult()
-    for number, statement in enumerate(work):
+    for index, statement in enumerate(work):
         needed = ("", statement.dataset) if statement.kind == "unload" else ("",)
         setup = [other.sql for other in statements if other.kind == "setup" and other.dataset in needed]
         try:
@@ -106,10 +106,10 @@ def unload(engine: WarehouseEngine, statements: Sequence[Statement], waiter: Wai
                 query = _run(engine, setup, statement, f"counts of {statement.dataset}", waiter)
                 result.counts += engine.records(query)
         except UnloadError as error:
-            problem = f"{error.problem}; {_so_far(result, work[number:])}"
+            problem = f"{error.problem}; {_so_far(result, work[index:])}"
             raise UnloadError(error.place, problem, error.remedy) from error
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(_so_far(result, work[number:]))
+            interrupt.add_note(_so_far(result, work[index:]))
             raise
     return result
 
@@ -176,7 +176,7 @@ def _interrupts_later() -> Iterator[None]:
 
 def _so_far(result: UnloadResult, left: Sequence[Statement]) -> str:
     """Return which datasets are whole and which are not, in words."""
-    whole = ", ".join(f"{dataset.dataset} ({dataset.rows:,} rows)" for dataset in result.written) or "nothing"
+    whole = ", ".join(f"{dataset.dataset} ({number(dataset.rows, 'row')})" for dataset in result.written) or "nothing"
     broken = [statement.dataset for statement in left if statement.kind == "unload"]
     text = f"written in whole: {whole}"
     return f"{text}; not: {', '.join(broken)}, which must not be imported" if broken else text
