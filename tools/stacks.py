@@ -71,7 +71,8 @@ class Stack:
             shutil.copy(source, folder / name)
         if wheels is None:
             (folder / WHEELS).mkdir()
-            (folder / WHEELS / "duckdb-0-py3-none-any.whl").touch()
+            # The emulator installs none. An empty one would be wrong to `doctor`.
+            (folder / WHEELS / "duckdb-0-py3-none-any.whl").write_bytes(b"wheel")
         else:
             shutil.copytree(wheels, folder / WHEELS)
         self.folder = folder / root

@@ -222,8 +222,8 @@ def _fill_buckets(document: Path, shop: Path) -> None:
 def _look_up(block: Block) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     for line in block.text.splitlines():
-        if install := re.fullmatch(r"pip install '\.\[(\w+)\]'", line):
-            assert install[1] in extras, f"{block.place}: no extra {install[1]!r}"
+        if install := re.fullmatch(r"pip install '\.\[([\w,]+)\]'", line):
+            assert set(install[1].split(",")) <= set(extras), f"{block.place}: not all of {install[1]!r} are extras"
         else:
             assert re.match(r"make [a-z]|git clone ", line), f"{block.place}: {line!r} is neither run nor looked up"
 
