@@ -247,7 +247,44 @@ def test_names_that_are_nearly_the_same_and_prices_that_are_no_numbers_are_noted
     notes = dict(made(events).notes)
     assert notes['$.interactions.track["Tea Viewed"]'].endswith('; differs from "Tea Viewed " in a trailing space')
     assert "differs" not in notes['$.interactions.track["Tea Viewed "]']
-    assert notes["$.items.fields.PRICE"] == "properties.price: float, a number 6 times, but 4 others aren't, in 100%"
+    assert notes["$.items.fields.PRICE"] == (
+        "properties.price: float, a number 6 times, but 4 others aren't; "
+        "4 only looked like one: 1,299.00 has a comma: send 1299.00, in 100%"
+    )
+
+
+@pytest.mark.parametrize("price", ["{},50", "€{}", "{} EUR", " {}.00", "1.00{},9"])
+@pytest.mark.parametrize("key", ["price", "cover_charge"])
+def test_texts_that_look_like_numbers_never_become_a_category(price: str, key: str) -> None:
+    events = [
+        event(
+            number, "Product Viewed", product_id=number % 4, brand="ab"[number % 2], **{key: price.format(number % 4)}
+        )
+        for number in range(24)
+    ]
+    found = made(events)
+    assert found.document is not None
+    assert types(found.document, "items") == {"BRAND": "string"}
+    (note,) = (said for place, said in found.notes if said.startswith(f"left out properties.{key}"))
+    assert "24 only looked like one: " in note
+    for one in events[::4]:
+        one["properties"][key] = "12.50"
+    assert made(events).document["items"]["fields"][key.upper()]["type"] == "float"  # type: ignore[index]
+
+
+def test_at_a_known_price_one_text_that_looks_like_a_number_is_enough() -> None:
+    prices = ["12,50", *["on request", "free"] * 5]
+    events = [event(n, "Product Viewed", product_id=n, brand="a", price=price) for n, price in enumerate(prices)]
+    advice = "no value is a number; 1 only looked like one: 12,50 has a comma: send 12.50"
+    assert ("$.items", f"left out properties.price: {advice}") in made(events).notes
+    assert "PRICE" in types(made(events[1:]).document or {}, "items")
+
+
+def test_a_purchase_whose_prices_only_look_like_numbers_says_how_to_send_them() -> None:
+    events = [event(number, "Product Purchased", product_id=number % 3, price=f"{number},50") for number in range(1, 7)]
+    assert "no EVENT_VALUE: no price is a number; 6 only looked like one: 1,50 has a comma: send 1.50" in [
+        note for _, note in made(events).notes
+    ]
 
 
 def test_ids_that_no_other_event_has_are_noted() -> None:

@@ -490,6 +490,15 @@ def test_a_check_finds_what_it_is_for(
     assert bool(found.remedy) is (verdict != "green")
 
 
+def test_values_that_are_no_numbers_come_with_how_to_send_one(tmp_path: Path) -> None:
+    data = Data.sound()
+    unusable(64)(data)
+    other = checks(data.write(tmp_path / "other"))["unusable"].remedy
+    data.report["unusable"][0]["reason"] = "not a finite number of 32 bits"
+    told = checks(data.write(tmp_path / "number"))["unusable"].remedy
+    assert told == f"{other} A number has no comma, currency or spaces: 12.50, not 12,50 €."
+
+
 def test_unusable_values_are_told_with_column_reason_and_example(tmp_path: Path) -> None:
     data = Data.sound()
     unusable(2)(data)

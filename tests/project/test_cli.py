@@ -219,7 +219,7 @@ def test_explain_says_it_in_words_without_json() -> None:
         "m1 track Product Viewed\n"
         "  interactions: ITEM_ID=7 TIMESTAMP=1709251200 EVENT_TYPE=View (visitor a-1)\n"
         "  items: ITEM_ID=7 CATEGORY=a|b\n"
-        "    PRICE is null: not a finite number of 32 bits\n"
+        "    PRICE is null: not a finite number of 32 bits; 1,299.00 has a comma: send 1299.00\n"
         "track Other\n"
         "  no row: no rule for this event\n"
         "a line\n"

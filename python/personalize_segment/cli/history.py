@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ..contract.mapping import EventMapping
+from ..contract.numbers import advice_on
 from ..contract.report import COMPARE, Report
 from ..contract.rows import Reason, Row, describe, grouped, id_text, rows, text
 from ..errors import EmptyError, number
@@ -61,7 +63,7 @@ def explain(
             if line.event is None:
                 reasons = [Reason(None, None, f"malformed: {line.cause}")]
             if not as_json:
-                _explain(line.event, found, grouped(reasons))
+                _explain(parsed, line.event, found, reasons)
                 continue
             answer = {
                 "messageId": id_text((line.event or {}).get("messageId")),
@@ -151,7 +153,7 @@ def sample(
         print(run(out, events, days=days, seed=seed, progress=progress))
 
 
-def _explain(event: dict[str, Any] | None, found: list[Row], reasons: list[dict[str, Any]]) -> None:
+def _explain(mapping: EventMapping, event: dict[str, Any] | None, found: list[Row], reasons: list[Reason]) -> None:
     """Print an event with its rows and reasons for people."""
     words = (id_text(event.get("messageId")), *describe(event)) if event else ("a line",)
     print(printable(" ".join(filter(None, words))))
@@ -160,11 +162,20 @@ def _explain(event: dict[str, Any] | None, found: list[Row], reasons: list[dict[
         values = [f"{column}={text(value)}" for column, value in named if value is not None]
         values += [] if row.visitor is None else [f"(visitor {row.visitor})"]
         print(printable(f"  {row.dataset.name}: {' '.join(values)}"))
-        for null in grouped(row.unusable):
+        for null in _said(mapping, event, row.unusable):
             print(printable(f"    {null['field']} is null: {null['reason']}"))
-    for reason in reasons:
+    for reason in _said(mapping, event, reasons):
         place = ".".join(filter(None, (reason["dataset"], reason["field"])))
         print(printable(f"  no row: {place + ': ' if place else ''}{reason['reason']}"))
+
+
+def _said(mapping: EventMapping, event: dict[str, Any] | None, reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Return equal reasons as one, each with how to send the first value that it is about."""
+    told: dict[Any, str] = {}
+    for why in reasons if event else ():
+        if why[:3] not in told and (how := advice_on(mapping, event, why)):
+            told[why[:3]] = f"{why.reason}; {how}"
+    return grouped(why._replace(reason=told.get(why[:3], why.reason)) for why in reasons)
 
 
 @contextmanager

@@ -332,12 +332,19 @@ def _event_value(
     best = next((found[key] for key in keys if key in found), None)
     at = f"$.interactions{choice.at}"
     if best is None:
-        notes.append((at, "no EVENT_VALUE: no price is a number"))
+        nearly = (held for keys_, held in shape.keys.items() if len(keys_) == 1 and names.fold(keys_[0]) in keys)
+        notes.append((at, f"no EVENT_VALUE: no price is a number{_advice(*nearly)}"))
         return {}
     path, held = best
     unusable = f"; {held.count - held.numbers:,} others aren't numbers" if held.count > held.numbers else ""
-    notes.append((at, f"EVENT_VALUE is {_path(path, root)}, a number {held.numbers:,} times{unusable}"))
+    notes.append((at, f"EVENT_VALUE is {_path(path, root)}, a number {held.numbers:,} times{unusable}{_advice(held)}"))
     return {"EVENT_VALUE": _from([_path(path, root)]) | {"optional": True}}
+
+
+def _advice(*several: Held) -> str:
+    """Return how to send the texts that look like numbers, to go on with in a note."""
+    held = max(several, key=lambda one: one.nearly, default=None)
+    return "" if held is None or not held.nearly else f"; {held.nearly:,} only looked like one: {held.advice}"
 
 
 def _note_strangers(choices: list[_Choice], notes: list[tuple[str, str]]) -> None:
@@ -415,6 +422,9 @@ def _columns(
         if not keys or held.count < _COLUMN_SHARE * shape.count or is_out(keys, held):
             continue
         kind, name = _column_type(keys, held), _column_name(keys[-1])
+        if kind == "float" and not held.numbers:
+            notes.append((f"$.{dataset}", f"left out {_path(keys, root)}: no value is a number{_advice(held)}"))
+            continue
         if kind is None or name is None or name in RESERVED[dataset]:
             continue
         twin = spelled.setdefault(name.replace("_", ""), name)
@@ -428,7 +438,7 @@ def _columns(
         columns[name] = _from([_path(keys, root)]) | {"type": kind, "optional": True}
         columns[name] |= {"categorical": True} if kind == "string" else {}
         others = f", but {held.count - held.numbers:,} others aren't" if held.count > held.numbers else ""
-        values = {"float": f"a number {held.numbers:,} times{others}", "boolean": "true or false"}.get(
+        values = {"float": f"a number {held.numbers:,} times{others}{_advice(held)}", "boolean": "true or false"}.get(
             kind, f"{len(held.distinct):,} values"
         )
         share = f"{held.count / shape.count:.0%}"
@@ -444,7 +454,10 @@ def _column_type(keys: Keys, held: Held) -> str | None:
         return "categories" if few and held.lists + held.texts >= held.count / 2 else None
     if held.booleans == held.count:
         return "boolean"
-    if held.numbers >= held.count / 2 and not named:
+    if held.numbers + held.nearly >= held.count / 2 and not named:
+        return "float"
+    if held.nearly and last in _ORDER_VALUES:
+        # A price, and text that is none. 12,50 and 12.50 would become two categories.
         return "float"
     return "string" if few and held.texts >= held.count / 2 else None
 

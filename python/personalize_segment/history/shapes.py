@@ -10,6 +10,7 @@ from typing import Any
 
 from ..contract import names, strict_json
 from ..contract.columns import MAX_ELEMENTS
+from ..contract.numbers import advice
 from ..contract.rows import DOMAINS, describe, id_text, text
 from ..errors import MappingError
 
@@ -40,6 +41,9 @@ class Held:
     count: int = 0
     ids: int = 0
     numbers: int = 0
+    #: Texts that look like numbers, and how to send one of them.
+    nearly: int = 0
+    advice: str | None = None
     booleans: int = 0
     texts: int = 0
     lists: int = 0
@@ -61,6 +65,9 @@ class Held:
         self.count += 1
         self.ids += id_text(value) is not None
         self.numbers += DOMAINS["float"](value) is not None
+        if (told := advice(value)) is not None:
+            self.nearly += 1
+            self.advice = self.advice or told
         self.booleans += DOMAINS["boolean"](value) is not None
         self.texts += as_text is not None
         self.lists += categories is not None
@@ -80,8 +87,9 @@ class Held:
 
     def merge(self, held: "Held") -> None:
         """Add what stood at the same key in other events."""
-        for name in ("count", "ids", "numbers", "booleans", "texts", "lists", "same", "other"):
+        for name in ("count", "ids", "numbers", "nearly", "booleans", "texts", "lists", "same", "other"):
             setattr(self, name, getattr(self, name) + getattr(held, name))
+        self.advice = self.advice or held.advice
         self.distinct |= held.distinct
         for item, value in held.of_item.items():
             if item in self.of_item:

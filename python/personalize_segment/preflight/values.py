@@ -5,7 +5,9 @@ from functools import partial
 
 from ..contract.columns import MAX_ID, REQUIRED, RESERVED
 from ..contract.mapping import Dataset, EventMapping
+from ..contract.numbers import NUMBERS
 from ..contract.report import Reasons, Report
+from ..contract.rows import NOT_IN_DOMAIN
 from .figures import ColumnFacts, DatasetFacts, Figures
 from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, number, percent, share, thumb
 
@@ -16,6 +18,8 @@ _FEW_ROWS = 100
 _DUPLICATE_SHARE = 0.01
 _SAME_SECOND_SHARE = 0.05
 _UNUSABLE_SHARE = 0.05
+#: Reasons of values that aren't numbers.
+_NO_NUMBERS = {NOT_IN_DOMAIN[domain] for domain in NUMBERS}
 
 
 def values(figures: Figures, mapping: EventMapping, report: Report | None) -> Iterator[Check]:
@@ -210,6 +214,8 @@ def _usable(report: Report) -> Check:
     total = sum(lost for lost, _ in unusable.values())
     many = [column for column, (lost, there) in unusable.items() if share(lost, there) > _UNUSABLE_SHARE]
     remedy = "Send them as the column's type, or map other paths."
+    if any(reason in _NO_NUMBERS for *_, reason in kinds.counts):
+        remedy = f"{remedy} A number has no comma, currency or spaces: 12.50, not 12,50 €."
     return _judged(
         "unusable",
         "Usable values",
