@@ -287,6 +287,16 @@ def test_a_purchase_whose_prices_only_look_like_numbers_says_how_to_send_them() 
     ]
 
 
+def test_a_rare_name_with_a_typo_is_noted_also_where_its_words_say_nothing() -> None:
+    events = [event(number, "Book Opened", book_id=number % 3) for number in range(20)]
+    events += [event(number, "Book Opend", book_id=number % 3) for number in range(2)]
+    events += [event(number, "Boook Opened", book_id=number % 3) for number in range(3)]
+    notes = dict(made(events).notes)
+    assert notes['$.interactions.track["Book Opend"]'].endswith('; differs from "Book Opened" in a letter')
+    # It isn't much rarer.
+    assert "differs" not in notes['$.interactions.track["Boook Opened"]']
+
+
 def test_ids_that_no_other_event_has_are_noted() -> None:
     events = [event(number, "Product Viewed", product_id=f"p{number}") for number in range(5)]
     events += [event(9, "Order Completed", products=[{"sku": "s"}])]

@@ -102,6 +102,7 @@ def test_counts_agree_with_the_rows_of_every_golden_case() -> None:
         ("product viewed", 'differs from "Product Viewed" in case'),
         ("ProductViewed", 'differs from "Product Viewed" in spaces'),
         ("product_viewed", 'differs from "Product Viewed" in case, spaces or punctuation'),
+        ("Prodct Viewed", 'differs from "Product Viewed" in a letter'),
         ("Saleor Order Completed", None),
     ],
 )

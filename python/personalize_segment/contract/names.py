@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from .mapping import EventMapping
 
 
+#: Letters and digits of names among which typos are looked for.
+_LONG_ENOUGH = 6
+
+
 @lru_cache(maxsize=4096)
 def fold(name: str) -> str:
     """Return what near misses of a name share: its letters and digits, without case."""
@@ -23,12 +27,38 @@ def difference(name: str, known: str) -> str | None:
     return next((how for how, change in _CHANGES if change(name) == change(known)), None)
 
 
+def typo(name: str, known: str) -> str | None:
+    """Return how `name` differs from `known` by one slip of the fingers, such as "in a letter"; else None.
+
+    Short names aren't compared, because many differ in one letter, nor digits, which number steps and variants.
+    """
+    mine, other = fold(name), fold(known)
+    if mine == other or min(len(mine), len(other)) < _LONG_ENOUGH or abs(len(mine) - len(other)) > 1:
+        return None
+    start = _shared(mine, other)
+    mine, other = mine[start:], other[start:]
+    end = _shared(mine[::-1], other[::-1])
+    mine, other = mine[: len(mine) - end], other[: len(other) - end]
+    if not (mine + other).isalpha():
+        return None
+    if len(mine) == 2 and mine == other[::-1]:
+        return "in the order of two letters"
+    return "in a letter" if max(len(mine), len(other)) == 1 else None
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many letters two texts begin with alike."""
+    alike = (a == b for a, b in zip(one, other, strict=False))
+    return next((index for index, same in enumerate(alike) if not same), min(len(one), len(other)))
+
+
 def near_miss(mapping: "EventMapping", call: str, name: str | None) -> str | None:
     """Return how an unmapped event's name differs from one that the mapping has; None if it's near none of them."""
     if name is None:
         return None
-    near = (one for other, one in mapping.by_event if other == call and one is not None and fold(one) == fold(name))
-    told = ((one, difference(name, one)) for one in near)
+    known = [one for other, one in mapping.by_event if other == call and one is not None]
+    told = [(one, difference(name, one)) for one in known if fold(one) == fold(name)]
+    told += [(one, typo(name, one)) for one in known]
     return next((f"differs from {json.dumps(one, ensure_ascii=False)} {how}" for one, how in told if how), None)
 
 

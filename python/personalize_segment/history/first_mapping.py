@@ -27,6 +27,9 @@ _MAX_PAGES = 3
 #: Kinds of events that aren't interactions but have an item's id, in the notes.
 _MAX_PROPOSED = 15
 
+#: A name is taken for a typo of one that is at least so many times as frequent.
+_TYPO_TIMES = 10
+
 #: Characters of a line of the JSON, apart from its indentation and key.
 _LINE = 96
 #: At most so many columns of users, and of items: more than a person checks is no first mapping.
@@ -141,9 +144,9 @@ def first_mapping(shapes: Shapes) -> FirstMapping:
 
 def _choose(shapes: Shapes, notes: list[tuple[str, str]]) -> list[_Choice]:
     tracked = [(name, kind) for (call, name), kind in shapes.kinds.items() if call == "track" and name]
+    tracked.sort(key=lambda one: (-one[1].events, one[0]))
     choices, proposed = [], []
-    spelled: dict[str, str] = {}
-    for name, kind in sorted(tracked, key=lambda one: (-one[1].events, one[0])):
+    for name, kind in tracked:
         known, event_type = _event_type(name)
         choice = _place(name, event_type or "", kind)
         if not choice.item and not choice.array:
@@ -155,14 +158,24 @@ def _choose(shapes: Shapes, notes: list[tuple[str, str]]) -> list[_Choice]:
             continue
         choices.append(choice)
         why = f"{event_type}, {f'as {known} in the default mapping' if known else 'by its name'}; {_where(choice)}"
-        if twin := names.difference(name, more_frequent := spelled.setdefault(names.fold(name), name)):
-            why += f"; differs from {json.dumps(more_frequent, ensure_ascii=False)} {twin}"
-        notes.append((f"$.interactions{choice.at}", why))
+        notes.append((f"$.interactions{choice.at}", why + _twin(name, kind, tracked)))
     for choice in proposed[:_MAX_PROPOSED]:
         undone = _words(choice.name) & _UNDONE
         why = "it takes something back, or fails" if undone else 'add it with an "event_type" if it is an interaction'
-        notes.append((f"$.interactions{choice.at}", f"left out, {why}; {_where(choice)}"))
+        twin = _twin(choice.name, choice.kind, tracked)
+        notes.append((f"$.interactions{choice.at}", f"left out, {why}; {_where(choice)}{twin}"))
     return _few_types(choices, notes)
+
+
+def _twin(name: str, kind: Kind, tracked: list[tuple[str, Kind]]) -> str:
+    """Return how a name differs from a more frequent one that people take for it, to go on with in a note."""
+    for other, others in tracked[: tracked.index((name, kind))]:
+        how = names.difference(name, other)
+        if how is None and others.events >= _TYPO_TIMES * kind.events:
+            how = names.typo(name, other)
+        if how is not None:
+            return f"; differs from {json.dumps(other, ensure_ascii=False)} {how}"
+    return ""
 
 
 def _few_types(choices: list[_Choice], notes: list[tuple[str, str]]) -> list[_Choice]:
