@@ -241,6 +241,59 @@ def test_each_choice_has_a_note() -> None:
     assert notes["$.users.fields.PLAN"] == "traits.plan: string, 2 values, in 100%"
 
 
+def bookshop() -> list[Event]:
+    """Books in keys that nobody knows: numbers under `book`, and in arrays of objects."""
+    events = [event(n, "Book Opened", book_id=100 + n % 12, sku=f"s{n % 12}" if n % 2 else "") for n in range(40)]
+    del events[1]["properties"]["book_id"]
+    events += [event(100 + n, "Basket Add", book=100 + n % 12, quantity=1 + n % 3) for n in range(24)]
+    for n in range(12):
+        lines = [{"book": 100 + n % 12, "price": "12.50"}, {"book": 100 + (n + 1) % 12, "price": "7"}]
+        events.append(event(200 + n, "Checkout Done", order_id=100 + n, line_items=lines))
+        events.append(event(300 + n, "Gift Wrapped", gifts=[{"novel": 100 + n}]))
+        events.append(event(400 + n, "Help Asked", order_id=100 + n, rating=n % 5))
+    return events
+
+
+def test_the_note_on_an_event_that_is_left_out_has_the_rule_to_paste() -> None:
+    events = bookshop()
+    found = made(events)
+    notes = dict(found.notes)
+    assert found.document is not None
+    assert list(found.document["interactions"]["track"]) == ["Book Opened"]
+    for name, rule in {
+        "Basket Add": {"event_type": "AddToCart", "fields": {"ITEM_ID": {"from": ["properties.book"]}}},
+        "Checkout Done": {"event_type": "Checkout Done", "each": "properties.line_items",
+                          "fields": {"ITEM_ID": {"from": [".book"]}}},
+        "Gift Wrapped": {"event_type": "Gift Wrapped", "each": "properties.gifts",
+                         "fields": {"ITEM_ID": {"from": [".novel"]}}},
+    }.items():  # fmt: skip
+        told = notes[f"$.interactions.track[{json.dumps(name)}]"]
+        assert "values that are items' ids in other events at " in told
+        pasted = json.loads("{" + told.partition("; as ")[2] + "}")
+        assert pasted == {name: rule}
+        found.document["interactions"]["track"] |= pasted
+    mapping = parse(found.text())
+    assert lint(mapping) == []
+    assert event_types(mapping, events) == {"View": 40, "AddToCart": 24, "Checkout Done": 24, "Gift Wrapped": 12}
+    # Neither an order's id nor a rating is an item's.
+    assert '$.interactions.track["Help Asked"]' not in notes
+
+
+def test_a_path_that_stands_in_for_another_has_a_reason() -> None:
+    notes = dict(made(bookshop()).notes)
+    assert notes['$.interactions.track["Book Opened"]'].endswith(
+        "an item's id at properties.book_id in 98% of 40 events, "
+        "else at properties.sku: keep one if they aren't the same ids"
+    )
+    pages = [event(n, "Book", "page", book_id=n) for n in range(9)] + [event(9, "Book", "page", sku="s")]
+    assert dict(made(pages).notes)["$.interactions.page"] == (
+        "View; 10 page events have an item's id; Book: at properties.book_id, "
+        "else at properties.sku: keep one if they aren't the same ids"
+    )
+    events = [event(n, "Book Opened", book_id=n % 4, **{("page_size", "pageSize")[n % 2]: n % 4}) for n in range(40)]
+    assert ("$.items.fields.PAGE_SIZE", "else properties.page_size: nearly the same name") in made(events).notes
+
+
 def test_names_that_are_nearly_the_same_and_prices_that_are_no_numbers_are_noted() -> None:
     events = [event(number, "Tea Viewed", item_id=number % 3, price="1,299.00") for number in range(4)]
     events += [event(number, "Tea Viewed ", item_id=number % 3, price="9.50") for number in range(6)]
@@ -292,7 +345,9 @@ def test_a_rare_name_with_a_typo_is_noted_also_where_its_words_say_nothing() -> 
     events += [event(number, "Book Opend", book_id=number % 3) for number in range(2)]
     events += [event(number, "Boook Opened", book_id=number % 3) for number in range(3)]
     notes = dict(made(events).notes)
-    assert notes['$.interactions.track["Book Opend"]'].endswith('; differs from "Book Opened" in a letter')
+    rule = '{"event_type": "View", "fields": {"ITEM_ID": {"from": ["properties.book_id"]}}}'
+    told = notes['$.interactions.track["Book Opend"]']
+    assert told.endswith(f'; differs from "Book Opened" in a letter; as "Book Opend": {rule}')
     # It isn't much rarer.
     assert "differs" not in notes['$.interactions.track["Boook Opened"]']
 

@@ -24,6 +24,8 @@ _COLUMN_SHARE = 0.1
 _MAX_CATEGORIES = 100
 #: Pages with a rule for each name; more of them get one for any name.
 _MAX_PAGES = 3
+#: Items' ids of other events that are ids here, too: fewer may be other numbers.
+_COMMON_IDS = 10
 #: Kinds of events that aren't interactions but have an item's id, in the notes.
 _MAX_PROPOSED = 15
 
@@ -78,6 +80,11 @@ _PASSING = _set(
     "name title description url imageurl image quantity position coupon currency value revenue total query rank "
     "index referrer list path search discount tax shipping subtotal email label noninteraction"
 )
+#: Ids and numbers that aren't items', although they may look like theirs.
+_NO_ITEMS = _PASSING | _set(
+    "orderid cartid checkoutid userid customerid sessionid categoryid listid storeid shopid sellerid paymentid "
+    "transactionid price amount year age rating"
+)
 _ENDS = ("id", "ids", "url", "sku", "name", "handle", "at", "date", "token", "email", "phone", "hash")
 
 
@@ -119,6 +126,13 @@ class _Choice:
     item: list[Keys] = field(default_factory=list)
     array: str | None = None
     element: list[Keys] = field(default_factory=list)
+    found: str = "an item's id"
+
+    @property
+    def elements(self) -> Shape:
+        """The elements of its array."""
+        array = self.array or ""
+        return self.kind.elements.get(array) or self.kind.others[array]
 
     @property
     def at(self) -> str:
@@ -145,37 +159,71 @@ def first_mapping(shapes: Shapes) -> FirstMapping:
 def _choose(shapes: Shapes, notes: list[tuple[str, str]]) -> list[_Choice]:
     tracked = [(name, kind) for (call, name), kind in shapes.kinds.items() if call == "track" and name]
     tracked.sort(key=lambda one: (-one[1].events, one[0]))
-    choices, proposed = [], []
+    choices, proposed, without = [], [], []
     for name, kind in tracked:
         known, event_type = _event_type(name)
         choice = _place(name, event_type or "", kind)
         if not choice.item and not choice.array:
-            if event_type:
-                notes.append((f"$.interactions{choice.at}", f"left out: no item's id in its {kind.events:,} events"))
+            without.append(choice)
             continue
         if event_type is None:
             proposed.append(choice)
             continue
         choices.append(choice)
         why = f"{event_type}, {f'as {known} in the default mapping' if known else 'by its name'}; {_where(choice)}"
-        notes.append((f"$.interactions{choice.at}", why + _twin(name, kind, tracked)))
+        notes.append((f"$.interactions{choice.at}", why + _twin(name, kind, tracked)[1]))
+    ids = set().union(*(_ids(choice) for choice in (*choices, *proposed)))
+    for choice in without:
+        if _find_ids(choice, ids):
+            proposed.append(choice)
+        elif choice.event_type:
+            notes.append((f"$.interactions{choice.at}", f"left out: no item's id in its {choice.kind.events:,} events"))
+    proposed.sort(key=lambda one: -one.kind.events)
     for choice in proposed[:_MAX_PROPOSED]:
         undone = _words(choice.name) & _UNDONE
         why = "it takes something back, or fails" if undone else 'add it with an "event_type" if it is an interaction'
-        twin = _twin(choice.name, choice.kind, tracked)
-        notes.append((f"$.interactions{choice.at}", f"left out, {why}; {_where(choice)}{twin}"))
+        other, rest = _twin(choice.name, choice.kind, tracked)
+        if not undone:
+            choice.event_type = choice.event_type or _event_type(other)[1] or choice.name
+            rule = json.dumps({choice.name: _rules(choice, None, [])}, ensure_ascii=False)[1:-1]
+            rest += f"; as {rule}"
+        notes.append((f"$.interactions{choice.at}", f"left out, {why}; {_where(choice)}{rest}"))
     return _few_types(choices, notes)
 
 
-def _twin(name: str, kind: Kind, tracked: list[tuple[str, Kind]]) -> str:
-    """Return how a name differs from a more frequent one that people take for it, to go on with in a note."""
+def _ids(choice: _Choice) -> set[str]:
+    """Return the items' ids that an event has."""
+    shape, keys = (choice.elements, choice.element) if choice.array else (choice.kind.every(), choice.item)
+    return shape.keys[keys[0]].distinct
+
+
+def _find_ids(choice: _Choice, ids: set[str]) -> bool:
+    """Return whether an event without a known key of an item has values that are items' ids in others; note where."""
+    enough = max(2, min(_COMMON_IDS, len(ids) // 2))
+    shapes = {**choice.kind.elements, **choice.kind.others, None: choice.kind.every()}
+    for array, shape in shapes.items():
+        best, keys = 0, ()
+        for one, held in shape.keys.items():
+            common = len(held.distinct & ids)
+            many = common >= max(enough, len(held.distinct) / 2) and held.ids >= _ID_SHARE * shape.count
+            if many and common > best and not (one and names.fold(one[-1]) in _NO_ITEMS):
+                best, keys = common, one
+        if best:
+            choice.array, choice.found = array, "values that are items' ids in other events"
+            choice.item, choice.element = ([], [keys]) if array else ([keys], [])
+            return True
+    return False
+
+
+def _twin(name: str, kind: Kind, tracked: list[tuple[str, Kind]]) -> tuple[str, str]:
+    """Return a more frequent name that people take for one, and how they differ, to go on with in a note."""
     for other, others in tracked[: tracked.index((name, kind))]:
         how = names.difference(name, other)
         if how is None and others.events >= _TYPO_TIMES * kind.events:
             how = names.typo(name, other)
         if how is not None:
-            return f"; differs from {json.dumps(other, ensure_ascii=False)} {how}"
-    return ""
+            return other, f"; differs from {json.dumps(other, ensure_ascii=False)} {how}"
+    return "", ""
 
 
 def _few_types(choices: list[_Choice], notes: list[tuple[str, str]]) -> list[_Choice]:
@@ -212,17 +260,26 @@ def _place(name: str, event_type: str, kind: Kind) -> _Choice:
 def _where(choice: _Choice) -> str:
     found = []
     if choice.array is not None:
-        elements = choice.kind.elements[choice.array]
-        share = _share(elements, choice.element[0])
+        share = _share(choice.elements, choice.element[0])
         found.append(
-            f"an item's id at {_path(choice.element[0], '')} in {share} of the elements of properties.{choice.array}"
+            f"{choice.found} at {_path(choice.element[0], '')} in {share} of the elements of properties.{choice.array}"
+            + _else(choice.element, "")
         )
     if choice.item:
         shape = choice.kind.plain if choice.array else choice.kind.every()
         without = " without that array" if choice.array else ""
         share = _share(shape, choice.item[0])
-        found.append(f"an item's id at {_path(choice.item[0])} in {share} of {shape.count:,} events{without}")
+        found.append(
+            f"{choice.found} at {_path(choice.item[0])} in {share} of {shape.count:,} events{without}"
+            + _else(choice.item, "properties")
+        )
     return ", ".join(found)
+
+
+def _else(several: list[Keys], root: str) -> str:
+    """Return which keys stand in for the first one, to go on with in a note."""
+    rest = " or ".join(_path(keys, root) for keys in several[1:])
+    return f", else at {rest}: keep one if they aren't the same ids" if rest else ""
 
 
 def _share(shape: Shape, keys: Keys) -> str:
@@ -277,6 +334,7 @@ def _pages(shapes: Shapes, choices: list[_Choice], notes: list[tuple[str, str]])
         rules = {}
         if len(found) <= _MAX_PAGES and all(name is not None for name, _, _ in found):
             for name, _, keys in found:
+                events += f"; {name}: at {_path(keys[0])}{_else(keys, 'properties')}"
                 rules[name] = {"event_type": "View", "fields": {"ITEM_ID": _from(_path(one) for one in keys)}}
             pages[call] = rules
         else:
@@ -323,7 +381,7 @@ def _rules(choice: _Choice, item: list[Keys] | None, notes: list[tuple[str, str]
     rules: list[dict[str, Any]] = []
     if choice.array is not None:
         fields = {"ITEM_ID": _from(_path(one, "") if one else "." for one in choice.element)}
-        fields |= _event_value(choice, choice.kind.elements[choice.array], _PRICES, "", notes)
+        fields |= _event_value(choice, choice.elements, _PRICES, "", notes)
         each = f"properties.{choice.array}"
         rules.append({"event_type": choice.event_type, "each": each, "fields": fields})
     if choice.item:
@@ -364,9 +422,7 @@ def _note_strangers(choices: list[_Choice], notes: list[tuple[str, str]]) -> Non
     """Say which events have ids that no other event has: they may not be those of the same items."""
     ids: list[tuple[_Choice, set[str]]] = []
     for choice in choices:
-        shape = choice.kind.elements[choice.array] if choice.array is not None else choice.kind.every()
-        keys = choice.element if choice.array is not None else choice.item
-        ids.append((choice, shape.keys[keys[0]].distinct))
+        ids.append((choice, _ids(choice)))
     for choice, own in ids:
         others = set().union(*(held for other, held in ids if other is not choice))
         if others and not own & others:
@@ -413,7 +469,7 @@ def _items(choices: list[_Choice], notes: list[tuple[str, str]]) -> dict[str, An
     else:
         about = [choice for choice in choices if choice.array is not None and () not in choice.element]
         for choice in about:
-            shape.merge(choice.kind.elements[choice.array or ""])
+            shape.merge(choice.elements)
         columns = _columns("items", shape, "", _is_passing, notes)
         fields = {}
         for choice in about:
@@ -444,6 +500,7 @@ def _columns(
         if twin in columns:
             if columns[twin]["type"] == kind:
                 columns[twin]["from"].append(_path(keys, root))
+                notes.append((f"$.{dataset}.fields.{twin}", f"else {_path(keys, root)}: nearly the same name"))
             continue
         if len(columns) == _MAX_COLUMNS:
             notes.append((f"$.{dataset}", f"left out {_path(keys, root)}: a first mapping has no more columns"))

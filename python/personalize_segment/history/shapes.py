@@ -18,6 +18,7 @@ from ..errors import MappingError
 MAX_DISTINCT = 1000
 MAX_KINDS = 1000
 MAX_KEYS = 200
+_MAX_OTHERS = 5
 _DEPTH = 3
 
 #: Keys of an item's id, without case and punctuation, the best first.
@@ -149,6 +150,8 @@ class Kind:
     plain: Shape = field(default_factory=Shape)
     listed: dict[str, Shape] = field(default_factory=dict)
     elements: dict[str, Shape] = field(default_factory=dict)
+    #: The elements of other arrays of objects.
+    others: dict[str, Shape] = field(default_factory=dict)
 
     def every(self) -> Shape:
         """Return the properties of all events."""
@@ -193,6 +196,12 @@ class Shapes:
         kind = self.kinds.setdefault(key, Kind())
         kind.events += 1
         array = next((one for one, held in properties.items() if _is_array(one, held)), None)
+        for key, held in properties.items():
+            if key == array or type(held) is not list or not held or type(held[0]) is not dict or not _is_key(key):
+                continue
+            if key in kind.others or len(kind.others) < _MAX_OTHERS:
+                for element in held[:MAX_ELEMENTS]:
+                    kind.others.setdefault(key, Shape()).add(element)
         if array is None:
             kind.plain.add(properties)
             return
@@ -222,13 +231,18 @@ def item_rank(keys: Keys) -> int | None:
 def leaves(value: dict[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
     """Yield what an object holds that is no object itself, with its keys; only keys that a path can name."""
     for key, one in value.items():
-        if one is None or not _is_plain(key) or any(letter in key for letter in ".[]*\\"):
+        if one is None or not _is_key(key):
             continue
         keys = (*above, key)
         if type(one) is not dict:
             yield keys, one
         elif len(keys) < _DEPTH:
             yield from leaves(one, keys)
+
+
+def _is_key(key: str) -> bool:
+    """Return whether a path can name a key."""
+    return _is_plain(key) and not any(letter in key for letter in ".[]*\\")
 
 
 def _is_plain(name: str) -> bool:
