@@ -345,6 +345,20 @@ def unmapped(data: Data) -> None:
     data.report["reasons"] = [nothing | {"count": 91, "example": "m"}]
 
 
+def unmapped_tracks(*named: tuple[str, int]) -> Callable[[Data], None]:
+    """Let the report say that so many of 1,000 events are tracked under a name without a rule."""
+
+    def change(data: Data) -> None:
+        data.report["events"] |= {"read": 1000, "unmapped": sum(count for _, count in named)}
+        data.report["reasons"] = [
+            {"call": "track", "event": name, "dataset": None, "field": None, "reason": "no rule for this event",
+             "count": count, "example": "m"}
+            for name, count in named
+        ]  # fmt: skip
+
+    return change
+
+
 def a_damaged_log(data: Data) -> None:
     data.report["files"]["damaged"] = [{"file": "a.gz", "reason": "cut off"}]
 
@@ -464,6 +478,10 @@ def a_patient_robot(data: Data) -> None:
         (refused, "anonymous", "green", 0),
         (anonymous, "refused", "green", 0),
         (unmapped, "unmapped", "yellow", 91),
+        (unmapped_tracks(("Basket Add", 150), ("Checkout Done", 50)), "unmapped", "green", 200),
+        (unmapped_tracks(("Basket Add", 150), ("Checkout Done", 51)), "unmapped", "yellow", 201),
+        (unmapped_tracks(*((f"Rare {chr(65 + n)}", 49) for n in range(10))), "unmapped", "green", 490),
+        (unmapped_tracks(("Viewedd", 1)), "unmapped", "yellow", 1),
         (a_damaged_log, "malformed", "yellow", 1),
         (malformed_lines, "malformed", "yellow", 13),
         (two_weeks_less_a_day, "span", "yellow", 13),
@@ -488,6 +506,14 @@ def test_a_check_finds_what_it_is_for(
     found = checks(data.write(tmp_path))[check]
     assert (found.verdict, found.value) == (verdict, value)
     assert bool(found.remedy) is (verdict != "green")
+
+
+def test_an_unmapped_event_with_a_typo_is_told_before_frequent_ones(tmp_path: Path) -> None:
+    data = Data.sound()
+    unmapped_tracks(*((f"Rare {chr(65 + n)}", 49) for n in range(10)), ("viewd", 1), ("Viewedd", 2))(data)
+    details = checks(data.write(tmp_path))["unmapped"].details
+    assert details[0] == ("track Viewedd", '2, differs from "Viewed" in a letter')
+    assert len(details) == 5
 
 
 def test_values_that_are_no_numbers_come_with_how_to_send_one(tmp_path: Path) -> None:

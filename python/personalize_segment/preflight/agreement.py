@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ..contract.mapping import Constant, EventMapping
+from ..contract.names import near_miss
 from ..contract.report import DatasetCount, Report
 from ..contract.rows import MISSING, NO_CONDITION, UNMAPPED
 from ..contract.visitors import NEVER_LOGGED_IN
@@ -17,6 +18,9 @@ _IDLE_SHARE = 0.5
 _REFUSED_SHARE = 0.05
 _ANONYMOUS_SHARE = 0.5
 _UNMAPPED_SHARE = 0.9
+#: Track events of one name that are at least this share of all, and all of these together.
+_FREQUENT_SHARE = 0.05
+_FREQUENT_UNMAPPED_SHARE = 0.2
 _MALFORMED_SHARE = 0.01
 
 
@@ -28,7 +32,7 @@ def agreement(report: Report | None, figures: Figures, mapping: EventMapping) ->
     for dataset in figures.coverage:
         yield from _coverage(figures, dataset)
     if report is not None:
-        yield from _left_out(report)
+        yield from _left_out(report, mapping)
 
 
 def _mapping(report: Report, mapping: EventMapping) -> Check:
@@ -44,12 +48,12 @@ def _mapping(report: Report, mapping: EventMapping) -> Check:
     )
 
 
-def _left_out(report: Report) -> Iterator[Check]:
+def _left_out(report: Report, mapping: EventMapping) -> Iterator[Check]:
     """Yield the checks that report.json answers."""
     interactions = report.datasets.get("interactions", DatasetCount())
     matched = interactions.rows + interactions.deduplicated + interactions.refused
     read, without_rule = report.events_read, report.events_unmapped
-    anonymous, other, unmapped = 0, [], []
+    anonymous, other, unmapped, near, frequent = 0, [], [], [], 0
     for (call, event, dataset, field, reason), (count, example) in report.reasons.counts.items():
         if (dataset, field) == ("interactions", "USER_ID") and reason in (MISSING, NEVER_LOGGED_IN):
             anonymous += count
@@ -57,7 +61,14 @@ def _left_out(report: Report) -> Iterator[Check]:
             such = f", such as message {example}" if example else ""
             other.append((f"{call} {event or ''} {field or ''}".strip(), f"{count:,}: {reason}{such}"))
         elif reason in (UNMAPPED, NO_CONDITION):
-            unmapped.append((f"{call} {event or ''}".strip(), number(count)))
+            told = (f"{call} {event or ''}".strip(), number(count))
+            if reason == UNMAPPED and (hint := near_miss(mapping, call, event)):
+                near.append((told[0], f"{told[1]}, {hint}"))
+            else:
+                unmapped.append(told)
+            # A page or an identify is often without a rule on purpose.
+            if reason == UNMAPPED and call == "track" and share(count, read) >= _FREQUENT_SHARE:
+                frequent += count
     refused = interactions.refused - anonymous
     yield _judged(
         "anonymous",
@@ -107,7 +118,14 @@ def _left_out(report: Report) -> Iterator[Check]:
             share(without_rule, read) > _UNMAPPED_SHARE,
             "See below whether events that speak of items are among them, and give them rules.",
         ),
-        details=unmapped[:_SHOWN],
+        ("yellow", bool(near), "See whether a name is misspelled where the event is sent, or in the mapping."),
+        (
+            "yellow",
+            share(frequent, read) > _FREQUENT_UNMAPPED_SHARE,
+            "Many are frequent track events. The report doesn't say whether they have items' ids:"
+            " `personalize-segment init --logs` does.",
+        ),
+        details=(near + unmapped)[:_SHOWN],
     )
     damaged = [name for name, _ in report.files_damaged]
     lost = report.lines_malformed + len(damaged)
