@@ -39,7 +39,7 @@ locals {
   flags         = ["optional", "categorical", "textual", "placeholders"]
   field_options = ["optional", "categorical", "textual", "format", "placeholders"]
   known = {
-    document               = ["version", "interactions", "users", "items", "max_elements"]
+    document               = ["version", "interactions", "users", "items", "max_elements", "$schema"]
     interactions           = ["fields", "track", "page", "screen", "any_page", "any_screen", "session", "visitors"]
     users                  = ["fields", "track", "page", "screen", "any_page", "any_screen", "when"]
     items                  = ["fields", "track", "page", "screen", "any_page", "any_screen"]
@@ -307,7 +307,8 @@ locals {
     [
       for one in local.texts : join("", [
         "${one.at}: '${one.value}' is relative, but there is no element here. ",
-        "Start from the event, or use \"each\".",
+        "Start from the event, such as 'properties.${try(coalesce(trim(one.value, ".")), "products")}'",
+        endswith(one.at, "]") ? ", or use \"each\"." : ".",
       ])
       if startswith(one.value, ".") && !one.each
     ],

@@ -58,6 +58,13 @@ def test_an_invalid_mapping_is_refused_with_place_problem_and_remedy(case: Refus
     assert str(error) == f"{error.place}: {error.problem}. {error.remedy}."
 
 
+def test_no_relative_path_of_a_rule_itself_is_sent_back_to_each() -> None:
+    for name in ("each-relative", "path-of-a-condition-relative"):
+        with pytest.raises(MappingError) as caught:
+            parse(REFUSED[name].text)
+        assert "each" not in caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("name", "suggested"),
     [("plan", "PLAN"), ("Favourite brand", "FAVOURITE_BRAND"), ("_PLAN", "PLAN"), ("a-b.c", "A_B_C")],

@@ -57,7 +57,7 @@ def test_a_typo_is_one_slip_in_a_name_of_some_length(name: str, known: str, how:
 
 
 def test_a_near_miss_is_a_name_that_differs_in_case_before_one_with_a_typo() -> None:
-    rules = {"Books Opened": {}, "Book Opened": {}, "Basket Filled": {}}
+    rules: dict[str, dict[str, str]] = {"Books Opened": {}, "Book Opened": {}, "Basket Filled": {}}
     fields = {key: {"from": ["userId"]} for key in ("USER_ID", "ITEM_ID", "TIMESTAMP")}
     mapping = parse(json.dumps({"version": 1, "interactions": {"fields": fields, "track": rules}}))
     assert names.near_miss(mapping, "track", "book opened") == 'differs from "Book Opened" in case'

@@ -130,6 +130,19 @@ def test_check_says_what_a_mapping_finds_in_logs(tmp_path: Path) -> None:
     assert json.loads(answered("check", "--logs", tmp_path, "--json", "--events", "1"))["events"] == 1
 
 
+@pytest.mark.parametrize(("kept", "told"), [("stitch", True), ("as_users", False), ("drop", False)])
+def test_check_says_which_rows_need_a_visitor_who_logs_in(kept: str, told: bool, tmp_path: Path) -> None:
+    events = [CLICK, *[CLICK | {"userId": None, "anonymousId": "a", "messageId": f"a{n}"} for n in range(2)]]
+    (tmp_path / "a.json").write_text("\n".join(map(json.dumps, events)))
+    mapping = tmp_path / "mapping.txt"
+    mapping.write_text(visitors(kept).text, "utf-8")
+    shown = answered("check", mapping, "--logs", tmp_path / "a.json")
+    footnote = "2 rows of interactions without a userId: only exported if the visitor logs in on that session"
+    assert (footnote in shown) is told
+    counts = json.loads(answered("check", mapping, "--logs", tmp_path / "a.json", "--json"))
+    assert counts["visitors"] == (0 if kept == "drop" else 2)
+
+
 def test_export_says_which_names_are_nearly_right_and_which_clocks_were_ahead(tmp_path: Path) -> None:
     near = CLICK | {"event": "Product Clicked ", "messageId": "m2"}
     ahead = CLICK | {"timestamp": "2038-01-19T03:14:08Z", "receivedAt": "2024-03-01T00:00:00Z", "messageId": "m3"}
@@ -245,6 +258,15 @@ def test_explain_lists_values_that_are_there_but_unusable() -> None:
     assert (answer["reasons"], answer["nulls"]) == ([], [null])
 
 
+def test_explain_of_what_has_no_event_fails() -> None:
+    done = run("explain", stdin=b"hello\n")
+    assert done.returncode == 1
+    assert done.stdout == b"a line\n  no row: malformed: not JSON at character 1\n"
+    assert "-: has no event, and 1 malformed line. " in done.stderr.decode()
+    assert run("explain", "--json", stdin=b"hello\n").returncode == 1
+    assert run("explain", stdin=b"hello\n" + json.dumps(CLICK).encode()).returncode == 0
+
+
 def test_explain_says_nothing_about_nothing() -> None:
     assert explained(stdin=b"") == explained("-", stdin=b"\n\n") == []
 
@@ -282,7 +304,8 @@ def test_explain_writes_utf_8_whatever_the_locale_says() -> None:
 
 
 def test_explain_survives_a_number_of_5000_digits_in_a_broken_line() -> None:
-    (answer,) = explained(stdin=b'{"type": "track", "a": ' + b"1" * 5000)
+    done = run("explain", "--json", stdin=b'{"type": "track", "a": ' + b"1" * 5000)
+    answer = json.loads(done.stdout)
     assert answer["reasons"] == [malformed("cut off: a JSON object that doesn't end on its line")]
 
 

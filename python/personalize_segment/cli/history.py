@@ -38,6 +38,8 @@ from .terminal import (
     verb,
 )
 
+_ONE_EVENT = "Give one JSON object with a type per line, or copied from Segment's debugger"
+
 
 @verb("explain events.json --mapping mapping.json", MAPPING)
 def explain(
@@ -56,11 +58,14 @@ def explain(
     A row with a visitor has no USER_ID: an export takes the user who logs in on that session.
     """
     parsed = read_mapping(mapping)
+    read = malformed = 0
     present = logs.LogFile(str(events), 0, logs.day_of(str(events.absolute()))).present
     with _opened(events) as blocks:
         for line in lines.read_pretty(blocks):
             found, reasons = rows(parsed, line.event, present=present) if line.event is not None else ([], [])
+            read += 1
             if line.event is None:
+                malformed += 1
                 reasons = [Reason(None, None, f"malformed: {line.cause}")]
             if not as_json:
                 _explain(parsed, line.event, found, reasons)
@@ -79,6 +84,8 @@ def explain(
                 "nulls": grouped(reason for row in found for reason in row.unusable),
             }
             print(json.dumps(answer, ensure_ascii=False))
+    if read and read == malformed:
+        raise EmptyError(str(events), f"has no event, and {number(malformed, 'malformed line')}", _ONE_EVENT)
 
 
 @verb("export segment-logs/ training/ --since 2024-03-01", HISTORY)
@@ -172,8 +179,8 @@ def _explain(mapping: EventMapping, event: dict[str, Any] | None, found: list[Ro
 def _said(mapping: EventMapping, event: dict[str, Any] | None, reasons: Iterable[Reason]) -> list[dict[str, Any]]:
     """Return equal reasons as one, each with how to send the first value that it is about."""
     told: dict[Any, str] = {}
-    for why in reasons if event else ():
-        if why[:3] not in told and (how := advice_on(mapping, event, why)):
+    for why in reasons:
+        if event is not None and why[:3] not in told and (how := advice_on(mapping, event, why)):
             told[why[:3]] = f"{why.reason}; {how}"
     return grouped(why._replace(reason=told.get(why[:3], why.reason)) for why in reasons)
 

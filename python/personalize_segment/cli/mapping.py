@@ -157,6 +157,9 @@ def _show(survey: "Survey") -> None:
                 table.add_row("", path.column, plain(path.path), f"{path.found:,}", f"{path.usable:,}")
     table.columns[3].justify = table.columns[4].justify = "right"
     out.print(table)
+    if survey.visitors and survey.mapping.visitors == "stitch":
+        of_visitors = f"{number(survey.visitors, 'row')} of interactions without a userId"
+        out.print(f"{of_visitors}: only exported if the visitor logs in on that session", soft_wrap=True)
     if survey.unmapped:
         table = Table("count", "event", "hint", title="Without a rule", title_justify="left")
         table.columns[0].justify = "right"

@@ -235,7 +235,8 @@ def parse(text: str) -> EventMapping:
         refuse(f"${member(EDITORS)}", "isn't a text", "Write the address of the JSON Schema")
     if isinstance(document, Object) and "datasets" in document and "interactions" not in document:
         refuse("$", "is a spec, not an event mapping", "Pass the file that its 'event_mapping' names")
-    top = keys(document, "$", required=("version", "interactions"), optional=("users", "items", "max_elements"))
+    known = ("users", "items", "max_elements", EDITORS)
+    top = keys(document, "$", required=("version", "interactions"), optional=known)
     if type(top["version"]) is not int or top["version"] != 1:
         refuse("$.version", f"is {json.dumps(top['version'])}", "Write 1")
     most = top.get("max_elements", DEFAULT_MAX_ELEMENTS)
@@ -554,16 +555,19 @@ def _event_types(at: str, columns: tuple[Column, ...], types: set[str | None]) -
         )
 
 
-def path(value: Any, at: str, *, each: bool = False, lists: bool = False) -> Path:
+def path(value: Any, at: str, *, each: bool | None = None, lists: bool = False) -> Path:
     """Return the path that the text `value`, which stands `at`, is; relative ones with `each` only.
 
+    None is a path that is from the event with `each`, too, such as that of `each` itself.
     With `lists`, one segment may end with `[]`: the path goes on in each element of an array.
     """
     if not isinstance(value, str) or not value:
         refuse(at, "is no path", 'Write a dotted path, such as "properties.product_id"')
     relative = value.startswith(".")
     if relative and not each:
-        refuse(at, f"{value!r} is relative, but there is no element here", 'Start from the event, or use "each"')
+        remedy = f"Start from the event, such as 'properties.{value.strip('.') or 'products'}'"
+        remedy += "" if each is None else ', or use "each"'
+        refuse(at, f"{value!r} is relative, but there is no element here", remedy)
     segments = [] if value == "." else value[relative:].split(".")
     arrays = [place for place, segment in enumerate(segments, start=1) if segment.endswith("[]")]
     if arrays and (not lists or len(arrays) > 1):

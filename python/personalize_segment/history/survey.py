@@ -120,6 +120,8 @@ class Survey:
 
     mapping: EventMapping
     events: int = 0
+    #: Interactions without a user, which need one who logs in on their session (rule 12).
+    visitors: int = 0
     malformed: int = 0
     rules: list[RuleCount] = field(init=False)
     unmapped: "Counter[tuple[str, str | None]]" = field(default_factory=Counter)
@@ -158,7 +160,9 @@ class Survey:
             for condition in rule.when:
                 there = walk(event, condition.path) is not None
                 counted.count("when", condition.path, there, holds(condition, event))
-        made = Counter(row.dataset.name for row in rows(self.mapping, event)[0])
+        given = rows(self.mapping, event)[0]
+        self.visitors += sum(row.visitor is not None for row in given)
+        made = Counter(row.dataset.name for row in given)
         for dataset, rule in choose(candidates, event):
             counted = self._of[id(rule)]
             counted.matched += 1
@@ -200,6 +204,7 @@ class Survey:
         return {
             "events": self.events,
             "malformed": self.malformed,
+            "visitors": self.visitors,
             "rules": [
                 {
                     "place": rule.place, "dataset": rule.dataset, "call": rule.call, "name": rule.name,
