@@ -200,8 +200,11 @@ def _ids(choice: _Choice) -> set[str]:
 def _find_ids(choice: _Choice, ids: set[str]) -> bool:
     """Return whether an event without a known key of an item has values that are items' ids in others; note where."""
     enough = max(2, min(_COMMON_IDS, len(ids) // 2))
-    shapes: dict[str | None, Shape] = {**choice.kind.elements, **choice.kind.others, None: choice.kind.every()}
-    for array, shape in shapes.items():
+    kind = choice.kind
+    shapes: list[tuple[str | None, Shape]] = [*kind.elements.items(), *kind.others.items(), (None, kind.every())]
+    best: int
+    keys: Keys
+    for array, shape in shapes:
         best, keys = 0, ()
         for one, held in shape.keys.items():
             common = len(held.distinct & ids)
