@@ -131,7 +131,8 @@ def run(
     partial event would erase. Raises EmptyError as `history.export` does, and ProfilesError if the table doesn't take
     them; the export is whole all the same.
     """
-    files = logs.sort_out(logs.list_files(_place(tree, LogsError, "Copy the logs to S3")), window, root=tree)
+    logs_at = _place(tree, LogsError, "Copy the logs to S3")
+    files = logs.sort_out(logs.list_files(logs_at, tree), window, root=tree)
     root = None if stage is None else _place(stage, OutputError, "Name a stage in S3")
     output = Output(spark, out)
     kept = output.rows if stage is None else stage

@@ -70,7 +70,7 @@ def export(
     """
     root = place(tree)
     window = window or Window()
-    files = logs.sort_out(logs.list_files(root), window, root=tree)
+    files = logs.sort_out(logs.list_files(root, tree), window, root=tree)
     report = Report.of(mapping)
     report.files_skipped += files.skipped
     days = days_of(files)

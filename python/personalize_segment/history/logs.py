@@ -151,11 +151,11 @@ def batches(files: Sequence[LogFile], size: int) -> Iterator[list[LogFile]]:
         yield batch
 
 
-def list_files(root: "Place") -> list[LogFile]:
-    """Return the files below a place, or the one that it is. Raises LogsError if it can't be read."""
+def list_files(root: "Place", tree: str) -> list[LogFile]:
+    """Return the files below a place, or the one that it is. Raises LogsError, at `tree`, if it can't be read."""
     from ..places import LocalPlace, errors_at  # botocore, without which `explain` and `sample` work
 
-    with errors_at(str(root), LogsError):
+    with errors_at(tree, LogsError):
         return list_folder(root.path) if isinstance(root, LocalPlace) else list_bucket(root)
 
 

@@ -35,7 +35,9 @@ def sample(
     They are the first ones of files that are spread evenly over the tree. Raises LogsError.
     """
     root = place(tree)
-    files = _spread(logs.sort_out(logs.list_files(root), Window(), root=tree).inside, max(1, limit // EVENTS_PER_FILE))
+    files = _spread(
+        logs.sort_out(logs.list_files(root, tree), Window(), root=tree).inside, max(1, limit // EVENTS_PER_FILE)
+    )
     left = limit
     for index, file in enumerate(files):
         # What small files leave goes to those that follow.
