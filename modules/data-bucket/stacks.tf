@@ -1,5 +1,5 @@
 # Which stacks write to an existing bucket, and where: an empty object for each, whose key says it. Stacks of other root
-# modules, regions and accounts find it there when they plan, whatever the policy of the bucket is.
+# modules, regions and accounts find it there when they plan, if the bucket's policy lets them list it.
 
 locals {
   stacks = "personalize-segment-stacks/"
@@ -51,8 +51,8 @@ resource "aws_s3_object" "stack" {
       condition = length(local.met) == 0
       error_message = join(" ", [
         "The stack ${join("; ", local.met)} (name, account, region) writes to folders of the bucket ${local.name}",
-        "to which this stack would write, too. Write another `name`, or other `prefixes`. If that stack is gone,",
-        "delete its object below ${local.stacks} in the bucket.",
+        "to which this stack would write, too. Write another `name`, or other `prefixes`. If that stack is gone, or",
+        "this one had its name, delete its object below ${local.stacks} in the bucket.",
       ])
     }
   }

@@ -75,7 +75,7 @@ variable "prefixes" {
   validation {
     condition = alltrue([
       for prefix in compact(values(var.prefixes)) :
-      can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))
+      can(regex("^([A-Za-z0-9._=-]+/)+$", prefix))
     ])
     error_message = "Write prefixes in letters, digits and . _ = - /, with / at their ends, such as \"batch/\"."
   }

@@ -86,7 +86,7 @@ variable "read_prefixes" {
   validation {
     condition = alltrue([
       for prefix in var.read_prefixes :
-      can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))
+      can(regex("^([A-Za-z0-9._=-]+/)+$", prefix))
     ])
     error_message = "Write prefixes in letters, digits and . _ = - /, with / at their ends, such as \"batch/\"."
   }
@@ -101,7 +101,7 @@ variable "write_prefixes" {
   validation {
     condition = alltrue([
       for prefix in var.write_prefixes :
-      can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", prefix))
+      can(regex("^([A-Za-z0-9._=-]+/)+$", prefix))
     ])
     error_message = "Write prefixes in letters, digits and . _ = - /, with / at their ends, such as \"batch/\"."
   }

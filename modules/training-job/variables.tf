@@ -140,7 +140,7 @@ variable "artifacts" {
   }
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", var.artifacts.prefix))
+    condition     = can(regex("^([A-Za-z0-9._=-]+/)+$", var.artifacts.prefix))
     error_message = "Write artifacts.prefix in letters, digits and . _ = - / with / at its end, such as \"artifacts/\"."
   }
 }
@@ -160,7 +160,7 @@ variable "logs" {
   }
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", var.logs.prefix))
+    condition     = can(regex("^([A-Za-z0-9._=-]+/)+$", var.logs.prefix))
     error_message = "Write logs.prefix in letters, digits and . _ = - /, with / at its end, such as \"segment-logs/\"."
   }
 }
@@ -180,7 +180,7 @@ variable "output" {
   }
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", var.output.prefix))
+    condition     = can(regex("^([A-Za-z0-9._=-]+/)+$", var.output.prefix))
     error_message = "Write output.prefix in letters, digits and . _ = - /, with / at its end, such as \"transformed/\"."
   }
 }
@@ -200,7 +200,7 @@ variable "stage" {
   }
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9._=-][A-Za-z0-9._=/-]*/$", try(var.stage.prefix, "stage/")))
+    condition     = can(regex("^([A-Za-z0-9._=-]+/)+$", try(var.stage.prefix, "stage/")))
     error_message = "Write stage.prefix in letters, digits and . _ = - /, with / at its end, such as \"stage/\"."
   }
 }

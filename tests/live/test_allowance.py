@@ -194,7 +194,7 @@ def test_two_copies_of_the_function_ask_for_so_many_per_minute_together(stub: St
             users = [track(messageId=f"m-{copy}-{number}", userId=f"u-{copy}-{number}") for number in range(4)]
             said += [take(one)["write_back"] for one in users]
     minutes = len({one.body["Key"]["id"]["S"] for one in stub.calls("UpdateItem")})
-    assert said.count("sent") == len(take.bodies("GetRecommendations")) == 3 if minutes == 1 else 6
+    assert 3 <= said.count("sent") == len(take.bodies("GetRecommendations")) <= 3 * minutes
     assert set(said) == {"sent", "too many"}
     assert len(take.bodies("PutEvents")) == 8
 

@@ -777,3 +777,14 @@ run "refuses_several_at_once_3" {
     var.lifecycle_days,
   ]
 }
+
+run "an_empty_folder_in_a_prefix_is_refused" {
+  command = plan
+
+  variables {
+    # The provider uploads an object of such a prefix with one slash.
+    prefixes = { stage = "a//b/" }
+  }
+
+  expect_failures = [var.prefixes]
+}

@@ -65,6 +65,8 @@ class SharedAllowance:
         """
         minute = int(self._clock() // 60)
         with self._lock:
+            # A thread that was held up has an earlier one, and must not begin it again.
+            minute = max(minute, self._minute)
             if minute != self._minute:
                 self._minute, self._left, self._over = minute, 0, False
             if self._left:
