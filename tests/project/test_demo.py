@@ -83,7 +83,7 @@ def test_terraform_hands_over_what_segment_and_personalize_need(shown: dict[str,
 
 def test_the_export_reads_the_logs_that_lie_in_the_bucket(shown: dict[str, Any]) -> None:
     report = shown["report"]
-    assert shown["logs"] == 5  # four files of ten thousand events, and Segment's dummy object
+    assert shown["logs"] == 8  # ten thousand events by the day they are received, four times, and a dummy object
     assert report["events"]["read"] > 39_000
     assert all(one["rows"] > 100 for one in report["datasets"].values())
 
