@@ -103,7 +103,7 @@ def test_every_verb_names_the_extra_that_brings_what_it_lacks(tmp_path: Path, wh
     commands = _environment(tmp_path / "cli", f"{wheel}[cli]")
     (tmp_path / "spec.json").write_text('{"version": 1, "name": "shop", "datasets": {"interactions": {}}}')
     (tmp_path / "users.csv").write_text("USER_ID\nu-1\n")
-    (tmp_path / "event.json").write_text("{}")
+    (tmp_path / "event.json").write_text('{"type": "page"}')
     for verb, arguments in ENOUGH.items():
         done = _run(commands / "personalize-segment", verb, *arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
