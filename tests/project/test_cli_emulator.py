@@ -139,7 +139,7 @@ def test_without_its_extra_it_says_what_to_install(package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; from personalize_segment.cli import main; main()"
     # moto warns, too, when Flask is missing.
     done = _run(sys.executable, "-c", code, "emulator", "--port", "0", PYTHONWARNINGS="ignore")
-    said = f"personalize-segment: {package} is missing: install personalize-segment[emulator]\n"
+    said = f"personalize-segment: {package} is missing: install personalize-segment[emulator].\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 

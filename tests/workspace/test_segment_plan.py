@@ -399,14 +399,6 @@ def test_outputs_of_an_older_stack_are_refused() -> None:
     assert "outputs: segment.write_key: is missing" in refusal(lambda: read("shop", older, Choices(sources=["a"])))
 
 
-def test_the_documented_resources_of_segments_provider_are_found_by_the_command() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "segment.md").read_text("utf-8")
-    asked = read("shop", OUTPUTS | {"destination_filter": "${module.personalize.segment.destination_filter}"}, CHOICES)
-    for key, value in (("name", asked.destination_name), ("title", asked.filter_title), ("if", asked.condition)):
-        assert re.search(rf'^  {key} +~ "{re.escape(value)}"$'.replace("~", "="), text, re.MULTILINE), key
-    assert re.findall(r"^    (\w+) +=", text, re.MULTILINE) == list(SETTINGS)
-
-
 def test_a_setting_is_json_or_text() -> None:
     assert setting("logType=Tail") == ("logType", "Tail")
     assert setting('clientContext={"a": 1}') == ("clientContext", {"a": 1})
