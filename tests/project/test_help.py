@@ -1,6 +1,8 @@
 """Every verb's help, examples and options, from the parser itself."""
 
 import shlex
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -47,3 +49,13 @@ def test_a_verb_has_an_example_that_its_parser_takes(verb: tuple[str, ...]) -> N
 def test_every_verb_that_answers_something_has_json() -> None:
     without = {verb for verb in VERBS if "--json" not in {name for one in command(verb).params for name in one.opts}}
     assert without == set(NO_JSON)
+
+
+def test_the_order_of_verbs_is_the_same_whichever_module_is_imported_first() -> None:
+    code = "from personalize_segment.cli import preflight, load; print([one.name for one in load().registered_groups])"
+    named = "print([one.name or one.callback.__name__ for one in load().registered_commands])"
+    found = [
+        subprocess.run([sys.executable, "-c", f"{one}; {named}"], capture_output=True, text=True, check=True).stdout
+        for one in (code, code.replace("preflight, ", ""))
+    ]
+    assert found[0] == found[1]

@@ -137,7 +137,7 @@ def test_a_failed_count_tells_that_all_datasets_are_whole() -> None:
     with pytest.raises(UnloadError) as caught:
         unload(engine, [USERS, ITEMS, COUNTS], Waiter())
     assert caught.value.place == "counts of users in Test"
-    assert caught.value.problem == "query 3: no such table; written in whole: users (1 rows), items (2 rows)"
+    assert caught.value.problem == "query 3: no such table; written in whole: users (1 row), items (2 rows)"
     assert engine.cancelled == []
 
 

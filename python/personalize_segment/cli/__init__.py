@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.models import CommandInfo
 
 from .. import __version__
 from ..errors import PersonalizeSegmentError, sentence
@@ -38,7 +39,15 @@ def load(verb: str | None = None) -> typer.Typer:
     """
     for module in [one for one, verbs in VERBS.items() if verb in verbs] or VERBS:
         import_module(f".{module}", __name__)
-    app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))
+    # Whichever module was imported first.
+    order = [name for verbs in VERBS.values() for name in verbs]
+
+    def place(command: CommandInfo) -> tuple[int, int]:
+        name = str(command.name or getattr(command.callback, "__name__", None))
+        return PANELS.index(str(command.rich_help_panel)), order.index(name)
+
+    app.registered_commands.sort(key=place)
+    app.registered_groups.sort(key=lambda group: order.index(str(group.name)))
     return app
 
 
