@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import orjson
@@ -36,6 +36,9 @@ _MAGIC, _HEADER_BYTES = b"\x1f\x8b\x08", 10
 #: The flag of the one thing that often stands in a header: the file's name, up to a zero byte.
 _NAMED = 8
 
+#: Bytes of a line that may well be blank.
+_SHORT = 3
+
 #: A file, and where it can be read.
 Fetched = tuple[LogFile, Path]
 
@@ -54,15 +57,13 @@ class LogBatch:
     read: Counter[int] = field(default_factory=Counter)
     damaged: list[tuple[int, str, str]] = field(default_factory=list)
     malformed: list[tuple[int, Malformed]] = field(default_factory=list)
-    #: How many lines each file has.
-    lines: dict[str, int] = field(default_factory=dict)
     error: tuple[str, OSError] | None = None
     careful: bool = False
 
     def begin(self, files: Sequence[Fetched], *, careful: bool = False) -> None:
         """Have some files, and nothing found in them yet."""
         self.files, self.careful = files, careful
-        for found in (self.read, self.damaged, self.malformed, self.lines):
+        for found in (self.read, self.damaged, self.malformed):
             found.clear()
 
     def days(self) -> list[str]:
@@ -82,54 +83,37 @@ class LogBatch:
             yield b"\n"
             try:
                 with path.open("rb", buffering=0) as opened:
-                    ended, lines = True, 0
-                    for block in self._of(file, opened):
-                        if block:
-                            ended = block.endswith(b"\n")
-                            lines += block.count(b"\n")
-                            yield block
-                    self.lines[file.name] = lines + (not ended)
+                    yield from self._of(file, opened)
             except OSError as error:
                 self.error = file.name, error
                 raise
 
-    def locate(self, wanted: Sequence[int], rows: int) -> bool:
+    def locate(self, wanted: Sequence[int]) -> bool:
         """Note the places of lines that aren't events, given by their numbers among those that aren't blank.
 
-        `rows` is how many lines aren't blank. Return False where one of them has several events: then the batch is to
-        be read carefully.
+        Return False where one of them has several events: then the batch is to be read carefully.
         """
-        places, seen = iter(wanted), 0
+        places, seen = iter(wanted), -1
         place = next(places, None)
-        dense = sum(self.lines.values()) == rows  # without blank lines, files and blocks can be passed over
         for file, path in self.files:
-            if dense and (place is None or seen + self.lines[file.name] <= place):
-                seen += self.lines[file.name]
-                continue
-            end = seen + self.lines[file.name]
             with errors_at(file.name, LogsError), path.open("rb", buffering=0) as opened:
                 number, tail = 0, b""
                 for block in chain(self._of(file, opened, again=True), [b"\n"]):
-                    if dense and (place is None or place >= end):
-                        break
-                    ends = block.count(b"\n")
-                    if dense and ends and seen + ends <= cast("int", place):
-                        seen, number = seen + ends, number + ends
-                        tail = block[block.rindex(b"\n") + 1 :]
-                        continue
                     *whole, tail = (tail + block).split(b"\n")
+                    # Most blocks have neither a place nor a blank line. If a long one is blank, the places don't fit.
+                    if whole and (place is None or seen + len(whole) < place) and min(map(len, whole)) > _SHORT:
+                        seen, number = seen + len(whole), number + len(whole)
+                        continue
                     for text in whole:
                         number += 1
-                        if not text.strip(lines.BLANK):
+                        seen += bool(text.strip(lines.BLANK))
+                        if seen != place:
                             continue
-                        if seen == place:
-                            cause = lines.malformed(text)
-                            if cause is None:
-                                return False
-                            self.malformed.append((file.number, Malformed(file.name, number, cause)))
-                            place = next(places, None)
-                        seen += 1
-            seen = end if dense else seen
+                        cause = lines.malformed(text)
+                        if cause is None:
+                            return False
+                        self.malformed.append((file.number, Malformed(file.name, number, cause)))
+                        place = next(places, None)
         return place is None
 
     def _of(self, file: LogFile, opened: BinaryIO, *, again: bool = False) -> Iterator[bytes]:
