@@ -147,12 +147,7 @@ def run(
             report = Report.of(mapping)
             report.files_skipped += files.skipped
             for day, of_day in staged.items():
-                if day.old:
-                    report.files_read += of_day.report.files_read
-                    report.files_damaged += of_day.report.files_damaged
-                    report.events_overlap += of_day.report.events_read
-                else:
-                    report.merge(of_day.report)
+                report.merge(of_day.report, old=day.old)
             fold = SparkFold(spark, mapping, suppressed, output, f"{kept.rstrip('/')}/{store.mapping}", staged)
             fold.count(report)
             if suppressed is not None and suppressed.hashes:

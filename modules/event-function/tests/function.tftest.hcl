@@ -183,7 +183,7 @@ run "passes_every_setting_on" {
     error_message = "Each setting is in the environment."
   }
 
-  # Counts in the items of its own of this table, and reads none.
+  # It adds to its own counters in this table, and reads none.
   assert {
     condition = jsondecode(aws_iam_role_policy.count_recommendations[0].policy).Statement == jsondecode(jsonencode([
       {
@@ -374,7 +374,7 @@ run "makes_a_secret_whose_value_is_not_in_the_state" {
         Resource = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop/segment-write-key-??????"
       }
     ]))
-    error_message = "This secret; it has no key of its own."
+    error_message = "The function may read another secret, or decrypts with a key."
   }
 }
 

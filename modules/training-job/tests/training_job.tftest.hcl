@@ -1209,7 +1209,7 @@ run "refuses_several_at_once_2" {
     # a window that ends at a time is refused
     window = { until = "2026-02-01T00:00:00Z" }
 
-    # a stage whose prefix is no folder is refused
+    # a stage whose prefix isn't a folder is refused
     stage = { bucket = "shop-data", prefix = "stage" }
     # a suppression list that is a folder is refused
     suppression_list = { bucket = "shop-privacy", key = "lists/" }

@@ -21,7 +21,7 @@ Outputs = Annotated[
     Path, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or -.", allow_dash=True)
 ]
 #: The colors of the verdicts, in the order of the closing line.
-_COLOURS: "dict[Verdict, str]" = {"wrong": "red", "unknown": "yellow", "ok": "green"}
+_COLORS: "dict[Verdict, str]" = {"wrong": "red", "unknown": "yellow", "ok": "green"}
 
 
 @verb("doctor outputs.json", OPERATIONS)
@@ -80,20 +80,20 @@ def show_findings(findings: "Iterable[Finding]", as_json: bool) -> None:
     else:
         table, out = Table("", "part", "found"), console()
         for one in found:
-            table.add_row(_coloured(one.verdict), plain(one.part), plain(one.found))
+            table.add_row(_colored(one.verdict), plain(one.part), plain(one.found))
         out.print(table)
         # Below the table, whose cells are wrapped: remedies have commands to copy.
         for one in found:
             if one.remedy:
-                out.print(f"{_coloured(one.verdict)} {plain(f'{one.part}: {sentence(one.remedy)}')}", soft_wrap=True)
+                out.print(f"{_colored(one.verdict)} {plain(f'{one.part}: {sentence(one.remedy)}')}", soft_wrap=True)
         counted = Counter(one.verdict for one in found)
-        out.print(", ".join(f"{counted[verdict]} {verdict}" for verdict in _COLOURS))
+        out.print(", ".join(f"{counted[verdict]} {verdict}" for verdict in _COLORS))
     if any(finding.verdict == "wrong" for finding in found):
         raise typer.Exit(1)
 
 
-def _coloured(verdict: "Verdict") -> str:
-    return f"[{_COLOURS[verdict]}]{verdict}[/]"
+def _colored(verdict: "Verdict") -> str:
+    return f"[{_COLORS[verdict]}]{verdict}[/]"
 
 
 def _name(file: Path) -> str:

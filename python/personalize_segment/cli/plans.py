@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..workspace.plan import Change
 
 #: The colours of the actions, and those that change something.
-_COLOURS = {
+_COLORS = {
     "create": "green",
     "update": "yellow",
     "replace": "magenta",
@@ -32,10 +32,10 @@ def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str, to: Consol
     shown = Table("", "kind", "name", "why", "cost", title=plain(title), title_justify="left")
     for step in steps:
         if step.action != "nothing":
-            colour = _COLOURS[step.action]
+            color = _COLORS[step.action]
             why = f"{step.why}. {step.remedy}." if step.remedy else step.why
             shown.add_row(
-                f"[{colour}]{step.action}[/]", *(plain(cell) for cell in (step.kind, step.name, why, step.cost))
+                f"[{color}]{step.action}[/]", *(plain(cell) for cell in (step.kind, step.name, why, step.cost))
             )
     if shown.row_count:
         to.print(shown)

@@ -211,11 +211,14 @@ class Report:
             Reasons.from_list(report.get("unusable", [])),
         )
 
-    def merge(self, other: "Report") -> None:
-        """Add what another part of the same export counted."""
+    def merge(self, other: "Report", *, old: bool = False) -> None:
+        """Add what another part of the same export counted; of an `old` day, only its files and its overlap."""
         self.files_read += other.files_read
         self.files_skipped += other.files_skipped
         self.files_damaged += other.files_damaged
+        if old:
+            self.events_overlap += other.events_read
+            return
         self.events_read += other.events_read
         self.lines_malformed += other.lines_malformed
         self.lines_named = sorted([*self.lines_named, *other.lines_named])[:MAX_MALFORMED]

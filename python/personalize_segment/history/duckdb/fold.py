@@ -142,12 +142,8 @@ class Fold:
                 # After an error, or Ctrl-C, the parts that wait are of no use.
                 pool.shutdown(cancel_futures=True)
         for day in self._days:
-            if day.old:
-                report.files_read += day.report.files_read
-                report.files_damaged += day.report.files_damaged
-                report.events_overlap += day.report.events_read
-            else:
-                report.merge(day.report)
+            report.merge(day.report, old=day.old)
+            if not day.old:
                 report.merge(self.days[day.number].report)
 
     def roll_up(self, settled: Iterable[int], folder: Path) -> tuple[dict[str, Path], Path | None]:

@@ -159,10 +159,10 @@ def day_name(number: int, day: date | None) -> str:
     return f"{number:07d}/{day}/{min(day, date.max - timedelta(2)) + timedelta(2)}"
 
 
+_NUMBER = "CAST(substring(right(filename, 29), 1, 7) AS INTEGER)"
 #: What a name that `day_name` made says, in columns that cost nothing because a vector has one value: day (its number),
 #: present (its last second, NULL without a day), last (that as JSON text), and after, a JSON text that follows all
 #: instants up to a day later.
-_NUMBER = "CAST(substring(right(filename, 29), 1, 7) AS INTEGER)"
 DAY_COLUMNS = f"""{_NUMBER} AS day, CASE WHEN {_NUMBER} >= 0 THEN {_NUMBER} * 86400::BIGINT + 86399 END AS present,
         '"' || substring(right(filename, 21), 1, 10) || 'T23:59:59Z"' AS last,
         '"' || right(filename, 10) AS after"""
