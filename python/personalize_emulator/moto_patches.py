@@ -217,6 +217,22 @@ def queues_with_many_messages() -> list[Replacement]:
     ]
 
 
+def deletions_side_by_side() -> list[Replacement]:
+    """A deleted message is gone, also if another is deleted or sent at the same time.
+
+    moto copies the list of messages without the deleted one, and puts the copy in place of a list that has changed.
+    """
+    from moto.sqs.models import Queue
+
+    original = Queue.delete_message
+
+    def delete_message(self: Any, receipt_handle: str) -> None:
+        with self._messages_lock:
+            original(self, receipt_handle)
+
+    return [(Queue, "delete_message", delete_message)]
+
+
 def tags_of_a_table() -> list[Replacement]:
     """ListTagsOfResource of DynamoDB has all tags in one answer; moto begins a second page after ten.
 
@@ -361,6 +377,7 @@ PATCHES: tuple[Patch, ...] = (
     key_rotation_period,
     queue_keeps_its_policy,
     queues_with_many_messages,
+    deletions_side_by_side,
     redrive_allow_policy,
     redrive_policy_without_blanks,
     tags_of_a_table,

@@ -1,8 +1,11 @@
 """Each correction of moto: AWS's behaviour with it, and without it, so that one that moto has outgrown is found."""
 
 import json
+import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC
 from typing import Any
 from unittest import mock
@@ -127,6 +130,27 @@ def messages_are_received_without_a_look_at_the_clock_for_all_others(server: Ser
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
     assert (len(received), [found[name] for name in counts]) == (10, ["90", "10", "0"])
     return looked.call_count < 1000
+
+
+@of(moto_patches.deletions_side_by_side)
+def messages_deleted_at_the_same_time_are_gone(server: Server) -> object:
+    sqs = client(server, "sqs")
+    url = sqs.create_queue(QueueName=fresh("queue"))["QueueUrl"]
+    for body in ("x", "y"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    both, asked = threading.Barrier(2, timeout=0.5), sqs_models.Message.had_receipt_handle
+
+    def had_receipt_handle(self: Any, handle: str) -> bool:
+        with suppress(threading.BrokenBarrierError):  # they can't meet where one waits for the other
+            both.wait()
+        return asked(self, handle)
+
+    with mock.patch.object(sqs_models.Message, "had_receipt_handle", had_receipt_handle), ThreadPoolExecutor() as pool:
+        handles = [message["ReceiptHandle"] for message in received]
+        list(pool.map(lambda handle: sqs.delete_message(QueueUrl=url, ReceiptHandle=handle), handles))
+    name: Any = "ApproximateNumberOfMessagesNotVisible"
+    return (len(handles), attributes(sqs, url)[name]) == (2, "0")
 
 
 @of(moto_patches.queue_keeps_its_policy)

@@ -11,7 +11,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
@@ -19,7 +18,8 @@ from moto import mock_aws
 from documents import changed
 from in_process import command
 from live_function import Context, forget, track
-from personalize_emulator import Clock, Emulator, install
+from personalize_emulator import Clock, Emulator, install, moto_patches
+from personalize_emulator.moto_patches import applied
 from personalize_segment.live import handler
 from stack import SHOP
 
@@ -33,47 +33,9 @@ SPEC = changed(SHOP, {f"datasets/{one}/import": ... for one in SHOP["datasets"]}
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/shop-rejected"
 
 
-class Queue:
-    """The queue of rejected events. moto's looks at all messages, several times, for each that is taken."""
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, str] = {}
-        self.held: set[str] = set()
-
-    def answer(self, model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-        """Answer an operation; a receipt is the id of its message."""
-        return AWSResponse("", 200, HTTPHeaders(), None), getattr(self, f"_{xform_name(model.name)}")(
-            json.loads(params["body"])
-        )
-
-    def _send_message(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = str(len(self.bodies))
-        self.bodies[name] = request["MessageBody"]
-        return {"MessageId": name}
-
-    def _receive_message(self, request: dict[str, Any]) -> dict[str, Any]:
-        names = [name for name in self.bodies if name not in self.held][: request["MaxNumberOfMessages"]]
-        self.held.update(names)
-        found = [{"MessageId": name, "ReceiptHandle": name, "Body": self.bodies[name]} for name in names]
-        return {"Messages": [one | {"Attributes": {"SentTimestamp": "0"}} for one in found]}
-
-    def _delete_message_batch(self, request: dict[str, Any]) -> dict[str, Any]:
-        for entry in request["Entries"]:
-            del self.bodies[entry["ReceiptHandle"]]
-        return {}
-
-    def _change_message_visibility_batch(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.held -= {entry["ReceiptHandle"] for entry in request["Entries"] if not entry["VisibilityTimeout"]}
-        return {}
-
-    def _get_queue_attributes(self, request: dict[str, Any]) -> dict[str, Any]:
-        depths = (len(self.bodies) - len(self.held), len(self.held))
-        return {"Attributes": dict(zip(request["AttributeNames"], map(str, depths), strict=True))}
-
-
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
-    """Yield the queue of an AWS in this process, with Personalize, and a function that stays warm."""
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Yield SQS, which has the queue, of the emulator in this process, and a function that stays warm."""
     variables = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "testing")
     variables |= dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1")
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
@@ -86,16 +48,19 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    made = Queue()
-    with mock_aws(config={"core": {"passthrough": {"services": ["personalize"]}}}):
+    with (
+        mock_aws(config={"core": {"passthrough": {"services": ["personalize"]}}}),
+        applied(moto_patches.PATCHES),
+    ):
         session = boto3.Session()
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
         install(Emulator(Clock(400_000)), session)
         events: Any = session.events
-        events.register("before-call.sqs", made.answer)
         events.register("before-call.lambda.Invoke", _invoke)
         forget()
-        yield made
+        sqs = boto3.client("sqs")
+        assert sqs.create_queue(QueueName="shop-rejected")["QueueUrl"] == QUEUE
+        yield sqs
         forget()
 
 
@@ -122,7 +87,7 @@ def _replace_the_tracker() -> None:
 
 
 def test_the_night_shift_needs_nothing_but_the_page(
-    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    queue: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operations = {"queues": {"rejected": QUEUE}, "functions": {"event": "shop-event"}}
     outputs = {"personalize": {"value": SPEC, "type": "x"}, "operations": {"value": operations, "type": "x"}}
@@ -133,8 +98,11 @@ def test_the_night_shift_needs_nothing_but_the_page(
         assert handler.segment_event(track(messageId="m"), Context(60))["decision"] == "recorded"
         _replace_the_tracker()
         assert handler.segment_event(track(messageId="m-0"), Context(60))["decision"] == "rejected"
-        [body] = queue.bodies.values()
-        queue.bodies |= {str(n): body.replace('"m-0"', f'"m-{n}"') for n in range(REJECTED)}
+        [message] = queue.receive_message(QueueUrl=QUEUE, VisibilityTimeout=0)["Messages"]
+        bodies = [message["Body"].replace('"m-0"', f'"m-{n}"') for n in range(1, REJECTED)]
+        for start in range(0, len(bodies), 10):
+            entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies[start : start + 10])]
+            assert not queue.send_message_batch(QueueUrl=QUEUE, Entries=entries).get("Failed")
 
         began = time.monotonic()
         look, send = _commands("events are rejected")
@@ -148,5 +116,7 @@ def test_the_night_shift_needs_nothing_but_the_page(
         time.sleep(REFRESH_SECONDS)
         status, _, err = run(*send, "--rate", "1000")
         assert (status, f"{REJECTED:,} taken, 0 rejected again" in err) == (0, True), err
-        assert queue.bodies == {}
+        depths = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = queue.get_queue_attributes(QueueUrl=QUEUE, AttributeNames=depths)["Attributes"]
+        assert found == dict.fromkeys(depths, "0")
         assert time.monotonic() - began < NIGHT_SECONDS
