@@ -179,14 +179,16 @@ def test_malformed_lines_are_found_in_their_files(files: list[list[bytes]], ende
         for _ in range(2):  # DuckDB may begin more than once
             assert b"".join(batch.blocks(NO_DAY))
         there = [text for texts in files for text in texts if text != BLANK]
-        assert batch.locate([at for at, text in enumerate(there) if text == CUT])
+        blank = len(there) < sum(len(texts) or ended for texts in files)
+        located = batch.locate([at for at, text in enumerate(there) if text == CUT], len(there))
+    assert located is not blank
     expected = [
         (f"{number}.gz", line)
         for number, texts in enumerate(files)
         for line, text in enumerate(texts, start=1)
         if text == CUT
     ]
-    assert [(one.file, one.line) for _, one in batch.malformed] == expected
+    assert blank or [(one.file, one.line) for _, one in batch.malformed] == expected
 
 
 def test_a_line_longer_than_what_duckdb_asks_for_comes_whole(tmp_path: Path) -> None:

@@ -149,11 +149,11 @@ class Worker:
             else:
                 # Rows are in the order of lines.
                 others = self.connection.execute(
-                    "SELECT number - 1 FROM (SELECT row_number() OVER () AS number, call, event FROM events)"
-                    " WHERE call IS NULL AND event IS NULL ORDER BY number"
+                    "SELECT number - 1, (SELECT count(*) FROM events) FROM (SELECT row_number() OVER () AS number,"
+                    " call, event FROM events) WHERE call IS NULL AND event IS NULL ORDER BY number"
                 ).fetchall()
                 if self.batch.careful or not others:
                     return
-                if self.batch.locate([number for (number,) in others]):
+                if self.batch.locate([number for number, _ in others], others[0][1]):
                     return
             self.batch.begin(files, careful=True)
