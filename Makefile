@@ -7,7 +7,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 # Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup installed demo acceptance package test test-fast lint checkov provider generate bench bench-live requirements clean
+.PHONY: help setup installed demo acceptance package test test-fast lint checkov provider generate images bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ generate: setup  ## What is made from other files: tables of the modules, SQL of
 	$(BIN)/python tools/tfdocs.py
 	$(BIN)/python tools/generate_sql.py
 	$(BIN)/python tools/commands.py
+
+images: installed  ## The images of the documentation: overview, a demo's recommendations, the preflight's page
+	@$(INSTALLED)/bin/python tools/images.py
 
 bench: setup  ## Ratios against the documented approach (LARGE=1: five million events too)
 	@$(BIN)/python bench/bench.py

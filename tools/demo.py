@@ -1,6 +1,6 @@
 """`make demo`: the whole loop against an embedded AWS: logs, training data, infrastructure, live events, profile.
 
-    demo.py [--report FILE]
+    demo.py [--report FILE] [--image FILE]
 
 It runs the commands that a user runs, and fails if one of them didn't do what it says. ENGINE=spark
 exports with the Glue job's script; KEEP=1 leaves everything running until Ctrl-C. Killed anywhere,
@@ -31,7 +31,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from demo_segment import Api, Destination
-from demo_stage import DemoError, Place, Stage, check, console, show_json
+from demo_stage import DemoError, Place, Stage, check, console, picture, show_json
 from personalize_emulator.server import Server, ServerError
 from personalize_segment.cli.terminal import Heartbeat
 from personalize_segment.contract.mapping import default_text
@@ -61,7 +61,7 @@ GLUE_RUNS = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 LAG_SECONDS = 300
 
 
-def main(report: Path | None, engine: str, *, keep: bool) -> None:
+def main(report: Path | None, image: Path | None, engine: str, *, keep: bool) -> None:
     """Run all steps; raise DemoError, StackError or PersonalizeSegmentError if one didn't do what it says."""
     check(shutil.which("terraform"), "Terraform is not on the path: install it, 1.11 or newer")
     folder = own_folder()
@@ -76,6 +76,8 @@ def main(report: Path | None, engine: str, *, keep: bool) -> None:
             destroy(stage, PLACE, stack)
         if report:
             stage.write(report)
+        if image:
+            picture(image, *stage.shown)
         stage.show()
         console.print("\n[bold green]Every step did what it says.[/bold green] Next: the README, and your own account.")
     finally:
@@ -376,7 +378,7 @@ def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -
     check(again[:1] == again[1:], "a replay changed something")
     broken = event("track", "m-broken", event="Order Completed", userId="shopper-1", properties={"products": "none"})
     check(send("an order that is broken", broken)["decision"] == "rejected", "the broken order was not rejected")
-    console.print(table)
+    stage.show_table(table)
     if not place.train:
         return
     rose = f"after the order, {share(after):.0%} are {TASTE}; before, {share(before):.0%}"
@@ -385,7 +387,7 @@ def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -
     shown = Table("place", "before the order", "after it")
     for rank, pair in enumerate(zip(before[:5], after[:5], strict=True), start=1):
         shown.add_row(str(rank), *(f"{item} ({category.get(item) or 'a film'})" for item in pair))
-    console.print(shown)
+    stage.show_table(shown)
     stage.facts |= {"before": share(before), "after": share(after), "identifies": taken, "chosen": chosen}
 
 
@@ -535,9 +537,10 @@ def show_environment(stage: Stage, stack: Stack) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="demo.py", description="The whole loop against an embedded AWS.")
     parser.add_argument("--report", type=Path, help="write what each step handed over, as JSON")
+    parser.add_argument("--image", type=Path, help="write the tables of the live events, as SVG")
     options = parser.parse_args()
     try:
-        main(options.report, os.environ.get("ENGINE", "duckdb"), keep=os.environ.get("KEEP") == "1")
+        main(options.report, options.image, os.environ.get("ENGINE", "duckdb"), keep=os.environ.get("KEEP") == "1")
     except (DemoError, StackError, ServerError, PersonalizeSegmentError, OSError) as error:
         console.print(f"[bold red]The demo failed:[/bold red] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)

@@ -1,7 +1,9 @@
 """How the demo shows what it does: numbered steps, commands, tables, checks, and how long each took."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -30,6 +32,15 @@ def check(true: Any, otherwise: str) -> None:
     """Raise DemoError with `otherwise` unless it is true."""
     if not true:
         raise DemoError(otherwise)
+
+
+def picture(path: Path, *shown: Table) -> None:
+    """Write tables as an image of a terminal, an SVG without fonts from elsewhere."""
+    terminal = Console(record=True, file=io.StringIO(), width=110, highlight=False)
+    for table in shown:
+        terminal.print(table)
+    svg = terminal.export_svg(title="make demo", unique_id="demo")
+    path.write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL), "utf-8")
 
 
 def reason() -> str:
@@ -80,6 +91,7 @@ class Stage:
         self.seconds: dict[str, float] = {}
         self.facts: dict[str, Any] = {}
         self.failed: list[tuple[str, str]] = []
+        self.shown: list[Table] = []
 
     @contextmanager
     def step(self, title: str, in_aws: str) -> Iterator[None]:
@@ -93,6 +105,11 @@ class Stage:
             raise
         self.seconds[title] = time.perf_counter() - start
         console.print(f"[dim]{self.seconds[title]:.1f} s[/dim]")
+
+    def show_table(self, table: Table) -> None:
+        """Print a table and keep it for the picture."""
+        self.shown.append(table)
+        console.print(table)
 
     def command(self, *arguments: str, given: str = "", shown: bool = False, status: tuple[int, ...] = (0,)) -> str:
         """Run `personalize-segment` and return what it prints; its messages go to the reader, too, if `shown`."""
