@@ -7,7 +7,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 # Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup installed demo acceptance package test test-fast lint checkov provider generate images bench bench-live requirements clean
+.PHONY: help setup installed demo acceptance package release test test-fast lint checkov provider generate images bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ package: setup  ## The zip for Lambda and Glue and the wheels for Glue, in dist/
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
 	@$(BIN)/python tools/package.py --glue 3.11
 	@$(BIN)/python tools/package.py --glue 3.13
+
+release: setup  ## The files of a release and their checksums, from the last commit, in dist/release/
+	@$(BIN)/python tools/release.py
 
 # A process more than two cores, since what applies Terraform mostly waits.
 test: installed  ## All tests (ARGS=… for pytest)

@@ -64,6 +64,7 @@ SLOW = (
     "test_refresh.py",
     "test_recorded.py",
     "test_package.py",
+    "test_release.py",
     "test_warehouse_quoting.py",
     "test_cli.py",
     "test_failures.py",

@@ -1,3 +1,3 @@
 """Segment events into Amazon Personalize: one event mapping, read by every part."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
