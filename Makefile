@@ -63,6 +63,11 @@ lint: setup .venv/lint checkov provider  ## Style, types, policies, and that gen
 	$(BIN)/python tools/tfdocs.py --check
 	$(BIN)/python tools/generate_sql.py --check
 	$(BIN)/python tools/commands.py --check
+	git ls-files -z | xargs -0 $(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml, $(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 .venv/lint: requirements/lint.txt .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements/lint.txt
