@@ -178,7 +178,7 @@ def _event_holds(
 def _holds(
     condition: Comparison, value: Operand | None, values: Mapping[str, tuple[Operand, ...]], subjects: Subjects
 ) -> bool:
-    """Whether a field's value is what the condition asks; what is null fulfils only negations."""
+    """Whether a field's value is what the condition asks; what is null fulfills only negations."""
     operands = _operands(condition, values, subjects)
     operator = condition.operator
     if value is None:

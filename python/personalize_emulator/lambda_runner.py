@@ -28,7 +28,7 @@ from typing import Any
 
 #: What AWS's Python runtimes have in addition to the standard library.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
-#: Lambda gives the initialisation of a function this long, before its own time-out counts.
+#: Lambda gives the initialization of a function this long, before its own time-out counts.
 INIT_SECONDS = 10.0
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 

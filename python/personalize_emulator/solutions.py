@@ -186,13 +186,13 @@ def train(store: Store, group: str, recipe: Recipe, events: dict[str, float]) ->
         if record.get("ITEM_ID") and _wanted(record, events)
     ]
     items = store.dataset(group, "ITEMS")
-    catalogue = [record["ITEM_ID"] for record in store.profiles[items.arn]] if items is not None else []
-    if recipe.items and not catalogue:
+    catalog = [record["ITEM_ID"] for record in store.profiles[items.arn]] if items is not None else []
+    if recipe.items and not catalog:
         raise JobError(f"Create failed. Recipe {recipe.name} needs records in a dataset of type ITEMS.")
     if events and len(interactions) < MIN_INTERACTIONS:
         names = ", ".join(events)
         raise JobError(f"Dataset has fewer than {MIN_INTERACTIONS} interactions after filtering by event type: {names}")
-    model = Model(interactions, catalogue)
+    model = Model(interactions, catalog)
     problem = model.too_little()
     if problem is not None:
         raise JobError(problem)

@@ -1,7 +1,7 @@
 """Interactions -> a model: who took what, and what follows from it. Plausible, not a product.
 
-A user's neighbours are those who took the same items, weighted so that a rare item says more than a
-popular one; what the neighbours took is recommended, what is popular fills the list up. All of it is
+A user's neighbors are those who took the same items, weighted so that a rare item says more than a
+popular one; what the neighbors took is recommended, what is popular fills the list up. All of it is
 counting, with fixed bounds, so that an answer takes milliseconds and is the same every time.
 """
 
@@ -10,10 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-#: What one answer looks at: latest items of a user, latest users of an item, neighbours, their items.
+#: What one answer looks at: latest items of a user, latest users of an item, neighbors, their items.
 HISTORY: Final = 30
 TAKERS: Final = 200
-NEIGHBOURS: Final = 100
+NEIGHBORS: Final = 100
 #: Users whose last item is held out for the metrics.
 HELD_OUT: Final = 100
 #: What an item that the user took already counts, low enough to rank last, and still there for filters.
@@ -32,9 +32,9 @@ class Interaction(NamedTuple):
 
 
 class Model:
-    """What was learned from `interactions`; `catalogue` adds items that no one took yet."""
+    """What was learned from `interactions`; `catalog` adds items that no one took yet."""
 
-    def __init__(self, interactions: Iterable[Interaction], catalogue: Iterable[str] = ()) -> None:
+    def __init__(self, interactions: Iterable[Interaction], catalog: Iterable[str] = ()) -> None:
         #: item -> users, each once.
         self.takers: dict[str, list[str]] = {}
         latest: dict[str, dict[str, bool]] = {}
@@ -51,25 +51,25 @@ class Model:
         self.histories = {user: list(history) for user, history in latest.items()}
         #: All items, the most taken first.
         self.popular = [item for item, _ in sorted(taken.items(), key=_most_first)]
-        self.popular += sorted(set(catalogue) - set(self.popular))
+        self.popular += sorted(set(catalog) - set(self.popular))
         self._taken = taken
         self._active = active
 
     def for_user(self, history: Sequence[str], user: str | None = None) -> list[tuple[str, float]]:
         """Return every item and its score, best first, for one who took `history`, oldest first.
 
-        `user` is left out of the neighbours. Scores are above 0 and sum to 1.
+        `user` is left out of the neighbors. Scores are above 0 and sum to 1.
         """
-        neighbours: defaultdict[str, float] = defaultdict(float)
+        neighbors: defaultdict[str, float] = defaultdict(float)
         recent = list(dict.fromkeys(reversed(history)))[:HISTORY]
         for age, item in enumerate(recent):
             takers = self.takers.get(item, [])
             weight = 1.0 / math.log(2.0 + len(takers)) / (1.0 + age / HISTORY)
             for other in takers[-TAKERS:]:
                 if other != user:
-                    neighbours[other] += weight
+                    neighbors[other] += weight
         scores: defaultdict[str, float] = defaultdict(float)
-        for other, weight in sorted(neighbours.items(), key=_most_first)[:NEIGHBOURS]:
+        for other, weight in sorted(neighbors.items(), key=_most_first)[:NEIGHBORS]:
             for item in self.histories[other][-HISTORY:]:
                 scores[item] += weight
         for item in recent:

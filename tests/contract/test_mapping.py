@@ -67,7 +67,7 @@ def test_no_relative_path_of_a_rule_itself_is_sent_back_to_each() -> None:
 
 @pytest.mark.parametrize(
     ("name", "suggested"),
-    [("plan", "PLAN"), ("Favourite brand", "FAVOURITE_BRAND"), ("_PLAN", "PLAN"), ("a-b.c", "A_B_C")],
+    [("plan", "PLAN"), ("Favorite brand", "FAVORITE_BRAND"), ("_PLAN", "PLAN"), ("a-b.c", "A_B_C")],
 )
 def test_the_column_name_that_a_remedy_suggests_is_taken(name: str, suggested: str) -> None:
     with pytest.raises(MappingError) as caught:

@@ -22,7 +22,7 @@ from personalize_segment.contract.mapping import default_text, parse
 
 MAPPING = parse(default_text())
 OTHER = parse(json.dumps({**json.loads(default_text()), "items": json.loads(default_text())["users"] | {
-    "fields": {"ITEM_ID": {"from": ["properties.sku"]}, "COLOUR": {"from": ["properties.colour"], "type": "string"}},
+    "fields": {"ITEM_ID": {"from": ["properties.sku"]}, "COLOR": {"from": ["properties.color"], "type": "string"}},
     "track": {"Product Viewed": {}},
 }}))  # fmt: skip
 REGION = "us-west-2"
@@ -140,7 +140,7 @@ def test_a_stack_that_a_module_call_put_deeper_is_found_there(aws: Emulator) -> 
             None,
             None,
             OTHER.datasets,
-            "COLOUR would be taken away or changed",
+            "COLOR would be taken away or changed",
             id="a schema",
         ),
         pytest.param("Schema shop-users", None, None, MAPPING.datasets[:1], "absent", id="a dataset that isn't there"),

@@ -133,7 +133,7 @@ def test_what_a_user_took_can_be_left_out(shop: Offline) -> None:
         pytest.param("Items.PRICE != 5", True, id="not equal"),
     ],
 )
-def test_what_is_null_fulfils_only_negations(shop: Offline, condition: str, stays: bool) -> None:
+def test_what_is_null_fulfills_only_negations(shop: Offline, condition: str, stays: bool) -> None:
     shop.events.put_items(datasetArn=shop.arns["ITEMS"], items=[{"itemId": "g0-0"}])
     found = shop.filter(f"INCLUDE ItemID WHERE {condition}")
     assert ("g0-0" in shop.items(userId="u1", filterArn=found, numResults=500)) is stays

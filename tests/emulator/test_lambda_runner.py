@@ -31,7 +31,7 @@ def function(files: dict[str, str], **changed: Any) -> Function:
         "runtime": "python3.13",
         "timeout_seconds": 30.0,
         "memory_mb": 256,
-        "environment": {"COLOUR": "blue"},
+        "environment": {"COLOR": "blue"},
         "code": zipped(files),
         "region": "eu-west-1",
         "log_group": "/aws/lambda/shop",
@@ -56,7 +56,7 @@ def answer(runner: Runner, body: str, event: Any = None, **more: Any) -> Any:
     ("expression", "expected"),
     [
         pytest.param("event", {"id": "ä", "list": [1, None]}, id="the event"),
-        pytest.param("os.environ['COLOUR']", "blue", id="its environment"),
+        pytest.param("os.environ['COLOR']", "blue", id="its environment"),
         pytest.param("os.environ['AWS_ENDPOINT_URL']", "http://127.0.0.1:9", id="where AWS is"),
         pytest.param("os.environ['AWS_REGION']", "eu-west-1", id="its region"),
         pytest.param("os.environ['AWS_LAMBDA_FUNCTION_NAME']", "shop", id="its name"),
@@ -284,11 +284,11 @@ def test_a_runtime_that_is_not_python_is_said_to_be_unsupported(runner: Runner) 
 
 def test_the_interpreter_can_be_chosen(tmp_path: Path) -> None:
     wrapper = tmp_path / "python"
-    wrapper.write_text(f'#!/bin/sh\nCOLOUR=red exec {sys.executable} "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nCOLOR=red exec {sys.executable} "$@"\n')
     wrapper.chmod(0o755)
     folder = tmp_path / "runner"
     folder.mkdir()
     chosen = Runner("http://127.0.0.1:9", folder, str(wrapper))
-    assert answer(chosen, "import os\nreturn os.environ['COLOUR']") == "red"
+    assert answer(chosen, "import os\nreturn os.environ['COLOR']") == "red"
     remove(folder)
     assert not folder.exists()

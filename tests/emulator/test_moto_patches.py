@@ -1,4 +1,4 @@
-"""Each correction of moto: AWS's behaviour with it, and without it, so that one that moto has outgrown is found."""
+"""Each correction of moto: AWS's behavior with it, and without it, so that one that moto has outgrown is found."""
 
 import json
 import threading

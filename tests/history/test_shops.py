@@ -84,7 +84,7 @@ def test_an_event_gives_the_interactions_that_a_shopkeeper_expects(case: str, tm
     assert report.datasets["interactions"].refused > 0 or expected
 
 
-def test_a_catalogue_has_prices_that_were_text(tmp_path: Path) -> None:
+def test_a_catalog_has_prices_that_were_text(tmp_path: Path) -> None:
     log = [
         track("Product Viewed", {"product_id": 1, "price": "149.00", "brand": "Edx", "category": "Seat"}),
         track("Product Added", {"sku": "two", "price": 0, "variants": [{"sku": "two-a", "price": "1"}]}),

@@ -17,7 +17,7 @@ from personalize_segment.live import allowance
 from personalize_segment.live.allowance import Allowance, SharedAllowance
 from personalize_segment.privacy.profiles import ProfileItems
 from profile_world import FAULTS, KilledError
-from stub import Behaviour, Error, Hang, Ok, Raw, Reset, Stub
+from stub import Behavior, Error, Hang, Ok, Raw, Reset, Stub
 
 TABLE = "shop-profiles"
 #: A minute begins then.
@@ -228,7 +228,7 @@ REFUSALS = (
     ids=lambda one: "" if isinstance(one, str) else getattr(one, "code", type(one).__name__),
 )
 def test_an_event_is_recorded_and_nothing_asked_for_while_the_table_fails(
-    stub: Stub, fault: Behaviour, why: str, capsys: pytest.CaptureFixture[str]
+    stub: Stub, fault: Behavior, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else each copy would ask at a rate that all share. What is held back is counted, and the log says why."""
     stub.behave("UpdateItem", then=fault)

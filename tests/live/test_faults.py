@@ -17,14 +17,14 @@ import pytest
 
 from live_function import REJECTED, Context, Event, Function, function, identify, track
 from personalize_segment.errors import TransientError
-from stub import Behaviour, Close, Drip, Error, Hang, Ok, Raw, Request, Reset, Stub, Truncated
+from stub import Behavior, Close, Drip, Error, Hang, Ok, Raw, Request, Reset, Stub, Truncated
 
 CANARY = "canary-7f3a"
 #: Milliseconds, enough to make clients on a busy machine; a call that hangs would take more than four seconds without.
 BUDGET = "2000"
 LAMBDA_SECONDS = 5.0
 
-FAULTS: dict[str, Behaviour] = {
+FAULTS: dict[str, Behavior] = {
     "ok": Ok(),
     "hang": Hang(),
     "drip": Drip(0.05),
@@ -107,17 +107,17 @@ def expected(case: Case) -> dict[str, Any] | None:
 def stub() -> Iterator[Stub]:
     with Stub() as one:
 
-        def put_events(request: Request) -> Behaviour:
-            return _behaviour(request.body["userId"], 0)
+        def put_events(request: Request) -> Behavior:
+            return _behavior(request.body["userId"], 0)
 
-        def recommend(request: Request) -> Behaviour:
-            return _behaviour(request.body["userId"], 1)
+        def recommend(request: Request) -> Behavior:
+            return _behavior(request.body["userId"], 1)
 
-        def segment(request: Request) -> Behaviour:
-            return _behaviour(request.body["batch"][0]["userId"], 2)
+        def segment(request: Request) -> Behavior:
+            return _behavior(request.body["batch"][0]["userId"], 2)
 
-        def queue(request: Request) -> Behaviour:
-            return _behaviour(json.loads(request.body["MessageBody"])["event"]["userId"], 3)
+        def queue(request: Request) -> Behavior:
+            return _behavior(json.loads(request.body["MessageBody"])["event"]["userId"], 3)
 
         one.behave("PutEvents", then=put_events)
         one.behave("GetRecommendations", then=recommend)
@@ -126,7 +126,7 @@ def stub() -> Iterator[Stub]:
         yield one
 
 
-def _behaviour(user: str, call: int) -> Behaviour:
+def _behavior(user: str, call: int) -> Behavior:
     return FAULTS[user.split("/")[call]]
 
 
@@ -236,7 +236,7 @@ PAGE = Raw(200, b"<html>Welcome</html>")
 
 
 @pytest.mark.parametrize("answer", [pytest.param(PAGE, id="a page"), pytest.param(Truncated(), id="half an answer")])
-def test_a_queue_that_does_not_say_that_it_has_a_message_has_none(answer: Behaviour) -> None:
+def test_a_queue_that_does_not_say_that_it_has_a_message_has_none(answer: Behavior) -> None:
     """botocore makes an answer without members of whatever is no JSON."""
     with Stub() as stub:
         stub.behave("SendMessage", then=answer)
@@ -255,7 +255,7 @@ def test_a_queue_that_takes_a_part_of_the_messages_gets_all_of_them_again() -> N
 
 
 @pytest.mark.parametrize("answer", [pytest.param(PAGE, id="a page"), pytest.param(Truncated(), id="half an answer")])
-def test_an_answer_without_a_list_is_trouble_and_no_empty_list(answer: Behaviour) -> None:
+def test_an_answer_without_a_list_is_trouble_and_no_empty_list(answer: Behavior) -> None:
     with Stub() as stub:
         stub.behave("GetRecommendations", then=answer)
         with function(stub) as take:

@@ -21,7 +21,7 @@ from personalize_segment.errors import SettingsError
 from personalize_segment.live import handler, writeback
 from personalize_segment.live.clients import RETRIED
 from personalize_segment.live.settings import table
-from stub import Behaviour, Error, Ok, Request, Stub
+from stub import Behavior, Error, Ok, Request, Stub
 
 CANARY = "canary-5c1e"
 
@@ -138,7 +138,7 @@ def test_an_event_that_is_nested_deeply_is_answered(stub: Stub, depth: int) -> N
 
 @pytest.mark.parametrize("kind", ["SQS", "Kinesis"])
 def test_of_a_batch_exactly_the_failed_records_come_again(stub: Stub, kind: str) -> None:
-    def step(request: Request) -> Behaviour:
+    def step(request: Request) -> Behavior:
         user = request.body["userId"]
         return Error(500, "InternalServerException") if user in ("u-2", "u-5") else Ok()
 
@@ -176,7 +176,7 @@ def test_records_for_which_no_time_is_left_come_again(stub: Stub) -> None:
 def test_sixteen_threads_keep_their_events_apart(
     stub: Stub, quick_switches: None, patient: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def recommend(request: Request) -> Behaviour:
+    def recommend(request: Request) -> Behavior:
         return Ok({"itemList": [{"itemId": f"for-{request.body['userId']}"}], "recommendationId": "r"})
 
     def event(number: int) -> Event:

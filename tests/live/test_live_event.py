@@ -28,7 +28,7 @@ from personalize_segment.contract.mapping import default_text
 from personalize_segment.errors import TransientError
 from personalize_segment.live import references
 from personalize_segment.live.writeback import Identity, Memory
-from stub import Behaviour, Error, Ok, Request, Stub, recommendations
+from stub import Behavior, Error, Ok, Request, Stub, recommendations
 from visits import visitors
 
 
@@ -112,7 +112,7 @@ def test_what_is_refused_for_another_reason_is_not_cut_in_halves(stub: Stub) -> 
 def test_an_event_that_is_sent_again_repeats_its_ids(stub: Stub) -> None:
     event = order(12)
 
-    def second_fails(request: Request) -> Behaviour:
+    def second_fails(request: Request) -> Behavior:
         return Error(500, "InternalServerException") if len(request.body["eventList"]) == 2 else Ok()
 
     stub.behave("PutEvents", then=second_fails)

@@ -15,7 +15,7 @@ from personalize_segment.live.payloads import ProfileRecord
 from personalize_segment.live.profile_batch import RateLimiter, parse
 from personalize_segment.live.record import message
 from personalize_segment.live.redrive import Lease, messages, send
-from stub import Behaviour, Error, Hang, Ok, Request, Stub
+from stub import Behavior, Error, Hang, Ok, Request, Stub
 
 USERS = {"userId": "users", "itemId": "items"}
 MAPPING = parse_mapping(default_text())
@@ -52,10 +52,10 @@ def sent(take: Function) -> dict[str, list[str]]:
     return found
 
 
-def refusing(operation: str, *names: str) -> Callable[[Request], Behaviour]:
+def refusing(operation: str, *names: str) -> Callable[[Request], Behavior]:
     key = {"PutUsers": "userId", "PutItems": "itemId"}[operation]
 
-    def step(request: Request) -> Behaviour:
+    def step(request: Request) -> Behavior:
         records = request.body[USERS[key]]
         return Error(400, "InvalidInputException", "bad") if any(one[key] in names for one in records) else Ok()
 
@@ -365,7 +365,7 @@ def test_profiles_wait_until_their_dataset_is_there(stub: Stub) -> None:
     ],
 )
 def test_every_message_is_counted_once(
-    stub: Stub, capsys: pytest.CaptureFixture[str], queue: Behaviour, expected: dict[str, int]
+    stub: Stub, capsys: pytest.CaptureFixture[str], queue: Behavior, expected: dict[str, int]
 ) -> None:
     stub.behave("PutUsers", Ok(), then=Error(429, "ThrottlingException"))
     stub.behave("SendMessage", then=queue)

@@ -16,7 +16,7 @@ from moto import mock_aws
 from personalize_segment.errors import SettingsError, TransientError
 from personalize_segment.live.references import PAUSE_SECONDS, References
 from personalize_segment.live.settings import Reference
-from stub import Behaviour, Error, Ok, Reset, Stub
+from stub import Behavior, Error, Ok, Reset, Stub
 
 PARAMETER = Reference("ssm", "/shop/tracking_id", None)
 SECRET = Reference("secretsmanager", "shop/segment", None)
@@ -120,7 +120,7 @@ FAULTS = [
 @pytest.mark.parametrize("operation", ["GetParameter", "GetSecretValue"])
 @pytest.mark.parametrize(("fault", "code"), FAULTS)
 def test_a_value_that_was_never_read_is_transient_trouble(
-    references: References, stub: Stub, operation: str, fault: Behaviour, code: str
+    references: References, stub: Stub, operation: str, fault: Behavior, code: str
 ) -> None:
     reference = PARAMETER if operation == "GetParameter" else SECRET
     stub.behave(operation, fault)
@@ -133,7 +133,7 @@ def test_a_value_that_was_never_read_is_transient_trouble(
 @pytest.mark.parametrize("operation", ["GetParameter", "GetSecretValue"])
 @pytest.mark.parametrize(("fault", "code"), FAULTS)
 def test_a_value_that_can_not_be_read_again_stays(
-    references: References, stub: Stub, time: Time, operation: str, fault: Behaviour, code: str
+    references: References, stub: Stub, time: Time, operation: str, fault: Behavior, code: str
 ) -> None:
     reference = PARAMETER if operation == "GetParameter" else SECRET
     before = references.value(reference)

@@ -13,7 +13,7 @@ from personalize_segment.contract.rows import TOO_LONG, Reason
 from personalize_segment.errors import TransientError
 from personalize_segment.live import rejections
 from personalize_segment.live.redrive import Rejected
-from stub import Behaviour, Error, Ok, Raw, Request, Stub
+from stub import Behavior, Error, Ok, Raw, Request, Stub
 
 MISSING = [Reason("interactions", "ITEM_ID", "missing", number) for number in range(3600)]
 #: Text that doesn't compress.
@@ -166,7 +166,7 @@ def test_whatever_comes_and_whatever_aws_answers_each_event_is_counted_once(
 ) -> None:
     chance = random.Random(seed)
 
-    def behaviour(_: Request) -> Behaviour:
+    def behavior(_: Request) -> Behavior:
         kind = chance.random()
         if kind < 0.5:
             return Ok()
@@ -177,7 +177,7 @@ def test_whatever_comes_and_whatever_aws_answers_each_event_is_counted_once(
         return Raw(chance.choice([200, 400, 500]), chance.choice(ANSWERS))
 
     for operation in ("PutEvents", "GetRecommendations", "SendMessage", "SendMessageBatch", "batch"):
-        stub.behave(operation, then=behaviour)
+        stub.behave(operation, then=behavior)
     with function(stub, recommend_to_visitors="true", keep_unmapped="true") as take:
         for turn in range(60):
             events = [event_like(chance) for _ in range(chance.randrange(1, 5))]

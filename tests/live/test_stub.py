@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from segment.analytics.client import Client
 
 import stub as stub_module
-from stub import Behaviour, Close, Drip, Error, Hang, Ok, Raw, Request, Reset, Stub, Truncated
+from stub import Behavior, Close, Drip, Error, Hang, Ok, Raw, Request, Reset, Stub, Truncated
 
 QUEUE = "https://queue.example/1/events"
 EVENT = {"trackingId": "t", "sessionId": "s", "userId": "u", "eventList": [{"eventType": "View", "sentAt": 0}]}
@@ -121,7 +121,7 @@ def test_botocore_retries_what_it_should(stub: Stub) -> None:
 
 
 def test_a_step_may_depend_on_the_request(stub: Stub) -> None:
-    def refuse_nobody(request: Request) -> Behaviour:
+    def refuse_nobody(request: Request) -> Behavior:
         return Error(400, "InvalidInputException", "no") if request.body["userId"] == "nobody" else Ok()
 
     stub.behave("PutEvents", then=refuse_nobody)
@@ -132,7 +132,7 @@ def test_a_step_may_depend_on_the_request(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "error"),
+    ("behavior", "error"),
     [
         pytest.param(Error(400, "InvalidInputException"), ClientError, id="an error of the service"),
         pytest.param(Raw(503), ClientError, id="a page of a gateway"),
@@ -142,8 +142,8 @@ def test_a_step_may_depend_on_the_request(stub: Stub) -> None:
         pytest.param(Close(), ConnectionClosedError, id="a closed connection"),
     ],
 )
-def test_clients_see_the_fault(stub: Stub, behaviour: Behaviour, error: type[Exception]) -> None:
-    stub.behave("GetRecommendations", behaviour)
+def test_clients_see_the_fault(stub: Stub, behavior: Behavior, error: type[Exception]) -> None:
+    stub.behave("GetRecommendations", behavior)
     runtime = aws(stub, "personalize-runtime", timeout=0.1)
     with pytest.raises(error):
         runtime.get_recommendations(campaignArn="arn:aws:personalize:eu-west-1:1:campaign/c")
@@ -151,10 +151,10 @@ def test_clients_see_the_fault(stub: Stub, behaviour: Behaviour, error: type[Exc
 
 
 @pytest.mark.parametrize(
-    "behaviour", [pytest.param(Raw(200), id="a page"), pytest.param(Truncated(), id="half an answer")]
+    "behavior", [pytest.param(Raw(200), id="a page"), pytest.param(Truncated(), id="half an answer")]
 )
-def test_botocore_takes_what_is_no_json_for_an_answer_without_members(stub: Stub, behaviour: Behaviour) -> None:
-    stub.behave("GetRecommendations", behaviour)
+def test_botocore_takes_what_is_no_json_for_an_answer_without_members(stub: Stub, behavior: Behavior) -> None:
+    stub.behave("GetRecommendations", behavior)
     runtime = aws(stub, "personalize-runtime")
     answer = runtime.get_recommendations(campaignArn="arn:aws:personalize:eu-west-1:1:campaign/c")
     assert "itemList" not in answer

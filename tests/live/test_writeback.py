@@ -15,7 +15,7 @@ from personalize_segment.live import writeback
 from personalize_segment.live.deadline import Deadline
 from personalize_segment.live.recommend import Recommendation
 from personalize_segment.live.writeback import ATTEMPTS, Identity, Memory, segment, traits, write_back
-from stub import Behaviour, Close, Error, Ok, Raw, Reset, Stub
+from stub import Behavior, Close, Error, Ok, Raw, Reset, Stub
 
 AT = datetime(2026, 11, 24, 8, 0, 0, 999_999, UTC)
 ANNA, BEN = Identity("anna", None), Identity(None, "anna")
@@ -150,7 +150,7 @@ def test_the_mark_follows_from_the_event_and_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "code", "again"),
+    ("behavior", "code", "again"),
     [
         pytest.param(Error(400, "invalid"), "HTTP 400", False, id="400"),
         pytest.param(Error(401, "unauthorized"), "HTTP 401", False, id="401"),
@@ -167,9 +167,9 @@ def test_the_mark_follows_from_the_event_and_the_user() -> None:
         pytest.param(Close(), "ConnectionError", True, id="closed"),
     ],
 )
-def test_trouble_is_said_and_tried_again_if_that_can_help(behaviour: Behaviour, code: str, again: bool) -> None:
+def test_trouble_is_said_and_tried_again_if_that_can_help(behavior: Behavior, code: str, again: bool) -> None:
     with Stub() as stub:
-        stub.behave("batch", then=behaviour)
+        stub.behave("batch", then=behavior)
         with pytest.raises(WriteBackError) as caught:
             _send(stub)
         tries = [call.body["batch"][0]["messageId"] for call in stub.calls()]
@@ -177,9 +177,9 @@ def test_trouble_is_said_and_tried_again_if_that_can_help(behaviour: Behaviour, 
         assert len(tries) == (ATTEMPTS if again else 1)
         assert len(set(tries)) == 1, "a second try must not count twice"
         if again:
-            stub.behave("batch", behaviour, Ok())
+            stub.behave("batch", behavior, Ok())
             _send(stub)
-            stub.behave("batch", then=behaviour)
+            stub.behave("batch", then=behavior)
             with pytest.raises(WriteBackError, match=code):
                 _send(stub, Once(60))
             assert len(stub.calls()) == ATTEMPTS + 2 + 1

@@ -126,7 +126,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the page of an export whose texts are hostile or long, with every colour of verdict."""
+    """Return the page of an export whose texts are hostile or long, with every color of verdict."""
     data = Data.sound()
     data.each(USER, HOSTILE, 7)
     data.each(ITEM, "w" * 257, 11)
@@ -174,7 +174,7 @@ def test_the_page_never_scrolls_sideways(width: int, scheme: str, browser: Brows
     ) == []  # fmt: skip
 
 
-# WCAG's contrast of an element's colour with the first background behind it.
+# WCAG's contrast of an element's color with the first background behind it.
 _CONTRAST = """
 (() => {
   const parts = color => color.match(/[\\d.]+/g).map(Number)

@@ -583,7 +583,7 @@ def test_users_come_from_one_place(options: list[str]) -> None:
     assert "--users" in done.output
 
 
-def test_the_export_verb_honours_the_list(exported: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+def test_the_export_verb_honors_the_list(exported: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     list_file.add(str(tmp_path / "list"), GONE)
     out = tmp_path / "out"
     done = CliRunner().invoke(load(), ["export", str(exported[0]), str(out), "--suppress", str(tmp_path / "list")])

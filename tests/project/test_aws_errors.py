@@ -73,7 +73,7 @@ def test_an_error_code_says_whether_to_try_again(code: str, status: int, permane
     assert aws_errors.of(_refused(code, status)) == Trouble(permanent, code, "why")
 
 
-def _modelled() -> Iterator[tuple[str, int | None]]:
+def _modeled() -> Iterator[tuple[str, int | None]]:
     session = botocore.session.Session()
     for service, operations in CALLS.items():
         model = session.get_service_model(service)
@@ -85,23 +85,23 @@ def _modelled() -> Iterator[tuple[str, int | None]]:
 def test_the_table_has_every_error_that_the_models_of_our_calls_have() -> None:
     table = PERMANENT | TRANSIENT
     assert len(table) == len(PERMANENT) + len(TRANSIENT)
-    assert not {(code, status) for code, status in _modelled() if status not in (None, table.get(code))}
-    assert not {code for code, _ in _modelled()} - set(table)
+    assert not {(code, status) for code, status in _modeled() if status not in (None, table.get(code))}
+    assert not {code for code, _ in _modeled()} - set(table)
 
 
 def test_whatever_botocore_tries_again_is_transient_here() -> None:
     assert not {*THROTTLED, *AGAIN} - aws_errors.PASSING
-    assert not [status for status in STATUSES if aws_errors.of(_refused("AnyOther", status)).permanent]
+    assert not [status for status in STATUSES if aws_errors.of(_refused("Another", status)).permanent]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 414, 422, 451])
 def test_any_other_code_of_4xx_is_permanent(status: int) -> None:
-    assert aws_errors.of(_refused("AnyOther", status)).permanent
+    assert aws_errors.of(_refused("Another", status)).permanent
 
 
 @pytest.mark.parametrize("status", [None, 200, 301, 307, 408, 429, 500, 501, 502, 503, 504, 529])
 def test_any_other_status_is_transient(status: int | None) -> None:
-    assert not aws_errors.of(_refused("AnyOther", status)).permanent
+    assert not aws_errors.of(_refused("Another", status)).permanent
 
 
 def test_codes_of_records_are_permanent() -> None:

@@ -57,14 +57,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class Behavior:
     """What happens to one call, `after_seconds`."""
 
     after_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ok(Behaviour):
+class Ok(Behavior):
     """Status 200 with `body`, or with what the service would answer; then, with `close`, a silent end of connection."""
 
     body: Any = None
@@ -72,7 +72,7 @@ class Ok(Behaviour):
 
 
 @dataclass(frozen=True, slots=True)
-class Error(Behaviour):
+class Error(Behavior):
     """An error in the form that AWS and botocore agree on; nothing was done."""
 
     status: int
@@ -82,7 +82,7 @@ class Error(Behaviour):
 
 
 @dataclass(frozen=True, slots=True)
-class Raw(Behaviour):
+class Raw(Behavior):
     """These bytes as the body, such as a gateway's page; nothing was done."""
 
     status: int = 200
@@ -90,29 +90,29 @@ class Raw(Behaviour):
 
 
 @dataclass(frozen=True, slots=True)
-class Drip(Behaviour):
+class Drip(Behavior):
     """The right answer, headers included, a byte every `seconds`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Truncated(Behaviour):
+class Truncated(Behavior):
     """The right answer up to the middle of its body, then the end of the connection."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hang(Behaviour):
+class Hang(Behavior):
     """No answer until the client gives up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reset(Behaviour):
+class Reset(Behavior):
     """A TCP reset once the request is read; nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Close(Behaviour):
+class Close(Behavior):
     """The end of the connection once the request is read; nothing was done."""
 
 
@@ -141,7 +141,7 @@ class _Message:
         }
 
 
-Step = Behaviour | Callable[[Request], Behaviour]
+Step = Behavior | Callable[[Request], Behavior]
 _OK = Ok()
 
 
@@ -172,7 +172,7 @@ class Stub:
     def behave(self, operation: str, *steps: Step, then: Step = _OK) -> None:
         """Let the next calls of `operation` do `steps`, one each, and the later ones `then`.
 
-        A step may be a function from the request to a behaviour. Replaces an earlier script.
+        A step may be a function from the request to a behavior. Replaces an earlier script.
         """
         with self._lock:
             self._steps[operation] = deque(steps)
@@ -264,11 +264,11 @@ class Stub:
         with self._lock:
             steps = self._steps.get(request.operation)
             step = steps.popleft() if steps else self._then.get(request.operation, _OK)
-        behaviour = step if isinstance(step, Behaviour) else step(request)
-        wait = self.delay_seconds + behaviour.after_seconds
+        behavior = step if isinstance(step, Behavior) else step(request)
+        wait = self.delay_seconds + behavior.after_seconds
         if wait and request.service != "stub" and self._ending.wait(wait):
             return False
-        match behaviour:
+        match behavior:
             case Hang():
                 while connection.recv(1 << 16):
                     pass
@@ -281,28 +281,28 @@ class Stub:
             case Raw(status=status, body=raw):
                 connection.sendall(_response(status, raw, "text/html", {}))
                 return True
-        answer = self._answer(request, behaviour)
-        if isinstance(behaviour, Truncated):
+        answer = self._answer(request, behavior)
+        if isinstance(behavior, Truncated):
             head = answer.index(b"\r\n\r\n") + 4
             connection.sendall(answer[: (head + len(answer)) // 2])
             return False
-        if isinstance(behaviour, Drip):
+        if isinstance(behavior, Drip):
             for byte in answer:
-                if self._ending.wait(behaviour.seconds):
+                if self._ending.wait(behavior.seconds):
                     return False
                 connection.sendall(bytes([byte]))
             return True
         connection.sendall(answer)
-        return not (isinstance(behaviour, Ok) and behaviour.close)
+        return not (isinstance(behavior, Ok) and behavior.close)
 
-    def _answer(self, request: Request, behaviour: Behaviour) -> bytes:
+    def _answer(self, request: Request, behavior: Behavior) -> bytes:
         status, headers = 200, dict[str, str]()
         body: Any
-        if isinstance(behaviour, Error):
-            status, headers = behaviour.status, dict(behaviour.headers)
-            body = {"__type": behaviour.code, "message": behaviour.message}
-        elif isinstance(behaviour, Ok) and behaviour.body is not None:
-            body = behaviour.body
+        if isinstance(behavior, Error):
+            status, headers = behavior.status, dict(behavior.headers)
+            body = {"__type": behavior.code, "message": behavior.message}
+        elif isinstance(behavior, Ok) and behavior.body is not None:
+            body = behavior.body
         elif request.service == "stub":
             done = self.calls()
             body = {**Counter(one.operation for one in done), "connections": len({one.connection for one in done})}

@@ -1,7 +1,7 @@
 """Two warehouses on 127.0.0.1 that run nothing: the Redshift Data API, and Snowflake as its connector calls it.
 
 Both give a query the states of `states`, one a look, and then what `results` or `failures` have for a
-part of its SQL. What was sent is kept in `sqls`, and what was cancelled in `cancelled`.
+part of its SQL. What was sent is kept in `sqls`, and what was canceled in `canceled`.
 """
 
 import gzip
@@ -48,7 +48,7 @@ class Warehouse(AbstractContextManager["Warehouse"]):
     errors: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
     sqls: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    cancelled: list[str] = field(default_factory=list)
+    canceled: list[str] = field(default_factory=list)
     queries: dict[str, Query] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ class Warehouse(AbstractContextManager["Warehouse"]):
     def look(self, query: str) -> str:
         """Return the query's next state."""
         found = self.queries[query]
-        if query in self.cancelled or not found.states:
+        if query in self.canceled or not found.states:
             return found.state
         found.state = found.states.popleft()
         return found.state
@@ -115,7 +115,7 @@ class Warehouse(AbstractContextManager["Warehouse"]):
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = 1 << 16  # an answer in one piece, or Nagle waits for the acknowledgement of the first
+            wbufsize = 1 << 16  # an answer in one piece, or Nagle waits for the acknowledgment of the first
 
             def do_POST(self) -> None:
                 data = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -201,7 +201,7 @@ class RedshiftData(Warehouse):
         if state != "STARTED":
             message = f"Could not cancel a query that is already in {state} state with ID: {query}"
             return 400, {"__type": "ValidationException", "message": message}
-        self.cancelled.append(query)
+        self.canceled.append(query)
         self.queries[query].state = "ABORTED"
         return 200, {"Status": True}
 
@@ -235,7 +235,7 @@ class SnowflakeServer(Warehouse):
             case ["queries", query, "result"]:
                 return 200, self._rows(query)
             case ["queries", query, "abort-request"]:
-                self.cancelled.append(query)
+                self.canceled.append(query)
                 self.queries[query].state = "ABORTED"
         return 200, {"success": True, "data": None}
 

@@ -1,4 +1,4 @@
-"""Statements one after the other: what runs when, and what is told and cancelled when it doesn't end well."""
+"""Statements one after the other: what runs when, and what is told and canceled when it doesn't end well."""
 
 import signal
 import threading
@@ -38,7 +38,7 @@ class Scripted:
         self.states = list(states) or [QueryState("DONE", True)]
         self.on_submit, self.on_prepare = on_submit, on_prepare
         self.ran: list[str] = []
-        self.cancelled: list[str] = []
+        self.canceled: list[str] = []
         self.rows: list[dict[str, Cell]] | None = None
 
     def check(self, statement: Statement) -> None:
@@ -71,8 +71,8 @@ class Scripted:
 
     def cancel(self, query: str) -> str:
         """Note it."""
-        self.cancelled.append(query)
-        return "was cancelled"
+        self.canceled.append(query)
+        return "was canceled"
 
     def remedy(self, reason: str) -> str:
         """Return what to do in Redshift."""
@@ -138,7 +138,7 @@ def test_a_failed_count_tells_that_all_datasets_are_whole() -> None:
         unload(engine, [USERS, ITEMS, COUNTS], Waiter())
     assert caught.value.place == "counts of users in Test"
     assert caught.value.problem == "query 3: no such table; written in whole: users (1 row), items (2 rows)"
-    assert engine.cancelled == []
+    assert engine.canceled == []
 
 
 def test_ctrl_c_while_a_query_starts_waits_for_its_id_and_cancels_it() -> None:
@@ -146,9 +146,9 @@ def test_ctrl_c_while_a_query_starts_waits_for_its_id_and_cancels_it() -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt) as caught:
         unload(engine, [USERS, ITEMS], Waiter())
-    assert engine.cancelled == ["1"]
+    assert engine.canceled == ["1"]
     assert engine.ran == [USERS.sql]
-    assert caught.value.__notes__[0] == "users: query 1 was cancelled"
+    assert caught.value.__notes__[0] == "users: query 1 was canceled"
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -160,17 +160,17 @@ def test_ctrl_c_while_a_session_is_set_up_is_not_held_back() -> None:
     engine = Scripted(on_prepare=press)
     with pytest.raises(KeyboardInterrupt):
         unload(engine, [USERS], Waiter())
-    assert engine.ran == engine.cancelled == []
+    assert engine.ran == engine.canceled == []
 
 
-def test_a_query_that_did_not_start_is_not_cancelled() -> None:
+def test_a_query_that_did_not_start_is_not_canceled() -> None:
     def refuse() -> None:
         raise UnloadError("Test", "refused", "Ask again")
 
     engine = Scripted(on_submit=refuse)
     with pytest.raises(UnloadError, match="refused; written in whole: nothing; not: users, which must not be imported"):
         unload(engine, [USERS], Waiter())
-    assert engine.cancelled == []
+    assert engine.canceled == []
 
 
 def test_whatever_else_ends_the_waiting_cancels_the_query_too() -> None:
@@ -180,8 +180,8 @@ def test_whatever_else_ends_the_waiting_cancels_the_query_too() -> None:
     engine = Scripted(QueryState("RUNS", False))
     with pytest.raises(MemoryError) as caught:
         unload(engine, [USERS], Waiter(sleep=fall_over))
-    assert engine.cancelled == ["1"]
-    assert caught.value.__notes__ == ["users: query 1 was cancelled"]
+    assert engine.canceled == ["1"]
+    assert caught.value.__notes__ == ["users: query 1 was canceled"]
 
 
 def test_it_runs_in_any_thread() -> None:

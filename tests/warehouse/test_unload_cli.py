@@ -292,9 +292,9 @@ def test_ctrl_c_cancels_the_query_and_says_what_is_whole(
         printed, said = process.communicate(timeout=SECONDS)
     query = list(server.queries)[-1]
     assert (process.returncode, printed) == (130, "")
-    assert server.cancelled == [query]
+    assert server.canceled == [query]
     assert said.splitlines()[-3:] == [  # rich may print a line again in whose midst the signal came
-        f"users: query {query} was cancelled",
+        f"users: query {query} was canceled",
         "written in whole: interactions (1,234 rows); not: users, which must not be imported",
         "Interrupted.",
     ]

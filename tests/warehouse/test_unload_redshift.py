@@ -74,7 +74,7 @@ def test_each_dataset_is_one_batch_whose_rows_are_its_own(data_api: RedshiftData
         "FINISHED",
     ]
     assert [one.query for one in outcome.written] == list(data_api.queries)
-    assert data_api.cancelled == []
+    assert data_api.canceled == []
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_a_failure_that_only_the_statement_tells_is_found(data_api: RedshiftData
     assert engine.state(query).failure == "ERROR: no"
 
 
-def test_what_somebody_else_cancelled_is_a_failure(data_api: RedshiftData) -> None:
+def test_what_somebody_else_canceled_is_a_failure(data_api: RedshiftData) -> None:
     data_api.states = ("STARTED", "ABORTED")
-    with pytest.raises(UnloadError, match="somebody cancelled it; written in whole: nothing; not: inter"):
+    with pytest.raises(UnloadError, match="somebody canceled it; written in whole: nothing; not: inter"):
         _run(_engine(data_api))
 
 
@@ -274,9 +274,9 @@ def test_ctrl_c_cancels_the_query_that_runs(data_api: RedshiftData) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         unload(_engine(data_api), STATEMENTS, Waiter(sleep=press))
     (query,) = data_api.queries
-    assert data_api.cancelled == [query]
+    assert data_api.canceled == [query]
     assert caught.value.__notes__ == [
-        f"interactions: query {query} was cancelled",
+        f"interactions: query {query} was canceled",
         "written in whole: nothing; not: interactions, users, which must not be imported",
     ]
 
@@ -284,12 +284,12 @@ def test_ctrl_c_cancels_the_query_that_runs(data_api: RedshiftData) -> None:
 @pytest.mark.parametrize(
     ("states", "said"),
     [
-        pytest.param(["SUBMITTED", "PICKED", "STARTED"], "was cancelled", id="as soon as it has started"),
+        pytest.param(["SUBMITTED", "PICKED", "STARTED"], "was canceled", id="as soon as it has started"),
         pytest.param(["SUBMITTED", "FINISHED"], "is FINISHED", id="unless it is done"),
         pytest.param(["SUBMITTED"], "is still SUBMITTED: cancel it in the console", id="or stays queued"),
     ],
 )
-def test_a_query_that_is_queued_is_cancelled_when_that_can_be(
+def test_a_query_that_is_queued_is_canceled_when_that_can_be(
     data_api: RedshiftData, states: list[str], said: str
 ) -> None:
     data_api.states = tuple(states)

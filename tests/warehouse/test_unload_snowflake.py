@@ -45,7 +45,7 @@ def test_each_dataset_is_copied_and_its_rows_are_what_the_copy_says(server: Snow
     states = ["starting", "RESUMING_WAREHOUSE", "QUEUED", "RUNNING", "SUCCESS"]
     assert [status for what, status in seen if what == "users"] == states
     assert [one.query for one in outcome.written] == list(server.queries)[1:]
-    assert server.cancelled == []
+    assert server.canceled == []
 
 
 def test_a_session_is_set_up_once_and_a_location_cleared_before_its_copy(server: SnowflakeServer) -> None:
@@ -151,9 +151,9 @@ def test_ctrl_c_cancels_the_query_that_runs(server: SnowflakeServer) -> None:
     with snowflake("shop") as engine, pytest.raises(KeyboardInterrupt) as caught:
         unload(engine, STATEMENTS, Waiter(sleep=press))
     query = list(server.queries)[-1]
-    assert server.cancelled == [query]
+    assert server.canceled == [query]
     assert caught.value.__notes__ == [
-        f"interactions: query {query} was cancelled",
+        f"interactions: query {query} was canceled",
         "written in whole: nothing; not: interactions, users, which must not be imported",
     ]
 

@@ -153,7 +153,7 @@ def test_every_statement_of_a_generated_mapping_parses_and_reads_only_its_tables
             if dialect == "redshift":
                 assert_typed(tree)
             schema = "prod" if dialect == "redshift" else "PROD"
-            read = {(table.db, table.this.quoted) for table in tree.find_all(exp.Table) if table.name not in WITHS}
+            read = {(table.db, table.this.quoted) for table in tree.find_all(exp.Table) if table.name not in WITH_NAMES}
             assert read <= {(schema, True)}
             for test in tree.find_all(exp.EQ):
                 if isinstance(test.this, exp.Column) and test.this.name.lower() in ("event_text", "name"):
@@ -166,7 +166,7 @@ def test_every_statement_of_a_generated_mapping_parses_and_reads_only_its_tables
     assert compared
 
 
-WITHS = {"candidates", "seen", "logins", "timeline", "visited", "stitched", "ranked", "counted", "listed"}
+WITH_NAMES = {"candidates", "seen", "logins", "timeline", "visited", "stitched", "ranked", "counted", "listed"}
 
 
 @dialects

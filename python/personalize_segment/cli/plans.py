@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..provision.steps import Step
     from ..workspace.plan import Change
 
-#: The colours of the actions, and those that change something.
+#: The colors of the actions, and those that change something.
 _COLORS = {
     "create": "green",
     "update": "yellow",

@@ -58,7 +58,7 @@ class LogFile:
 class Window:
     """Received days: `since` (first, None: from the beginning) up to and without `until`.
 
-    The `overlap` days before `since` are read too, only to recognise events that an earlier
+    The `overlap` days before `since` are read too, only to recognize events that an earlier
     export already holds: Segment may deliver an event again about a day later (rule 9).
     """
 

@@ -171,7 +171,7 @@ def _is_plain(start: bytes) -> bool:
 class LogStreams(AbstractFileSystem):  # type: ignore[misc]
     """The file system that DuckDB opens batches from, to read each from the beginning to the end."""
 
-    cachable = False
+    cacheable = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -80,7 +80,7 @@ class RedshiftEngine:
         status = batch["Status"]
         if status in ("FAILED", "ABORTED"):
             errors = [batch.get("Error"), *(statement.get("Error") for statement in batch.get("SubStatements", []))]
-            default = "somebody cancelled it" if status == "ABORTED" else "no reason given"
+            default = "somebody canceled it" if status == "ABORTED" else "no reason given"
             return QueryState(status, True, next(filter(None, errors), default))
         return QueryState(status, status == "FINISHED")
 
@@ -107,9 +107,9 @@ class RedshiftEngine:
                 self.sleep(1.0)
             try:
                 if self.client.cancel_statement(Id=query)["Status"]:
-                    return "was cancelled"
+                    return "was canceled"
             except (ClientError, BotoCoreError) as error:
-                outcome = f"could not be cancelled: {one_line(str(error))}"
+                outcome = f"could not be canceled: {one_line(str(error))}"
             try:
                 state = self.state(query)
             except UnloadError as error:

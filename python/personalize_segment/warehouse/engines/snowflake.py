@@ -93,7 +93,7 @@ class SnowflakeEngine:
                 aborted = cursor.abort_query(query)
         except Error as error:
             return f"may still be running: {one_line(error.raw_msg or str(error))}"
-        return "was cancelled" if aborted else "could not be cancelled: it may be done, look into the query history"
+        return "was canceled" if aborted else "could not be canceled: it may be done, look into the query history"
 
     def remedy(self, reason: str) -> str:
         """Return what to do about a query that failed."""
