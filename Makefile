@@ -64,6 +64,7 @@ lint: setup .venv/lint checkov provider  ## Style, types, policies, and that gen
 	$(BIN)/python tools/generate_sql.py --check
 	$(BIN)/python tools/commands.py --check
 	git ls-files -z | xargs -0 $(BIN)/codespell
+	$(BIN)/python tools/words.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml, $(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
