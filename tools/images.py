@@ -37,20 +37,20 @@ STYLE = """\
 .arrow.back{{stroke:{13}}} .label.back,.tip.back{{fill:{13}}}"""
 AREAS = [("Segment", 16, 196), ("terraform apply", 262, 560), ("Amazon Personalize", 872, 192)]
 #: Kind, left, top, width, height, title and lines.
-BOXES = [
-    ("segment", 36, 66, 156, 72, "Logs", "S3 or a warehouse"),
-    ("segment", 36, 240, 156, 72, "Destination", "one event per call"),
-    ("segment", 36, 416, 156, 72, "Profiles", "for every destination"),
-    ("aws", 292, 66, 210, 72, "Training data", "Glue job, a laptop, or SQL"),
-    ("aws", 586, 66, 206, 72, "Bucket", "interactions, users, items"),
-    ("aws", 292, 240, 210, 72, "Event function", "answers within five seconds"),
-    ("aws", 586, 240, 206, 72, "Profile queue", "and table: merges updates"),
-    ("aws", 336, 416, 166, 64, "Rejected events", "kept with the reason"),
-    ("aws", 586, 416, 206, 64, "Alarms, refresh", "each alarm links its remedy"),
-    ("personalize", 892, 66, 152, 96, "Datasets", "schemas and imports", "follow the mapping"),
-    ("personalize", 892, 232, 152, 88, "Event tracker", "live interactions"),
-    ("personalize", 892, 400, 152, 96, "Campaign", "or recommender,", "retrained on schedule"),
-    ("aws", 292, 164, 500, 46, "One event mapping", "defines each event, in history and live"),
+BOXES: list[tuple[str, int, int, int, int, str, list[str]]] = [
+    ("segment", 36, 66, 156, 72, "Logs", ["S3 or a warehouse"]),
+    ("segment", 36, 240, 156, 72, "Destination", ["one event per call"]),
+    ("segment", 36, 416, 156, 72, "Profiles", ["for every destination"]),
+    ("aws", 292, 66, 210, 72, "Training data", ["Glue job, a laptop, or SQL"]),
+    ("aws", 586, 66, 206, 72, "Bucket", ["interactions, users, items"]),
+    ("aws", 292, 240, 210, 72, "Event function", ["answers within five seconds"]),
+    ("aws", 586, 240, 206, 72, "Profile queue", ["and table: merges updates"]),
+    ("aws", 336, 416, 166, 64, "Rejected events", ["kept with the reason"]),
+    ("aws", 586, 416, 206, 64, "Alarms, refresh", ["each alarm links its remedy"]),
+    ("personalize", 892, 66, 152, 96, "Datasets", ["schemas and imports", "follow the mapping"]),
+    ("personalize", 892, 232, 152, 88, "Event tracker", ["live interactions"]),
+    ("personalize", 892, 400, 152, 96, "Campaign", ["or recommender,", "retrained on schedule"]),
+    ("aws", 292, 164, 500, 46, "One event mapping", ["defines each event, in history and live"]),
 ]
 #: Kind, path, and labels with their place.
 ARROWS: list[tuple[str, str, list[tuple[int, int, str]]]] = [
@@ -78,7 +78,7 @@ def main(folder: Path) -> None:
     """Write all three."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "overview.svg").write_text(overview(), "utf-8")
-    demo = [sys.executable, ROOT / "tools" / "demo.py", "--image", folder / "recommendations.svg"]
+    demo = [sys.executable, str(ROOT / "tools" / "demo.py"), "--image", str(folder / "recommendations.svg")]
     subprocess.run(demo, check=True)
     preflight(folder / "preflight.png")
 
@@ -104,7 +104,7 @@ def overview() -> str:
     for name, left, width in AREAS:
         lines.append(f'<rect class="area" x="{left}" y="16" width="{width}" height="528" rx="14"/>')
         lines.append(f'<text class="name" x="{left + 16}" y="40">{name}</text>')
-    for kind, left, top, width, height, title, *small in BOXES:
+    for kind, left, top, width, height, title, small in BOXES:
         middle, first = left + width / 2, top + (height - 18 * len(small)) / 2 + 5
         lines.append(f'<g class="{kind}"><rect x="{left}" y="{top}" width="{width}" height="{height}" rx="10"/>')
         lines.append(f'<text class="title" x="{middle:g}" y="{first:g}">{title}</text>')

@@ -455,9 +455,10 @@ def test_the_demo_takes_the_steps_on_the_emulator(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(demo, "destroy", lambda stage, place, stack: done.append(place))
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    demo.main(tmp_path / "facts.json", "duckdb", keep=False)
+    demo.main(tmp_path / "facts.json", tmp_path / "tables.svg", "duckdb", keep=False)
     assert [one if isinstance(one, Place) else one[0] for one in done] == [demo.PLACE, demo.PLACE]
     assert (tmp_path / "facts.json").read_text().startswith("{")
+    assert (tmp_path / "tables.svg").read_text().startswith("<svg")
     assert list((tmp_path / "demo").iterdir()) == []
 
 
