@@ -4,15 +4,15 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; without the packages it needs, name the extra that brings them."""
+    """Run the command line. If a package is missing, name the extra that installs it."""
     try:
         from .cli import main as run
     except ModuleNotFoundError as error:
         sys.exit(
-            f"personalize-segment: {error.name} is missing: install personalize-segment[cli],"
+            f"personalize-segment: {error.name} isn't installed. Install personalize-segment[cli],"
             " or an extra that includes it, such as personalize-segment[export]."
         )
-    except KeyboardInterrupt:  # while it loads
+    except KeyboardInterrupt:  # while loading
         sys.exit(130)
     run()
 

@@ -196,8 +196,8 @@ def test_sql_of_another_mapping_differs(aws: Emulator, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("{", "is not JSON", id="no JSON"),
-        pytest.param("[" * 100_000, "is not JSON", id="nested too deeply"),
+        pytest.param("{", "isn't JSON", id="no JSON"),
+        pytest.param("[" * 100_000, "isn't JSON", id="nested too deeply"),
         pytest.param("[]", "has no outputs of a stack. Was Terraform applied?", id="no outputs"),
         pytest.param(
             '{"other": {"type": "string", "value": "x"}}', "has no outputs of a stack", id="of something else"

@@ -79,8 +79,8 @@ def test_it_says_where_it_writes_and_what_became_of_it(table: ProfileTable, out:
     assert (done.returncode, done.stderr) == (0, f"Loading {place}\n")
     assert done.stdout.splitlines() == [
         "249 profiles written",
-        "1 profile sent to the profile queue: Personalize has an older row from an event",
-        "1 profile in the table already",
+        "1 profile sent to the profile queue, because Personalize has an older row from an event",
+        "1 profile already in the table",
     ]
     assert table.read("users", ["u1"])["u1"].columns == {"PLAN": ("pro", 1, "")}
     assert table.read("users", ["u6"])["u6"].columns == {"PLAN": ("new", 7, "")}
@@ -114,7 +114,7 @@ def test_the_suppression_list_of_the_stack_is_honored(
     boto3.client("s3").put_object(Bucket=s3_env, Key="suppressed.csv", Body=listed.text().encode())
     done = run(out, outputs(tmp_path, suppression_list=f"s3://{s3_env}/suppressed.csv"))
     assert done.returncode == 0
-    assert "10 profiles left out: their users are on the suppression list" in done.stdout
+    assert "10 profiles left out, because their users are on the suppression list" in done.stdout
     assert [item.version for item in table.read("users", ["u0", "u9", "u10"]).values()] == [0, 0, 1]
     missing = run(out, outputs(tmp_path, suppression_list=f"s3://{s3_env}/none.csv"))
     assert (missing.returncode, "no such suppression list" in missing.stderr) == (1, True)
@@ -133,7 +133,7 @@ def test_what_stops_it_is_said_in_one_line(change: str, table: ProfileTable, out
         write_log(out / "profiles" / "users" / "part-00001.gz", [b'["u",{"PLAN":["pro",1,""]}]', b"oops"])
     done = run(out, *where)
     said = {
-        "no table": "has no profile table or no profile queue. Pass what `terraform output -json` prints for a",
+        "no table": "has no profile table or no profile queue. Pass the output of `terraform output -json` for a",
         "no outputs": "OUTPUTS: has no profile table",
         "no export": f"{tmp_path}/profiles: has no users and no items. Name the output",
         "a broken line": f"{out}/profiles/users/part-00001.gz:2: isn't a profile. Export again.",

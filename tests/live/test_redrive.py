@@ -292,7 +292,7 @@ def test_outputs_name_the_queue_the_function_and_the_profile_queue(
     assert "account 123456789012, region " in looked.stderr
     done = CliRunner().invoke(load(), ["redrive", outputs, "--send"])
     assert (done.exit_code, asked, len(events)) == (0, ["shop-event"], 2), done.output
-    assert "3 taken, 0 rejected again" in done.stderr
+    assert "3 accepted, 0 rejected again" in done.stderr
     assert len(sqs.receive_message(QueueUrl=profiles)["Messages"]) == 1
 
 
@@ -312,7 +312,7 @@ def test_what_can_go_is_discarded_after_a_question(sqs: Any, queue: str) -> None
     ("arguments", "said"),
     [
         pytest.param(["http://127.0.0.1:1/1/q", "--send"], "needs OUTPUTS", id="no function"),
-        pytest.param(["o.json", "--send", "--discard"], "excludes --send", id="both"),
+        pytest.param(["o.json", "--send", "--discard"], "can't be combined", id="both"),
     ],
 )
 def test_options_that_contradict_are_refused(arguments: list[str], said: str) -> None:

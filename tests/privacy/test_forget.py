@@ -550,7 +550,7 @@ REFUSED: list[tuple[bytes, str | None, str]] = [
     (BODY + b" ", "secret", "another signature"),
     (BODY, "Secret", "another signature"),
     (BODY, "", "empty secret"),
-    (BODY, None, "WEBHOOK_SECRET: is not set"),
+    (BODY, None, "WEBHOOK_SECRET: isn't set"),
 ]
 
 

@@ -249,7 +249,7 @@ def test_profiles_of_nobody_else_are_removed_whoever_wrote_them(tmp_path: Path) 
         pytest.param({"profiles/notes.txt": b"mine"}, "which no export wrote", id="somebody's note"),
         pytest.param({"interactions/notes.txt": b"mine"}, "which no export wrote", id="somebody's file"),
         pytest.param({"users/part-0.csv": b"ITEM_ID,X\nu1,1\n"}, "has no column USER_ID", id="another CSV"),
-        pytest.param({"users/part-0.csv": b"USER_ID,X\n\xff,1\n"}, "is not UTF-8", id="bytes"),
+        pytest.param({"users/part-0.csv": b"USER_ID,X\n\xff,1\n"}, "isn't UTF-8", id="bytes"),
     ],
 )
 def test_what_no_export_wrote_is_not_touched(files: Files, problem: str, tmp_path: Path) -> None:

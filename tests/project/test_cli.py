@@ -137,7 +137,7 @@ def test_check_says_which_rows_need_a_visitor_who_logs_in(kept: str, told: bool,
     mapping = tmp_path / "mapping.txt"
     mapping.write_text(visitors(kept).text, "utf-8")
     shown = answered("check", mapping, "--logs", tmp_path / "a.json")
-    footnote = "2 rows of interactions without a userId: only exported if the visitor logs in on that session"
+    footnote = "2 rows of interactions without a userId are only exported if the visitor logs in on that session"
     assert (footnote in shown) is told
     counts = json.loads(answered("check", mapping, "--logs", tmp_path / "a.json", "--json"))
     assert counts["visitors"] == (0 if kept == "drop" else 2)
@@ -154,7 +154,7 @@ def test_export_says_which_names_are_nearly_right_and_which_clocks_were_ahead(tm
         '1 track "Product Clicked " no rule for this event; it differs from "Product Clicked" in a trailing space m2'
         in told
     )
-    assert "1 row took the time it was received, because a clock was more than a day ahead" in told
+    assert "1 row got the time of receipt, because the event's clock was more than a day ahead" in told
 
 
 def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) -> None:
@@ -171,10 +171,10 @@ def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) ->
     assert run("init", "--logs", logs).stdout == out.read_bytes()
     nowhere = run("init", "--logs", logs, "--out", tmp_path / "none" / "mapping.json")
     assert (nowhere.returncode, nowhere.stdout) == (1, b"")
-    assert nowhere.stderr.decode().endswith("none: no such folder for the mapping.\n")
+    assert nowhere.stderr.decode().endswith("none: no such folder for the mapping. Create it.\n")
     again = run("init", "--logs", logs, "--out", out)
     assert (again.returncode, again.stderr.decode()) == (
-        1, f"personalize-segment: {out}: exists already. Name another file, or delete it.\n",
+        1, f"personalize-segment: {out}: already exists. Name another file, or delete it.\n",
     )  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def test_init_writes_nothing_for_logs_without_an_interaction(tmp_path: Path) -> 
     done = run("init", "--logs", tmp_path, "--out", tmp_path / "mapping.json")
     assert (done.returncode, done.stdout) == (1, b"")
     assert "no event that looks like an interaction" in done.stderr.decode()
-    assert "the most frequent are: track Signed Up (1), page (1). Name your events" in done.stderr.decode()
+    assert "The most frequent events: track Signed Up (1), page (1). Write a mapping" in done.stderr.decode()
     assert not (tmp_path / "mapping.json").exists()
 
 
@@ -262,7 +262,7 @@ def test_explain_of_what_has_no_event_fails() -> None:
     done = run("explain", stdin=b"hello\n")
     assert done.returncode == 1
     assert done.stdout == b"a line\n  no row: malformed: not JSON at character 1\n"
-    assert "-: has no event, and 1 malformed line. " in done.stderr.decode()
+    assert "-: has no events (1 malformed line). " in done.stderr.decode()
     assert run("explain", "--json", stdin=b"hello\n").returncode == 1
     assert run("explain", stdin=b"hello\n" + json.dumps(CLICK).encode()).returncode == 0
 
@@ -347,7 +347,7 @@ MISSING = "no [such] file.json"
         pytest.param(["explain", "."], 1, "Is a directory", id="events are a folder"),
         pytest.param(["check", "latin-1.json"], 1, "latin-1.json", id="mapping is not UTF-8"),
         pytest.param(["explain", "-m", "latin-1.json"], 1, "latin-1.json", id="mapping of explain is not UTF-8"),
-        pytest.param(["sample", "."], 1, "segment-logs: exists already. Name another", id="sample over a sample"),
+        pytest.param(["sample", "."], 1, "segment-logs: already exists. Name another", id="sample over a sample"),
         pytest.param(["sample", "latin-1.json"], 1, "Name another folder", id="sample below a file"),
         pytest.param(["schema", "users", "-m", SMALLEST], 2, "only interactions", id="dataset that is not mapped"),
         pytest.param(["sample", "new", "--events", "0"], 2, "--events", id="no events"),

@@ -109,7 +109,7 @@ def test_ending_it_is_success(number: signal.Signals) -> None:
         _, said = process.communicate(timeout=SECONDS)
         assert process.returncode == 0
         endpoint = _exported(printed)["AWS_ENDPOINT_URL"]
-        assert said == f"AWS is at {endpoint}, 1,000 times as fast. Ctrl-C ends it.\n"
+        assert said == f"AWS is at {endpoint}. Personalize's clock runs 1,000 times faster. Ctrl-C stops it.\n"
 
 
 def test_a_shell_gets_the_variables_while_it_runs_on() -> None:
@@ -139,7 +139,7 @@ def test_without_its_extra_it_says_what_to_install(package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; from personalize_segment.cli import main; main()"
     # moto warns, too, when Flask is missing.
     done = _run(sys.executable, "-c", code, "emulator", "--port", "0", PYTHONWARNINGS="ignore")
-    said = f"personalize-segment: {package} is missing: install personalize-segment[emulator].\n"
+    said = f"personalize-segment: {package} isn't installed. Install personalize-segment[emulator].\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 

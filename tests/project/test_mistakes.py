@@ -26,21 +26,21 @@ SPEC = {"version": 1, "name": "shop", "datasets": {"interactions": {}}}
 BAD_MAPPING = {"version": 1, "interactions": {"fields": {"USER_ID": {"form": ["userId"]}}, "track": {"*": {}}}}
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/none"
 HERE, OTHER = "123456789012", "111111111111"
-ACCOUNT = f"Your credentials are of account {HERE}."
+ACCOUNT = f"Your credentials belong to account {HERE}."
 NO_CREDENTIALS = (
     "AWS_PROFILE: isn't set, and no other credentials were found. "
-    "Set it to a profile of ~/.aws/config, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    "Set it to a profile in ~/.aws/config, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 )
-NO_REGION = "AWS_DEFAULT_REGION: isn't set, nor the region of a profile. Set it to the stack's region."
+NO_REGION = "AWS_DEFAULT_REGION: isn't set, and no profile sets a region. Set it to the stack's region."
 EMPTY = 'stack shop: no dataset group "shop" in us-east-1. Run `personalize-segment apply` first.'
 #: What no output of Terraform is.
-NO_JSON = "broken.json: is not JSON. Pass what `terraform output -json` prints."
+NO_JSON = "broken.json: isn't JSON. Pass the output of `terraform output -json`."
 NO_SPEC = (
     "$: is neither a spec nor outputs of Terraform with one. Was Terraform applied? "
     "Pass the output that holds the spec."
 )
 NO_OUTPUTS = (
-    "outputs.json: has no outputs of a stack. Was Terraform applied? Pass what `terraform output -json` prints."
+    "outputs.json: has no outputs of a stack. Was Terraform applied? Pass the output of `terraform output -json`."
 )
 
 #: Command -> status and message, which follows "personalize-segment: ".
@@ -51,17 +51,17 @@ MISTAKES = {
     "export logs out --sinze 2024-03-01": (2, "No such option: --sinze … Run `personalize-segment export --help`."),
     "export logs out --since 03/04/2024": (
         2,
-        "Invalid value for '--since': '03/04/2024' is 2024-03-04 or 2024-04-03. "
+        "Invalid value for '--since': '03/04/2024' could be 2024-03-04 or 2024-04-03. "
         "Write it as 2024-03-01 or 1 Mar 2024. Run `personalize-segment export --help`.",
     ),
     "export logs out --since 2024-03-02 --until 2024-03-01": (
         2,
-        "Invalid value for '--until': --since 2024-03-02 isn't before --until 2024-03-01, which is the day after "
+        "Invalid value for '--until': --since 2024-03-02 isn't before --until 2024-03-01, the day after "
         "the last. Run `personalize-segment export --help`.",
     ),
     "export logs out --until 2024-03-01 --since 2024-03-01": (
         2,
-        "Invalid value for '--since': --since 2024-03-01 isn't before --until 2024-03-01, which is the day after "
+        "Invalid value for '--since': --since 2024-03-01 isn't before --until 2024-03-01, the day after "
         "the last. Run `personalize-segment export --help`.",
     ),
     "destroy": (
@@ -81,7 +81,7 @@ MISTAKES = {
     ),
     "unload redshift --schema web --to s3://bucket/t --role R --database dev": (
         2,
-        "Invalid value for --workgroup / --cluster: name a workgroup or a cluster. "
+        "Invalid value for --workgroup / --cluster: Set exactly one of them. "
         "Run `personalize-segment unload redshift --help`.",
     ),
     # Files
@@ -94,12 +94,12 @@ MISTAKES = {
     "check broken.json": (1, "broken.json: $: not JSON: …. Write one JSON object."),
     "check none.json": (1, "none.json: No such file or directory. Check the path."),
     "check .": (1, ".: Is a directory. Check the path."),
-    "init --logs logs --out spec.json": (1, "spec.json: exists already. Name another file, or delete it."),
+    "init --logs logs --out spec.json": (1, "spec.json: already exists. Name another file, or delete it."),
     "preflight nowhere": (1, "nowhere: no such folder. Name the output of `personalize-segment export`."),
     "preflight logs": (1, "logs: holds no interactions/*.csv. Name the output of `personalize-segment export`."),
     "profiles load out": (
         1,
-        "OUTPUTS: has no profile table or no profile queue. Pass what `terraform output -json` prints for a stack "
+        "OUTPUTS: has no profile table or no profile queue. Pass the output of `terraform output -json` for a stack "
         "with a profile table, or --table and --queue.",
     ),
     "plan typo.json": (1, "typo.json: $.solutionz: is unknown. Use only version, … here."),
@@ -127,8 +127,8 @@ MISTAKES = {
     "segment plan outputs.json --source web": (1, NO_OUTPUTS),
     "redrive outputs.json": (
         1,
-        "outputs.json: has no queue of rejected events. Was Terraform applied? Pass what `terraform output -json` "
-        "prints, or the queue's URL.",
+        "outputs.json: has no queue of rejected events. Was Terraform applied? Pass the output of "
+        "`terraform output -json`, or the queue's URL.",
     ),
     # AWS
     "export s3://no-bucket/logs out": (
@@ -152,8 +152,8 @@ MISTAKES = {
     "recommend spec.json u1": (1, EMPTY),
     "redrive arn:aws:sqs:us-east-1:123456789012:none": (
         1,
-        "arn:aws:sqs:us-east-1:123456789012:none: is an ARN. Pass the queue's URL, or what `terraform output -json` "
-        "prints.",
+        "arn:aws:sqs:us-east-1:123456789012:none: is an ARN. Pass the queue's URL, or the output of "
+        "`terraform output -json`.",
     ),
     f"redrive {QUEUE}": (1, f"{QUEUE}: An error occurred (…NonExistentQueue) …. Check the name, the region and …."),
     "apply priced.json": (1, "not a terminal: pass --yes to confirm."),
@@ -189,7 +189,7 @@ SETTINGS = [
     (
         "plan spec.json",
         {"AWS_PROFILE": "nope"},
-        "AWS_PROFILE: 'nope' isn't a profile of ~/.aws/config. Run `aws configure list-profiles`.",
+        "AWS_PROFILE: 'nope' isn't a profile in ~/.aws/config. Run `aws configure list-profiles`.",
     ),
     (
         "plan spec.json",
@@ -325,7 +325,7 @@ def test_the_remedy_of_another_region_works(run: Run) -> None:
 
 def test_to_destroy_an_empty_world_is_no_mistake(run: Run) -> None:
     where = "account 123456789012, region us-east-1, stack shop\n"
-    nothing = f'{where}Nothing is there: no dataset group "shop" in us-east-1.\n'
+    nothing = f'{where}Nothing to delete: no dataset group "shop" in us-east-1.\n'
     assert run("destroy spec.json") == (0, "", nothing)
     here_only = nothing.removesuffix("\n") + " Other regions were not searched.\n"
     assert run("destroy --name shop") == (0, "", here_only)

@@ -115,7 +115,7 @@ def test_the_night_shift_needs_nothing_but_the_page(
         assert run(*apply, "--yes")[0] == 0
         time.sleep(REFRESH_SECONDS)
         status, _, err = run(*send, "--rate", "1000")
-        assert (status, f"{REJECTED:,} taken, 0 rejected again" in err) == (0, True), err
+        assert (status, f"{REJECTED:,} accepted, 0 rejected again" in err) == (0, True), err
         depths = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = queue.get_queue_attributes(QueueUrl=QUEUE, AttributeNames=depths)["Attributes"]
         assert found == dict.fromkeys(depths, "0")

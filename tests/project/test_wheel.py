@@ -66,7 +66,7 @@ def test_the_address_of_the_project_is_the_one_in_the_documents() -> None:
 def test_without_its_packages_the_command_names_the_extra_that_brings_them(bare: Path) -> None:
     done = _run(bare / "personalize-segment", "--help")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "typer is missing: install personalize-segment[cli]" in done.stderr
+    assert "typer isn't installed. Install personalize-segment[cli]" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -110,7 +110,7 @@ def test_every_verb_names_the_extra_that_brings_what_it_lacks(tmp_path: Path, wh
     for verb, (arguments, extra) in NEEDY.items():
         done = _run(commands / "personalize-segment", verb, *arguments, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (1, ""), done.stderr
-        assert done.stderr.endswith(f"is missing: install personalize-segment[{extra}].\n"), verb
+        assert done.stderr.endswith(f"isn't installed. Install personalize-segment[{extra}].\n"), verb
 
 
 @pytest.mark.parametrize("verb", [verb for verbs in VERBS.values() for verb in verbs])

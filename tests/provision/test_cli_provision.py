@@ -71,11 +71,11 @@ def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: P
     where = f"account 123456789012, region us-east-1, stack {document['name']}\n"
     shown = cloud.run("plan", spec, COLUMNS="")
     assert (shown.returncode, shown.stderr) == (0, where)
-    for text in ("create", "DatasetGroup", "a month when idle", "after the imports", "without warranty"):
+    for text in ("create", "DatasetGroup", "per month when idle", "after the imports", "without warranty"):
         assert text in shown.stdout
     # Whole lines for whoever reads a file.
     assert re.search(
-        r"Campaign .* after a version of its solution .* USD a month when idle, then .* requests", shown.stdout
+        r"Campaign .* after a version of its solution .* USD per month when idle, then .* requests", shown.stdout
     )
     planned = cloud.run("plan", "--json", "--check", spec)
     assert planned.returncode == 3
@@ -134,7 +134,7 @@ def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: P
     missing = f'stack {document["name"]}: no dataset group "{document["name"]}" in us-east-1. '
     assert missing in _said(cloud.run("status", "--json", spec))
     assert cloud.ssm.get_parameters_by_path(Path=prefix, Recursive=True)["Parameters"] == []
-    assert "Nothing is there: no dataset group" in cloud.run("destroy", spec).stderr
+    assert "Nothing to delete: no dataset group" in cloud.run("destroy", spec).stderr
 
 
 @pytest.mark.parametrize(("answer", "status"), [("n", 1), ("y", 0)])
@@ -174,8 +174,8 @@ def test_a_stack_whose_spec_and_bucket_are_gone_is_destroyed_by_its_name(
     assert "not a terminal: pass --yes to confirm." in refused.stderr
     done = cloud.run("destroy", "--yes", *POLL, *stack)
     assert done.stderr.endswith("Nothing is left.\n"), done.stderr
-    assert "Nothing is there: no dataset group" in cloud.run("destroy", *stack).stderr
-    assert "Nothing is there: no dataset group" in cloud.run("destroy", spec).stderr
+    assert "Nothing to delete: no dataset group" in cloud.run("destroy", *stack).stderr
+    assert "Nothing to delete: no dataset group" in cloud.run("destroy", spec).stderr
     parameters = cloud.ssm.get_parameters_by_path(Path=document["ssm_prefix"], Recursive=True)
     assert parameters["Parameters"] == []
 
@@ -312,7 +312,7 @@ NAMELESS = b'{"version": 1, "name": "a b", "datasets": {"interactions": {}}}'
             for verb in ("plan", "apply", "status", "destroy", "import", "train")
         ),
         pytest.param("plan", b'{"version": 1', "$: not JSON", "Write one JSON object", id="no JSON"),
-        pytest.param("plan", b"\xff\xfe", "personalize.json: is not UTF-8 text", "Save it as UTF-8", id="bytes"),
+        pytest.param("plan", b"\xff\xfe", "personalize.json: isn't UTF-8 text", "Save it as UTF-8", id="bytes"),
     ],
 )
 def test_a_bad_spec_is_one_line_before_any_call(

@@ -22,7 +22,7 @@ TABLE: dict[str, Any] = {
 def test_the_table_of_the_package_has_a_date_and_says_what_idling_costs() -> None:
     prices = read(None)
     assert prices.dated[:3] == "202"
-    assert prices.tps(1).startswith("394 USD a month when idle")
+    assert prices.tps(1).startswith("394 USD per month when idle")
     assert prices.tps(3).startswith("1,183 USD")
 
 
@@ -30,9 +30,9 @@ def test_a_file_overrides_it(tmp_path: Path) -> None:
     file = tmp_path / "prices.json"
     file.write_text(json.dumps(TABLE))
     prices = read(file)
-    assert prices.tps(1) == "2,628 EUR a month when idle, then 1.0 per 1,000 requests"
+    assert prices.tps(1) == "2,628 EUR per month when idle, then 1.0 EUR per 1,000 requests"
     assert prices.training(3) == "0.5 EUR per 1,000 interactions, every 3 days"
-    assert prices.training(None) == "0.5 EUR per 1,000 interactions, for each training"
+    assert prices.training(None) == "0.5 EUR per 1,000 interactions, per training"
     assert prices.ingestion() == "1 EUR per GB"
 
 

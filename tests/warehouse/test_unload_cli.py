@@ -213,14 +213,14 @@ def test_not_one_row_is_a_failure(home: Path, redshift: RedshiftData) -> None:
     redshift.results["pg_last_unload_count"] = ("pg_last_unload_count",), [[0]]
     done = _run(home, redshift, *REDSHIFT)
     assert done.returncode == 1
-    assert "Redshift analytics/dev: the queries gave not one row. Check the schemas" in done.stderr
+    assert "Redshift analytics/dev: the queries produced no rows. Check the schemas" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        pytest.param(("--cluster", "main"), "name a workgroup or a cluster", id="two places"),
-        pytest.param(("--db-user", "loader"), "is for a cluster", id="a user of a workgroup"),
+        pytest.param(("--cluster", "main"), "Set exactly one of them", id="two places"),
+        pytest.param(("--db-user", "loader"), "needs --cluster", id="a user of a workgroup"),
         pytest.param(("--poll", "0"), "0.05", id="no pause"),
     ],
 )
@@ -264,7 +264,7 @@ def test_the_extra_that_is_missing_is_named(home: Path, snowflake: SnowflakeServ
     (hidden / "snowflake").mkdir(parents=True)
     (hidden / "snowflake" / "__init__.py").write_text("", "utf-8")
     done = _run(home, snowflake, *SNOWFLAKE, PYTHONPATH=str(hidden))
-    said = "personalize-segment: snowflake is missing: install personalize-segment[snowflake].\n"
+    said = "personalize-segment: snowflake isn't installed. Install personalize-segment[snowflake].\n"
     assert (done.returncode, done.stderr) == (1, said)
 
 

@@ -101,7 +101,7 @@ def test_an_option_that_is_missing_is_named(arguments: list[str], missing: str) 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        pytest.param(b"\xff", "is not UTF-8 text", id="bytes"),
+        pytest.param(b"\xff", "isn't UTF-8 text", id="bytes"),
         pytest.param(b"a\n1\n", "has no table_schema", id="others"),
     ],
 )

@@ -114,9 +114,9 @@ def test_what_the_plan_of_segment_has_not_ends_with_1(workspace: Workspace, run:
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"PUBLIC_API_TOKEN": " "}, "PUBLIC_API_TOKEN: is not set"),
+        ({"PUBLIC_API_TOKEN": " "}, "PUBLIC_API_TOKEN: isn't set"),
         ({"PUBLIC_API_TOKEN": "another"}, "Check the token in PUBLIC_API_TOKEN"),
-        ({"PUBLIC_API_TOKEN": f"{TOKEN}\nmore"}, "PUBLIC_API_TOKEN: has a character that no token has"),
+        ({"PUBLIC_API_TOKEN": f"{TOKEN}\nmore"}, "PUBLIC_API_TOKEN: has characters that aren't allowed"),
         ({"PUBLIC_API_URL": "http://api.segmentapis.com"}, "begin with https://"),
         (
             {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_EC2_METADATA_DISABLED": "true"},

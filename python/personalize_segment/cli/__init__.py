@@ -33,13 +33,13 @@ VERBS = {
 
 
 def load(verb: str | None = None) -> typer.Typer:
-    """Return the application with the verbs of one module: to load all takes longer than many a verb.
+    """Return the application with the verbs of one module. Loading all of them takes longer than many verbs run.
 
-    Without `verb`, or with one that there isn't, it has them all.
+    Without `verb`, or with an unknown one, it has all verbs.
     """
     for module in [one for one, verbs in VERBS.items() if verb in verbs] or VERBS:
         import_module(f".{module}", __name__)
-    # Whichever module was imported first.
+    # The order doesn't depend on the module that was imported first.
     order = [name for verbs in VERBS.values() for name in verbs]
 
     def place(command: CommandInfo) -> tuple[int, int]:
@@ -51,7 +51,7 @@ def load(verb: str | None = None) -> typer.Typer:
     return app
 
 
-#: How typer says that it is misused: click's exception, or its own copy of that, by its version.
+#: typer's usage error: click's exception, or its own copy of it, depending on the version.
 _Misused: type[Exception] = typer.BadParameter.__mro__[2]
 
 
@@ -63,13 +63,13 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 def main() -> NoReturn:
-    """Run the command line; no error that we know of ends in a traceback.
+    """Run the command line. Known errors end with one line, without a traceback.
 
-    SIGTERM interrupts like Ctrl-C, so that nothing is left behind. What is written may have user ids: it is for its
-    owner only.
+    SIGTERM interrupts like Ctrl-C, so that temporary files are deleted. Only the owner can read the files that are
+    written, because they may hold user ids.
     """
     os.umask(0o077)
-    # boto3 reads the second alone, other tools of AWS the first.
+    # boto3 reads only AWS_DEFAULT_REGION; other AWS tools read AWS_REGION.
     if (region := os.environ.get("AWS_REGION")) and not os.environ.get("AWS_DEFAULT_REGION"):
         os.environ["AWS_DEFAULT_REGION"] = region
     interrupted = _Interrupted()
@@ -95,34 +95,34 @@ def main() -> NoReturn:
     except OSError as error:
         of_path = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError | PermissionError)
         fail(f"{error.filename or 'output'}: {error.strerror}" + (". Check the path" if of_path else ""))
-    if status == 130:  # typer's word for Ctrl-C
+    if status == 130:  # typer's status for Ctrl-C
         interrupted.end()
     sys.exit(status or 0)
 
 
 def _explain_usage(error: Any) -> NoReturn:
-    """Say in one line what is wrong with the arguments, and end with status 2; without any, print the help."""
+    """Print the usage error in one line and exit with 2. Without arguments, print the help."""
     path = error.ctx.command_path if error.ctx else app.info.name
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         sys.exit(2)
-    # Choices are in lines of a paragraph.
+    # typer puts choices on separate lines.
     fail(f"{sentence(' '.join(error.format_message().split()))} Run `{path} --help`", 2)
 
 
 class _Interrupted:
-    """How a run ends that was interrupted: with the status of the signal, as shells have it."""
+    """Ends an interrupted run with the exit status that shells use for the signal."""
 
     _by = signal.SIGINT
 
     def terminate(self, *_: object) -> None:
-        """Do as on Ctrl-C, whose handler may be a verb's own."""
+        """Call the handler of Ctrl-C, which a verb may have replaced."""
         self._by = signal.SIGTERM
         if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.SIG_DFL, None):
             raise KeyboardInterrupt  # as in a shell's background, where Ctrl-C is ignored
         signal.raise_signal(signal.SIGINT)
 
     def end(self) -> NoReturn:
-        """Say so, and end."""
+        """Print a message and exit."""
         messages.print("Interrupted.")
         sys.exit(128 + self._by)

@@ -1,4 +1,4 @@
-"""The verbs that examine a deployed stack: `doctor`, and its view of the event mapping, `verify`."""
+"""The verbs that examine a deployed stack: `doctor`, and `verify` for its event mapping only."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..doctor.finding import Finding, Verdict
 
 Outputs = Annotated[
-    Path, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or -.", allow_dash=True)
+    Path, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or - for stdin.", allow_dash=True)
 ]
 #: The colors of the verdicts, in the order of the closing line.
 _COLORS: "dict[Verdict, str]" = {"wrong": "red", "unknown": "yellow", "ok": "green"}
@@ -27,9 +27,9 @@ _COLORS: "dict[Verdict, str]" = {"wrong": "red", "unknown": "yellow", "ok": "gre
 @verb("doctor outputs.json", OPERATIONS)
 @explain_refusals
 def doctor(outputs: Outputs, as_json: AsJson = False, stack: StackName = None) -> None:
-    """Examine everything that a running stack needs. Exits with 1 if something is wrong.
+    """Check everything that a running stack needs. Exits with 1 if something is wrong.
 
-    Changes nothing and records nothing: it invokes the event function with an event that the function ignores.
+    Changes nothing and records no event. To test the event function, it sends an event that the function ignores.
     """
     from ..doctor import diagnosis
 
@@ -38,10 +38,10 @@ def doctor(outputs: Outputs, as_json: AsJson = False, stack: StackName = None) -
     identity = diagnosis.identity(deployed, announce(f"stack {deployed.spec.name}"))
     findings = [identity]
     if identity.verdict == "ok":
-        with messages.status("Examining the stack") as spinner:
+        with messages.status("Checking the stack") as spinner:
             for finding in diagnosis.diagnose(deployed, make_clients(), polling_every(), _name(outputs)):
                 findings.append(finding)
-                spinner.update(f"Examining the stack: {plain(finding.part)}")
+                spinner.update(f"Checking the stack: {plain(finding.part)}")
     show_findings(findings, as_json)
 
 
@@ -54,7 +54,8 @@ def verify(
         typer.Option("--mapping", "-m", help="Event mapping file (default: Terraform's).", show_default=False),
     ] = None,
     sql: Annotated[
-        list[Path] | None, typer.Option("--sql", help="SQL that runs in your warehouse, too.", show_default=False)
+        list[Path] | None,
+        typer.Option("--sql", help="File with the SQL that your warehouse runs. Repeatable.", show_default=False),
     ] = None,
     as_json: AsJson = False,
     stack: StackName = None,
@@ -73,7 +74,7 @@ def verify(
 
 
 def show_findings(findings: "Iterable[Finding]", as_json: bool) -> None:
-    """Print findings as JSON, or as a table with the remedies below; end with status 1 if one is wrong."""
+    """Print findings as JSON, or as a table with the remedies below. Exits with 1 if one is wrong."""
     found = list(findings)
     if as_json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
@@ -82,7 +83,7 @@ def show_findings(findings: "Iterable[Finding]", as_json: bool) -> None:
         for one in found:
             table.add_row(_colored(one.verdict), plain(one.part), plain(one.found))
         out.print(table)
-        # Below the table, whose cells are wrapped: remedies have commands to copy.
+        # Below the table, because remedies have commands to copy and cells wrap.
         for one in found:
             if one.remedy:
                 out.print(f"{_colored(one.verdict)} {plain(f'{one.part}: {sentence(one.remedy)}')}", soft_wrap=True)
@@ -97,5 +98,5 @@ def _colored(verdict: "Verdict") -> str:
 
 
 def _name(file: Path) -> str:
-    """Return how remedies call a file; one from stdin has to be written first."""
+    """Return the file's name for remedies. Output that was read from stdin must be saved first."""
     return "outputs.json" if str(file) == "-" else str(file)

@@ -1,4 +1,4 @@
-"""The verb that stands in for AWS: Personalize and what moto has, on one port."""
+"""The verb `emulator`: Personalize and moto's AWS services on one port."""
 
 import os
 import shlex
@@ -12,17 +12,17 @@ from .terminal import TRY, fail, messages, requires, verb
 if TYPE_CHECKING:
     from personalize_emulator.server import Server
 
-#: What stands against the variables that are printed.
+#: Variables that would override the printed ones.
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 
 @verb("emulator --port 5555 > aws.env & sleep 5; source aws.env", TRY)
 def emulator(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 5555,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")] = 5555,
     speed: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Speed of Personalize's clock: an hour takes 3,600/SPEED seconds.")
     ] = 1000,
-    region: Annotated[str, typer.Option(help="Region that the printed variables name.")] = "us-east-1",
+    region: Annotated[str, typer.Option(help="Region in the printed variables.")] = "us-east-1",
 ) -> None:
     """Run AWS with Amazon Personalize on this machine. State is kept in memory and lost on exit.
 
@@ -35,10 +35,11 @@ def emulator(
         lines = [f"export {name}={shlex.quote(value)}" for name, value in server.environment().items()]
         lines += [f"unset {' '.join(_UNSET)}", f"export EMULATOR_PID={os.getpid()}"]
         ready = True
-        # In one piece: who waits for a file that isn't empty any more finds all of it.
+        # In one write, because scripts wait until the file isn't empty.
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
-        messages.print(f"AWS is at {server.endpoint}, {speed:,} times as fast. Ctrl-C ends it.", soft_wrap=True)
+        said = f"AWS is at {server.endpoint}. Personalize's clock runs {speed:,} times faster. Ctrl-C stops it."
+        messages.print(said, soft_wrap=True)
         _close_stdout()
 
     _forget_aws()
@@ -55,13 +56,13 @@ def emulator(
 
 
 def _forget_aws() -> None:
-    """Leave the settings of whoever starts it to them: a profile that isn't there would keep moto from starting."""
+    """Ignore the user's AWS settings: moto doesn't start with a profile that doesn't exist."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def _close_stdout() -> None:
-    """Let go of the pipe, so that the shell's `$(… &)` has all of it while the server runs on."""
+    """Close the pipe, so that the shell's `$(… &)` returns while the server keeps running."""
     with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a file descriptor is wanted
         os.dup2(nothing.fileno(), sys.stdout.fileno())

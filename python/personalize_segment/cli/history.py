@@ -1,4 +1,4 @@
-"""The verbs of history: explain events, export logs, make sample logs."""
+"""The verbs of history: explain events, export logs, generate sample logs."""
 
 import json
 import sys
@@ -38,7 +38,7 @@ from .terminal import (
     verb,
 )
 
-_ONE_EVENT = "Give one JSON object with a type per line, or copied from Segment's debugger"
+_ONE_EVENT = "Pass one JSON object with a type per line, or events copied from Segment's debugger"
 
 
 @verb("explain events.json --mapping mapping.json", MAPPING)
@@ -55,7 +55,7 @@ def explain(
 ) -> None:
     """Print the rows each event produces, or why it produces none. With --json, one line per event.
 
-    A row with a visitor has no USER_ID: an export takes the user who logs in on that session.
+    A row with a visitor has no USER_ID yet: an export fills in the user who logs in on that session.
     """
     parsed = read_mapping(mapping)
     read = malformed = 0
@@ -85,7 +85,7 @@ def explain(
             }
             print(json.dumps(answer, ensure_ascii=False))
     if read and read == malformed:
-        raise EmptyError(str(events), f"has no event, and {number(malformed, 'malformed line')}", _ONE_EVENT)
+        raise EmptyError(str(events), f"has no events ({number(malformed, 'malformed line')})", _ONE_EVENT)
 
 
 @verb("export segment-logs/ training/ --since 2024-03-01", HISTORY)
@@ -104,7 +104,7 @@ def export(
     ] = None,
     stage: Annotated[
         str | None,
-        typer.Option(help="Folder or s3:// prefix that keeps each day's rows for the next export.", show_default=False),
+        typer.Option(help="Folder or s3:// prefix that stores each day's rows for the next export.", show_default=False),
     ] = None,
     memory: Memory = "1GB",
     allow_empty: Annotated[
@@ -120,7 +120,7 @@ def export(
         from ..history.export import export as run
         from ..privacy import list_file
     if report is not None and not report.absolute().parent.is_dir():
-        fail(f"{report.parent}: no such folder for the report")
+        fail(f"{report.parent}: no such folder for the report. Create it")
     window = logs.Window(since, until, overlap)
     parsed = read_mapping(mapping)
     suppressed = None if suppress is None else list_file.read(suppress)
@@ -143,15 +143,15 @@ def export(
     if empty is not None:
         raise empty
     if not result.datasets["interactions"].rows and not allow_empty:
-        raise EmptyError(tree, f"gave no interactions: {result.why_none('interactions')}", COMPARE)
+        raise EmptyError(tree, f"produced no interactions: {result.why_none('interactions')}", COMPARE)
 
 
 @verb("sample shop --events 10000", TRY)
 def sample(
-    out: Annotated[Path, typer.Argument(help="Folder to make segment-logs/ in.")],
+    out: Annotated[Path, typer.Argument(help="Folder to create segment-logs/ in.")],
     events: Annotated[int, typer.Option(min=1, help="Approximate number of events.")] = 100_000,
     days: Annotated[int, typer.Option(min=1, help="Number of received days.")] = 3,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed. The same seed generates the same bytes.")] = 1,
 ) -> None:
     """Generate Segment logs of a shop and a video service, with the quirks of real logs."""
     from ..history.sample import sample as run
@@ -177,7 +177,7 @@ def _explain(mapping: EventMapping, event: dict[str, Any] | None, found: list[Ro
 
 
 def _said(mapping: EventMapping, event: dict[str, Any] | None, reasons: Iterable[Reason]) -> list[dict[str, Any]]:
-    """Return equal reasons as one, each with how to send the first value that it is about."""
+    """Return the reasons, with equal ones merged and advice on how to send the first value of each."""
     told: dict[Any, str] = {}
     for why in reasons:
         if event is not None and why[:3] not in told and (how := advice_on(mapping, event, why)):
@@ -214,20 +214,20 @@ def _show(report: Report, out: str | None) -> None:
         column.justify = "right"
     to.print(table)
     names = ("event", "dataset", "field", "reason", "example messageId")
-    for title, reasons in (("Left out", report.reasons), ("Null although a value is there", report.unusable)):
+    for title, reasons in (("Left out", report.reasons), ("Null because the value can't be used", report.unusable)):
         lines: list[tuple[int, *tuple[str | None, ...]]] = []
         for key, times, example in reasons.sorted():
             (call, event, dataset, field, reason), hint = key, report.hint(key)
             if hint is not None:
-                # In quotes, because it may end in a space.
+                # In quotes, because the name may end in a space.
                 event, reason = json.dumps(event, ensure_ascii=False), f"{reason}; it {hint}"
             lines.append((times, call if event is None else f"{call} {event}", dataset, field, reason, example))
         show_left_out(names, lines, "report.json in the output", title)
     if stitched := sum(count.stitched for count in report.datasets.values()):
-        what = f"{number(stitched, 'interaction')} of visitors took the user who logged in on their session"
+        what = f"{number(stitched, 'interaction')} of visitors got the user who logged in on their session"
         to.print(what, soft_wrap=True)
     if ahead := sum(count.ahead for count in report.datasets.values()):
-        what = f"{number(ahead, 'row')} took the time it was received, because a clock was more than a day ahead"
+        what = f"{number(ahead, 'row')} got the time of receipt, because the event's clock was more than a day ahead"
         to.print(what, soft_wrap=True)
     for line in report.lines_named[:3]:
         to.print(f"Malformed {plain(line.file)}:{line.line}: {plain(line.cause)}", soft_wrap=True)

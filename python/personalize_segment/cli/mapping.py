@@ -1,4 +1,4 @@
-"""The verbs of the event mapping: write a first one, check it, alone and against logs, print its schemas."""
+"""The verbs of the event mapping: write a first one, check it, print its schemas."""
 
 import json
 import sys
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: Unmapped events and hints in the tables; --json has them all.
 SHOWN = 15
-_NO_EVENTS = "Name the folder of Segment's logs: .gz or .json files with a JSON object a line"
+_NO_EVENTS = "Pass the folder of Segment's logs: .gz or .json files with one JSON object per line"
 
 Logs = Annotated[str | None, typer.Option(help="Folder, file or s3:// prefix of Segment's logs.", show_default=False)]
 Events = Annotated[int, typer.Option(min=1, help="Maximum number of events to read, spread over the files.")]
@@ -52,8 +52,8 @@ def check(
 ) -> None:
     """Check an event mapping and print its digest.
 
-    The parts of a deployment agree if their digests do. Warns of paths, rules and conditions that can never match.
-    With --logs, also prints how often each path found a value in real events, and the events that no rule knows.
+    Parts of a deployment with the same digest use the same mapping. Warns about paths, rules and conditions that can
+    never match. With --logs, also prints how often each path finds a value in real events, and events without a rule.
     """
     parsed = read_mapping(mapping)
     findings = lint(parsed)
@@ -69,7 +69,7 @@ def check(
             for event in sample(logs, events, progress=progress):
                 survey.add(event)
         if not survey.events:
-            raise EmptyError(logs, f"has no event, and {number(survey.malformed, 'malformed line')}", _NO_EVENTS)
+            raise EmptyError(logs, f"has no events ({number(survey.malformed, 'malformed line')})", _NO_EVENTS)
     if as_json:
         found = {"mapping_sha256": parsed.sha256, "findings": [finding._asdict() for finding in findings]}
         print(json.dumps(found | ({} if survey is None else survey.as_dict()), indent=2, ensure_ascii=False))
@@ -87,15 +87,15 @@ def init(
     out: Annotated[Path | None, typer.Option(help="File to write (default: stdout).", show_default=False)] = None,
     events: Events = 100_000,
 ) -> None:
-    """Write a first event mapping from logs. Prints the reasons for each choice to stderr."""
+    """Write a first event mapping from logs. Prints the reason for each choice to stderr."""
     with requires("export"):
         from ..history.first_mapping import first_mapping
         from ..history.shapes import Shapes
         from ..history.survey import sample
     if out is not None and out.exists():
-        raise OutputError(str(out), "exists already", "Name another file, or delete it")
+        raise OutputError(str(out), "already exists", "Name another file, or delete it")
     if out is not None and not out.absolute().parent.is_dir():
-        fail(f"{out.parent}: no such folder for the mapping")
+        fail(f"{out.parent}: no such folder for the mapping. Create it")
     shapes = Shapes()
     called: Counter[str] = Counter()
     with progress_bar("Reading", of="things") as progress:
@@ -109,14 +109,14 @@ def init(
         messages.print(plain(f"{place}: {note}"), soft_wrap=True)
     if made.document is None:
         most = ", ".join(f"{name} ({count:,})" for name, count in called.most_common(5)) or "none"
-        problem = f"has no event that looks like an interaction with an item; the most frequent are: {most}"
-        raise EmptyError(logs, problem, "Name your events in a mapping by hand, as docs/mapping.md describes")
+        problem = f"has no event that looks like an interaction with an item. The most frequent events: {most}"
+        raise EmptyError(logs, problem, "Write a mapping for your events by hand: see docs/mapping.md")
     if out is None:
         sys.stdout.write(made.text())
         return
     with out.open("x", encoding="utf-8") as file:
         file.write(made.text())
-    # Which its $schema names.
+    # The mapping's $schema names this file.
     out.with_name(FILE).write_text(json.dumps(json_schema(), indent=2) + "\n", "utf-8")
     messages.print(plain(f"Written to {out}, and {FILE} for editors"), soft_wrap=True)
     messages.print(plain(f"Next: personalize-segment check {out} --logs {logs}"), soft_wrap=True)
@@ -144,7 +144,7 @@ def schema(
 
 
 def _show(survey: "Survey") -> None:
-    """Print what a mapping found in logs, to stdout: it is the answer."""
+    """Print to stdout the values that a mapping finds in logs."""
     out = console()
     out.print(f"{number(survey.events, 'event')} read, {number(survey.malformed, 'malformed line')}")
     table = Table("rule", "column", "path", "found", "usable")
@@ -159,7 +159,7 @@ def _show(survey: "Survey") -> None:
     out.print(table)
     if survey.visitors and survey.mapping.visitors == "stitch":
         of_visitors = f"{number(survey.visitors, 'row')} of interactions without a userId"
-        out.print(f"{of_visitors}: only exported if the visitor logs in on that session", soft_wrap=True)
+        out.print(f"{of_visitors} are only exported if the visitor logs in on that session", soft_wrap=True)
     if survey.unmapped:
         table = Table("count", "event", "hint", title="Without a rule", title_justify="left")
         table.columns[0].justify = "right"

@@ -1,4 +1,4 @@
-"""How plans, and what is waited for, look on a terminal and elsewhere."""
+"""Show plans and progress, on a terminal and elsewhere."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..provision.steps import Step
     from ..workspace.plan import Change
 
-#: The colors of the actions, and those that change something.
+#: The colors of the actions that need one.
 _COLORS = {
     "create": "green",
     "update": "yellow",
@@ -28,7 +28,7 @@ _COLORS = {
 
 
 def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str, to: Console = messages) -> None:
-    """Print the lines of a plan that do something, and how many there are of each kind."""
+    """Print the steps of a plan that do something, and the number of steps per action."""
     shown = Table("", "kind", "name", "why", "cost", title=plain(title), title_justify="left")
     for step in steps:
         if step.action != "nothing":
@@ -45,9 +45,9 @@ def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str, to: Consol
 
 @contextmanager
 def plan_progress() -> "Iterator[Any]":
-    """Yield what shows the plan that is left, as it shrinks, on a terminal.
+    """Yield a function that shows the steps left, on a terminal.
 
-    Elsewhere it prints a line for each change, and each minute what it waits for, and for how long.
+    Elsewhere it prints a line per change, and every minute a line per wait with its duration.
     """
     ages, heart = Ages(), Heartbeat()
 
@@ -80,7 +80,7 @@ def plan_progress() -> "Iterator[Any]":
 
 @contextmanager
 def waiting() -> "Iterator[Any]":
-    """Yield what shows what is waited for, and for how long; off a terminal once a minute."""
+    """Yield a function that shows the current wait and its duration. Off a terminal, it prints once a minute."""
     ages, heart = Ages(), Heartbeat()
     with messages.status("…") as spinner:
 

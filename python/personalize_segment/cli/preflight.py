@@ -1,4 +1,4 @@
-"""The verb `preflight`: whether an export is ready for training, for people, machines and browsers."""
+"""The verb `preflight`: whether an export is ready for training, as text, JSON or a page."""
 
 import json
 from itertools import groupby
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _SIGNS = {"green": "[green]✓[/]", "yellow": "[yellow]![/]", "red": "[bold red]✗[/]"}
 _BLOCKS = "▁▂▃▄▅▆▇█"
-#: Details of a check on the terminal; JSON and the page have them all.
+#: Details per check on the terminal. JSON and the page have all of them.
 _DETAILS = 5
 _SPARKS = 60
 
@@ -43,7 +43,9 @@ def preflight(
     mapping: MappingFile = None,
     spec: Annotated[
         Path | None,
-        typer.Option(help="Also count what each solution of this spec trains on.", allow_dash=True, show_default=False),
+        typer.Option(
+            help="Also count the events that each solution of this spec trains on.", allow_dash=True, show_default=False
+        ),
     ] = None,
     as_json: AsJson = False,
     html: Annotated[
@@ -51,21 +53,21 @@ def preflight(
     ] = None,
     memory: Memory = "1GB",
 ) -> None:
-    """Check whether an export is ready for training. Exits with 1 if something stops the training."""
+    """Check whether an export is ready for training. Exits with 1 if a problem prevents training."""
     with requires("export"):
         from ..preflight import preflight as assess
 
         if html is not None:
             from ..preflight.page import page  # Jinja takes a while to import.
     if html is not None and not html.absolute().parent.is_dir():
-        fail(f"{html.parent}: no such folder for the page")
+        fail(f"{html.parent}: no such folder for the page. Create it")
     known = None if spec is None else read_spec(spec)
     trainings = () if known is None else [_training(solution) for solution in known.solutions]
     meant = known.mapping if known is not None and mapping is None else read_mapping(mapping)
     with progress_bar("Reading", of="bytes") as progress:
         assessment = assess(out, meant, memory=memory, progress=progress, trainings=trainings)
     for check in assessment.checks:
-        if check.id == "mapping" and check.verdict != "green":  # the cause of red headers
+        if check.id == "mapping" and check.verdict != "green":  # explains red headers
             messages.print(plain(f"{out}: {check.said} {check.remedy}"), soft_wrap=True)
     if as_json:
         print(json.dumps(assessment.as_dict(), indent=2, ensure_ascii=False))
@@ -111,7 +113,7 @@ def _show(assessment: "Assessment") -> None:
 
 
 def _found(check: "Check") -> str:
-    """Return what was found; with details and what to do if that is anything."""
+    """Return the finding. If it has a remedy, add the details and the remedy."""
     from ..preflight.verdict import visible
 
     lines = [plain(check.said)]
@@ -125,7 +127,7 @@ def _found(check: "Check") -> str:
 
 
 def sparkline(values: list[int]) -> str:
-    """Return a bar of eight heights for each value; nothing at all is a blank."""
+    """Return a bar of eight heights for each value, and a blank for 0."""
     most = max(values, default=0)
     return "".join(_BLOCKS[(value * len(_BLOCKS) - 1) // most] if value else " " for value in values)
 

@@ -1,4 +1,4 @@
-"""The verb of privacy: forget users."""
+"""The verb `forget`: delete users."""
 
 import hashlib
 import json
@@ -34,11 +34,11 @@ def forget(
     users: Annotated[
         Path | None,
         typer.Option(
-            help="User ids: one per line, or a CSV with USER_ID; - is stdin.", allow_dash=True, show_default=False
+            help="File with user ids, one per line, or CSV with USER_ID; - is stdin.", allow_dash=True, show_default=False
         ),
     ] = None,
     webhook_payload: Annotated[
-        Path | None, typer.Option(help="Body of a deletion from Segment's webhook.", show_default=False)
+        Path | None, typer.Option(help="File with the body of a deletion from Segment's webhook.", show_default=False)
     ] = None,
     signature: Annotated[
         str | None, typer.Option(help="Value of the webhook's X-Signature header.", show_default=False)
@@ -59,7 +59,7 @@ def forget(
     ] = None,
     deletions: Annotated[
         str | None,
-        typer.Option(help="s3:// folder for the ids while the job runs.", show_default="deletions/ in the export"),
+        typer.Option(help="s3:// prefix for the ids while Personalize's job runs.", show_default="deletions/ in the export"),
     ] = None,
     profile_table: Annotated[
         str | None,
@@ -68,16 +68,16 @@ def forget(
     audit: Annotated[
         str | None,
         typer.Option(
-            help="File or s3:// folder that keeps the audit line; required for a webhook.", show_default=False
+            help="File or s3:// prefix that stores the audit line. Required for a webhook.", show_default=False
         ),
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't wait until Personalize has deleted them.")] = False,
     poll: Poll = 20.0,
     stack: StackName = None,
 ) -> None:
-    """Delete users from exports, live profiles and Personalize, and keep them out.
+    """Delete users from exports, live profiles and Personalize, and keep later exports free of them.
 
-    Prints the audit line, which is JSON. Safe to interrupt and rerun.
+    Prints an audit line in JSON. Safe to interrupt and rerun.
     """
     from ..privacy import audit as log
     from ..privacy import steps
@@ -88,10 +88,10 @@ def forget(
     forgotten, webhook = _users(users, webhook_payload, signature, secret_env)
     if webhook is not None:
         if audit is None:
-            raise typer.BadParameter("Give --audit with a webhook: it tells which messages were seen")
+            raise typer.BadParameter("Set --audit with a webhook, to recognize repeated messages")
         before = log.seen(audit, webhook, datetime.now(UTC) - 2 * MAX_AGE)
         if before is not None:
-            messages.print("This deletion was done before: nothing was changed.")
+            messages.print("This deletion is already done. Nothing was changed.")
             print(json.dumps(before))
             return
     parsed, text, _ = open_stack(spec, stack)
@@ -112,16 +112,16 @@ def forget(
 def _users(
     users: Path | None, payload: Path | None, signature: str | None, secret_env: str | None
 ) -> tuple[frozenset[str], str | None]:
-    """Return who is to be forgotten, by a file or by a webhook, and the digest of the webhook's body."""
+    """Return the users to delete, from a file or a webhook, and the digest of the webhook's body."""
     from ..privacy.users import forwarded, listed
 
     if users is not None and payload is None and signature is None and secret_env is None:
         return listed(read_bytes(users), str(users)), None
     if users is not None or payload is None or signature is None or secret_env is None:
-        raise typer.BadParameter("Give --users alone, or --webhook-payload with --signature and --secret-env")
+        raise typer.BadParameter("Set either --users alone, or --webhook-payload with --signature and --secret-env")
     secret = os.environ.get(secret_env)
     if secret is None:
-        raise ForgetError(secret_env, "is not set", "Set it to the shared secret of Segment's webhook")
+        raise ForgetError(secret_env, "isn't set", "Set it to the shared secret of Segment's webhook")
     body = payload.read_bytes()
     return forwarded(body, signature, secret, str(payload)), hashlib.sha256(body).hexdigest()
 

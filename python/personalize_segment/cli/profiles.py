@@ -1,4 +1,4 @@
-"""The verbs of the profile table: load it from an export."""
+"""The verb that loads the profile table from an export."""
 
 import json
 import time
@@ -28,13 +28,13 @@ from .terminal import (
 if TYPE_CHECKING:
     from ..contract.suppression import SuppressionList
 
-profiles = verbs("profiles", OPERATIONS, "Fill the table of live profiles.")
+profiles = verbs("profiles", OPERATIONS, "Load the table of live profiles.")
 
 
 @verb("profiles load s3://bucket/transformed/ outputs.json", to=profiles)
 @partial(explain_refusals, extra="live")
 def load(
-    export: Annotated[str, typer.Argument(metavar="EXPORT", help="Output of an export, a folder or s3:// prefix.")],
+    export: Annotated[str, typer.Argument(metavar="EXPORT", help="Output of `export`: a folder or s3:// prefix.")],
     outputs: Annotated[
         Path | None,
         typer.Argument(
@@ -52,16 +52,16 @@ def load(
     ] = None,
     suppress: Annotated[
         str | None,
-        typer.Option(help="Suppression list, a file or s3:// object.", show_default="the one in OUTPUTS, if any"),
+        typer.Option(help="Suppression list of `forget`: a file or s3:// object.", show_default="the one in OUTPUTS, if any"),
     ] = None,
-    rate: Annotated[int, typer.Option(min=1, help="Writes per second.")] = 500,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what it would load, and write nothing.")] = False,
+    rate: Annotated[int, typer.Option(min=1, help="Maximum writes per second.")] = 500,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the profiles, and write nothing.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Load users and items of an export into the table, so that live events keep what history knows.
+    """Load users and items of an export into the table, so that live events add to their history.
 
-    Each column keeps its latest value. Safe to interrupt and rerun: what is loaded is skipped.
+    Each column keeps its latest value. Safe to interrupt and rerun: loaded profiles are skipped.
     """
     with requires("live"):
         from ..history.profiles import SeedFiles
@@ -79,7 +79,7 @@ def load(
             suppress = suppress or named("data", "suppression_list")
             home = terraform_outputs.home(text, stack)
     if table is None or queue is None:
-        remedy = "Pass what `terraform output -json` prints for a stack with a profile table, or --table and --queue"
+        remedy = "Pass the output of `terraform output -json` for a stack with a profile table, or --table and --queue"
         raise ProfilesError(str(outputs or "OUTPUTS"), "has no profile table or no profile queue", remedy)
     account, region = here(home)
     files = SeedFiles(export)
@@ -97,17 +97,17 @@ def load(
     would = "would be " if dry_run else ""
     for outcome, said in {
         "written": f"{would}written",
-        "queued": f"{would}sent to the profile queue: Personalize has an older row from an event",
-        "unchanged": "in the table already",
-        "suppressed": "left out: their users are on the suppression list",
-        "too_long": "left out: Personalize takes no row of that length",
+        "queued": f"{would}sent to the profile queue, because Personalize has an older row from an event",
+        "unchanged": "already in the table",
+        "suppressed": "left out, because their users are on the suppression list",
+        "too_long": "left out, because they are too long for Personalize",
     }.items():
         if counts[outcome]:
             console().print(f"{number(counts[outcome], 'profile')} {said}", soft_wrap=True)
 
 
 def _suppressed(place: str | None) -> "Callable[[], SuppressionList | None]":
-    """Return what returns the list, read again after a while, so that whoever is forgotten meanwhile isn't loaded."""
+    """Return a function that returns the list and rereads it from time to time, for users deleted in the meantime."""
     if place is None:
         return lambda: None
     from ..live.profile_load import REFRESH_SECONDS

@@ -1,4 +1,4 @@
-"""The verbs of Personalize's resources: plan, apply, status, destroy, import, train, recommend."""
+"""The verbs for Personalize's resources: plan, apply, status, destroy, import, train, recommend."""
 
 import json
 import sys
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from ..provision.state import ProvisionClients
     from ..provision.steps import Step
 
-PriceFile = Annotated[Path | None, typer.Option("--prices", help="Your table of prices.", show_default=False)]
+PriceFile = Annotated[
+    Path | None, typer.Option("--prices", help="File with your prices (default: built-in).", show_default=False)
+]
 
 
 @verb("plan spec.json --check", STACK)
@@ -51,7 +53,7 @@ def plan(
         shown = ("action", "kind", "name", "why", "remedy", "cost")
         print(json.dumps([{key: getattr(step, key) for key in shown} for step in steps], indent=2))
     else:
-        show_plan(steps, f"prices of {table.dated}, without warranty", console())
+        show_plan(steps, f"prices as of {table.dated}, without warranty", console())
     if check and any(step.action != "nothing" for step in steps):
         raise typer.Exit(3)
 
@@ -73,7 +75,7 @@ def apply(
     table, (parsed, _, home), clients = read_prices(prices), open_stack(spec, stack), make_clients()
     steps = work.plan(clients, parsed, table)
     if not (as_json and yes):
-        show_plan(steps, f"prices of {table.dated}, without warranty")
+        show_plan(steps, f"prices as of {table.dated}, without warranty")
     if not yes:
         _confirm_plan(steps, f"Apply this to {parsed.name} in {home}?")
     with plan_progress() as show:
@@ -84,7 +86,7 @@ def apply(
 @verb("status outputs.json", STACK)
 @explain_refusals
 def status(spec: SpecFile, as_json: AsJson = False, stack: StackName = None) -> None:
-    """Print each current resource and its status. Exits with 1 if one is wrong, or if there are none."""
+    """Print each current resource and its status. Exits with 1 if a resource is wrong, or if none exists."""
     from ..doctor.personalize import personalize
     from ..provision.state import no_group
 
@@ -103,12 +105,12 @@ def destroy(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="Name of the stack in this region, when its spec is gone.", show_default=False),
+        typer.Option("--name", help="Name of the stack in this region, if its spec is gone.", show_default=False),
     ] = None,
     ssm_prefix: Annotated[
         str | None,
         typer.Option(
-            help="With --name, the prefix of its parameters (default: /NAME/personalize).", show_default=False
+            help="With --name, the prefix of its SSM parameters (default: /NAME/personalize).", show_default=False
         ),
     ] = None,
     yes: Yes = False,
@@ -116,9 +118,9 @@ def destroy(
     as_json: AsJson = False,
     stack: StackName = None,
 ) -> None:
-    """Delete all resources of the stack: show them first, and ask.
+    """Show all resources of the stack, ask, and delete them.
 
-    Safe to interrupt and rerun. A stack without resources isn't an error. With --name, in this region only.
+    Safe to interrupt and rerun. A stack without resources isn't an error. With --name, deletes in this region only.
     """
     from ..provision import teardown
     from ..provision.spec import of_name
@@ -136,10 +138,10 @@ def destroy(
     if not steps:
         if as_json:
             print("[]")
-        # Not a failure: a destroy that was interrupted is run again.
+        # Not a failure, because an interrupted destroy is rerun.
         elsewhere = " Other regions were not searched." if spec is None else ""
         messages.print(
-            f'Nothing is there: no dataset group "{parsed.name}" in {home.region}.{elsewhere}', soft_wrap=True
+            f'Nothing to delete: no dataset group "{parsed.name}" in {home.region}.{elsewhere}', soft_wrap=True
         )
         return
     show_plan(steps, "")
@@ -155,7 +157,7 @@ def destroy(
 @verb("import outputs.json", STACK, name="import")
 @explain_refusals
 def import_(spec: SpecFile, as_json: AsJson = False, poll: Poll = 20.0, stack: StackName = None) -> None:
-    """Import new data from the spec's locations. Data that was imported before is left alone."""
+    """Import new data from the spec's locations. Skips data that was imported before."""
     from ..provision import training
 
     parsed, clients = open_stack(spec, stack).spec, make_clients()
@@ -176,22 +178,22 @@ def train(
     spec: SpecFile,
     metric: Annotated[str, typer.Option(help="Metric to compare.")] = "normalized_discounted_cumulative_gain_at_25",
     tolerance: Annotated[
-        float, typer.Option(min=0, max=1, help="How much lower the metric may be, as a fraction.")
+        float, typer.Option(min=0, max=1, help="Fraction by which the metric may be lower.")
     ] = 0.05,
     rollback: Annotated[bool, typer.Option("--rollback", help="Serve the previous version instead.")] = False,
     once: Annotated[
         bool,
-        typer.Option("--once", help="With --rollback: campaigns that follow the latest stop until the next apply."),
+        typer.Option("--once", help="With --rollback, pin campaigns that follow the latest until the next apply."),
     ] = False,
     as_json: AsJson = False,
     poll: Poll = 20.0,
     stack: StackName = None,
 ) -> None:
-    """Train new versions, and serve those that are good enough. Exits with 1 if one wasn't promoted."""
+    """Train new versions, and serve those that are good enough. Exits with 1 if a version wasn't promoted."""
     from ..provision import training
 
     if once and not rollback:
-        raise typer.BadParameter("belongs to --rollback", param_hint="--once")
+        raise typer.BadParameter("needs --rollback", param_hint="--once")
     parsed, clients, polling = open_stack(spec, stack).spec, make_clients(), polling_every(poll)
     with waiting() as show:
         if rollback:
@@ -216,9 +218,9 @@ def train(
 def recommend(
     place: Annotated[
         str,
-        typer.Argument(metavar="SPEC", help="The spec, or - for stdin; or the ARN of a campaign or recommender."),
+        typer.Argument(metavar="SPEC", help="The spec (- is stdin), or the ARN of a campaign or recommender."),
     ],
-    user: Annotated[str, typer.Argument(metavar="USER", help="User, or session of a visitor.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="User id, or the session id of a visitor.")],
     of: Annotated[
         str | None,
         typer.Option("--from", help="Campaign or recommender (default: the only one).", show_default=False),
@@ -261,7 +263,7 @@ def recommend(
 
 
 def _confirm_plan(steps: "list[Step]", question: str) -> None:
-    """Ask whether to carry a plan out; without a terminal, refuse one that costs money or deletes something."""
+    """Ask whether to carry out a plan. Without a terminal, refuse one that costs money or deletes something."""
     changes = [step for step in steps if step.action not in ("nothing", "wait", "blocked")]
     careful = [step for step in changes if step.cost or step.action in ("delete", "replace")]
     if changes and (sys.stdin.isatty() or careful):

@@ -1,4 +1,4 @@
-"""The verb of Segment's side: destination, destination filter and write-back source, planned and applied."""
+"""The verb `segment`: plan or apply the destination, its filter and the write-back source in Segment."""
 
 import json
 import os
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from ..workspace.wanted import Choices, Wanted
     from ..workspace.write_key import WriteKeySecret
 
-#: The variable that Segment's own Terraform provider reads, too.
+#: Segment's own Terraform provider reads this variable, too.
 TOKEN = "PUBLIC_API_TOKEN"  # noqa: S105
 
 
 class SegmentAction(StrEnum):
-    """What the verb does."""
+    """The two actions of the verb."""
 
     plan = "plan"
     apply = "apply"
 
 
 class WorkspaceRegion(StrEnum):
-    """Where a workspace is."""
+    """The regions of workspaces."""
 
     us = "us"
     eu = "eu"
@@ -40,12 +40,12 @@ class WorkspaceRegion(StrEnum):
 @verb("segment plan outputs.json --source web-shop", OPERATIONS)
 @explain_refusals
 def segment(
-    action: Annotated[SegmentAction, typer.Argument(help="Show what is to be done, or do it.", show_default=False)],
+    action: Annotated[SegmentAction, typer.Argument(help="Show the changes, or apply them.", show_default=False)],
     outputs: Annotated[
-        Path, typer.Argument(metavar="OUTPUTS", help="Terraform's outputs as JSON, or - for stdin.", allow_dash=True)
+        Path, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or - for stdin.", allow_dash=True)
     ],
     source: Annotated[
-        list[str], typer.Option(help="Source whose events go to Personalize: slug, name or id. Repeatable.")
+        list[str], typer.Option(help="Slug, name or id of a source whose events go to Personalize. Repeatable.")
     ],
     write_back_source: Annotated[
         str | None,
@@ -55,9 +55,9 @@ def segment(
         ),
     ] = None,
     no_filter: Annotated[
-        bool, typer.Option("--no-filter", help="No destination filter, which is part of Segment's Business tier.")
+        bool, typer.Option("--no-filter", help="Create no destination filter. Filters need Segment's Business tier.")
     ] = False,
-    adopt: Annotated[bool, typer.Option("--adopt", help="Change a destination that invokes another function.")] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Change an existing destination that invokes another function.")] = False,
     replace_write_key: Annotated[
         bool, typer.Option("--replace-write-key", help="Replace another source's write key in the secret.")
     ] = False,
@@ -66,27 +66,27 @@ def segment(
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Setting of the destination to add or replace. Repeatable."),
+        typer.Option(metavar="NAME=VALUE", help="Destination setting to add or replace. Repeatable."),
     ] = None,
     destination_type: Annotated[
-        str, typer.Option(help="Name, slug or id in Segment's catalog.")
+        str, typer.Option(help="Name, slug or id of the destination in Segment's catalog.")
     ] = "Amazon Personalize",
     write_back_type: Annotated[
-        str, typer.Option(help="Type of a new source: name, slug or id in Segment's catalog.")
+        str, typer.Option(help="Name, slug or id of a new source's type in Segment's catalog.")
     ] = "HTTP API",
     region: Annotated[WorkspaceRegion, typer.Option(help="Region of the workspace.")] = WorkspaceRegion.us,
     api_url: Annotated[
         str | None,
-        typer.Option(envvar="PUBLIC_API_URL", help="Address of the Public API.", show_default="that of the region"),
+        typer.Option(envvar="PUBLIC_API_URL", help="URL of the Public API.", show_default="that of the region"),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, like plan.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, as with plan.")] = False,
     check: Annotated[bool, typer.Option("--check", help="With plan, exit with 3 if there is something to do.")] = False,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
     """Plan or apply the destination, its filter and the write-back source in Segment.
 
-    Reads the API's token from PUBLIC_API_TOKEN. `apply` prints what there is then, as JSON.
+    Reads the Public API token from PUBLIC_API_TOKEN. `apply` prints the result as JSON.
     """
     from ..workspace import plan as work
     from ..workspace import wanted as wishes
@@ -137,13 +137,13 @@ def _secret(wanted: "Wanted") -> "WriteKeySecret | None":
     reference = wanted.outputs["write_key"]
     if reference is None:
         messages.print(
-            "The stack has no secret for a write key, so nothing is written back to Segment: name one in"
-            " `write_key_secret`, and apply Terraform.",
+            "The stack has no secret for a write key, so it doesn't write recommendations back to Segment. To change"
+            " that, name a secret in `write_key_secret`, and apply Terraform.",
             soft_wrap=True,
         )
         return None
     region = wanted.outputs["region"]
-    # In another account, the secret would be made there, with the write key. The region is always the stack's.
+    # With another account's credentials, the secret would be created there. The region is always the stack's.
     announce(f"stack {wanted.name}", Home(wanted.outputs["role_arn"].split(":")[4], region), region)
     return WriteKeySecret.of(reference, boto3.client("secretsmanager", region_name=region))
 
@@ -153,9 +153,9 @@ def _public_api(region: WorkspaceRegion, url: str | None) -> "PublicApi":
 
     token = os.environ.get(TOKEN, "").strip()
     if not token:
-        raise WorkspaceError(TOKEN, "is not set", "Create a token in Segment (Settings, Access Management, Tokens)")
+        raise WorkspaceError(TOKEN, "isn't set", "Create a token in Segment (Settings, Access Management, Tokens)")
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise WorkspaceError(TOKEN, "has a character that no token has", "Copy it again, as one line")
+        raise WorkspaceError(TOKEN, "has characters that aren't allowed in a token", "Copy it again, as one line")
     return PublicApi(token, url or URLS[region.value], lambda text: messages.print(plain(text), soft_wrap=True))
 
 

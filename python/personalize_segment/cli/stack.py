@@ -1,4 +1,4 @@
-"""What the verbs of a stack share: its spec, boto3's clients, polling, and what AWS refuses in one line."""
+"""Shared by the verbs of a stack: its spec, boto3 clients, polling, and AWS errors in one line."""
 
 import os
 from collections.abc import Callable
@@ -34,7 +34,7 @@ Poll = Annotated[
 
 
 def explain_refusals(verb: Callable[P, None], extra: str = "provision") -> Callable[P, None]:
-    """Return a verb that says in one line what AWS refuses, which of its settings is missing, or what to install."""
+    """Return a verb that prints AWS errors, missing AWS settings and missing packages in one line."""
 
     @wraps(verb)
     def explaining(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -43,7 +43,7 @@ def explain_refusals(verb: Callable[P, None], extra: str = "provision") -> Calla
         try:
             verb(*args, **kwargs)
         except ClientError as error:
-            fail(f"{error}. Check your credentials, their rights and the names in the spec")
+            fail(f"{error}. Check your credentials, their permissions and the names in the spec")
         except BotoCoreError as error:
             fail(_setting(error) or str(error))
 
@@ -51,10 +51,10 @@ def explain_refusals(verb: Callable[P, None], extra: str = "provision") -> Calla
 
 
 def explained(error: PersonalizeSegmentError) -> str:
-    """Return an error in one line: the setting of AWS that is missing, or the account of whom S3 refuses something."""
+    """Return an error in one line. It names the missing AWS setting, or the account that S3 refuses."""
     if (setting := _setting(error.__cause__)) is not None:
         return setting
-    # A verb of a stack has said the account already.
+    # Verbs of a stack have already printed the account.
     if isinstance(error, ProvisionError) or not error.place.startswith("s3://"):
         return str(error)
     if not hasattr(error.__cause__, "response"):
@@ -62,33 +62,33 @@ def explained(error: PersonalizeSegmentError) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return f"{error} Your credentials are of account {caller().split(':')[4]}"
+        return f"{error} Your credentials belong to account {caller().split(':')[4]}"
     except (BotoCoreError, ClientError) as refused:
         return f"{error} {_setting(refused) or refused}"
 
 
 def _setting(error: BaseException | None) -> str | None:
-    """Return which setting of AWS is missing or wrong, and what to do; None for other errors."""
+    """Return the AWS setting that is missing or wrong, with a remedy; None for other errors."""
     profile = os.environ.get("AWS_PROFILE", "")
     return {
-        "NoRegionError": "AWS_DEFAULT_REGION: isn't set, nor the region of a profile. Set it to the stack's region",
-        "NoCredentialsError": "AWS_PROFILE: isn't set, and no other credentials were found. Set it to a profile of"
+        "NoRegionError": "AWS_DEFAULT_REGION: isn't set, and no profile sets a region. Set it to the stack's region",
+        "NoCredentialsError": "AWS_PROFILE: isn't set, and no other credentials were found. Set it to a profile in"
         " ~/.aws/config, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-        "ProfileNotFound": f"AWS_PROFILE: {profile!r} isn't a profile of ~/.aws/config."
+        "ProfileNotFound": f"AWS_PROFILE: {profile!r} isn't a profile in ~/.aws/config."
         " Run `aws configure list-profiles`",
         "EndpointConnectionError": f"{error}. Check the connection, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL",
     }.get(type(error).__name__)
 
 
 def make_clients() -> "ProvisionClients":
-    """Return boto3's clients, with the settings of the environment."""
+    """Return boto3 clients with the environment's settings."""
     with requires("provision"):
         from ..provision.state import ProvisionClients
     return ProvisionClients(client("personalize"), client("ssm"), client("s3"))
 
 
 def client(service: str, region: str | None = None) -> Any:
-    """Return boto3's client of a service, with the settings of the environment; `region` goes before its region."""
+    """Return a boto3 client with the environment's settings. `region` overrides the environment's region."""
     with requires("provision"):
         import boto3
         from botocore.config import Config
@@ -97,14 +97,15 @@ def client(service: str, region: str | None = None) -> Any:
 
 
 def caller() -> str:
-    """Return the ARN of whoever's credentials these are."""
+    """Return the ARN that the credentials belong to."""
     return str(client("sts").get_caller_identity()["Arn"])
 
 
 def announce(what: str, wanted: "Home | None" = None, region: str | None = None) -> "Home":
-    """Print account, region and what is there to stderr before anything is read or changed; return account and region.
+    """Return the account and region, after printing them and `what` to stderr. Call this before reading any resource.
 
-    `wanted` is where the stack is, if its outputs say it. `region` goes before the environment's. Raises as `here`.
+    `wanted` is the account and region in the stack's outputs, if any. `region` overrides the environment's region.
+    Raises the errors of `here`.
     """
     found = here(wanted, region)
     messages.print(plain(f"{found}, {what}"), soft_wrap=True)
@@ -112,7 +113,7 @@ def announce(what: str, wanted: "Home | None" = None, region: str | None = None)
 
 
 def here(wanted: "Home | None" = None, region: str | None = None) -> "Home":
-    """Return the account of the credentials and the region. Raises VerifyError for others than `wanted`."""
+    """Return the account of the credentials and the region. Raises VerifyError if they differ from `wanted`."""
     from ..provision.terraform_outputs import HOME, Home
 
     found = Home(caller().split(":")[4], region or str(client("sts").meta.region_name))
@@ -126,7 +127,7 @@ def here(wanted: "Home | None" = None, region: str | None = None) -> "Home":
 
 
 class Opened(NamedTuple):
-    """A stack: its spec, the text of its file, which may be more than the spec, and the account and region."""
+    """A stack: its spec, the whole text of the spec's file, and its account and region."""
 
     spec: "Spec"
     text: str
@@ -134,12 +135,12 @@ class Opened(NamedTuple):
 
 
 def read_spec(file: Path, stack: str | None = None) -> "Spec":
-    """Return the spec in a file; a path in it starts from the file's folder. Raises SpecError."""
+    """Return the spec in a file. Its paths are relative to the file's folder. Raises SpecError."""
     return _read_spec(file, stack)[0]
 
 
 def open_stack(file: Path, stack: str | None = None) -> Opened:
-    """Announce the stack in a file, and return it with the file's text. Raises as `read_spec` and `here`."""
+    """Return the stack in a file, after announcing it. Raises the errors of `read_spec` and `here`."""
     from ..provision import terraform_outputs
 
     parsed, text = _read_spec(file, stack)
@@ -155,7 +156,7 @@ def _read_spec(file: Path, stack: str | None) -> "tuple[Spec, str]":
 
 
 def polling_every(seconds: float = 20.0) -> "Polling":
-    """Return how to wait."""
+    """Return the polling settings for an interval in seconds."""
     from ..provision.retries import Polling
 
     return Polling(poll_seconds=seconds)

@@ -1,4 +1,4 @@
-"""The verbs of a stage, which `export --stage` fills: see what it holds, and remove what no export needs."""
+"""The verbs for the stage of `export --stage`: list its days, and delete days that no export needs."""
 
 import json
 from typing import Annotated
@@ -8,14 +8,14 @@ import typer
 from ..errors import number
 from .terminal import HISTORY, AsJson, MappingFile, messages, plain, read_mapping, requires, verb, verbs
 
-stage = verbs("stage", HISTORY, "List and prune the days that `export --stage` keeps.")
+stage = verbs("stage", HISTORY, "List and prune the days that `export --stage` stores.")
 
-StagePlace = Annotated[str, typer.Argument(metavar="STAGE", help="Folder or s3:// prefix that `export --stage` names.")]
+StagePlace = Annotated[str, typer.Argument(metavar="STAGE", help="Folder or s3:// prefix given to `export --stage`.")]
 
 
 @verb("stage list s3://bucket/stage/", to=stage, name="list")
 def list_(place: StagePlace, as_json: AsJson = False) -> None:
-    """Print the staged days for each event mapping and version of this package."""
+    """List the staged days per event mapping and package version."""
     with requires("export"):
         from ..history.stage import sizes
     held = sizes(place)
@@ -23,7 +23,7 @@ def list_(place: StagePlace, as_json: AsJson = False) -> None:
         print(json.dumps([one._asdict() for one in held]))
         return
     if not held:
-        messages.print(f"{plain(place)} holds no staged days")
+        messages.print(f"{plain(place)} has no staged days")
     for one in held:
         days = f"{number(len(one.days), 'day')} from {one.days[0]} to {one.days[-1]}" if one.days else "no day"
         print(f"{one.name}  event mapping {one.mapping_sha256[:12]}  {days}  {one.bytes / 1e6:,.1f} MB")
@@ -31,7 +31,7 @@ def list_(place: StagePlace, as_json: AsJson = False) -> None:
 
 @verb("stage prune s3://bucket/stage/", to=stage)
 def prune(place: StagePlace, mapping: MappingFile = None) -> None:
-    """Delete the days of other event mappings and versions, and the remains of killed runs."""
+    """Delete days of other event mappings and versions, and files of interrupted runs."""
     with requires("export"):
         from ..history.duckdb.compiler import Compiler
         from ..history.duckdb.engine import stage_key

@@ -1,4 +1,4 @@
-"""What verbs share: the application, options, messages, progress, the mapping."""
+"""Shared by all verbs: the application, options, messages, progress, and reading the mapping."""
 
 import os
 import sys
@@ -21,17 +21,17 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 app = typer.Typer(
     name="personalize-segment",
-    help="Segment events into Amazon Personalize, and recommendations back into Segment.",
+    help="Train Amazon Personalize on Segment events, and write its recommendations back to Segment.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-#: Columns of a line that no terminal shows: wide enough for every cell.
+#: Characters per line off a terminal, so that no cell wraps.
 WIDEST = 100_000
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console for results on stdout, or for messages. Off a terminal, COLUMNS alone limits lines."""
+    """Return a console for results (stdout) or messages (stderr). Off a terminal, only COLUMNS limits lines."""
     made = Console(stderr=stderr, highlight=False)
     if not made.is_terminal and not os.environ.get("COLUMNS"):
         made.width = WIDEST
@@ -44,22 +44,22 @@ messages = console(stderr=True)
 def verb(
     example: str, panel: str | None = None, to: typer.Typer = app, name: str | None = None
 ) -> Callable[[Verb], Verb]:
-    """Return what adds a verb with an example to a panel of the overview, or to a verb that has verbs."""
+    """Return a decorator that adds a verb with an example to a panel of the overview, or to a group of verbs."""
     return to.command(name, rich_help_panel=panel, epilog=f"Example: personalize-segment {escape(example)}")
 
 
 def verbs(name: str, panel: str, about: str) -> typer.Typer:
-    """Return a verb that has verbs, in a panel of the overview."""
+    """Return a group of verbs in a panel of the overview."""
     made = typer.Typer(help=about, no_args_is_help=True)
     app.add_typer(made, name=name, rich_help_panel=panel)
     return made
 
 
 def _ordered(context: typer.Context, parameter: typer.CallbackParam, value: date | None) -> date | None:
-    """Refuse a window that ends before it begins, when the second of its options is read."""
+    """Refuse a window that ends before it begins. Called for both options, and checks at the second."""
     days = context.params | {parameter.name: value}
     if (since := days.get("since")) and (until := days.get("until")) and since >= until:
-        raise typer.BadParameter(f"--since {since} isn't before --until {until}, which is the day after the last")
+        raise typer.BadParameter(f"--since {since} isn't before --until {until}, the day after the last")
     return value
 
 
@@ -86,12 +86,12 @@ Since = Annotated[
 Until = Annotated[
     date | None,
     typer.Option(
-        "--until", metavar="DAY", parser=day, callback=_ordered, help="The day after the last.", show_default=False
+        "--until", metavar="DAY", parser=day, callback=_ordered, help="Day after the last received day (UTC).", show_default=False
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --since to read for repeats only.")]
+Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --since to read, only to find duplicates.")]
 Memory = Annotated[str, typer.Option(help="DuckDB memory limit before spilling to disk.")]
 
 #: Seconds between two lines of progress off a terminal.
@@ -101,23 +101,23 @@ SHOWN = 15
 
 
 def printable(text: str) -> str:
-    """Return a text in which what can't be printed, such as a control character, is its escape."""
+    """Return the text with unprintable characters, such as control characters, escaped."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def plain(text: str) -> str:
-    """Return a `printable` text for rich, which takes none of it as markup."""
+    """Return a `printable` text in which rich finds no markup."""
     return escape(printable(text))
 
 
 def fail(text: str, status: int = 1) -> NoReturn:
-    """Say what is wrong, with one full stop at the end, and end with this status."""
+    """Print an error that ends with one full stop, and exit with this status."""
     messages.print(f"[red]personalize-segment:[/red] {plain(sentence(text))}", soft_wrap=True)
     sys.exit(status)
 
 
 def confirm(question: str) -> None:
-    """Ask on a terminal, and end with status 1 unless the answer is yes, or if there is no terminal."""
+    """Ask on a terminal. Exit with 1 unless the answer is yes, or without a terminal."""
     if not sys.stdin.isatty():
         fail("not a terminal: pass --yes to confirm")
     typer.confirm(question, abort=True, err=True)
@@ -125,28 +125,28 @@ def confirm(question: str) -> None:
 
 @contextmanager
 def requires(extra: str) -> Iterator[None]:
-    """Say which extra to install, and end with status 1, if something that is imported inside is missing."""
+    """Print the extra to install and exit with 1 if an import inside the context fails."""
     try:
         yield
     except ModuleNotFoundError as error:
-        fail(f"{str(error.name).partition('.')[0]} is missing: install personalize-segment[{extra}]")
+        fail(f"{str(error.name).partition('.')[0]} isn't installed. Install personalize-segment[{extra}]")
 
 
 def read_bytes(file: Path) -> bytes:
-    """Return what a file holds; - is stdin."""
+    """Return a file's bytes; - is stdin."""
     return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
 
 
 def utf8(data: bytes, file: Path, refused: type[PersonalizeSegmentError]) -> str:
-    """Return the text of a file; raise `refused` if it isn't UTF-8."""
+    """Return the text of a file. Raises `refused` if it isn't UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise refused(str(file), "is not UTF-8 text", "Save it as UTF-8") from None
+        raise refused(str(file), "isn't UTF-8 text", "Save it as UTF-8") from None
 
 
 def read_mapping(file: Path | None) -> EventMapping:
-    """Return the event mapping in a file, or the default one; - is stdin."""
+    """Return the event mapping in a file (- is stdin), or the default one."""
     if file is None:
         return parse(default_text())
     with naming(file):
@@ -155,7 +155,7 @@ def read_mapping(file: Path | None) -> EventMapping:
 
 @contextmanager
 def naming(file: Path) -> Iterator[None]:
-    """Name the file in errors about what it holds, before the JSON path."""
+    """Add the file's name to errors that name a JSON path in it."""
     try:
         yield
     except PersonalizeSegmentError as error:
@@ -165,13 +165,13 @@ def naming(file: Path) -> Iterator[None]:
 
 
 class Heartbeat:
-    """Says when HEARTBEAT_SECONDS have passed since the last beat."""
+    """A timer for one line every HEARTBEAT_SECONDS."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()
 
     def due(self) -> bool:
-        """Return whether it is time for a line; then the next is due a beat later."""
+        """Return whether a line is due. If so, start the next interval."""
         if time.monotonic() - self.last < HEARTBEAT_SECONDS:
             return False
         self.last = time.monotonic()
@@ -179,7 +179,7 @@ class Heartbeat:
 
 
 class Ages:
-    """For how long each thing that is waited for has had its status."""
+    """The time that each resource has had its current status."""
 
     def __init__(self) -> None:
         self._since: dict[str, tuple[str, float]] = {}
@@ -196,7 +196,7 @@ class Ages:
 
 @contextmanager
 def progress_bar(title: str, *, of: Literal["bytes", "things"]) -> Iterator[Callable[[int, int], None]]:
-    """Yield what draws a bar on a terminal; elsewhere it prints a line each minute."""
+    """Yield a function that draws a bar on a terminal. Elsewhere it prints a line every minute."""
     if not messages.is_terminal:
         heart = Heartbeat()
 
@@ -207,7 +207,7 @@ def progress_bar(title: str, *, of: Literal["bytes", "things"]) -> Iterator[Call
 
         yield heartbeat
         return
-    # Not loaded for machines: many a verb is done before.
+    # Loading takes longer than many verbs run, and only a terminal needs it.
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     amount = DownloadColumn() if of == "bytes" else MofNCompleteColumn()
@@ -223,7 +223,7 @@ def show_left_out(
     more: str,
     title: str = "Left out",
 ) -> None:
-    """Print the first of the reasons, each with its count in front; `more` is where the others are."""
+    """Print the first reasons with their counts. `more` names the place of the others."""
     if not reasons:
         return
     from rich.table import Table
@@ -235,4 +235,4 @@ def show_left_out(
         table.add_row(f"{count:,}", *(plain(cell or "") for cell in cells))
     to.print(table)
     if len(reasons) > SHOWN:
-        to.print(f"… and {len(reasons) - SHOWN} more kinds of reasons: see {more}")
+        to.print(f"… and {len(reasons) - SHOWN} more kinds of reasons. See {more}")

@@ -1,4 +1,4 @@
-"""The verb that runs the statements of `sql` where the events are: in Redshift or in Snowflake."""
+"""The verb that runs the statements of `sql` in Redshift or Snowflake."""
 
 import json
 from collections import Counter
@@ -41,9 +41,9 @@ unload = verbs("unload", HISTORY, "Unload training data from a warehouse to S3, 
 
 Columns = Annotated[
     Path | None,
-    typer.Option("--columns", help="File with the warehouse's columns (default: a query).", show_default=False),
+    typer.Option("--columns", help="File with the warehouse's columns (default: query the warehouse).", show_default=False),
 ]
-Counts = Annotated[bool, typer.Option("--counts/--no-counts", help="Also count what is left out, and why.")]
+Counts = Annotated[bool, typer.Option("--counts/--no-counts", help="Also count the events and rows that are left out, by reason.")]
 Poll = Annotated[float, typer.Option("--poll", min=0.05, help="Maximum polling interval in seconds.")]
 
 
@@ -54,22 +54,22 @@ Poll = Annotated[float, typer.Option("--poll", min=0.05, help="Maximum polling i
 def redshift(
     schema: Schema,
     to: To,
-    role: Annotated[str, typer.Option("--role", help="ARN of the role with which Redshift writes to the bucket.")],
-    database: Annotated[str, typer.Option("--database", help="Database that Segment loads.")],
+    role: Annotated[str, typer.Option("--role", help="ARN of the role that Redshift uses to write to the bucket.")],
+    database: Annotated[str, typer.Option("--database", help="Database that Segment loads into.")],
     bucket_region: BucketRegion = None,
     workgroup: Annotated[str | None, typer.Option(help="Serverless workgroup.", show_default=False)] = None,
     cluster: Annotated[str | None, typer.Option(help="Provisioned cluster.", show_default=False)] = None,
     db_user: Annotated[
-        str | None, typer.Option("--db-user", help="User of the cluster (default: yours, by IAM).", show_default=False)
+        str | None, typer.Option("--db-user", help="Database user on the cluster (default: your IAM identity's).", show_default=False)
     ] = None,
     secret_arn: Annotated[
-        str | None, typer.Option("--secret-arn", help="Secret with the database's user.", show_default=False)
+        str | None, typer.Option("--secret-arn", help="ARN of the secret with the database user.", show_default=False)
     ] = None,
     client_token: Annotated[
         str | None,
         typer.Option(
             "--client-token",
-            help="Name of this run. A repeat with the same name waits for the queries of the first.",
+            help="Name of this run. Rerun with the same name to wait for its queries instead of starting new ones.",
             show_default=False,
         ),
     ] = None,
@@ -82,20 +82,20 @@ def redshift(
     poll: Poll = 5.0,
     as_json: AsJson = False,
 ) -> None:
-    """Unload from Redshift through its Data API, without a connection or a password."""
+    """Unload from Redshift through its Data API. Needs no connection and no password."""
     if (workgroup is None) == (cluster is None):
-        raise typer.BadParameter("name a workgroup or a cluster", param_hint="--workgroup / --cluster")
+        raise typer.BadParameter("Set exactly one of them", param_hint="--workgroup / --cluster")
     if db_user is not None and (cluster is None or secret_arn is not None):
-        raise typer.BadParameter("is for a cluster without --secret-arn", param_hint="--db-user")
+        raise typer.BadParameter("needs --cluster, and can't be combined with --secret-arn", param_hint="--db-user")
     parsed, known, received = read_mapping(mapping), read_columns(columns), TimeWindow.of_days(since, until, overlap)
     request = UnloadRequest(parsed, "redshift", schema, to, role, bucket_region, known, received)
-    warehouse.plan(request)  # refuses what can't be right before it logs in
+    warehouse.plan(request)  # refuses invalid requests before logging in
     with requires("provision"):
         import boto3
         from botocore.config import Config
 
         from ..warehouse.engines.redshift import redshift as engine
-    # Long enough for throttling to pass; a call that is sent again runs nothing twice.
+    # Enough attempts to outlast throttling. A retried call doesn't run a query twice.
     config = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 8})
     client = boto3.client("redshift-data", config=config)
     _run(
@@ -123,7 +123,7 @@ def snowflake(
     connection: Annotated[
         str | None,
         typer.Option(
-            "--connection", help="Connection in connections.toml (default: the default one).", show_default=False
+            "--connection", help="Connection in connections.toml (default: Snowflake's default).", show_default=False
         ),
     ] = None,
     mapping: MappingFile = None,
@@ -138,7 +138,7 @@ def snowflake(
     """Unload from Snowflake through its connector."""
     parsed, known, received = read_mapping(mapping), read_columns(columns), TimeWindow.of_days(since, until, overlap)
     request = UnloadRequest(parsed, "snowflake", schema, to, integration, None, known, received)
-    warehouse.plan(request)  # refuses what can't be right before it logs in
+    warehouse.plan(request)  # refuses invalid requests before logging in
     with requires("snowflake"):
         from ..warehouse.engines.snowflake import snowflake as engine
     with engine(connection) as opened:
@@ -163,13 +163,13 @@ def _run(engine: "WarehouseEngine", request: UnloadRequest, counts: bool, poll: 
     else:
         _show(result, request.to)
     if not any(dataset.rows for dataset in result.written):
-        remedy = "Check the schemas, the mapping and the window, and what is left out"
-        raise EmptyError(engine.place, "the queries gave not one row", remedy)
+        remedy = "Check the schemas, the mapping, the window and the reasons above"
+        raise EmptyError(engine.place, "the queries produced no rows", remedy)
 
 
 @contextmanager
 def _interrupt_explained() -> Iterator[None]:
-    """Say what became of the query, and of the datasets, when Ctrl-C ends the waiting."""
+    """When Ctrl-C ends the wait, print the state of the query and the datasets."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -183,7 +183,7 @@ def _show(result: "UnloadResult", to: str) -> None:
     counts: list[dict[str, Any]] = list(result.counts)
     became: Counter[tuple[str, str]] = Counter()
     refused: list[tuple[int, *tuple[str | None, ...]]] = []
-    remarks: list[tuple[int, *tuple[str | None, ...]]] = []  # of rows that are written
+    remarks: list[tuple[int, *tuple[str | None, ...]]] = []  # about rows that are written
     for count in sorted(counts, key=lambda count: -count["count"]):
         number, call, event, dataset, reason = (count[name] for name in ("count", "call", "event", "dataset", "reason"))
         if reason in (warehouse.WRITTEN, warehouse.DEDUPLICATED):
@@ -206,5 +206,5 @@ def _show(result: "UnloadResult", to: str) -> None:
     console().print(table)
     names = ("source", "event", "dataset", "field", "reason")
     show_left_out(names, refused, "--json")
-    what = "Rows with a value left out, a wrong clock's timestamp replaced, or the user of another event"
+    what = "Rows with a value left out, with a replaced timestamp, or with the user of another event"
     show_left_out(names, remarks, "--json", what)

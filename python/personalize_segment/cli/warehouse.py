@@ -1,4 +1,4 @@
-"""The verb that prints statements for a warehouse: `sql`."""
+"""The verb `sql`: print statements for a warehouse."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ from .terminal import HISTORY, MappingFile, Overlap, Since, Until, messages, pla
 sql = verbs("sql", HISTORY, "Print SQL that unloads training data from a warehouse to S3.")
 
 Schema = Annotated[list[str], typer.Option("--schema", help="Schema of a Segment source. Repeatable.")]
-To = Annotated[str, typer.Option("--to", help="s3:// prefix for interactions/, users/ and items/, which are replaced.")]
+To = Annotated[str, typer.Option("--to", help="s3:// prefix for interactions/, users/ and items/. Replaces them.")]
 BucketRegion = Annotated[
     str | None,
     typer.Option("--bucket-region", help="Region of the bucket (default: the warehouse's).", show_default=False),
@@ -22,13 +22,13 @@ Integration = Annotated[str, typer.Option("--integration", help="Storage integra
 Columns = Annotated[
     Path | None,
     typer.Option(
-        "--columns", help="Result of --columns-query, CSV or JSON. Other columns are left out.", show_default=False
+        "--columns", help="Result of --columns-query, as CSV or JSON. Columns not in it are left out.", show_default=False
     ),
 ]
 ColumnsQuery = Annotated[
     bool, typer.Option("--columns-query", help="Print only the query that lists the warehouse's columns.")
 ]
-Counts = Annotated[bool, typer.Option("--counts", help="Print the queries that count what is left out instead.")]
+Counts = Annotated[bool, typer.Option("--counts", help="Print only the queries that count what is left out, by reason.")]
 
 
 @verb("sql redshift --schema web --to s3://bucket/transformed/", to=sql)
@@ -36,7 +36,7 @@ def redshift(
     schema: Schema,
     to: To = "",
     role: Annotated[
-        str, typer.Option("--role", help="ARN of the role with which Redshift writes to the bucket, or default.")
+        str, typer.Option("--role", help="ARN of the role that Redshift uses to write to the bucket, or default.")
     ] = "default",
     bucket_region: BucketRegion = None,
     mapping: MappingFile = None,
@@ -66,7 +66,7 @@ def snowflake(
         typer.Option(
             "--setup",
             metavar="ROLE_ARN",
-            help="Print only the SQL with which an administrator creates the integration for this AWS role.",
+            help="Print only the SQL for an administrator to create the integration for this AWS role.",
         ),
     ] = "",
     grantee: Annotated[
@@ -107,7 +107,7 @@ def read_columns(path: Path | None) -> warehouse.Columns | None:
     try:
         return warehouse.parse_columns(path.read_text("utf-8"), str(path))
     except UnicodeDecodeError:
-        raise WarehouseError(str(path), "is not UTF-8 text", "Save it as UTF-8") from None
+        raise WarehouseError(str(path), "isn't UTF-8 text", "Save it as UTF-8") from None
 
 
 def _print(request: UnloadRequest, counts: bool) -> None:

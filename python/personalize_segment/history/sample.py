@@ -57,7 +57,7 @@ def sample(
     """
     root = out / "segment-logs"
     if root.exists():
-        raise OutputError(str(root), "exists already", "Name another folder, or delete it")
+        raise OutputError(str(root), "already exists", "Name another folder, or delete it")
     counts = [EVENTS_PER_FILE] * (events // EVENTS_PER_FILE)
     counts += [events % EVENTS_PER_FILE] if events % EVENTS_PER_FILE or not counts else []
     write = partial(_write, root, days=days, seed=seed, events=events, files=len(counts))

@@ -126,7 +126,7 @@ def _user(line: bytes, column: int, name: str) -> str:
     try:
         text = line.decode()
     except UnicodeDecodeError:
-        raise OutputError(name, "is not UTF-8 text", "Export again") from None
+        raise OutputError(name, "isn't UTF-8 text", "Export again") from None
     if column == 0 and not text.startswith('"'):
         return text.rstrip("\r\n").partition(",")[0]
     values = next(csv.reader([text]))

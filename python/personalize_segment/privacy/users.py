@@ -19,7 +19,7 @@ def listed(data: bytes, place: str) -> frozenset[str]:
     try:
         lines = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError:
-        raise ForgetError(place, "is not UTF-8 text", "Save it as UTF-8") from None
+        raise ForgetError(place, "isn't UTF-8 text", "Save it as UTF-8") from None
     header = next(csv.reader(lines[:1]), [])
     users = set()
     for number, line in enumerate(lines, start=1):

@@ -1,4 +1,4 @@
-"""What lines of a plan cost while they run, from a dated table that a file can override."""
+"""Prices for the lines of a plan, from a dated table that a file can override."""
 
 import json
 import math
@@ -9,12 +9,12 @@ from pathlib import Path
 from ..errors import SpecError
 from ..places import bounded
 
-HOURS_A_MONTH = 730
+HOURS_PER_MONTH = 730
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices in `currency`, as they were in the month `dated`."""
+    """Prices in `currency`, as of the month `dated`."""
 
     dated: str
     currency: str
@@ -23,15 +23,14 @@ class Prices:
     thousand_recommendations: float
 
     def tps(self, minimum: int) -> str:
-        """Return the cost of a campaign or recommender that is never asked: it is billed for its minimum."""
-        month = minimum * 3600 * HOURS_A_MONTH / 1000 * self.thousand_recommendations
-        return (
-            f"{month:,.0f} {self.currency} a month when idle, then {self.thousand_recommendations} per 1,000 requests"
-        )
+        """Return the cost of an idle campaign or recommender, which is billed for its minimum of requests."""
+        month = minimum * 3600 * HOURS_PER_MONTH / 1000 * self.thousand_recommendations
+        request = f"{self.thousand_recommendations} {self.currency} per 1,000 requests"
+        return f"{month:,.0f} {self.currency} per month when idle, then {request}"
 
     def training(self, every_days: int | None) -> str:
         """Return the cost of training."""
-        rate = f"every {every_days} days" if every_days else "for each training"
+        rate = f"every {every_days} days" if every_days else "per training"
         return f"{self.thousand_interactions_trained} {self.currency} per 1,000 interactions, {rate}"
 
     def ingestion(self) -> str:
@@ -40,7 +39,7 @@ class Prices:
 
 
 def read(file: Path | None) -> Prices:
-    """Return the prices of the package, or those in a file of the same form."""
+    """Return the built-in prices, or those in a file of the same format. Raises SpecError."""
     name = str(file or "prices.json")
     try:
         text = bounded(file) if file else (resources.files(__package__) / "prices.json").read_text("utf-8")
@@ -57,4 +56,4 @@ def read(file: Path | None) -> Prices:
     except OSError as error:
         raise SpecError(name, str(error.strerror), "Check the path") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise SpecError(name, f"is no table of prices ({error})", "Copy the form of prices.json") from None
+        raise SpecError(name, f"isn't a price table ({error})", "Use the format of prices.json") from None

@@ -13,7 +13,7 @@ DEPTH = 3
 _FUNCTION = ("segment", "function_arn")
 #: What an error about it is called.
 HOME = "Account and region"
-_REMEDY = "Pass what `terraform output -json` prints"
+_REMEDY = "Pass the output of `terraform output -json`"
 
 
 class Home(NamedTuple):
@@ -135,7 +135,7 @@ def _found_in(text: str, *keys: str) -> list[Found]:
     try:
         return read(text, *keys)[1] or []
     except MappingError:
-        refuse("$", "is not JSON", _REMEDY)
+        refuse("$", "isn't JSON", _REMEDY)
 
 
 def _text(found: Any, *keys: str) -> str | None:

@@ -99,7 +99,7 @@ def read(name: str, outputs: Mapping[str, Any], choices: Choices) -> Wanted:
     """Return what a stack's output asks for; raise WorkspaceError if something is missing."""
     for key, kind in _OUTPUTS.items():
         if key not in outputs or not isinstance(outputs[key], kind):
-            remedy = "Apply the present version of the Terraform, and pass what `terraform output -json` prints"
+            remedy = "Apply the present version of the Terraform, and pass the output of `terraform output -json`"
             raise WorkspaceError(f"outputs: segment.{key}", "is missing", remedy)
     return Wanted(name, outputs, choices)
 

@@ -30,7 +30,7 @@ class WriteKeySecret:
         parts = _REFERENCE.fullmatch(reference)
         if not parts:
             problem = f"{reference!r} isn't secretsmanager:NAME"
-            raise WorkspaceError("outputs: segment.write_key", problem, "Pass what `terraform output -json` prints")
+            raise WorkspaceError("outputs: segment.write_key", problem, "Pass the output of `terraform output -json`")
         return cls(parts[1], parts[2], client)
 
     def read(self) -> str | None:
