@@ -109,7 +109,7 @@ def main(argv: list[str]) -> None:
     report = run(spark, tree, out, mapping, window, suppressed, live, stage=kept, allow_empty=allow_empty)
     print(report.as_json())
     if not report.datasets["interactions"].rows and not allow_empty:
-        raise EmptyError(tree, f"gave no interactions: {report.why_none('interactions')}", COMPARE, report)
+        raise EmptyError(tree, f"produced no interactions: {report.why_none('interactions')}", COMPARE, report)
 
 
 def run(

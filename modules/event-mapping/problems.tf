@@ -58,12 +58,12 @@ locals {
         "${one.at}${local.steps[key]}: is unknown. Use only ${join(", ", one.known)} here."
         if length(one.known) > 0 && !contains(one.known, key)
       ],
-    ) : ["${one.at}: is no JSON object. Write {…}."]
+    ) : ["${one.at}: isn't a JSON object. Write {…}."]
   ])
 
   of_editors = [
     for schema in try([jsonencode(local.written["$schema"])], []) :
-    "$[\"$schema\"]: isn't a text. Write the address of the JSON Schema."
+    "$[\"$schema\"]: isn't a string. Write the URL of the JSON Schema."
     if !startswith(schema, "\"")
   ]
 
@@ -132,15 +132,15 @@ locals {
   of_fields = concat(
     [
       for one in local.fields : join("", [
-        "${one.at}: is no name of a column. ",
-        "Write 1 to 63 upper case letters, digits and _, first a letter",
+        "${one.at}: isn't a valid column name. ",
+        "Write 1 to 63 uppercase letters, digits and _, beginning with a letter",
         can(regex(local.column, one.better)) ? ", such as ${one.better}." : ".",
       ])
       if !can(regex(local.column, one.name))
     ],
     [
       for one in local.fields :
-      "${one.at}: is not read from a path. Give each rule an \"event_type\", or let its name be it."
+      "${one.at}: isn't read from a path. Set \"event_type\" in the rules (default: the event's name)."
       if one.name == "EVENT_TYPE" && one.dataset == "interactions"
     ],
     [
@@ -153,7 +153,7 @@ locals {
     ],
     [
       for one in local.typed :
-      "${one.at}.type: is '${one.kind}', Personalize reserves this column. Leave \"type\" out."
+      "${one.at}.type: is '${one.kind}', but Personalize sets the type of this column. Leave \"type\" out."
       if one.reserved != null && one.kind != one.reserved
     ],
     [
@@ -177,18 +177,18 @@ locals {
     flatten([
       for one in local.typed : [
         for flag in ["categorical", "textual"] :
-        "${one.at}.${flag}: is for string columns that aren't reserved. Leave \"${flag}\" out."
+        "${one.at}.${flag}: is only for string columns that aren't reserved. Leave \"${flag}\" out."
         if try(one.value[flag], false) == true && (one.reserved != null || one.kind != "string")
       ]
     ]),
     [
       for one in local.typed :
-      "${one.at}.textual: is for columns of items that aren't categorical. Leave \"textual\" out."
+      "${one.at}.textual: is only for items' columns that aren't categorical. Leave \"textual\" out."
       if one.textual == true && (one.dataset != "items" || one.categorical == true)
     ],
     [
       for one in local.typed :
-      "${one.at}.placeholders: is for ${join(", ", local.ids)}. Leave \"placeholders\" out."
+      "${one.at}.placeholders: is only for ${join(", ", local.ids)}. Leave \"placeholders\" out."
       if contains(one.keys, "placeholders") && !(contains(local.ids, one.name) && one.kind == "string")
     ],
     [
@@ -209,7 +209,7 @@ locals {
       if contains(one.keys, "from") && !try(length(concat(one.value.from, [])) > 0, false)
     ],
   )
-  no_list = "is no list of paths. Write at least one, such as [\"properties.sku\"]."
+  no_list = "isn't a list of paths. Write at least one, such as [\"properties.sku\"]."
 
   constants = [
     for one in local.typed : merge(one, {
@@ -221,13 +221,13 @@ locals {
 
   of_constants = concat(
     [
-      for one in local.constants : "${one.at}.value: can't be what every row has in ${one.name}. Use \"from\"."
+      for one in local.constants : "${one.at}.value: can't be the same in every row for ${one.name}. Use \"from\"."
       if one.required || !contains(concat(["string", "boolean"], keys(local.ranges)), one.kind)
     ],
     flatten([
       for one in local.constants : [
         for key in ["optional", "format", "placeholders"] :
-        "${one.at}.${key}: is for values that come from a path. Leave \"${key}\" out." if contains(one.keys, key)
+        "${one.at}.${key}: is only for values that come from a path. Leave \"${key}\" out." if contains(one.keys, key)
       ]
     ]),
     [
@@ -239,7 +239,7 @@ locals {
     ],
     [
       for one in local.constants :
-      "${one.at}.value: is ${one.json}. Write a text of at most ${local.max_id} characters."
+      "${one.at}.value: is ${one.json}. Write a string of at most ${local.max_id} characters."
       if contains(local.ids, one.name) && one.kind == "string" && try(length(one.constant) > local.max_id, false)
     ],
     [
@@ -265,7 +265,7 @@ locals {
     ],
     [
       for one in local.conditions :
-      "${one.at}.is: is ${jsonencode(one.value.is)}. Write a text, an integer, true or false, or a list."
+      "${one.at}.is: is ${jsonencode(one.value.is)}. Write a string, an integer, true or false, or a list."
       if join(" ", one.keys) == "is" && (length(one.is) == 0 || !alltrue([
         for constant in one.is : try(
           startswith(jsonencode(constant), "\"")
@@ -301,7 +301,7 @@ locals {
 
   of_paths = concat(
     [
-      for one in local.paths : "${one.at}: is no path. Write a dotted path, such as \"properties.product_id\"."
+      for one in local.paths : "${one.at}: isn't a path. Write a dotted path, such as \"properties.product_id\"."
       if !try(startswith(jsonencode(one.value), "\"") && one.value != "", false)
     ],
     [

@@ -1,7 +1,7 @@
-"""What went wrong with a call, and whether trying again can help: the table of docs/operations.md.
+"""Failures of AWS calls: permanent, or worth a retry. docs/operations.md has the table.
 
-Permanent trouble is acknowledged and kept with its reason; transient trouble is raised, so
-that whoever invoked the function sends the event again.
+A permanent failure is acknowledged, and the event is kept with its reason. A transient failure is raised, so that the
+function's caller resends the event.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError
 
 T = TypeVar("T")
 
-#: Throttling by its many names.
+#: Error codes of throttling.
 THROTTLED = frozenset(
     {
         "Throttling",
@@ -32,7 +32,7 @@ THROTTLED = frozenset(
         "KmsThrottled",
     }
 )
-#: Codes of 4xx that pass: throttling, clocks and keys that are renewed, a resource in change.
+#: Codes of transient 4xx: throttling, skewed clocks, expired keys, a resource that is being modified.
 PASSING = THROTTLED | frozenset(
     {
         "LimitExceededException",
@@ -47,29 +47,29 @@ PASSING = THROTTLED | frozenset(
         "RequestInTheFuture",
     }
 )
-#: Codes that speak of the records, not of the caller or the resource: one of several may be to blame.
+#: Codes about the records, not the caller or the resource: a single one of several may be the cause.
 OF_RECORDS = frozenset({"InvalidInputException", "ValidationException", "SerializationException"})
 
-#: What calls to AWS raise when they fail, beside bugs.
+#: Exceptions of failed AWS calls. Anything else is a bug.
 FAILURES = (ClientError, BotoCoreError, ResponseParserError, LateError)
 
 
 def answered(call: Callable[[], T]) -> T:
-    """Return what `call` returns, which asks AWS and reads the answer; raise nothing but `FAILURES`.
+    """Return the result of `call`, which asks AWS and reads the answer. Raises `FAILURES` only.
 
-    botocore takes for granted that an answer in JSON is an object with the members of its model. A proxy may answer
-    `[]`, or brackets without end.
+    botocore assumes that a JSON answer is an object with the members of its model. A proxy may answer `[]`, or deeply
+    nested brackets.
     """
     try:
         return call()
     except FAILURES:
         raise
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise ResponseParserError(f"no answer of AWS: {type(error).__name__}: {error}") from error
+        raise ResponseParserError(f"the answer isn't from AWS: {type(error).__name__}: {error}") from error
 
 
 class Trouble(NamedTuple):
-    """`code` is a short word for metrics and logs; `message` may hold values of the event."""
+    """A failure. `code` is short, for metrics and logs; `message` may hold values of the event."""
 
     permanent: bool
     code: str
@@ -81,12 +81,12 @@ class Trouble(NamedTuple):
 
 
 def of(error: Exception) -> Trouble:
-    """Return what `error` means for the event."""
+    """Return the meaning of `error` for the event."""
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code") or "Unknown"
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         permanent = 400 <= status < 500 and status not in (408, 429) and code not in PASSING
         return Trouble(permanent, code, error.response.get("Error", {}).get("Message") or str(error))
-    # Not one of our requests should fail botocore's own check; if one does, it will do so again.
+    # Requests should always pass botocore's own check. If one doesn't, a retry fails, too.
     code = "Late" if isinstance(error, LateError) else type(error).__name__
     return Trouble(isinstance(error, ParamValidationError), code, str(error))

@@ -1,26 +1,25 @@
 """The exceptions of this package.
 
     PersonalizeSegmentError
-    ├── MappingError   the event mapping breaks its grammar, or a rule of Personalize
-    ├── LogsError      the Segment logs can't be found, listed, placed in a window or read
+    ├── MappingError   the event mapping is invalid, or exceeds a limit of Personalize
+    ├── LogsError      Segment's logs can't be found, listed, placed in a window or read
     ├── OutputError    the output can't be written
-    ├── WarehouseError a statement for a warehouse can't be made from what was given
+    ├── WarehouseError a statement for a warehouse can't be built from the arguments
     ├── UnloadError    a warehouse refuses, fails or loses a statement
     ├── PreflightError an export can't be read, or isn't one
-    ├── EmptyError     the events were read, but give no rows, or none that may replace those of an earlier export
+    ├── EmptyError     the events produce no rows, or none that may replace those of an earlier export
     ├── SettingsError  a setting of the Lambda functions is missing or malformed
-    ├── TransientError an event can't be recorded now, but may be later
-    ├── WriteBackError Segment did not take recommendations
-    ├── RedriveError   rejected events can't be read, or sent again
-    ├── ProfilesError  users and items of an export can't be read, or the profile table doesn't take them
-    ├── VerifyError    what is deployed can't be compared
-    ├── SpecError      the description of the Personalize resources is refused
-    ├── ProvisionError Personalize refuses, or fails, what the description asks for
-    ├── WorkspaceError a Segment workspace can't be read or changed as asked
-    └── ForgetError    users can't be forgotten: who they are, their list or their file is refused
+    ├── TransientError an event can't be recorded now; a retry may succeed
+    ├── WriteBackError Segment didn't accept recommendations
+    ├── RedriveError   rejected events can't be read or resent
+    ├── ProfilesError  users and items of an export can't be read, or the profile table doesn't accept them
+    ├── VerifyError    the deployed parts can't be compared
+    ├── SpecError      the spec of the Personalize resources is invalid
+    ├── ProvisionError Personalize refuses a resource of the spec, or fails to create it
+    ├── WorkspaceError a Segment workspace can't be read or changed
+    └── ForgetError    users can't be deleted: their ids, their list or their file is invalid
 
-Each one carries where it happened, what was wrong and what to do about it, so that a
-user never needs a traceback.
+Each error has a place, a problem and a remedy, so that a user never needs a traceback.
 """
 
 from typing import TYPE_CHECKING
@@ -30,20 +29,20 @@ if TYPE_CHECKING:
 
 
 def sentence(text: str) -> str:
-    """Return a text that ends as a sentence does, once."""
+    """Return the text with one full stop at its end, unless it ends with ? or !."""
     return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
 
 
 def number(count: int, what: str) -> str:
-    """Return a count for people: `1 row`, `1,234 rows`."""
+    """Return a count with its noun: `1 row`, `1,234 rows`."""
     return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 class PersonalizeSegmentError(Exception):
-    """Base of everything this package raises on purpose.
+    """Base of all errors that this package raises on purpose.
 
-    Attributes: `place` (a file, an S3 URI or a JSON path), `problem` and `remedy` (sentences
-    without their final full stop; `remedy` is an instruction).
+    Attributes: `place` (a file, an S3 URI or a JSON path), `problem` and `remedy` (sentences without their full stop;
+    `remedy` is an instruction).
     """
 
     def __init__(self, place: str, problem: str, remedy: str) -> None:
@@ -57,23 +56,23 @@ class PersonalizeSegmentError(Exception):
 
 
 class MappingError(PersonalizeSegmentError):
-    """The event mapping is refused; `place` is a JSON path such as `$.users.fields.PLAN`."""
+    """The event mapping is invalid. `place` is a JSON path such as `$.users.fields.PLAN`."""
 
 
 class LogsError(PersonalizeSegmentError):
-    """The Segment logs are not where they were said to be, or can't be read."""
+    """Segment's logs aren't at the given place, or can't be read."""
 
 
 class OutputError(PersonalizeSegmentError):
-    """The output can't be written; what stood there before still stands there."""
+    """The output can't be written. Existing output is unchanged."""
 
 
 class WarehouseError(PersonalizeSegmentError):
-    """A statement for a warehouse can't be made: a name, a place or the file of columns is refused."""
+    """A statement for a warehouse can't be built: a name, a place or the file of columns is invalid."""
 
 
 class UnloadError(PersonalizeSegmentError):
-    """A warehouse refuses, fails or loses a statement; `problem` says which datasets are whole all the same."""
+    """A warehouse refuses, fails or loses a statement. `problem` names the datasets that are complete anyway."""
 
 
 class PreflightError(PersonalizeSegmentError):
@@ -81,9 +80,9 @@ class PreflightError(PersonalizeSegmentError):
 
 
 class EmptyError(PersonalizeSegmentError):
-    """Not one row came out, or none of a dataset of which an earlier export has some; nothing was written.
+    """The events produce no rows, or none of a dataset that an earlier export has. Nothing was written.
 
-    `report` is that of the export, None for a warehouse's.
+    `report` is the export's, or None for a warehouse.
     """
 
     def __init__(self, place: str, problem: str, remedy: str, report: "Report | None" = None) -> None:
@@ -92,40 +91,40 @@ class EmptyError(PersonalizeSegmentError):
 
 
 class SettingsError(PersonalizeSegmentError):
-    """A setting is refused; `place` is its name in the environment."""
+    """A setting is invalid. `place` is its environment variable."""
 
 
 class TransientError(PersonalizeSegmentError):
-    """Raised to whoever invoked the function, who sends the event again; nothing of it is lost."""
+    """A failure that may pass. The function raises it, and its caller resends the event."""
 
 
 class WriteBackError(PersonalizeSegmentError):
-    """Segment did not take recommendations; `problem` is a short word for metrics and logs."""
+    """Segment didn't accept recommendations. `problem` is a short reason for metrics and logs."""
 
 
 class RedriveError(PersonalizeSegmentError):
-    """The queue of rejected events can't be read, or an event in it can't be sent again; it stays there."""
+    """The queue of rejected events can't be read, or an event in it can't be resent. The event stays in the queue."""
 
 
 class ProfilesError(PersonalizeSegmentError):
-    """Users and items of an export aren't loaded, or not all of them; what was loaded stays loaded."""
+    """Some or all users and items of an export aren't loaded. Those already loaded stay in the table."""
 
 
 class VerifyError(PersonalizeSegmentError):
-    """What is deployed can't be compared with the event mapping."""
+    """The deployed parts can't be compared with the event mapping."""
 
 
 class SpecError(PersonalizeSegmentError):
-    """The spec is refused before any call; `place` is a JSON path such as `$.campaigns.home.solution`."""
+    """The spec is invalid; no call was made. `place` is a JSON path such as `$.campaigns.home.solution`."""
 
 
 class ProvisionError(PersonalizeSegmentError):
-    """A resource can't be made, changed or deleted; `place` is its kind and name. Try again after the remedy."""
+    """A resource can't be created, changed or deleted. `place` is its kind and name. Rerun after the remedy."""
 
 
 class WorkspaceError(PersonalizeSegmentError):
-    """Segment's Public API refuses or can't be reached, or what is in the workspace has to be decided by its owner."""
+    """Segment's Public API refuses or can't be reached, or the workspace's owner must decide something."""
 
 
 class ForgetError(PersonalizeSegmentError):
-    """Ids, a webhook's signature or the suppression list are refused; no message names a user."""
+    """Ids, a webhook's signature or the suppression list are invalid. No message names a user."""

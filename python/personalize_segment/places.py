@@ -1,7 +1,7 @@
-"""Places that hold files, in a file system or in S3: list, read, fetch, replace and delete.
+"""Files and folders in a file system or in S3: list, read, fetch, replace and delete.
 
 A place is a local path, or `s3://bucket/key` with the credentials, region and endpoint that boto3 finds.
-Trailing slashes don't matter. Methods raise OSError, or what botocore raises: `errors_at` translates both.
+Trailing slashes don't matter. Methods raise OSError or botocore's errors; `errors_at` translates both.
 """
 
 import fcntl
@@ -22,22 +22,22 @@ from .errors import PersonalizeSegmentError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: The remedy for most reads that fail.
-READ = "Check the path, the credentials and the right to read it"
+#: The remedy for most failed reads.
+READ = "Check the path, the credentials and their permission to read it"
 _OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 
 class OvertakenError(Exception):
-    """An object isn't replaced, because another command changed it since it was read."""
+    """An object wasn't replaced, because another command changed it after it was read."""
 
 
-#: How the names of our temporary folders begin.
+#: Prefix of the names of temporary folders.
 TEMPORARY = "personalize-segment-work-"
 
 
 @contextmanager
 def temporary() -> Iterator[Path]:
-    """Yield an empty folder for this user's eyes only, deleted at the end, and delete those of runs that were killed.
+    """Yield an empty folder that only this user can read, and delete it at the end. Also delete those of killed runs.
 
     A run holds a lock on its folder as long as it lives.
     """
@@ -49,7 +49,7 @@ def temporary() -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
         try:
             with _locking(folder, fcntl.LOCK_EX):
-                if folder.exists():  # else another run took it for a dead one
+                if folder.exists():  # else another run deleted it before the lock
                     yield folder
                     return
         except FileNotFoundError:
@@ -61,7 +61,7 @@ def temporary() -> Iterator[Path]:
 
 @contextmanager
 def _locking(folder: Path, how: int) -> Iterator[None]:
-    """Hold a lock on a folder of this user's. Raises OSError."""
+    """Hold a lock on a folder of this user. Raises OSError."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if os.fstat(opened).st_uid != os.getuid():
@@ -72,7 +72,7 @@ def _locking(folder: Path, how: int) -> Iterator[None]:
         os.close(opened)
 
 
-#: Bytes of a file that a person wrote.
+#: Maximum bytes of a file that a person wrote.
 MAX_DOCUMENT = 16 << 20
 
 
@@ -87,10 +87,10 @@ def bounded(file: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A listed file or object: its path or URI, its path below the place, and its size.
+    """A listed file or object: its path or URI, its path relative to the place, and its size.
 
-    `version` changes with the content: the ETag in S3, else the nanosecond of the last change. `modified` is that
-    change in epoch seconds.
+    `version` changes with the content: the ETag in S3, else the nanosecond of the last change. `modified` is the time
+    of the last change in epoch seconds.
     """
 
     name: str
@@ -102,7 +102,7 @@ class File:
 
 @dataclass(frozen=True)
 class LocalPlace:
-    """A path. Nothing compares versions here: whoever replaces a file holds a lock."""
+    """A local path. Versions aren't compared here: a writer holds a lock instead."""
 
     path: Path
     s3: None = None
@@ -118,12 +118,12 @@ class LocalPlace:
         return self.path.is_dir()
 
     def files(self) -> list[File]:
-        """Return the files of a folder, without those of its folders, by name; none if it doesn't exist."""
+        """Return the files directly in a folder, sorted by name; none if the folder doesn't exist."""
         paths = sorted(self.path.iterdir()) if self.path.is_dir() else []
         return [self._listed(path) for path in paths if path.is_file()]
 
     def tree(self) -> list[File]:
-        """Return all files below a folder, by name; none if it doesn't exist."""
+        """Return all files below a folder, sorted by name; none if the folder doesn't exist."""
         return [self._listed(path) for path in sorted(self.path.rglob("*")) if path.is_file()]
 
     def _listed(self, path: Path) -> File:
@@ -140,12 +140,12 @@ class LocalPlace:
             return None
 
     def fetch(self, copy: Path) -> Path:  # noqa: ARG002
-        """Return where the file can be read: in its place, without a copy."""
+        """Return the file's own path. Nothing is copied."""
         return self.path
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Lock the folder, because `swap` leaves another file in the place of the first; sync it at the end."""
+        """Lock the folder, because `swap` replaces the file itself. Sync the folder at the end."""
         folder = os.open(self.path.absolute().parent, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
@@ -155,7 +155,7 @@ class LocalPlace:
             os.close(folder)
 
     def swap(self, data: bytes, version: str | None) -> None:
-        """Replace the file durably: as a whole or not at all. A new one (no `version`) is for its owner only."""
+        """Replace the file durably and atomically. Only the owner can read a new file (no `version`)."""
         with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", delete=False) as file:
             made = Path(file.name)
             try:
@@ -169,7 +169,7 @@ class LocalPlace:
                 raise
 
     def replace(self, made: Path, kind: str, version: str) -> None:  # noqa: ARG002
-        """Move a file of the same file system into the place; it has the rights of the one before."""
+        """Move a file of the same file system into the place. Keeps the permissions of the replaced file."""
         made.chmod(self.path.stat().st_mode & 0o777)
         made.replace(self.path)
 
@@ -180,7 +180,7 @@ class LocalPlace:
 
 @dataclass(frozen=True)
 class S3Place:
-    """An object or a prefix. The client is made when the first call needs it, and shared with places below."""
+    """An object or a prefix. The first call creates the client, which places below share."""
 
     bucket: str
     key: str
@@ -201,7 +201,7 @@ class S3Place:
     @cached_property
     def s3(self) -> "S3Client":
         """The client."""
-        import boto3  # a seventh of a second that a local export need not wait
+        import boto3  # takes a seventh of a second, which local exports save
 
         return self.client or boto3.client("s3")
 
@@ -210,11 +210,11 @@ class S3Place:
         return True
 
     def objects(self, end: str = "/") -> list[File]:
-        """Return the objects, folders' markers too, whose keys begin with the place's key and `end`, by key."""
+        """Return the objects whose keys begin with the place's key and `end`, with folder markers, sorted by key."""
         prefix = self.key + end if self.key else end[1:]
         found: list[File] = []
         more: Any = {}
-        # Not a paginator: `provision` passes a client that retries each call.
+        # Without a paginator, because `provision` passes a client that retries each call.
         while True:
             page = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **more)
             for entry in page.get("Contents", []):
@@ -226,7 +226,7 @@ class S3Place:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def files(self, end: str = "/") -> list[File]:
-        """Return `objects` without the markers of folders."""
+        """Return `objects` without folder markers."""
         return [file for file in self.objects(end) if not file.name.endswith("/")]
 
     def tree(self) -> list[File]:
@@ -244,7 +244,7 @@ class S3Place:
         return answer["Body"].read(), answer["ETag"]
 
     def fetch(self, copy: Path) -> Path:
-        """Return `copy`, which then holds the object."""
+        """Return `copy`, after downloading the object to it."""
         self.s3.download_file(self.bucket, self.key, str(copy))
         return copy
 
@@ -253,7 +253,7 @@ class S3Place:
         return nullcontext()
 
     def put(self, data: bytes | BinaryIO, kind: str, **condition: Any) -> None:
-        """Write the object; `kind` is its Content-Type. Raises OvertakenError if the condition isn't met."""
+        """Write the object. `kind` is its Content-Type. Raises OvertakenError if the condition isn't met."""
         try:
             self.s3.put_object(Bucket=self.bucket, Key=self.key, Body=data, ContentType=kind, **condition)
         except ClientError as error:
@@ -262,7 +262,7 @@ class S3Place:
             raise
 
     def swap(self, data: bytes, version: str | None) -> None:
-        """Replace `version` of the object; None: there is none yet. Raises OvertakenError if that isn't so."""
+        """Replace `version` of the object, or create the object (None). Raises OvertakenError on any other version."""
         self.put(data, "binary/octet-stream", **({"IfMatch": version} if version else {"IfNoneMatch": "*"}))
 
     def replace(self, made: Path, kind: str, version: str) -> None:
@@ -279,13 +279,13 @@ Place = LocalPlace | S3Place
 
 
 def place(text: str, s3: "S3Client | None" = None) -> Place:
-    """Return the place that a path or an S3 URI names; `s3` is a client to share."""
+    """Return the place of a path or an S3 URI. `s3` is a client to share."""
     return S3Place.of(text, s3) if text.startswith("s3://") else LocalPlace(Path(text))
 
 
 @contextmanager
 def errors_at(text: str, error: type[PersonalizeSegmentError], remedy: str = READ) -> Iterator[None]:
-    """Turn what a file system or S3 refuses into `error`. It names the file if that is below `text`, else `text`."""
+    """Turn errors of a file system or S3 into `error`. It names the file if that is below `text`, else `text`."""
     try:
         yield
     except OSError as problem:
@@ -293,7 +293,7 @@ def errors_at(text: str, error: type[PersonalizeSegmentError], remedy: str = REA
         where = named if Path(named).is_relative_to(text) else text
         raise error(where, problem.strerror or str(problem), remedy) from problem
     except ParamValidationError as problem:
-        raise error(text, "isn't a valid place in S3", "Write s3://BUCKET/PREFIX") from problem
+        raise error(text, "isn't a valid S3 URI", "Write s3://BUCKET/PREFIX") from problem
     except (ClientError, BotoCoreError) as problem:
         if isinstance(problem, ClientError) and _no_bucket(problem):
             raise error(text, "no such bucket", "Check its name, or create it") from problem

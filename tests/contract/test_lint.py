@@ -55,7 +55,7 @@ def test_the_default_mapping_has_nothing_in_vain() -> None:
         ("properties.sizes[0]", "ends with [0], not for an element", 'Use "each"'),
         ("properties.sizes[0].name", "ends with [0], not for an element", 'Use "each"'),
         ("properties.sizes[-1]", "ends with [-1], not for an element", 'Use "each"'),
-        ("traits.size", "is in identify calls only, not in track", "Write 'context.traits.size'"),
+        ("traits.size", "exists only in identify calls, not in track", "Write 'context.traits.size'"),
         ('properties["a.b"]', "has brackets", "Rename the key"),
         ("properties['size']", "has brackets", "Write 'properties.size'"),
         ("properties.a\\.b", "can't reach a key with a dot", "Rename the key"),
@@ -91,10 +91,10 @@ def test_each_and_conditions_and_the_session_have_paths_too() -> None:
         "$.interactions.track.Seen.each": "Write 'properties.products'",
         "$.interactions.track.Seen.fields.ITEM_ID.from[1]": (
             "Write '.sku' for a key of the element, or begin with properties, context or another common field of "
-            "Segment's"
+            "Segment events"
         ),
         '$.interactions.track.Seen.when["traits.vip"]': "Write 'context.traits.vip'",
-        "$.interactions.session.from[0]": "Begin with properties, context or another common field of Segment's",
+        "$.interactions.session.from[0]": "Begin with properties, context or another common field of Segment events",
     }
 
 

@@ -256,7 +256,7 @@ def test_a_number_that_terraform_reads_otherwise_is_refused(number: str) -> None
     with pytest.raises(MappingError) as caught:
         parse(_with_a_bound(number))
     assert caught.value.place == '$.interactions.track["Product Viewed"].when["properties.x"].above'
-    assert caught.value.problem == "is -0 or no exact float of 64 bits"
+    assert caught.value.problem == "is -0, or isn't exact as a 64-bit float"
 
 
 def test_the_canonical_text_is_what_terraform_encodes(tmp_path: Path) -> None:

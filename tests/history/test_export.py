@@ -558,7 +558,7 @@ def test_an_export_without_rows_of_a_dataset_does_not_replace_one_that_has_some(
     (logs / "a.json").write_bytes(NOBODY)
     earlier = contents(out)
     with pytest.raises(
-        EmptyError, match=r"has interactions, and .* gives none.*1 x track Product Viewed: USER_ID"
+        EmptyError, match=r"has interactions, but .* produces none.*1 x track Product Viewed: USER_ID"
     ) as raised:
         export(str(tmp_path / "nobody"), str(out), MAPPING)
     assert raised.value.report is not None
@@ -594,7 +594,7 @@ def test_without_interactions_the_command_ends_with_1_and_says_why_and_so_does_p
     assert "Left out" in done.stdout
     assert json.loads((tmp_path / "report.json").read_bytes())["datasets"]["items"]["rows"] == 1
     assert (
-        f"gave no interactions: 1 event read, 0 without a rule, 1 refused, 0 malformed lines; most often {why}"
+        f"produced no interactions: 1 event read, 0 without a rule, 1 refused, 0 malformed lines; most often {why}"
         in str(done.exception)
     )
     told = CliRunner().invoke(load(), [*arguments, "--json"])
@@ -616,8 +616,8 @@ def test_of_logs_that_give_nothing_there_are_a_table_a_report_three_reasons_and_
     assert "Left out" in done.stdout
     why = "; ".join(f"{ord(name)} x track {name}: no rule for this event" for name in "DCB")
     assert (
-        f"gave no rows: 266 events read, 266 without a rule, 0 refused, 0 malformed lines; most often {why}. "
+        f"produced no rows: 266 events read, 266 without a rule, 0 refused, 0 malformed lines; most often {why}. "
         in str(done.exception)
     )
-    assert "by `personalize-segment check --logs`, or write a first one with `init --logs`." in str(done.exception)
+    assert "Run `personalize-segment check --logs` to compare the logs" in str(done.exception)
     assert not (tmp_path / "out").exists()

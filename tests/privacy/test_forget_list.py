@@ -45,15 +45,15 @@ def test_two_lists_have_nothing_in_common() -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        pytest.param(b"anna\n", "is no suppression list", id="ids"),
-        pytest.param(b"\n", "is no suppression list", id="a blank line"),
-        pytest.param(b"\xff\xfe", "is no suppression list", id="bytes"),
+        pytest.param(b"anna\n", "isn't a suppression list", id="ids"),
+        pytest.param(b"\n", "isn't a suppression list", id="a blank line"),
+        pytest.param(b"\xff\xfe", "isn't a suppression list", id="bytes"),
         pytest.param(HEAD[:-1].encode(), "is cut off", id="cut in the head"),
         pytest.param(f"{HEAD}{HASH}".encode(), "is cut off", id="cut after a hash"),
-        pytest.param(f"{HEAD}{HASH[1:]}\n".encode(), "is no hash", id="a short hash"),
-        pytest.param(f"{HEAD}{HASH}\nanna\n".encode(), "is no hash", id="an id"),
-        pytest.param(f"{HEAD}\n".encode(), "is no hash", id="a blank line after the head"),
-        pytest.param(HEAD.replace("list 1", "list 2").encode(), "is no suppression list", id="a later version"),
+        pytest.param(f"{HEAD}{HASH[1:]}\n".encode(), "isn't a hash", id="a short hash"),
+        pytest.param(f"{HEAD}{HASH}\nanna\n".encode(), "isn't a hash", id="an id"),
+        pytest.param(f"{HEAD}\n".encode(), "isn't a hash", id="a blank line after the head"),
+        pytest.param(HEAD.replace("list 1", "list 2").encode(), "isn't a suppression list", id="a later version"),
     ],
 )
 def test_anything_but_a_whole_list_is_refused(data: bytes, problem: str, tmp_path: Path) -> None:

@@ -341,7 +341,7 @@ MISSING = "no [such] file.json"
     [
         pytest.param(["check", "unknown-key-in-a-rule.json"], 1, "is unknown. Use only", id="unknown key"),
         pytest.param(["check", "lone-surrogate.json"], 1, "control character", id="lone surrogate"),
-        pytest.param(["schema", "-m", "an-array.json"], 1, "$: is no JSON object. Write {…}", id="an array"),
+        pytest.param(["schema", "-m", "an-array.json"], 1, "$: isn't a JSON object. Write {…}", id="an array"),
         pytest.param(["explain", "-m", "no-rule.json"], 1, "$.interactions: has no rule", id="no rule"),
         pytest.param(["explain", MISSING], 1, f"{MISSING}: No such file", id="missing events"),
         pytest.param(["explain", "."], 1, "Is a directory", id="events are a folder"),

@@ -91,7 +91,7 @@ MISTAKES = {
         1,
         "mapping.json: $.interactions.fields.USER_ID.form: is unknown. Use only from, … here.",
     ),
-    "check broken.json": (1, "broken.json: $: not JSON: …. Write one JSON object."),
+    "check broken.json": (1, "broken.json: $: isn't JSON: …. Write one JSON object."),
     "check none.json": (1, "none.json: No such file or directory. Check the path."),
     "check .": (1, ".: Is a directory. Check the path."),
     "init --logs logs --out spec.json": (1, "spec.json: already exists. Name another file, or delete it."),
@@ -139,7 +139,7 @@ MISTAKES = {
         1,
         f"s3://no-bucket/out: no such bucket. Check its name, or create it. {ACCOUNT}",
     ),
-    "export s3:///logs out": (1, "s3:///logs: isn't a valid place in S3. Write s3://BUCKET/PREFIX."),
+    "export s3:///logs out": (1, "s3:///logs: isn't a valid S3 URI. Write s3://BUCKET/PREFIX."),
     "plan shop.json": (
         1,
         "s3://data/t/interactions/: can't be looked at (NoSuchBucket: …). "

@@ -311,7 +311,7 @@ NAMELESS = b'{"version": 1, "name": "a b", "datasets": {"interactions": {}}}'
             pytest.param(verb, NAMELESS, "$.name: ", "Write 1 to 24", id=verb)
             for verb in ("plan", "apply", "status", "destroy", "import", "train")
         ),
-        pytest.param("plan", b'{"version": 1', "$: not JSON", "Write one JSON object", id="no JSON"),
+        pytest.param("plan", b'{"version": 1', "$: isn't JSON", "Write one JSON object", id="no JSON"),
         pytest.param("plan", b"\xff\xfe", "personalize.json: isn't UTF-8 text", "Save it as UTF-8", id="bytes"),
     ],
 )

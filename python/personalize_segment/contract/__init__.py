@@ -1,1 +1,1 @@
-"""The meaning of events, shared by history, live, warehouse and provisioning. The standard library only."""
+"""The meaning of events, shared by history, live, warehouse and provisioning. Imports only the standard library."""

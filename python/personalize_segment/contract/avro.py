@@ -1,8 +1,7 @@
-"""Event mapping -> the Avro schema of each dataset, as Personalize's CreateSchema takes it.
+"""The Avro schema of each dataset, for Personalize's CreateSchema.
 
-Source: "Creating schema JSON files" in the Amazon Personalize developer guide. `columns` and
-`mapping` hold the rules about names, types and numbers of columns, so that a valid mapping
-has valid schemas; what is left to check here is the length of the text.
+Source: "Creating schema JSON files" in the Amazon Personalize developer guide. `mapping` has already checked names,
+types and numbers of columns, so this module only checks the length of the text.
 """
 
 import json
@@ -16,9 +15,9 @@ _TYPES = {"timestamp": "long", "ids": "string", "categories": "string"}
 
 
 def schema(dataset: Dataset) -> dict[str, Any]:
-    """Return the Avro record of `dataset`, its fields in the order of the CSV's columns.
+    """Return the Avro record of `dataset`, with the fields in the order of the CSV's columns.
 
-    Raises MappingError if its text is longer than Personalize takes.
+    Raises MappingError if its text is too long for Personalize.
     """
     record = {
         "type": "record",
@@ -29,7 +28,7 @@ def schema(dataset: Dataset) -> dict[str, Any]:
     }
     if len(json.dumps(record)) > MAX_SCHEMA_CHARACTERS:
         raise MappingError(
-            f"$.{dataset.name}", f"has a schema of more than {MAX_SCHEMA_CHARACTERS:,} characters", "Leave columns out"
+            f"$.{dataset.name}", f"has a schema of more than {MAX_SCHEMA_CHARACTERS:,} characters", "Remove columns"
         )
     return record
 

@@ -1,20 +1,20 @@
-"""What Personalize knows about columns: reserved names, types and limits of a schema.
+"""Personalize's rules for columns: reserved names, types and limits of a schema.
 
-Sources: "Custom datasets and schemas", "Schema data types" and "Quotas" in the Amazon
-Personalize developer guide. Quotas drift: this is the only place that holds them.
+Sources: "Custom datasets and schemas", "Schema data types" and "Quotas" in the Amazon Personalize developer guide.
+Quotas change, so only this module holds them.
 """
 
 import re
 from typing import Final
 
-#: The types a mapping may give a column, each with its domain in docs/contract.md.
+#: The types of columns. docs/contract.md has the domain of each.
 TYPES: Final = ("string", "categories", "float", "double", "int", "long", "boolean", "timestamp")
 
-#: The column that says whose a row is, in the datasets whose rows belong to users.
+#: The column with the row's user, in datasets whose rows belong to users.
 USER_ID: Final = "USER_ID"
 
-#: dataset -> reserved column -> type, in the order of the CSV; other columns follow by name.
-#: "ids" is the domain of IMPRESSION alone: an array of ids, joined with "|" in the CSV.
+#: dataset -> reserved column -> type, in the order of the CSV. Other columns follow by name.
+#: Only IMPRESSION has the type "ids": an array of ids, joined with "|" in the CSV.
 RESERVED: Final[dict[str, dict[str, str]]] = {
     "interactions": {
         USER_ID: "string",
@@ -30,7 +30,7 @@ RESERVED: Final[dict[str, dict[str, str]]] = {
     "items": {"ITEM_ID": "string", "CREATION_TIMESTAMP": "timestamp"},
 }
 
-#: Columns that every row must have, by dataset.
+#: Columns that must have a value in every row, by dataset.
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "interactions": (USER_ID, "ITEM_ID", "TIMESTAMP"),
     "users": (USER_ID,),
@@ -39,50 +39,51 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
 
 DATASETS: Final = tuple(RESERVED)
 
-#: Columns of RESERVED that hold an id: placeholders such as `undefined` are absent there (rule 3).
+#: Columns of RESERVED that hold an id. Placeholders such as `undefined` count as absent there (rule 3).
 IDS: Final = ("USER_ID", "ITEM_ID", "RECOMMENDATION_ID")
 
 #: Types of several values in one column, joined with "|".
 LISTS: Final = ("ids", "categories")
 
-#: Types whose value is a text; of all others, the text of the CSV is that of JSON, too.
+#: Types whose value is a text. Values of other types have the same text in CSV and JSON.
 TEXTS: Final = ("string", *LISTS)
 
-#: What `format` may say of a timestamp.
+#: Values of `format` for timestamps.
 FORMATS: Final = ("iso", "date", "epoch_seconds", "epoch_milliseconds")
 
-#: What `visitors` may say of interactions without a user, the default first.
+#: Values of `visitors`, the default first.
 VISITORS: Final = ("stitch", "drop", "as_users")
 
-#: Upper case because PutEvents, PutUsers and PutItems want its camelCase back.
+#: Uppercase, because PutEvents, PutUsers and PutItems need the name in camelCase.
 NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 
-#: At most this many columns beside the reserved ones.
+#: Maximum number of columns in addition to the reserved ones.
 MAX_METADATA: Final = {"interactions": 5, "users": 25, "items": 100}
 
-#: Distinct event types plus EVENT_VALUE plus the columns beside the reserved ones.
+#: Maximum number of distinct event types, EVENT_VALUE and columns that aren't reserved, together.
 MAX_EVENT_TYPES_AND_COLUMNS: Final = 10
 
-#: Characters of an id or an EVENT_TYPE, and elements of a list that are read. Source: PutEvents takes 25 ids as an
-#: impression; PutUsers and PutItems.
+#: Maximum characters of an id or an EVENT_TYPE, and maximum elements that are read from a list. Sources: PutEvents,
+#: which takes 25 ids as an impression; PutUsers and PutItems.
 MAX_ID: Final = 256
 MAX_ELEMENTS: Final = 25
 
-#: Elements of the array of `each` that give rows, unless the mapping says otherwise, and what it may say.
+#: Maximum number of elements of an `each` array that produce rows: the default, and the values that a mapping may set.
 DEFAULT_MAX_ELEMENTS: Final = 500
 ALLOWED_MAX_ELEMENTS: Final = range(1, 10_001)
 
-#: Characters of another string, and of a textual one. Source: "Metadata columns" and "Text metadata" in the guide.
+#: Maximum characters of another string, and of a textual one. Source: "Metadata columns" and "Text metadata" in the
+#: guide.
 MAX_STRING: Final = 1000
 MAX_TEXTUAL: Final = 20_000
 
-#: Epoch seconds that TIMESTAMP and CREATION_TIMESTAMP may have: from 1970-01-01 up to 2286-11-20.
+#: Upper bound of TIMESTAMP and CREATION_TIMESTAMP in epoch seconds: from 1970-01-01 to 2286-11-20.
 MAX_SECONDS: Final = 10**10
 
-#: An instant that is more than this many seconds after `receivedAt` is a wrong clock's, and counts as `receivedAt`.
+#: An instant more than this many seconds after `receivedAt` comes from a wrong clock. `receivedAt` replaces it.
 MAX_AHEAD_SECONDS: Final = 86_400
 
 MAX_SCHEMA_CHARACTERS: Final = 20_000
 
-#: The greatest number of Avro's float, which has 32 bits.
+#: The greatest number of Avro's 32-bit float.
 MAX_FLOAT: Final = 3.4028234663852886e38

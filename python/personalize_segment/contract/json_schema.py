@@ -1,7 +1,7 @@
 """The JSON Schema (draft 7) of event mappings, for editors: keys, types, values and their descriptions.
 
-An editor completes and marks with it what it can see in one place. `mapping.parse` refuses more: what a rule inherits,
-and what columns and rules have in common.
+Editors use it for completion and for errors within one place. `mapping.parse` also checks inherited fields, and columns
+across rules.
 """
 
 import sys
@@ -27,10 +27,10 @@ from .mapping import ANY_NAME, COMPARISONS, NAMED_CALLS
 
 Schema = dict[str, Any]
 
-#: The name that `init` gives the file next to a mapping.
+#: The name of the file that `init` writes next to a mapping.
 FILE = "mapping.schema.json"
 
-#: One path, and how it may begin: with a dot from an element. No segment is empty or *.
+#: A path. It begins with a dot if it starts at an element. No segment is empty or *.
 _SEGMENT = r"(?!\*(\.|$))[^.]+"
 _PATH: Schema = {"type": "string", "pattern": rf"^(\.|\.?{_SEGMENT}(\.{_SEGMENT})*)$"}
 _RELATIVE: Schema = {"pattern": r"^\."}
@@ -38,33 +38,33 @@ _IN_ARRAY: Schema = {"pattern": r"\[\](\.|$)"}
 _IN_TWO_ARRAYS: Schema = {"pattern": r"\[\]\..*\[\](\.|$)"}
 _FROM_EVENT: Schema = _PATH | {"not": {"anyOf": [_RELATIVE, _IN_ARRAY]}}
 _SINGLE: Schema = {"items": {"not": _IN_ARRAY}}
-#: For columns of rules without `each`.
+#: For the columns of rules without `each`.
 _NO_ELEMENT: Schema = {"additionalProperties": {"properties": {"from": {"items": {"not": _RELATIVE}}}}}
 
-#: What an editor shows of a key.
+#: Description of each key, which editors show.
 _MEANING = {
-    "max_elements": "How many elements of an array of `each` give rows.",
-    "interactions": "What a user did with an item.",
-    "users": "What is known of a user. `fields` are the rule for every identify call.",
-    "items": "What is known of an item.",
-    "session": "Where an event has the id of its session (default: anonymousId, then userId).",
-    "visitors": "What becomes of interactions without a user.",
-    "track": "Rules by the exact name of the event.",
-    "page": "Rules by the exact name of the page.",
-    "screen": "Rules by the exact name of the screen.",
+    "max_elements": "Maximum number of elements of an `each` array that produce rows.",
+    "interactions": "Columns and rules of interactions between users and items.",
+    "users": "Columns and rules of users. `fields` is also the rule for every identify call.",
+    "items": "Columns and rules of items.",
+    "session": "Paths of the session id in events (default: anonymousId, then userId).",
+    "visitors": "How to treat interactions without a user.",
+    "track": "Rules by exact event name.",
+    "page": "Rules by exact page name.",
+    "screen": "Rules by exact screen name.",
     "event_type": "EVENT_TYPE of the rows (default: the event's name).",
-    "each": "Path of an array: one row for each element. Paths in `fields` that begin with a dot start there.",
-    "when": "Tests that must all hold, by the path of what they test.",
-    "fields": "Columns, by name.",
-    "from": "Paths: the first one whose value is in the type's domain wins.",
-    "value": "What every row has in this column.",
-    "optional": "Null where no path has a value. Otherwise the event gives no row, but a reason.",
-    "categorical": "Personalize trains on this string column.",
-    "textual": "Free text of items, which Personalize trains on.",
-    "placeholders": "Take texts such as `undefined` for ids.",
+    "each": "Path of an array. Each element produces a row. Paths in `fields` with a leading dot start at the element.",
+    "when": "Conditions by path. All of them must hold.",
+    "fields": "Columns by name.",
+    "from": "Paths of the value. The first one whose value fits the type wins.",
+    "value": "Constant value of this column in every row.",
+    "optional": "Null if no path has a value. Otherwise, an event without the value produces no row, but a reason.",
+    "categorical": "Categorical values, which Personalize trains on.",
+    "textual": "Free text about items, which Personalize trains on.",
+    "placeholders": "Accept texts such as `undefined` as ids.",
 }
 
-#: type -> its constants; other types have none.
+#: type -> its constants. Other types have none.
 _CONSTANTS: dict[str, Schema] = {
     "string": {"type": "string", "minLength": 1, "maxLength": MAX_STRING},
     "float": {"type": "number", "minimum": -MAX_FLOAT, "maximum": MAX_FLOAT},
@@ -76,7 +76,7 @@ _CONSTANTS: dict[str, Schema] = {
 
 
 def json_schema() -> Schema:
-    """Return the schema of all that `mapping.parse` takes, and of a part of what it refuses."""
+    """Return the schema. It accepts every valid mapping, and some mappings that `mapping.parse` refuses."""
     max_elements = {
         "type": "integer",
         "minimum": ALLOWED_MAX_ELEMENTS[0],
@@ -90,14 +90,14 @@ def json_schema() -> Schema:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Event mapping of personalize-segment",
-        "description": "`personalize-segment check` refuses more.",
+        "description": "Run `personalize-segment check` to find further errors.",
         **_object(top | {dataset: _dataset(dataset) for dataset in DATASETS}, required=["version", "interactions"]),
         "definitions": definitions,
     }
 
 
 def _object(properties: Schema, **others: Any) -> Schema:
-    """Return the schema of an object that has no other keys."""
+    """Return the schema of an object without other keys."""
     told = {key: {"description": meaning} for key, meaning in _MEANING.items() if key in properties}
     told = {key: told.get(key, {}) | value for key, value in properties.items()}
     return {"type": "object", "properties": told, "additionalProperties": False, **others}
@@ -129,7 +129,7 @@ def _dataset(dataset: str) -> Schema:
     properties: Schema = {"fields": {"allOf": fields}}
     properties |= {key: {"type": "object", "additionalProperties": _one_or_more(rule)} for key in NAMED_CALLS}
     if dataset == "users":
-        # They are the rule of identify.
+        # These fields are the rule of identify calls.
         fields.append({"required": list(REQUIRED[dataset])})
         properties["when"] = _ref("when")
         return _object(properties | dict.fromkeys(any_name, _one_or_more(rule)), required=["fields"])
@@ -161,7 +161,7 @@ def _when() -> Schema:
 
 
 def _fields(dataset: str) -> Schema:
-    """Return the schema of columns: `field` for each, and what else holds for reserved ones, ids and others."""
+    """Return the schema of columns: `field`, with further constraints for reserved columns, ids and others."""
     reserved: Schema = {}
     for name, kind in RESERVED[dataset].items():
         keys: Schema = {"type": {"const": kind}, "value": _CONSTANTS.get(kind, False)}

@@ -1,6 +1,6 @@
-"""What a valid mapping says in vain: paths, rules and conditions that can never match (docs/mapping.md).
+"""Paths, rules and conditions of a valid mapping that can never match (docs/mapping.md).
 
-Only the mapping is read; `history/survey.py` compares it with logs.
+This module reads the mapping alone. `history/survey.py` compares it with logs.
 """
 
 import json
@@ -14,7 +14,7 @@ from .columns import DATASETS, USER_ID
 from .mapping import ANY_NAME, NAMED_CALLS, EventMapping, Path, path
 from .strict_json import member
 
-#: The fields that Segment's messages have at their top: the first segment of a path.
+#: The top-level fields of Segment's messages: the first segment of a path.
 COMMON_FIELDS = (
     "anonymousId", "category", "channel", "context", "event", "groupId", "integrations", "messageId", "name",
     "originalTimestamp", "previousId", "projectId", "properties", "receivedAt", "sentAt", "timestamp", "traits",
@@ -27,7 +27,7 @@ _QUOTED = re.compile(r"""\[(["'])(.*?)\1\]""")
 
 
 class LintWarning(NamedTuple):
-    """What can never match: its JSON path, and sentences without their full stop; `remedy` is an instruction."""
+    """A warning. `place` is a JSON path; `problem` and `remedy` are sentences without their full stop."""
 
     place: str
     problem: str
@@ -39,7 +39,7 @@ class LintWarning(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WrittenRule:
-    """A rule as the document has it: `index` counts the rules for one name; `fields` has inherited columns too."""
+    """A rule as in the document. `index` counts the rules for one name. `fields` includes inherited columns."""
 
     dataset: str
     call: str
@@ -56,7 +56,7 @@ class WrittenRule:
 
 
 def written_rules(mapping: EventMapping) -> list[WrittenRule]:
-    """Return the rules of a mapping with their JSON paths; those for one name are in their order."""
+    """Return the rules of a mapping with their JSON paths. Those for one name keep their order."""
     document = json.loads(mapping.text)
     return [rule for dataset in DATASETS if dataset in document for rule in _rules(dataset, document[dataset])]
 
@@ -76,14 +76,14 @@ def _rules(dataset: str, body: dict[str, Any]) -> Iterator[WrittenRule]:
         for index, rule in enumerate(rules if listed else [rules]):
             fields = dict(shared)
             for column, field in rule.get("fields", {}).items():
-                # What the rule doesn't say carries over.
+                # A rule inherits `optional`.
                 fields[column] = {"optional": shared.get(column, {}).get("optional", False)} | field
             place = f"$.{dataset}{at}" + (f"[{index}]" if listed else "")
             yield WrittenRule(dataset, call, name, index, place, rule, fields)
 
 
 def lint(mapping: EventMapping) -> list[LintWarning]:
-    """Return what in a valid mapping can never match, in the order of datasets, each place once."""
+    """Return the warnings about a valid mapping in the order of datasets, each place once."""
     document = json.loads(mapping.text)
     rules = written_rules(mapping)
     findings: list[LintWarning] = []
@@ -97,12 +97,12 @@ def lint(mapping: EventMapping) -> list[LintWarning]:
     for place, text in other_users(mapping).items():
         if place not in known:
             problem = f"{text!r} isn't 'userId', so recommendations are only written back where both are equal"
-            findings.append(LintWarning(place, problem, "Write 'userId' first, or ask Personalize yourself"))
+            findings.append(LintWarning(place, problem, "Write 'userId' first, or request recommendations yourself"))
     return list(dict.fromkeys(findings))
 
 
 def other_users(mapping: EventMapping) -> dict[str, str]:
-    """Return the paths from which interactions take USER_ID before `userId`, by the paths' own JSON paths."""
+    """Return the paths from which interactions read USER_ID before `userId`. Keys are the JSON paths of these paths."""
     found = {}
     for rule in written_rules(mapping):
         if rule.dataset == "interactions" and (text := rule.fields[USER_ID]["from"][0]) != "userId":
@@ -116,19 +116,19 @@ def _dataset(dataset: str, shared: dict[str, Any], rules: list[WrittenRule]) -> 
         at = f"$.{dataset}.fields{member(column)}.from"
         heirs = {rule.call for rule in rules if column not in rule.body.get("fields", {})}
         for index, text in enumerate(field.get("from", [])):
-            # In vain only if it is for all rules that have it.
+            # A shared path is dead only if it is dead in all rules that inherit it.
             found = [_dead(text, call) for call in sorted(heirs)] or [_dead(text, None)]
             if found[0] and all(found):
                 yield LintWarning(f"{at}[{index}]", *found[0])
     open_rules: dict[tuple[str, str | None], WrittenRule] = {}
     for rule in rules:
         if rule.name == "*":
-            yield LintWarning(rule.at, "only an event that is called * has this name", _any_name(rule.call))
+            yield LintWarning(rule.at, "matches only an event named *", _any_name(rule.call))
         earlier = open_rules.get((rule.call, rule.name))
         if earlier is not None:
             remedy = f'Give {earlier.at} a "when", or put it last'
             yield LintWarning(
-                rule.at, f'is never reached, because {earlier.at} has no "when" and always counts', remedy
+                rule.at, f'is never reached, because {earlier.at} has no "when" and always matches', remedy
             )
         elif not rule.body.get("when"):
             open_rules[rule.call, rule.name] = rule
@@ -140,7 +140,7 @@ def _dataset(dataset: str, shared: dict[str, Any], rules: list[WrittenRule]) -> 
             first = next((rule.at for rule in having if column in rule.body.get("fields", {})), f"$.{dataset}")
             at = f"$.{dataset}" if column in shared else first
             place = f"{at}.fields{member(column)}"
-            yield LintWarning(place, "no rule can fill this column", "Correct its paths, or leave it out")
+            yield LintWarning(place, "no rule can fill this column", "Correct its paths, or remove it")
 
 
 def _any_name(call: str) -> str:
@@ -162,7 +162,7 @@ def _rule(rule: WrittenRule) -> Iterator[LintWarning]:
         at = f"{rule.at}.when{member(text)}"
         yield from _paths([text], at, rule.call, listed=False)
         if problem := _empty_range(test):
-            yield LintWarning(at, problem, "Leave room between the bounds")
+            yield LintWarning(at, problem, "Correct the bounds")
     yield from _contradictions(rule)
 
 
@@ -175,11 +175,11 @@ def _paths(
 
 
 def _dead(text: str, call: str | None, *, each: bool = False) -> tuple[str, str] | None:
-    """Return why a path never leads anywhere in a call (None: in any), and what to write; None if it may."""
+    """Return why a path never finds a value in a call (None: in any call), and a remedy; None if it may find one."""
     if quoted := _QUOTED.search(text):
         plain = _QUOTED.sub(lambda match: f".{match[2]}", text)
         remedy = "Rename the key where it is sent" if "." in quoted[2] else f"Write {plain!r}"
-        return f"{text!r} has brackets, which are part of a key's name here", remedy
+        return f"{text!r} has brackets, which count as part of a key's name", remedy
     place = _path(text)
     if any(segment.endswith("\\") for segment in place.segments[:-1]):
         return f"{text!r} can't reach a key with a dot in its name", "Rename the key where it is sent"
@@ -192,14 +192,14 @@ def _dead(text: str, call: str | None, *, each: bool = False) -> tuple[str, str]
     if first not in COMMON_FIELDS:
         near = get_close_matches(first.lower(), _BY_LOWER, n=1, cutoff=0.7)
         remedy = f"Write {f'.{text}'!r} for a key of the element, or begin" if each else "Begin"
-        remedy += " with properties, context or another common field of Segment's"
+        remedy += " with properties, context or another common field of Segment events"
         if near:
             remedy = "Write " + repr(".".join(filter(None, (_BY_LOWER[near[0]], *place.segments[1:]))))
-        return f"{text!r} begins with {first!r}, which isn't a common field of Segment's events", remedy
+        return f"{text!r} begins with {first!r}, which isn't a common field of Segment events", remedy
     if first == "traits" and rest and call not in (None, "identify"):
-        return f"{text!r} is in identify calls only, not in {call}", f"Write {f'context.{text}'!r}"
+        return f"{text!r} exists only in identify calls, not in {call}", f"Write {f'context.{text}'!r}"
     if first == "properties" and call == "identify":
-        return f"{text!r} isn't in identify calls", f"Write {f'traits.{rest}'!r}" if rest else "Read traits"
+        return f"{text!r} doesn't exist in identify calls", f"Write {f'traits.{rest}'!r}" if rest else "Read traits"
     return None
 
 
@@ -218,7 +218,7 @@ def _empty_range(test: dict[str, Any]) -> str | None:
 
 
 def _contradictions(rule: WrittenRule) -> Iterator[LintWarning]:
-    """Yield what a rule needs although it has a condition that it is absent."""
+    """Yield a warning for each value that a rule needs, but a condition of the rule requires to be absent."""
     when = rule.body.get("when", {})
     for text in (text for text, test in when.items() if test.get("present") is False):
         at, absent = f"{rule.at}.when{member(text)}", _path(text).segments
@@ -229,11 +229,11 @@ def _contradictions(rule: WrittenRule) -> Iterator[LintWarning]:
             if "from" in field and not field.get("optional") and all(_within(one, absent) for one in field["from"]):
                 needed.append(column)
         for need in needed:
-            yield LintWarning(at, f"holds only if nothing is there, but {need} needs it", "Take one of them out")
+            yield LintWarning(at, f"requires that the value is absent, but {need} needs it", "Remove one of them")
 
 
 def _within(text: str, absent: tuple[str, ...], test: dict[str, Any] | None = None) -> bool:
-    """Return whether a path is at or below one where nothing is; a condition that holds there doesn't count."""
+    """Return whether a path is at or below an absent one. A condition that also requires absence doesn't count."""
     place = _path(text)
     below = not place.relative and place.segments[: len(absent)] == absent
     return below and (test is None or test.get("present") is not False)

@@ -1,8 +1,7 @@
-"""The event mapping: what each Segment event means to Amazon Personalize.
+"""The event mapping: the meaning of each Segment event to Amazon Personalize.
 
-`parse` turns the JSON text (grammar: docs/mapping.md) into a frozen `EventMapping`, or
-raises a `MappingError` that names the JSON path and the remedy. Everything else in this
-package (rows, SQL, schemas, requests) reads the result; nothing else reads the JSON.
+`parse` turns the JSON text (grammar: docs/mapping.md) into a frozen `EventMapping`, or raises a `MappingError` with
+the JSON path and a remedy. The other modules (rows, SQL, schemas, requests) read the result, never the JSON.
 """
 
 import base64
@@ -39,21 +38,21 @@ from .columns import (
 )
 from .strict_json import Object, canonical, keys, load, member, refuse
 
-#: The last two have no rules, but may say who a visitor is (rule 12).
+#: The last two have no rules, but may identify a visitor (rule 12).
 Call = Literal["track", "page", "screen", "identify", "group", "alias"]
 NAMED_CALLS: tuple[Call, ...] = ("track", "page", "screen")
-#: The key that names a JSON Schema for editors, which isn't a part of the canonical text.
+#: The key with the JSON Schema for editors. The canonical text doesn't have it.
 EDITORS = "$schema"
-#: Calls that may have rules for any name. A warehouse has one table for them, but one for each name of a track.
+#: Calls that may have rules for any name. A warehouse has one table per such call, but one per name of a track.
 ANY_NAME: tuple[Call, ...] = ("page", "screen")
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where a value is: from the event, or (`relative`) from the element of `each`.
+    """The place of a value, starting at the event, or (`relative`) at the element of `each`.
 
-    No segments and relative, written ".", is the element itself. `through` is the number of segments that lead to an
-    array, in each of whose elements the others go on: `properties.products[].product_id` has 2.
+    A relative path without segments, written ".", is the element itself. `through` is the number of segments that lead
+    to an array; the other segments start at each of its elements. `properties.products[].product_id` has 2.
     """
 
     segments: tuple[str, ...]
@@ -69,9 +68,9 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one column of one rule comes from: the first path whose value is in `domain`, a key of `rows.DOMAINS`.
+    """The source of one column in one rule: the first path whose value is in `domain`, a key of `rows.DOMAINS`.
 
-    `bounded` is set for TIMESTAMP and CREATION_TIMESTAMP, which Personalize takes from 1970 to 2286 only.
+    `bounded` is set for TIMESTAMP and CREATION_TIMESTAMP, which Personalize accepts from 1970 to 2286 only.
     """
 
     paths: tuple[Path, ...]
@@ -82,7 +81,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """What a column of a rule always has: EVENT_TYPE, or the `value` of a field."""
+    """The constant value of a column in a rule: EVENT_TYPE, or the `value` of a field."""
 
     value: str | int | float | bool
 
@@ -100,10 +99,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of what is at a path: one of the three that isn't None.
+    """A test of the value at a path. Exactly one of the three tests isn't None.
 
-    `present` says whether something has to be there, `texts` which texts it may be as a string (rule 3), and `bounds`
-    are comparisons with its number (rule 5): (">=", ">", "<=" or "<", number).
+    `present`: whether a value must be there. `texts`: the allowed values as strings (rule 3). `bounds`: comparisons
+    with its number (rule 5), as (">=", ">", "<=" or "<", number).
     """
 
     path: Path
@@ -114,10 +113,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one event gives if all conditions in `when` hold: `sources` are in the order of the dataset's columns.
+    """The row of an event if all conditions in `when` hold. `sources` are in the order of the dataset's columns.
 
-    A source is None where this rule never fills the column. `name` is None for identify, which has no name, and for
-    a page or screen of any name.
+    A source is None if this rule never fills the column. `name` is None for identify calls, which have no name, and for
+    pages or screens of any name.
     """
 
     call: Call
@@ -137,12 +136,12 @@ class Dataset:
 
     @property
     def key(self) -> str:
-        """The column that identifies a user or an item."""
+        """The column with the id of a user or an item."""
         return REQUIRED[self.name][0]
 
     @property
     def optional(self) -> tuple[int, ...]:
-        """The positions of the columns that may be null and that some rule reads from a path."""
+        """The positions of the nullable columns that a rule reads from a path."""
         return tuple(
             position
             for position, column in enumerate(self.columns)
@@ -151,51 +150,51 @@ class Dataset:
 
     @property
     def user_column(self) -> int | None:
-        """The position of the column that says whose a row is; None for items, which may have another USER_ID."""
+        """The position of the column with the row's user; None for items, whose USER_ID may be something else."""
         required = REQUIRED[self.name]
         return required.index(USER_ID) if USER_ID in required else None
 
 
 @dataclass(frozen=True, slots=True)
 class EventMapping:
-    """A valid event mapping. `text` is canonical: what Terraform's jsonencode gives, without `$schema`."""
+    """A valid event mapping. `text` is canonical: the output of Terraform's jsonencode, without `$schema`."""
 
     text: str
     datasets: tuple[Dataset, ...]
-    #: Where a live event has the id of its session: the first path that has an id.
+    #: Paths of a live event's session id: the first path with an id wins.
     session: tuple[Path, ...]
-    #: Where any event has the user who was logged in: the first path that has an id (rule 12).
+    #: Paths of the logged-in user in any event: the first path with an id wins (rule 12).
     user: tuple[Path, ...]
-    #: What becomes of interactions without a user, one of VISITORS (rule 12).
+    #: Treatment of interactions without a user, one of VISITORS (rule 12).
     visitors: str
-    #: How many elements of the array of `each` give rows (rule 7).
+    #: Maximum number of elements of an `each` array that produce rows (rule 7).
     max_elements: int
-    #: call and name -> the rules to try, in order: the first of each dataset whose conditions hold counts.
+    #: call and name -> the rules to try, in order. In each dataset, the first one whose conditions hold applies.
     by_event: Mapping[tuple[str, str | None], tuple[tuple[Dataset, Rule], ...]] = field(repr=False, compare=False)
 
     def rules(self, call: str, name: str | None) -> tuple[tuple[Dataset, Rule], ...] | None:
-        """Return the rules to try for an event; None if no rule knows it."""
+        """Return the rules to try for an event; None if it has no rule."""
         found = self.by_event.get((call, name))
-        # A write-back is an identify with a name, and has no rule.
+        # A write-back is an identify with a name, which has no rule.
         return self.by_event.get((call, None)) if found is None and call in ANY_NAME else found
 
     @property
     def sha256(self) -> str:
-        """Hex digest of the canonical text; equal digests mean equal meaning everywhere."""
+        """Hex digest of the canonical text. Mappings with equal digests mean the same."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def default_text() -> str:
-    """The JSON text of the mapping that ships with this package: e-commerce v1, v2 and video."""
+    """The JSON text of the built-in mapping: e-commerce v1, v2 and video."""
     return resources.files(__package__).joinpath("event_mapping.json").read_text("utf-8")
 
 
-#: What the text of a mapping begins with that is compressed, since Lambda takes 4 KB of environment in all.
+#: Prefix of a compressed mapping. Lambda's environment variables hold at most 4 KB in total.
 GZIP = "gzip:"
 
 
 def decode(text: str) -> EventMapping:
-    """Return the mapping in a setting: its JSON, or GZIP and its gzip in base64; nothing is the default one.
+    """Return the mapping in a setting: JSON, or GZIP and base64-encoded gzip. An empty text is the default mapping.
 
     Raises MappingError.
     """
@@ -203,18 +202,18 @@ def decode(text: str) -> EventMapping:
         try:
             text = gzip.decompress(base64.b64decode(text.removeprefix(GZIP), validate=True)).decode()
         except (ValueError, OSError, EOFError, zlib.error):
-            refuse("$", "is no gzip in base64", f"Write {GZIP} and what Terraform's base64gzip gives")
+            refuse("$", "isn't base64-encoded gzip", f"Write {GZIP} and the result of Terraform's base64gzip")
     return parse(text or default_text())
 
 
-#: A setting that is the address and the digest of a mapping that is too large for one: s3://bucket/key#sha256.
+#: A setting with the address and digest of a mapping that is too large for a setting: s3://bucket/key#sha256.
 ADDRESS = re.compile(r"([a-z0-9]+://[^#]+)#([0-9a-f]{64})")
 
 
 def fetched(text: str, read: Callable[[str], bytes]) -> str:
-    """Return the setting `text`, or what `read` gives of the address that it is.
+    """Return the setting `text`, or, if it is an address, the text that `read` returns for it.
 
-    Raises MappingError if that has another digest than the setting.
+    Raises MappingError if that text's digest isn't the setting's.
     """
     found = ADDRESS.fullmatch(text)
     if found is None:
@@ -226,13 +225,10 @@ def fetched(text: str, read: Callable[[str], bytes]) -> str:
 
 
 def parse(text: str) -> EventMapping:
-    """Return the mapping that `text` holds.
-
-    Raises MappingError for anything outside the grammar or beyond Personalize's limits.
-    """
+    """Return the mapping in `text`. Raises MappingError if it is invalid, or exceeds a limit of Personalize."""
     document = load(text)
     if isinstance(document, Object) and not isinstance(document.pop(EDITORS, ""), str):
-        refuse(f"${member(EDITORS)}", "isn't a text", "Write the address of the JSON Schema")
+        refuse(f"${member(EDITORS)}", "isn't a string", "Write the URL of the JSON Schema")
     if isinstance(document, Object) and "datasets" in document and "interactions" not in document:
         refuse("$", "is a spec, not an event mapping", "Pass the file that its 'event_mapping' names")
     known = ("users", "items", "max_elements", EDITORS)
@@ -261,7 +257,7 @@ def parse(text: str) -> EventMapping:
 
 
 def _tried(datasets: Iterable[Dataset], call: Call, name: str | None) -> Iterator[tuple[Dataset, Rule]]:
-    """Yield the rules to try for an event: in each dataset up to the first without a condition."""
+    """Yield the rules to try for an event: in each dataset, those up to the first one without conditions."""
     for dataset in datasets:
         for rule in dataset.rules:
             if rule.call == call and (rule.name == name or (rule.name is None and call in ANY_NAME)):
@@ -302,7 +298,7 @@ def _dataset(name: str, value: Any) -> Dataset:
     for call in NAMED_CALLS:
         for title, value in keys(body.get(call, Object()), f"{at}.{call}").items():
             drafts += _rules(name, call, title, value, f"{at}.{call}{member(title)}", shared)
-        # Last, so that a rule for the name comes first.
+        # Last, so that rules for the name come first.
         if f"any_{call}" in body:
             drafts += _rules(name, call, None, body[f"any_{call}"], f"{at}.any_{call}", shared)
     if not drafts:
@@ -327,7 +323,7 @@ def _dataset(name: str, value: Any) -> Dataset:
 
 
 class _Draft(NamedTuple):
-    """A rule whose columns are not known yet."""
+    """A rule whose columns aren't known yet."""
 
     at: str
     call: Call
@@ -341,7 +337,7 @@ class _Draft(NamedTuple):
 def _rules(
     dataset: str, call: Call, name: str | None, value: Any, at: str, shared: "dict[str, _DraftField]"
 ) -> Iterator[_Draft]:
-    """Yield the rule, or the rules of a list, for a name of a call."""
+    """Yield the rule, or the list's rules, for one name of a call."""
     if not isinstance(value, list):
         yield _rule(dataset, call, name, value, at, shared)
         return
@@ -363,7 +359,7 @@ def _rule(dataset: str, call: Call, name: str | None, value: Any, at: str, share
     return _Draft(at, call, name, each, event_type, shared | own, _when(body.get("when", Object()), f"{at}.when"))
 
 
-#: Tests of a number, and their signs.
+#: Comparisons with a number, and their signs.
 COMPARISONS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 
 
@@ -382,7 +378,7 @@ def _condition(place: Path, value: Any, at: str) -> Condition:
         constants = body["is"] if isinstance(body["is"], list) else [body["is"]]
         texts = [json.dumps(value) if type(value) in (int, bool) else value for value in constants]
         if not texts or not all(isinstance(text, str) and 0 < len(text) <= MAX_STRING for text in texts):
-            refuse(f"{at}.is", f"is {json.dumps(body['is'])}", "Write a text, an integer, true or false, or a list")
+            refuse(f"{at}.is", f"is {json.dumps(body['is'])}", "Write a string, an integer, true or false, or a list")
         return Condition(place, texts=tuple(texts))
     if not body or not set(body) <= set(COMPARISONS):
         refuse(at, "isn't a valid condition", f"Write one of present, is, or some of {', '.join(COMPARISONS)}")
@@ -418,10 +414,10 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
     if not NAME.fullmatch(name):
         better = re.sub(r"\W+", "_", name).strip("_").upper()
         example = f", such as {better}" if NAME.fullmatch(better) else ""
-        remedy = f"Write 1 to 63 upper case letters, digits and _, first a letter{example}"
-        refuse(at, "is no name of a column", remedy)
+        remedy = f"Write 1 to 63 uppercase letters, digits and _, beginning with a letter{example}"
+        refuse(at, "isn't a valid column name", remedy)
     if name == "EVENT_TYPE" and dataset == "interactions":
-        refuse(at, "is not read from a path", 'Give each rule an "event_type", or let its name be it')
+        refuse(at, "isn't read from a path", 'Set "event_type" in the rules (default: the event\'s name)')
     options = ("from", "value", "type", "optional", "categorical", "textual", "format", "placeholders")
     body = keys(value, at, optional=options)
     if "from" in body and "value" in body:
@@ -431,7 +427,7 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
     reserved = RESERVED[dataset].get(name)
     kind: Any = body.get("type", reserved or (base.type if base else None))
     if reserved and kind != reserved:
-        refuse(f"{at}.type", f"is {kind!r}, Personalize reserves this column", 'Leave "type" out')
+        refuse(f"{at}.type", f"is {kind!r}, but Personalize sets the type of this column", 'Leave "type" out')
     if not reserved and kind not in TYPES:
         refuse(f"{at}.type", f"is {kind!r}" if kind else "is missing", f"Write one of {', '.join(TYPES)}")
     flags = {
@@ -448,12 +444,12 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
         refuse(f"{at}.optional", f"is true, but every row must have {name}", 'Leave "optional" out')
     for flag in ("categorical", "textual"):
         if flags[flag] and (reserved or kind != "string"):
-            refuse(f"{at}.{flag}", "is for string columns that aren't reserved", f'Leave "{flag}" out')
+            refuse(f"{at}.{flag}", "is only for string columns that aren't reserved", f'Leave "{flag}" out')
     if flags["textual"] and (dataset != "items" or flags["categorical"]):
-        refuse(f"{at}.textual", "is for columns of items that aren't categorical", 'Leave "textual" out')
+        refuse(f"{at}.textual", "is only for items' columns that aren't categorical", 'Leave "textual" out')
     is_id = name in IDS and kind == "string"
     if "placeholders" in body and not is_id:
-        refuse(f"{at}.placeholders", f"is for {', '.join(IDS)}", 'Leave "placeholders" out')
+        refuse(f"{at}.placeholders", f"is only for {', '.join(IDS)}", 'Leave "placeholders" out')
     if "format" in body and (kind != "timestamp" or body["format"] not in FORMATS):
         refuse(f"{at}.format", f"is {json.dumps(body['format'])}", f"Write one of {', '.join(FORMATS)}, for timestamps")
     if "value" in body:
@@ -471,11 +467,11 @@ def _field(dataset: str, name: str, value: Any, at: str, *, each: bool, base: "_
 
 
 def _number(low: float, high: float, *types: type) -> Callable[[Any], bool]:
-    # As it will be: Terraform writes the greatest float as an integer that is greater than it.
+    # Compared as a float: Terraform writes the greatest float as a greater integer.
     return lambda value: type(value) in types and low <= (float(value) if float in types else value) <= high
 
 
-#: type -> whether a JSON value is a constant of it.
+#: type -> whether a JSON value is a valid constant of the type.
 _CONSTANTS: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str) and 0 < len(value) <= MAX_STRING,
     "float": _number(-MAX_FLOAT, MAX_FLOAT, int, float),
@@ -488,46 +484,46 @@ _CONSTANTS: dict[str, Callable[[Any], bool]] = {
 
 def _constant(dataset: str, name: str, kind: str, body: dict[str, Any], at: str) -> Constant:
     if name in REQUIRED[dataset] or kind not in _CONSTANTS:
-        refuse(f"{at}.value", f"can't be what every row has in {name}", 'Use "from"')
+        refuse(f"{at}.value", f"can't be the same in every row for {name}", 'Use "from"')
     for other in ("optional", "format", "placeholders"):
         if other in body:
-            refuse(f"{at}.{other}", "is for values that come from a path", f'Leave "{other}" out')
+            refuse(f"{at}.{other}", "is only for values that come from a path", f'Leave "{other}" out')
     value = body["value"]
     if not _CONSTANTS[kind](value):
         refuse(f"{at}.value", f"is {json.dumps(value)}", f"Write a value of the type {kind}")
     if name in IDS and kind == "string" and len(value) > MAX_ID:
-        refuse(f"{at}.value", f"is {json.dumps(value)}", f"Write a text of at most {MAX_ID} characters")
+        refuse(f"{at}.value", f"is {json.dumps(value)}", f"Write a string of at most {MAX_ID} characters")
     return Constant(float(value) if kind in ("float", "double") else value)
 
 
 def _paths(body: dict[str, Any], at: str, *, each: bool, lists: bool = False) -> tuple[Path, ...]:
     if not isinstance(body["from"], list) or not body["from"]:
-        refuse(f"{at}.from", "is no list of paths", 'Write at least one, such as ["properties.sku"]')
+        refuse(f"{at}.from", "isn't a list of paths", 'Write at least one, such as ["properties.sku"]')
     return tuple(path(text, f"{at}.from[{i}]", each=each, lists=lists) for i, text in enumerate(body["from"]))
 
 
 def _columns(dataset: str, at: str, rules: "list[dict[str, _DraftField]]") -> tuple[Column, ...]:
-    """Merge the fields of all rules: one type a column, null where a rule doesn't fill it."""
+    """Merge the fields of all rules: one type per column, nullable if a rule doesn't fill it."""
     first: dict[str, _DraftField] = {}
-    # EVENT_TYPE is there without being written.
+    # EVENT_TYPE is a column without a field.
     spelled = {"EVENTTYPE": "EVENT_TYPE"} if dataset == "interactions" else {}
     for fields in rules:
         for name, read in fields.items():
             known = first.setdefault(name, read)
             if (known.type, known.categorical, known.textual) != (read.type, read.categorical, read.textual):
-                refuse(read.at, f"disagrees with {known.at}", "Give both the same type and categorical, and textual")
+                refuse(read.at, f"disagrees with {known.at}", "Give both the same type, categorical and textual")
             spelling = spelled.setdefault(name.replace("_", ""), name)
             if spelling != name:
-                refuse(read.at, f"and {spelling} are two spellings of one name", "Use one of them")
+                refuse(read.at, f"is another spelling of {spelling}", "Use one of them")
     reserved = RESERVED[dataset]
     extra = sorted(set(first) - set(reserved))
     if len(extra) > MAX_METADATA[dataset]:
-        refuse(at, f"has {len(extra)} own columns", f"Keep {MAX_METADATA[dataset]} at most")
+        refuse(at, f"has {len(extra)} custom columns", f"Keep at most {MAX_METADATA[dataset]}")
     if dataset != "interactions" and len(first) == len(REQUIRED[dataset]):
-        refuse(f"{at}.fields", "has no column beside the id", "Add at least one, such as a category")
+        refuse(f"{at}.fields", "has only the id", "Add at least one column, such as a category")
     textual = [name for name, field in first.items() if field.textual]
     if len(textual) > 1:
-        refuse(first[textual[1]].at, f"is textual, and so is {textual[0]}", "Keep one: Personalize takes no more")
+        refuse(first[textual[1]].at, f"is textual, and so is {textual[0]}", "Keep one, which is Personalize's limit")
     columns = []
     for name in [*reserved, *extra]:
         if name == "EVENT_TYPE" and dataset == "interactions":
@@ -551,18 +547,18 @@ def _event_types(at: str, columns: tuple[Column, ...], types: set[str | None]) -
             at,
             f"has {len(types)} event types and {len(counted)} optional columns, together more "
             f"than {MAX_EVENT_TYPES_AND_COLUMNS}",
-            'Give several events one "event_type", or leave columns out',
+            'Give several events the same "event_type", or remove columns',
         )
 
 
 def path(value: Any, at: str, *, each: bool | None = None, lists: bool = False) -> Path:
-    """Return the path that the text `value`, which stands `at`, is; relative ones with `each` only.
+    """Return the path written as `value` at the JSON path `at`. Raises MappingError.
 
-    None is a path that is from the event with `each`, too, such as that of `each` itself.
-    With `lists`, one segment may end with `[]`: the path goes on in each element of an array.
+    A relative path needs `each`. None is for paths that start at the event even in a rule with `each`, such as that of
+    `each` itself. With `lists`, one segment may end with `[]`: the path continues in each element of an array.
     """
     if not isinstance(value, str) or not value:
-        refuse(at, "is no path", 'Write a dotted path, such as "properties.product_id"')
+        refuse(at, "isn't a path", 'Write a dotted path, such as "properties.product_id"')
     relative = value.startswith(".")
     if relative and not each:
         remedy = f"Start from the event, such as 'properties.{value.strip('.') or 'products'}'"

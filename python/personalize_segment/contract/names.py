@@ -1,4 +1,4 @@
-"""Names that people take for one: how an event or a key in the logs differs from the one that a mapping has."""
+"""Near misses: how the name of an event or a key in the logs differs from a similar one in the mapping."""
 
 import json
 import unicodedata
@@ -10,27 +10,27 @@ if TYPE_CHECKING:
     from .mapping import EventMapping
 
 
-#: Letters and digits of names among which typos are looked for.
+#: Minimum letters and digits of a name to search for typos.
 _LONG_ENOUGH = 6
 
 
 @lru_cache(maxsize=4096)
 def fold(name: str) -> str:
-    """Return what near misses of a name share: its letters and digits, without case."""
+    """Return the letters and digits of a name, without case. Near misses share them."""
     return "".join(letter for letter in _composed(name).casefold() if letter.isalnum())
 
 
 def difference(name: str, known: str) -> str | None:
-    """Return how `name` differs from `known`, such as "in case"; None if they are equal, or not near each other."""
+    """Return how `name` differs from `known`, such as "in case"; None if they are equal, or not similar."""
     if name == known:
         return None
     return next((how for how, change in _CHANGES if change(name) == change(known)), None)
 
 
 def typo(name: str, known: str) -> str | None:
-    """Return how `name` differs from `known` by one slip of the fingers, such as "in a letter"; else None.
+    """Return how `name` differs from `known` by one typo, such as "in a letter"; else None.
 
-    Short names aren't compared, because many differ in one letter, nor digits, which number steps and variants.
+    Short names aren't compared, because many differ in one letter. Neither are digits, which number steps and variants.
     """
     mine, other = fold(name), fold(known)
     if mine == other or min(len(mine), len(other)) < _LONG_ENOUGH or abs(len(mine) - len(other)) > 1:
@@ -47,13 +47,13 @@ def typo(name: str, known: str) -> str | None:
 
 
 def _shared(one: str, other: str) -> int:
-    """Return how many letters two texts begin with alike."""
+    """Return the length of the common prefix of two texts."""
     alike = (a == b for a, b in zip(one, other, strict=False))
     return next((index for index, same in enumerate(alike) if not same), min(len(one), len(other)))
 
 
 def near_miss(mapping: "EventMapping", call: str, name: str | None) -> str | None:
-    """Return how an unmapped event's name differs from one that the mapping has; None if it's near none of them."""
+    """Return how an unmapped event's name differs from a similar one in the mapping; None if none is similar."""
     if name is None:
         return None
     known = [one for other, one in mapping.by_event if other == call and one is not None]

@@ -1,4 +1,4 @@
-"""Texts that people take for numbers, and how to send them: advice next to the reasons, which don't have the value."""
+"""Advice on how to send texts that look like numbers. It goes next to reasons, which don't have the value."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from .mapping import EventMapping, Source
 from .rows import DOMAINS, Reason, choose, describe, walk
 
-#: Signs and common codes of currencies.
+#: Currency signs and common codes.
 _CURRENCY = "[$£¥¢฿\u20a0-\u20bf]|EUR|USD|GBP|CHF|JPY|CNY|CAD|AUD|SEK|NOK|DKK|PLN|CZK|INR|BRL|Kč|kr|zł"
 _GROUPS = r"[1-9][0-9]{0,2}(?:(?P<group>[,.'’ \u00a0\u202f])[0-9]{3}(?:(?P=group)[0-9]{3})*)"
 _LIKE_A_NUMBER = re.compile(
@@ -22,7 +22,7 @@ NUMBERS = ("float", "double", "int", "long")
 def advice(value: Any) -> str | None:
     """Return how to send a text that looks like a number, such as "12,50 has a comma: send 12.50".
 
-    None for a number that rule 5 accepts, and for all else.
+    None for numbers that rule 5 accepts, and for other texts.
     """
     found = _LIKE_A_NUMBER.fullmatch(value) if type(value) is str and len(value) <= 40 else None
     if found is None or DOMAINS["double"](value) is not None:
@@ -30,11 +30,11 @@ def advice(value: Any) -> str | None:
     group, point, rest = found["group"], found["point"], found["rest"]
     currency = found["before"] or found["first"] or found["after"]
     if group is not None and (group == point or (group == "." and not point and not currency)):
-        return None  # 1,299,00 may be anything, and 10.100.200 a version.
+        return None  # 1,299,00 is ambiguous, and 10.100.200 may be a version.
     whole = found["sign"] + re.sub("[^0-9]", "", found["whole"])
     sent = whole + (f".{rest}" if rest else "")
     if group in (",", ".") and point is None and len(whole.lstrip("-")) <= 6:
-        sent += f" or {whole[:-3]}.{whole[-3:]}"  # 1,299 means either.
+        sent += f" or {whole[:-3]}.{whole[-3:]}"  # 1,299 may mean either.
     faults = [_FAULTS.get(sign, "") for sign in (group, point) if sign]
     faults += ["spaces"] if re.search(r"\s", value) else []
     faults += ["a currency"] if currency else []
@@ -43,7 +43,7 @@ def advice(value: Any) -> str | None:
 
 
 def advice_on(mapping: EventMapping, event: dict[str, Any], reason: Reason) -> str | None:
-    """Return how to send the number that an event has for a column, which `reason` says can't be used; else None."""
+    """Return how to send the event's number for the column that `reason` is about; None if there is no advice."""
     for dataset, rule in choose(mapping.rules(*describe(event)) or (), event):
         for column, source in zip(dataset.columns, rule.sources, strict=True):
             if (dataset.name, column.name) != (reason.dataset, reason.field) or not isinstance(source, Source):

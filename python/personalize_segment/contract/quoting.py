@@ -12,5 +12,5 @@ def literal(text: str) -> str:
 
 
 def no_pattern(file: str) -> str:
-    """Return what DuckDB, which takes file names for patterns, reads as just this name."""
+    """Return a file name escaped for DuckDB, which reads file names as patterns."""
     return "".join(f"[{character}]" if character in "*?[" else character for character in file)

@@ -1,6 +1,6 @@
-"""What an export did, with every event that was left out accounted for.
+"""The report of an export, which accounts for every event that was left out.
 
-Both engines fill the same `Report`; docs/contract.md says what each number counts.
+Both engines fill the same `Report`. docs/contract.md defines each number.
 """
 
 import json
@@ -16,7 +16,7 @@ from .rows import UNMAPPED, Reason, Row, describe, id_text
 from .suppression import SUPPRESSED
 from .visitors import NEVER_LOGGED_IN
 
-#: More kinds of reasons than this are summed up in one line: a customer may put ids into names.
+#: Kinds of reasons beyond this number are summed up in one line, because names may contain ids.
 MAX_KINDS = 1000
 
 #: (call, event name, dataset, field, reason)
@@ -26,24 +26,24 @@ _KEY = ("call", "event", "dataset", "field", "reason")
 
 @dataclass(slots=True)
 class Reasons:
-    """How often each kind of reason was given, with one messageId for each: the lowest."""
+    """The count of each kind of reason, with the lowest messageId as an example."""
 
     counts: dict[ReasonKey, tuple[int, str | None]] = field(default_factory=dict)
 
     def add(self, key: ReasonKey, count: int, example: str | None) -> None:
-        """Count reasons of one kind; None is no example."""
+        """Count reasons of one kind. `example` is None if there is no example."""
         known, lowest = self.counts.get(key, (0, None))
         if lowest is None or (example is not None and example < lowest):
             lowest = example
         self.counts[key] = known + count, lowest
 
     def merge(self, other: "Reasons") -> None:
-        """Add what another part of the same export counted."""
+        """Add the counts of another part of the same export."""
         for key, (count, example) in other.counts.items():
             self.add(key, count, example)
 
     def sorted(self, limit: int | None = MAX_KINDS) -> list[tuple[ReasonKey, int, str | None]]:
-        """Return the kinds by falling count, with those beyond `limit` summed up last."""
+        """Return the kinds by descending count, with those beyond `limit` summed up last."""
         kinds = [(key, count, example) for key, (count, example) in self.counts.items()]
         kinds.sort(key=lambda kind: (-kind[1], [part or "" for part in kind[0]]))
         rest = [] if limit is None else kinds[limit:]
@@ -54,13 +54,13 @@ class Reasons:
 
     @classmethod
     def from_list(cls, kinds: list[dict[str, Any]]) -> "Reasons":
-        """Return the reasons whose `as_list` this is."""
+        """Return the reasons from the output of `as_list`."""
         return cls({tuple(kind[name] for name in _KEY): (index(kind["count"]), kind["example"]) for kind in kinds})
 
     def as_list(
         self, limit: int | None, hint: Callable[[ReasonKey], str | None] = lambda key: None
     ) -> list[dict[str, Any]]:
-        """Return the reasons as `report.json` has them; those that get a hint have it as a key more."""
+        """Return the reasons as in `report.json`. Those with a hint have an additional key."""
         return [
             dict(zip(_KEY, key, strict=True))
             | {"count": count, "example": example}
@@ -71,7 +71,7 @@ class Reasons:
 
 @dataclass(slots=True)
 class ColumnCount:
-    """Accepted rows that have a value in an optional column; rows where it is null although a value is there."""
+    """Accepted rows with a value in an optional column, and rows where it is null because the value can't be used."""
 
     filled: int = 0
     unusable: int = 0
@@ -79,10 +79,10 @@ class ColumnCount:
 
 @dataclass(slots=True)
 class DatasetCount:
-    """Rows written; rows that events gave, repeats among them; elements without a row.
+    """Rows written; rows that events produced, including duplicates; elements without a row.
 
-    Of the accepted rows, `ahead` have the instant of `receivedAt` for a wrong clock's, and `stitched` the user who
-    logged in on the session; `columns` are the optional ones.
+    Of the accepted rows, `ahead` have the instant of `receivedAt` instead of a wrong clock's, and `stitched` have the
+    user who logged in on the session. `columns` are the optional columns.
     """
 
     rows: int = 0
@@ -93,7 +93,7 @@ class DatasetCount:
     columns: dict[str, ColumnCount] = field(default_factory=dict)
 
     def merge(self, other: "DatasetCount") -> None:
-        """Add what another part of the same export counted."""
+        """Add the counts of another part of the same export."""
         self.rows += other.rows
         self.accepted += other.accepted
         self.refused += other.refused
@@ -105,7 +105,7 @@ class DatasetCount:
 
     @classmethod
     def from_dict(cls, count: dict[str, Any]) -> "DatasetCount":
-        """Return the counts whose `as_dict` this is; earlier releases had no `ahead`, `stitched` and `columns`."""
+        """Return the counts from the output of `as_dict`. Earlier releases had no `ahead`, `stitched` and `columns`."""
         columns = {
             name: ColumnCount(column["filled"], column["unusable"]) for name, column in count.get("columns", {}).items()
         }
@@ -114,7 +114,7 @@ class DatasetCount:
         return cls(rows, accepted, refused, count.get("ahead", 0), count.get("stitched", 0), columns)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the counts as `report.json` has them."""
+        """Return the counts as in `report.json`."""
         columns = {
             name: {
                 "filled": count.filled,
@@ -134,25 +134,26 @@ class DatasetCount:
 
     @property
     def deduplicated(self) -> int:
-        """Rows that repeat or precede another (rule 9), once `rows` are written."""
+        """Rows that repeat or precede another (rule 9). Valid after `rows` are written."""
         return self.accepted - self.rows
 
 
-#: What to do about an export without rows.
+#: The remedy for an export without rows.
 COMPARE = (
-    "Compare them with the event mapping by `personalize-segment check --logs`, or write a first one with `init --logs`"
+    "Run `personalize-segment check --logs` to compare the logs with the event mapping, or `init --logs` to write a"
+    " first one"
 )
 
 
 class Malformed(NamedTuple):
-    """A line, or a part of it, that isn't an event, and why: the file's name, the number of the line from 1 on."""
+    """A line, or a part of it, that isn't an event, with the file's name, the line's number (from 1) and the cause."""
 
     file: str
     line: int
     cause: str
 
 
-#: Malformed lines that a report names.
+#: Maximum number of malformed lines that a report names.
 MAX_MALFORMED = 10
 
 
@@ -166,17 +167,17 @@ class Report:
     files_damaged: list[tuple[str, str]] = field(default_factory=list)
     events_read: int = 0
     lines_malformed: int = 0
-    #: The first ones, in order.
+    #: The first malformed lines, in order.
     lines_named: list[Malformed] = field(default_factory=list)
     events_unmapped: int = 0
     events_overlap: int = 0
     datasets: dict[str, DatasetCount] = field(default_factory=dict)
     reasons: Reasons = field(default_factory=Reasons)
-    #: Why optional columns are null although a value is there.
+    #: Reasons for optional values that can't be used, and are null in the rows.
     unusable: Reasons = field(default_factory=Reasons)
-    #: None in a report that was read.
+    #: None in a report that was read from a file.
     _mapping: EventMapping | None = field(default=None, repr=False, compare=False)
-    #: Of each dataset, the optional columns' positions and names.
+    #: dataset -> positions and names of its optional columns.
     _optional: dict[str, list[tuple[int, str]]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -194,7 +195,10 @@ class Report:
 
     @classmethod
     def from_dict(cls, report: dict[str, Any]) -> "Report":
-        """Return what `as_dict` wrote. Raises KeyError, TypeError, ValueError or AttributeError if it didn't."""
+        """Return the report from the output of `as_dict`.
+
+        Raises KeyError, TypeError, ValueError or AttributeError for other input.
+        """
         files, events = report["files"], report["events"]
         return cls(
             str(report["mapping_sha256"]),
@@ -212,7 +216,7 @@ class Report:
         )
 
     def merge(self, other: "Report", *, old: bool = False) -> None:
-        """Add what another part of the same export counted; of an `old` day, only its files and its overlap."""
+        """Add the counts of another part of the same export. Of an `old` day, add only its files and its overlap."""
         self.files_read += other.files_read
         self.files_skipped += other.files_skipped
         self.files_damaged += other.files_damaged
@@ -230,13 +234,13 @@ class Report:
         self.unusable.merge(other.unusable)
 
     def malformed(self, lines: Iterable[Malformed]) -> None:
-        """Count lines that aren't events, and keep the first ones."""
+        """Count lines that aren't events, and keep the first ones in order."""
         named = list(lines)
         self.lines_malformed += len(named)
         self.lines_named = sorted([*self.lines_named, *named])[:MAX_MALFORMED]
 
     def accept(self, event: dict[str, Any], row: Row) -> None:
-        """Count a row that `rows` gave for `event`; one with a `visitor` has the user who logged in on that session."""
+        """Count a row of `event` from `rows`. A row with a `visitor` has the user who logged in on that session."""
         count = self.datasets[row.dataset.name]
         count.accepted += 1
         count.ahead += row.ahead
@@ -248,24 +252,24 @@ class Report:
             self.unusable.add((*describe(event), *why[:3]), 1, row.message_id)
 
     def refuse(self, event: dict[str, Any], why: Reason) -> None:
-        """Count one reason that `rows` gave for `event`."""
+        """Count a reason of `event` from `rows`."""
         if why.dataset is None:
             self.events_unmapped += 1
         else:
             self.datasets[why.dataset].refused += 1
-        # A messageId leads to the user in the logs.
+        # A messageId would lead to the suppressed user in the logs.
         example = None if why.reason == SUPPRESSED else id_text(event.get("messageId"))
         self.reasons.add((*describe(event), *why[:3]), 1, example)
 
     def withhold(self) -> None:
-        """Drop the examples that may lead to a suppressed user: those of reasons that are nobody's, or of items."""
+        """Remove examples that may lead to a suppressed user: those of items, and of reasons without a user."""
         for kinds in (self.reasons, self.unusable):
             for key, (count, _) in kinds.counts.items():
                 if key[2] in (None, "items") or key[4] == NEVER_LOGGED_IN:
                     kinds.counts[key] = count, None
 
     def summary(self) -> str:
-        """Return the counts in one line, for a message about an export that has no rows."""
+        """Return the counts in one line, for a message about an export without rows."""
         refused = sum(count.refused for count in self.datasets.values())
         damaged = [f"{name}: {why}" for name, why in self.files_damaged]
         return (
@@ -275,7 +279,7 @@ class Report:
         )
 
     def why_none(self, dataset: str) -> str:
-        """Return why a dataset has no rows, in one sentence: the three most frequent reasons."""
+        """Return one sentence with the counts and the three most frequent reasons for a dataset without rows."""
         kinds = [one for one in self.reasons.sorted() if one[0][2] in (dataset, None)]
         told = [
             f"{times:,} x {call if event is None else f'{call} {event}'}: {' '.join(filter(None, (field, reason)))}"
@@ -284,24 +288,24 @@ class Report:
         return f"{self.summary()}; most often {'; '.join(told)}" if told else self.summary()
 
     def refuse_empty(self, tree: str, out: str, standing: Iterable[str], *, window: bool) -> None:
-        """Raise EmptyError if the logs in `tree` gave no rows, or none of a dataset that the export in `out` has.
+        """Raise EmptyError if the logs in `tree` produced no rows, or none of a dataset that the export in `out` has.
 
-        Some days of a `window` may have no users and items.
+        With a `window`, users and items may be missing, because some days have none.
         """
         if not any(count.rows for count in self.datasets.values()):
-            raise EmptyError(tree, f"gave no rows: {self.why_none('interactions')}", COMPARE, self)
+            raise EmptyError(tree, f"produced no rows: {self.why_none('interactions')}", COMPARE, self)
         for name in standing:
             if name in self.datasets and not self.datasets[name].rows and not (window and name != "interactions"):
-                problem = f"has {name}, and {tree} gives none: {self.why_none(name)}"
-                raise EmptyError(out, problem, f"{COMPARE}, or say --allow-empty", self)
+                problem = f"has {name}, but {tree} produces none: {self.why_none(name)}"
+                raise EmptyError(out, problem, f"{COMPARE}. To replace it anyway, pass --allow-empty", self)
 
     def hint(self, key: ReasonKey) -> str | None:
-        """Return which name of the mapping an event without a rule comes near, and how it differs; else None."""
+        """Return how the name of an event without a rule differs from a similar one in the mapping; else None."""
         call, name, *_, reason = key
         return near_miss(self._mapping, call, name) if self._mapping and reason == UNMAPPED else None
 
     def as_dict(self, limit: int | None = MAX_KINDS) -> dict[str, Any]:
-        """Return the report as `report.json` has it: `limit` kinds of reasons, or all (None)."""
+        """Return the report as in `report.json`, with at most `limit` kinds of reasons, or all (None)."""
         return {
             "mapping_sha256": self.mapping_sha256,
             "files": {
@@ -329,5 +333,5 @@ class Report:
 
 
 def _text(name: str) -> str:
-    """Return the name of a file as text: bytes that aren't UTF-8 become escapes such as `\\xff`."""
+    """Return the name of a file as text, with bytes that aren't UTF-8 escaped, such as `\\xff`."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -1,7 +1,7 @@
-"""Segment event -> rows for Amazon Personalize, or the reasons why there are none.
+"""Turn a Segment event into rows for Amazon Personalize, or into the reasons for having none.
 
-This is the reference of docs/contract.md, whose rules are cited by number; `history/duckdb/compiler.py` says
-the same in SQL. Lambda, the Glue job and `explain` run it as it is.
+This is the reference implementation of docs/contract.md, whose rules are cited by number. Lambda, the Glue job and
+`explain` run it directly; `history/duckdb/compiler.py` expresses it in SQL.
 """
 
 import json
@@ -32,20 +32,20 @@ Value = str | int | float | bool | list[str] | None
 MISSING = "missing"
 UNMAPPED = "no rule for this event"
 NO_CONDITION = "no rule whose conditions hold"
-#: How the messageId of an identify begins that this project wrote to Segment (rule 1).
+#: Prefix of the messageId of identify calls that this project wrote to Segment (rule 1).
 WRITE_BACK_ID = "personalize-segment-"
-#: The name that such an identify has, so that no rule matches it.
+#: The name of such an identify call. No rule matches it.
 WRITE_BACK = "write-back"
 NO_ARRAY = "not an array"
 EMPTY = "an empty array"
-#: Why the elements behind the first `max_elements` give no rows. One text for any number, so that it is counted as one.
+#: The reason for elements after the first `max_elements`. It names no number, so that it counts as one kind of reason.
 TOO_LONG = "more elements than the mapping's max_elements"
 
-#: Texts that stand for nothing where an id is expected: no id, as if the key were absent (rule 3).
+#: Texts that count as absent if an id is expected (rule 3).
 PLACEHOLDERS = frozenset({"undefined", "null", "NaN", "None", "[object Object]"})
 
 _YEARS = "from 1970-01-01 to 2286-11-20"
-#: domain -> what the reason says when a value is there, but outside the domain.
+#: domain -> the reason for a value outside the domain.
 NOT_IN_DOMAIN = {
     "id": "not a string of 1-256 printable characters, nor an integer",
     "any_id": "not a string of 1-256 printable characters, nor an integer",
@@ -66,20 +66,19 @@ NOT_IN_DOMAIN = {
 
 
 def not_in_domain(source: Source) -> str:
-    """Return the reason for a value that is outside the domain of `source`."""
+    """Return the reason for a value outside the domain of `source`."""
     why = NOT_IN_DOMAIN[source.domain]
     return f"{why}, {_YEARS}" if source.bounded and _YEARS not in why else why
 
 
 class Row(NamedTuple):
-    """One line for one dataset; `values` stand in the order of the dataset's columns.
+    """A row of a dataset. `values` are in the order of the dataset's columns.
 
-    `element` is its position for a rule with `each`, else None; with `message_id`
-    it identifies an interaction (rule 9). `instant` orders the rows of one user or item:
-    epoch seconds and the fraction's digits, or None where the event has no timestamp.
-    `unusable` are the optional columns that are null although a value is there, each with the reason;
-    `ahead` says that a wrong clock's instant was replaced by when the event was received (rule 4).
-    `visitor` is the id of the session of an interaction without a user, whose USER_ID is None (rule 12).
+    `element` is the position of the element for a rule with `each`, else None. With `message_id`, it identifies an
+    interaction (rule 9). `instant` orders the rows of one user or item: epoch seconds and the fraction's digits, or
+    None if the event has no timestamp. `unusable` has the reasons for optional columns that are null because their
+    value can't be used. `ahead` is set if the time of receipt replaced a wrong clock's instant (rule 4). `visitor` is
+    the session id of an interaction without a user, whose USER_ID is None (rule 12).
     """
 
     dataset: Dataset
@@ -93,13 +92,13 @@ class Row(NamedTuple):
 
     @property
     def user(self) -> Value:
-        """Whose the row is; None if it belongs to no user, or to an anonymous visitor."""
+        """The row's user; None if the row belongs to no user, or to an anonymous visitor."""
         position = self.dataset.user_column
         return None if position is None else self.values[position]
 
 
 class Reason(NamedTuple):
-    """Why an event or an element gave no row; without a dataset, no rule knows the event."""
+    """The reason for an event or an element without a row. `dataset` is None if the event has no rule."""
 
     dataset: str | None
     field: str | None
@@ -107,12 +106,12 @@ class Reason(NamedTuple):
     element: int | None = None
 
 
-#: Positions of elements that are told of one reason.
+#: Maximum number of positions per reason.
 _MAX_POSITIONS = 5
 
 
 def grouped(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
-    """Return equal reasons as one, for JSON: how many there are, and the positions of the first elements."""
+    """Return the reasons for JSON, with equal ones merged: their count, and the positions of the first elements."""
     groups: dict[tuple[Any, ...], list[int | None]] = {}
     for *why, element in reasons:
         groups.setdefault(tuple(why), []).append(element)
@@ -130,8 +129,8 @@ _MAX_DIGITS = 4000
 def parse_line(data: bytes, loads: Callable[[bytes], Any] | None = None) -> dict[str, Any] | None:
     """Return the event in one line of a log, or None if the line is malformed (rule 11).
 
-    `loads` may be a faster parser that refuses, with a ValueError, more than it must, such as orjson's:
-    what it refuses is looked at again.
+    `loads` may be a faster parser that also refuses valid lines with a ValueError, such as orjson's. Lines that it
+    refuses are parsed again.
     """
     event: Any = None
     try:
@@ -145,27 +144,27 @@ def _strict(data: bytes) -> Any:
     line = data.decode()
     event = load(line)
     if "\\u" in line and ("\\ud" in line or "\\uD" in line):
-        # Half of a surrogate pair is no character: no other part could write it.
+        # Half of a surrogate pair isn't a character: other parts couldn't write it.
         json.dumps(event, ensure_ascii=False).encode()
     return event
 
 
 def load(line: str) -> Any:
-    """Return the JSON in a text, with integers of any length; raises ValueError and RecursionError."""
+    """Return the JSON in a text, with integers of any length. Raises ValueError and RecursionError."""
     try:
         return _decode(line)
     except json.JSONDecodeError:
         raise
     except ValueError:
-        # More digits than Python turns into an int: JSON all the same, and in no domain.
+        # More digits than Python turns into an int. It is valid JSON, and outside all domains.
         return json.loads(line, parse_int=lambda digits: int(digits) if len(digits) < _MAX_DIGITS else math.inf)
 
 
 def describe(event: dict[str, Any]) -> tuple[str, str | None]:
-    """Return an event's call and name, as a rule has them (rule 1)."""
+    """Return an event's call and name, as used in rules (rule 1)."""
     call = event["type"]
     if call == "identify":
-        # Our own recommendations are no traits: the row would be the user's latest, without any.
+        # Recommendations that were written back aren't traits: the row would replace the user's traits with nothing.
         return call, WRITE_BACK if (id_text(event.get("messageId")) or "").startswith(WRITE_BACK_ID) else None
     name = event.get("event" if call == "track" else "name") if call in ("track", "page", "screen") else None
     return call, name if type(name) is str else None
@@ -178,11 +177,11 @@ def rows(
     present: int | None = None,
     suppressed: SuppressionList | None = None,
 ) -> tuple[list[Row], list[Reason]]:
-    """Return the rows that `event`, which has a string `type`, gives, and why others are left out.
+    """Return the rows of `event`, which has a string `type`, and the reasons for rows that are left out.
 
-    Unless the mapping drops visitors, an interaction whose USER_ID is missing has None there if the event names its
-    session: history finds the user (rule 12), and live Personalize does. What an event or element of a `suppressed`
-    user gives for a dataset whose rows belong to users is the reason SUPPRESSED. `present` is that of `received`.
+    Unless the mapping drops visitors, an interaction without a USER_ID has None there if the event names its session.
+    The user is found later: by history (rule 12), or by Personalize for live events. For a `suppressed` user, datasets
+    whose rows belong to users get the reason SUPPRESSED. `present` is the parameter of `received`.
     """
     rules = mapping.rules(*describe(event))
     if rules is None:
@@ -202,13 +201,13 @@ def rows(
     return event_rows, reasons if chosen else [Reason(None, None, NO_CONDITION)]
 
 
-#: Position and value of an element, and why it gives no row.
+#: Position and value of an element, and the reason if it has no row.
 _Element = tuple[int | None, Any, str | None]
 _WHOLE: list[_Element] = [(None, None, None)]
 
 
 def _elements(mapping: EventMapping, each: Path, event: dict[str, Any]) -> list[_Element]:
-    """Return the elements at a path that count, and why there is none, or no other (rule 7)."""
+    """Return the elements at a path, and the reason if there are none, or too many (rule 7)."""
     elements = walk(event, each)
     if type(elements) is not list or not elements:
         return [(None, None, MISSING if elements is None else EMPTY if elements == [] else NO_ARRAY)]
@@ -218,7 +217,7 @@ def _elements(mapping: EventMapping, each: Path, event: dict[str, Any]) -> list[
 
 
 def _user(dataset: Dataset, rule: Rule, event: dict[str, Any], element: Any) -> Value:
-    """Return whose the row is that an event or an element may give, None if it is nobody's."""
+    """Return the user of the row that an event or an element may produce; None if it has no user."""
     source = None if dataset.user_column is None else rule.sources[dataset.user_column]
     if not isinstance(source, Source):
         return None
@@ -227,7 +226,7 @@ def _user(dataset: Dataset, rule: Rule, event: dict[str, Any], element: Any) -> 
 
 
 def choose(rules: tuple[tuple[Dataset, Rule], ...], event: dict[str, Any]) -> list[tuple[Dataset, Rule]]:
-    """Return the rules that count for an event: in each dataset the first whose conditions all hold (rule 1)."""
+    """Return the rules that apply to an event: in each dataset, the first one whose conditions all hold (rule 1)."""
     if all(not rule.when for _, rule in rules):
         return list(rules)
     chosen: dict[str, tuple[Dataset, Rule]] = {}
@@ -252,12 +251,12 @@ _COMPARED = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operat
 
 
 def session(mapping: EventMapping, event: dict[str, Any]) -> str | None:
-    """Return the id of an event's session, None if it has none."""
+    """Return the id of an event's session; None if it has none."""
     return first_id(mapping.session, event)
 
 
 def first_id(paths: tuple[Path, ...], event: dict[str, Any]) -> str | None:
-    """Return the first id (rule 3) at some paths, None if there is none."""
+    """Return the first id (rule 3) at the paths; None if there is none."""
     for path in paths:
         value = id_text(walk(event, path))
         if value is not None:
@@ -268,8 +267,8 @@ def first_id(paths: tuple[Path, ...], event: dict[str, Any]) -> str | None:
 def received(event: dict[str, Any], present: int | None) -> tuple[int, str] | None:
     """Return the instant at which an event was received (rule 4).
 
-    `present`, in epoch seconds, takes the place of a `receivedAt` that is missing or more than a day ahead of it.
-    It is the time of a live event, and the end of the day that the folder of a log names.
+    `present`, in epoch seconds, replaces a `receivedAt` that is missing or more than a day ahead of it. For live events
+    it is the current time, and for logs the end of the day that their folder names.
     """
     instant = instant_of(event.get("receivedAt"))
     if present is not None and (instant is None or instant[0] > present + MAX_AHEAD_SECONDS):
@@ -278,7 +277,7 @@ def received(event: dict[str, Any], present: int | None) -> tuple[int, str] | No
 
 
 def happened(event: dict[str, Any], received: tuple[int, str] | None) -> tuple[tuple[int, str] | None, bool]:
-    """Return the instant in an event's `timestamp`, and whether it is `received` for a wrong clock's (rule 4)."""
+    """Return the instant of an event's `timestamp`, and whether `received` replaces a wrong clock's (rule 4)."""
     instant = instant_of(event.get("timestamp"))
     if instant is not None and received is not None and instant[0] > received[0] + MAX_AHEAD_SECONDS:
         return received, True
@@ -353,7 +352,7 @@ def _row(
 
 
 def _in_bounds(column: str, value: int, received: tuple[int, str] | None) -> tuple[int | None, bool]:
-    """Return a bounded timestamp, None if it is out of bounds, and whether a wrong clock set it (rule 4)."""
+    """Return a timestamp (None if it is out of bounds), and whether it replaces a wrong clock's (rule 4)."""
     late = column == "TIMESTAMP" and received is not None and value > received[0] + MAX_AHEAD_SECONDS
     if late and received is not None:
         value = received[0]
@@ -361,7 +360,7 @@ def _in_bounds(column: str, value: int, received: tuple[int, str] | None) -> tup
 
 
 def probe(event: dict[str, Any], element: Any, column: str, source: Source, path: Path) -> tuple[bool, bool]:
-    """Return whether one path of a column leads to something, and whether that is in the column's domain."""
+    """Return whether one path of a column finds a value, and whether the value is in the column's domain."""
     raw = walk(element if path.relative else event, path)
     if raw is None or _is_absent(raw, source.domain):
         return False, False
@@ -372,9 +371,9 @@ def probe(event: dict[str, Any], element: Any, column: str, source: Source, path
 
 
 def walk(value: Any, path: Path) -> Any:
-    """Return what is at a path: objects only, and None is absent (rule 2).
+    """Return the value at a path, which goes through objects only. None is an absent value (rule 2).
 
-    A path through an array gives the list of what is at its end, in the first elements.
+    A path through an array returns the list of the values in its first MAX_ELEMENTS elements.
     """
     if path.through is not None:
         array = walk(value, Path(path.segments[: path.through]))
@@ -387,7 +386,7 @@ def walk(value: Any, path: Path) -> Any:
     return value
 
 
-# Cc is what Unicode calls control; Cs are surrogates, which are no characters.
+# Unicode's categories Cc (control characters) and Cs (surrogates).
 _NOT_PRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECONDS = {f":{second:02}": second for second in range(60)}
 INT64 = range(-(2**63), 2**63)
@@ -398,9 +397,9 @@ _INSTANT = re.compile(
 )
 
 
-#: What a JSON number is, also inside of a string (rule 5).
+#: A JSON number, also inside a string (rule 5).
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-#: White space that a placeholder may consist of.
+#: Whitespace of which a placeholder may consist.
 _BLANK = " \t\n\v\f\r"
 #: The whole numbers that a 64-bit float holds exactly.
 _EXACT = 1 << 53
@@ -414,7 +413,7 @@ def _printable(value: Any, most: int) -> str | None:
     if type(value) is str:
         if not 0 < len(value) <= most:
             return None
-        # The common case first: ASCII has no other characters that isprintable() refuses.
+        # The common case first. In ASCII, isprintable() refuses only control characters.
         return value if (value.isascii() and value.isprintable()) or not _NOT_PRINTABLE.search(value) else None
     return str(value) if type(value) is int and value in INT64 else None
 
@@ -425,15 +424,15 @@ def any_id(value: Any) -> str | None:
 
 
 def id_text(value: Any) -> str | None:
-    """Rule 3: an id; a placeholder is none."""
-    # The common case first: a text that begins with no blank isn't one.
+    """Rule 3: an id, not a placeholder."""
+    # The common case first: only texts that begin with a blank may be blank.
     if type(value) is str and 0 < len(value) <= MAX_ID and value.isascii() and value.isprintable() and value[0] != " ":
         return None if value in PLACEHOLDERS else value
     return None if type(value) is str and _is_placeholder(value) else _printable(value, MAX_ID)
 
 
 def string(value: Any) -> str | None:
-    """Rule 3: a text that is no id."""
+    """Rule 3: a text that isn't an id."""
     if type(value) is bool:
         return "true" if value else "false"
     return _printable(value, MAX_STRING)
@@ -449,10 +448,10 @@ def _textual(value: Any) -> str | None:
 
 
 def instant_of(value: Any) -> tuple[int, str] | None:
-    """Return an instant by rule 4 as whole epoch seconds and the digits of its fraction; None if it isn't one."""
+    """Return an instant (rule 4) as whole epoch seconds and the digits of its fraction; None if it isn't one."""
     if type(value) is not str:
         return None
-    # The common case first: most events of a file share their minute, and end with fraction and Z.
+    # The common case first: most events of a file share their minute, and end with a fraction and Z.
     second, fraction = _SECONDS.get(value[16:19]), value[20:-1]
     if second is not None and value[19:20] == "." and value[-1] == "Z" and fraction.isdigit() and fraction.isascii():
         minute = _minute(value[:16])
@@ -501,7 +500,7 @@ def _date(value: Any) -> int | None:
 
 
 def _epoch(units: int) -> Callable[[Any], int | None]:
-    """Rule 4: whole seconds from a number of which a second has `units`."""
+    """Rule 4: whole seconds from a number in units of 1/`units` second."""
 
     def seconds(value: Any) -> int | None:
         number = _double(value)
@@ -516,7 +515,7 @@ def _number(value: Any) -> int | float | None:
         if not _NUMBER.fullmatch(value):
             return None
         whole = value.removeprefix("-").isdecimal()
-        # More digits than a 64-bit integer has: only its size as a float counts.
+        # A longer number exceeds 64 bits, so a float is exact enough.
         return int(value) if whole and len(value) <= 20 else float(value)
     return value if type(value) is float or type(value) is int else None
 
@@ -539,7 +538,7 @@ def _float(value: Any) -> float | None:
 
 
 def _integer(bounds: range) -> Callable[[Any], int | None]:
-    """Rule 5: an integer, or a number with a fraction or an exponent that is whole and exact."""
+    """Rule 5: an integer, or a whole and exact number with a fraction or an exponent."""
 
     def integer(value: Any) -> int | None:
         number = _number(value)
@@ -557,8 +556,8 @@ def _boolean(value: Any) -> bool | None:
 
 
 def _listed(raw: Any, *, ids: bool) -> list[Any] | None:
-    """Rule 5: the first elements of a list that are there, a single value as a list of one; None if there is none."""
-    # Text like an array is no single value: in a warehouse it would be that array. No domain has a dictionary.
+    """Rule 5: the present ones of a list's first elements, or a single value as a list; None if there are none."""
+    # Text that looks like an array isn't a single value: a warehouse would read it as an array. {} is in no domain.
     single = {} if type(raw) is str and raw.startswith("[") else raw
     elements = raw[:MAX_ELEMENTS] if type(raw) is list else [single]
     found = [one for one in elements if one is not None and not (ids and type(one) is str and _is_placeholder(one))]
@@ -578,7 +577,7 @@ def _categories(value: Any) -> list[str] | None:
 
 
 def _is_absent(raw: Any, domain: str) -> bool:
-    """Return whether what is at a path stands for nothing."""
+    """Return whether a value counts as absent."""
     if domain == "id":
         return type(raw) is str and _is_placeholder(raw)
     return domain in LISTS and _listed(raw, ids=domain == "ids") is None
@@ -604,7 +603,7 @@ DOMAINS: dict[str, Callable[[Any], Any]] = {
 
 
 def text(value: Value) -> str:
-    """Return how a value stands in the CSV; null is the empty text (contract, "CSV")."""
+    """Return the text of a value in the CSV. Null is the empty text (contract, "CSV")."""
     if type(value) is str:
         return value
     if value is None:
@@ -614,15 +613,15 @@ def text(value: Value) -> str:
     return "|".join(value) if isinstance(value, list) else str(value)
 
 
-#: The seconds of a row whose event has no timestamp: earlier than every instant.
+#: The seconds of a row without a timestamp: earlier than all instants.
 NEVER = -(10**12)
 
 
-#: A column's value at an instant: seconds, the fraction's digits, and the text of the CSV. The greatest is the latest.
+#: A column's value at an instant: seconds, the fraction's digits, and the text in the CSV. The greatest is the latest.
 Observation = tuple[int, str, str]
 
 
 def observations(row: Row) -> list[Observation | None]:
-    """Return the values of a user's or item's row by column, None where it has none, to be merged by rule 9."""
+    """Return the values of a user's or item's row by column (None if it has none), for merging by rule 9."""
     seconds, fraction = row.instant or (NEVER, "")
     return [None if value is None else (seconds, fraction, text(value)) for value in row.values]

@@ -1,7 +1,7 @@
-"""JSON as people write it by hand, read strictly: every refusal names its JSON path.
+"""A strict reader of hand-written JSON. Every error names its JSON path.
 
-The parts of this project read the same file in Python, Go (Terraform) and SQL; what those
-don't all read alike is refused here. `canonical` is the one text they agree on.
+Python, Go (Terraform) and SQL read the same file, and this module refuses JSON that they read differently. `canonical`
+is the text on which they agree.
 """
 
 import json
@@ -15,28 +15,28 @@ from ..errors import MappingError
 
 
 class Object(dict[str, Any]):
-    """A JSON object that remembers a key that stood in it twice."""
+    """A JSON object that remembers a duplicate key."""
 
     twice: str | None = None
 
 
 class Inexact(float):
-    """A number that Python and Terraform don't read alike."""
+    """A number that Python and Terraform read differently."""
 
 
 def load(text: str) -> Any:
-    """Return the document in `text`; raise MappingError if the parts would disagree about it."""
+    """Return the document in `text`. Raises MappingError if it isn't JSON, or if readers would disagree about it."""
     document = parse(text)
     check(document)
     return document
 
 
 def parse(text: str) -> Any:
-    """Return the document in `text`, of which `check` has to see what is used; raise MappingError if it isn't JSON."""
+    """Return the document in `text`. Raises MappingError if it isn't JSON. Pass the used parts to `check`."""
     try:
         return json.loads(text, object_pairs_hook=_pairs, parse_float=_float, parse_int=_int)
     except (ValueError, RecursionError) as error:
-        refuse("$", f"not JSON: {error}", "Write one JSON object")
+        refuse("$", f"isn't JSON: {error}", "Write one JSON object")
 
 
 def _float(text: str) -> float:
@@ -50,7 +50,7 @@ def _float(text: str) -> float:
 
 def _int(text: str) -> int | Inexact:
     value = int(text)
-    # Terraform holds 154 digits besides zeros at the end.
+    # Terraform keeps 154 digits, without counting zeros at the end.
     exact = text != "-0" and abs(value) <= sys.float_info.max and len(text.strip("-0")) <= 100
     return value if exact else Inexact(text)
 
@@ -65,9 +65,12 @@ def _pairs(pairs: list[tuple[str, Any]]) -> Object:
 
 
 def keys(value: Any, at: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return `value`, an object; with `required` or `optional` it has no other keys than these."""
+    """Return `value`, a JSON object. With `required` or `optional`, it may have only these keys.
+
+    Raises MappingError.
+    """
     if not isinstance(value, Object):
-        refuse(at, "is no JSON object", "Write {…}")
+        refuse(at, "isn't a JSON object", "Write {…}")
     for key in required:
         if key not in value:
             refuse(at, f"has no {key!r}", f"Add {key!r}")
@@ -79,7 +82,7 @@ def keys(value: Any, at: str, *, required: tuple[str, ...] = (), optional: tuple
 
 
 def check(value: Any, at: str = "$") -> None:
-    """Raise MappingError for keys, strings and numbers that the parts would not all read alike: see docs/mapping.md."""
+    """Raise MappingError for keys, strings and numbers that readers treat differently: see docs/mapping.md."""
     if isinstance(value, Object):
         if value.twice is not None:
             refuse(at, f"has the key {value.twice!r} twice", "Keep one")
@@ -91,11 +94,11 @@ def check(value: Any, at: str = "$") -> None:
             check(inner, f"{at}[{index}]")
     elif isinstance(value, str):
         if any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
-            refuse(at, f"{value!r} has a control character", "Take it out")
+            refuse(at, f"{value!r} has a control character", "Remove it")
         if not unicodedata.is_normalized("NFC", value):
-            refuse(at, f"{value!r} is not in Unicode form NFC", "Type it with composed letters")
+            refuse(at, f"{value!r} isn't in Unicode form NFC", "Type it with composed letters")
     elif isinstance(value, Inexact):
-        refuse(at, "is -0 or no exact float of 64 bits", "Write 0, or a number with at most 15 digits")
+        refuse(at, "is -0, or isn't exact as a 64-bit float", "Write 0, or a number with at most 15 digits")
 
 
 def member(key: str) -> str:
@@ -104,7 +107,7 @@ def member(key: str) -> str:
 
 
 def canonical(document: Any) -> str:
-    """Return what Terraform's `jsonencode(jsondecode(text))` gives, byte for byte."""
+    """Return the output of Terraform's `jsonencode(jsondecode(text))`, byte for byte."""
     if isinstance(document, dict):
         return "{" + ",".join(f"{canonical(key)}:{canonical(document[key])}" for key in sorted(document)) + "}"
     if isinstance(document, list):
@@ -112,18 +115,18 @@ def canonical(document: Any) -> str:
     if isinstance(document, float):
         return _positional(document)
     text = json.dumps(document, ensure_ascii=False)
-    # Go's encoder, which Terraform's jsonencode uses, escapes these for HTML and JavaScript.
+    # Go's encoder, used by Terraform's jsonencode, escapes these for HTML and JavaScript.
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
 def _positional(number: float) -> str:
-    """Return a number without an exponent and without zeros behind its last digit, as Terraform writes it."""
+    """Return a number without an exponent and without trailing zeros, as Terraform writes it."""
     text = f"{Decimal(repr(number)):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def refuse(at: str, problem: str, remedy: str) -> NoReturn:
-    """Raise the error of this module."""
+    """Raise MappingError."""
     raise MappingError(at, problem, remedy)

@@ -1,6 +1,6 @@
-"""The suppression list: whose rows no export writes. It holds salted hashes, no ids.
+"""The suppression list: users whose rows exports leave out. It holds salted hashes instead of ids.
 
-docs/privacy.md describes the file, docs/adr/0012-a-list-of-hashes.md why it is like that.
+docs/privacy.md describes the file, docs/adr/0012-a-list-of-hashes.md the reasons for its format.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import ForgetError
 
-#: The reason that a report gives for a row left out.
+#: The reason in reports.
 SUPPRESSED = "suppressed"
 
 _HEAD = re.compile(r"# personalize-segment suppression list 1, salt ([0-9a-f]{32})")
@@ -26,45 +26,45 @@ class SuppressionList:
     hashes: frozenset[str] = frozenset()
 
     def hash(self, user: str) -> str:
-        """Return what stands in the list for a user."""
+        """Return the list's entry for a user."""
         return hashlib.sha256((self.salt + user).encode()).hexdigest()
 
     def holds(self, user: object) -> bool:
-        """Return whether a user, the text of a USER_ID, is on the list."""
+        """Return whether a user (a USER_ID in text form) is on the list."""
         return isinstance(user, str) and self.hash(user) in self.hashes
 
     def plus(self, users: Iterable[str]) -> "SuppressionList":
-        """Return a list with these users too."""
+        """Return a list with these users added."""
         return SuppressionList(self.salt, self.hashes.union(map(self.hash, users)))
 
     def text(self) -> str:
-        """Return the text of the file: the salt, then a hash a line, sorted."""
+        """Return the text of the file: the salt, then the sorted hashes, one per line."""
         lines = [f"# personalize-segment suppression list 1, salt {self.salt}", *sorted(self.hashes)]
         return "".join(f"{line}\n" for line in lines)
 
 
 def empty() -> SuppressionList:
-    """Return a list of nobody, with a salt of its own."""
+    """Return an empty list with a new salt."""
     return SuppressionList(secrets.token_hex(16))
 
 
 def parse(data: bytes, place: str) -> SuppressionList:
-    """Return the list in the bytes of a file; no bytes are nobody.
+    """Return the list in the bytes of a file. An empty file is an empty list.
 
-    Raises ForgetError for anything but a whole list: what is cut off would let users come back.
+    Raises ForgetError for anything but a complete list: users beyond a cut would come back.
     """
     if not data:
         return empty()
     head, *hashes = data.decode("ascii", "replace").split("\n")
     match = _HEAD.fullmatch(head)
     if match is None:
-        raise ForgetError(place, "is no suppression list", "Name the file that `personalize-segment forget` wrote")
+        raise ForgetError(place, "isn't a suppression list", "Name the file that `personalize-segment forget` wrote")
     if not hashes or hashes.pop() != "":
-        raise ForgetError(place, "is cut off: it has no line feed at its end", _MEND)
+        raise ForgetError(place, "is cut off: it doesn't end with a line feed", _RESTORE)
     for number, line in enumerate(hashes, start=2):
         if not _HASH.fullmatch(line):
-            raise ForgetError(f"{place}:{number}", "is no hash", _MEND)
+            raise ForgetError(f"{place}:{number}", "isn't a hash", _RESTORE)
     return SuppressionList(match[1], frozenset(hashes))
 
 
-_MEND = "Restore the list from a copy of it"
+_RESTORE = "Restore the list from a backup"

@@ -1,6 +1,6 @@
-"""Which visitor became which user: what events say of sessions and users who logged in on them (rule 12).
+"""Visitors who became users: the logins in events, with their sessions and users (rule 12).
 
-Each engine finds the user of an interaction without one from these, in its own way.
+Each engine uses them in its own way to find the user of an interaction without one.
 """
 
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from .mapping import EventMapping
 from .rows import first_id, happened, id_text, received, session
 
-#: The reason that an interaction without a user is left out.
+#: The reason for an interaction that is left out because it has no user.
 NEVER_LOGGED_IN = "visitor who never logged in"
 
 
 class Login(NamedTuple):
-    """A user who was seen with a session, and when, in whole epoch seconds."""
+    """A user on a session, at a time in whole epoch seconds."""
 
     session: str
     user: str
@@ -22,9 +22,9 @@ class Login(NamedTuple):
 
 
 def logins(mapping: EventMapping, event: dict[str, Any], present: int | None = None) -> Iterator[Login]:
-    """Yield what an event, whatever it is, says of its session's user; an alias says it of its previousId too.
+    """Yield the logins in an event of any kind: of its session's user, and for an alias also of its previousId.
 
-    `present` is that of `rows.received`.
+    `present` is the parameter of `rows.received`.
     """
     user = None if mapping.visitors == "drop" else first_id(mapping.user, event)
     if user is None:
