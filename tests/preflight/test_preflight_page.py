@@ -94,7 +94,7 @@ def test_every_check_and_what_to_do_stand_on_the_page(result: Assessment) -> Non
     for check in result.checks:
         assert f"check-{check.id}" in ids
         assert all(one in tags.text for one in (check.said, check.remedy, check.limit.text, check.limit.source.name))
-    assert "Not ready: 1 thing stops the import or the training" in tags.text
+    assert "Not ready: 1 problem prevents the import or the training" in tags.text
 
 
 def test_plots_have_a_title_a_description_and_their_numbers(result: Assessment) -> None:
@@ -116,7 +116,7 @@ def test_bars_are_as_high_as_their_numbers() -> None:
         ("100.00", "100.00"), ("0.00", "200.00"), ("200.00", "0.00"),
     ]  # fmt: skip
     assert re.findall(r"<th scope=\"row\">(\w)</th><td>(\d+)</td>", drawn) == [("x", "50"), ("y", "100"), ("z", "0")]
-    lying = PLOTS.rows("b", "B", "Of b.", [Bar("x", 0.25, "25 %"), Bar("y", 1, "100 %")], ("l", "n"), top=1, mark=0.7)
+    lying = PLOTS.rows("b", "B", "Of b.", [Bar("x", 0.25, "25%"), Bar("y", 1, "100%")], ("l", "n"), top=1, mark=0.7)
     assert re.findall(r'<rect width="([\d.]+)" height="10"/>', lying) == ["250.0", "1000.0"]
     assert lying.count('<line x1="700.0" x2="700.0"') == 2
 

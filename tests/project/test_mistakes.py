@@ -96,7 +96,7 @@ MISTAKES = {
     "check .": (1, ".: Is a directory. Check the path."),
     "init --logs logs --out spec.json": (1, "spec.json: already exists. Name another file, or delete it."),
     "preflight nowhere": (1, "nowhere: no such folder. Name the output of `personalize-segment export`."),
-    "preflight logs": (1, "logs: holds no interactions/*.csv. Name the output of `personalize-segment export`."),
+    "preflight logs": (1, "logs: has no interactions/*.csv. Name the output of `personalize-segment export`."),
     "profiles load out": (
         1,
         "OUTPUTS: has no profile table or no profile queue. Pass the output of `terraform output -json` for a stack "

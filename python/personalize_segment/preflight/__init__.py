@@ -1,6 +1,6 @@
-"""Whether an export has what training needs, before money is spent: figures, checks, verdicts.
+"""Check whether an export is ready for training, before it costs money: figures, checks, verdicts.
 
-`preflight` reads an export and returns an `Assessment`; `page.page` makes one HTML page of it.
+`preflight` reads an export and returns an `Assessment`. `page.page` renders it as an HTML page.
 """
 
 from ..errors import PreflightError

@@ -1,4 +1,4 @@
-"""Checks of what history and live events agree on: mapping, event types, ids, and what was left out."""
+"""Checks of whether history matches live events: mapping, event types, ids, and events that were left out."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,21 +11,21 @@ from ..contract.visitors import NEVER_LOGGED_IN
 from .figures import Figures
 from .verdict import ANALYSIS, Check, Limit, judged, number, percent, share, thumb
 
-_judged = partial(judged, "History and live agree")
+_judged = partial(judged, "History matches live events")
 _SHOWN = 5
 _KNOWN_SHARE = 0.9
 _IDLE_SHARE = 0.5
 _REFUSED_SHARE = 0.05
 _ANONYMOUS_SHARE = 0.5
 _UNMAPPED_SHARE = 0.9
-#: Track events of one name that are at least this share of all, and all of these together.
+#: The share of all events from which a name counts as frequent, and the maximum share of all frequent names together.
 _FREQUENT_SHARE = 0.05
 _FREQUENT_UNMAPPED_SHARE = 0.2
 _MALFORMED_SHARE = 0.01
 
 
 def agreement(report: Report | None, figures: Figures, mapping: EventMapping) -> Iterator[Check]:
-    """Yield the checks of this group; without a report, those that it answers are left out."""
+    """Yield the checks of this group. Without a report, leave out the checks that need it."""
     if report is not None:
         yield _mapping(report, mapping)
     yield _gaps(figures, mapping)
@@ -42,14 +42,14 @@ def _mapping(report: Report, mapping: EventMapping) -> Check:
         "Event mapping",
         report.mapping_sha256,
         "sha256",
-        f"The export was made with {'this' if same else 'another'} event mapping.",
-        thumb("history and live events read one mapping"),
-        ("yellow", not same, "Name the mapping of the Lambda function with --mapping, and export with it."),
+        f"The export used {'this' if same else 'another'} event mapping.",
+        thumb("the same mapping for history and live events"),
+        ("yellow", not same, "Pass the Lambda function's mapping with --mapping, and export with it."),
     )
 
 
 def _left_out(report: Report, mapping: EventMapping) -> Iterator[Check]:
-    """Yield the checks that report.json answers."""
+    """Yield the checks that need report.json."""
     interactions = report.datasets.get("interactions", DatasetCount())
     matched = interactions.rows + interactions.deduplicated + interactions.refused
     read, without_rule = report.events_read, report.events_unmapped
@@ -66,21 +66,21 @@ def _left_out(report: Report, mapping: EventMapping) -> Iterator[Check]:
                 near.append((told[0], f"{told[1]}, {hint}"))
             else:
                 unmapped.append(told)
-            # A page or an identify is often without a rule on purpose.
+            # Pages and identify calls often have no rule on purpose.
             if reason == UNMAPPED and call == "track" and share(count, read) >= _FREQUENT_SHARE:
                 frequent += count
     refused = interactions.refused - anonymous
     yield _judged(
         "anonymous",
-        "Anonymous",
+        "Anonymous events",
         anonymous,
         "events",
-        f"{percent(share(anonymous, matched))} of what could be interactions name no user.",
+        f"{percent(share(anonymous, matched))} of possible interactions have no user.",
         thumb(f"under {percent(_ANONYMOUS_SHARE)}"),
         (
             "yellow",
             share(anonymous, matched) > _ANONYMOUS_SHARE,
-            'Identify earlier, or set "visitors" to "as_users" in the mapping: docs/mapping.md.',
+            'Identify users earlier, or set "visitors" to "as_users" in the mapping (docs/mapping.md).',
         ),
     )
     accepted = interactions.rows + interactions.deduplicated
@@ -89,26 +89,26 @@ def _left_out(report: Report, mapping: EventMapping) -> Iterator[Check]:
         "Visitors who logged in",
         interactions.stitched,
         "interactions",
-        f"{percent(share(interactions.stitched, accepted))} of interactions are of visitors who logged in.",
-        thumb("none; it shows what stitching brought, copies included"),
+        f"{percent(share(interactions.stitched, accepted))} of interactions come from visitors who logged in.",
+        thumb("none; shows the effect of stitching, duplicates included"),
     )
     yield _judged(
         "refused",
-        "Refused",
+        "Refused events",
         refused,
         "events and elements",
-        f"{percent(share(refused, matched))} of what could be interactions were refused for other reasons.",
+        f"{percent(share(refused, matched))} of possible interactions were refused for other reasons.",
         thumb(f"under {percent(_REFUSED_SHARE)}"),
         (
             "yellow",
             share(refused, matched) > _REFUSED_SHARE,
-            "Try `personalize-segment explain` on such events, and add the paths that they need.",
+            "Run `personalize-segment explain` on such events, and add the missing paths.",
         ),
         details=other[:_SHOWN],
     )
     yield _judged(
         "unmapped",
-        "Unmapped",
+        "Unmapped events",
         without_rule,
         "events",
         f"{percent(share(without_rule, read))} of {number(read, 'event')} have no rule.",
@@ -116,14 +116,13 @@ def _left_out(report: Report, mapping: EventMapping) -> Iterator[Check]:
         (
             "yellow",
             share(without_rule, read) > _UNMAPPED_SHARE,
-            "See below whether events that speak of items are among them, and give them rules.",
+            "Check whether any of these events are about items, and add rules for them.",
         ),
-        ("yellow", bool(near), "See whether a name is misspelled where the event is sent, or in the mapping."),
+        ("yellow", bool(near), "Check whether a name is misspelled in the code that sends it, or in the mapping."),
         (
             "yellow",
             share(frequent, read) > _FREQUENT_UNMAPPED_SHARE,
-            "Many are frequent track events. The report doesn't say whether they have items' ids:"
-            " `personalize-segment init --logs` does.",
+            "Many are frequent track events. Run `personalize-segment init --logs` to see whether they have item ids.",
         ),
         details=(near + unmapped)[:_SHOWN],
     )
@@ -135,9 +134,9 @@ def _left_out(report: Report, mapping: EventMapping) -> Iterator[Check]:
         lost,
         "lines and files",
         f"{number(report.lines_malformed, 'malformed line')} and {number(len(damaged), 'damaged file')}.",
-        thumb(f"no file, and under {percent(_MALFORMED_SHARE)} of lines"),
-        ("yellow", bool(damaged), "Fetch these files again, and export again."),
-        ("yellow", share(lost, read) > _MALFORMED_SHARE, "See where the logs are cut off on their way."),
+        thumb(f"no damaged file, and under {percent(_MALFORMED_SHARE)} of lines"),
+        ("yellow", bool(damaged), "Download these files again, and export again."),
+        ("yellow", share(lost, read) > _MALFORMED_SHARE, "Find out where the logs are cut off in transfer."),
         details=((name, "") for name in damaged[:_SHOWN]),
     )
 
@@ -153,26 +152,26 @@ def _gaps(figures: Figures, mapping: EventMapping) -> Check:
     seen = dict(figures.types)
     strange = [name for name in seen if name not in live]
     silent = [name for name in live if name not in seen]
-    details = [(name, f"{seen[name]:,} interactions, but no rule gives it") for name in strange]
+    details = [(name, f"{number(seen[name], 'interaction')}, but no rule") for name in strange]
     details += [(name, f"never occurred: {', '.join(live[name])}") for name in silent]
     return _judged(
         "gaps",
-        "History and live",
+        "Same event types",
         len(strange) + len(silent),
         "event types",
-        f"{number(len(strange), 'event type')} that no rule gives, {number(len(silent))} that never occurred."
+        f"{number(len(strange), 'event type')} without a rule, {number(len(silent))} that never occurred."
         if details
-        else "The event types of the history are those of the rules.",
-        thumb("both sides have the same event types"),
-        ("yellow", bool(strange), "Live events will never have these types: export with the mapping that is deployed."),
-        ("yellow", bool(silent), "See whether these events are tracked under another name, or take the rules out."),
+        else "History and rules have the same event types.",
+        thumb("the same event types in history and rules"),
+        ("yellow", bool(strange), "Live events will never have these types. Export with the deployed mapping."),
+        ("yellow", bool(silent), "Check whether these events have another name, or remove their rules."),
         details=details,
     )
 
 
 def _coverage(figures: Figures, dataset: str) -> Iterator[Check]:
     coverage = figures.coverage[dataset]
-    noun, a_noun = ("item", "an item") if dataset == "items" else ("user", "a user")
+    noun = "item" if dataset == "items" else "user"
     known, idle = share(coverage.known, coverage.named), share(coverage.idle, coverage.listed)
     weight = share(coverage.known_interactions, figures.unique)
     yield _judged(
@@ -180,13 +179,13 @@ def _coverage(figures: Figures, dataset: str) -> Iterator[Check]:
         f"Known {dataset}",
         round(known, 6),
         "share",
-        f"{percent(known)} of {number(coverage.named, noun)} in interactions are in {dataset},"
-        f" with {percent(weight)} of interactions.",
+        f"{percent(known)} of {number(coverage.named, noun)} in interactions are in the {dataset} dataset. They account"
+        f" for {percent(weight)} of interactions.",
         thumb(f"at least {percent(_KNOWN_SHARE)}"),
         (
             "yellow",
             bool(coverage.named) and known < _KNOWN_SHARE,
-            f"Without a row nothing is known of {a_noun}: see which events bring it.",
+            f"Personalize knows nothing about {noun}s without a row. Check which events produce their rows.",
         ),
     )
     yield _judged(
@@ -194,13 +193,13 @@ def _coverage(figures: Figures, dataset: str) -> Iterator[Check]:
         f"Idle {dataset}",
         round(idle, 6),
         "share",
-        f"{percent(idle)} of {number(coverage.listed, noun)} in {dataset} have no interaction.",
+        f"{percent(idle)} of {number(coverage.listed, noun)} in the {dataset} dataset have no interaction.",
         Limit(f"few; a rule of thumb is {percent(_IDLE_SHARE)}", ANALYSIS),
         (
             "yellow",
             idle > _IDLE_SHARE,
-            "They are hardly recommended: see whether the ids of both datasets are the same kind of id."
+            "They are rarely recommended. Check whether both datasets use the same kind of id."
             if noun == "item"
-            else "They get popular items only: see whether the ids of both datasets are the same kind of id.",
+            else "They only get popular items. Check whether both datasets use the same kind of id.",
         ),
     )

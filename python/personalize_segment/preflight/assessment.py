@@ -1,4 +1,4 @@
-"""An export -> what was counted, what it was held against, and the verdicts."""
+"""The assessment of an export: figures, checks and verdicts."""
 
 import time
 from collections import Counter
@@ -18,13 +18,13 @@ from .tables import Progress, loaded
 from .values import values
 from .verdict import VERDICTS, Check, Verdict, number
 
-#: What DuckDB keeps before it spills to disk.
+#: DuckDB memory limit before spilling to disk.
 MEMORY = "1GB"
 #: Bars of activity in JSON and on the page.
 BINS = 90
-#: Lower bounds of the classes that users fall in, by interactions.
+#: Lower bounds of the classes of users, by interactions.
 CLASSES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000)
-#: Event types in figures; there are more only where the limit of ten is broken by far.
+#: Maximum number of event types in figures. More exist only if the limit of ten is exceeded by far.
 TYPES = 50
 
 
@@ -44,7 +44,7 @@ class Assessment:
 
     @property
     def counted(self) -> dict[Verdict, int]:
-        """The number of checks by verdict."""
+        """The number of checks per verdict."""
         counts = Counter(check.verdict for check in self.checks)
         return {verdict: counts[verdict] for verdict in VERDICTS}
 
@@ -52,13 +52,16 @@ class Assessment:
     def headline(self) -> str:
         """The meaning of the verdict in a few words."""
         if red := self.counted["red"]:
-            return f"Not ready: {number(red, 'thing stops', 'things stop')} the import or the training"
+            return f"Not ready: {number(red, 'problem prevents', 'problems prevent')} the import or the training"
         if yellow := self.counted["yellow"]:
-            return f"Ready to train, with {number(yellow, 'thing')} to look at"
+            return f"Ready to train, with {number(yellow, 'thing')} to check"
         return "Ready to train"
 
     def classes(self) -> list[tuple[int, int | None, int]]:
-        """Return classes of users up to the last that has one: from how many interactions, to how many, users."""
+        """Return the classes of users, up to the last one that isn't empty.
+
+        Each is the lowest and the highest number of interactions (None: no limit), and the number of users.
+        """
         highs = [low - 1 for low in CLASSES[1:]]
         classes = []
         for low, high in zip(CLASSES, [*highs, None], strict=True):
@@ -69,7 +72,7 @@ class Assessment:
         return classes
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the assessment for machines. Keys are only ever added; docs/preflight.md describes them."""
+        """Return the assessment for JSON. Later versions only add keys. docs/preflight.md describes them."""
         activity, apart = self.figures.activity.apart()
         width, bins = activity.binned(BINS)
         return {
@@ -128,11 +131,10 @@ def preflight(
     progress: Progress = lambda done, total: None,
     trainings: Sequence[TrainingEvents] = (),
 ) -> Assessment:
-    """Return what stands between the export in `out`, a folder or an S3 URI, and a training.
+    """Return the assessment of the export in `out`, a folder or an S3 URI.
 
-    `now` is in epoch seconds, the clock's if None. `memory` bounds what DuckDB keeps before it spills. `trainings` are
-    counted each.
-    Raises PreflightError when `out` is no export or can't be read.
+    `now` is in epoch seconds (None: the current time). `memory` is DuckDB's limit before spilling to disk. Each of
+    `trainings` gets a check. Raises PreflightError if `out` isn't an export, or can't be read.
     """
     export = find(out)
     with loaded(export, memory, progress) as (connection, tables):

@@ -1,4 +1,4 @@
-"""Checks of when and by whom: is the history recent, long and even, and is it about people?"""
+"""Checks of time and users: is the history recent, long and even, and are its users people?"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,16 +7,16 @@ from .figures import APART_DAYS, DAY_SECONDS, Figures, day
 from .measure import CROWD
 from .verdict import Check, judged, number, percent, share, thumb
 
-_judged = partial(judged, "Time and people")
+_judged = partial(judged, "Time and users")
 _OLD_DAYS = 30
 _SHORT_DAYS = 14
 _HOLE_DAYS = 2
 _TOP_SHARE = 0.5
 _ONCE_SHARE = 0.5
 _VIEWED_SHARE = 0.5
-#: Of fewer items, a share says nothing.
+#: Minimum number of items for a meaningful share.
 _FEW_ITEMS = 20
-#: So many times what 99 of 100 users have at most is not one person.
+#: A user with this many times the 99th percentile of interactions isn't one person.
 _HEAVY = 20
 
 
@@ -44,44 +44,44 @@ def _time(figures: Figures) -> Iterator[Check]:
         "days",
         f"{number(activity.span, 'day')}, from {first} to {last}.",
         thumb(f"at least {_SHORT_DAYS} days"),
-        ("yellow", activity.span < _SHORT_DAYS, "A few weeks show what users come back for: export a longer history."),
+        ("yellow", activity.span < _SHORT_DAYS, "Export a longer history: it takes weeks to show repeated behavior."),
     )
     yield _judged(
         "age",
-        "Age of the newest",
+        "Data freshness",
         age,
         "days",
-        "No interaction has a time that can be meant."
+        "No interaction has a plausible timestamp."
         if age is None
         else f"The newest interactions are {number(max(age, 0), 'day')} old.",
         thumb(f"at most {_OLD_DAYS} days"),
-        ("yellow", age is None or age > _OLD_DAYS, "What users want has changed since: export again before training."),
+        ("yellow", age is None or age > _OLD_DAYS, "Users' interests change. Export again before training."),
     )
     yield _judged(
         "activity",
         "Activity",
         length,
         "days",
-        f"The longest time without an interaction is {number(length, 'day')}, from {day(hole)}."
+        f"The longest gap without interactions is {number(length, 'day')}, from {day(hole)}."
         if length
-        else "No day is without an interaction."
+        else "Every day has interactions."
         if len(activity.days) > 1
-        else "Too few days to say.",
+        else "Not enough days to tell.",
         thumb(f"at most {_HOLE_DAYS} days"),
-        ("yellow", length > _HOLE_DAYS, "Tracking was broken, or logs are missing: see what lies there in the bucket."),
+        ("yellow", length > _HOLE_DAYS, "Tracking was broken, or logs are missing. Check the bucket for these days."),
     )
     yield _judged(
         "clocks",
         "Wrong clocks",
         apart,
         "interactions",
-        f"{number(apart, 'interaction lies', 'interactions lie')} more than {APART_DAYS} days apart from all others."
+        f"{number(apart, 'interaction is', 'interactions are')} more than {APART_DAYS} days away from all others."
         if apart
-        else "No interaction lies far apart from all others."
+        else "No interaction is far away from all others."
         if len(activity.days) > 1
-        else "Too few days to say.",
+        else "Not enough days to tell.",
         thumb("none"),
-        ("yellow", apart > 0, "A few clients have a wrong clock. They do little harm; leave them out if you can."),
+        ("yellow", apart > 0, "A few clients have a wrong clock. They do little harm. Leave them out if you can."),
     )
 
 
@@ -92,13 +92,13 @@ def _popular(figures: Figures) -> Check:
         "Long tail",
         round(shares.get(1, 0.0), 6),
         "share of interactions",
-        f"The top 1 % of items have {percent(shares.get(1, 0.0))} of interactions,"
-        f" the top 10 % {percent(shares.get(10, 0.0))}.",
-        thumb(f"the top 1 % have under {percent(_TOP_SHARE)}"),
+        f"The top 1% of items have {percent(shares.get(1, 0.0))} of interactions,"
+        f" the top 10% have {percent(shares.get(10, 0.0))}.",
+        thumb(f"the top 1% have under {percent(_TOP_SHARE)}"),
         (
             "yellow",
             figures.items >= 100 and shares.get(1, 0.0) > _TOP_SHARE,
-            "A few items are all that is learned: see whether they are real, such as a gift card or a test item.",
+            "Training learns little beyond a few items. Check for items such as gift cards or test items.",
         ),
     )
 
@@ -115,7 +115,7 @@ def _once(figures: Figures) -> Check:
         (
             "yellow",
             part > _ONCE_SHARE,
-            "Little can be learned of them: map an id that lasts, the product's instead of the variant's.",
+            "Training learns little about them. Map a stable id, such as the product's instead of the variant's.",
         ),
     )
 
@@ -132,7 +132,7 @@ def _bought(bought: int, viewed: int) -> Check:
         (
             "yellow",
             bought >= _FEW_ITEMS and part < _VIEWED_SHARE,
-            "Orders may name variants where views name products: map the same kind of id for both.",
+            "Orders may name variants, and views products. Map the same kind of id for both.",
         ),
     )
 
@@ -142,22 +142,22 @@ def _crowd(figures: Figures) -> Check:
     heaviest = figures.heaviest[1] if figures.heaviest else 0
     usual = _usual(figures)
     extremes = [("most interactions", figures.heaviest), ("most in one day", figures.busiest)]
-    remedy = "Bots, tests or a shared id; they are not what people want: leave these users out before training."
+    remedy = "They may be bots, tests or a shared id. Leave these users out before training."
     return _judged(
         "crowds",
-        "Users like robots",
+        "Suspected bots",
         figures.crowded,
         "users",
         f"{number(figures.crowded, 'user has', 'users have')} {CROWD:,} interactions or more in one day."
-        f" One has {number(heaviest)} in all; 99 of 100 users have {number(usual)} at most.",
-        thumb(f"under {CROWD:,} a day, and in all no {_HEAVY} times what 99 of 100 users have"),
+        f" The busiest user has {number(heaviest)} in total. 99% of users have at most {number(usual)}.",
+        thumb(f"under {CROWD:,} per day, and in total at most {_HEAVY} times what 99% of users have"),
         ("yellow", busiest >= CROWD or (heaviest >= CROWD and heaviest > _HEAVY * usual), remedy),
         details=((f"{what}: {who[0]}", number(who[1])) for what, who in extremes if who),
     )
 
 
 def _usual(figures: Figures) -> int:
-    """Return how many interactions 99 of 100 users have at most."""
+    """Return the 99th percentile of interactions per user."""
     seen = 0
     for interactions, users in figures.histories:
         seen += users

@@ -1,26 +1,27 @@
-"""What is counted in an export: plain numbers, from which verdicts and plots are made."""
+"""The figures of an export: numbers for verdicts and plots."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 DAY_SECONDS = 86_400
-#: A tail of days with at most this share of all interactions is apart if such a hole is before it.
+#: Days at either end are outliers if they have at most this share of all interactions, and more than APART_DAYS days
+#: separate them from the rest.
 APART_SHARE = 0.005
 APART_DAYS = 7
 
 
 def day(number: int) -> str:
-    """Return a day, counted from 1970, as ISO 8601."""
+    """Return a day, counted from 1970, in ISO 8601."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """One column: rows without a value, values that its type does not take, and how values differ.
+    """A column: the rows without a value, and the values outside its type.
 
-    `type` is the mapping's, None for a column that it doesn't have. `distinct` and `longest`, in
-    characters, are of texts, else None.
+    `type` is the mapping's, or None if the mapping doesn't have the column. Of texts, `distinct` is the number of
+    different values, and `longest` the length of the longest in characters; of other types, both are None.
     """
 
     name: str
@@ -33,7 +34,7 @@ class ColumnFacts:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFacts:
-    """One dataset: its rows, the rows that repeat an id (users and items), and its columns."""
+    """A dataset: its rows, its rows that repeat an id (users and items), and its columns."""
 
     name: str
     rows: int
@@ -43,7 +44,7 @@ class DatasetFacts:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How many interactions have a TIMESTAMP that can't be meant, by what is wrong with it."""
+    """The number of interactions with an implausible TIMESTAMP, by cause."""
 
     negative: int
     early: int
@@ -53,7 +54,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class OddIds:
-    """Ids of one kind that is odd: how many, how many interactions have them, and one of them."""
+    """Suspicious ids of one kind: their number, the number of their interactions, and an example."""
 
     column: str
     kind: str
@@ -64,10 +65,10 @@ class OddIds:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How interactions and a dataset of users or items meet.
+    """The overlap of interactions and a dataset of users or items.
 
-    `named` are ids in interactions, `known` those of them in the dataset, `known_interactions` their
-    interactions; `listed` are ids in the dataset, `idle` those of them without an interaction.
+    `named` are ids in interactions, `known` those of them in the dataset, and `known_interactions` their interactions.
+    `listed` are ids in the dataset, and `idle` those of them without an interaction.
     """
 
     named: int
@@ -78,14 +79,14 @@ class Coverage:
 
 
 class TrainingEvents(NamedTuple):
-    """What a solution trains on: event types, each with its least EVENT_VALUE or None. All interactions without any."""
+    """The event types that a solution trains on, each with its minimum EVENT_VALUE or None. Empty: all interactions."""
 
     solution: str
     events: tuple[tuple[str, float | None], ...]
 
 
 class TrainingFacts(NamedTuple):
-    """What is left for a solution: interactions, and users with two of them or more."""
+    """The interactions for training a solution, and the users with two or more of them."""
 
     solution: str
     interactions: int
@@ -94,14 +95,14 @@ class TrainingFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Interactions a UTC day (days since 1970), in the order of days, for times that can be meant."""
+    """Interactions per UTC day (days since 1970) in the order of days, for plausible timestamps."""
 
     days: tuple[tuple[int, int], ...]
 
     def apart(self) -> "tuple[Activity, int]":
-        """Return the days without a thin tail at either end that a hole parts from the rest, and what it held.
+        """Return the days without outliers at either end, and the number of outlying interactions.
 
-        Such a tail is a client whose clock is wrong. It says nothing about how long or new the history is.
+        Outliers come from clients with a wrong clock. They don't count for the span and freshness of the history.
         """
         total = sum(count for _, count in self.days)
         first = self._cut(list(self.days), total)
@@ -122,11 +123,11 @@ class Activity:
 
     @property
     def span(self) -> int:
-        """Days from the first to the last, both counted; 0 without any."""
+        """Days from the first to the last, including both; 0 without days."""
         return self.days[-1][0] - self.days[0][0] + 1 if self.days else 0
 
     def hole(self) -> tuple[int, int]:
-        """Return the longest run of days without an interaction: its first day and its length, 0 if there is none."""
+        """Return the longest gap without interactions: its first day, and its length in days (0: no gap)."""
         longest = (0, 0)
         for (before, _), (after, _) in zip(self.days, self.days[1:], strict=False):
             if after - before - 1 > longest[1]:
@@ -134,7 +135,7 @@ class Activity:
         return longest
 
     def binned(self, most: int) -> tuple[int, tuple[tuple[int, int], ...]]:
-        """Return days a bin, and for each bin, empty ones too, its first day and count; at most `most` of them."""
+        """Return the days per bin, and each bin's first day and count, including empty ones. `most` limits the bins."""
         if not self.days:
             return 1, ()
         width = -(-self.span // most)
@@ -147,14 +148,14 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything that was counted; `now` is epoch seconds.
+    """All figures. `now` is in epoch seconds.
 
-    Users, items, event types and days are counted in interactions without identical rows (`unique`), of which
-    Personalize keeps one. `same_second` are those that share user, item and second with another, beyond the
-    first. `histories` says how many users have so many interactions. `shares` says which share of
-    interactions the top percent of items have. `busiest` is the user with most interactions in one day
-    and how many; `crowded` users have `measure.CROWD` or more in a day. `bought` is how many items were purchased,
-    and how many of these were viewed, None if the event types don't say.
+    Users, items, event types and days are counted without identical rows (`unique` interactions), because Personalize
+    keeps one of them. `same_second`: interactions with the same user, item and second as another, without the first.
+    `histories`: numbers of interactions, and the number of users with each. `shares`: top percents of items, and their
+    share of interactions. `busiest`: the user with the most interactions in one day, and their number. `crowded`: users
+    with `measure.CROWD` or more in one day. `bought`: purchased items, and those of them that were viewed, or None if
+    the event types don't tell.
     """
 
     now: int

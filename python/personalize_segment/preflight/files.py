@@ -1,4 +1,4 @@
-"""Checks of the files: would an import take them as they are, and is all of the export there?"""
+"""Checks of the files: can they be imported, and is the export complete?"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +11,7 @@ from .parts import Export
 from .tables import Tables
 from .verdict import CONTRACT, FORMAT, MAX_CATEGORY, QUOTAS, Check, Limit, judged, number
 
-_judged = partial(judged, "Sound files")
+_judged = partial(judged, "Importable files")
 _SHOWN = 10
 _NUMBERS = ("float", "double", "int", "long", "timestamp", "boolean")
 
@@ -31,15 +31,15 @@ def _whole(report: Report | None, figures: Figures) -> Check:
     off = [name for name in told if name in rows and rows[name] != told[name]]
     return _judged(
         "whole",
-        "Whole export",
+        "Complete export",
         len(off) if report else None,
         "datasets that differ from report.json",
-        ("The rows are those that report.json counts." if not off else "The rows aren't those that report.json counts.")
+        ("The numbers of rows match report.json." if not off else "The numbers of rows differ from report.json.")
         if report
-        else "There is no report.json, so nobody knows what was left out.",
-        Limit("as many rows as the report says", CONTRACT),
-        ("red", bool(off), "Parts were lost or added, or an export is still being written: export again."),
-        ("yellow", report is None, "An export that was stopped has none: export again. Warehouse SQL writes none."),
+        else "Without report.json, the events that were left out are unknown.",
+        Limit("as many rows as in the report", CONTRACT),
+        ("red", bool(off), "Parts were lost or added, or an export is still running. Export again."),
+        ("yellow", report is None, "If the export was interrupted, export again. Warehouse SQL writes no report."),
         details=((name, f"{told[name]:,} in the report, {rows[name]:,} found") for name in off),
     )
 
@@ -49,13 +49,10 @@ def _files(export: Export) -> Check:
         "files",
         "Files",
         len(export.strays),
-        "files that are no CSV",
-        f"{number(len(export.parts), 'CSV part')}, "
-        + (
-            f"{number(len(export.strays), 'other file')} beside them." if export.strays else "nothing else beside them."
-        ),
-        Limit("a folder holds plain CSV files only", FORMAT),
-        ("yellow", bool(export.strays), "Personalize imports a folder as a whole: take these out, or unpack them."),
+        "files that aren't CSV",
+        f"{number(len(export.parts), 'CSV part')} and {number(len(export.strays), 'other file')}.",
+        Limit("folders have uncompressed CSV files only", FORMAT),
+        ("yellow", bool(export.strays), "Personalize imports whole folders. Move these files out, or unpack them."),
         details=((name, "") for name in export.strays[:_SHOWN]),
     )
 
@@ -70,15 +67,15 @@ def _headers(tables: Tables, mapping: EventMapping) -> Check:
             if not header.names:
                 wrong.append((header.part, "no header"))
             elif header.quoted:
-                wrong.append((header.part, "the header stands in quotes"))
+                wrong.append((header.part, "the header is in quotes"))
             elif table.dataset not in mapped:
                 wrong.append((header.part, f"the mapping has no {table.dataset}"))
             elif header.names != mapped[table.dataset]:
                 has, wants = set(header.names), set(mapped[table.dataset])
                 said = [f"lacks {', '.join(sorted(wants - has))}"] if wants - has else []
-                said += [f"has {', '.join(sorted(has - wants))} too many"] if has - wants else []
+                said += [f"also has {', '.join(sorted(has - wants))}"] if has - wants else []
                 if said or len(header.names) != len(has):
-                    wrong.append((header.part, "; ".join(said) or "has a column twice"))
+                    wrong.append((header.part, "; ".join(said) or "has a duplicate column"))
                 else:
                     odd.append((header.part, "the columns are in another order"))
     parts = len({part for part, _ in (*wrong, *odd)})
@@ -87,15 +84,15 @@ def _headers(tables: Tables, mapping: EventMapping) -> Check:
         "Headers",
         parts,
         "parts",
-        f"{number(parts, 'header differs', 'headers differ')} from the schema of the mapping."
+        f"{number(parts, 'header differs', 'headers differ')} from the mapping's schema."
         if parts
-        else "All headers are the columns of the mapping's schemas.",
+        else "All headers match the mapping's schemas.",
         Limit("every file has the schema's columns, without quotes", FORMAT),
-        ("red", bool(wrong), "Export with the mapping that the schemas are made of, or name that one with --mapping."),
+        ("red", bool(wrong), "Export with the mapping that the schemas were created from, or pass it with --mapping."),
         (
             "yellow",
             bool(odd),
-            "Personalize was seen to find columns by their names, but its guide promises nothing: export again.",
+            "Personalize has been seen to match columns by name, but its guide doesn't promise it. Export again.",
         ),
         details=[*wrong, *odd][:_SHOWN],
     )
@@ -110,11 +107,11 @@ def _lines(tables: Tables) -> Check:
         "Lines",
         refused,
         "lines",
-        f"{'At least ' if more else ''}{number(refused, 'line is', 'lines are')} no row with the header's columns."
+        f"{'At least ' if more else ''}{number(refused, 'line')} can't be read as a row with the header's columns."
         if refused
         else "Every line is a row with the header's columns.",
-        Limit("one record a line, UTF-8", FORMAT),
-        ("red", bool(refused), "Look at these lines; what wrote them leaves out quotes, or cuts lines off."),
+        Limit("one record per line, UTF-8", FORMAT),
+        ("red", bool(refused), "Check these lines. The program that wrote them leaves out quotes, or cuts lines off."),
         details=((f"{line.part}, line {line.line}", line.why) for line in examples),
     )
 
@@ -140,15 +137,16 @@ def _types(figures: Figures, mapping: EventMapping) -> Check:
         "Types",
         len(wrong) + len(empty),
         "kinds of values",
-        f"{number(len(wrong) + len(empty), 'kind')} of values that the schema does not take."
+        f"{number(len(wrong) + len(empty), 'kind')} of values outside the schema."
         if wrong or empty
         else "All values fit the schema.",
         Limit(f"values fit the schema; a category has at most {MAX_CATEGORY:,} characters", QUOTAS),
-        ("red", bool(wrong), "The import job would fail: correct the values, or make the column optional."),
+        ("red", bool(wrong), "The import job would fail. Correct the values, or make the column optional."),
         (
             "yellow",
             bool(empty),
-            "Personalize was seen to import empty numbers, but its guide wants null in the schema: make it optional.",
+            "Personalize has been seen to import empty numbers, but its guide requires null in the schema. Make the"
+            " column optional.",
         ),
         details=[*wrong, *empty],
     )

@@ -1,4 +1,4 @@
-"""The rows of an export in DuckDB -> `Figures`. Every number is exact."""
+"""Count the rows of an export in DuckDB into `Figures`. Every number is exact."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,27 +22,27 @@ from .figures import (
 )
 from .tables import ExportTable, Tables
 
-#: What is earlier, than the year 2000, was hardly meant; what is later than a day from now isn't either.
+#: Timestamps before the year 2000, or more than a day from now, are implausible.
 EARLIEST = 946_684_800
 TOLERANCE = DAY_SECONDS
-#: Epoch seconds of the year 5138: what is later was meant in milliseconds.
+#: Epoch seconds of the year 5138. Later timestamps are in milliseconds.
 MILLISECONDS = 10**11
-#: Interactions of one user in one day that hardly a person makes: one every 86 seconds, day and night.
+#: Interactions of one user in one day that a person hardly makes: one every 86 seconds, day and night.
 CROWD = 1000
 #: Top percents of items whose share of interactions is measured.
 TOP = (1, 2, 5, 10, 20, 50)
 
-#: Event types, in lower case, of a purchase and of a look at an item.
+#: Event types, in lowercase, of purchases and of views of items.
 _BOUGHT, _VIEWED = "'purchase'", "'view', 'click', 'watch'"
 
-#: Texts that stand for "nobody" or "nothing" and make one user of many.
+#: Placeholders for "no one" or "nothing", which turn many users into one.
 PLACEHOLDERS = (
     "null", "undefined", "none", "nil", "nan", "n/a", "na", "-", "?", "0", "-1", "unknown", "anonymous", "guest",
     "test", "true", "false", "[object object]", "{}", "00000000-0000-0000-0000-000000000000",
 )  # fmt: skip
 
 _CONTROL = "'[\\x00-\\x1f\\x7f-\\x9f]'"
-#: Kind of odd id -> condition on `id`.
+#: Kind of suspicious id -> condition on `id`.
 ODD = {
     "long": f"length(id) > {MAX_ID}",
     "control": f"regexp_matches(id, {_CONTROL})",
@@ -57,7 +57,7 @@ _NUMBER = (
     "COALESCE(regexp_full_match({0}, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?')"
     " AND isfinite(TRY_CAST({0} AS DOUBLE)), false)"
 )
-#: Type -> condition that a text which is not null is one.
+#: Type -> condition for a text (not null) to be of the type.
 _DOMAIN = {
     "string": f"NOT regexp_matches({{0}}, {_CONTROL})",
     "ids": f"NOT regexp_matches({{0}}, {_CONTROL}) AND len(string_split({{0}}, '|')) <= {MAX_ELEMENTS}",
@@ -78,9 +78,9 @@ def measure(
     now: int,
     trainings: Sequence[TrainingEvents] = (),
 ) -> Figures:
-    """Return what is in the tables, among them `interactions`; `now` is epoch seconds.
+    """Return the figures of the tables, which include `interactions`. `now` is in epoch seconds.
 
-    Leaves tables of its own in the connection.
+    Leaves additional tables in the connection.
     """
     return _Measure(connection, tables, mapping, now).figures(trainings)
 
@@ -97,7 +97,7 @@ class _Measure:
             for name in ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE", "EVENT_VALUE")
         )
         seconds = f"CASE WHEN {_WHOLE.format(time)} THEN TRY_CAST({time} AS BIGINT) END"
-        # Everything below is counted in `once`: Personalize keeps one of identical rows.
+        # All figures below come from `once`, because Personalize keeps one of identical rows.
         self._run(
             f"CREATE TABLE once AS SELECT {user} AS user_id, {item} AS item_id, {seconds} AS seconds,"
             f" {kind} AS event_type, TRY_CAST({value} AS DOUBLE) AS event_value"
@@ -182,7 +182,7 @@ class _Measure:
         return f"seconds BETWEEN {EARLIEST} AND {self._now + TOLERANCE}"
 
     def _column(self, dataset: str, name: str) -> str:
-        """Return a column's name in DuckDB, or null if no header has it."""
+        """Return a column's name in DuckDB, or a null if no header has it."""
         columns = self._tables[dataset].columns
         return f"c{columns.index(name)}" if name in columns else "CAST(NULL AS VARCHAR)"
 

@@ -1,4 +1,4 @@
-"""The assessment as one HTML page: a single file that needs nothing else, runs no script and asks no network.
+"""The assessment as a self-contained HTML page, without scripts and without network requests.
 
 Jinja escapes every value. A policy in the page also forbids scripts and requests.
 """
@@ -19,7 +19,7 @@ _TYPES = 12
 
 
 def _visible(value: Any) -> Any:
-    """Return what a template prints, without characters that hide or steer; HTML that it made stays."""
+    """Return a printed value without invisible and control characters. Leave the template's own HTML unchanged."""
     return visible(value, 400) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -36,7 +36,7 @@ TEMPLATES.globals |= {"day": day, "number": number, "percent": percent, "scale":
 
 
 def page(assessment: Assessment) -> str:
-    """Return the page, UTF-8 text."""
+    """Return the HTML of the page. Write it as UTF-8."""
     figures = assessment.figures
     activity, apart = figures.activity.apart()
     days_a_bin, bins = activity.binned(BINS)
@@ -55,7 +55,7 @@ def page(assessment: Assessment) -> str:
         "users": [
             Bar(_class(low, high), users, number(users), short(low)) for low, high, users in assessment.classes()
         ],
-        "top_items": [Bar(f"top {top} %", share, percent(share)) for top, share in figures.shares],
+        "top_items": [Bar(f"top {top}%", share, percent(share)) for top, share in figures.shares],
         "filled": [Bar(name, share, percent(share)) for name, share in filled],
     }
     return TEMPLATES.get_template("page.html").render(

@@ -1,4 +1,4 @@
-"""The files of an export: its CSV parts, other files next to them, and its report."""
+"""The files of an export: its CSV parts, other files in their folders, and its report."""
 
 import json
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The CSV parts at `place`, other files in the datasets' folders, and the report if it has one."""
+    """The CSV parts at `place`, other files in the datasets' folders, and the report, if any."""
 
     place: str
     parts: tuple[Part, ...]
@@ -34,10 +34,9 @@ class Export:
 
 
 def find(out: str) -> Export:
-    """Return what lies in a folder or below an S3 URI.
+    """Return the export in a folder or below an S3 URI.
 
-    Raises PreflightError if that can't be read, has no CSV part of interactions, or has a report that no
-    export wrote.
+    Raises PreflightError if it can't be read, has no CSV part of interactions, or has a report that no export wrote.
     """
     where = place(out)
     with errors_at(out, PreflightError):
@@ -47,7 +46,7 @@ def find(out: str) -> Export:
         found = (where / REPORT_NAME).read()
     for part in listed:
         if part.name != part.name.encode(errors="replace").decode():
-            raise PreflightError(part.name, "has a name that isn't UTF-8", "Rename it, or take it out of the export")
+            raise PreflightError(part.name, "has a name that isn't UTF-8", "Rename it, or move it out of the export")
     seen = [part for part in listed if not part.name.rsplit("/", 1)[-1].startswith((".", "_"))]
     parts = tuple(part for part in seen if part.name.endswith(".csv"))
     strays = tuple(part.name for part in seen if not part.name.endswith(".csv"))
@@ -57,10 +56,10 @@ def find(out: str) -> Export:
             report = Report.from_dict(json.loads(found[0]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             file = str(where / REPORT_NAME)
-            raise PreflightError(file, "is not the report of an export", "Delete it, or export again") from error
+            raise PreflightError(file, "isn't the report of an export", "Delete it, or export again") from error
     if not any(part.dataset == "interactions" for part in parts):
         if report is not None:
             problem = f"the export has no interactions: {report.why_none('interactions')}"
             raise PreflightError(out, problem, "Compare the events with the event mapping, then export again")
-        raise PreflightError(out, "holds no interactions/*.csv", "Name the output of `personalize-segment export`")
+        raise PreflightError(out, "has no interactions/*.csv", "Name the output of `personalize-segment export`")
     return Export(out, parts, strays, report)

@@ -1,4 +1,4 @@
-"""What `plots.html` draws: labeled bars, and the scale that they are drawn against."""
+"""The values for `plots.html`: labeled bars, and their scale."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A labeled value of 0 or more, its text, and its text on the axis if that isn't the label."""
+    """A labeled value of 0 or more, its text, and its text on the axis, if that isn't the label."""
 
     label: str
     value: float
@@ -15,7 +15,7 @@ class Bar:
 
 
 def scale(most: float) -> list[float]:
-    """Return round steps from 0 to `most` or just above it: three to six of them, never less than 0 and 1."""
+    """Return three to six round steps from 0 to `most` or slightly more, or [0, 1] if `most` is at most 1."""
     if most <= 1:
         return [0, 1]
     power = 10 ** math.floor(math.log10(most / 4))

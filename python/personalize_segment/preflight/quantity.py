@@ -1,4 +1,4 @@
-"""Checks of quantity: does the export hold what an import and a training ask for, and no more than they take?"""
+"""Checks of quantity: is there enough data to train, and not too much to import?"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ from .verdict import (
     size,
 )
 
-_judged = partial(judged, "Enough to train")
-_MORE = "Export a longer history, or let live events run for a while"
-_FEW = f"Enough to begin with, less than is recommended. {_MORE}."
+_judged = partial(judged, "Enough data")
+_MORE = "Export a longer history, or collect live events for a while"
+_FEW = f"Enough to start, but less than recommended. {_MORE}."
 
 
 def quantity(export: Export, figures: Figures) -> Iterator[Check]:
@@ -54,8 +54,8 @@ def _interactions(figures: Figures) -> Check:
         Limit(f"at least {number(MIN_INTERACTIONS)}; recommended {number(GOOD_INTERACTIONS)}", QUOTAS),
         ("red", count < MIN_INTERACTIONS, f"{number(MIN_INTERACTIONS - count)} are missing. {_MORE}."),
         ("yellow", count < GOOD_INTERACTIONS, _FEW),
-        ("yellow", count > v2, "Training leaves the rest out: export a shorter window."),
-        ("yellow", count > others, f"Only v2 recipes consider more than {number(others)}: use one, or export less."),
+        ("yellow", count > v2, "Training ignores the rest. Export a shorter window."),
+        ("yellow", count > others, f"Only v2 recipes use more than {number(others)}. Choose one, or export less."),
     )
 
 
@@ -64,22 +64,22 @@ def _returning(figures: Figures) -> Check:
     missing = MIN_RETURNING_USERS - count
     return _judged(
         "returning-users",
-        "Users who return",
+        "Returning users",
         count,
         "users",
         f"{number(count, 'user has', 'users have')} two interactions or more.",
         Limit(f"at least {MIN_RETURNING_USERS}; recommended {number(GOOD_RETURNING_USERS)}", QUOTAS),
-        ("red", missing > 0, f"{number(missing)} more must have two. {_MORE}, and see how much is anonymous."),
+        ("red", missing > 0, f"{number(missing)} more must have two. {_MORE}, and see how many events are anonymous."),
         ("yellow", count < GOOD_RETURNING_USERS, _FEW),
     )
 
 
 def _returning_share(figures: Figures) -> Check:
     part = share(figures.returning, figures.users)
-    remedy = "Most ids are seen once: make sure that USER_ID is a user's id, not that of a session or a device."
+    remedy = "Most ids occur once. Make sure that USER_ID is the id of a user, not of a session or a device."
     return _judged(
         "returning-share",
-        "Share who return",
+        "Returning share",
         round(part, 6),
         "share of users",
         f"{percent(part)} of {number(figures.users, 'user')} have two interactions or more.",
@@ -95,8 +95,8 @@ def _training(facts: TrainingFacts) -> Check:
         f"Training of {facts.solution}",
         facts.interactions,
         "interactions",
-        f"{number(facts.interactions, 'interaction')} and {number(facts.returning, 'user')} with two or more are left"
-        " after the solution's event types and thresholds.",
+        f"{number(facts.interactions, 'interaction')}, and {number(facts.returning, 'user')} with two or more, match"
+        " the solution's event types and thresholds.",
         Limit(f"at least {number(MIN_INTERACTIONS)}, and {MIN_RETURNING_USERS} users", QUOTAS),
         ("red", few, f"The training would fail. Lower the solution's value_threshold, or add event types. {_MORE}."),
     )
@@ -113,9 +113,9 @@ def _items(figures: Figures) -> Check:
         "items",
         f"{number(figures.items, 'item')} with interactions, {number(idle)} more in the items dataset.",
         Limit(f"training considers at most {number(others)}, with v2 recipes {number(v2)}", QUOTAS),
-        ("red", figures.items < 2, "There is nothing to choose from: see what the mapping reads ITEM_ID from."),
-        ("yellow", count > v2, "The rest can't be recommended: leave out items that nobody can take any more."),
-        ("yellow", count > others, "Use a v2 recipe, or leave out items that nobody can take any more."),
+        ("red", figures.items < 2, "Training needs at least two. Check the paths of ITEM_ID in the mapping."),
+        ("yellow", count > v2, "The rest can't be recommended. Leave out items that are no longer available."),
+        ("yellow", count > others, "Use a v2 recipe, or leave out items that are no longer available."),
     )
 
 
@@ -129,18 +129,18 @@ def _event_types(figures: Figures) -> Check:
         "Event types",
         count,
         "event types and optional columns",
-        f"{number(len(figures.types), 'event type')} and {number(len(columns), 'optional column')} make {count}.",
+        f"{number(len(figures.types), 'event type')} and {number(len(columns), 'optional column')}, {count} in total.",
         Limit(f"at most {MAX_EVENT_TYPES_AND_COLUMNS} together", QUOTAS),
         (
             "red",
             count > MAX_EVENT_TYPES_AND_COLUMNS,
-            "Give several events one event_type in the mapping, or leave columns out.",
+            "Give several events the same event_type in the mapping, or remove columns.",
         ),
-        ("yellow", not figures.types, "Domain recommenders need an EVENT_TYPE, and no interaction has one."),
+        ("yellow", not figures.types, "Domain recommenders need an EVENT_TYPE, but no interaction has one."),
         (
             "yellow",
             max(spellings.values(), default=0) > 1,
-            "Some differ in case or punctuation only: give these events one event_type.",
+            "Some differ only in case or punctuation. Give these events the same event_type.",
         ),
         details=((name, number(interactions)) for name, interactions in figures.types),
     )
@@ -157,5 +157,5 @@ def _size(export: Export, figures: Figures, dataset: str) -> Check:
         "bytes",
         f"{number(figures.datasets[dataset].rows, 'row')}, {size(bytes_)} in {number(parts, 'part')}.",
         Limit(f"an import takes at most {full} GB with FULL, {incremental} GB with INCREMENTAL", QUOTAS),
-        ("red", bytes_ > full * 2**30, "Export a shorter window, or have the quota raised."),
+        ("red", bytes_ > full * 2**30, "Export a shorter window, or request a higher quota."),
     )

@@ -1,7 +1,7 @@
 """The rows of an export as tables in DuckDB, and the headers of its parts.
 
-A part is read once, into tables that all measures are taken from. DuckDB moves to disk what is beyond its
-limit of memory. Parts in S3 are fetched a few ahead, and deleted when they are read.
+Each part is read once, into tables for all figures. DuckDB spills to disk beyond its memory limit. A few parts in S3
+are fetched ahead, and deleted after reading.
 """
 
 import csv
@@ -21,21 +21,21 @@ from ..errors import PreflightError
 from ..places import Place, errors_at, place, temporary
 from .parts import Export, Part
 
-#: Errors of a part that are kept, one line may have several; a file that is no CSV would otherwise be kept whole.
+#: Maximum number of errors kept per part (a line may have several), for files that aren't CSV.
 MAX_ERRORS = 10_000
-#: Parts that are on their way from S3 while one is read.
+#: Parts that are fetched from S3 ahead of the one being read.
 _AHEAD = 3
 _HEADER_BYTES = 1 << 16
 
-#: Called with bytes done and bytes in all.
+#: Called with the bytes done and the total bytes.
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line of a part: its names, whether they are in quotes, which Personalize refuses, and behind a mark.
+    """The first line of a part.
 
-    That is a byte order mark.
+    `quoted`: the names are in quotes, which Personalize refuses. `marked`: the line begins with a byte order mark.
     """
 
     part: str
@@ -46,7 +46,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """A line that is no row: in which part, which one (the header is 1), and why, in DuckDB's words."""
+    """A line that can't be read as a row: its part, its number (the header is 1), and DuckDB's reason."""
 
     part: str
     line: int
@@ -55,9 +55,9 @@ class RefusedLine:
 
 @dataclass(frozen=True, slots=True)
 class ExportTable:
-    """A dataset in DuckDB: the table of its name has a column c0, c1, … of text for each of `columns`.
+    """A dataset in DuckDB: the table with its name has a text column c0, c1, … for each of `columns`.
 
-    `refused` lines are no rows; `more` says that there may be more of them.
+    `refused` is the number of lines that can't be read as rows. `more`: it may be higher.
     """
 
     dataset: str
@@ -74,10 +74,10 @@ Tables = dict[str, ExportTable]
 
 @contextmanager
 def loaded(export: Export, memory: str, progress: Progress) -> "Iterator[tuple[duckdb.DuckDBPyConnection, Tables]]":
-    """Yield a connection that has the rows of an export, and what is in it by dataset.
+    """Yield a connection with the rows of an export, and its tables by dataset.
 
-    What is beyond `memory` lies in the system's folder for temporary files, and is deleted at the end. Raises
-    PreflightError where a part can't be read, or memory or disk are too small.
+    Beyond `memory`, data spills to the system's temporary folder and is deleted at the end. Raises PreflightError if a
+    part can't be read, or if memory or disk are too small.
     """
     with temporary() as work:
         root = place(export.place)
@@ -102,7 +102,7 @@ def loaded(export: Export, memory: str, progress: Progress) -> "Iterator[tuple[d
 
 
 def _fetched(root: Place, parts: Sequence[Part], work: Path) -> Generator[tuple[Part, Path]]:
-    """Yield each part and where it can be read: the file itself, or a copy that is then deleted."""
+    """Yield each part with a path to read it: the file itself, or a copy that is deleted afterwards."""
     s3 = root.s3
 
     def fetch(number: int, part: Part) -> tuple[Part, Path]:
@@ -123,7 +123,7 @@ def _fetched(root: Place, parts: Sequence[Part], work: Path) -> Generator[tuple[
 
 
 class _Loader:
-    """Takes the parts of one dataset into one table; a part's columns are found by its own header."""
+    """Loads the parts of a dataset into one table. Each part's own header names its columns."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
         self._connection, self._dataset = connection, dataset
@@ -134,7 +134,7 @@ class _Loader:
         self._example: RefusedLine | None = None
 
     def take(self, part: Part, path: Path) -> None:
-        """Read one part; lines that are no row are counted."""
+        """Load a part, and count the lines that can't be read as rows."""
         header = _header(part, path)
         self._headers.append(header)
         for name in dict.fromkeys(header.names):
@@ -166,7 +166,7 @@ class _Loader:
         self._run("DROP TABLE refused; DROP TABLE scans")
 
     def table(self) -> ExportTable:
-        """Return what was taken."""
+        """Return the loaded table."""
         if not self._columns:
             self._run(f"CREATE TABLE {self._dataset} (c0 VARCHAR)")
         columns, headers = tuple(self._columns), tuple(self._headers)

@@ -1,4 +1,4 @@
-"""Checks of the values: do ids, times and columns mean what they say?"""
+"""Checks of the values: are ids, timestamps and columns plausible?"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,8 +11,8 @@ from ..contract.rows import NOT_IN_DOMAIN
 from .figures import ColumnFacts, DatasetFacts, Figures
 from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, number, percent, share, thumb
 
-_judged = partial(judged, "Sound values")
-#: More values than this are no categories; fewer rows than this say nothing about it.
+_judged = partial(judged, "Plausible values")
+#: A column with more values than this isn't categorical. Fewer rows than _FEW_ROWS aren't enough to tell.
 _MANY = 1000
 _FEW_ROWS = 100
 _DUPLICATE_SHARE = 0.01
@@ -23,7 +23,7 @@ _NO_NUMBERS = {NOT_IN_DOMAIN[domain] for domain in NUMBERS}
 
 
 def values(figures: Figures, mapping: EventMapping, report: Report | None) -> Iterator[Check]:
-    """Yield the checks of this group; without a report, no one knows which values can't be used."""
+    """Yield the checks of this group. Only a report tells which values can't be used."""
     yield _times(figures)
     yield _ids(figures)
     yield _duplicates(figures)
@@ -49,16 +49,16 @@ def _times(figures: Figures) -> Check:
         "Timestamps",
         wrong,
         "interactions",
-        f"{number(wrong, 'interaction has a time', 'interactions have a time')} that can't be meant."
+        f"{number(wrong, 'interaction has', 'interactions have')} an implausible timestamp."
         if wrong
-        else "All times can be meant.",
-        Limit("epoch seconds of when it happened", INTERACTIONS),
-        ("red", times.milliseconds > 0, "Divide by 1000: TIMESTAMP is in seconds."),
-        ("red", times.negative > 0, "TIMESTAMP is in seconds since 1970: see where these come from."),
+        else "All timestamps are plausible.",
+        Limit("epoch seconds of the interaction", INTERACTIONS),
+        ("red", times.milliseconds > 0, "TIMESTAMP is in seconds. Divide these by 1000."),
+        ("red", times.negative > 0, "TIMESTAMP is in seconds since 1970. Check the source of these."),
         (
             "yellow",
             wrong > 0,
-            "Some clocks are wrong: map `timestamp`, which Segment corrects, or leave these out.",
+            "Some clocks are wrong. Map `timestamp`, which Segment corrects, or leave these out.",
         ),
         details=((kind, number(count)) for kind, count in kinds if count),
     )
@@ -69,8 +69,8 @@ _KINDS = {
     "control": "with control characters",
     "special": "with a quote or a backslash",
     "spaced": "with spaces at the ends",
-    "placeholder": "a word for nobody",
-    "email": "an e-mail address",
+    "placeholder": "that is a placeholder",
+    "email": "that is an email address",
 }
 
 
@@ -83,18 +83,16 @@ def _ids(figures: Figures) -> Check:
         "Ids",
         count,
         "ids",
-        f"{number(count, 'odd id')} among {number(figures.users, 'user')} and {number(figures.items, 'item')}."
-        if count
-        else f"No odd id among {number(figures.users, 'user')} and {number(figures.items, 'item')}.",
-        Limit(f"at most {MAX_ID} characters; none that are special", FORMAT),
-        ("red", "long" in kinds, "The import job would fail: map another id."),
-        ("yellow", "placeholder" in kinds, "Many people share such an id, and it looks like one: send none instead."),
+        f"{number(count, 'suspicious id')} among {number(figures.users, 'user')} and {number(figures.items, 'item')}.",
+        Limit(f"at most {MAX_ID} characters, none of them special", FORMAT),
+        ("red", "long" in kinds, "The import job would fail. Map another id."),
+        ("yellow", "placeholder" in kinds, "Many people share a placeholder and look like one. Send no id instead."),
         (
             "yellow",
             "email" in kinds,
-            "Ids stand in requests, logs and reports: use ids that say nothing of a person.",
+            "Ids appear in requests, logs and reports. Use ids that don't identify a person.",
         ),
-        ("yellow", bool(odd), "Live events must send the very same characters: clean the ids where they are made."),
+        ("yellow", bool(odd), "Live events must send exactly the same characters. Clean the ids at their source."),
         details=(
             (
                 f"{ids.column} {_KINDS[ids.kind]}, such as {ids.example}",
@@ -118,7 +116,7 @@ def _duplicates(figures: Figures) -> Check:
         (
             "yellow",
             part > _DUPLICATE_SHARE,
-            "The same events are tracked twice, or exported twice: see which, and stop one.",
+            "The same events are tracked or exported twice. Find the cause, and stop one of the two.",
         ),
     )
 
@@ -137,7 +135,7 @@ def _same_second(figures: Figures) -> Check:
         (
             "yellow",
             part > _SAME_SECOND_SHARE,
-            "Two events say one thing, such as a click and the view behind it: map one of them.",
+            "Two events mean the same action, such as a click and the view that follows. Map one of them.",
         ),
     )
 
@@ -147,12 +145,12 @@ def _repeated(figures: Figures) -> Check:
     total = sum(count for _, count in repeated)
     return _judged(
         "repeated-ids",
-        "Users and items once",
+        "Unique users and items",
         total,
         "rows",
         f"{number(total, 'row')} of users or items repeat an id." if total else "Every user and item has one row.",
-        Limit("one row a user, one row an item", IMPORT),
-        ("yellow", bool(repeated), "Which of them counts is left to the order of the rows: keep the latest."),
+        Limit("one row per user, one row per item", IMPORT),
+        ("yellow", bool(repeated), "The order of the rows decides which one counts. Keep the latest."),
         details=((name, number(count)) for name, count in repeated),
     )
 
@@ -168,7 +166,7 @@ def _optional(figures: Figures, mapping: EventMapping) -> Iterator[tuple[Dataset
 
 
 def _unusable(report: Report) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return for each column that has some how many values can't be used, and how many are there in all."""
+    """Return the number of unusable values and of all values, for each column with unusable values."""
     return {
         (dataset, column): (count.unusable, count.unusable + count.filled)
         for dataset, counts in report.datasets.items()
@@ -198,11 +196,11 @@ def _nulls(figures: Figures, mapping: EventMapping, unusable: dict[tuple[str, st
         f"{number(sparse, 'optional column has', 'optional columns have')} fewer values than recommended,"
         f" {number(empty)} none at all."
         if sparse + empty
-        else "All optional columns have the values that are recommended.",
+        else "All optional columns have as many values as recommended.",
         Limit(f"a column should be {percent(COMPLETE_SHARE)} filled", INTERACTIONS),
-        ("yellow", blocked > 0, "Events have values for such columns that can't be used: see Usable values."),
-        ("yellow", empty > 0, "Leave empty columns out of the mapping, or map paths that the events have."),
-        ("yellow", sparse > 0, "See whether the paths in the mapping fit the events, or leave the column out."),
+        ("yellow", blocked > 0, 'Events have values for these columns that can\'t be used. See "Usable values".'),
+        ("yellow", empty > 0, "Remove empty columns from the mapping, or map paths that the events have."),
+        ("yellow", sparse > 0, "Check whether the mapping's paths fit the events, or remove the column."),
         details=((name, said) for _, name, said in sorted(details)),
     )
 
@@ -213,7 +211,7 @@ def _usable(report: Report) -> Check:
         kinds.add(("*", None, dataset, column, reason), count, example)
     total = sum(lost for lost, _ in unusable.values())
     many = [column for column, (lost, there) in unusable.items() if share(lost, there) > _UNUSABLE_SHARE]
-    remedy = "Send them as the column's type, or map other paths."
+    remedy = "Send values of the column's type, or map other paths."
     if any(reason in _NO_NUMBERS for *_, reason in kinds.counts):
         remedy = f"{remedy} A number has no comma, currency or spaces: 12.50, not 12,50 €."
     return _judged(
@@ -221,14 +219,14 @@ def _usable(report: Report) -> Check:
         "Usable values",
         total,
         "values",
-        f"{number(total, 'value is', 'values are')} there, but can't be used in {number(len(unusable), 'column')}."
+        f"{number(total, 'value')} in {number(len(unusable), 'column')} can't be used."
         if total
-        else "No value is there that can't be used.",
+        else "All values can be used.",
         thumb(f"under {percent(_UNUSABLE_SHARE)} of a column's values"),
         (
             "yellow",
             ("interactions", "EVENT_VALUE") in many,
-            f"{remedy} A solution with a threshold of EVENT_VALUE doesn't train on these interactions.",
+            f"{remedy} Solutions with an EVENT_VALUE threshold don't train on these interactions.",
         ),
         ("yellow", bool(many), remedy),
         details=(
@@ -261,13 +259,13 @@ def _categories(figures: Figures, mapping: EventMapping) -> Check:
         "Categories",
         len(odd),
         "columns",
-        f"{number(len(odd), 'categorical column has', 'categorical columns have')} one value, only different ones,"
+        f"{number(len(odd), 'categorical column has', 'categorical columns have')} one value, only different values,"
         f" or more than {_MANY:,}."
         if odd
         else "Categorical columns have several values that rows share."
         if judged_any
-        else f"Too few rows to say: no categorical column has {_FEW_ROWS} values.",
+        else f"Not enough rows to tell: no categorical column has {_FEW_ROWS} values.",
         thumb("several values that rows share"),
-        ("yellow", bool(odd), "Nothing can be learned from such a column: map a coarser value, or leave it out."),
+        ("yellow", bool(odd), "Training learns nothing from such a column. Map a coarser value, or remove it."),
         details=details,
     )

@@ -1,6 +1,6 @@
 """A check and its verdict, and the limits of training with their sources.
 
-Quotas drift. Limits of training are here, those of columns in `contract/columns.py`, and nowhere else.
+Quotas change, so only this module has the limits of training, and only `contract/columns.py` those of columns.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ VERDICTS: Final[tuple[Verdict, ...]] = ("green", "yellow", "red")
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a limit is written down: a page of Amazon Personalize's developer guide, or without an address our own."""
+    """The source of a limit: a page of Amazon Personalize's developer guide, or this project (no URL)."""
 
     name: str
     url: str | None
@@ -32,15 +32,14 @@ IMPORT: Final = _guide("Importing training data", "import-data.html")
 CONTRACT: Final = Citation("docs/contract.md of this project", None)
 RULE_OF_THUMB: Final = Citation("rule of thumb", None)
 
-#: QUOTAS: what a solution version or recommender, and an import of interactions, need at least.
+#: QUOTAS: minimums for a solution version, a recommender, and an import of interactions.
 MIN_INTERACTIONS: Final = 1000
 MIN_RETURNING_USERS: Final = 25
 MIN_RETURNING_SHARE: Final = 0.01
-#: INTERACTIONS and ANALYSIS: what good recommendations need.
+#: INTERACTIONS and ANALYSIS: recommended for good results.
 GOOD_INTERACTIONS: Final = 50_000
 GOOD_RETURNING_USERS: Final = 1000
-#: QUOTAS: what training considers, with v2 recipes and with all others, and what one import
-#: takes, FULL and INCREMENTAL.
+#: QUOTAS: maximums for training with v2 recipes and with others, and for an import, FULL and INCREMENTAL.
 MAX_INTERACTIONS: Final = (3_000_000_000, 500_000_000)
 MAX_ITEMS: Final = (5_000_000, 750_000)
 MAX_IMPORT_GB: Final = (100, 1)
@@ -51,7 +50,7 @@ COMPLETE_SHARE: Final = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a value is held against, for people, and who says so."""
+    """A limit for a value, as text, and its source."""
 
     text: str
     source: Citation
@@ -59,11 +58,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
+    """One check of an export.
 
-    `value` is for machines, in `unit`; `said` is one sentence for people, and `remedy`, empty when the
-    verdict is green, says what to do. Both are our own words: what comes from the data stands
-    in `details`, as label and text, and whoever shows it makes it harmless first.
+    `value` is for machines, in `unit`. `said` is the finding in a sentence. `remedy` is an instruction, empty if the
+    verdict is green. Text from the data is only in `details`, as label and text. Escape it before showing it.
     """
 
     id: str
@@ -89,40 +87,40 @@ def judged(
     *rules: tuple[Verdict, bool, str],
     details: Iterable[tuple[str, str]] = (),
 ) -> Check:
-    """Return a check with the verdict and the remedy of the first rule that holds; green if none does."""
+    """Return a check with the verdict and the remedy of the first rule that holds, or green if none does."""
     verdict, remedy = next(((verdict, remedy) for verdict, holds, remedy in rules if holds), (VERDICTS[0], ""))
     return Check(id_, group, title, verdict, value, unit, said, limit, remedy, tuple(details))
 
 
 def thumb(text: str) -> Limit:
-    """Return a limit that is our own."""
+    """Return a limit that is this project's own."""
     return Limit(text, RULE_OF_THUMB)
 
 
 def share(part: int, whole: int) -> float:
-    """Return a share; of nothing it is 0."""
+    """Return a share, or 0 if `whole` is 0."""
     return part / whole if whole else 0.0
 
 
 def percent(share: float) -> str:
-    """Return a share for people: `0.25` is "25 %"; what is not nothing is never "0 %", nor is 100 % what is less."""
+    """Return a share for people: `0.25` is "25%". Only 0 is "0%", and only 1 is "100%"."""
     if 0 < share < 0.0005:
-        return "under 0.1 %"
+        return "under 0.1%"
     if 0.9995 < share < 1:
-        return "over 99.9 %"
+        return "over 99.9%"
     digits = f"{share * 100:.1f}".removesuffix(".0")
-    return f"{digits} %"
+    return f"{digits}%"
 
 
 def number(value: int, what: str = "", plural: str | None = None) -> str:
-    """Return a count for people: `1,234 users`, `1 user`."""
+    """Return a count with its noun: `1,234 users`, `1 user`."""
     if not what:
         return f"{value:,}"
     return f"{value:,} {what if value == 1 else plural or what + 's'}"
 
 
 def size(count: int) -> str:
-    """Return bytes for people."""
+    """Return a size with its unit: `12.3 MB`."""
     amount = float(count)
     for unit in ("bytes", "kB", "MB", "GB"):
         if amount < 1000 or unit == "GB":
@@ -135,10 +133,9 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def visible(text: str, most: int = 80) -> str:
-    """Return a text from the data as it can be shown: on one line, without anything that hides or steers.
+    """Return a text from the data on one line, without invisible and control characters.
 
-    Control characters, marks of direction and the like are written as `\\u{…}`; what is longer than
-    `most` characters is cut.
+    Control characters, direction marks and the like are escaped as `\\u{…}`. Text beyond `most` characters is cut.
     """
     shown = "".join(f"\\u{{{ord(char):x}}}" if category(char) in _INVISIBLE else char for char in text[: most + 1])
     return shown if len(text) <= most and len(shown) <= most else shown[: most - 1] + "…"
