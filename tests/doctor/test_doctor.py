@@ -84,9 +84,9 @@ def test_a_simulation_that_is_refused_leaves_a_role_unknown() -> None:
 @pytest.mark.parametrize(
     ("decision", "verdict", "said"),
     [
-        ("allowed", "ok", "may make 2 calls, all that it needs"),
-        ("implicitDeny", "wrong", "may not sqs:SendMessage on *"),
-        ("explicitDeny", "wrong", "may not sqs:SendMessage on *"),
+        ("allowed", "ok", "has the 2 permissions that it needs"),
+        ("implicitDeny", "wrong", "lacks sqs:SendMessage on *"),
+        ("explicitDeny", "wrong", "lacks sqs:SendMessage on *"),
     ],
 )
 def test_what_the_simulator_decides_is_said(decision: str, verdict: str, said: str) -> None:
@@ -148,14 +148,14 @@ def _secret(text: str) -> list[tuple[str, Any]]:
     [
         pytest.param([("describe_secret", "ResourceNotFoundException")], "wrong", "is absent", id="gone"),
         pytest.param([("describe_secret", "AccessDeniedException")], "unknown", "can't be read", id="refused"),
-        pytest.param([("describe_secret", {})], "wrong", "holds no write key", id="without a value"),
+        pytest.param([("describe_secret", {})], "wrong", "has no write key", id="without a value"),
         pytest.param(
             _secret('{"other": "x"}'),
-            "wrong", "holds no write key", id="without the key",
+            "wrong", "has no valid write key", id="without the key",
         ),
         pytest.param(
             _secret('{"key": "abc"}'),
-            "ok", "a write key of 3 characters", id="good",
+            "ok", "has a write key of 3 characters", id="good",
         ),
     ],
 )  # fmt: skip
@@ -186,7 +186,7 @@ def test_a_dry_run_that_fails_says_why() -> None:
     with stubbed(**{"lambda": [("invoke", {"FunctionError": "Unhandled", "Payload": payload})]}) as stack:
         verdict, found, remedy = the(settings.dry_run(stack, "shop-event"))
     assert (verdict, found) == ("wrong", "fails: event_mapping: is malformed")
-    assert remedy == "Run `aws logs tail /aws/lambda/shop-event` for the whole error"
+    assert remedy == "Run `aws logs tail /aws/lambda/shop-event` to see the full error"
 
 
 def _queue(number: int, *statements: Any) -> list[tuple[str, Any]]:
@@ -236,8 +236,8 @@ def test_alarms_that_are_on_lead_to_their_section(alarm: dict[str, Any], said: s
 @pytest.mark.parametrize(
     ("actions", "verdict", "said"),
     [
-        ([], "unknown", "1 are quiet, and none of them notifies anyone"),
-        (["arn:aws:sns:us-east-1:123456789012:on-call"], "ok", "1 are quiet, 1 of them notify someone"),
+        ([], "unknown", "1 quiet alarm, none of which notifies anyone"),
+        (["arn:aws:sns:us-east-1:123456789012:on-call"], "ok", "1 quiet alarm, 1 of which notify someone"),
     ],
 )
 def test_alarms_that_notify_nobody_are_unknown(actions: list[str], verdict: str, said: str) -> None:
@@ -304,7 +304,7 @@ def test_a_refresh_that_failed_is_wrong(status: str, verdict: str) -> None:
     ("answer", "verdict", "said"),
     [
         pytest.param("NoSuchKey", "unknown", "no report at s3://shop/transformed/report.json", id="none"),
-        pytest.param({"mapping_sha256": "other"}, "wrong", "was made with the event mapping other", id="other"),
+        pytest.param({"mapping_sha256": "other"}, "wrong", "used the event mapping other", id="other"),
         pytest.param(
             {"mapping_sha256": MAPPING.sha256, "datasets": {"items": {"rows": 1234}}},
             "ok", "of 2026-11-29 00:00: 1,234 items", id="good",

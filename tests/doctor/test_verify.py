@@ -131,7 +131,7 @@ def test_a_stack_that_a_module_call_put_deeper_is_found_there(aws: Emulator) -> 
     [
         pytest.param("Lambda function shop-event", packed(OTHER.text), None, None, OTHER.sha256, id="the function"),
         pytest.param(
-            "Lambda function shop-event", "{", None, None, "no mapping: event_mapping", id="a function without sense"
+            "Lambda function shop-event", "{", None, None, "is invalid: event_mapping", id="a function without sense"
         ),
         pytest.param("Lambda function shop-event", "", None, None, "absent", id="a function without a mapping"),
         pytest.param("Glue job shop-history", None, OTHER.text, None, OTHER.sha256, id="the job"),

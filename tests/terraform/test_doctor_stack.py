@@ -205,7 +205,7 @@ def test_nothing_is_wrong_with_a_stack_that_runs(running: Running) -> None:
     ]
     assert counted == f"0 wrong, 2 unknown, {len(found) - 2} ok"
     assert found["Dry run of shop-event"] == ("ok", "answers ignored")
-    assert found["Role shop-us-east-1-event"][1].endswith(" calls, all that it needs")
+    assert found["Role shop-us-east-1-event"][1].endswith(" permissions that it needs")
     assert found["Queue shop-rejected"] == ("ok", "0 messages")
     assert shown.returncode == 0
 

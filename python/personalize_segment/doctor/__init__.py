@@ -1,1 +1,1 @@
-"""What a running stack needs, examined: each part is ok, wrong or unknown, with what to do."""
+"""Checks of a running stack: each part is ok, wrong or unknown, with a remedy."""

@@ -1,4 +1,4 @@
-"""What roles may do, asked of IAM's policy simulator, whom Segment's role trusts, and what the bucket lets in."""
+"""Check permissions: of roles (by IAM's policy simulator), in the trust policy of Segment's role, and of the bucket."""
 
 import json
 import re
@@ -11,13 +11,13 @@ from ..errors import number
 from .finding import TERRAFORM, Deployed, Finding, examined
 from .settings import references
 
-#: What a role has to be allowed: pairs of action and resource.
+#: Permissions that a role needs: pairs of action and resource.
 Needs = list[tuple[str, str]]
 _SERVICE = "personalize.amazonaws.com"
 
 
 def event_function(stack: Deployed, settings: Mapping[str, str], campaign: str | None) -> Needs:
-    """Return what the function needs that Segment invokes. `campaign` is the ARN of what it asks, None for nothing."""
+    """Return the needs of the event function. `campaign` is the ARN that it asks for recommendations, or None."""
     needs = [("personalize:PutEvents", "*"), *_reads(stack, dict(settings))]
     needs += [("sqs:SendMessage", _queue(stack, url)) for name, url in settings.items() if name.endswith("queue_url")]
     if table := settings.get("profile_table"):
@@ -26,7 +26,7 @@ def event_function(stack: Deployed, settings: Mapping[str, str], campaign: str |
 
 
 def profile_function(stack: Deployed, settings: Mapping[str, str]) -> Needs:
-    """Return what the function needs that empties the profile queue."""
+    """Return the needs of the function that reads the profile queue."""
     queue = _queue(stack, stack.operations["queues"]["profiles"])
     needs = [(f"sqs:{action}", queue) for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")]
     needs += [("sqs:SendMessage", _queue(stack, stack.operations["queues"]["rejected"])), *_table(stack)]
@@ -37,7 +37,7 @@ def profile_function(stack: Deployed, settings: Mapping[str, str]) -> Needs:
 
 
 def glue_job(stack: Deployed) -> Needs:
-    """Return what the Glue job needs."""
+    """Return the needs of the Glue job."""
     logs, transformed = (_objects(stack, stack.outputs["data"][name]) for name in ("logs", "transformed"))
     bucket = transformed.partition("/")[0]
     needs = [("s3:ListBucket", bucket), ("s3:GetObject", logs)]
@@ -49,20 +49,20 @@ def glue_job(stack: Deployed) -> Needs:
 
 
 def personalize(stack: Deployed) -> Needs:
-    """Return what the role needs that Personalize assumes."""
+    """Return the needs of the role that Personalize assumes."""
     transformed, reports = (_objects(stack, stack.outputs["data"][name]) for name in ("transformed", "reports"))
     bucket = transformed.partition("/")[0]
     return [("s3:ListBucket", bucket), ("s3:GetObject", transformed), ("s3:PutObject", reports)]
 
 
 def refresh(stack: Deployed) -> Needs:
-    """Return what the role of the state machine needs."""
+    """Return the needs of the state machine's role."""
     interactions = stack.arn("personalize", f"dataset/{stack.spec.name}/INTERACTIONS")
     return [("personalize:CreateDatasetImportJob", interactions), ("iam:PassRole", str(stack.spec.role))]
 
 
 def role(stack: Deployed, arn: str, needs: Needs) -> Iterator[Finding]:
-    """Yield whether a role may do all that it needs."""
+    """Yield whether a role has the permissions that it needs."""
     part = f"Role {arn.rpartition('/')[2]}"
     yield from examined(part, _role(stack, part, arn, needs))
 
@@ -91,13 +91,13 @@ def _role(stack: Deployed, part: str, arn: str, needs: Needs) -> Iterator[Findin
             if one["EvalDecision"] != "allowed"
         ]
     if denied:
-        yield Finding(part, "wrong", f"may not {', '.join(denied)}", TERRAFORM)
+        yield Finding(part, "wrong", f"lacks {', '.join(denied)}", TERRAFORM)
     else:
-        yield Finding(part, "ok", f"may make {number(len(needs), 'call')}, all that it needs")
+        yield Finding(part, "ok", f"has the {number(len(needs), 'permission')} that it needs")
 
 
 def segment_trust(stack: Deployed) -> Iterator[Finding]:
-    """Yield whether Segment's role may be assumed with the external ids of the outputs, and with no other."""
+    """Yield whether Segment's role accepts exactly the external ids of the outputs."""
     name = stack.outputs["segment"]["role_arn"].rpartition("/")[2]
     part = f"Trust of role {name}"
     yield from examined(part, _segment_trust(stack, part, name))
@@ -118,7 +118,7 @@ def _segment_trust(stack: Deployed, part: str, name: str) -> Iterator[Finding]:
 
 
 def bucket_policy(stack: Deployed) -> Iterator[Finding]:
-    """Yield whether the bucket's policy lets Personalize read its input and write its reports."""
+    """Yield whether the bucket's policy allows Personalize to read its input and write its reports."""
     bucket = stack.outputs["data"]["bucket"]
     part, remedy = f"Bucket policy of {bucket}", TERRAFORM
     if (stack.outputs.get("merge") or {}).get("bucket_policy"):
@@ -135,9 +135,9 @@ def _bucket_policy(stack: Deployed, part: str, bucket: str, remedy: str) -> Iter
         if not _lets_in(statements, action, resource)
     ]
     if missing:
-        yield Finding(part, "wrong", f"doesn't let Personalize {', '.join(missing)}", remedy)
+        yield Finding(part, "wrong", f"doesn't allow Personalize {', '.join(missing)}", remedy)
     else:
-        yield Finding(part, "ok", "lets Personalize read its input and write its reports")
+        yield Finding(part, "ok", "allows Personalize to read its input and write its reports")
 
 
 def _lets_in(statements: list[Any], action: str, resource: str) -> bool:
@@ -152,7 +152,7 @@ def _lets_in(statements: list[Any], action: str, resource: str) -> bool:
 
 
 def queue_policy(policy: str | None) -> str | None:
-    """Return what is wrong with a queue's policy, None if nothing: it has to deny plain HTTP, and nothing else."""
+    """Return the problem of a queue's policy, or None. The policy must deny plain HTTP, and nothing else."""
     denied = [one for one in _listed(json.loads(policy or "{}").get("Statement", [])) if one.get("Effect") == "Deny"]
     insecure = {"Bool": {"aws:SecureTransport": "false"}}
     if not denied:

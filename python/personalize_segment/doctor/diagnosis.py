@@ -1,4 +1,4 @@
-"""The examination of a stack, in the order in which an event passes its parts, and the views of it."""
+"""The checks of a stack, in the order in which an event passes its parts, and their views `doctor` and `verify`."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,9 +25,9 @@ def read_stack(
     wanted: EventMapping | None = None,
     name: str | None = None,
 ) -> Deployed:
-    """Return the stack in what `terraform output -json` prints, its spec with the event mapping `wanted`, if any.
+    """Return the stack in the output of `terraform output -json`. `wanted` replaces the event mapping of its spec.
 
-    `name` says which one if there are several. Raises VerifyError, or SpecError for the spec.
+    `name` selects one of several stacks. Raises VerifyError, or SpecError for the spec.
     """
     with terraform_outputs.naming(place, VerifyError):
         outputs = terraform_outputs.of_stack(text, "operations", "personalize", "event_mapping", stack=name)
@@ -36,7 +36,7 @@ def read_stack(
 
 
 def identity(stack: Deployed, here: terraform_outputs.Home) -> Finding:
-    """Return whether the credentials lead to the account and region of the stack."""
+    """Return whether the credentials are for the account and region of the stack."""
     region, account = stack.outputs["segment"]["function_arn"].split(":")[3:5]
     other = terraform_outputs.Home(account, region).other(here)
     if other is None:
@@ -45,7 +45,7 @@ def identity(stack: Deployed, here: terraform_outputs.Home) -> Finding:
 
 
 def same_mapping(stack: Deployed, sql: list[Path], personalized: list[Finding]) -> Iterator[Finding]:
-    """Yield a finding for each part that holds the event mapping: the view `verify`."""
+    """Yield a finding for each part that has the event mapping: the view `verify`."""
     wanted = stack.spec.mapping
     yield mapping.terraform(stack, wanted)
     yield from mapping.functions(stack, wanted)
@@ -57,7 +57,7 @@ def same_mapping(stack: Deployed, sql: list[Path], personalized: list[Finding]) 
 
 
 def diagnose(stack: Deployed, clients: ProvisionClients, polling: Polling, file: str) -> Iterator[Finding]:
-    """Yield a finding for everything that the stack needs, as soon as it is known. `file` has the outputs."""
+    """Yield each finding about the stack as soon as it is known. `file` has the outputs."""
     yield from mapping.functions(stack, stack.spec.mapping)
     try:
         personalized = personalize(clients, stack.spec, polling, file) or [_no_group(stack, file)]
@@ -86,7 +86,7 @@ def diagnose(stack: Deployed, clients: ProvisionClients, polling: Polling, file:
 
 
 def _functions(stack: Deployed, personalized: list[Finding]) -> Iterator[Finding]:
-    """Yield findings for what the functions read and may do; nothing for one that can't be read."""
+    """Yield findings about the functions' settings and permissions, except for functions that can't be read."""
     planned = {finding.part for finding in personalized}
     for key, function in stack.operations["functions"].items():
         try:
@@ -101,7 +101,7 @@ def _functions(stack: Deployed, personalized: list[Finding]) -> Iterator[Finding
             yield from access.role(stack, role, access.event_function(stack, found, asked))
         else:
             yield from access.role(stack, role, access.profile_function(stack, found))
-        # Without a plan, all that `apply` writes below its prefix is missing for the one reason that is named.
+        # Without a plan, all parameters of `apply` are missing for a single cause, which another finding names.
         prefix = f"{stack.spec.ssm_prefix}/" if len(personalized) == 1 else None
         yield from settings.parameters(stack, found, planned, prefix)
 
@@ -115,7 +115,7 @@ def _glue_role(stack: Deployed) -> Iterator[Finding]:
 
 
 def _asked(found: dict[str, str], personalized: list[Finding]) -> str | None:
-    """Return the ARN of the campaign or recommender that the function asks, if it is there."""
+    """Return the ARN of the campaign or recommender that the function asks, if it exists."""
     setting = found.get("personalize_campaign_arn", "")
     if not setting.startswith("ssm:"):
         return setting or None

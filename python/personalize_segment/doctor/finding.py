@@ -1,4 +1,4 @@
-"""A finding, one line of an examination, and what AWS's answers make of it."""
+"""A finding, which is one line of a check, and findings from AWS errors."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from ..provision.spec import Spec
 Verdict = Literal["ok", "wrong", "unknown"]
 
 ABSENT = "is absent"
-#: What repairs everything that Terraform creates.
+#: The remedy for everything that Terraform creates.
 TERRAFORM = "Run `terraform apply`"
-#: Codes of services for something that doesn't exist.
+#: Error codes for things that don't exist.
 _ABSENT_CODES = frozenset(
     {
         "404",
@@ -34,7 +34,7 @@ _ABSENT_CODES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: `part` is what was examined, `found` what is there. `remedy` is an instruction, empty if all is ok.
+    """A line of a check: the checked `part`, and its state, `found`. `remedy` is an instruction, empty if ok.
 
     `arn` is set for resources of Personalize.
     """
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A deployed stack: Terraform's outputs, the spec in them, and what returns boto3's client of a service."""
+    """A deployed stack: Terraform's outputs, the spec in them, and a function that returns a service's boto3 client."""
 
     outputs: Mapping[str, Any]
     spec: Spec
@@ -61,18 +61,18 @@ class Deployed:
         return found
 
     def arn(self, service: str, name: str) -> str:
-        """Return the ARN of something in the stack's account and region."""
+        """Return the ARN of a resource in the stack's account and region."""
         partition, _, region, account = self.outputs["segment"]["function_arn"].split(":")[1:5]
         return f"arn:{partition}:{service}:{region}:{account}:{name}"
 
 
 def is_absent(error: ClientError) -> bool:
-    """Return whether AWS says that there is no such thing."""
+    """Return whether AWS reports that a resource doesn't exist."""
     return error.response["Error"]["Code"] in _ABSENT_CODES
 
 
 def examined(part: str, findings: Iterator[Finding], remedy: str = TERRAFORM) -> Iterator[Finding]:
-    """Yield the findings; if a call for them fails, yield that `part` is absent, or can't be read."""
+    """Yield the findings. If an AWS call fails, yield that `part` is absent or can't be read."""
     try:
         yield from findings
     except ClientError as error:
@@ -80,7 +80,7 @@ def examined(part: str, findings: Iterator[Finding], remedy: str = TERRAFORM) ->
             yield Finding(part, "wrong", ABSENT, remedy)
             return
         code, message = failures.code_and_message(error)
-        rights = "Check your rights: docs/operations.md#rights-of-doctor lists them"
-        yield Finding(part, "unknown", f"can't be read ({code}: {message})", rights)
+        permissions = "Check your permissions: docs/operations.md#rights-of-doctor lists them"
+        yield Finding(part, "unknown", f"can't be read ({code}: {message})", permissions)
     except BotoCoreError as error:
         yield Finding(part, "unknown", f"can't be read ({error})", "Check the region and the connection")

@@ -1,8 +1,7 @@
-"""Whether all parts of a deployed stack have the same event mapping.
+"""Check whether all parts of a deployed stack have the same event mapping.
 
-The file, what Terraform applied, the Lambda functions, the Glue job, the SQL for the warehouse and
-the schemas in Personalize each hold it, or what was made of it. If one differs, training and
-serving no longer agree on what an event means.
+The file, Terraform, the Lambda functions, the Glue job, the SQL for the warehouse and the schemas in Personalize each
+have the mapping, or something generated from it. If one differs, training and live events disagree about events.
 """
 
 import re
@@ -15,18 +14,18 @@ from ..contract.mapping import ADDRESS, EventMapping, decode
 from ..errors import MappingError, number
 from .finding import ABSENT, TERRAFORM, Deployed, Finding, Verdict, examined, is_absent
 
-#: How an SQL file says which mapping it was made from.
+#: The digest of the mapping that an SQL file was generated from.
 _SQL_DIGEST = re.compile(r"event mapping sha256: ([0-9a-f]{64})")
 ALIAS = "live"
 
 
 def terraform(stack: Deployed, mapping: EventMapping) -> Finding:
-    """Compare the mapping with what Terraform applied."""
+    """Return whether Terraform applied the mapping."""
     return _compared("Terraform", str(stack.outputs["event_mapping"]["sha256"]), mapping)
 
 
 def functions(stack: Deployed, mapping: EventMapping) -> Iterator[Finding]:
-    """Yield a finding for each function: whether its alias runs a version that works, with this mapping."""
+    """Yield a finding for each function: whether its alias runs a working version with this mapping."""
     for name in stack.operations["functions"].values():
         part = f"Lambda function {name}"
         yield from examined(part, _function(stack, part, name, mapping))
@@ -55,7 +54,7 @@ def _function(stack: Deployed, part: str, name: str, mapping: EventMapping) -> I
 
 
 def glue_job(stack: Deployed, mapping: EventMapping) -> Iterator[Finding]:
-    """Yield a finding for the Glue job, and one for each file that it loads and that is absent."""
+    """Yield a finding for the Glue job, and one for each file that it loads."""
     job = stack.operations["glue_job"]
     yield from examined(f"Glue job {job}", _glue_job(stack, job, mapping))
 
@@ -77,7 +76,7 @@ def _object(stack: Deployed, place: str) -> Iterator[Finding]:
     if size:
         yield Finding(f"File of Glue job {place}", "ok", number(size, "byte"))
     else:
-        # Terraform doesn't compare what an object holds.
+        # Terraform doesn't compare the contents of objects.
         remedy = f"Run `aws s3 rm {place}`, then `terraform apply`"
         yield Finding(f"File of Glue job {place}", "wrong", "is empty", remedy)
 
@@ -89,19 +88,19 @@ def statements(stack: Deployed, mapping: EventMapping, files: list[Path]) -> Ite
     for part, text in [*texts, *((str(file), file.read_text("utf-8")) for file in files)]:
         digest = _SQL_DIGEST.search(text)
         found = digest[1] if digest else "no digest"
-        yield _compared(part, found, mapping, "Write it again with `personalize-segment sql`")
+        yield _compared(part, found, mapping, "Generate it again with `personalize-segment sql`")
 
 
 def _sha256(text: str | None) -> str:
     if text is None:
         return ABSENT
     if address := ADDRESS.fullmatch(text):
-        # Functions and job refuse an object that has another digest.
+        # Functions and job refuse an object with another digest.
         return address[2]
     try:
         return decode(text).sha256
     except MappingError as error:
-        return f"no mapping: event_mapping at {error}"
+        return f"is invalid: event_mapping at {error}"
 
 
 def _compared(part: str, found: str, mapping: EventMapping, remedy: str = TERRAFORM) -> Finding:

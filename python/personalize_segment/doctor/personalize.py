@@ -1,6 +1,6 @@
-"""Whether Personalize is as the spec has it: the plan, and the last import and training of what is current.
+"""Check whether Personalize matches the spec: the plan, and the last imports and trainings.
 
-A step that `apply` could take now is wrong. One that waits for another is unknown, so that the cause alone is named.
+A step that `apply` could take now is wrong. A step that waits for another is unknown, so that only the cause is wrong.
 """
 
 from collections import defaultdict
@@ -19,9 +19,9 @@ from .finding import ABSENT, Finding, is_absent
 
 
 def personalize(clients: ProvisionClients, spec: Spec, polling: Polling, file: str) -> list[Finding]:
-    """Return the findings in the order of dependency; none if there is no dataset group.
+    """Return the findings in the order of dependency, or none without a dataset group.
 
-    `file` holds the spec: remedies name it. An import whose data can't be read is wrong or unknown. Raises
+    `file` has the spec, and remedies name it. An import whose data can't be read is wrong or unknown. Raises
     ProvisionError.
     """
     state = read_state(clients, spec, polling)
@@ -37,7 +37,7 @@ def personalize(clients: ProvisionClients, spec: Spec, polling: Polling, file: s
 def _contents(
     clients: ProvisionClients, spec: Spec, polling: Polling
 ) -> tuple[defaultdict[str, str], dict[str, Finding]]:
-    """Return the digest of each dataset's data, empty where it can't be read, and the findings of that."""
+    """Return the digest of each dataset's data (empty if it can't be read), and findings about unreadable data."""
     contents, unread = defaultdict[str, str](str), {}
     for key, content in locations(clients, spec, polling):
         try:
@@ -51,7 +51,7 @@ def _contents(
 
 
 def _imports(step: Step, spec: Spec, datasets: Iterable[str]) -> bool:
-    """Return whether a step is the import of one of these datasets."""
+    """Return whether a step is an import of one of these datasets."""
     names = (f"{spec.name}-{key}" for key in datasets)
     return step.kind == "DatasetImportJob" and any(f"{step.name}-".startswith(f"{name}-") for name in names)
 
@@ -62,7 +62,7 @@ def _finding(step: Step, known: dict[tuple[str, str], StackResource], state: Sta
     if step.action == "nothing":
         return Finding(step.place, "ok", _described(step, resource, state), arn=arn)
     if step.action == "wait":
-        return Finding(step.place, "unknown", f"isn't ready: {step.why}", "Wait, then run this again", arn)
+        return Finding(step.place, "unknown", f"isn't ready: {step.why}", "Wait, then rerun this command", arn)
     said = {"create": ABSENT, "delete": "is left over"}.get(step.action, "differs from the spec")
     said = f"{said}: {step.why}" if step.why else said
     if step.action == "blocked":
@@ -89,7 +89,7 @@ def _described(step: Step, resource: StackResource | None, state: StackState) ->
 
 
 def _served(campaign: StackResource, state: StackState) -> str:
-    """Return which version a campaign serves, and whether it follows the latest."""
+    """Return the version that a campaign serves, and whether it follows the latest."""
     arn = str(campaign.detail["solutionVersionArn"])
     versions = (one for several in state.versions.values() for one in several)
     served = next((_version(one) for one in versions if one.arn == arn), arn.rpartition("/")[2])
@@ -101,9 +101,9 @@ def _version(version: StackResource) -> str:
 
 
 def _latest(state: StackState, file: str) -> Iterator[Finding]:
-    """Yield findings for the last import of each dataset and the last training of each solution.
+    """Yield findings about the last import of each dataset and the last training of each solution.
 
-    Without one that succeeded, the plan has a step for it.
+    If none has succeeded, the plan has a step for it instead.
     """
     for key, dataset in state.datasets.items():
         yield from _last(f"Last import of {key}", state.imports[dataset.arn], f"personalize-segment import {file}")
@@ -121,6 +121,6 @@ def _last(part: str, resources: list[StackResource], again: str) -> Iterator[Fin
         remedy = f"{failures.remedy(last.failure)}. Then run `{again}`"
         yield Finding(part, "wrong", f"{last.status} {when}: {last.failure}", remedy, last.arn)
     elif last.busy:
-        yield Finding(part, "unknown", f"{last.status} {when}", "Wait, then run this again", last.arn)
+        yield Finding(part, "unknown", f"{last.status} {when}", "Wait, then rerun this command", last.arn)
     else:
         yield Finding(part, "ok", f"{last.status} {when}", arn=last.arn)

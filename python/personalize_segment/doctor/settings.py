@@ -1,4 +1,4 @@
-"""What the functions read when they start: parameters, the write key, and a dry run that records nothing."""
+"""Check what the functions read at startup: parameters and the write key. Includes a dry run that records nothing."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -9,18 +9,18 @@ from ..contract.rows import WRITE_BACK_ID
 from .finding import Deployed, Finding, examined
 from .mapping import ALIAS
 
-#: Our own write-back, which the function ignores.
+#: A write-back of this project, which the function ignores.
 DRY_RUN = {"type": "identify", "messageId": f"{WRITE_BACK_ID}doctor", "userId": "doctor"}
 
 
 def configuration(stack: Deployed, function: str) -> tuple[str, dict[str, str]]:
-    """Return the role and the settings of what the alias runs. Raises ClientError."""
+    """Return the role and the settings of the version behind the alias. Raises ClientError."""
     live = stack.client("lambda").get_function_configuration(FunctionName=function, Qualifier=ALIAS)
     return live["Role"], live.get("Environment", {}).get("Variables", {})
 
 
 def references(settings: dict[str, str], service: str) -> list[str]:
-    """Return the names of parameters (`ssm`) or secrets (`secretsmanager`) in a function's settings, each once."""
+    """Return the unique names of parameters (`ssm`) or secrets (`secretsmanager`) in a function's settings."""
     values = (value.partition(":") for value in settings.values())
     return sorted({name.partition("#")[0] for kind, _, name in values if kind == service})
 
@@ -42,7 +42,7 @@ def _parameter(stack: Deployed, part: str, name: str) -> Iterator[Finding]:
 
 
 def secrets(stack: Deployed, settings: dict[str, str]) -> Iterator[Finding]:
-    """Yield a finding for each secret in the settings: whether it holds a write key."""
+    """Yield a finding for each secret in the settings: whether it has a write key."""
     for value in settings.values():
         service, _, reference = value.partition(":")
         if service == "secretsmanager":
@@ -59,17 +59,17 @@ def _secret(stack: Deployed, name: str, key: str) -> Iterator[Finding]:
         restore = f"Run `aws secretsmanager restore-secret --secret-id {name}`"
         yield Finding(part, "wrong", "is scheduled for deletion", restore)
     elif not any("AWSCURRENT" in stages for stages in described.get("VersionIdsToStages", {}).values()):
-        yield Finding(part, "wrong", "holds no write key", remedy)
+        yield Finding(part, "wrong", "has no write key", remedy)
     else:
         value = _text(client.get_secret_value(SecretId=name).get("SecretString", ""), key)
         if not isinstance(value, str) or not value or any(char.isspace() for char in value):
-            yield Finding(part, "wrong", "holds no write key: the value is empty or has blanks", remedy)
+            yield Finding(part, "wrong", "has no valid write key: the value is empty or has whitespace", remedy)
         else:
-            yield Finding(part, "ok", f"a write key of {len(value)} characters")
+            yield Finding(part, "ok", f"has a write key of {len(value)} characters")
 
 
 def _text(value: str, key: str) -> Any:
-    """Return the value at a key of a JSON object, or the value itself; None if there is no such key."""
+    """Return the value at a key of a JSON object (None if the key is missing), or without a key the value itself."""
     if not key:
         return value
     try:
@@ -80,19 +80,20 @@ def _text(value: str, key: str) -> Any:
 
 
 def write_back(stack: Deployed, settings: dict[str, str]) -> Iterator[Finding]:
-    """Yield whom recommendations are written to: Segment's userId, which has to be the USER_ID of the mapping."""
+    """Yield whether the mapping's USER_ID is Segment's userId, to which recommendations are written."""
     if not settings.get("personalize_campaign_arn") or not settings.get("connections_source_api_key"):
         return
     if others := set(other_users(stack.spec.mapping).values()):
-        found = f"the mapping takes USER_ID from {', '.join(sorted(others))}: nobody else's userId is written to"
-        remedy = "Nothing, if events have the same value in userId. Otherwise take USER_ID from userId"
+        paths = ", ".join(sorted(others))
+        found = f"the mapping reads USER_ID from {paths}: only events with the same userId get recommendations"
+        remedy = "If events have the same value in userId, no action is needed. Otherwise, map USER_ID from userId"
         yield Finding("Write-back", "unknown", found, remedy)
     else:
-        yield Finding("Write-back", "ok", "to the userId of each event, which is the USER_ID of the mapping")
+        yield Finding("Write-back", "ok", "to each event's userId, which is the mapping's USER_ID")
 
 
 def dry_run(stack: Deployed, function: str) -> Iterator[Finding]:
-    """Yield whether the function answers to an event that it ignores: it starts, and its settings are well-formed."""
+    """Yield whether the function starts with valid settings: whether it answers an event that it ignores."""
     part = f"Dry run of {function}"
     yield from examined(part, _dry_run(stack, part, function))
 
@@ -103,7 +104,7 @@ def _dry_run(stack: Deployed, part: str, function: str) -> Iterator[Finding]:
     text = answer["Payload"].read().decode(errors="replace")
     if answer.get("FunctionError"):
         log = stack.operations["log_groups"]["event"]
-        yield Finding(part, "wrong", f"fails: {_message(text)}", f"Run `aws logs tail {log}` for the whole error")
+        yield Finding(part, "wrong", f"fails: {_message(text)}", f"Run `aws logs tail {log}` to see the full error")
     else:
         yield Finding(part, "ok", f"answers {json.loads(text).get('decision')}")
 

@@ -1,4 +1,4 @@
-"""What a stack tells of itself: queues, alarms, metrics of the last day, the refresh, the last export's report."""
+"""Check the operation of a stack: queues, alarms, metrics of the last day, the refresh, the last export's report."""
 
 import json
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from . import access
 from .finding import ABSENT, TERRAFORM, Deployed, Finding, examined, is_absent
 
 OPERATIONS = "docs/operations.md"
-#: The namespace of the functions' metrics, by default.
+#: The default namespace of the functions' metrics.
 NAMESPACE = "PersonalizeSegment"
-#: Metric and decision of what is shown of the last day.
+#: Metric and decision behind each number of the last day.
 _METRICS = {
     "recorded": ("Events", "recorded"),
     "unmapped": ("Events", "unmapped"),
@@ -27,10 +27,10 @@ _METRICS = {
 
 
 def queues(stack: Deployed, file: str) -> Iterator[Finding]:
-    """Yield a finding for each queue: its policy, how many messages wait, and how old the oldest is."""
+    """Yield a finding for each queue: its policy, the number of messages, and the age of the oldest one."""
     full = {
         "profiles_dead": f"See {OPERATIONS}#profiles-are-dead",
-        "rejected": f"Run `personalize-segment redrive {file}`, which shows why",
+        "rejected": f"Run `personalize-segment redrive {file}` to see the reasons",
     }
     for key, url in stack.operations["queues"].items():
         part = f"Queue {url.rpartition('/')[2]}"
@@ -54,7 +54,7 @@ def _queue(stack: Deployed, part: str, url: str, full: str | None) -> Iterator[F
 
 
 def alarms(stack: Deployed) -> Iterator[Finding]:
-    """Yield a finding for each alarm that is absent, on or muted, and one for all others."""
+    """Yield a finding for each alarm that is absent, on or muted, and a single one for all others."""
     yield from examined("Alarms", _alarms(stack))
 
 
@@ -77,19 +77,19 @@ def _alarms(stack: Deployed) -> Iterator[Finding]:
             tell += bool(alarm.get("AlarmActions"))
     if quiet and not tell:
         remedy = "Set `monitoring.alarm_topic_arns` in Terraform"
-        yield Finding("Alarms", "unknown", f"{quiet} are quiet, and none of them notifies anyone", remedy)
+        yield Finding("Alarms", "unknown", f"{number(quiet, 'quiet alarm')}, none of which notifies anyone", remedy)
     else:
-        yield Finding("Alarms", "ok", f"{quiet} are quiet, {tell} of them notify someone")
+        yield Finding("Alarms", "ok", f"{number(quiet, 'quiet alarm')}, {tell} of which notify someone")
 
 
 def _section(alarm: Any) -> str:
-    """Return where the alarm's own text says what to do."""
+    """Return the section of the docs that the alarm's description names."""
     words = (word.rstrip(".") for word in str(alarm.get("AlarmDescription", "")).split())
     return f"See {next((word for word in words if '#' in word), OPERATIONS + '#alarms')}"
 
 
 def events(stack: Deployed) -> Iterator[Finding]:
-    """Yield what became of the events of the last day."""
+    """Yield a finding about the events of the last day, by outcome."""
     yield from examined("Events of the last day", _events(stack))
 
 
@@ -114,7 +114,7 @@ def _query(name: str, namespace: str, metric: str, dimensions: list[Any], stat: 
 
 
 def _values(stack: Deployed, queries: list[Any], since: timedelta) -> dict[str, float]:
-    """Return the sum or maximum of each query's values; those without one are left out."""
+    """Return the sum or maximum of each query's values, without queries that have none."""
     now = datetime.now(UTC)
     answer = stack.client("cloudwatch").get_metric_data(MetricDataQueries=queries, StartTime=now - since, EndTime=now)
     combine = {query["Id"]: sum if query["MetricStat"]["Stat"] == "Sum" else max for query in queries}
@@ -122,7 +122,7 @@ def _values(stack: Deployed, queries: list[Any], since: timedelta) -> dict[str, 
 
 
 def refresh(stack: Deployed) -> Iterator[Finding]:
-    """Yield findings for the state machine, its role, its last execution and its schedule, if there is a refresh."""
+    """Yield findings about the state machine, its role, its last execution and its schedule, if the stack has one."""
     machine = stack.operations.get("state_machine")
     if machine is None:
         return
@@ -137,7 +137,7 @@ def _state_machine(stack: Deployed, machine: str, name: str) -> Iterator[Finding
     last = next(iter(states.list_executions(stateMachineArn=machine, maxResults=1)["executions"]), None)
     part, status = f"State machine {name}", last["status"] if last else "not started yet"
     if status in ("FAILED", "TIMED_OUT", "ABORTED"):
-        yield Finding(part, "wrong", f"the last refresh {status}", f"See {OPERATIONS}#the-refresh-failed")
+        yield Finding(part, "wrong", f"last refresh: {status}", f"See {OPERATIONS}#the-refresh-failed")
     else:
         yield Finding(part, "ok", f"last refresh: {status}")
     yield from access.role(stack, role, access.refresh(stack))
@@ -155,7 +155,7 @@ def _schedule(stack: Deployed, machine: str, name: str) -> Iterator[Finding]:
 
 
 def report(stack: Deployed, mapping: EventMapping) -> Iterator[Finding]:
-    """Yield what the report of the last export says, which those from a warehouse don't have."""
+    """Yield a finding about the report of the last export. Exports from a warehouse have no report."""
     yield from examined("Last export", _report(stack, mapping))
 
 
@@ -172,7 +172,7 @@ def _report(stack: Deployed, mapping: EventMapping) -> Iterator[Finding]:
         return
     document = json.loads(answer["Body"].read())
     if document.get("mapping_sha256") != mapping.sha256:
-        found = f"was made with the event mapping {document.get('mapping_sha256')}"
+        found = f"used the event mapping {document.get('mapping_sha256')}"
         yield Finding("Last export", "wrong", found, again)
     else:
         counts = ", ".join(f"{one['rows']:,} {name}" for name, one in document["datasets"].items())
@@ -180,10 +180,10 @@ def _report(stack: Deployed, mapping: EventMapping) -> Iterator[Finding]:
 
 
 def profile_table(stack: Deployed) -> Iterator[Finding]:
-    """Yield whether the table of live profiles is there; a stack may do without, which costs data."""
+    """Yield whether the table of live profiles exists. A stack may do without it, but loses data."""
     name = stack.operations.get("profile_table")
     if name is None:
-        found = "none: live profiles aren't merged, so an event erases what earlier ones said of its user or item"
+        found = "none: live profiles aren't merged, so an event erases earlier values of its user or item"
         yield Finding("Profile table", "unknown", found, "Set `profile_table` in Terraform")
     else:
         yield from examined(f"Profile table {name}", _profile_table(stack, name))
