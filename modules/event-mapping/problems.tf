@@ -306,7 +306,7 @@ locals {
     ],
     [
       for one in local.texts : join("", [
-        "${one.at}: '${one.value}' is relative, but there is no element here. ",
+        "${one.at}: '${one.value}' is relative, but has no element to start at. ",
         "Start from the event, such as 'properties.${try(coalesce(trim(one.value, ".")), "products")}'",
         endswith(one.at, "]") ? ", or use \"each\"." : ".",
       ])

@@ -140,7 +140,7 @@ def test_a_stack_that_a_module_call_put_deeper_is_found_there(aws: Emulator) -> 
             None,
             None,
             OTHER.datasets,
-            "COLOR would be taken away or changed",
+            "COLOR would be removed or changed",
             id="a schema",
         ),
         pytest.param("Schema shop-users", None, None, MAPPING.datasets[:1], "absent", id="a dataset that isn't there"),

@@ -36,8 +36,8 @@ EMPTY = 'stack shop: no dataset group "shop" in us-east-1. Run `personalize-segm
 #: What no output of Terraform is.
 NO_JSON = "broken.json: isn't JSON. Pass the output of `terraform output -json`."
 NO_SPEC = (
-    "$: is neither a spec nor outputs of Terraform with one. Was Terraform applied? "
-    "Pass the output that holds the spec."
+    "$: is neither a spec nor Terraform output with a spec. Was Terraform applied? "
+    "Pass the output that has the spec."
 )
 NO_OUTPUTS = (
     "outputs.json: has no outputs of a stack. Was Terraform applied? Pass the output of `terraform output -json`."
@@ -108,7 +108,7 @@ MISTAKES = {
         1,
         f"outputs.json: {NO_SPEC}",
     ),
-    "plan two.json": (1, "two.json: $: holds the outputs of 2 stacks: a, b. Name one of them with --stack: a, b."),
+    "plan two.json": (1, "two.json: $: has the outputs of 2 stacks: a, b. Select one with --stack: a, b."),
     "status logs/a.json": (1, f"logs/a.json: {NO_SPEC}"),
     "status default.json": (
         1,
@@ -142,7 +142,7 @@ MISTAKES = {
     "export s3:///logs out": (1, "s3:///logs: isn't a valid S3 URI. Write s3://BUCKET/PREFIX."),
     "plan shop.json": (
         1,
-        "s3://data/t/interactions/: can't be looked at (NoSuchBucket: …). "
+        "s3://data/t/interactions/: can't be read (NoSuchBucket: …). "
         "Run `terraform apply`, or create the bucket if Terraform doesn't manage it.",
     ),
     "status spec.json": (1, EMPTY),
@@ -290,12 +290,12 @@ OF_OUTPUTS = (
     ("account", "environment", "region", "remedy"),
     [
         (HERE, {"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1", "AWS_DEFAULT_REGION to us-east-1"),
-        (OTHER, {}, "us-east-1", f"AWS_PROFILE to a profile of account {OTHER}"),
+        (OTHER, {}, "us-east-1", f"AWS_PROFILE to a profile for account {OTHER}"),
         (
             OTHER,
             {"AWS_DEFAULT_REGION": "", "AWS_REGION": "eu-west-1"},
             "eu-west-1",
-            f"AWS_PROFILE to a profile of account {OTHER} and AWS_DEFAULT_REGION to us-east-1",
+            f"AWS_PROFILE to a profile for account {OTHER} and AWS_DEFAULT_REGION to us-east-1",
         ),
     ],
 )

@@ -89,8 +89,8 @@ def test_a_group_of_another_domain_blocks(account: Cloud) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        pytest.param("items/fields/PRICE", ..., "PRICE would be taken away", id="column away"),
-        pytest.param("items/fields/PRICE/type", "int", "PRICE would be taken away or changed", id="other type"),
+        pytest.param("items/fields/PRICE", ..., "PRICE would be removed", id="column away"),
+        pytest.param("items/fields/PRICE/type", "int", "PRICE would be removed or changed", id="other type"),
         pytest.param(
             "items/fields/COLOR", {"from": ["properties.color"], "type": "string"}, "not optional", id="not optional"
         ),

@@ -209,7 +209,7 @@ def test_import_train_and_rollback(cloud: Aws, document: dict[str, Any], spec: P
     (back,) = _ok(cloud.run("train", "--rollback", "--json", *POLL, spec))
     assert (back["campaign"], back["why"]) == (trained["campaign"], "rolled back")
     assert back["version"] != trained["version"]
-    assert "has no version before the one it serves. Train one." in _said(cloud.run("train", "--rollback", spec))
+    assert "has no version before the one that it serves. Train a new version" in _said(cloud.run("train", "--rollback", spec))
     assert "Choose one of coverage," in _said(cloud.run("train", "--metric", "clicks", spec))
     assert cloud.emulator.called.count("CreateSolutionVersion") == 1
 
@@ -296,7 +296,7 @@ def test_the_spec_may_come_from_terraform_on_stdin(cloud: Aws, document: dict[st
     }
     steps = _ok(cloud.run("plan", "--json", "-", text=json.dumps(outputs)))
     assert [step["name"] for step in steps if step["kind"] == "DatasetGroup"] == [document["name"]]
-    assert "$: is neither a spec nor outputs" in _said(
+    assert "$: is neither a spec nor Terraform output" in _said(
         cloud.run("plan", "-", text=json.dumps(outputs | {"personalize": outputs["bucket"]}))
     )
 

@@ -153,7 +153,7 @@ def test_versions_in_training_are_stopped(account: Cloud, refused: int) -> None:
     account.faults.clear()
     account.faults.fail_calls("StopSolutionVersionCreation", refused, "InvalidInputException")
     (stopped,) = [one for one in plan(account, SHOP) if one.kind == "SolutionVersion"]
-    assert (stopped.action, stopped.why) == ("delete", "its training is stopped")
+    assert (stopped.action, stopped.why) == ("delete", "after stopping its training")
     account.destroy(SHOP)
     assert account.made()["StopSolutionVersionCreation"] == 1
     assert account.everything() == []
@@ -255,7 +255,7 @@ def test_what_somebody_else_made_in_the_group_blocks_and_stays(account: Cloud) -
     tracker = account.api.create_event_tracker(name="their-tracker", datasetGroupArn=group)["eventTrackerArn"]
     account.clock.advance(3600)
     before = account.everything()
-    with pytest.raises(ProvisionError, match="not of this stack, but in its dataset group") as raised:
+    with pytest.raises(ProvisionError, match="in the stack's dataset group, but not part of the stack") as raised:
         account.destroy(SHOP)
     assert raised.value.place == f"{dataset}, {tracker}"
     assert account.everything() == before

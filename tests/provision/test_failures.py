@@ -46,7 +46,7 @@ def test_it_converges_with_errors_of_the_service_and_slow_statuses(account: Clou
 
 def test_a_service_that_stays_in_trouble_ends_the_command(account: Cloud) -> None:
     account.faults.break_down(1)
-    with pytest.raises(ProvisionError, match="AWS is in trouble") as caught:
+    with pytest.raises(ProvisionError, match="AWS keeps failing") as caught:
         account.apply(SHOP)
     assert "again later" in caught.value.remedy
 
@@ -141,7 +141,7 @@ def test_a_failed_update_behind_active_is_found_and_tried_again(account: Cloud) 
     (step,) = account.plan(more)
     assert (step.action, step.why) == (
         "update",
-        "again, the last update failed: Capacity is not available.; minimum TPS: 1 → 4",
+        "retry, because the last update failed: Capacity is not available.; minimum TPS: 1 → 4",
     )
     account.apply(more)
     assert account.one("Campaign")["minProvisionedTPS"] == 4

@@ -292,7 +292,7 @@ def test_a_campaign_that_follows_the_latest_version_is_left_alone() -> None:
         shop.apply(FOLLOWS)
         shop.calls.clear()
         (done,) = _train(shop, FOLLOWS)
-        assert (done.promoted, done.why, done.new, done.serving) == (True, "it follows the latest version", None, None)
+        assert (done.promoted, done.why, done.new, done.serving) == (True, "follows the latest version", None, None)
         assert done.version == _versions(shop)[1]
         assert shop.made() == {"CreateSolutionVersion": 1}
         told = r"the latest version\. Set personalize\.campaigns\.home\.follow_latest to false in Terraform.*--once"
@@ -322,7 +322,7 @@ def test_a_campaign_that_follows_does_not_keep_another_one_from_being_rolled_bac
     with cloud() as shop:
         shop.apply(both)
         first, after = _serving_of(shop, "shop-home"), _train(shop, both)
-        assert sorted(one.why for one in after) == ["good enough", "it follows the latest version"]
+        assert sorted(one.why for one in after) == ["good enough", "follows the latest version"]
         assert [one.version for one in _rollback(shop, both)] == [first]
         assert _serving_of(shop, "shop-home") == first
         assert _serving_of(shop, "shop-all") == _versions(shop)[1]
@@ -336,7 +336,7 @@ def test_a_training_that_fails_tells_why_and_the_next_one_begins_anew(lean: Clou
     first = _serving(lean)
     solution = lean.one("Solution")["name"]
     lean.faults.fail(f"{solution}-2", "Create failed. Dataset has fewer than 25 users with 2 interactions each.")
-    with pytest.raises(ProvisionError, match=r"fewer than 25 users.*export a longer window") as caught:
+    with pytest.raises(ProvisionError, match=r"fewer than 25 users.*Export a longer window") as caught:
         _train(lean)
     assert caught.value.place.startswith("SolutionVersion ")
     assert _serving(lean) == first
@@ -459,7 +459,7 @@ def test_rollback_serves_the_version_before_until_there_is_none(lean: Cloud) -> 
         (done,) = _rollback(lean)
         assert (done.version, done.promoted, done.why) == (wanted, True, "rolled back")
         assert _serving(lean) == wanted
-    with pytest.raises(ProvisionError, match=r"has no version before the one it serves\. Train one"):
+    with pytest.raises(ProvisionError, match=r"has no version before the one that it serves\. Train a new version"):
         _rollback(lean)
     assert _serving(lean) == first
 

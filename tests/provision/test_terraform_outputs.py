@@ -47,9 +47,9 @@ def test_a_stack_is_found(text: str, name: str | None, found: str) -> None:
 def test_several_stacks_are_listed(name: str | None) -> None:
     with pytest.raises(MappingError) as caught:
         terraform_outputs.value(SEVERAL, "operations", "queues", "rejected", stack=name)
-    assert caught.value.problem == "holds the outputs of 2 stacks: recommendations, stacks.eu"
-    assert caught.value.remedy == "Name one of them with --stack: recommendations, stacks.eu"
-    with pytest.raises(SpecError, match=r"holds the outputs of 2 stacks: recommendations, stacks\.eu\."):
+    assert caught.value.problem == "has the outputs of 2 stacks: recommendations, stacks.eu"
+    assert caught.value.remedy == "Select one with --stack: recommendations, stacks.eu"
+    with pytest.raises(SpecError, match=r"has the outputs of 2 stacks: recommendations, stacks\.eu\."):
         spec.read(outputs(recommendations=SHOP, **{"stacks": {"eu": SHOP}}), None, name)
 
 
@@ -57,7 +57,7 @@ def test_a_spec_is_itself_whatever_its_parts_are_called() -> None:
     document = SHOP["personalize"] | {"solutions": {"datasets": {"recipe": "aws-popularity-count"}}}
     assert spec.read(json.dumps(document)).solutions[0].key == "datasets"
     assert spec.read(json.dumps(document), None, "shop").name == "shop"
-    with pytest.raises(SpecError, match="holds the outputs of 1 stack: shop"):
+    with pytest.raises(SpecError, match="has the outputs of 1 stack: shop"):
         spec.read(json.dumps(document), None, "mall")
 
 

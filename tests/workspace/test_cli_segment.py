@@ -106,7 +106,7 @@ def test_what_the_plan_of_segment_has_not_ends_with_1(workspace: Workspace, run:
     workspace.answer("createFilterForDestination", Refusal(403, "[red]upgrade[/red]"))
     done = run("apply", outputs, "--source", "website")
     assert (done.status, done.stdout) == (1, "")
-    assert "Segment answers 403: [red]upgrade[/red]. All else is done." in done.stderr
+    assert "Segment answers 403: [red]upgrade[/red]. Everything else is done." in done.stderr
     assert "--no-filter" in done.stderr
     assert len(lines(run("apply", outputs, "--source", "website", "--no-filter"))) == 3
 
@@ -145,7 +145,7 @@ def test_no_secret_is_made_in_another_account(run: Shell, outputs: Path, s3_env:
     done = run("apply", outputs, "--source", "website")
     assert done.status == 1
     here, there = (f"account {one}, region us-east-1" for one in ("123456789012", "210987654321"))
-    remedy = "Set AWS_PROFILE to a profile of account 210987654321."
+    remedy = "Set AWS_PROFILE to a profile for account 210987654321."
     assert f"Account and region: {here} instead of {there}. {remedy}" in done.stderr
     with pytest.raises(ClientError, match="ResourceNotFound"):
         boto3.client("secretsmanager").get_secret_value(SecretId=s3_env)

@@ -150,7 +150,7 @@ def test_several_sources_have_a_destination_each(workspace: Workspace) -> None:
 
 def test_a_source_that_is_not_there_is_named_with_those_that_are(workspace: Workspace) -> None:
     said = refusal(lambda: applied(workspace, None, sources=["webiste"]))
-    assert "no source 'webiste'; there are website" in said
+    assert "no source 'webiste', only website" in said
     workspace.add_source("again", name="website")
     assert "Name it by its id" in refusal(lambda: applied(workspace, None))
 
@@ -175,7 +175,7 @@ def test_a_destination_of_this_function_is_ours_whatever_its_name(workspace: Wor
     assert workspace.destinations == [made]
     assert made["settings"] == SETTINGS
     workspace.add_destination(workspace.sources[0], settings={"function": FUNCTION, "roleAddress": "r"})
-    assert "there are 2: " in refusal(lambda: applied(workspace, None))
+    assert "2 exist: " in refusal(lambda: applied(workspace, None))
 
 
 # Destination filters
@@ -266,7 +266,7 @@ def test_the_documented_resources_are_those_of_the_secret(secret: WriteKeySecret
 def test_a_secret_of_bytes_is_refused(workspace: Workspace, secret: WriteKeySecret, json_key: str | None) -> None:
     secret.client.create_secret(Name=secret.name, SecretBinary=b"key")
     said = refusal(lambda: applied(workspace, replace(secret, json_key=json_key), replace_write_key=True))
-    assert said.startswith(f"secret {secret.name}: holds binary data")
+    assert said.startswith(f"secret {secret.name}: has binary data")
     assert secret.client.get_secret_value(SecretId=secret.name)["SecretBinary"] == b"key"
     assert not workspace.asked("create")
 
@@ -356,7 +356,7 @@ def test_settings_are_those_that_the_catalog_declares(workspace: Workspace) -> N
     said = refusal(lambda: planned(workspace, None))
     assert "has no setting 'function', only clientContext, externalId, lambda" in said
     left_out = {"function": None}
-    assert "requires the setting 'lambda', too" in refusal(lambda: planned(workspace, None, settings=left_out))
+    assert "also requires the setting 'lambda'" in refusal(lambda: planned(workspace, None, settings=left_out))
     applied(workspace, None, settings=left_out | {"lambda": FUNCTION})
     expected = {"lambda" if key == "function" else key: value for key, value in SETTINGS.items()}
     assert workspace.destinations[0]["settings"] == expected
@@ -366,7 +366,7 @@ def test_what_segment_does_not_keep_ends_the_apply(workspace: Workspace, monkeyp
     made = workspace.add_destination(workspace.sources[0], settings={"function": FUNCTION})
     monkeypatch.setattr(Workspace, "change", lambda *_: made)
     said = refusal(lambda: applied(workspace, None, filtered=False))
-    assert "Segment took it, and doesn't show it (update, roleAddress: None → " in said
+    assert "Segment accepted it, but doesn't show it (update, roleAddress: None → " in said
     assert workspace.asked("update") == ["updateDestination"]
 
 

@@ -563,7 +563,7 @@ def path(value: Any, at: str, *, each: bool | None = None, lists: bool = False) 
     if relative and not each:
         remedy = f"Start from the event, such as 'properties.{value.strip('.') or 'products'}'"
         remedy += "" if each is None else ', or use "each"'
-        refuse(at, f"{value!r} is relative, but there is no element here", remedy)
+        refuse(at, f"{value!r} is relative, but has no element to start at", remedy)
     segments = [] if value == "." else value[relative:].split(".")
     arrays = [place for place, segment in enumerate(segments, start=1) if segment.endswith("[]")]
     if arrays and (not lists or len(arrays) > 1):

@@ -43,7 +43,7 @@ def advice(value: Any) -> str | None:
 
 
 def advice_on(mapping: EventMapping, event: dict[str, Any], reason: Reason) -> str | None:
-    """Return how to send the event's number for the column that `reason` is about; None if there is no advice."""
+    """Return how to send the event's number for the column that `reason` is about; None without advice."""
     for dataset, rule in choose(mapping.rules(*describe(event)) or (), event):
         for column, source in zip(dataset.columns, rule.sources, strict=True):
             if (dataset.name, column.name) != (reason.dataset, reason.field) or not isinstance(source, Source):

@@ -31,7 +31,7 @@ class Reasons:
     counts: dict[ReasonKey, tuple[int, str | None]] = field(default_factory=dict)
 
     def add(self, key: ReasonKey, count: int, example: str | None) -> None:
-        """Count reasons of one kind. `example` is None if there is no example."""
+        """Count reasons of one kind. `example` is a messageId, or None."""
         known, lowest = self.counts.get(key, (0, None))
         if lowest is None or (example is not None and example < lowest):
             lowest = example

@@ -1,6 +1,6 @@
-"""Whether the parts of a spec agree: event types, datasets and columns that filters, solutions and metrics name.
+"""Check whether filters, solutions and metrics of a spec name existing event types, datasets and columns.
 
-Personalize takes a filter or a solution with an event type that no event has. It trains on nothing, or filters nothing.
+Personalize accepts a filter or a solution with an unknown event type, and then filters nothing, or trains on nothing.
 """
 
 import json
@@ -11,9 +11,9 @@ from typing import Any
 from ..contract.mapping import Constant, EventMapping
 from ..contract.strict_json import refuse
 
-#: Columns of items that a domain requires, besides ITEM_ID. Source: "Domain dataset and schema requirements".
+#: Columns of items that a domain requires in addition to ITEM_ID. Source: "Domain dataset and schema requirements".
 DOMAIN_ITEMS = {"ECOMMERCE": ("PRICE", "CATEGORY_L1"), "VIDEO_ON_DEMAND": ("CREATION_TIMESTAMP", "GENRES")}
-#: The dataset that a name in a filter or a metric means.
+#: Name in a filter or a metric -> dataset.
 _DATASETS = {
     "interactions": "interactions", "users": "users", "items": "items", "currentuser": "users", "currentitem": "items",
 }  # fmt: skip
@@ -26,7 +26,7 @@ Columns = dict[str, set[str]]
 
 
 def event_types(mapping: EventMapping) -> set[str]:
-    """Return the event types that the rules of a mapping give."""
+    """Return the event types of a mapping's rules."""
     interactions = mapping.datasets[0]
     place = [column.name for column in interactions.columns].index("EVENT_TYPE")
     sources = (rule.sources[place] for rule in interactions.rules)
@@ -34,11 +34,9 @@ def event_types(mapping: EventMapping) -> set[str]:
 
 
 def check_event_type(name: str, at: str, known: Collection[str]) -> None:
-    """Refuse an event type that no rule of the mapping gives."""
+    """Refuse an event type that no rule of the mapping has."""
     if name not in known:
-        problem = (
-            f"{json.dumps(name, ensure_ascii=False)} is not an event type of the event mapping{_near(name, known)}"
-        )
+        problem = f"{json.dumps(name, ensure_ascii=False)} isn't an event type of the event mapping{_near(name, known)}"
         refuse(at, problem, f"Write one of {', '.join(sorted(known))}, or give a rule this event_type")
 
 
@@ -53,11 +51,11 @@ def check_expression(text: str, at: str, columns: Columns, types: Collection[str
         if dataset not in columns:
             refuse(
                 at,
-                f"names {written}.{column}, but the spec has no dataset of {dataset}",
+                f"names {written}.{column}, but the spec has no {dataset} dataset",
                 f"Add {dataset} to the datasets",
             )
         if column not in columns[dataset]:
-            problem = f"names {written}.{column}, which is not a column of {dataset}{_near(column, columns[dataset])}"
+            problem = f"names {written}.{column}, which isn't a column of {dataset}{_near(column, columns[dataset])}"
             refuse(at, problem, f"Write one of {', '.join(sorted(columns[dataset]))}, or add it to the event mapping")
 
 
@@ -68,7 +66,7 @@ def check_domain(domain: str, columns: Columns, types: Collection[str], wanted: 
         refuse("$.domain", problem, "Give a rule of the mapping this event_type")
     if lacking := [name for name in DOMAIN_ITEMS[domain] if "items" in columns and name not in columns["items"]]:
         remedy = f"Add it to items.fields of the event mapping, such as {json.dumps(_example(lacking[0]))}"
-        refuse("$.domain", f"{domain} needs the column {lacking[0]} of items", remedy)
+        refuse("$.domain", f"{domain} needs the items column {lacking[0]}", remedy)
 
 
 def _example(column: str) -> dict[str, Any]:

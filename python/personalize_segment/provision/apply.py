@@ -1,4 +1,4 @@
-"""Carrying a plan out: read the state, plan, do what can be done now, wait, and again until nothing is left."""
+"""Carry out a plan: read the state, plan, execute the steps that are ready, wait, and repeat until none is left."""
 
 from botocore.exceptions import ClientError
 
@@ -12,13 +12,13 @@ from .steps import PlanProgress, Step
 
 
 def plan(clients: ProvisionClients, spec: Spec, prices: Prices, polling: Polling | None = None) -> list[Step]:
-    """Return what `apply` would do now, failures of the past tried again."""
+    """Return the steps that `apply` would execute now. They include retries of past failures."""
     state, contents = observe(clients, spec, polling or Polling())
     return planning.plan(spec, state, prices, contents, past_failures(state))
 
 
 def past_failures(state: StackState) -> set[str]:
-    """Return the ids of all failures that there are."""
+    """Return the ids of all current failures."""
     return {resource.failure_id for resource in state.all() if resource.failure is not None}
 
 
@@ -29,10 +29,10 @@ def apply(
     polling: Polling,
     progress: PlanProgress = lambda steps: None,
 ) -> list[Step]:
-    """Make everything be as the spec has it, and return the plan that is left: nothing to do.
+    """Apply the spec, and return the final plan, which has nothing to do.
 
-    Raises ProvisionError when Personalize fails or refuses something; what is done stays done,
-    and another run goes on from there. `progress` gets every plan on the way.
+    Raises ProvisionError if Personalize refuses a step or fails. Finished steps stay done, and another run continues
+    from there. `progress` is called with each plan.
     """
     accepted: set[str] | None = None
     budget = RetryBudget()
@@ -59,7 +59,7 @@ def apply(
 
 
 def execute(clients: ProvisionClients, step: Step, polling: Polling, budget: RetryBudget) -> None:
-    """Make a step's call; one that may succeed later is left to the next plan. Raises ProvisionError."""
+    """Make a step's call. If it may succeed later, leave it to the next plan. Raises ProvisionError."""
     if step.call is None:
         return
     operation, request = step.call

@@ -1,4 +1,4 @@
-"""The plan of the data: group, datasets with their schemas, first imports, tracker, filters."""
+"""The plan for the data: group, datasets with their schemas, first imports, tracker, filters."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ def group(draft: Draft) -> str | None:
 
 
 def dataset(draft: Draft, wanted: DatasetSpec, group: str | None) -> bool:
-    """Return whether the dataset is there, has its schema, and holds its first import."""
+    """Return whether the dataset exists with its schema, and its first import is done."""
     spec, name = draft.spec, f"{draft.spec.name}-{wanted.key}"
     known = draft.state.datasets.get(wanted.key)
     fields = json.loads(wanted.schema)
@@ -77,14 +77,14 @@ def _import(draft: Draft, wanted: DatasetSpec, name: str, dataset: StackResource
         draft.block("DatasetImportJob", jobs[-1].name, str(jobs[-1].failure))
         return False
     request = import_request(draft.spec, wanted, dataset.arn, draft.contents[wanted.key], jobs)
-    why = f"again, it failed: {jobs[-1].failure}" if jobs else ""
+    why = f"retry, because it failed: {jobs[-1].failure}" if jobs else ""
     call = ("CreateDatasetImportJob", request | draft.spec.tagging)
     draft.add("create", "DatasetImportJob", request["jobName"], why, cost=cost, call=call)
     return False
 
 
 def tracker(draft: Draft, group: str | None) -> StackResource | None:
-    """Return the event tracker; a group has one at most, so any that is there is adopted."""
+    """Return the event tracker. A group has at most one, so an existing one is adopted."""
     if not draft.spec.tracker:
         return None
     name = draft.spec.name
@@ -96,7 +96,7 @@ def tracker(draft: Draft, group: str | None) -> StackResource | None:
 
 
 def filter_(draft: Draft, key: str, expression: str, group: str | None, *, ready: bool) -> StackResource | None:
-    """Return the filter with this expression; filters never change, so its name has a digest."""
+    """Return the filter with this expression. Filters are immutable, so its name has a digest."""
     name = f"{draft.spec.name}-{key}-{digest(expression)}"
     known = next((filter_ for filter_ in draft.state.filters if filter_.name == name), None)
     request = {"name": name, "datasetGroupArn": group, "filterExpression": expression} if group and ready else None
@@ -109,7 +109,7 @@ def filter_(draft: Draft, key: str, expression: str, group: str | None, *, ready
 def import_request(
     spec: Spec, dataset: DatasetSpec, arn: str, content: str, jobs: list[StackResource]
 ) -> dict[str, Any]:
-    """Return the request of an import job, whose name says what it imports and how often that failed before."""
+    """Return the request of an import job. Its name has a digest of the data, and the number of failed attempts."""
     if dataset.load is None or spec.role is None:
         raise AssertionError("the spec has no import for this dataset")
     base = f"{spec.name}-{dataset.key}-{digest(content, dataset.load.location, dataset.load.mode, dataset.schema)}"
@@ -119,7 +119,7 @@ def import_request(
         "datasetArn": arn,
         "dataSource": {"dataLocation": dataset.load.location},
         "roleArn": spec.role,
-        # The first one has nothing to add to.
+        # The first import has nothing to add to.
         "importMode": dataset.load.mode if any(job.status == ACTIVE for job in jobs) else "FULL",
     }
 
@@ -127,17 +127,17 @@ def import_request(
 def _fixed(
     dataset: StackResource | None, schema: StackResource | None, wanted: dict[str, Any]
 ) -> tuple[str, str] | None:
-    """Return why a dataset can't get the wanted schema, and what to do; None if it can."""
+    """Return why a dataset can't get the wanted schema, and a remedy; None if it can."""
     if dataset is None:
         return None
     other = "Give the spec another name: a dataset's columns can only grow"
     if dataset.detail["datasetType"].lower() == "interactions":
-        return "its schema can't be replaced once it is there", other
+        return "its schema can't be replaced", other
     if schema is None:
         return None
     fields = {field["name"]: field for field in wanted["fields"]}
     for field in json.loads(schema.detail["schema"])["fields"]:
         if fields.pop(field["name"], None) != field:
-            return f"{field['name']} would be taken away or changed", other
+            return f"{field['name']} would be removed or changed", other
     firm = [name for name, field in fields.items() if "null" not in field["type"]]
     return (f"{firm[0]} is new, but not optional", "Make the new field optional") if firm else None

@@ -1,4 +1,4 @@
-"""ARNs of a stack's resources by the names that the spec has for them."""
+"""ARNs of a stack's resources by their names in the spec."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ def served(state: StackState, spec: Spec, name: str | None) -> str:
     names = [*(one.key for one in spec.campaigns), *(one.key for one in spec.recommenders)]
     if name is None and len(names) != 1:
         problem = f"has {len(names)} campaigns and recommenders" if names else "has no campaign and no recommender"
-        remedy = f"Name one with --from: {', '.join(names)}" if names else "Add one to the spec, and apply it"
+        remedy = f"Select one with --from: {', '.join(names)}" if names else "Add one to the spec, and apply it"
         raise ProvisionError(f"stack {spec.name}", problem, remedy)
     return _arn(spec, [*state.campaigns, *state.recommenders], name or names[0], names, "campaign or recommender")
 
@@ -30,7 +30,7 @@ def _arn(spec: Spec, resources: list[StackResource], name: str, names: Iterable[
         remedy = f"Name one of {', '.join(names)}" if names else f"Add a {kind} to the spec, and apply it"
         raise ProvisionError(f"stack {spec.name}", f"has no {kind} {name}", remedy)
     own = re.compile(rf"{re.escape(spec.name)}-{re.escape(name)}-{DIGEST}")
-    # The newest, while an older one is being replaced.
+    # The newest one. An older one may be in the course of replacement.
     found = [one.arn for one in resources if own.fullmatch(one.name)]
     if not found:
         raise ProvisionError(f"stack {spec.name}", f"has no {kind} {name} yet", APPLY)

@@ -1,7 +1,7 @@
-"""Spec and state -> plan: what has to be done so that there is what there shall be. It is data.
+"""Compute the plan: the steps from the current state to the desired state.
 
-A plan is made anew after every step, from what AWS says. So it can be stopped anywhere, and two
-at once come to the same end.
+The plan is recomputed from AWS's answers after every step. So a run can be interrupted at any time, and two concurrent
+runs lead to the same result.
 """
 
 import re
@@ -19,12 +19,12 @@ def plan(
 ) -> list[Step]:
     """Return all steps in the order of dependency.
 
-    `contents` are the digests of what lies at the imports' locations, by dataset. A failure
-    whose id is in `accepted` was there before and is tried again; any other blocks.
+    `contents` are the digests of the data at the imports' locations, by dataset. Failures whose id is in `accepted` are
+    retried. Any other failure blocks.
     """
     draft = Draft(spec, state, prices, contents, accepted)
     group = datasets.group(draft)
-    # A list, not a generator: each one adds its steps, whatever the others do.
+    # A list, not a generator: every dataset adds its steps, whatever the others return.
     filled = all([datasets.dataset(draft, dataset, group) for dataset in spec.datasets])  # noqa: C419
     tracker = datasets.tracker(draft, group)
     ready = draft.datasets_ready()
@@ -39,7 +39,7 @@ def plan(
 
 
 def _parameters(draft: Draft, tracker: StackResource | None, parts: dict[str, dict[str, StackResource | None]]) -> None:
-    """What the live function reads; written when it is there, so that it never points nowhere."""
+    """Plan the parameters for the live function. Each is written after its resource exists."""
     prefix = draft.spec.ssm_prefix
     if prefix is None:
         return
@@ -55,7 +55,7 @@ def _parameters(draft: Draft, tracker: StackResource | None, parts: dict[str, di
         path = f"{prefix}/{name}"
         known = draft.state.parameters.get(path)
         if value is None:
-            draft.add("create" if known is None else "update", "Parameter", path, "after what it names")
+            draft.add("create" if known is None else "update", "Parameter", path, "after its resource")
         elif known != value:
             call = ("PutParameter", {"Name": path, "Value": value, "Type": "String", "Overwrite": True})
             draft.add("create" if known is None else "update", "Parameter", path, call=call)
@@ -63,14 +63,14 @@ def _parameters(draft: Draft, tracker: StackResource | None, parts: dict[str, di
             draft.add("nothing", "Parameter", path)
 
 
-#: What the names of our parameters look like below the prefix.
+#: The pattern of the stack's parameter names below the prefix.
 PARAMETER = re.compile(r"tracking_id|(campaigns|recommenders|filters|datasets)/[\w-]+")
 
 
 def _leftovers(draft: Draft, *, ready: bool) -> None:
-    """What the spec no longer has, and what was replaced: deleted when all the rest is at rest."""
+    """Plan to delete replaced resources and those that the spec no longer has, after all other steps are done."""
     state = draft.state
-    why = "not in the spec" + ("" if ready else ", after all the rest")
+    why = "not in the spec" + ("" if ready else ", after all other steps")
     named = {step.name for step in draft.steps if step.kind == "Parameter"}
     for path in stale_parameters(draft.spec, state, named):
         call = ("DeleteParameter", {"Name": path}) if ready else None
@@ -84,7 +84,7 @@ def _leftovers(draft: Draft, *, ready: bool) -> None:
                 call = resource.call("Delete") if ready else None
                 draft.add("delete", resource.kind, resource.name, why, call=call)
 
-    # Only one of the stack's name: any other was adopted, and its owner may want it.
+    # Only a tracker with the stack's name. Any other was adopted, and its owner may need it.
     if not draft.spec.tracker and state.tracker is not None and state.tracker.name == draft.spec.name:
         delete([state.tracker])
     for resources in (state.campaigns, state.recommenders, state.filters, state.attributions, state.solutions):
@@ -94,7 +94,7 @@ def _leftovers(draft: Draft, *, ready: bool) -> None:
 
 
 def stale_parameters(spec: Spec, state: StackState, wanted: Collection[str] = ()) -> list[str]:
-    """Return the names of our parameters that are not `wanted`."""
+    """Return the names of the stack's parameters that aren't `wanted`."""
     prefix = f"{spec.ssm_prefix}/"
     return [
         path

@@ -1,4 +1,4 @@
-"""Waiting for AWS, and calling it again: while it is busy or in trouble, and where someone else was faster."""
+"""Polling and retries: while AWS throttles or fails, and after conflicts with concurrent changes."""
 
 import random
 import time
@@ -17,43 +17,43 @@ from . import failures
 
 Client = TypeVar("Client")
 Answer = TypeVar("Answer")
-#: Gets what is waited for, and its status.
+#: Called with the resource that is waited for, and its status.
 StepProgress = Callable[[str, str], None]
 
-#: Codes after which reading the state again is the answer: someone was faster, or is slower.
+#: Codes of conflicts with concurrent changes. The remedy is to read the state again.
 CONTESTED = frozenset({"ResourceAlreadyExistsException", "ResourceInUseException", "TooManyUpdates"})
-#: The same for what runs as many at a time as the account may have; the others wait.
+#: The same for operations with a limit of concurrent runs per account: the others wait.
 QUEUED = CONTESTED | {"LimitExceededException"}
-#: Operations for which a limit means: as many at a time. For all others it is the account's.
+#: Operations whose limit is on concurrent runs. For all others, it is on the account's resources.
 QUEUED_OPERATIONS = ("CreateDatasetImportJob", "CreateSolutionVersion")
-#: Refused for a training that has ended meanwhile.
+#: Refused for a training that has finished in the meantime.
 STOP_TRAINING = "StopSolutionVersionCreation"
-#: How often a call is made while AWS is busy or has trouble of its own: about five minutes at the usual interval.
+#: Attempts per call while AWS throttles or fails: about five minutes at the default interval.
 ATTEMPTS = 30
-#: How often a step is put off before it is an error: others need a moment, what is in use may be so for long.
+#: Maximum retries of a step after a conflict. A resource in use may stay so for long.
 MAX_RETRIES = 5
 MAX_RETRIES_IN_USE = 90
-#: For what waits in line behind others of the account.
+#: Maximum retries of a step that is queued behind others of the account.
 MAX_RETRIES_QUEUED = 1000
 
 
 @dataclass
 class Polling:
-    """How long to wait before the state is read again, in seconds; a clock of tests may be faster than the world's."""
+    """The polling interval in seconds. Tests may replace `sleep` by a faster clock."""
 
     poll_seconds: float = 20.0
     sleep: Callable[[float], None] = time.sleep
     dice: random.Random = field(default_factory=random.Random)
 
     def backoff(self, attempt: int) -> float:
-        """Return seconds to wait after a call failed `attempt` times: longer each time, not in step with others."""
+        """Return the seconds to wait after `attempt` failures: exponential backoff with jitter."""
         return self.dice.uniform(0, min(self.poll_seconds, 0.05 * self.poll_seconds * 2**attempt))
 
 
 def retry(call: Callable[[], Answer], place: str, polling: Polling) -> Answer:
-    """Return what `call` returns, tried again while AWS is busy or in trouble.
+    """Return the result of `call`, retried while AWS throttles or fails.
 
-    Raises ClientError for what AWS refuses, ProvisionError when it stays in trouble, or can't be reached.
+    Raises ClientError if AWS refuses the call, and ProvisionError if AWS keeps failing or can't be reached.
     """
     attempt = 0
     while True:
@@ -64,24 +64,24 @@ def retry(call: Callable[[], Answer], place: str, polling: Polling) -> Answer:
             busy = status >= 500 or status == 429 or error.response["Error"]["Code"] in THROTTLED
             if not busy:
                 raise
-            problem = f"AWS is in trouble ({error.response['Error']['Code']})"
+            problem = f"AWS keeps failing ({error.response['Error']['Code']})"
         except BotoCoreError as error:
             raise ProvisionError(place, str(error), "Check the region, the credentials and the connection") from error
         pause = polling.backoff(attempt)
         attempt += 1
         if attempt == ATTEMPTS:
-            raise ProvisionError(place, problem, "Run the command again later; it goes on where it stopped")
+            raise ProvisionError(place, problem, "Rerun the command later. It continues where it stopped")
         polling.sleep(pause)
 
 
 def call(client: object, operation: str, request: Mapping[str, Any], place: str, polling: Polling) -> dict[str, Any]:
-    """Return the answer of an operation, by its name in AWS's API such as `CreateSchema`. Raises like `retry`."""
+    """Return the answer of an operation, given by its API name such as `CreateSchema`. Raises the errors of `retry`."""
     method: Callable[..., dict[str, Any]] = getattr(client, xform_name(operation))
     return retry(partial(method, **request), place, polling)
 
 
 def retrying(client: Client, polling: Polling) -> Client:
-    """Return a client whose every call is made by `retry`."""
+    """Return a client that makes all calls through `retry`."""
     return cast("Client", _RetryingClient(client, polling))
 
 
@@ -97,13 +97,13 @@ class _RetryingClient:
 
 
 class RetryBudget:
-    """Counts how often each step was put off, so that what will never be possible ends in an error."""
+    """Counts the retries of each step, so that impossible steps end with an error."""
 
     def __init__(self) -> None:
         self._retries: Counter[tuple[str, str]] = Counter()
 
     def spend(self, operation: str, place: str, error: ClientError) -> None:
-        """Return if the call may be made again after the state was read again; raise ProvisionError if not."""
+        """Count a retry of the step. Raises ProvisionError if a retry after reading the state again is pointless."""
         code, message = failures.code_and_message(error)
         self._retries[operation, place] += 1
         queued = code == "LimitExceededException" and operation in QUEUED_OPERATIONS
@@ -115,11 +115,11 @@ class RetryBudget:
             return
         remedy = failures.remedy(f"{code} {message}")
         if "AccessDenied" in code:
-            remedy = "Check your rights, and that you may pass the role (iam:PassRole)"
+            remedy = "Check your permissions, and that you may pass the role (iam:PassRole)"
         elif code == "ResourceAlreadyExistsException":
-            remedy = "Something outside this stack has its name: rename one of them"
+            remedy = "A resource outside this stack has the same name. Rename one of them"
         elif code == "ResourceNotFoundException":
             remedy = "Check the names in the spec, such as the recipe's"
         elif in_use:
-            remedy = "Delete what uses it, if that is not of this stack, and run the command again"
+            remedy = "If resources outside this stack use it, delete them. Then rerun the command"
         raise ProvisionError(place, f"{operation} was refused ({code}: {message})", remedy) from error

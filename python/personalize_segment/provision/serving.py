@@ -1,4 +1,4 @@
-"""The plan of what serves: solutions, their first versions, campaigns, recommenders, metric attribution."""
+"""The plan for serving: solutions, their first versions, campaigns, recommenders, metric attribution."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from .spec import Campaign, Recommender, Solution, digest
 from .state import INACTIVE, StackResource
 from .steps import Draft
 
-#: How long a first automatic training may take to begin, says AWS.
+#: The time until the first automatic training, according to AWS.
 AUTOMATIC = "the first automatic training begins within an hour"
 
 
 def solution(
     draft: Draft, wanted: Solution, group: str | None, *, ready: bool
 ) -> tuple[StackResource | None, StackResource | None]:
-    """Return the solution, and its latest version that can serve."""
+    """Return the solution, and its latest active version."""
     name = f"{draft.spec.name}-{wanted.key}-{digest(wanted.recipe, wanted.columns)}"
     cost = draft.prices.training(wanted.every_days)
     events = list(wanted.events)
@@ -63,7 +63,7 @@ def _version(draft: Draft, solution: StackResource, *, automatic: bool) -> Stack
 
 
 def version_request(solution: StackResource, versions: list[StackResource]) -> dict[str, Any]:
-    """Return the request of a training. Its name makes a second one, of a command at the same time, fail."""
+    """Return the request of a training. Because of its name, a second one by a concurrent command fails."""
     name = f"{solution.name}-{len(versions) + 1}"
     return {"name": name, "solutionArn": solution.arn, "trainingMode": "FULL"}
 
@@ -71,10 +71,10 @@ def version_request(solution: StackResource, versions: list[StackResource]) -> d
 def campaign(
     draft: Draft, wanted: Campaign, solution: StackResource | None, version: StackResource | None
 ) -> StackResource | None:
-    """Return the campaign once it is there."""
+    """Return the campaign, or None until it is ACTIVE."""
     cost = draft.prices.tps(wanted.minimum_tps)
     served = next(solution for solution in draft.spec.solutions if solution.key == wanted.solution)
-    # A campaign belongs to its solution: with another recipe it is another campaign.
+    # A campaign belongs to its solution. Another recipe needs another campaign.
     name = f"{draft.spec.name}-{wanted.key}-{digest(served.key, served.recipe, served.columns)}"
     config = {"syncWithLatestSolutionVersion": wanted.follow_latest}
     request: dict[str, Any] = {"minProvisionedTPS": wanted.minimum_tps, "campaignConfig": config}
@@ -97,14 +97,14 @@ def campaign(
 
 
 def follows_latest(campaign: StackResource) -> bool:
-    """Whether a campaign serves each new version of its solution without being told."""
+    """Return whether a campaign serves each new version of its solution automatically."""
     return bool((campaign.detail.get("campaignConfig") or {}).get("syncWithLatestSolutionVersion", False))
 
 
 def recommender(draft: Draft, wanted: Recommender, group: str | None, *, ready: bool) -> StackResource | None:
-    """Return the recommender once it is there and started."""
+    """Return the recommender, or None until it is ACTIVE and started."""
     name = f"{draft.spec.name}-{wanted.key}-{digest(wanted.recipe)}"
-    cost = "by the hour for its minimum: see AWS's prices"
+    cost = "per hour for its minimum (see AWS's prices)"
     config = {"minRecommendationRequestsPerSecond": wanted.minimum_tps}
     create = None
     if group and ready:
@@ -123,7 +123,7 @@ def recommender(draft: Draft, wanted: Recommender, group: str | None, *, ready: 
 
 
 def attribution(draft: Draft, group: str | None) -> None:
-    """Plan the metric attribution, of which a group has one."""
+    """Plan the metric attribution. A group has at most one."""
     wanted, name = draft.spec.attribution, f"{draft.spec.name}-metrics"
     if wanted is None:
         return

@@ -1,7 +1,6 @@
-"""The spec: which Personalize resources there shall be. Grammar: docs/provisioning.md.
+"""The spec: the desired Personalize resources. Grammar: docs/provisioning.md.
 
-`parse` turns the JSON text into a frozen `Spec`, or raises a SpecError that names the JSON
-path and the remedy, before any call is made.
+`read` turns the JSON text into a frozen `Spec`, or raises a SpecError with the JSON path and a remedy before any call.
 """
 
 import hashlib
@@ -24,16 +23,16 @@ from . import agreement, checks, terraform_outputs
 T = TypeVar("T")
 
 DOMAINS = {"ECOMMERCE": {"View", "Purchase"}, "VIDEO_ON_DEMAND": {"Watch", "Click"}}
-#: Names of a stack and its parts: shorter than Personalize's 63, because a resource has both and a digest in its name.
+#: Names of a stack and its parts. Shorter than Personalize's 63, because names of resources combine both and a digest.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,23}")
 _KEYS = ("version", "name", "datasets")
-#: What names of immutable things end with.
+#: The suffix in names of immutable resources.
 DIGEST = "[0-9a-f]{8}"
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Where the CSV of a dataset lies: a folder in S3."""
+    """The folder in S3 with the CSV of a dataset, and the import mode."""
 
     location: str
     mode: str
@@ -49,13 +48,13 @@ class DatasetSpec:
 
     @property
     def type(self) -> str:
-        """The type as Personalize has it."""
+        """The dataset type in Personalize."""
         return self.key.upper()
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A solution. `every_days` is the rate of automatic training, None without it."""
+    """A solution. `every_days` is the interval of automatic training, or None without it."""
 
     key: str
     recipe: str
@@ -66,7 +65,7 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign, which serves a solution at a cost by the hour."""
+    """A campaign, which serves a solution and is billed by the hour."""
 
     key: str
     solution: str
@@ -85,7 +84,7 @@ class Recommender:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """A metric attribution: metric name -> (event type, expression), and where its reports go."""
+    """A metric attribution: metric name -> (event type, expression), and the location of its reports."""
 
     metrics: dict[str, tuple[str, str]]
     location: str
@@ -93,7 +92,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A valid spec; names of resources follow from `name`."""
+    """A valid spec. The names of all resources begin with `name`."""
 
     name: str
     domain: str | None
@@ -113,29 +112,29 @@ class Spec:
 
     @property
     def tagging(self) -> dict[str, Any]:
-        """The tags as requests have them; nothing if there are none."""
+        """The tags in the form of requests; empty without tags."""
         tags = [{"tagKey": key, "tagValue": value} for key, value in sorted(self.tags.items())]
         return {"tags": tags} if tags else {}
 
 
 def digest(*values: Any) -> str:
-    """Return a DIGEST, eight hex digits that change with the values."""
+    """Return a DIGEST of the values: eight hex digits."""
     return hashlib.sha256(canonical(values).encode()).hexdigest()[:8]
 
 
 def read(text: str, folder: Path | None = None, stack: str | None = None) -> Spec:
-    """Return the spec in `text`, which may also be what `terraform output -json` prints.
+    """Return the spec in `text`, which may also be the output of `terraform output -json`.
 
-    `folder` is where a relative path of the event mapping starts, and `stack` names one of several. Raises SpecError.
+    A relative path of the event mapping starts at `folder`. `stack` selects one of several stacks. Raises SpecError.
     """
     try:
-        # Outputs hold whatever a stack has, such as a certificate of several lines; only the spec in them is ours.
+        # Outputs may hold anything, such as a certificate of several lines. Only the spec is checked.
         document, specs = terraform_outputs.read(text, "datasets")
         if specs:
             document = terraform_outputs.only(specs, stack)
         elif specs is not None or (isinstance(document, dict) and not set(_KEYS) & set(document)):
-            problem = "is neither a spec nor outputs of Terraform with one"
-            refuse("$", problem, "Was Terraform applied? Pass the output that holds the spec")
+            problem = "is neither a spec nor Terraform output with a spec"
+            refuse("$", problem, "Was Terraform applied? Pass the output that has the spec")
         check(document)
         return _spec(document, folder)
     except MappingError as error:
@@ -143,9 +142,9 @@ def read(text: str, folder: Path | None = None, stack: str | None = None) -> Spe
 
 
 def of_name(name: str, ssm_prefix: str | None = None) -> Spec:
-    """Return the spec of the stack with this name that has nothing: what is there is all to be destroyed.
+    """Return an empty spec of the stack with this name, for destroying all of it.
 
-    `ssm_prefix` is `/NAME/personalize` by default, as in the stack of Terraform. Raises SpecError.
+    `ssm_prefix` is `/NAME/personalize` by default, as in the Terraform stack. Raises SpecError.
     """
     prefix = ssm_prefix or f"/{name}/personalize"
     return read(json.dumps({"version": 1, "name": name, "datasets": {"interactions": {}}, "ssm_prefix": prefix}))
@@ -177,7 +176,7 @@ def _spec(document: Any, folder: Path | None) -> Spec:
     campaigns = _each(body, "campaigns", lambda key, value, at: _campaign(key, value, at, known))
     recommenders = _each(body, "recommenders", lambda key, value, at: _recommender(key, value, at, domain))
     if recommenders and domain is None:
-        refuse("$.recommenders", "are for domain groups", 'Add "domain", or use "solutions" and "campaigns"')
+        refuse("$.recommenders", "need a domain", 'Add "domain", or use "solutions" and "campaigns"')
     filters = dict(_each(body, "filters", lambda key, value, at: (key, _filter(value, at, columns, types))))
     prefix = body.get("ssm_prefix")
     if prefix is not None:
@@ -185,7 +184,7 @@ def _spec(document: Any, folder: Path | None) -> Spec:
     kms_key = checks.arn(body.get("kms_key_arn"), "$.kms_key_arn", "kms")
     kms_role = checks.arn(body.get("kms_role_arn"), "$.kms_role_arn", "iam")
     if (kms_key is None) != (kms_role is None):
-        refuse("$.kms_key_arn", "and kms_role_arn belong together", "Write both or neither")
+        refuse("$.kms_key_arn", "and kms_role_arn belong together", "Set both or neither")
     return Spec(
         name=name, domain=domain, kms_key=kms_key, kms_role=kms_role, role=role, mapping=mapping,
         datasets=datasets, tracker=checks.flag(body.get("event_tracker", True), "$.event_tracker"),
@@ -228,7 +227,7 @@ def _datasets(value: Any, mapping: EventMapping, role: str | None) -> tuple[Data
                 refuse(f"{at}.import.mode", f"is {json.dumps(mode)}", "Write FULL or INCREMENTAL")
             load = Import(checks.s3(where["location"], f"{at}.import.location"), mode)
             if role is None:
-                refuse("$", "has no 'role_arn'", "Add the role with which Personalize reads the bucket")
+                refuse("$", "has no 'role_arn'", "Add the role that Personalize uses to read the bucket")
         datasets.append(DatasetSpec(key, json.dumps(avro.schema(known[key])), load))
     return tuple(datasets)
 
@@ -248,7 +247,7 @@ def _solution(key: str, value: Any, at: str, datasets: tuple[DatasetSpec, ...], 
         days = checks.integer(every["every_days"], f"{at}.automatic_training.every_days", 1, checks.MAX_DAYS)
     events = []
     if not isinstance(body.get("events", []), list):
-        refuse(f"{at}.events", "is no list", 'Write such as [{"event_type": "Purchase"}]')
+        refuse(f"{at}.events", "isn't a list", 'Write a list such as [{"event_type": "Purchase"}]')
     for index, item in enumerate(body.get("events", [])):
         where = f"{at}.events[{index}]"
         event = keys(item, where, required=("event_type",), optional=("value_threshold", "weight"))
@@ -259,7 +258,8 @@ def _solution(key: str, value: Any, at: str, datasets: tuple[DatasetSpec, ...], 
             if mine in event:
                 number = isinstance(event[mine], int | float) and not isinstance(event[mine], bool)
                 if not number or (mine == "weight" and not 0 <= event[mine] <= 1):
-                    refuse(f"{where}.{mine}", "is no number that fits", "Write a number; a weight is from 0 to 1")
+                    limits = "Write a number" + (" from 0 to 1" if mine == "weight" else "")
+                    refuse(f"{where}.{mine}", f"is {json.dumps(event[mine])}", limits)
                 request[theirs] = float(event[mine])
         events.append(request)
     columns = None
@@ -270,11 +270,11 @@ def _solution(key: str, value: Any, at: str, datasets: tuple[DatasetSpec, ...], 
             fields = next(json.loads(dataset.schema)["fields"] for dataset in datasets if dataset.key == name)
             unknown = sorted(set(columns[name.upper()]) - {field["name"] for field in fields})
             if unknown:
-                problem = f"has {unknown[0]}, which the mapping has not"
+                problem = f"has {unknown[0]}, which isn't in the mapping"
                 refuse(f"{at}.columns.{name}", problem, "Use columns of the mapping")
     recipe = checks.recipe(body["recipe"], f"{at}.recipe")
     if checks.family(recipe) is not None:
-        remedy = 'Name it under "recommenders", or choose a recipe for custom solutions'
+        remedy = 'Use it in "recommenders", or choose a recipe for custom solutions'
         refuse(f"{at}.recipe", "is a domain's use case", remedy)
     return Solution(key, recipe, days, tuple(events), columns)
 
@@ -282,7 +282,7 @@ def _solution(key: str, value: Any, at: str, datasets: tuple[DatasetSpec, ...], 
 def _campaign(key: str, value: Any, at: str, solutions: set[str]) -> Campaign:
     body = keys(value, at, required=("solution",), optional=("minimum_tps", "follow_latest"))
     if not isinstance(body["solution"], str) or body["solution"] not in solutions:
-        problem = f"names no solution: {json.dumps(body['solution'])}"
+        problem = f"is {json.dumps(body['solution'])}, which isn't a solution of the spec"
         refuse(f"{at}.solution", problem, f"Write one of {', '.join(sorted(solutions))}")
     tps = checks.integer(body.get("minimum_tps", 1), f"{at}.minimum_tps", 1, checks.MAX_TPS)
     return Campaign(key, body["solution"], tps, checks.flag(body.get("follow_latest", True), f"{at}.follow_latest"))
@@ -293,7 +293,7 @@ def _recommender(key: str, value: Any, at: str, domain: str | None) -> Recommend
     tps = checks.integer(body.get("minimum_tps", 1), f"{at}.minimum_tps", 1, checks.MAX_TPS)
     recipe = checks.recipe(body["recipe"], f"{at}.recipe")
     if domain is not None and checks.family(recipe) != domain:
-        refuse(f"{at}.recipe", f"is not of the domain {domain}", "Choose a use case of this domain")
+        refuse(f"{at}.recipe", f"isn't a use case of the domain {domain}", "Choose a use case of this domain")
     return Recommender(key, recipe, tps)
 
 
@@ -303,7 +303,7 @@ def _attribution(value: Any, role: str | None, columns: dict[str, set[str]], typ
         return None
     body = keys(value, at, required=("metrics", "location"), optional=())
     if role is None:
-        refuse("$", "has no 'role_arn'", "Add the role with which Personalize writes the reports")
+        refuse("$", "has no 'role_arn'", "Add the role that Personalize uses to write the reports")
     metrics = {}
     for name, item in keys(body["metrics"], f"{at}.metrics").items():
         where = f"{at}.metrics{member(name)}"
@@ -314,7 +314,7 @@ def _attribution(value: Any, role: str | None, columns: dict[str, set[str]], typ
         agreement.check_expression(expression, f"{where}.expression", columns, types)
         metrics[name] = event_type, expression
     if not metrics:
-        refuse(f"{at}.metrics", "are none", "Name at least one, or leave metric_attribution out")
+        refuse(f"{at}.metrics", "is empty", "Add at least one metric, or leave metric_attribution out")
     return Attribution(metrics, checks.s3(body["location"], f"{at}.location"))
 
 
@@ -322,5 +322,5 @@ def _each(body: dict[str, Any], part: str, make: Callable[[str, Any, str], T]) -
     parts = []
     for key, value in keys(body.get(part, Object()), f"$.{part}").items():
         at = f"$.{part}{member(key)}"
-        parts.append(make(checks.match(key, at, _NAME, "Name it with 1 to 24 letters, digits and -"), value, at))
+        parts.append(make(checks.match(key, at, _NAME, "Use a name of 1 to 24 letters, digits and -"), value, at))
     return parts

@@ -1,6 +1,6 @@
-"""The state of one stack: its resources, found by name, as Personalize describes them.
+"""The state of a stack: its resources, found by name, as Personalize describes them.
 
-There is no state file. What belongs to the stack follows from names alone.
+A state file isn't needed, because the names alone tell which resources belong to the stack.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
-#: The status of what was asked for, until it is listed.
+#: The status of a requested resource until Personalize lists it.
 PENDING = "CREATE PENDING"
 
 
 @dataclass(frozen=True, slots=True)
 class ProvisionClients:
-    """boto3's clients of `personalize`, `ssm` and `s3`."""
+    """boto3 clients for `personalize`, `ssm` and `s3`."""
 
     personalize: "PersonalizeClient"
     ssm: "SSMClient"
@@ -41,7 +41,7 @@ class ProvisionClients:
 
 @dataclass(frozen=True, slots=True)
 class StackResource:
-    """A resource: `kind` is AWS's noun, `detail` what Describe answers."""
+    """A resource: `kind` is AWS's noun, `detail` the answer of Describe."""
 
     kind: str
     name: str
@@ -50,23 +50,23 @@ class StackResource:
 
     @property
     def status(self) -> str:
-        """The status as AWS has it; schemas have none and are there at once."""
+        """AWS's status. Schemas have none, and are ACTIVE immediately."""
         return str(self.detail.get("status", ACTIVE))
 
     @property
     def update(self) -> dict[str, Any]:
-        """The latest update, which lives beside a status that stays ACTIVE; empty if there was none."""
+        """The latest update, whose status is separate from the resource's, which stays ACTIVE; empty without one."""
         return next((value for key, value in self.detail.items() if re.fullmatch(r"latest\w+Update", key)), {})
 
     @property
     def busy(self) -> bool:
-        """Whether it changes by itself, so that we wait."""
+        """Whether AWS is changing the resource, so that a caller must wait."""
         statuses = (self.status, str(self.update.get("status")))
         return any(status.endswith(("PENDING", "IN_PROGRESS", "STOPPING")) for status in statuses)
 
     @property
     def failure(self) -> str | None:
-        """Why it, or its latest update, failed."""
+        """The reason why the resource or its latest update failed; None if neither did."""
         for detail in (self.detail, self.update):
             if str(detail.get("status")).endswith(("FAILED", "STOPPED")):
                 return str(detail.get("failureReason") or "no reason given")
@@ -74,7 +74,7 @@ class StackResource:
 
     @property
     def failure_id(self) -> str:
-        """What tells this failure from a later one of the same resource."""
+        """An id that distinguishes this failure from later ones of the same resource."""
         return f"{self.arn} {self.update.get('lastUpdatedDateTime', self.detail.get('lastUpdatedDateTime'))}"
 
     def call(self, verb: str) -> tuple[str, dict[str, Any]]:
@@ -84,11 +84,11 @@ class StackResource:
 
 @dataclass(slots=True)
 class StackState:
-    """The stack as it is; datasets by their name in the event mapping. Lists are in the order of creation."""
+    """The current state. Datasets are by name in the event mapping. Lists are in the order of creation."""
 
     group: StackResource | None = None
     schemas: list[StackResource] = field(default_factory=list)
-    #: Schemas of adopted datasets, which somebody made by other names: used, never deleted.
+    #: Schemas of adopted datasets, created by others under other names. They are used, but never deleted.
     other_schemas: list[StackResource] = field(default_factory=list)
     datasets: dict[str, StackResource] = field(default_factory=dict)
     imports: dict[str, list[StackResource]] = field(default_factory=dict)
@@ -113,38 +113,38 @@ class StackState:
             yield from resources
 
     def latest(self, solution: StackResource) -> StackResource | None:
-        """Return the latest version of a solution that can serve."""
+        """Return the latest active version of a solution."""
         versions = self.versions.get(solution.arn, [])
         return next((version for version in reversed(versions) if version.status == ACTIVE), None)
 
 
 def observe(clients: ProvisionClients, spec: Spec, polling: Polling) -> tuple[StackState, dict[str, str]]:
-    """Return the state, and the digest of what lies at each import's location. Raises ProvisionError."""
+    """Return the state, and the digest of the data at each import's location. Raises ProvisionError."""
     contents = {key: content() for key, content in locations(clients, spec, polling)}
     return read_state(clients, spec, polling), contents
 
 
 def locations(clients: ProvisionClients, spec: Spec, polling: Polling) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield each dataset with an import, and what returns the digest of its location or raises ProvisionError."""
+    """Yield each dataset with an import, and a function that returns its data's digest or raises ProvisionError."""
     for dataset in spec.datasets:
         if dataset.load is not None:
             yield dataset.key, partial(_content, retrying(clients.s3, polling), dataset.load.location)
 
 
 def require_group(clients: ProvisionClients, spec: Spec, state: StackState) -> None:
-    """Raise ProvisionError, which names the region, unless the stack has its dataset group."""
+    """Raise ProvisionError with the region, unless the stack has its dataset group."""
     if state.group is None:
         raise no_group(spec.name, clients.personalize.meta.region_name)
 
 
 def no_group(name: str, region: str) -> ProvisionError:
-    """Return the error of a stack that isn't there."""
+    """Return the error for a stack that doesn't exist."""
     problem = f'no dataset group "{name}" in {region}'
     return ProvisionError(f"stack {name}", problem, "Run `personalize-segment apply` first")
 
 
 def read_state(clients: ProvisionClients, spec: Spec, polling: Polling) -> StackState:
-    """Return the state, without what is deleted meanwhile; raise ProvisionError if it may not be seen."""
+    """Return the state, without resources deleted in the meantime. Raises ProvisionError if it can't be read."""
     lister = _Lister(retrying(clients.personalize, polling))
     state = StackState()
     own = re.compile(rf"{re.escape(spec.name)}-(interactions|users|items)-{DIGEST}")
@@ -162,7 +162,7 @@ def read_state(clients: ProvisionClients, spec: Spec, polling: Polling) -> Stack
 
 def _read_group(lister: "_Lister", state: StackState, spec: Spec, arn: str) -> None:
     group = {"datasetGroupArn": arn}
-    # With a digest, or the one name without: what somebody named alike by hand is not ours.
+    # Only names with a digest, and the one name without. Similar names given by hand belong to others.
     stack = re.escape(spec.name)
     mine = re.compile(rf"{stack}-.+-{DIGEST}(-\d+)?|{stack}-metrics").fullmatch
     for dataset in lister.resources("Dataset", group):
@@ -205,7 +205,7 @@ class _Lister:
     def resources(
         self, kind: str, parent: dict[str, str], wanted: Callable[[str], object] = lambda name: True
     ) -> Iterator[StackResource]:
-        """Yield resources of a kind with `wanted` names below a parent, given by its ARN, in the order of creation."""
+        """Yield the resources of a kind with `wanted` names below a parent's ARN, in the order of creation."""
         member = noun(kind)
         resources = []
         for summary in self.elements(f"List{kind}s", "Filters" if kind == "Filter" else f"{member}s", **parent):
@@ -218,7 +218,7 @@ class _Lister:
             except self._client.exceptions.ResourceNotFoundException:
                 continue
             resources.append(StackResource(kind, detail.get("name") or detail.get("jobName") or name, arn, detail))
-        # Schemas have no tie to anything: order by name is enough.
+        # Schemas may have equal times, so that the name decides.
         yield from sorted(resources, key=lambda resource: (str(resource.detail.get("creationDateTime")), resource.name))
 
     def elements(self, operation: str, member: str, **parent: str) -> Iterator[dict[str, Any]]:
@@ -228,12 +228,12 @@ class _Lister:
 
 
 def noun(kind: str) -> str:
-    """Return a kind as names of members have it, such as `datasetGroup`."""
+    """Return a kind in the spelling of API members, such as `datasetGroup`."""
     return kind[0].lower() + kind[1:]
 
 
 def pages(call: Callable[..., Mapping[str, Any]], token: str, **request: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the pages of a list, whose `token` leads from one to the next."""
+    """Yield the pages of a list. `token` is the member with the next page's token."""
     while True:
         page = call(**request)
         yield page
@@ -258,7 +258,7 @@ def _readable(place: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code, message = failures.code_and_message(error)
-        remedy = "Check your rights: docs/provisioning.md names them"
+        remedy = "Check your permissions: docs/provisioning.md lists them"
         if code == "NoSuchBucket":
             remedy = "Run `terraform apply`, or create the bucket if Terraform doesn't manage it"
-        raise ProvisionError(place, f"can't be looked at ({code}: {message})", remedy) from error
+        raise ProvisionError(place, f"can't be read ({code}: {message})", remedy) from error

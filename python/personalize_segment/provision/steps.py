@@ -1,4 +1,4 @@
-"""The steps of a plan, its draft while it is made, and the rules that hold for every kind of resource."""
+"""The steps of a plan, its draft, and the rules for all kinds of resources."""
 
 import json
 import re
@@ -16,10 +16,10 @@ Action = Literal["create", "update", "replace", "delete", "wait", "blocked", "no
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a plan.
+    """A line of a plan.
 
-    `call` is the operation and its request; None if the step has to wait for another one first,
-    or does nothing. `cost` is what it will cost while it runs.
+    `call` is the operation and its request, or None if the step waits for another one or does nothing. `cost` is the
+    running cost.
     """
 
     action: Action
@@ -32,18 +32,18 @@ class Step:
 
     @property
     def place(self) -> str:
-        """What an error calls it."""
+        """The step's place in errors."""
         return f"{self.kind} {self.name}"
 
 
-#: Gets every plan on the way.
+#: Called with each plan.
 PlanProgress = Callable[[list[Step]], None]
-#: Kinds whose creation takes no tags.
+#: Kinds that can't be created with tags.
 UNTAGGED = ("Schema", "MetricAttribution")
 
 
 class Draft:
-    """What is wanted, what there is, and the steps between them that are known by now."""
+    """The spec, the state, and the steps that are planned so far."""
 
     def __init__(
         self, spec: Spec, state: StackState, prices: Prices, contents: dict[str, str], accepted: Collection[str]
@@ -51,7 +51,7 @@ class Draft:
         self.spec, self.state, self.prices = spec, state, prices
         self.contents, self.accepted = contents, accepted
         self.steps: list[Step] = []
-        #: ARNs of what the spec still has.
+        #: ARNs of resources that the spec still has.
         self.kept: set[str] = set()
 
     def add(self, action: Action, kind: str, name: str, why: str = "", **more: Any) -> None:
@@ -67,14 +67,14 @@ class Draft:
         cost: str = "",
         after: str = "",
     ) -> StackResource | None:
-        """Add the step that creates `name` if there is no `resource`; return it once it is ACTIVE and at rest.
+        """Return the resource if it is ACTIVE and not busy. Otherwise add a step to create, replace or wait for it.
 
-        `request` is None while something it needs isn't there.
+        `request` is None while something that it needs is missing.
         """
         if resource is None:
             call = (f"Create{kind}", request | ({} if kind in UNTAGGED else self.spec.tagging)) if request else None
             older = next(self._older(kind, name), None)
-            why = ", ".join(filter(None, [f"in place of {older}" if older else "", "" if request else after]))
+            why = ", ".join(filter(None, [f"replaces {older}" if older else "", "" if request else after]))
             self.add("replace" if older else "create", kind, name, why, cost=cost, call=call)
             return None
         self.kept.add(resource.arn)
@@ -91,7 +91,7 @@ class Draft:
         return resource
 
     def _older(self, kind: str, name: str) -> Iterator[str]:
-        """Yield names of the same part of the stack with another digest: immutable things are replaced."""
+        """Yield the names of the same part of the stack with another digest: it replaces immutable resources."""
         part = re.fullmatch(f"(.+)-{DIGEST}", name)
         if part and kind != "Schema":
             for resource in self.state.all():
@@ -99,7 +99,7 @@ class Draft:
                     yield resource.name
 
     def block(self, kind: str, name: str, why: str, remedy: str | None = None) -> None:
-        """Add a step that can't be done."""
+        """Add a blocked step."""
         self.add("blocked", kind, name, why, remedy=remedy or failures.remedy(why))
 
     def update(
@@ -111,7 +111,7 @@ class Draft:
         request: dict[str, Any],
         cost: str = "",
     ) -> bool:
-        """Add the step that changes what is `known` into what is `wanted`; return whether there is none to do."""
+        """Add a step that changes `known` settings into `wanted` ones. Return whether nothing needs to change."""
         changed = [key for key in wanted if wanted[key] != known.get(key)]
         failed = resource.failure
         if not changed and not failed:
@@ -123,16 +123,16 @@ class Draft:
         why = ", ".join(f"{key}: {text(known.get(key))} → {text(wanted[key])}" for key in changed)
         operation, arn = resource.call("Update")
         if failed:
-            why = f"again, the last update failed: {failed}" + (f"; {why}" if why else "")
+            why = f"retry, because the last update failed: {failed}" + (f"; {why}" if why else "")
         self.add("update", resource.kind, name, why, cost=cost, call=(operation, arn | request))
         return False
 
     def datasets_ready(self) -> bool:
-        """Whether every dataset of the spec is there and at rest."""
+        """Return whether all datasets of the spec are ACTIVE and not busy."""
         datasets = [self.state.datasets.get(dataset.key) for dataset in self.spec.datasets]
         return all(dataset and dataset.status == ACTIVE and not dataset.busy for dataset in datasets)
 
 
 def text(value: Any) -> str:
-    """Return a value as a plan shows it."""
+    """Return the text of a value in a plan."""
     return "none" if value is None else value if isinstance(value, str) else json.dumps(value)

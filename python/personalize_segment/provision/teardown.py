@@ -1,4 +1,4 @@
-"""Destroying a stack in AWS's order: describe, delete what nothing hangs on any more, wait, and again."""
+"""Destroy a stack in AWS's order: describe, delete resources without dependents, wait, and repeat."""
 
 from ..errors import ProvisionError
 from .apply import execute
@@ -10,13 +10,11 @@ from .steps import PlanProgress, Step
 
 
 def plan(state: StackState, spec: Spec) -> list[Step]:
-    """Return the steps of destroying in AWS's order; only those of the first rank that is left have a call."""
+    """Return the steps to destroy a stack in AWS's order. Only those of the first remaining rank have a call."""
     steps: list[Step] = []
     for foreign in [*_adopted(state, spec), *state.foreign]:
-        why = "not of this stack, but in its dataset group"
-        steps.append(
-            Step("blocked", "Foreign", foreign, why, "Delete by hand what isn't the stack's, or keep the stack")
-        )
+        why = "in the stack's dataset group, but not part of the stack"
+        steps.append(Step("blocked", "Foreign", foreign, why, "Delete it by hand, or keep the stack"))
     for path in stale_parameters(spec, state):
         steps.append(Step("delete", "Parameter", path, call=("DeleteParameter", {"Name": path})))
     first, jobs = True, state.versions | state.imports
@@ -25,7 +23,7 @@ def plan(state: StackState, spec: Spec) -> list[Step]:
         for resource in [*busy, *rank]:
             if resource.kind == "SolutionVersion" and resource.status != "CREATE STOPPING":
                 stop = (STOP_TRAINING, {"solutionVersionArn": resource.arn})
-                steps.append(Step("delete", resource.kind, resource.name, "its training is stopped", call=stop))
+                steps.append(Step("delete", resource.kind, resource.name, "after stopping its training", call=stop))
             elif resource.busy:
                 steps.append(Step("wait", resource.kind, resource.name, resource.status))
             else:
@@ -36,14 +34,14 @@ def plan(state: StackState, spec: Spec) -> list[Step]:
 
 
 def _adopted(state: StackState, spec: Spec) -> list[str]:
-    """Return what apply takes as it is but would have named otherwise: somebody else made it."""
+    """Return the ARNs of adopted resources. Their names show that someone else created them."""
     made = {f"{spec.name}-{key}": dataset for key, dataset in state.datasets.items()}
     made |= {spec.name: state.tracker} if state.tracker else {}
     return [resource.arn for name, resource in made.items() if resource.name != name]
 
 
 def _ranks(state: StackState) -> list[list[StackResource]]:
-    """Return the resources by when they can go: each rank after those before it are gone."""
+    """Return the resources in ranks. Each rank can be deleted after the ranks before it."""
     return [
         [*state.campaigns, *state.recommenders],
         [*state.attributions, *state.filters, *filter(None, [state.tracker])],
@@ -57,7 +55,7 @@ def _ranks(state: StackState) -> list[list[StackResource]]:
 def destroy(
     clients: ProvisionClients, spec: Spec, polling: Polling, progress: PlanProgress = lambda steps: None
 ) -> None:
-    """Delete everything of the stack. Raises ProvisionError if something that isn't of it is in the way."""
+    """Delete the whole stack. Raises ProvisionError if resources outside the stack prevent it."""
     budget = RetryBudget()
     while True:
         steps = plan(read_state(clients, spec, polling), spec)

@@ -1,4 +1,4 @@
-"""New data and new models for a stack that runs: import, train, promote, roll back."""
+"""New data and models for a running stack: import, train, promote, roll back."""
 
 import re
 from collections.abc import Container
@@ -15,15 +15,15 @@ from .serving import follows_latest, version_request
 from .spec import DatasetSpec, Spec
 from .state import ACTIVE, PENDING, ProvisionClients, StackResource, StackState, observe, read_state, require_group
 
-#: The status of an import of what the dataset has already.
+#: The status of an import of data that the dataset already has.
 UNCHANGED = "unchanged, nothing to import"
-#: Metrics have four decimals; their products with a tolerance have a few more that mean nothing.
+#: Tolerance for rounding errors. Metrics have four decimals.
 _NOISE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """What a command works with, and how it waits and calls."""
+    """The context of a command, with its calls and waits."""
 
     clients: ProvisionClients
     spec: Spec
@@ -41,7 +41,7 @@ class _Command:
         return self.observe()
 
     def call(self, operation: str, request: dict[str, Any], place: str, later: Container[str] = ()) -> dict[str, Any]:
-        """Return the answer; an empty one for the codes in `later`: someone else does the same, or is busy."""
+        """Return the answer. For the codes in `later` (conflicts with other commands), it is empty."""
         try:
             return retries.call(self.clients.personalize, operation, request, place, self.polling)
         except ClientError as error:
@@ -62,11 +62,10 @@ class _Command:
 def import_data(
     clients: ProvisionClients, spec: Spec, polling: Polling, progress: StepProgress = lambda what, status: None
 ) -> dict[str, str]:
-    """Import what is at each dataset's location, and wait; return each job's name by dataset.
+    """Return the name of each dataset's import job, after importing the data at its location.
 
-    What the dataset was last given isn't imported again: the job's name follows from the content, and `progress`
-    gets UNCHANGED.
-    Raises ProvisionError with Personalize's reason when an import fails.
+    Data that the dataset already has isn't imported again: the job's name has a digest of the data, and `progress` is
+    called with UNCHANGED. Raises ProvisionError with Personalize's reason if an import fails.
     """
     command = _Command(clients, spec, polling, progress)
     state, contents = observe(clients, spec, polling)
@@ -77,7 +76,7 @@ def import_data(
             continue
         dataset = state.datasets.get(wanted.key)
         if dataset is None:
-            raise ProvisionError(f"Dataset {wanted.key}", "is not there", "Run `personalize-segment apply` first")
+            raise ProvisionError(f"Dataset {wanted.key}", "doesn't exist", "Run `personalize-segment apply` first")
         jobs = state.imports.get(dataset.arn, [])
         requests[wanted.key] = _next_import(spec, wanted, dataset.arn, contents[wanted.key], jobs)
     begun: set[str] = set()
@@ -102,10 +101,10 @@ def import_data(
 
 
 def _next_import(spec: Spec, dataset: DatasetSpec, arn: str, content: str, jobs: list[StackResource]) -> dict[str, Any]:
-    """Return the request of the import of this content, with the name of the job that did it already, if one did."""
+    """Return the request to import this content. It has the name of the job that already did so, if any."""
     request = import_request(spec, dataset, arn, content, [])
     lasting = [job for job in jobs if job.failure is None]
-    # What comes later takes the place of what was there, but interactions that are added to others stay.
+    # Later imports replace earlier ones, except incremental interactions.
     if dataset.load is None or dataset.load.mode == "FULL" or dataset.key != "interactions":
         lasting = lasting[-1:]
     full = replace(dataset, load=replace(dataset.load, mode="FULL")) if dataset.load else dataset
@@ -119,7 +118,7 @@ def _next_import(spec: Spec, dataset: DatasetSpec, arn: str, content: str, jobs:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What became of a campaign: the version it serves now, and the metrics that decided, new and serving."""
+    """The result for a campaign: the version that it serves now, and the metrics behind the decision."""
 
     campaign: str
     version: str
@@ -139,12 +138,12 @@ def train(
     tolerance: float = 0.05,
     progress: StepProgress = lambda what, status: None,
 ) -> list[Promotion]:
-    """Train a version of each solution that a campaign serves, and promote it where it is good enough.
+    """Train a version of each solution that a campaign serves, promote it if it is good enough, and return the results.
 
-    A new version is promoted if its `metric` is not below that of the serving one by more than
-    the share `tolerance`. Campaigns that follow the latest version promote themselves. What a stopped
-    `train` has begun is ended, not begun again. Raises ProvisionError when a training fails, and
-    before any if there is no such metric.
+    A new version is promoted unless its `metric` is lower than that of the serving version by more than the fraction
+    `tolerance`. Campaigns that follow the latest version are promoted by Personalize. A version that an interrupted
+    `train` began is finished instead of a new one. Raises ProvisionError if a training fails, and before any training
+    if the metric doesn't exist.
     """
     command = _Command(clients, spec, polling, progress)
     state = command.observe()
@@ -152,7 +151,7 @@ def train(
     def judge(campaign: StackResource, version: StackResource) -> Promotion:
         serving = _serving(campaign)
         if follows_latest(campaign):
-            return Promotion(campaign.name, version.arn, True, "it follows the latest version", metric, None, None)
+            return Promotion(campaign.name, version.arn, True, "follows the latest version", metric, None, None)
         new, old = command.metric(version.arn, metric), command.metric(serving, metric)
         if new < old * (1 - tolerance) - _NOISE:
             why = f"{metric} fell by more than {tolerance:.0%}"
@@ -185,10 +184,10 @@ def rollback(
     *,
     once: bool = False,
 ) -> list[Promotion]:
-    """Let each campaign serve the version before the one it serves.
+    """Let each campaign serve the version before its current one, and return the results.
 
-    Campaigns that follow the latest version are left alone, unless `once`: they stop following until the next apply.
-    Raises ProvisionError, before anything is changed, if one of them has none before or all follow.
+    Campaigns that follow the latest version are unchanged, unless `once` is set: then they stop following until the
+    next apply. Raises ProvisionError before any change if a campaign has no earlier version, or if all follow.
     """
     command = _Command(clients, spec, polling, progress)
     state = command.observe()
@@ -200,15 +199,15 @@ def rollback(
                 continue
             serving = _serving(campaign)
             if serving not in active or active.index(serving) == 0:
-                problem = "has no version before the one it serves"
-                raise ProvisionError(f"Campaign {campaign.name}", problem, "Train one")
+                problem = "has no version before the one that it serves"
+                raise ProvisionError(f"Campaign {campaign.name}", problem, "Train a new version with `train`")
             earlier.append((campaign, active[active.index(serving) - 1]))
     if not earlier:
         keys = sorted({campaign.key for campaign in spec.campaigns if campaign.follow_latest})
         inputs = " and ".join(f"personalize.campaigns.{key}.follow_latest" for key in keys)
         remedy = (
             f'Set {inputs} to false in Terraform, or "follow_latest": false in the spec, apply it, and roll back. '
-            "Or pass --once: the campaigns then stop following until the next apply"
+            "Or pass --once to stop following until the next apply"
         )
         raise ProvisionError(f"Campaign {state.campaigns[0].name}", "follows the latest version", remedy)
     for campaign, version in earlier:
@@ -238,7 +237,7 @@ def _campaigns(state: StackState, solution: StackResource) -> list[StackResource
 
 
 def _left(state: StackState, solution: StackResource) -> StackResource | None:
-    """Return the version that a stopped `train` has left behind: trained with the data of today, never judged."""
+    """Return the version that an interrupted `train` left: trained on the current data, and not judged yet."""
     newest = next(reversed(state.versions[solution.arn]), None)
     if newest is None or newest.status != ACTIVE or newest.detail.get("trainingType") == "AUTOMATIC":
         return None
@@ -248,9 +247,9 @@ def _left(state: StackState, solution: StackResource) -> StackResource | None:
 
 
 def _open(state: StackState, version: StackResource) -> list[StackResource]:
-    """Return the campaigns that serve something older than `version` and were not changed since it was begun.
+    """Return the campaigns that serve an older version than `version` and weren't changed since its training began.
 
-    After a rollback they were: what was rolled back is not promoted again.
+    A rollback is such a change, so that a version isn't promoted again after a rollback.
     """
     return [
         campaign
@@ -263,12 +262,12 @@ def _open(state: StackState, version: StackResource) -> list[StackResource]:
 
 
 def _trained(command: _Command, solution: StackResource, state: StackState) -> StackResource:
-    """Return a version that wasn't there before, or was under way, once it is ACTIVE."""
+    """Return a new version, or the one in training, after it is ACTIVE."""
     before = {version.arn for version in state.versions[solution.arn] if not version.busy}
     while True:
         versions = state.versions.get(solution.arn)
         if versions is None:
-            raise ProvisionError(f"Solution {solution.name}", "is gone", "Run `personalize-segment apply`")
+            raise ProvisionError(f"Solution {solution.name}", "was deleted", "Run `personalize-segment apply`")
         version = next((version for version in versions if version.arn not in before), None)
         command.progress(f"train {solution.name}", version.status if version else PENDING)
         if version is None:
@@ -282,12 +281,12 @@ def _trained(command: _Command, solution: StackResource, state: StackState) -> S
 
 
 def _promote(command: _Command, campaign: StackResource, version: str) -> None:
-    """Let a campaign serve a version, after whatever else it is busy with, and wait until it does."""
+    """Let a campaign serve a version after its pending changes, and wait until it does."""
     place = f"Campaign {campaign.name}"
     current: StackResource | None = campaign
     while True:
         if current is None:
-            raise ProvisionError(place, "is gone", "Run `personalize-segment apply`")
+            raise ProvisionError(place, "was deleted", "Run `personalize-segment apply`")
         serves = _serving(current) == version and not follows_latest(current)
         command.progress(f"promote {campaign.name}", ACTIVE if serves else str(current.update.get("status", PENDING)))
         if serves and not current.busy:

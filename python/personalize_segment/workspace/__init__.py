@@ -1,1 +1,1 @@
-"""Segment's side of a stack: destination, destination filter and write-back source, through Segment's Public API."""
+"""A stack's resources in Segment: destination, destination filter and write-back source, by Segment's Public API."""

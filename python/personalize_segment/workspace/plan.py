@@ -1,7 +1,7 @@
-"""What is to be done in a Segment workspace, from what there is, and the doing of it.
+"""Plan and apply the changes in a Segment workspace.
 
-As in `provision` there is no state: things are found by their names, a plan follows from a look at the
-workspace, and `apply` looks again after each round until nothing is left.
+As in `provision`, a state file isn't needed. Resources are found by their names, a plan follows from the workspace's
+current state, and `apply` reads that again after each round until nothing is left.
 """
 
 import re
@@ -16,25 +16,25 @@ from .wanted import Wanted
 from .write_key import WriteKeySecret
 
 SOURCE, SECRET, DESTINATION, FILTER = "Source", "Secret", "Destination", "DestinationFilter"
-#: Statuses for what has to be paid for or isn't allowed. All others are about the request.
+#: Statuses for features that need another plan or permission. All others are about the request.
 _OF_THE_TIER = (402, 403)
 _WITHOUT_FILTERS = (
     "Destination filters are part of Segment's Business tier and need write access to the source."
-    " Without one, say --no-filter: an event that the mapping doesn't know then costs one invocation"
+    " To do without, pass --no-filter. Each event without a rule then costs one invocation"
 )
-_ADOPT = "Say --adopt to let it invoke this stack's function instead, or delete it in Segment"
+_ADOPT = "Pass --adopt to let it invoke this stack's function instead, or delete it in Segment"
 _REPLACE = (
-    "Name the source that the key belongs to with --write-back-source, or say --replace-write-key to store another"
-    " key (the present one stays as the version AWSPREVIOUS)"
+    "Name the source of this key with --write-back-source, or pass --replace-write-key to store another key (the"
+    " current one stays as the version AWSPREVIOUS)"
 )
-_NO_KEY = "Segment shows write keys to Source Admins only: give the token that role for this source"
+_NO_KEY = "Segment shows write keys only to Source Admins. Give the token that role for this source"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a plan. `id` is Segment's, once there is one.
+    """A line of a plan. `id` is Segment's, if the resource exists.
 
-    `call` does it; None if it has to wait for another one first, can't be done, or is done.
+    `call` makes the change. It is None if the change waits for another one, is blocked, or is done.
     """
 
     action: Literal["create", "update", "blocked", "nothing"]
@@ -44,17 +44,17 @@ class Change:
     remedy: str = ""
     id: str | None = None
     call: Callable[[], object] | None = field(default=None, repr=False, compare=False)
-    #: Nothing here costs anything; plans of Personalize have a price.
+    #: Always empty: only plans of Personalize have costs.
     cost: str = ""
 
     @property
     def place(self) -> str:
-        """What an error calls it."""
+        """The change's place in errors."""
         return f"{self.kind} {self.name}"
 
 
 class Catalog:
-    """Segment's catalogs of destinations and sources, which are read once."""
+    """Segment's catalogs of destinations and sources. Each is read once."""
 
     def __init__(self, api: PublicApi) -> None:
         self._api = api
@@ -68,16 +68,16 @@ class Catalog:
         return self._api.pages("/catalog/sources", "sourcesCatalog")
 
     def destination(self, wanted: str) -> dict[str, Any]:
-        """Return the type of destination with this name, slug or id; raise WorkspaceError."""
+        """Return the destination type with this name, slug or id. Raises WorkspaceError."""
         return _type(self._destinations, wanted, "destination", "--destination-type")
 
     def source(self, wanted: str) -> dict[str, Any]:
-        """Return the type of source with this name, slug or id; raise WorkspaceError."""
+        """Return the source type with this name, slug or id. Raises WorkspaceError."""
         return _type(self._sources, wanted, "source", "--write-back-type")
 
 
 def plan(wanted: Wanted, api: PublicApi, catalog: Catalog, secret: WriteKeySecret | None) -> list[Change]:
-    """Return what is to be done, and what is as it should be; raise WorkspaceError."""
+    """Return all changes, including those with nothing to do. Raises WorkspaceError."""
     sources = api.pages("/sources", "sources")
     changes = [] if secret is None else list(_write_back(wanted, api, catalog, secret, sources))
     item = catalog.destination(wanted.choices.destination_type)
@@ -85,14 +85,14 @@ def plan(wanted: Wanted, api: PublicApi, catalog: Catalog, secret: WriteKeySecre
     for name in wanted.choices.sources:
         source = _only([one for one in sources if name in (one["id"], one["slug"], one.get("name"))], name)
         if source is None:
-            why = f"no source {name!r}; there are {', '.join(sorted(one['slug'] for one in sources)) or 'none'}"
+            why = f"no source {name!r}, only {', '.join(sorted(one['slug'] for one in sources)) or 'none'}"
             changes.append(Change("blocked", SOURCE, name, why, "Name a source that sends events with --source"))
             continue
         settings = wanted.settings(source["workspaceId"], source["id"])
         _check_settings(item, settings)
         here = [one for one in destinations if one["sourceId"] == source["id"]]
         changes += _destination(wanted, api, item, source, here, settings)
-    # A filter that Segment's plan doesn't include holds nothing else up.
+    # Filters last, so that one that needs another Segment plan doesn't block the rest.
     return sorted(changes, key=lambda change: change.kind == FILTER)
 
 
@@ -102,7 +102,7 @@ def apply(
     secret: WriteKeySecret | None,
     progress: Callable[[list[Change]], None],
 ) -> list[Change]:
-    """Do it, and return what there is then; raise WorkspaceError. What was done before stays done."""
+    """Apply the changes, and return the final plan. Raises WorkspaceError. Finished changes stay done."""
     catalog, done = Catalog(api), set()
     while True:
         changes = plan(wanted, api, catalog, secret)
@@ -112,8 +112,8 @@ def apply(
             break
         for change, call in ready:
             if (change.place, change.action) in done:
-                problem = f"Segment took it, and doesn't show it ({change.action}, {change.why or 'absent'})"
-                raise WorkspaceError(change.place, problem, "Look at it in Segment, and run this again in a minute")
+                problem = f"Segment accepted it, but doesn't show it ({change.action}, {change.why or 'absent'})"
+                raise WorkspaceError(change.place, problem, "Check it in Segment, and rerun this in a minute")
             done.add((change.place, change.action))
             call()
     for change in changes:
@@ -125,12 +125,12 @@ def apply(
 def _write_back(
     wanted: Wanted, api: PublicApi, catalog: Catalog, secret: WriteKeySecret, sources: list[dict[str, Any]]
 ) -> Iterator[Change]:
-    """Yield the steps for the source that is written back to, and for the secret that holds its write key."""
+    """Yield the changes of the write-back source, and of the secret with its write key."""
     key = secret.read()
     slug = wanted.choices.write_back_source
     owner = next((one for one in sources if key is not None and key in one["writeKeys"]), None)
     if slug is None and owner is None and key is not None and not wanted.choices.replace_write_key:
-        yield Change("blocked", SECRET, secret.name, "it holds a write key of no source that the token sees", _REPLACE)
+        yield Change("blocked", SECRET, secret.name, "its write key isn't of a source that the token can see", _REPLACE)
         return
     if slug is None:
         slug = owner["slug"] if owner else wanted.source_slug
@@ -165,12 +165,12 @@ def _write_back(
         why = f"the write key of source {source['slug']}"
         yield Change(action, SECRET, secret.name, why, call=lambda: secret.write(keys[0]))
     else:
-        whose = f"source {owner['slug']}" if owner else "no source that the token sees"
-        yield Change("blocked", SECRET, secret.name, f"it holds a write key of {whose}", _REPLACE)
+        whose = f"is of source {owner['slug']}" if owner else "isn't of a source that the token can see"
+        yield Change("blocked", SECRET, secret.name, f"its write key {whose}", _REPLACE)
 
 
 def _in_one_place(one: str | None, other: str | None) -> bool:
-    """Whether two ARNs, if there are two, are of one region and account."""
+    """Return whether two ARNs have the same region and account. A missing one counts as the same."""
     return not one or not other or one.split(":")[3:5] == other.split(":")[3:5]
 
 
@@ -182,7 +182,7 @@ def _destination(
     here: list[dict[str, Any]],
     settings: dict[str, Any],
 ) -> Iterator[Change]:
-    """Yield the steps for the destination of one source, and its filter; `here` are its destinations of this type."""
+    """Yield the changes of a source's destination and filter. `here` are the source's destinations of this type."""
     name = f"{wanted.destination_name} ({source['slug']})"
     function = settings.get("function")
     ours = [one for one in here if one.get("name") == wanted.destination_name]
@@ -191,9 +191,9 @@ def _destination(
         ours = here
     if len(ours) > 1:
         ids = ", ".join(one["id"] for one in ours)
-        yield Change("blocked", DESTINATION, name, f"there are {len(ours)}: {ids}", "Delete all but one in Segment")
+        yield Change("blocked", DESTINATION, name, f"{len(ours)} exist: {ids}", "Delete all but one in Segment")
     elif ours and not wanted.choices.adopt and not _in_one_place(ours[0]["settings"].get("function"), function):
-        # A stack of the same name in another account or region: names are unique in one of each only.
+        # Perhaps a stack of the same name in another account or region.
         why = f"it invokes {ours[0]['settings']['function']}"
         yield Change("blocked", DESTINATION, name, why, _ADOPT, id=ours[0]["id"])
     elif not ours and here:
@@ -224,7 +224,7 @@ def _updated(api: PublicApi, name: str, destination: dict[str, Any], settings: d
     why += [] if destination["enabled"] else ["enabled: false → true"]
     if not why:
         return Change("nothing", DESTINATION, name, id=destination["id"])
-    # Whether Segment keeps settings that aren't sent is not documented: all are.
+    # All settings are sent: it isn't documented whether Segment keeps the others.
     body = {"enabled": True, "settings": {**known, **settings}}
     path = f"/destinations/{destination['id']}"
     return Change(
@@ -262,7 +262,7 @@ def _filter(wanted: Wanted, api: PublicApi, name: str, destination: dict[str, An
 
 
 def _tokens(condition: str) -> list[str]:
-    """Return the parts of a condition, the same for all blanks and quotes that Segment may write it with."""
+    """Return the tokens of a condition, independent of the whitespace and quotes that Segment writes."""
     parts = re.findall(r"""(["'])((?:\\.|(?!\1).)*)\1|(\w+|[^\s\w])""", condition, re.DOTALL)
     return [other or '"' + re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) for _, text, other in parts]
 
@@ -273,26 +273,26 @@ def _filtered(api: PublicApi, method: str, path: str, body: dict[str, Any]) -> N
     except RefusedRequestError as error:
         if error.status not in _OF_THE_TIER:
             raise
-        raise WorkspaceError(error.place, f"{error.problem}. All else is done", _WITHOUT_FILTERS) from None
+        raise WorkspaceError(error.place, f"{error.problem}. Everything else is done", _WITHOUT_FILTERS) from None
 
 
 def _check_settings(item: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Raise WorkspaceError if Segment's catalog declares other settings than these."""
+    """Raise WorkspaceError if the settings don't fit Segment's catalog."""
     place = f"Segment's catalog: {item['name']}"
     declared = {option["name"]: option["required"] for option in item["options"]}
     for name in settings:
         if name not in declared:
             problem = f"has no setting {name!r}, only {', '.join(sorted(declared))}"
-            remedy = f"Leave it out with --setting {name}= and give the one that replaces it with --setting NAME=VALUE"
+            remedy = f"Remove it with --setting {name}= and set its replacement with --setting NAME=VALUE"
             raise WorkspaceError(place, problem, remedy)
     missing = [name for name, required in declared.items() if required and name not in settings]
     if missing:
-        problem = f"requires the setting {missing[0]!r}, too"
-        raise WorkspaceError(place, problem, f"Give it with --setting {missing[0]}=VALUE")
+        problem = f"also requires the setting {missing[0]!r}"
+        raise WorkspaceError(place, problem, f"Set it with --setting {missing[0]}=VALUE")
 
 
 def _type(items: list[dict[str, Any]], wanted: str, kind: str, option: str) -> dict[str, Any]:
-    """Return the only one with this slug or id, or else this name, present or previous."""
+    """Return the only type with this slug or id, or else with this current or previous name."""
     found = [one for one in items if wanted in (one["id"], one["slug"])]
     found = found or [one for one in items if one["name"].casefold() == wanted.casefold()]
     found = found or [one for one in items if wanted in one.get("previousNames", ())]
@@ -305,5 +305,5 @@ def _type(items: list[dict[str, Any]], wanted: str, kind: str, option: str) -> d
 def _only(found: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
     if len(found) > 1:
         ids = ", ".join(one["id"] for one in found)
-        raise WorkspaceError(f"source {name}", f"there are {len(found)}: {ids}", "Name it by its id")
+        raise WorkspaceError(f"source {name}", f"{len(found)} exist: {ids}", "Name it by its id")
     return found[0] if found else None

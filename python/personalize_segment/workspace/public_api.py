@@ -1,7 +1,6 @@
-"""Segment's Public API: requests with a token, pages, rate limits, and refusals that name what to do.
+"""Segment's Public API: requests with a token, pages, rate limits, and errors with remedies.
 
-botocore sends the requests, with its certificates and the proxies of the environment: where there is
-boto3, nothing else has to be installed.
+botocore sends the requests, with its certificates and the environment's proxies. So boto3 is the only dependency.
 """
 
 import json
@@ -22,35 +21,35 @@ from ..errors import WorkspaceError
 
 Region = Literal["us", "eu"]
 URLS: dict[Region, str] = {"us": "https://api.segmentapis.com", "eu": "https://eu1.api.segmentapis.com"}
-#: The version of the API that this was written for.
+#: The API version that this module supports.
 MEDIA_TYPE = "application/vnd.segment.v1+json"
 PAGE = 200
 TRIES = 5
-#: The longest wait for the end of a rate limit; its window is a minute.
+#: The longest wait for the end of a rate limit, whose window is a minute.
 LONGEST_WAIT_SECONDS = 120.0
 TIMEOUT_SECONDS = 30
 
 _REMEDIES = {
-    400: "The request isn't what Segment expects: report it with this message",
+    400: "Segment doesn't understand the request. Report it with this message",
     401: "Check the token in PUBLIC_API_TOKEN, and the region: a workspace in the EU needs --region eu",
-    402: "Segment's plan of this workspace doesn't include it",
-    403: "Give the token the rights that docs/security.md lists, and check whether your Segment plan includes the"
+    402: "Upgrade the workspace's Segment plan, which doesn't include it",
+    403: "Give the token the permissions in docs/security.md, and check whether your Segment plan includes the"
     " Public API (Team and Business)",
-    404: "It was deleted meanwhile, or isn't in the token's workspace: run it again",
-    422: "Segment refuses a value: compare it with docs/segment.md",
+    404: "It was deleted in the meantime, or isn't in the token's workspace. Rerun the command",
+    422: "Segment refuses a value. Compare it with docs/segment.md",
 }
 
 
 class RefusedRequestError(WorkspaceError):
-    """Segment answered with a status of 4xx, `status`."""
+    """Segment answered with a 4xx `status`."""
 
     def __init__(self, place: str, status: int, message: str) -> None:
-        super().__init__(place, f"Segment answers {status}: {message}", _REMEDIES.get(status, "Run it again later"))
+        super().__init__(place, f"Segment answers {status}: {message}", _REMEDIES.get(status, "Rerun this later"))
         self.status = status
 
 
 class PublicApi:
-    """`url` is the API's address; `said` hears what is waited for. Raises WorkspaceError."""
+    """A client for the API at `url`. `said` is called with a text before each wait. Raises WorkspaceError."""
 
     def __init__(
         self,
@@ -61,12 +60,12 @@ class PublicApi:
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
-            raise WorkspaceError(url, "isn't an https address", "The token is only sent encrypted: begin with https://")
+            raise WorkspaceError(url, "isn't an https:// URL", "Use https://, because the token must be encrypted")
         self._token, self._url, self._said, self._sleep = token, url.rstrip("/"), said, sleep
         self._session = URLLib3Session(proxies=get_environ_proxies(self._url), timeout=TIMEOUT_SECONDS)
 
     def pages(self, path: str, key: str) -> list[dict[str, Any]]:
-        """Return all objects under `key` of a list, from all of its pages."""
+        """Return the objects under `key` from all pages of a list."""
         found: list[dict[str, Any]] = []
         query = {"pagination[count]": str(PAGE)}
         while True:
@@ -78,16 +77,16 @@ class PublicApi:
             query["pagination[cursor]"] = following
 
     def send(self, method: str, path: str, key: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Return the `data` of an answer, which has a `key`; a request that may have been done isn't repeated."""
+        """Return the `data` of an answer, which must have a `key`. A POST that may have succeeded isn't retried."""
         place = f"{method} {path.partition('?')[0]}"
         for number in range(1, TRIES + 1):
             try:
                 answer = self._once(method, path, body)
             except (HTTPClientError, EndpointError) as error:
-                # A second POST could make a second source.
+                # A second POST could create a second source.
                 if method == "POST" or number == TRIES:
                     problem = self._without_token(str(error))
-                    raise WorkspaceError(place, problem, "Check the network, then run it again") from None
+                    raise WorkspaceError(place, problem, "Check the network, then rerun the command") from None
                 self._sleep(2.0 ** (number - 1))
                 continue
             again = answer.status_code == 429 or (answer.status_code >= 500 and method != "POST")
@@ -109,7 +108,7 @@ class PublicApi:
             seconds = 2.0 ** (number - 1)
         if seconds > LONGEST_WAIT_SECONDS:
             problem = f"Segment's rate limit ends in {seconds:,.0f} seconds"
-            raise WorkspaceError(place, problem, "Run it again then; what is done stays done")
+            raise WorkspaceError(place, problem, "Rerun the command then. Finished changes stay done")
         if answer.status_code == 429:
             self._said(f"Segment's rate limit: waiting {seconds:.0f} seconds")
         self._sleep(seconds)
@@ -125,7 +124,7 @@ class PublicApi:
         if answer.status_code < 500:
             raise RefusedRequestError(place, answer.status_code, self._without_token(message))
         problem = f"Segment answers {answer.status_code}: {self._without_token(message)}"
-        raise WorkspaceError(place, problem, "Look at https://status.segment.com, then run it again")
+        raise WorkspaceError(place, problem, "Check https://status.segment.com, then rerun the command")
 
     def _without_token(self, text: str) -> str:
         return text.replace(self._token, "…")
@@ -145,7 +144,7 @@ def _errors(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _seconds_left(answer: AWSResponse) -> float | None:
-    """Return for how long a rate limit holds, as a header or the body says; None if neither does."""
+    """Return the seconds until a rate limit ends, from a header or the body; None if neither tells."""
     after = answer.headers.get("Retry-After", "")
     if after.isdigit():
         return float(after)

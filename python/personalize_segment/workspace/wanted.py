@@ -1,4 +1,4 @@
-"""What is wanted in a Segment workspace: the output `segment` of a stack, and the choices of whoever runs this."""
+"""The desired state of a Segment workspace: the output `segment` of a stack, and the user's choices."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import WorkspaceError
 
-#: What `terraform output segment` has, and what it may be.
+#: Keys and types of `terraform output segment`.
 _OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "role_arn": str,
     "external_ids": list,
@@ -20,11 +20,11 @@ _OUTPUTS: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What the output doesn't say.
+    """The user's choices.
 
-    `sources` are ids, slugs or names of Segment sources. `settings` are added to those of the
-    destination, or replace them; None leaves one out. `destination_type` and `write_back_type` are names, slugs
-    or ids in Segment's catalogs. `adopt` and `replace_write_key` allow to change what wasn't made here.
+    `sources` are ids, slugs or names of Segment sources. `settings` are added to those of the destination, or replace
+    them; None removes one. `destination_type` and `write_back_type` are names, slugs or ids in Segment's catalogs.
+    `adopt` and `replace_write_key` allow changes to resources that this package didn't create.
     """
 
     sources: Sequence[str]
@@ -40,7 +40,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What belongs to the stack `name` in Segment; all that is made there has a name that begins with it."""
+    """The resources of the stack `name` in Segment. All their names begin with `name`."""
 
     name: str
     outputs: Mapping[str, Any]
@@ -48,27 +48,27 @@ class Wanted:
 
     @property
     def destination_name(self) -> str:
-        """The name of its destinations."""
+        """The name of the stack's destinations."""
         return f"{self.name}: Amazon Personalize"
 
     @property
     def source_slug(self) -> str:
-        """The slug of a new source to write back to; stacks of this name elsewhere have others."""
+        """The slug of a new write-back source, unique to the stack's region and account."""
         region, account = self.outputs["function_arn"].split(":")[3:5]
         return f"{self.name}-{region}-{account}-recommendations"
 
     @property
     def filter_title(self) -> str:
-        """The title of its destination filters."""
+        """The title of the stack's destination filters."""
         return f"{self.name}: events that the event mapping knows"
 
     @property
     def condition(self) -> str:
-        """What the filter drops: Segment has no Only Send, only its opposite."""
+        """The condition to drop an event. Segment's API has no action to send only matching events."""
         return f"!( {self.outputs['destination_filter']} )"
 
     def settings(self, workspace_id: str, source_id: str) -> dict[str, Any]:
-        """Return the settings of the destination of a source; raise WorkspaceError if the external id isn't clear."""
+        """Return the settings of a source's destination. Raises WorkspaceError if the external id isn't clear."""
         named = {
             "function": self.outputs["function_arn"],
             "roleAddress": self.outputs["role_arn"],
@@ -89,26 +89,26 @@ class Wanted:
         for one in (workspace_id, source_id):
             if one in allowed:
                 return one
-        problem = f"{', '.join(allowed)}: neither the id of the token's workspace ({workspace_id}) nor of the source"
+        problem = f"{', '.join(allowed)}: not the id of the token's workspace ({workspace_id}), nor of the source"
         raise WorkspaceError(
             "outputs: segment.external_ids", problem, "Choose one with --external-id, or use the workspace's own token"
         )
 
 
 def read(name: str, outputs: Mapping[str, Any], choices: Choices) -> Wanted:
-    """Return what a stack's output asks for; raise WorkspaceError if something is missing."""
+    """Return the desired state from a stack's output. Raises WorkspaceError if something is missing."""
     for key, kind in _OUTPUTS.items():
         if key not in outputs or not isinstance(outputs[key], kind):
-            remedy = "Apply the present version of the Terraform, and pass the output of `terraform output -json`"
+            remedy = "Apply the current version of the Terraform modules, and pass `terraform output -json` again"
             raise WorkspaceError(f"outputs: segment.{key}", "is missing", remedy)
     return Wanted(name, outputs, choices)
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """Return name and value of NAME=VALUE: JSON, or else a string; without a VALUE, None."""
+    """Return the name and value of NAME=VALUE. The value is JSON, or else a string, or None if it is empty."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise WorkspaceError(f"--setting {text}", "isn't NAME=VALUE", "Write the name of a setting, = and its value")
+        raise WorkspaceError(f"--setting {text}", "isn't NAME=VALUE", "Write the setting's name, = and its value")
     try:
         return name, json.loads(value) if value else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""The secret that holds the write key of the source to which recommendations are written."""
+"""The secret with the write key of the source that recommendations are written back to."""
 
 import json
 import re
@@ -12,13 +12,13 @@ from ..errors import WorkspaceError
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-#: As the setting of the function has it.
+#: The format of the function's setting.
 _REFERENCE = re.compile(r"secretsmanager:([^#\s]+)(?:#(\S+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class WriteKeySecret:
-    """`name` of a secret, and the key in it if it is a JSON object."""
+    """A secret's `name`, and the key in it if it is a JSON object."""
 
     name: str
     json_key: str | None
@@ -26,7 +26,7 @@ class WriteKeySecret:
 
     @classmethod
     def of(cls, reference: str, client: "SecretsManagerClient") -> "WriteKeySecret":
-        """Return the secret that a reference names; raise WorkspaceError."""
+        """Return the secret of a reference. Raises WorkspaceError."""
         parts = _REFERENCE.fullmatch(reference)
         if not parts:
             problem = f"{reference!r} isn't secretsmanager:NAME"
@@ -34,14 +34,14 @@ class WriteKeySecret:
         return cls(parts[1], parts[2], client)
 
     def read(self) -> str | None:
-        """Return the write key; None if there is none yet."""
+        """Return the write key; None if the secret has none yet."""
         text = self._text()
         if text is None or self.json_key is None:
             return text or None
         return self._object(text).get(self.json_key) or None
 
     def write(self, key: str) -> None:
-        """Store a write key; other keys of the JSON object stay, and the value before is kept as AWSPREVIOUS."""
+        """Store a write key. Other keys of the JSON object stay, and the previous value stays as AWSPREVIOUS."""
         text = key
         if self.json_key is not None:
             text = json.dumps(self._object(self._text() or "{}") | {self.json_key: key})
@@ -56,13 +56,13 @@ class WriteKeySecret:
         try:
             answer = self.client.get_secret_value(SecretId=self.name)
         except ClientError as error:
-            # Also for a secret without a value.
+            # AWS also answers this for a secret without a value.
             if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
                 return None
             raise
         if answer.get("SecretBinary"):
-            remedy = "Store a text there, or name another secret in `write_key_secret`"
-            raise WorkspaceError(f"secret {self.name}", "holds binary data instead of a text", remedy)
+            remedy = "Store a text in it, or name another secret in `write_key_secret`"
+            raise WorkspaceError(f"secret {self.name}", "has binary data instead of text", remedy)
         return answer["SecretString"]
 
     def _object(self, text: str) -> dict[str, str]:
@@ -71,7 +71,7 @@ class WriteKeySecret:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            problem = f"isn't a JSON object, and the stack reads its key {self.json_key!r}"
-            remedy = "Take `json_key` out of `write_key_secret`, or store a JSON object"
+            problem = f"isn't a JSON object, but the stack reads its key {self.json_key!r}"
+            remedy = "Remove `json_key` from `write_key_secret`, or store a JSON object"
             raise WorkspaceError(f"secret {self.name}", problem, remedy)
         return document
