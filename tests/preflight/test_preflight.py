@@ -893,7 +893,7 @@ def test_json_has_every_check_and_the_figures_behind_the_plots(mapping: str, tmp
         "unit": "interactions",
         "said": "1,200 unique interactions.",
         "limit": {
-            "text": "at least 1,000; recommended 50,000",
+            "text": "at least 1,000 (recommended: 50,000)",
             "source": {
                 "name": "Endpoints and quotas",
                 "url": "https://docs.aws.amazon.com/personalize/latest/dg/limits.html",

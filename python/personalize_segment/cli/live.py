@@ -64,7 +64,7 @@ def redrive(
     reason: Annotated[
         str, typer.Option(help="Only messages whose reason contains this text.", show_default=False)
     ] = "",
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of messages.")] = 10_000,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of matching messages.")] = 10_000,
     rate: Annotated[int, typer.Option(min=1, max=1000, help="Messages per second to send.")] = 50,
     yes: Yes = False,
     stack: StackName = None,

@@ -75,7 +75,7 @@ def forget(
     poll: Poll = 20.0,
     stack: StackName = None,
 ) -> None:
-    """Delete users from exports, live profiles and Personalize, and keep later exports free of them.
+    """Delete users from exports, live profiles and Personalize, and suppress them from now on.
 
     Prints an audit line in JSON. Safe to interrupt and rerun.
     """

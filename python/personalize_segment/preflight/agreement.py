@@ -90,7 +90,7 @@ def _left_out(report: Report, mapping: EventMapping) -> Iterator[Check]:
         interactions.stitched,
         "interactions",
         f"{percent(share(interactions.stitched, accepted))} of interactions come from visitors who logged in.",
-        thumb("none; shows the effect of stitching, duplicates included"),
+        thumb("none (shows the effect of stitching, duplicates included)"),
     )
     yield _judged(
         "refused",
@@ -194,7 +194,7 @@ def _coverage(figures: Figures, dataset: str) -> Iterator[Check]:
         round(idle, 6),
         "share",
         f"{percent(idle)} of {number(coverage.listed, noun)} in the {dataset} dataset have no interaction.",
-        Limit(f"few; a rule of thumb is {percent(_IDLE_SHARE)}", ANALYSIS),
+        Limit(f"few (rule of thumb: {percent(_IDLE_SHARE)})", ANALYSIS),
         (
             "yellow",
             idle > _IDLE_SHARE,

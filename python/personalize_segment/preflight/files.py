@@ -140,7 +140,7 @@ def _types(figures: Figures, mapping: EventMapping) -> Check:
         f"{number(len(wrong) + len(empty), 'kind')} of values outside the schema."
         if wrong or empty
         else "All values fit the schema.",
-        Limit(f"values fit the schema; a category has at most {MAX_CATEGORY:,} characters", QUOTAS),
+        Limit(f"values of the schema's types, and categories of at most {MAX_CATEGORY:,} characters", QUOTAS),
         ("red", bool(wrong), "The import job would fail. Correct the values, or make the column optional."),
         (
             "yellow",

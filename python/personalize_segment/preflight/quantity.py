@@ -51,7 +51,7 @@ def _interactions(figures: Figures) -> Check:
         count,
         "interactions",
         f"{number(count, 'unique interaction')}.",
-        Limit(f"at least {number(MIN_INTERACTIONS)}; recommended {number(GOOD_INTERACTIONS)}", QUOTAS),
+        Limit(f"at least {number(MIN_INTERACTIONS)} (recommended: {number(GOOD_INTERACTIONS)})", QUOTAS),
         ("red", count < MIN_INTERACTIONS, f"{number(MIN_INTERACTIONS - count)} are missing. {_MORE}."),
         ("yellow", count < GOOD_INTERACTIONS, _FEW),
         ("yellow", count > v2, "Training ignores the rest. Export a shorter window."),
@@ -68,7 +68,7 @@ def _returning(figures: Figures) -> Check:
         count,
         "users",
         f"{number(count, 'user has', 'users have')} two interactions or more.",
-        Limit(f"at least {MIN_RETURNING_USERS}; recommended {number(GOOD_RETURNING_USERS)}", QUOTAS),
+        Limit(f"at least {MIN_RETURNING_USERS} (recommended: {number(GOOD_RETURNING_USERS)})", QUOTAS),
         ("red", missing > 0, f"{number(missing)} more must have two. {_MORE}, and see how many events are anonymous."),
         ("yellow", count < GOOD_RETURNING_USERS, _FEW),
     )
