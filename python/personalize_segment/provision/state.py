@@ -218,7 +218,6 @@ class _Lister:
             except self._client.exceptions.ResourceNotFoundException:
                 continue
             resources.append(StackResource(kind, detail.get("name") or detail.get("jobName") or name, arn, detail))
-        # Schemas may have equal times, so that the name decides.
         yield from sorted(resources, key=lambda resource: (str(resource.detail.get("creationDateTime")), resource.name))
 
     def elements(self, operation: str, member: str, **parent: str) -> Iterator[dict[str, Any]]:
