@@ -205,7 +205,7 @@ def _show(report: Report, out: str | None) -> None:
     to = console()
     events = f"{number(report.events_read, 'event')} read from {number(report.files_read, 'file')}"
     unmapped = f"{report.events_unmapped:,} without a rule, {number(report.lines_malformed, 'malformed line')}"
-    to.print(f"{events}: {unmapped}" + (f", {report.events_overlap:,} of the overlap" if report.events_overlap else ""))
+    to.print(f"{events}: {unmapped}" + (f", {report.events_overlap:,} in the overlap" if report.events_overlap else ""))
     title = "Nothing was written" if out is None else f"Written to {plain(out)}"
     table = Table("dataset", *(("rows", "deduplicated", "refused")), title=title, title_justify="left")
     for name, count in report.datasets.items():
