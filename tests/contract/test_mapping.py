@@ -80,7 +80,7 @@ def test_the_column_name_that_a_remedy_suggests_is_taken(name: str, suggested: s
 def test_no_column_name_is_suggested_where_upper_case_and_underscores_make_none(name: str) -> None:
     with pytest.raises(MappingError) as caught:
         parse(_with_a_column(name))
-    assert caught.value.remedy.endswith(", first a letter")
+    assert caught.value.remedy.endswith(", beginning with a letter")
 
 
 def _with_a_column(name: str) -> str:

@@ -568,7 +568,7 @@ def test_a_column_that_no_header_has_is_told_and_nothing_else_falls_over(tmp_pat
     data.headers["interactions"] = ["USER_ID", "ITEM_ID", "WHEN", "EVENT_TYPE", "DEVICE"]
     found = checks(data.write(tmp_path))
     assert found["headers"].details == (
-        (str(tmp_path / "interactions" / "part-00000.csv"), "lacks TIMESTAMP; has WHEN too many"),
+        (str(tmp_path / "interactions" / "part-00000.csv"), "lacks TIMESTAMP; also has WHEN"),
     )
     assert (found["age"].verdict, found["age"].value) == ("yellow", None)
 
@@ -576,8 +576,8 @@ def test_a_column_that_no_header_has_is_told_and_nothing_else_falls_over(tmp_pat
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        pytest.param('"USER_ID","PLAN"', "the header stands in quotes", id="quotes"),
-        pytest.param("USER_ID,PLAN,USER_ID", "has a column twice", id="a column twice"),
+        pytest.param('"USER_ID","PLAN"', "the header is in quotes", id="quotes"),
+        pytest.param("USER_ID,PLAN,USER_ID", "has a duplicate column", id="a column twice"),
         pytest.param("USER_ID", "lacks PLAN", id="a column too few"),
         pytest.param("", "no header", id="an empty file"),
     ],

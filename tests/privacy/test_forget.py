@@ -538,7 +538,7 @@ def test_a_deletion_that_was_done_before_changes_nothing(run: Any, stack: Stack,
     before = {key: stack.read(key) for key in stack.names()}
     again = run(*options, env=secret)
     assert (again.exit_code, json.loads(again.stdout)) == (0, done)
-    assert "nothing was changed" in again.stderr
+    assert "Nothing was changed" in again.stderr
     assert {key: stack.read(key) for key in stack.names()} == before
     assert len(stack.jobs()) == 1
     other = json.loads(run(*webhook(tmp_path, deletion()), env=secret).stdout)

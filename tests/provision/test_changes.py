@@ -122,6 +122,6 @@ def test_a_dataset_with_the_right_columns_is_adopted_whatever_its_schema_is_call
     assert [one for one in account.plan(spec) if one.action == "blocked"] == []
     account.apply(spec)
     assert account.plan(spec) == []
-    with pytest.raises(ProvisionError, match="not of this stack"):
+    with pytest.raises(ProvisionError, match="not part of the stack"):
         account.destroy(spec)
     assert [one["schemaArn"] for one in client.list_schemas()["schemas"]] == [by_hand]

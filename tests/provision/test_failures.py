@@ -48,7 +48,7 @@ def test_a_service_that_stays_in_trouble_ends_the_command(account: Cloud) -> Non
     account.faults.break_down(1)
     with pytest.raises(ProvisionError, match="AWS keeps failing") as caught:
         account.apply(SHOP)
-    assert "again later" in caught.value.remedy
+    assert "Rerun the command later" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_what_the_plan_of_segment_has_not_ends_with_1(workspace: Workspace, run:
         ({"PUBLIC_API_TOKEN": " "}, "PUBLIC_API_TOKEN: isn't set"),
         ({"PUBLIC_API_TOKEN": "another"}, "Check the token in PUBLIC_API_TOKEN"),
         ({"PUBLIC_API_TOKEN": f"{TOKEN}\nmore"}, "PUBLIC_API_TOKEN: has characters that aren't allowed"),
-        ({"PUBLIC_API_URL": "http://api.segmentapis.com"}, "begin with https://"),
+        ({"PUBLIC_API_URL": "http://api.segmentapis.com"}, "Use https://"),
         (
             {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_EC2_METADATA_DISABLED": "true"},
             "credentials",

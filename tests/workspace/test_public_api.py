@@ -143,7 +143,7 @@ def test_the_stub_refuses_what_the_description_does(
 
 
 def test_the_token_is_sent_encrypted_only() -> None:
-    with pytest.raises(WorkspaceError, match="begin with https://"):
+    with pytest.raises(WorkspaceError, match="Use https://"):
         PublicApi(TOKEN, "http://api.segmentapis.com")
     for url in URLS.values():
         PublicApi(TOKEN, url)
