@@ -72,7 +72,7 @@ def test_no_relative_path_of_a_rule_itself_is_sent_back_to_each() -> None:
 def test_the_column_name_that_a_remedy_suggests_is_taken(name: str, suggested: str) -> None:
     with pytest.raises(MappingError) as caught:
         parse(_with_a_column(name))
-    assert caught.value.remedy.endswith(f", first a letter, such as {suggested}")
+    assert caught.value.remedy.endswith(f", beginning with a letter, such as {suggested}")
     assert suggested in [column.name for column in parse(_with_a_column(suggested)).datasets[1].columns]
 
 
