@@ -101,9 +101,7 @@ def test_the_longest_schema_that_a_mapping_can_have_is_short_enough_as_the_comma
 def test_a_schema_that_is_too_long_is_refused() -> None:
     users = DATASETS["default-users"]
     long = replace(users, columns=users.columns * 100)
-    with pytest.raises(
-        MappingError, match=r"^\$\.users: has a schema of more than 20,000 characters\. Remove columns"
-    ):
+    with pytest.raises(MappingError, match=r"^\$\.users: has a schema of more than 20,000 characters\. Remove columns"):
         avro.schema(long)
 
 

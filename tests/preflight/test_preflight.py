@@ -828,7 +828,9 @@ def test_the_status_is_1_if_something_stops_the_training(
         change(data)
     done = run(data.write(tmp_path / "out"), "--mapping", mapping)
     assert (done.exit_code, done.stderr) == (status, "")
-    assert ("Not ready: 1 problem prevents the import or the training" if change else "Ready to train, with") in done.stdout
+    assert (
+        "Not ready: 1 problem prevents the import or the training" if change else "Ready to train, with"
+    ) in done.stdout
 
 
 @pytest.mark.parametrize(

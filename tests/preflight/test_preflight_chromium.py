@@ -214,7 +214,9 @@ def test_pictures_have_names_and_bars_have_heights(browser: Browser, written: Pa
     browser.open(written, width=390)
     nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
     pictures = [one["name"]["value"] for one in nodes if one.get("role", {}).get("value") in ("image", "img")]
-    assert {"Activity", "Users by interactions"} <= {one.split(" Interactions")[0].split(" Users by")[0] for one in pictures}
+    assert {"Activity", "Users by interactions"} <= {
+        one.split(" Interactions")[0].split(" Users by")[0] for one in pictures
+    }
     assert all(pictures)
     heights = browser.value(
         "[...document.querySelectorAll('.area rect')].map(one => one.getBoundingClientRect().height)"

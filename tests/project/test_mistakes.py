@@ -36,8 +36,7 @@ EMPTY = 'stack shop: no dataset group "shop" in us-east-1. Run `personalize-segm
 #: What no output of Terraform is.
 NO_JSON = "broken.json: isn't JSON. Pass the output of `terraform output -json`."
 NO_SPEC = (
-    "$: is neither a spec nor Terraform output with a spec. Was Terraform applied? "
-    "Pass the output that has the spec."
+    "$: is neither a spec nor Terraform output with a spec. Was Terraform applied? Pass the output that has the spec."
 )
 NO_OUTPUTS = (
     "outputs.json: has no outputs of a stack. Was Terraform applied? Pass the output of `terraform output -json`."

@@ -209,7 +209,9 @@ def test_import_train_and_rollback(cloud: Aws, document: dict[str, Any], spec: P
     (back,) = _ok(cloud.run("train", "--rollback", "--json", *POLL, spec))
     assert (back["campaign"], back["why"]) == (trained["campaign"], "rolled back")
     assert back["version"] != trained["version"]
-    assert "has no version before the one that it serves. Train a new version" in _said(cloud.run("train", "--rollback", spec))
+    assert "has no version before the one that it serves. Train a new version" in _said(
+        cloud.run("train", "--rollback", spec)
+    )
     assert "Choose one of coverage," in _said(cloud.run("train", "--metric", "clicks", spec))
     assert cloud.emulator.called.count("CreateSolutionVersion") == 1
 

@@ -104,7 +104,9 @@ def export(
     ] = None,
     stage: Annotated[
         str | None,
-        typer.Option(help="Folder or s3:// prefix that stores each day's rows for the next export.", show_default=False),
+        typer.Option(
+            help="Folder or s3:// prefix that stores each day's rows for the next export.", show_default=False
+        ),
     ] = None,
     memory: Memory = "1GB",
     allow_empty: Annotated[

@@ -34,7 +34,9 @@ def forget(
     users: Annotated[
         Path | None,
         typer.Option(
-            help="File with user ids, one per line, or CSV with USER_ID; - is stdin.", allow_dash=True, show_default=False
+            help="File with user ids, one per line, or CSV with USER_ID; - is stdin.",
+            allow_dash=True,
+            show_default=False,
         ),
     ] = None,
     webhook_payload: Annotated[
@@ -59,7 +61,9 @@ def forget(
     ] = None,
     deletions: Annotated[
         str | None,
-        typer.Option(help="s3:// prefix for the ids while Personalize's job runs.", show_default="deletions/ in the export"),
+        typer.Option(
+            help="s3:// prefix for the ids while Personalize's job runs.", show_default="deletions/ in the export"
+        ),
     ] = None,
     profile_table: Annotated[
         str | None,

@@ -52,7 +52,9 @@ def load(
     ] = None,
     suppress: Annotated[
         str | None,
-        typer.Option(help="Suppression list of `forget`: a file or s3:// object.", show_default="the one in OUTPUTS, if any"),
+        typer.Option(
+            help="Suppression list of `forget`: a file or s3:// object.", show_default="the one in OUTPUTS, if any"
+        ),
     ] = None,
     rate: Annotated[int, typer.Option(min=1, help="Maximum writes per second.")] = 500,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the profiles, and write nothing.")] = False,

@@ -177,9 +177,7 @@ def import_(spec: SpecFile, as_json: AsJson = False, poll: Poll = 20.0, stack: S
 def train(
     spec: SpecFile,
     metric: Annotated[str, typer.Option(help="Metric to compare.")] = "normalized_discounted_cumulative_gain_at_25",
-    tolerance: Annotated[
-        float, typer.Option(min=0, max=1, help="Fraction by which the metric may be lower.")
-    ] = 0.05,
+    tolerance: Annotated[float, typer.Option(min=0, max=1, help="Fraction by which the metric may be lower.")] = 0.05,
     rollback: Annotated[bool, typer.Option("--rollback", help="Serve the previous version instead.")] = False,
     once: Annotated[
         bool,

@@ -42,7 +42,8 @@ class WorkspaceRegion(StrEnum):
 def segment(
     action: Annotated[SegmentAction, typer.Argument(help="Show the changes, or apply them.", show_default=False)],
     outputs: Annotated[
-        Path, typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or - for stdin.", allow_dash=True)
+        Path,
+        typer.Argument(metavar="OUTPUTS", help="Output of `terraform output -json`, or - for stdin.", allow_dash=True),
     ],
     source: Annotated[
         list[str], typer.Option(help="Slug, name or id of a source whose events go to Personalize. Repeatable.")
@@ -57,7 +58,9 @@ def segment(
     no_filter: Annotated[
         bool, typer.Option("--no-filter", help="Create no destination filter. Filters need Segment's Business tier.")
     ] = False,
-    adopt: Annotated[bool, typer.Option("--adopt", help="Change an existing destination that invokes another function.")] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Change an existing destination that invokes another function.")
+    ] = False,
     replace_write_key: Annotated[
         bool, typer.Option("--replace-write-key", help="Replace another source's write key in the secret.")
     ] = False,

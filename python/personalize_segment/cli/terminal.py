@@ -86,7 +86,12 @@ Since = Annotated[
 Until = Annotated[
     date | None,
     typer.Option(
-        "--until", metavar="DAY", parser=day, callback=_ordered, help="Day after the last received day (UTC).", show_default=False
+        "--until",
+        metavar="DAY",
+        parser=day,
+        callback=_ordered,
+        help="Day after the last received day (UTC).",
+        show_default=False,
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")]

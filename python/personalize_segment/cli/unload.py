@@ -41,9 +41,13 @@ unload = verbs("unload", HISTORY, "Unload training data from a warehouse to S3, 
 
 Columns = Annotated[
     Path | None,
-    typer.Option("--columns", help="File with the warehouse's columns (default: query the warehouse).", show_default=False),
+    typer.Option(
+        "--columns", help="File with the warehouse's columns (default: query the warehouse).", show_default=False
+    ),
 ]
-Counts = Annotated[bool, typer.Option("--counts/--no-counts", help="Also count the events and rows that are left out, by reason.")]
+Counts = Annotated[
+    bool, typer.Option("--counts/--no-counts", help="Also count the events and rows that are left out, by reason.")
+]
 Poll = Annotated[float, typer.Option("--poll", min=0.05, help="Maximum polling interval in seconds.")]
 
 
@@ -60,7 +64,10 @@ def redshift(
     workgroup: Annotated[str | None, typer.Option(help="Serverless workgroup.", show_default=False)] = None,
     cluster: Annotated[str | None, typer.Option(help="Provisioned cluster.", show_default=False)] = None,
     db_user: Annotated[
-        str | None, typer.Option("--db-user", help="Database user on the cluster (default: your IAM identity's).", show_default=False)
+        str | None,
+        typer.Option(
+            "--db-user", help="Database user on the cluster (default: your IAM identity's).", show_default=False
+        ),
     ] = None,
     secret_arn: Annotated[
         str | None, typer.Option("--secret-arn", help="ARN of the secret with the database user.", show_default=False)

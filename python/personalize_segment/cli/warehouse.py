@@ -22,13 +22,17 @@ Integration = Annotated[str, typer.Option("--integration", help="Storage integra
 Columns = Annotated[
     Path | None,
     typer.Option(
-        "--columns", help="Result of --columns-query, as CSV or JSON. Columns not in it are left out.", show_default=False
+        "--columns",
+        help="Result of --columns-query, as CSV or JSON. Columns not in it are left out.",
+        show_default=False,
     ),
 ]
 ColumnsQuery = Annotated[
     bool, typer.Option("--columns-query", help="Print only the query that lists the warehouse's columns.")
 ]
-Counts = Annotated[bool, typer.Option("--counts", help="Print only the queries that count what is left out, by reason.")]
+Counts = Annotated[
+    bool, typer.Option("--counts", help="Print only the queries that count what is left out, by reason.")
+]
 
 
 @verb("sql redshift --schema web --to s3://bucket/transformed/", to=sql)
