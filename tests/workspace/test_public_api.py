@@ -90,7 +90,7 @@ def test_a_long_limit_is_not_waited_for(workspace: Workspace, waiting: Waiting) 
 
 @pytest.mark.parametrize(
     ("status", "remedy"),
-    [(401, "--region eu"), (403, "docs/security.md"), (404, "run it again"), (422, "docs/segment.md")],
+    [(401, "--region eu"), (403, "docs/security.md"), (404, "Rerun the command"), (422, "docs/segment.md")],
 )
 def test_a_refusal_says_what_to_do(workspace: Workspace, waiting: Waiting, status: int, remedy: str) -> None:
     workspace.answer("listSources", Refusal(status, f"not with {TOKEN}"))
