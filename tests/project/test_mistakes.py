@@ -338,7 +338,7 @@ def test_preflight_names_another_mapping_before_the_headers_that_it_made_red(run
     status, out, err = run("preflight out")
     assert (status, err) == (
         1,
-        "out: The export was made with another event mapping. "
-        "Name the mapping of the Lambda function with --mapping, and export with it.\n",
+        "out: The export used another event mapping. "
+        "Pass the Lambda function's mapping with --mapping, and export with it.\n",
     )
     assert "✗" in out
