@@ -1,8 +1,8 @@
-"""How many recommendations may be asked for, whoever they are for: by one running copy of the function, and by all.
+"""Limits on recommendation requests: per process, and shared by all running instances of the function.
 
-All copies share an item of the profile table for each minute, `recommendations#` and the minute's number since 1970.
-Users' and items' keys begin otherwise. `taken` counts what copies have taken of the minute, and `expires` is when
-DynamoDB may delete the item, in epoch seconds.
+The instances share one item of the profile table per minute. Its key is `recommendations#` and the minute's number
+since 1970, which no key of a user or an item begins with. `taken` counts the requests that instances have reserved, and
+`expires` is the time after which DynamoDB may delete the item, in epoch seconds.
 """
 
 import threading
@@ -17,14 +17,14 @@ from ..errors import TransientError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: The most leases of a minute: DynamoDB takes 1,000 writes of one item per second, and copies meet at its beginning.
+#: Maximum leases per minute. DynamoDB takes 1,000 writes per second to one item, and instances collide as it begins.
 MAX_LEASES = 6000
-#: How long an item is kept, in seconds. A copy whose clock is late by this much would begin the minute again.
+#: Time for which an item is kept, in seconds. An instance whose clock is later than this would restart the minute.
 KEPT_SECONDS = 86_400
 
 
 class Allowance:
-    """What a process may ask for: `per_minute`, all of a minute's at once after a quiet one. Threads may share it."""
+    """A limit of `per_minute` requests for this process. After a quiet minute all may come at once. Thread-safe."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._left = float(per_minute), float(per_minute)
@@ -32,7 +32,7 @@ class Allowance:
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Take one; return False if none is left."""
+        """Reserve one request. Return False if none is left."""
         with self._lock:
             now = self._clock()
             self._left = min(self._most, self._left + (now - self._then) * self._most / 60)
@@ -44,10 +44,10 @@ class Allowance:
 
 
 class SharedAllowance:
-    """What all processes with the table `name` may ask for: `per_minute` in each minute of the clock.
+    """A limit of `per_minute` requests per clock minute, shared by all processes that use the table `name`.
 
-    A process takes a lease of several at once where there are many, and asks no more in a minute of which nothing is
-    left. What is left of its lease ends with the minute. Threads may share it.
+    With a high limit, a process leases several requests at once. After a minute is used up, it doesn't ask DynamoDB
+    again until the next one. An unused rest of a lease expires with the minute. Thread-safe.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class SharedAllowance:
         self._minute, self._left, self._over = 0, 0, False
 
     def take(self) -> bool:
-        """Take one; return False if none is left.
+        """Reserve one request. Return False if none is left.
 
-        Raises TransientError if DynamoDB doesn't say. Whoever then asked all the same would have no limit.
+        Raises TransientError if DynamoDB doesn't answer: a request without its answer would have no limit.
         """
         minute = int(self._clock() // 60)
         with self._lock:
-            # A thread that was held up has an earlier one, and must not begin it again.
+            # A thread that was delayed has an earlier minute, and must not restart it.
             minute = max(minute, self._minute)
             if minute != self._minute:
                 self._minute, self._left, self._over = minute, 0, False
@@ -74,7 +74,7 @@ class SharedAllowance:
                 return True
             if self._over:
                 return False
-        # Not under the lock: one call that hangs would stop all threads.
+        # Outside the lock: one call that hangs would stop all threads.
         leased = self._write(minute)
         with self._lock:
             if minute == self._minute:
@@ -83,7 +83,7 @@ class SharedAllowance:
         return leased
 
     def _write(self, minute: int) -> bool:
-        """Count a lease; return False if no whole one is left."""
+        """Reserve a lease. Return False if less than a whole one is left."""
         values = {
             ":lease": {"N": str(self._lease)},
             ":before": {"N": str(self._most - self._lease)},

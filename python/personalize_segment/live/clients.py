@@ -1,4 +1,4 @@
-"""The clients of one process: created once, with bounded times, shared by threads."""
+"""The AWS and Segment clients of one process: created once, with timeouts, shared by threads."""
 
 import threading
 from collections.abc import Callable
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Half of the budget for a call that hangs, so that there is time for a second.
+#: Half of the time budget for a call that hangs, which leaves time for a second attempt.
 _TIMES = {"connect_timeout": 1, "read_timeout": 2, "max_pool_connections": 16, "tcp_keepalive": True}
 RETRIED = Config(**_TIMES, retries={"mode": "standard", "total_max_attempts": 2})  # type: ignore[arg-type]
-#: The consumer keeps to a rate, and SQS retries for it.
+#: `profile_batch` limits its rate, and SQS does the retries.
 ONCE = Config(**_TIMES, retries={"mode": "standard", "total_max_attempts": 1})  # type: ignore[arg-type]
 
 
 class Clients:
-    """The clients of one process, each created when it is first needed."""
+    """The clients of one process, each created on first use. Thread-safe."""
 
     def __init__(self, settings: Settings, config: Config) -> None:
         self._settings, self._config = settings, config
@@ -36,7 +36,7 @@ class Clients:
         self._created: dict[tuple[str, ...], Any] = {}
 
     def _once(self, create: Callable[[], T], *key: str) -> T:
-        # Creating a client is not safe in several threads at once; using it is.
+        # Clients are thread-safe, but creating them isn't.
         with self._lock:
             if key not in self._created:
                 self._created[key] = create()
@@ -52,46 +52,46 @@ class Clients:
 
     @property
     def events(self) -> "PersonalizeEventsClient":
-        """boto3's `personalize-events`, where Personalize is."""
+        """The boto3 client `personalize-events`, in Personalize's region."""
         client: PersonalizeEventsClient = self._client("personalize-events", self._settings.region)
         return client
 
     @property
     def runtime(self) -> "PersonalizeRuntimeClient":
-        """boto3's `personalize-runtime`, where Personalize is."""
+        """The boto3 client `personalize-runtime`, in Personalize's region."""
         client: PersonalizeRuntimeClient = self._client("personalize-runtime", self._settings.region)
         return client
 
     @property
     def sqs(self) -> "SQSClient":
-        """boto3's `sqs`, in the function's own region."""
+        """The boto3 client `sqs`, in the function's own region."""
         client: SQSClient = self._client("sqs")
         return client
 
     @property
     def dynamodb(self) -> "DynamoDBClient":
-        """boto3's `dynamodb`, in the function's own region."""
+        """The boto3 client `dynamodb`, in the function's own region."""
         client: DynamoDBClient = self._client("dynamodb")
         return client
 
     def segment(self, write_key: str) -> "Client":
-        """Return the client for a source of Segment's."""
+        """Return the client for a Segment source."""
         return self._once(lambda: segment(write_key, self._settings.host), "segment", write_key)
 
     def suppressed(self) -> SuppressionList | None:
-        """Return the suppression list; None without one. Raises TransientError if it can't be read."""
+        """Return the suppression list, or None if none is configured. Raises TransientError if it can't be read."""
         place = self._settings.suppression_list
         if place is None:
             return None
-        from .suppressed import Suppressed  # which is not needed where there is no list
+        from .suppressed import Suppressed  # loaded only with a suppression list
 
         refresh = self._settings.refresh
         return self._once(lambda: Suppressed(self._new("s3"), place, refresh), "suppressed").list()
 
     def value(self, value: SettingValue) -> str | None:
-        """Return a setting's value, from SSM or Secrets Manager if it is stored there."""
+        """Return a setting's value, read from SSM or Secrets Manager if it is stored there."""
         if not isinstance(value, Reference):
             return value
-        from .references import References  # which is not needed where nothing is referred to
+        from .references import References  # loaded only with references
 
         return self._once(lambda: References(self._client, self._settings.refresh), "references").value(value)

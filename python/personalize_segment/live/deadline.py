@@ -1,7 +1,7 @@
-"""One moment by which an invocation has answered, whatever the other side does.
+"""A deadline by which an invocation has answered, even if a remote service hangs.
 
-Sockets' time-outs start again with every byte that drips in, so calls run in threads that are
-waited for until the moment comes and then left behind.
+A socket timeout restarts with every byte that arrives. So calls run in threads, and a thread that hasn't finished by
+the deadline is abandoned.
 """
 
 import threading
@@ -15,18 +15,18 @@ T = TypeVar("T")
 
 
 class Deadline:
-    """A moment on the monotonic clock, `seconds` from now; `milliseconds` has the time of each step so far."""
+    """A deadline `seconds` from now, on the monotonic clock. `milliseconds` has the duration of each finished step."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
         self.milliseconds: dict[str, float] = {}
 
     def left(self) -> float:
-        """Return the seconds until then, 0 when it has passed."""
+        """Return the seconds left, 0 after the deadline."""
         return max(0.0, self._at - time.monotonic())
 
     def start(self, step: str, work: Callable[[], T]) -> "Future[T]":
-        """Run `work` in another thread and note how long it took, also when it fails."""
+        """Run `work` in another thread and record its duration, even if it fails."""
 
         def timed() -> T:
             began = time.perf_counter()
@@ -38,14 +38,14 @@ class Deadline:
         return start(timed)
 
     def wait(self, call: "Future[T]") -> T:
-        """Return what `call` returns or raise what it raises; TimeoutError when the moment comes first."""
+        """Return the result of `call` or raise its exception. Raises TimeoutError at the deadline."""
         return call.result(timeout=self.left())
 
 
 class _Worker:
-    """A thread that waits for its next call; it doesn't keep the process alive."""
+    """A daemon thread that waits for its next call. It doesn't keep the process alive."""
 
-    #: Append and pop are atomic. A worker that is stuck in a call is simply not here.
+    #: Append and pop are atomic. A worker that is stuck in a call isn't in this list.
     idle: ClassVar[list["_Worker"]] = []
 
     def __init__(self) -> None:
@@ -59,19 +59,19 @@ class _Worker:
     def _do(self, call: "Future[Any]", work: Callable[[], Any]) -> None:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
             self.idle.append(self)
             call.set_exception(error)
         else:
-            self.idle.append(self)  # before the result, so that the next call finds it
+            self.idle.append(self)  # before the result is set, so that the next call finds it
             call.set_result(result)
 
 
 def start(work: Callable[[], T]) -> "Future[T]":
     """Run `work` in another thread.
 
-    A thread that has nothing to do takes it, else a new one: starting one costs more than a
-    call to a fast service, and a pool of fixed size would one day be all stuck.
+    Reuses an idle thread, otherwise starts one: a start takes longer than a call to a fast service. The pool has no
+    fixed size, because hanging calls could occupy all of it.
     """
     call: Future[T] = Future()
     try:

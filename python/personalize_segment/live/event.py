@@ -1,7 +1,7 @@
-"""One live event: recorded first, recommended in parallel, written back last; all before one deadline.
+"""One live event: record it first, get recommendations in parallel, write them back last, all before one deadline.
 
-`Live.take` is the whole path from top to bottom: rows, send, decide, keep, write back. What happens
-to the event when a step fails is the table of docs/operations.md.
+`Live.take` has the whole path, from top to bottom: rows, send, decide, keep, write back. The table in
+docs/operations.md lists the outcome if a step fails.
 """
 
 import time
@@ -38,11 +38,11 @@ from .writeback import Identity
 
 MALFORMED = "not a JSON object with a type"
 
-#: An identify of a visitor who hasn't logged in.
+#: Reasons of an identify of a visitor who hasn't logged in.
 _NO_USER = Reason("users", USER_ID, MISSING)
 _VISITOR = Reason("interactions", USER_ID, MISSING)
 
-#: Event types that tell most of what a user wants, and are rare next to views and clicks: asked for by default.
+#: Events that trigger recommendations by default: they say most about a user, and are rarer than views and clicks.
 MARKED = frozenset({"Purchase", "AddToCart", "AddToWishlist", "Watch"})
 
 RECORDED, REJECTED, IGNORED, UNPROVISIONED = "recorded", "rejected", "ignored", "unprovisioned"
@@ -52,16 +52,21 @@ TOO_MANY = "too many"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an event.
+    """The outcome of an event.
 
-    `decision` is one of recorded (each row of it), rejected (at least a part of it), unmapped (no rule knows it, or
-    none whose conditions hold), ignored (our own write-back, no more than a trigger, or a profile without a value),
-    suppressed (of a user who was forgotten) and unprovisioned (its datasets don't exist yet). `rows` counts recorded
-    rows by dataset, `unprovisioned` those without a dataset, and `keep` tells whether the event goes to the rejected
-    queue. `nulls` are optional values that are there but unusable, and `ahead` counts rows whose instant a wrong clock
-    had set (rules 6 and 4). `recommendation` and `write_back` are short words, empty without an occasion, and `markup`
-    counts recommended ids that are left out.
-    `milliseconds` is by step.
+    `decision` is one of
+
+    - recorded: every row of it;
+    - rejected: at least a part of it was refused;
+    - unmapped: no rule matches it, or no rule's conditions hold;
+    - ignored: our own write-back, an event that only triggers recommendations, or a profile without a value;
+    - suppressed: its user was deleted;
+    - unprovisioned: its datasets don't exist yet.
+
+    `rows` counts recorded rows by dataset, `unprovisioned` the rows whose dataset doesn't exist. `keep` says whether
+    the event goes to the rejected queue. `nulls` lists optional values that are present but unusable (rule 6), and
+    `ahead` counts rows whose instant came from a wrong clock (rule 4). `recommendation` and `write_back` are short
+    words, empty if not attempted. `markup` counts the recommended ids that were left out. `milliseconds` is by step.
     """
 
     decision: str
@@ -78,7 +83,7 @@ class Outcome:
 
 
 class EventRows(NamedTuple):
-    """What an event gives: rows, why others are left out, and whether recommendations are written back after it."""
+    """The rows of an event, the reasons for missing ones, and whether it triggers recommendations."""
 
     interactions: list[Row]
     profiles: list[ProfileRecord]
@@ -90,9 +95,9 @@ class EventRows(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """Rows of a dataset: how many were sent, why others weren't, and the call, which returns why more are refused.
+    """The rows sent to a dataset: their number, the reasons of refused ones, and the call, which returns more reasons.
 
-    Without a `call`, it was waited for, no row was left, or the dataset doesn't exist yet.
+    `call` is None once it has been waited for, if no row was left, or if the dataset doesn't exist yet.
     """
 
     dataset: str
@@ -102,20 +107,20 @@ class Sent(NamedTuple):
     call: "Future[list[Reason]] | None"
 
     def wait(self, deadline: Deadline) -> "Sent":
-        """Return the rows that were recorded, and why all others weren't."""
+        """Return the recorded rows and the reasons of all others."""
         refused = [] if self.call is None else deadline.wait(self.call)
         return Sent(self.dataset, self.provisioned, self.number - len(refused), self.refused + refused, None)
 
 
 class Asked(NamedTuple):
-    """Recommendations on their way, with the write key for them, and whose they are."""
+    """A pending request for recommendations, which also returns the write key, and the identity they are for."""
 
     who: Identity
     call: "Future[tuple[str, Recommendation]]"
 
 
 class Live:
-    """Takes events one at a time, from as many threads as there are."""
+    """Process one event per call. Thread-safe."""
 
     def __init__(self, settings: Settings, clients: Clients) -> None:
         self._settings = settings
@@ -127,7 +132,7 @@ class Live:
         self._shared = SharedAllowance(clients.dynamodb, table, settings.per_minute) if table else None
 
     def take(self, event: Any, deadline: Deadline) -> Outcome:
-        """Record an event and what belongs to it; raise TransientError if it has to be sent again."""
+        """Record an event and write recommendations back. Raises TransientError if Segment must send it again."""
         began, recommendation, markup = time.perf_counter(), "", 0
         try:
             event_rows = read(self._settings, event, self._suppressed(deadline))
@@ -141,18 +146,18 @@ class Live:
                 deadline.wait(kept)
         except TimeoutError as error:
             raise TransientError("time budget", "is used up", "The event will be sent again") from error
-        # A copy: a call that was left behind may still end.
+        # A copy, because an abandoned call may still add its duration.
         milliseconds = deadline.milliseconds | {"total": (time.perf_counter() - began) * 1000}
         return replace(
             outcome, recommendation=recommendation, write_back=write_back, markup=markup, milliseconds=milliseconds
         )
 
     def _suppressed(self, deadline: Deadline) -> SuppressionList | None:
-        """Return the users who were forgotten."""
+        """Return the suppression list."""
         return None if self._settings.suppression_list is None else deadline.wait(start(self._clients.suppressed))
 
     def _send(self, event: Any, event_rows: EventRows, deadline: Deadline) -> list[Sent]:
-        """Start to send all rows, in parallel."""
+        """Start sending all rows, in parallel."""
         settings, clients = self._settings, self._clients
         sent: list[Sent] = []
         if event_rows.interactions:
@@ -181,13 +186,13 @@ class Live:
         return record.record_profiles(self._clients.events, dataset, place, profiles)
 
     def _ask(self, event: Any, event_rows: EventRows, deadline: Deadline) -> tuple[Asked | None, str]:
-        """Start to ask for what is written back; else return None and, if there was an occasion, a short reason."""
+        """Start a request for recommendations. Return it, or None and a short reason (empty if none is due)."""
         settings = self._settings
         if settings.campaign is None or settings.write_key is None or not event_rows.triggers:
             return None, ""
         who = Identity.of(event)
         if who is None:
-            return None, "nobody"
+            return None, "no identity"
         if who.user_id is None and not settings.visitors:
             return None, "visitor"
         user = who.user_id or who.anonymous_id or ""
@@ -195,7 +200,7 @@ class Live:
         users |= {profile.id for profile in event_rows.profiles if profile.dataset == "users"}
         known = user if who.user_id is None else first_id(settings.mapping.user, event)
         if known != user or users - {None, user}:
-            # The mapping takes the user from elsewhere. Whoever can send events could ask for anybody's list.
+            # The mapping takes the user from another path. A sender could request another user's recommendations.
             return None, "another user"
         if self._memory.too_soon(who, settings.interval):
             return None, "too soon"
@@ -204,7 +209,7 @@ class Live:
         return Asked(who, deadline.start("recommend", lambda: self._recommend(event, user))), ""
 
     def _recommend(self, event: dict[str, Any], user: str) -> tuple[str, Recommendation]:
-        """Return the write key and recommendations; raise NotAskedError or TooManyError, or what a call raises."""
+        """Return the write key and recommendations. Raises NotAskedError, TooManyError and the errors of calls."""
         settings, value = self._settings, self._clients.value
         arn, key, filter_arn = value(settings.campaign), value(settings.write_key), value(settings.filter)
         if arn is None or key is None or (settings.filter is not None and filter_arn is None):
@@ -221,7 +226,7 @@ class Live:
             raise
 
     def _keep(self, event: Any, outcome: Outcome, deadline: Deadline) -> "Future[None] | None":
-        """Start to put an event that was refused, or a part of which was, on the rejected queue."""
+        """Start sending an event that was refused, in whole or in part, to the rejected queue."""
         settings, clients, url = self._settings, self._clients, self._settings.rejected_queue
         if url is None or not outcome.keep:
             return None
@@ -229,9 +234,9 @@ class Live:
         return deadline.start("reject", lambda: record.reject(clients.sqs, url, outcome.reasons, sha256, event=event))
 
     def _write_back(self, event: dict[str, Any], asked: Asked, deadline: Deadline) -> tuple[str, str, int]:
-        """Write recommendations back; return a short word for them, one for writing, and how many ids are left out.
+        """Write recommendations back. Return a short word for the request, one for the write, and the ids left out.
 
-        Whatever fails here is such a word: the event is recorded and must not be sent again.
+        A failure becomes such a word and is never raised: the event is recorded and must not be sent again.
         """
         settings = self._settings
         try:
@@ -265,9 +270,9 @@ class Live:
 
 
 def read(settings: Settings, event: Any, suppressed: SuppressionList | None = None) -> EventRows:
-    """Return what an event gives, which may be anything that JSON can hold.
+    """Return the rows of an event, which may be any JSON value.
 
-    Of an event of a suppressed user that is what it says of items, and nothing is written back after it.
+    For a suppressed user, these are the rows for items only, and the event doesn't trigger recommendations.
     """
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         return EventRows([], [], [Reason(None, None, MALFORMED)], False, [])
@@ -283,7 +288,7 @@ def read(settings: Settings, event: Any, suppressed: SuppressionList | None = No
         said = combined(record for record in items if isinstance(record, ProfileRecord))
         return EventRows([], said, [], triggers=False, nulls=[], suppressed=True)
     if call == "identify" and reasons == [_NO_USER] and session(settings.mapping, event) is not None:
-        reasons = []  # a visitor's traits: there is nobody yet to record them for
+        reasons = []  # a visitor's traits, without a user to record them for
     if settings.mapping.visitors == "drop" and session(settings.mapping, event) is not None:
         reasons = [reason for reason in reasons if reason[:3] != _VISITOR[:3]]
     interactions = [fitted(row) for row in found if row.dataset.name == "interactions"]
@@ -302,7 +307,7 @@ def read(settings: Settings, event: Any, suppressed: SuppressionList | None = No
 
 
 def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outcome:
-    """Return the decision on an event and its reasons, from the rows it gave and what became of them."""
+    """Return the outcome of an event from its rows and the results of sending them."""
     reasons = event_rows.reasons + [reason for rows in sent for reason in rows.refused]
     unmapped = all(reason.reason in (UNMAPPED, NO_CONDITION) for reason in reasons)
     if event_rows.triggers and unmapped:
@@ -310,7 +315,7 @@ def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outco
     recorded = {rows.dataset: rows.number for rows in sent if rows.provisioned}
     unprovisioned = sum(rows.number for rows in sent if not rows.provisioned)
     if event_rows.suppressed:
-        # The event isn't kept either, whatever else there is to say of it.
+        # Whatever the other reasons are, the event isn't kept either.
         return Outcome(SUPPRESSED, recorded, unprovisioned, [], keep=False)
     if reasons:
         decision = NO_RULE if unmapped else REJECTED
@@ -325,7 +330,7 @@ def decide(settings: Settings, event_rows: EventRows, sent: list[Sent]) -> Outco
 
 
 def _triggers(triggers: tuple[str, ...] | None, name: str | None, interactions: list[Row]) -> bool:
-    """Whether recommendations are written back after an event."""
+    """Return whether an event triggers recommendations."""
     if triggers == EVERY:
         return bool(interactions)
     if triggers is not None:
@@ -337,5 +342,5 @@ def _triggers(triggers: tuple[str, ...] | None, name: str | None, interactions: 
 
 
 def _word(error: Exception) -> str:
-    """Return a short word for metrics and logs, without anything of the event."""
+    """Return a short word for metrics and logs, without values of the event."""
     return error.problem if isinstance(error, PersonalizeSegmentError) else aws_errors.of(error).code

@@ -1,6 +1,6 @@
 """The Lambda functions: `segment_event`, invoked by Segment, and `profile_batch`, invoked by SQS.
 
-What they log and count has ids only, never an event's content.
+Their logs and metrics have ids only, never an event's content.
 """
 
 import json
@@ -39,7 +39,7 @@ _starting = threading.Lock()
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment, with the mapping itself where only its address in S3 is."""
+    """Return the environment. If the mapping is a reference to S3, replace it with the mapping itself."""
     environment = dict(os.environ)
     try:
         environment["event_mapping"] = fetched(environment.get("event_mapping", ""), _object)
@@ -80,11 +80,11 @@ def _consumer() -> tuple[Settings, Clients, dict[str, RateLimiter]]:
 
 
 def segment_event(payload: Any, context: Any) -> dict[str, Any]:
-    """Record an event of Segment's, or each in a batch of SQS or Kinesis; answer what became of it.
+    """Record one Segment event, or each event in a batch of SQS or Kinesis, and return the outcome.
 
-    `payload` is the event as Segment sends it, or in the `detail` of EventBridge, or in the
-    `Records` of SQS or Kinesis; a batch is answered with `batchItemFailures`. Raises
-    TransientError for what should be sent again.
+    `payload` is the event as Segment sends it, an EventBridge event with it in `detail`, or a batch of SQS or Kinesis
+    in `Records`. Returns `decision`, `rows`, `reasons`, `nulls`, `recommendation` and `write_back`, or for a batch
+    `batchItemFailures`. Raises TransientError if the event must be sent again.
     """
     with _starting:
         settings, live = _live()
@@ -106,20 +106,20 @@ def segment_event(payload: Any, context: Any) -> dict[str, Any]:
         except PersonalizeSegmentError:
             name = invocation.record_id(record)
             if name is None:
-                raise  # the whole batch comes again: an event that is recorded twice has the same id
+                raise  # retries the whole batch: an event recorded twice has one id
             failed.append(name)
     return invocation.failures(failed)
 
 
 def profile_batch(payload: Any, context: Any) -> dict[str, Any]:
-    """Send the users and items in a batch of SQS to Personalize; return the messages that SQS must deliver again."""
+    """Send a batch of users and items from SQS to Personalize. Return the messages that SQS must deliver again."""
     with _starting:
         settings, clients, limiters = _consumer()
     messages = {}
     for record in invocation.records(payload) or [payload]:
         name = invocation.record_id(record)
         if name is None or not isinstance(record.get("body"), str):
-            raise SettingsError("payload", "isn't a batch of SQS", "Let the profile queue alone invoke this function")
+            raise SettingsError("payload", "isn't an SQS batch", "Invoke this function from the profile queue only")
         messages[name] = record["body"]
     deadline = _deadline(context, None)
     arns = {"users": clients.value(settings.users), "items": clients.value(settings.items)}
@@ -160,7 +160,7 @@ def _deadline(context: Any, budget: int | None) -> Deadline:
 
 
 def _observed(live: Live, event: Any, deadline: Deadline, context: Any) -> Outcome:
-    """Let `live` take an event, and log and count what becomes of it."""
+    """Let `live` process an event, then log and count the outcome."""
     message_id = id_text(event.get("messageId")) if isinstance(event, dict) else None
     ids = {"message_id": message_id, "aws_request_id": getattr(context, "aws_request_id", None)}
     try:
@@ -181,7 +181,7 @@ def _observed(live: Live, event: Any, deadline: Deadline, context: Any) -> Outco
 
 
 def _short(reason: Reason) -> str:
-    """Return a reason without the message of an API, which may hold values of the event."""
+    """Return a reason without the API's message, which may hold values of the event."""
     return reason.reason.partition(":")[0]
 
 
@@ -189,7 +189,7 @@ def _count(decision: str, reason: str) -> None:
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
     metrics.add_dimension("decision", decision)
     metrics.add_dimension("reason", reason or "none")
-    # An alarm names every dimension of a metric: these sets leave the reason, then the decision, out.
+    # An alarm names every dimension of a metric. These sets leave out the reason, then also the decision.
     metrics.add_dimensions(service=SERVICE, decision=decision)
     metrics.add_dimensions(service=SERVICE)
     metrics.add_metric("Events", MetricUnit.Count, 1)
@@ -223,11 +223,11 @@ def _measure(outcome: Outcome, ids: dict[str, str | None]) -> None:
 
 
 def _write(metrics: EphemeralMetrics) -> None:
-    # One write per line: Powertools' own flush lets the lines of several threads run into each other.
+    # One write per line: Powertools' own flush would interleave the lines of several threads.
     sys.stdout.write(json.dumps(metrics.serialize_metric_set(), separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # A missing or malformed setting fails the cold start, and says its name there.
+    # A missing or malformed setting fails the cold start with an error that names it.
     _consumer() if os.environ.get("_HANDLER", "").endswith(".profile_batch") else _live()

@@ -1,4 +1,4 @@
-"""Segment's event, wherever it is in the payload that a function was invoked with."""
+"""Find Segment's event in the payload of an invocation."""
 
 import base64
 from collections.abc import Iterable
@@ -8,13 +8,13 @@ from ..contract.rows import load
 
 
 def records(payload: Any) -> list[Any] | None:
-    """Return the records of a batch of SQS or Kinesis, which may be anything; None if `payload` isn't a batch."""
+    """Return the records of an SQS or Kinesis batch, which may be any values. None if `payload` isn't a batch."""
     batch = payload.get("Records") if isinstance(payload, dict) and "type" not in payload else None
     return batch if isinstance(batch, list) else None
 
 
 def record_id(record: Any) -> str | None:
-    """Return what names a record in `batchItemFailures`; None for what neither SQS nor Kinesis sends."""
+    """Return the id of a record for `batchItemFailures`. None if it isn't a record of SQS or Kinesis."""
     if not isinstance(record, dict):
         return None
     kinesis = record.get("kinesis")
@@ -23,7 +23,7 @@ def record_id(record: Any) -> str | None:
 
 
 def event_in(record: Any) -> Any:
-    """Return the event in a record of SQS or Kinesis; its text, if that isn't JSON, or what else the record is."""
+    """Return the event in an SQS or Kinesis record, its text if that isn't JSON, or the record if it has no text."""
     if not isinstance(record, dict):
         return record
     kinesis = record.get("kinesis")
@@ -39,12 +39,12 @@ def event_in(record: Any) -> Any:
 
 
 def unwrapped(payload: Any) -> Any:
-    """Return the event itself, or the one that EventBridge put in `detail`."""
+    """Return the event, from `detail` if it comes through EventBridge."""
     if isinstance(payload, dict) and "type" not in payload and "detail-type" in payload:
         return payload.get("detail")
     return payload
 
 
 def failures(record_ids: Iterable[str]) -> dict[str, Any]:
-    """Return the answer that makes SQS or Kinesis deliver these records again, and no others."""
+    """Return the response that makes SQS or Kinesis redeliver these records and no others."""
     return {"batchItemFailures": [{"itemIdentifier": record_id} for record_id in record_ids]}

@@ -1,7 +1,7 @@
-"""Rows -> requests for Personalize's PutEvents, PutUsers and PutItems, inside every limit.
+"""Convert rows to requests for Personalize's PutEvents, PutUsers and PutItems, within all limits.
 
-Limits are those of the service's model (botocore, `personalize-events` of 2018-03-22), which
-botocore itself does not check. What can't fit is a reason, never an exception.
+The limits come from the service's model (botocore, `personalize-events` of 2018-03-22). botocore doesn't enforce them.
+A row that exceeds one becomes a reason, never an exception.
 """
 
 import json
@@ -15,27 +15,27 @@ from ..contract.rows import NEVER, Reason, Row, Value, text
 
 Request = dict[str, Any]
 
-#: A column's value and the instant that it is from: epoch seconds and the fraction's digits.
+#: A column's value and its instant: epoch seconds and the digits of the fraction.
 Cell = tuple[Value, int, str]
-#: What is known of a user or an item, by column. No value is null.
+#: The known columns of a user or an item. No value is null.
 Known = dict[str, Cell]
 
-#: Records of one call.
+#: Maximum records per call.
 MAX_RECORDS = 10
 MAX_EVENT_ID = 256
 MAX_RECOMMENDATION_ID = 40
-#: Characters of the JSON text in `properties`, by dataset.
+#: Maximum characters of the JSON text in `properties`, by dataset.
 MAX_PROPERTIES = {"interactions": 1024, "users": 24_000, "items": 32_000}
 
 NO_SESSION = "neither an anonymousId nor a userId to name the session"
 TOO_LONG = {
     "messageId": f"with the element's index longer than {MAX_EVENT_ID} characters",
     "RECOMMENDATION_ID": f"longer than {MAX_RECOMMENDATION_ID} characters",
-} | {name: f"the JSON of its own columns is longer than {most} characters" for name, most in MAX_PROPERTIES.items()}
+} | {name: f"longer than {most} characters as JSON" for name, most in MAX_PROPERTIES.items()}
 NOT_ASCII = "not printable ASCII, or blank"
 _ATTRIBUTION = re.compile(r"[\x20-\x7E]*[\x21-\x7E][\x20-\x7E]*")
 
-#: Columns of interactions with a member of their own in PutEvents; all others are properties.
+#: Columns of interactions that have a separate member in PutEvents. All others go into `properties`.
 _MEMBERS = {
     "ITEM_ID": "itemId",
     "EVENT_TYPE": "eventType",
@@ -43,12 +43,12 @@ _MEMBERS = {
     "IMPRESSION": "impression",
     "RECOMMENDATION_ID": "recommendationId",
 }
-#: The operation that takes the records of a dataset, and its name for their ids.
+#: The operation for the records of a dataset, and the member for their ids.
 OPERATIONS = {"users": ("PutUsers", "userId"), "items": ("PutItems", "itemId")}
 
 
 class ProfileRecord(NamedTuple):
-    """What an event says of a user or an item: `columns` has those with a value, `instant` orders them (rule 9)."""
+    """The columns of a user or an item in one event. `columns` has no nulls, and `instant` orders them (rule 9)."""
 
     dataset: str
     id: str
@@ -57,16 +57,16 @@ class ProfileRecord(NamedTuple):
 
     @property
     def known(self) -> Known:
-        """Each column with the event's instant."""
+        """The columns, each with the event's instant."""
         return {name: (value, *self.instant) for name, value in self.columns.items()}
 
 
 def put_events(tracking_id: str, session: str | None, rows: Iterable[Row]) -> tuple[list[Request], list[Reason]]:
-    """Return the PutEvents requests for an event's interactions: one user and session each, ten at most.
+    """Return the PutEvents requests for the interactions of one event, and the reasons of those that don't fit.
 
-    The session is the `anonymousId` unless the mapping says otherwise. It stays the same over a login, so that
-    Personalize joins what came before. An interaction without a user is an anonymous visitor's. `eventId` follows
-    rule 10.
+    A request has one user, one session and ten interactions at most. The session is the `anonymousId` unless the
+    mapping says otherwise. A login doesn't change it, so Personalize joins the visitor's earlier events to the user.
+    An interaction without a user belongs to an anonymous visitor. `eventId` follows rule 10.
     """
     groups: dict[str | None, list[Request]] = {}
     reasons: list[Reason] = []
@@ -88,7 +88,7 @@ def put_events(tracking_id: str, session: str | None, rows: Iterable[Row]) -> tu
 
 
 def fitted(row: Row) -> Row | Reason:
-    """Return an interaction without the optional values that PutEvents refuses; a reason, if one is required."""
+    """Return an interaction without the optional values that PutEvents refuses, or a reason if one is required."""
     values, unusable = list(row.values), list(row.unusable)
     for position, (column, value) in enumerate(zip(row.dataset.columns, values, strict=True)):
         why = None
@@ -122,7 +122,7 @@ def _record(row: Row, columns: dict[str, Any]) -> Request | Reason:
 
 
 def profile(row: Row) -> ProfileRecord | Reason | None:
-    """Return what a row of users or items says, the reason why its API wouldn't take it, None if it says nothing."""
+    """Return the profile in a row of users or items, a reason if the API would refuse it, or None if it is empty."""
     columns = _columns(row)
     record = ProfileRecord(row.dataset.name, columns.pop(row.dataset.key), columns, row.instant or (NEVER, ""))
     if len(properties(record.known)) > MAX_PROPERTIES[record.dataset]:
@@ -131,9 +131,9 @@ def profile(row: Row) -> ProfileRecord | Reason | None:
 
 
 def merged(*parts: Known) -> Known:
-    """Return each column with its latest value, of several with the same instant the one with the greatest text.
+    """Return each column with its latest value. For equal instants, the greatest text wins.
 
-    The same in any order and however often a part is repeated.
+    The result depends neither on the order of the parts nor on repetitions.
     """
     known: Known = {}
     for part in parts:
@@ -148,7 +148,7 @@ def _order(cell: Cell) -> tuple[int, str, str]:
 
 
 def combined(profiles: Iterable[ProfileRecord]) -> list[ProfileRecord]:
-    """Return one record for each user and item of an event: an order may have a product twice."""
+    """Return one record per user or item of an event, because an order may list a product twice."""
     records: dict[tuple[str, str], ProfileRecord] = {}
     for record in profiles:
         known = merged(records.get((record.dataset, record.id), record).known, record.known)
@@ -157,38 +157,38 @@ def combined(profiles: Iterable[ProfileRecord]) -> list[ProfileRecord]:
 
 
 def properties(known: Known) -> str:
-    """Return the JSON text in which PutUsers and PutItems take columns."""
+    """Return the columns as the JSON text for PutUsers and PutItems."""
     return _properties({name: known[name][0] for name in sorted(known)})
 
 
 def put_profiles(dataset: str, arn: str, rows: Mapping[str, str]) -> list[Request]:
-    """Return the PutUsers or PutItems requests for the properties of each id, ten per call."""
+    """Return the PutUsers or PutItems requests for rows (id -> properties), ten records per call."""
     _, key = OPERATIONS[dataset]
     records = [{key: name, "properties": row} for name, row in rows.items()]
     return [{"datasetArn": arn, dataset: batch} for batch in batches(records)]
 
 
 def batches(records: list[Any]) -> Iterator[list[Any]]:
-    """Yield `records` ten at a time."""
+    """Yield `records` in lists of ten at most."""
     for start in range(0, len(records), MAX_RECORDS):
         yield records[start : start + MAX_RECORDS]
 
 
 def _columns(row: Row) -> dict[str, Any]:
-    # An interaction's user may be absent; any other null is a column that is left out.
+    # The user of an interaction may be null. Any other null column is left out.
     user = row.dataset.user_column
     columns = enumerate(zip(row.dataset.columns, row.values, strict=True))
     return {column.name: value for position, (column, value) in columns if value is not None or position == user}
 
 
 def _properties(columns: dict[str, Value]) -> str:
-    # Several categories are one string. Source: "Item" in the API reference of Personalize Events.
+    # Several categories become one string. Source: "Item" in the API reference of Personalize Events.
     joined = {name: "|".join(value) if isinstance(value, list) else value for name, value in columns.items()}
     properties = {camel_case(name): value for name, value in joined.items()}
     return json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
 
 
 def camel_case(column: str) -> str:
-    """Return a column's name as the APIs want it: EVENT_TYPE is eventType."""
+    """Return a column's name as the APIs expect it: `eventType` for `EVENT_TYPE`."""
     first, *others = (word for word in column.lower().split("_") if word)
     return first + "".join(word.capitalize() for word in others)

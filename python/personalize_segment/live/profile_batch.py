@@ -1,31 +1,31 @@
-"""Users and items from the queue -> PutUsers and PutItems: whole rows, merged column by column, at a limited rate.
+"""Send users and items from the queue to PutUsers and PutItems: whole rows, merged by column, at a limited rate.
 
-Personalize takes ten calls per second for each of the two operations, while Segment sends one
-event at a time, which carries only what changed. The table of `profile_table` knows the rest.
+Personalize takes ten calls per second for each of the two operations. Segment sends single events, which carry
+only the changed values. The profile table (`profile_table`) has the rest.
 
-For a user or an item, a consumer
+For each user or item, a consumer
 
-1. reads the item and merges its messages into it, column by column: those may come late, twice and out of order;
-2. if Personalize has that row already and nobody is sending another, writes back the newer instants and is done;
-3. else writes the merged columns and its own token into `telling`, sends the whole row, and takes the token out;
-4. deletes its messages after that, and only then.
+1. reads the item and merges its messages into it by column. Messages may arrive late, repeatedly and out of order;
+2. if Personalize already has the resulting row and no other consumer is sending one, writes newer instants and ends;
+3. otherwise writes the merged columns and its own token in `telling`, sends the whole row, and removes the token;
+4. deletes its messages, after everything else.
 
-Every write is conditional on the version that was read; who loses starts again with 1. So
+Each write is conditional on the version that was read. A consumer whose write fails restarts at step 1. This ensures:
 
-- *Personalize is never told what the table doesn't know*: a row is sent after the write of that row succeeded.
-- *The table never knows what Personalize isn't told*: whoever changes a row holds a token and messages until the row is
-  sent. If that consumer dies, both remain: SQS delivers the messages again, and the token keeps each other consumer of
-  the item from step 2, so that any message for it leads to the whole row.
-- *The last row that arrives is the newest*, although two consumers may send in the wrong order. A consumer gives its
-  token back by a write that succeeds only if the item's row is the one it sent, and sends again otherwise. As long as
-  it holds the token, nobody else is content with an unchanged row.
+- *Personalize never gets a row that isn't in the table.* A row is sent only after its write succeeded.
+- *The table never keeps a row that Personalize doesn't get.* A consumer that changes a row holds a token and its
+  messages until the row is sent. If it dies, both remain: SQS redelivers the messages, and the token keeps every other
+  consumer from ending at step 2, so that any message for the item sends the whole row.
+- *The last row to arrive is the newest*, even if two consumers send in the wrong order. A consumer removes its token
+  with a write that succeeds only if the item still has the row it sent. Otherwise it sends again. While it holds the
+  token, no other consumer accepts an unchanged row.
 
-A consumer doesn't live longer than Lambda's 15 minutes, so a token of an hour ago belongs to a dead one: the next
-consumer that tells takes it out. What is assumed: a request that was given up doesn't arrive later than the
-next delivery of its message. docs/adr/0018-profiles-are-merged-in-a-table.md has the alternatives.
+Lambda stops a consumer after 15 minutes, so a token that is an hour old belongs to a dead one. The next consumer that
+sends the item's row removes it. One assumption: an abandoned request doesn't arrive after the next delivery of its
+message. docs/adr/0018-profiles-are-merged-in-a-table.md lists the alternatives.
 
-A row that Personalize refuses is taken back, column by column where nobody has written since, and the messages go to
-the queue of rejected events.
+If Personalize refuses a row, the consumer restores each column that no other has written since, and sends the
+messages to the queue of rejected events.
 """
 
 import hashlib
@@ -66,27 +66,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A token that is older is a dead consumer's.
+#: Age in seconds at which a token belongs to a dead consumer.
 DEAD_SECONDS = 3600
-#: How often an item is written before its messages go back to the queue: others write it all the time.
+#: Maximum writes per item before its messages return to the queue, because others modify it concurrently.
 MAX_WRITES = 20
-#: Writes at the same time.
+#: Concurrent writes.
 PARALLEL = 16
 
-NO_PROFILE = "no profile of this project"
-NO_COLUMN = "no column of the event mapping"
-#: Causes of failed messages that aren't an answer of AWS.
+NO_PROFILE = "not a profile message of this project"
+NO_COLUMN = "none of its columns is in the event mapping"
+#: Causes of failed messages that don't come from AWS.
 NO_DATASET = "no dataset yet"
 NO_TIME = "out of time"
-CONTENTION = "written by others all the time"
+CONTENTION = "modified concurrently"
 
 
 @dataclass
 class BatchResult:
-    """The messages of one batch by outcome: their ids, and of rejected ones also what they hold and the reason.
+    """The ids of a batch's messages by outcome. Rejected ones also have their content and the reason.
 
-    SQS delivers `failed` messages again; `causes` counts them by what failed. `suppressed` ones are of users who were
-    forgotten, and dropped.
+    SQS redelivers `failed` messages, and `causes` counts them by the call that failed. `suppressed` messages are
+    dropped, because their users were deleted.
     """
 
     recorded: list[str] = field(default_factory=list)
@@ -97,10 +97,9 @@ class BatchResult:
 
 
 class RateLimiter:
-    """At most `rate` calls in any second, for all threads together.
+    """Limit calls to `rate` per second, for all threads together.
 
-    The gap is a little wider than the rate asks for, because the way to Personalize is not equally
-    long for each call.
+    The gap between calls is a little wider than the rate requires, because the time to reach Personalize varies.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class RateLimiter:
         self._next = 0.0
 
     def __call__(self) -> None:
-        """Wait for the turn of one call."""
+        """Wait until the next call is allowed."""
         with self._lock:
             while (wait := self._next - self._clock()) > 0:
                 self._sleep(wait)
@@ -120,16 +119,16 @@ class RateLimiter:
 
 
 def parse(body: str, mapping: EventMapping) -> ProfileRecord | None:
-    """Return the profile in a message, None if it holds none.
+    """Return the profile in a message, None if it has none.
 
-    It has all columns of the message, also those that aren't in the mapping.
+    The profile has all columns of the message, including those that aren't in the mapping.
     """
     try:
         version, *message = json.loads(body)
         if version == MESSAGE_VERSION and type(version) is int:
             dataset, key, columns, (seconds, fraction) = message
         else:
-            # The first version, which may still be in a queue: properties as the API has them, and a row's texts.
+            # The first version, which a queue may still hold: properties as the API names them, and a row's texts.
             dataset = version
             key, text, (seconds, fraction, texts) = message
             if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
@@ -151,13 +150,13 @@ def _is_value(value: Any) -> bool:
 
 
 def columns_of(mapping: EventMapping, dataset: str) -> list[str]:
-    """Return the columns of a dataset besides its key; none if the mapping doesn't have the dataset."""
+    """Return the columns of a dataset without its key. Empty if the mapping doesn't have the dataset."""
     found = [one for one in mapping.datasets if one.name == dataset]
     return [column.name for one in found for column in one.columns if column.name != one.key]
 
 
 class _End(Enum):
-    """What becomes of a group once an item is written."""
+    """The step that follows once a group's item is written."""
 
     TELL = 1
     RECORDED = 2
@@ -166,24 +165,24 @@ class _End(Enum):
 
 @dataclass
 class _Group:
-    """The messages of a batch for one user or item, and how far they are."""
+    """The messages of a batch for one user or item, and their progress."""
 
     id: str
     known: Known = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
-    #: What is stored, as far as we know; None: to be read.
+    #: The stored item as far as we know. None: must be read.
     stored: TableItem | None = None
-    #: What was stored before our token was, and the version that has it.
+    #: The item before our token was written, and the version that has the token.
     before: TableItem = ABSENT
     registered: int = 0
-    #: The row that Personalize took from us last, and why it refused one.
+    #: The last row that Personalize accepted from us, and its answer if it refused one.
     told: str | None = None
     refused: Trouble | None = None
 
 
 @dataclass
 class Sender:
-    """Sends the profiles of batches to Personalize, and keeps what it knows of them in the table, if there is one."""
+    """Send batches of profiles to Personalize. With a table, merge them there."""
 
     client: "PersonalizeEventsClient"
     arns: Mapping[str, str | None]
@@ -194,9 +193,9 @@ class Sender:
     clock: Callable[[], float] = time.time
 
     def send(self, messages: Mapping[str, str], deadline: Deadline) -> BatchResult:
-        """Send the profiles in `messages` (message id -> body) and return what became of each message.
+        """Send the profiles in `messages` (message id -> body) and return each message's outcome.
 
-        Several messages for one user or item share their fate. Whatever is not sent when the deadline comes has failed.
+        All messages for one user or item have the same outcome. Those not sent by the deadline have failed.
         """
         result = BatchResult()
         groups: dict[str, dict[str, _Group]] = {dataset: {} for dataset in OPERATIONS}
@@ -210,7 +209,7 @@ class Sender:
             if self.suppressed is not None and profile.dataset == "users" and self.suppressed.holds(profile.id):
                 result.suppressed.append(message_id)
             elif not profile.columns:
-                result.recorded.append(message_id)  # of a first version: nothing is known, so nothing is told
+                result.recorded.append(message_id)  # first version without columns: nothing to send
             elif not known:
                 result.rejected.append((message_id, json.loads(body), Reason(profile.dataset, None, NO_COLUMN)))
             elif self.arns.get(profile.dataset) is None:
@@ -226,7 +225,7 @@ class Sender:
 
 
 class _Dataset:
-    """One batch on its way into one dataset."""
+    """The part of one batch for one dataset."""
 
     def __init__(
         self, sender: Sender, dataset: str, bodies: Mapping[str, str], deadline: Deadline, result: BatchResult
@@ -237,7 +236,7 @@ class _Dataset:
         self._token = secrets.token_hex(6)
 
     def send(self, groups: list[_Group]) -> None:
-        """Bring the messages of all groups into the result."""
+        """Send all groups and add their messages to the result."""
         if self._sender.table is None:
             for group in self._tell([group for group in groups if self._fits(group, group.known)]):
                 self._end(group)
@@ -246,7 +245,7 @@ class _Dataset:
             self._settle(self._sender.table, groups[first : first + MAX_KEYS])
 
     def _settle(self, table: ProfileTable, groups: list[_Group]) -> None:
-        """Take each group through the steps above, all of them side by side."""
+        """Take each group through the steps above, all groups in parallel."""
         for _ in range(MAX_WRITES):
             self._read(table, groups)
             steps = [(group, *step) for group in groups if group.stored and (step := self._step(group, group.stored))]
@@ -268,12 +267,12 @@ class _Dataset:
         self._fail(groups, CONTENTION)
 
     def _read(self, table: ProfileTable, groups: list[_Group]) -> None:
-        """Read the items that have to be; a group whose item can't be read has failed."""
+        """Read the items that aren't known. A group whose item can't be read fails."""
         unread = [group for group in groups if group.stored is None]
         if not unread:
             return
         found: dict[str, TableItem] = {}
-        why = "BatchGetItem: left over"
+        why = "BatchGetItem: unprocessed"
         try:
             found = self._wait(partial(table.read, self._dataset, [group.id for group in unread]))
         except (TransientError, TimeoutError) as error:
@@ -283,11 +282,11 @@ class _Dataset:
         self._fail([group for group in unread if group.stored is None], why)
 
     def _step(self, group: _Group, stored: TableItem) -> tuple[TableItem, _End] | None:
-        """Return what is to be written next and what follows from it; None if the group is at its end."""
+        """Return the item to write and the step that follows, or None if the group has ended."""
         version, others = stored.version + 1, {one: at for one, at in stored.telling.items() if one != self._token}
         if group.refused is not None:
             columns, told = stored.columns, stored.told
-            # Whoever has written since sends our columns, too; and Personalize may have taken them from us before.
+            # A later writer sends our columns too, and Personalize may have accepted them from us before.
             if stored.version == group.registered and group.told is None:
                 columns, told = self._without(group, columns), group.before.told
             return TableItem(columns, version, others, told), _End.REJECTED
@@ -310,14 +309,14 @@ class _Dataset:
         return TableItem(columns, version, alive | {self._token: now}, digest), _End.TELL
 
     def _without(self, group: _Group, columns: Known) -> Known:
-        """Return `columns` as they were before this group's."""
+        """Return `columns` with this group's changes undone."""
         ours = {name for name, cell in group.known.items() if columns.get(name) == cell}
         return {name: cell for name, cell in columns.items() if name not in ours} | {
             name: cell for name, cell in group.before.columns.items() if name in ours
         }
 
     def _write(self, table: ProfileTable, steps: list[tuple[_Group, TableItem, _End]]) -> list[bool | Trouble]:
-        """Write the items and return for each whether it is written, or why it can't be."""
+        """Write the items. Return True for each that is written, False if its version changed, or the trouble."""
         written: list[bool | Trouble] = []
         for first in range(0, len(steps), PARALLEL):
             wave = steps[first : first + PARALLEL]
@@ -336,7 +335,7 @@ class _Dataset:
             self._fail([group], f"PutItem: {why.code}")
 
     def _tell(self, groups: list[_Group]) -> list[_Group]:
-        """Send rows; return the groups whose row was taken or refused. The others have failed."""
+        """Send rows. Return the groups whose row was accepted or refused. The others have failed."""
         by_id = {group.id: group for group in groups}
         rows = {group.id: self._row(group.stored.columns if group.stored else group.known) for group in groups}
         told = []
@@ -356,14 +355,14 @@ class _Dataset:
         return told
 
     def _refused(self, request: Request) -> dict[str, Trouble]:
-        """Send a request and return why each refused id was refused. Raises TransientError and TimeoutError."""
+        """Send a request and return the refused ids with the causes. Raises TransientError and TimeoutError."""
         if not self._deadline.left():
             raise TimeoutError
         limiter = self._sender.limiters[self._dataset]
 
         def turn() -> None:
             limiter()
-            if not self._deadline.left():  # we were left behind: the messages are another consumer's now
+            if not self._deadline.left():  # abandoned: another consumer has the messages now
                 raise TransientError("time budget", "is used up", "The messages will be delivered again")
 
         return self._wait(lambda: dict(send_profiles(self._sender.client, self._dataset, request, turn)))
@@ -372,11 +371,11 @@ class _Dataset:
         return self._deadline.wait(start(work))
 
     def _row(self, columns: Known) -> str:
-        """Return the properties of a row: what the table has of a column that left the mapping stays there."""
+        """Return the properties of a row, without columns that the mapping no longer has. The table keeps those."""
         return properties({name: cell for name, cell in columns.items() if name in self._columns})
 
     def _fits(self, group: _Group, columns: Known) -> bool:
-        """Return whether a call takes a row of these columns; reject the group if not."""
+        """Return whether a row of these columns fits into a call. If it doesn't, reject the group."""
         fits = len(self._row(columns)) <= MAX_PROPERTIES[self._dataset]
         if not fits:
             self._reject(group, TOO_LONG[self._dataset])
@@ -399,5 +398,5 @@ class _Dataset:
 
 
 def _cause(error: TransientError | TimeoutError) -> str:
-    """Return what failed, without values of an event."""
+    """Return the failed call and the problem, without values of an event."""
     return f"{error.place}: {error.problem}" if isinstance(error, TransientError) else NO_TIME

@@ -1,15 +1,15 @@
-"""History -> the profile table, so that the first partial event of a user doesn't erase what history knew.
+"""Load history into the profile table, so that a user's first partial event doesn't erase the historic values.
 
-Each column has its latest value, as in `profile_batch`, so nothing newer is overwritten, and to load twice is to load
-once. For a user or an item, the loader reads the item of the table and
+Each column keeps its latest value, as in `profile_batch`. A load never overwrites newer values, and loading twice
+changes nothing. For each user or item, the loader reads the item of the table and
 
-1. does nothing if the table knows all of it already: a load that was stopped, or one of yesterday, costs half a read;
-2. writes the merged columns if Personalize was never sent the row, on the condition that nobody has written since: the
-   import tells Personalize, and an empty `told` makes the next message send the whole row;
-3. writes newer instants alone in the same way;
-4. else puts the columns that the table lacks on the profile queue. A row that was sent outlives each import, so
-   `profile_batch` merges them and sends the new one. The loader keeps out of that:
-   docs/adr/0018-profiles-are-merged-in-a-table.md.
+1. does nothing if the table already has all values. Repeating a load, such as yesterday's or an interrupted one, costs
+   half a read per profile;
+2. if Personalize was never sent the row, writes the merged columns, provided that no other writer has changed the item.
+   The import sends them to Personalize, and an empty `told` makes the next message send the whole row;
+3. if only instants are newer, writes them in the same way;
+4. otherwise puts the columns that the table lacks on the profile queue. A row that was sent outlives every import, so
+   `profile_batch` must merge and send it: docs/adr/0018-profiles-are-merged-in-a-table.md.
 """
 
 import time
@@ -33,35 +33,35 @@ from .record import queue_profiles
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-#: Batches at the same time. Each writes one item after the other.
+#: Concurrent batches. Each writes its items one after the other.
 PARALLEL = 16
-#: How often a batch is tried, and the first wait between, in seconds, which doubles.
+#: Attempts per batch, and the first wait between them in seconds. It doubles each time.
 ATTEMPTS, PAUSE_SECONDS = 8, 0.2
-#: Writes per second. A new table on demand takes 4,000.
+#: Writes per second. A new on-demand table takes 4,000.
 RATE = 500
-#: Seconds after which the suppression list is read again.
+#: Interval in seconds at which the suppression list is read again.
 REFRESH_SECONDS = 60
 
-#: What became of a profile.
+#: The outcomes of a profile.
 WRITTEN, QUEUED, UNCHANGED, SUPPRESSED, TOO_LONG = "written", "queued", "unchanged", "suppressed", "too_long"
 OUTCOMES = (WRITTEN, QUEUED, UNCHANGED, SUPPRESSED, TOO_LONG)
 
-#: A dataset and what is known of some of its ids, at most `profile_table.MAX_KEYS`.
+#: A dataset and the known columns of some of its ids, `profile_table.MAX_KEYS` at most.
 Batch = tuple[str, dict[str, Known]]
 
 
 def clients(region: str | None = None) -> tuple[Any, "SQSClient"]:
-    """Return clients of DynamoDB and SQS that slow down when they are throttled."""
+    """Return clients of DynamoDB and SQS that slow down when AWS throttles them."""
     retries: Any = {"mode": "adaptive", "total_max_attempts": 10}
     config = Config(connect_timeout=5, read_timeout=10, max_pool_connections=PARALLEL, retries=retries)
     return boto3.client("dynamodb", region, config=config), boto3.client("sqs", region, config=config)
 
 
 class Loader:
-    """Loads batches into `table`, and by the queue at `queue` (a URL) what Personalize has to be sent.
+    """Load batches into `table`, and send the columns that Personalize needs to the queue at the URL `queue`.
 
-    `turn` waits for the turn of one write. `suppressed` returns the suppression list. With `dry_run` it counts what it
-    would do, and writes nothing.
+    `turn` waits until the next write is allowed. `suppressed` returns the suppression list. With `dry_run`, the loader
+    counts the outcomes and writes nothing.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Loader:
         self._turn, self._suppressed, self._dry_run = turn or RateLimiter(RATE), suppressed, dry_run
 
     def load(self, batch: Batch) -> Counter[str]:
-        """Load one batch and return how many of its profiles had which of OUTCOMES. Raises ProfilesError."""
+        """Load one batch and return the number of profiles for each of OUTCOMES. Raises ProfilesError."""
         dataset, left = batch
         suppressed = self._suppressed() if dataset == "users" else None
         counts = Counter[str]()
@@ -102,10 +102,10 @@ class Loader:
             if not failed:
                 return counts
             left = failed
-        raise self._error("has no time for all of them")
+        raise self._error("is throttled or modified concurrently")
 
     def _one(self, dataset: str, key: str, known: Known, stored: TableItem) -> str | None:
-        """Load one profile and return what became of it; None if it has to be tried again."""
+        """Load one profile and return its outcome, or None if it must be tried again."""
         columns = merged(stored.columns, known)
         if columns == stored.columns:
             return UNCHANGED
@@ -130,7 +130,7 @@ class Loader:
         return None
 
     def _send(self, dataset: str, key: str, new: Known) -> None:
-        """Put columns on the profile queue: a message for each instant."""
+        """Put columns on the profile queue, one message per instant."""
         by_instant: dict[tuple[int, str], dict[str, Any]] = defaultdict(dict)
         for name, (value, seconds, fraction) in new.items():
             by_instant[seconds, fraction][name] = value
@@ -145,16 +145,16 @@ class Loader:
         return ProfilesError(self._table.name, problem, _AGAIN)
 
 
-_AGAIN = "Check its name, the region and your rights, then run it again: what is loaded is skipped"
+_AGAIN = "Check the name, the region and your permissions, then run it again. Loaded profiles are skipped"
 
 
 def load_all(
     loader: Loader, batches: Iterable[tuple[Batch, int]], progress: Callable[[int], None] = lambda done: None
 ) -> Counter[str]:
-    """Load all batches, several at the same time, and return how many profiles had which of OUTCOMES.
+    """Load all batches, several in parallel, and return the number of profiles for each of OUTCOMES.
 
-    Each batch comes with how far it is, which `progress` is called with once it is loaded. Memory holds a few batches.
-    Raises ProfilesError; what is loaded stays loaded.
+    Each batch comes with the progress after it, which is passed to `progress` once it is loaded. Memory holds a few
+    batches only. Raises ProfilesError; profiles that are already loaded remain.
     """
     counts = Counter(dict.fromkeys(OUTCOMES, 0))
     coming = iter(batches)

@@ -1,9 +1,13 @@
-"""The DynamoDB table of profiles: what is known of each user and item, which columns are from when.
+"""The DynamoDB table of profiles: the known columns of each user and item, each with its instant.
 
-PutUsers and PutItems replace a record as a whole, so somebody has to know all of it. An item has `id` (`users#u-1`),
-`columns` (JSON: column -> [value, epoch seconds, the fraction's digits]), `version` (the number of writes), `told` (a
-digest of the row that Personalize has or is sent) and, while there are any, `telling` (JSON: consumers that may be
-sending it -> since when, in epoch seconds). `profile_batch` says what they are for.
+PutUsers and PutItems replace a whole record, so the whole record must be kept somewhere. `profile_batch` describes how
+the attributes are used:
+
+- `id`: dataset and id, such as `users#u-1`
+- `columns`: JSON, column -> [value, epoch seconds, the fraction's digits]
+- `version`: number of writes
+- `told`: digest of the row that Personalize has or is being sent
+- `telling`: JSON, tokens of consumers that may be sending the row -> start in epoch seconds; missing without any
 """
 
 import json
@@ -19,14 +23,14 @@ from .payloads import Known
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: Keys of one BatchGetItem.
+#: Keys per BatchGetItem.
 MAX_KEYS = 100
-#: How often keys that BatchGetItem left out are asked for, and the first wait before that, in seconds.
+#: Attempts to read keys that BatchGetItem leaves unprocessed, and the first wait in seconds. It doubles each time.
 ATTEMPTS, PAUSE_SECONDS = 5, 0.05
 
 
 class TableItem(NamedTuple):
-    """An item of the table; with version 0 there is none."""
+    """An item of the table. Version 0 means that it doesn't exist."""
 
     columns: Known
     version: int
@@ -38,16 +42,16 @@ ABSENT = TableItem({}, 0, {})
 
 
 class ProfileTable:
-    """Reads and writes items of the table `name`, which may be used from several threads."""
+    """Read and write items of the table `name`. Thread-safe."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client, self.name = client, name
 
     def read(self, dataset: str, ids: list[str], *, consistent: bool = True) -> dict[str, TableItem]:
-        """Return what is stored for at most MAX_KEYS ids. Ids that DynamoDB had no time for are left out.
+        """Return the stored items for MAX_KEYS ids at most, without those that DynamoDB left unprocessed.
 
-        A read that isn't `consistent` costs half as much, and may return what was stored a moment ago.
-        Raises TransientError, also if the table isn't there: messages wait for it.
+        A read that isn't `consistent` costs half as much, and may miss writes of the last moment. Raises
+        TransientError, even if the table doesn't exist: the messages wait for it.
         """
         left: Any = {self.name: {"Keys": [_key(dataset, one) for one in ids], "ConsistentRead": consistent}}
         found: dict[str, TableItem] = {}
@@ -71,7 +75,7 @@ class ProfileTable:
         return found, answer.get("UnprocessedKeys")
 
     def write(self, dataset: str, key: str, stored: TableItem) -> bool | Trouble:
-        """Write the item after version `stored.version - 1`; return False if that isn't the version in the table.
+        """Write the item if the table has version `stored.version - 1`. Return False if it has another version.
 
         Returns the trouble if DynamoDB doesn't write it.
         """

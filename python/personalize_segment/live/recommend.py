@@ -1,4 +1,4 @@
-"""What to recommend to the user of an event: GetRecommendations, with values taken from the event."""
+"""Request recommendations for an event's user: GetRecommendations, with values from the event."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
 
-#: Characters of one value of a filter's parameter or of the context.
+#: Maximum characters of one value of a filter parameter or of the context.
 MAX_VALUE = 1000
 
 
@@ -21,7 +21,7 @@ _MARKUP = re.compile("[<>&\"'`]")
 
 
 class Recommendation(NamedTuple):
-    """Item ids, best first, with Personalize's id of the list and when it was made (UTC); how many ids are left out."""
+    """Item ids, best first, the id of Personalize's list, its time (UTC), and the number of ids left out as markup."""
 
     items: list[str]
     id: str | None
@@ -30,22 +30,22 @@ class Recommendation(NamedTuple):
 
 
 class NotAskedError(ValueError):
-    """Nothing can be asked for this event; the text is a short reason."""
+    """The event can't lead to a request. The text is a short reason."""
 
 
 class TooManyError(Exception):
-    """All copies together have asked for as many as they may."""
+    """All instances together have reached their limit of requests."""
 
 
 class UnreadableError(Exception):
-    """The answer isn't Personalize's."""
+    """The answer doesn't come from Personalize."""
 
 
 def request(settings: Settings, arn: str, filter_arn: str | None, event: dict[str, Any], user: str) -> dict[str, Any]:
-    """Return the request for `user`, which is a session's id for an anonymous visitor.
+    """Return the request for `user`, which is the session's id for an anonymous visitor.
 
-    A parameter of the filter for which the event has no value is left out: Personalize then doesn't use that part of an
-    EXCLUDE filter, and refuses the call for an INCLUDE filter.
+    A filter parameter without a value in the event is left out. Personalize then ignores that part of an EXCLUDE
+    filter, and refuses the call for an INCLUDE filter.
     """
     kind = "recommenderArn" if arn.split(":", 5)[-1].startswith("recommender/") else "campaignArn"
     request: dict[str, Any] = {kind: arn, "userId": user, "numResults": settings.results}
@@ -62,14 +62,14 @@ def request(settings: Settings, arn: str, filter_arn: str | None, event: dict[st
 
 
 def recommend(client: "PersonalizeRuntimeClient", request: dict[str, Any]) -> Recommendation:
-    """Send a request; raises what botocore raises, and UnreadableError.
+    """Send a request and return the recommendations. Raises botocore's errors and UnreadableError.
 
-    Ids that could be markup are left out: whoever has the write key can put them into the catalog, and a page may show
-    what is written back as it is.
+    Ids that could be markup are left out: anyone with the write key can add them to the catalog, and a page may render
+    the written-back ids unescaped.
     """
     answer = client.get_recommendations(**request)
     if "itemList" not in answer:
-        # botocore reads a page of a proxy as an answer without members.
+        # botocore parses a proxy's page as an answer without members.
         raise UnreadableError
     ids = [item["itemId"] for item in answer["itemList"] if "itemId" in item]
     items = [one for one in ids if not _MARKUP.search(one)]
@@ -84,7 +84,7 @@ def _context(event: dict[str, Any], path: Path) -> str | None:
 
 
 def _filter_value(event: dict[str, Any], path: Path) -> str | None:
-    """Return a value as filters want it: texts in quotes, several with commas between them, numbers bare."""
+    """Return a value in the syntax of filters: quoted texts, bare numbers, commas between several."""
     value = walk(event, path)
     parts = []
     for part in value if isinstance(value, list) else [value]:

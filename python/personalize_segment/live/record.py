@@ -1,4 +1,4 @@
-"""Rows -> Personalize, or the queues in front of it: everything of an event that must not be lost."""
+"""Send an event's rows to Personalize or to the queues in front of it, without losing any."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Messages, and bytes of them, that one SendMessageBatch takes; the service's limit is greater now, but was this.
+#: Maximum messages and bytes per SendMessageBatch. SQS has raised the limit in bytes since.
 MAX_MESSAGES = 10
 MAX_BATCH_BYTES = 256 * 1024
-#: Requests of one event that are under way at the same time.
+#: Concurrent requests per event.
 LANES = 8
-#: The first element of a message of the profile queue. The first version had whole rows, and no number.
+#: The first element of a profile message. The first version had whole rows, and no version number.
 MESSAGE_VERSION = 2
 
 
 def record_events(client: "PersonalizeEventsClient", requests: list[Request]) -> list[Reason]:
-    """Send PutEvents requests, several at a time, and return why events were refused. Raises TransientError."""
+    """Send PutEvents requests, several in parallel, and return the reasons of refused events. Raises TransientError."""
 
     def record(some: list[Request]) -> list[Reason]:
         return [
@@ -44,7 +44,7 @@ def record_events(client: "PersonalizeEventsClient", requests: list[Request]) ->
 def record_profiles(
     client: "PersonalizeEventsClient", dataset: str, arn: str, profiles: list[ProfileRecord]
 ) -> list[Reason]:
-    """Send users or items directly, ten per call, and return why they were refused. Raises TransientError."""
+    """Send users or items directly, ten per call, and return the reasons of refused ones. Raises TransientError."""
     return [
         Reason(dataset, OPERATIONS[dataset][0], str(why))
         for request in put_profiles(dataset, arn, {one.id: properties(one.known) for one in profiles})
@@ -55,9 +55,9 @@ def record_profiles(
 def send_profiles(
     client: "PersonalizeEventsClient", dataset: str, request: Request, wait: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[str, aws_errors.Trouble]]:
-    """Send one PutUsers or PutItems request and yield the id of each refused record and why.
+    """Send one PutUsers or PutItems request and yield the id of each refused record with the cause.
 
-    `wait` is called before each call to Personalize. Raises TransientError.
+    Calls `wait` before each call to Personalize. Raises TransientError.
     """
     operation, key = OPERATIONS[dataset]
     send = client.put_users if dataset == "users" else client.put_items
@@ -68,10 +68,10 @@ def send_profiles(
 def _refused(
     operation: str, send: Callable[..., object], request: Request, member: str, wait: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Request, aws_errors.Trouble]]:
-    """Send a request and yield each refused record of its `member` and why. Raises TransientError.
+    """Send a request and yield each refused record of its `member` with the cause. Raises TransientError.
 
-    Personalize refuses all records of a request for one bad one, so a refused request is cut in
-    halves until the bad one is alone.
+    One bad record makes Personalize refuse the whole request. So a refused request is halved until the bad record is
+    alone.
     """
     left = [request]
     while left:
@@ -92,12 +92,12 @@ def _refused(
 
 
 def message(profile: ProfileRecord) -> str:
-    """Return the message that carries what an event says of a user or an item, for `profile_batch.parse`."""
+    """Return the queue message for a profile. `profile_batch.parse` reads it."""
     return json.dumps([MESSAGE_VERSION, *profile], separators=(",", ":"))
 
 
 def queue_profiles(sqs: "SQSClient", url: str, profiles: list[ProfileRecord]) -> None:
-    """Put users and items on the queue that `profile_batch` empties. Raises TransientError."""
+    """Put users and items on the queue that `profile_batch` reads. Raises TransientError."""
     batch: list[str] = []
     for body in map(message, profiles):
         if len(batch) == MAX_MESSAGES or sum(map(len, batch)) + len(body) > MAX_BATCH_BYTES:
@@ -122,9 +122,9 @@ def _send_batch(sqs: "SQSClient", url: str, bodies: list[str]) -> None:
 
 
 def reject(sqs: "SQSClient", url: str, reasons: list[Reason], mapping_sha256: str, **rejected: Any) -> None:
-    """Keep an `event`, or a `profile`, with the reasons why it, or a part of it, was not recorded.
+    """Put an `event` or a `profile` on the rejected queue, with the reasons why it, or a part of it, was refused.
 
-    Raises TransientError. `redrive` reads these messages.
+    `redrive` reads these messages. Raises TransientError.
     """
     ((kind, value),) = rejected.items()
     body = rejections.message(kind, value, reasons, mapping_sha256)
@@ -133,12 +133,12 @@ def reject(sqs: "SQSClient", url: str, reasons: list[Reason], mapping_sha256: st
         raise _again("SendMessage", _NO_ANSWER)
 
 
-#: botocore reads a page of a proxy as an answer without members.
-_NO_ANSWER = "no answer of a queue"
+#: botocore parses a proxy's page as an answer without members.
+_NO_ANSWER = "not an answer of SQS"
 
 
 def _queued(operation: str, call: Callable[[], T]) -> T:
-    """Return the answer of a queue. Any failure is raised: what no queue takes is in no other place."""
+    """Return the answer of SQS. Every failure is raised, because the message is stored nowhere else."""
     try:
         return aws_errors.answered(call)
     except aws_errors.FAILURES as error:

@@ -1,4 +1,4 @@
-"""Events that were rejected: what waits in the queue, sending it again once the cause is gone, and discarding it."""
+"""List the rejected events in the queue, send them again once the cause is gone, and delete them."""
 
 import json
 import threading
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-#: Visibility timeout of the messages that we hold. It's extended three times as often.
+#: Visibility timeout of the messages that we hold, in seconds. It is extended three times within this period.
 VISIBILITY_SECONDS = 300
-#: Calls side by side.
+#: Concurrent calls.
 WORKERS = 16
-#: Messages in one call of SQS.
+#: Messages per SQS call.
 BATCH = 10
 
 NOT_OURS = "not a message of this project"
@@ -35,14 +35,14 @@ NOT_OURS = "not a message of this project"
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A message of the queue: an event or a profile, why it was refused, and when."""
+    """A message of the queue: an event or a profile, and why and when it was refused."""
 
     id: str
     body: dict[str, Any]
 
     @property
     def reasons(self) -> Counter[tuple[str, str, str]]:
-        """How often it has a dataset, field and reason; a message that isn't ours has one that says so."""
+        """The number of times that each dataset, field and reason occurs. NOT_OURS for a message of another origin."""
         reasons = self.body.get("reasons")
         if not isinstance(reasons, list) or not all(isinstance(reason, dict) for reason in reasons):
             return Counter([("", "", NOT_OURS)])
@@ -55,7 +55,7 @@ class Rejected:
 
     @property
     def event(self) -> str:
-        """The call and the name of the event; empty for a profile and for a message that isn't ours."""
+        """The event's call and name. Empty for a profile, and for a message of another origin."""
         event = self.body.get("event", self.body.get("ids"))
         if not isinstance(event, dict) or not isinstance(event.get("type"), str):
             return ""
@@ -64,7 +64,7 @@ class Rejected:
 
 @dataclass
 class Redriven:
-    """What became of the messages that were sent again."""
+    """The outcomes of the messages that were sent again."""
 
     recorded: int = 0
     rejected: int = 0
@@ -72,16 +72,16 @@ class Redriven:
 
 
 def client(service: str) -> Any:
-    """Return boto3's client of `sqs` or `lambda`, as the environment has it, for as many threads as there are."""
+    """Return the boto3 client `sqs` or `lambda` configured by the environment, with connections for all threads."""
     with _aws(service):
         return boto3.client(service, config=Config(max_pool_connections=WORKERS))  # type: ignore[call-overload]
 
 
 class Lease:
-    """The messages that we hold: hidden from others, until they are deleted or the `with` block ends.
+    """The messages that we hold: hidden from other readers until they are deleted or the `with` block ends.
 
-    A thread extends their visibility timeout, so that no message is received twice however long the work takes. After
-    a process that was killed, SQS shows them again within VISIBILITY_SECONDS.
+    A thread extends their visibility timeout, so no message is received twice, however long the work takes. If the
+    process is killed, SQS shows them again within VISIBILITY_SECONDS.
     """
 
     def __init__(self, sqs: "SQSClient", url: str, seconds: float = VISIBILITY_SECONDS) -> None:
@@ -102,14 +102,14 @@ class Lease:
 
     @property
     def depth(self) -> int:
-        """About how many messages the queue has, with those that somebody holds. Raises RedriveError."""
+        """The approximate number of messages in the queue, including those that a reader holds. Raises RedriveError."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         with _aws(self.url):
             answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def receive(self) -> list[Any]:
-        """Return the next messages, which are then held; none if there are no more. Raises RedriveError."""
+        """Return the next messages and hold them, none if the queue has no more. Raises RedriveError."""
         if self._error is not None:
             raise self._error
         with _aws(self.url):
@@ -121,18 +121,18 @@ class Lease:
                 MessageSystemAttributeNames=["SentTimestamp"],
             )
         found = answer.get("Messages", [])
-        # A message that was shown again has another receipt, and the one before is void.
+        # A message that is received again gets a new receipt, which voids the earlier one.
         self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in found}
         return found
 
     def release(self, ids: list[str]) -> None:
-        """Show messages to others again."""
+        """Make messages visible to other readers again."""
         self._hide(ids, 0)
         for one in ids:
             self._receipts.pop(one, None)
 
     def delete(self, ids: list[str]) -> None:
-        """Delete messages. Raises RedriveError if SQS doesn't delete one, which then stays in the queue."""
+        """Delete messages. Raises RedriveError if SQS fails to delete one. It then stays in the queue."""
         for some in _batches(ids):
             entries: Any = [{"Id": str(n), "ReceiptHandle": self._receipts[one]} for n, one in enumerate(some)]
             with _aws(self.url):
@@ -153,7 +153,7 @@ class Lease:
 
     def _hide(self, ids: list[str], seconds: int) -> None:
         for some in _batches(ids):
-            # One that was deleted meanwhile is gone.
+            # A message that was deleted in the meantime has no receipt.
             receipts = [receipt for one in some if (receipt := self._receipts.get(one))]
             entries: Any = [
                 {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
@@ -169,9 +169,9 @@ def _batches(ids: list[str]) -> list[list[str]]:
 
 
 def messages(lease: Lease, limit: int, reason: str = "") -> Iterator[Rejected]:
-    """Yield up to `limit` messages with a reason that contains `reason`, each once; the lease holds them.
+    """Yield up to `limit` messages with a reason that contains `reason`, each once. The lease holds them.
 
-    Only messages that were sent before now: those that a redrive itself leads to are later, so it comes to an end.
+    Skips messages that were sent after the start. A redrive can add messages, and would never end if it took them.
     Raises RedriveError.
     """
     began, found = datetime.now(UTC).timestamp() * 1000, 0
@@ -194,7 +194,7 @@ def messages(lease: Lease, limit: int, reason: str = "") -> Iterator[Rejected]:
             if found == limit:
                 return
     finally:
-        # Not before the end: a message that is shown again would be the next one that we receive.
+        # At the end only: a message that is visible again would be the next one that we receive.
         lease.release(others)
 
 
@@ -206,10 +206,10 @@ def send(
     rate: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Redriven:
-    """Send each event to `function` and each profile to `profile_queue`, and delete what was taken.
+    """Send each event to `function` and each profile to `profile_queue`, and delete the accepted messages.
 
-    At most `rate` messages a second, some side by side. An event that is refused again has become a new message. A
-    message that fails stays in the queue. Raises RedriveError if a message can't be deleted.
+    Sends at most `rate` messages per second, several in parallel. An event that is rejected again becomes a new
+    message. A message that fails stays in the queue. Raises RedriveError if a message can't be deleted.
     """
     result, turn = Redriven(), RateLimiter(rate)
 
@@ -231,29 +231,29 @@ def send(
                     result.failed[error.problem] += 1
                 progress(number, len(rejected))
         except BaseException:
-            # What is on its way ends; the others stay in the queue.
+            # Calls in progress finish. All other messages stay in the queue.
             pool.shutdown(cancel_futures=True)
             raise
     return result
 
 
 class _KeptError(RedriveError):
-    """A message can't be sent and stays in the queue."""
+    """A message can't be sent, and stays in the queue."""
 
 
 def _sent(
     lease: Lease, message: Rejected, function: Callable[[dict[str, Any]], dict[str, Any]], profile_queue: str | None
 ) -> bool:
-    """Send a message; return whether it was taken, and not rejected again. Raises _KeptError."""
+    """Send a message. Return whether it was recorded rather than rejected again. Raises _KeptError."""
     if any(kind + rejections.CUT in message.body for kind in rejections.KINDS):
         log = message.body.get("log", "Segment's log")
-        raise _KeptError(lease.url, f"too large to be kept whole: {log} has it", "Export that day")
+        raise _KeptError(lease.url, f"too large for the queue: the whole event is in {log}", "Export that day")
     try:
         if "event" in message.body:
             decision = function(message.body["event"])["decision"]
             if decision == "unprovisioned":
-                raise _KeptError(lease.url, "there is no event tracker or dataset for it", "It stays in the queue")
-            # Without a rule still: where such events are kept, it is in the queue again.
+                raise _KeptError(lease.url, "its event tracker or dataset doesn't exist", "It stays in the queue")
+            # An event still without a rule is in the queue again if `keep_unmapped` is set.
             return decision not in ("rejected", "unmapped")
         if "profile" in message.body and profile_queue is not None:
             with _aws(profile_queue):
@@ -262,12 +262,12 @@ def _sent(
             return True
     except RedriveError as error:
         raise _KeptError(*error.args) from error
-    why = "a profile: say --profile-queue" if "profile" in message.body else NOT_OURS
+    why = "a profile: pass --profile-queue" if "profile" in message.body else NOT_OURS
     raise _KeptError(lease.url, why, "It stays in the queue")
 
 
 def invoke(client: "LambdaClient", name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return a function that invokes the Lambda function `name` with an event and returns its answer."""
+    """Return a function that invokes the Lambda function `name` with an event and returns the response."""
 
     def call(event: dict[str, Any]) -> dict[str, Any]:
         with _aws(name):
@@ -278,8 +278,8 @@ def invoke(client: "LambdaClient", name: str) -> Callable[[dict[str, Any]], dict
             answer = client.invoke(FunctionName=name, Payload=sent)
         payload = rejections.body(answer["Payload"].read().decode(errors="replace"))
         if answer.get("FunctionError") or "decision" not in payload:
-            problem = str(payload.get("errorMessage") or "answered with no decision")
-            raise RedriveError(name, problem, "See its log")
+            problem = str(payload.get("errorMessage") or "returned no decision")
+            raise RedriveError(name, problem, "Check its log")
         return payload
 
     return call
@@ -290,4 +290,4 @@ def _aws(place: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise RedriveError(place, str(error), "Check the name, the region and your rights") from error
+        raise RedriveError(place, str(error), "Check the name, the region and your permissions") from error

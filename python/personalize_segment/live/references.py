@@ -1,7 +1,7 @@
-"""Values of SSM parameters and secrets in Secrets Manager, kept for a while.
+"""Values of SSM parameters and Secrets Manager secrets, cached for a while.
 
-Provisioning needs no second deploy: a parameter that doesn't exist yet is None, and is found some
-seconds after it was created.
+A parameter that doesn't exist yet is None, and is found seconds after it was created. So provisioning needs no second
+deployment.
 """
 
 import json
@@ -17,15 +17,15 @@ from botocore.exceptions import ClientError
 from ..errors import SettingsError, TransientError
 from .settings import Reference, SettingValue
 
-#: How long a value that wasn't there, or couldn't be read again, is not asked for.
+#: Time in seconds before a value that was missing, or couldn't be read again, is read again.
 PAUSE_SECONDS = 15
 _NOT_THERE = ("ParameterNotFound", "ResourceNotFoundException")
 
 
 class References:
-    """Reads values and keeps them for `refresh` seconds; a value that can't be read again stays.
+    """Read values and cache them for `refresh` seconds. A value that can't be read again stays.
 
-    `client` gives boto3's client of a service.
+    `client` returns the boto3 client of a service.
     """
 
     def __init__(self, client: Callable[[str], Any], refresh: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,9 +37,9 @@ class References:
         self._pause_until: dict[Reference, float] = {}
 
     def value(self, value: SettingValue) -> str | None:
-        """Return a setting's value; None if there is none, or none yet.
+        """Return a setting's value, None if it isn't set or doesn't exist yet.
 
-        Raises TransientError if it was never read and can't be now, SettingsError if it is no text.
+        Raises TransientError if it was never read and can't be read now, and SettingsError if it isn't text.
         """
         if not isinstance(value, Reference):
             return value
@@ -54,7 +54,7 @@ class References:
                 self._last[value] = None
             elif value not in self._last:
                 raise TransientError(
-                    f"{value.service}:{value.name}", f"can't be read ({code})", "Check that it may be read"
+                    f"{value.service}:{value.name}", f"can't be read ({code})", "Check the function's permissions"
                 ) from error
             self._pause_until[value] = self._clock() + PAUSE_SECONDS
         return self._last[value]
@@ -71,11 +71,11 @@ class References:
                 remedy = f'Store JSON such as {{"{reference.key}": "…"}}'
                 raise SettingsError(place, f"has no key {reference.key}", remedy) from None
         if not isinstance(value, str) or not value.strip():
-            raise SettingsError(place, "is no text", "Store the value as a string")
+            raise SettingsError(place, "isn't text", "Store the value as a string")
         return value.strip()
 
     def _provider(self, service: str) -> BaseProvider:
-        # Two threads may each make one; the one that stays is as good as the other.
+        # Two threads may each create one. Either will do.
         if service not in self._providers:
             client = self._client(service)
             provider = SSMProvider if service == "ssm" else SecretsProvider

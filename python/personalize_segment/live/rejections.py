@@ -1,7 +1,7 @@
-"""Messages of the queue of rejected events: as `record` writes them, and as `redrive` reads them.
+"""The messages of the queue of rejected events, which `record` writes and `redrive` reads.
 
-A message has the `event`, or the `profile`, with the reasons. One that is too large has `event_gzip` instead, and
-one that is too large even so has `event_cut`: its beginning, its ids, and where Segment's log has it.
+A message has the `event` or the `profile`, and the reasons. If that is too large, it has `event_gzip` instead. If even
+that is too large, it has `event_cut`: the beginning, the ids and the folder of Segment's log that holds the whole.
 """
 
 import base64
@@ -15,9 +15,9 @@ from typing import Any
 
 from ..contract.rows import Reason, grouped, instant_of
 
-#: Bytes of a message. SQS takes 1 MiB, but provider 5.100 makes no queue that does.
+#: Maximum bytes per message. SQS takes 1 MiB, but version 5.100 of the AWS provider can't create such a queue.
 MAX_BYTES = 262_144
-#: Reasons of a message that are told, and characters of each.
+#: Maximum reasons per message, and characters per reason.
 MAX_REASONS, MAX_REASON = 50, 1000
 KINDS = ("event", "profile")
 GZIP, CUT = "_gzip", "_cut"
@@ -25,12 +25,12 @@ _CUT_BYTES = MAX_BYTES // 4
 _IDS = ("type", "event", "name", "messageId", "userId", "anonymousId", "projectId", "timestamp", "receivedAt")
 _MAX_ID = 256
 _DAY_SECONDS = 86_400
-#: Characters that SQS refuses. In JSON they can only be in texts, where their escapes mean the same.
+#: Characters that SQS refuses. JSON has them in texts only, where escapes have the same meaning.
 _REFUSED = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 def message(kind: str, value: Any, reasons: Iterable[Reason], mapping_sha256: str) -> str:
-    """Return the message that keeps a value, which may be anything that JSON can hold, and why it was refused."""
+    """Return the message for a refused value, which may be any JSON value, with the reasons."""
     about = {
         "reasons": _told(grouped(reasons)),
         "rejected_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -50,7 +50,7 @@ def message(kind: str, value: Any, reasons: Iterable[Reason], mapping_sha256: st
 
 
 def body(text: str) -> dict[str, Any]:
-    """Return what a message holds, an event or a profile that was compressed as such; {} for what isn't a message."""
+    """Return the content of a message, with a compressed event or profile unpacked. {} if it isn't our message."""
     try:
         found = json.loads(text)
         if not isinstance(found, dict):
@@ -77,7 +77,7 @@ def _told(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _ids(value: Any) -> dict[str, Any]:
-    """Return the ids of an event that isn't kept whole, and the folder of Segment's log that has it."""
+    """Return the ids of an event that isn't kept whole, and the folder of Segment's log that holds it."""
     if not isinstance(value, Mapping):
         return {}
     ids = {name: value[name][:_MAX_ID] for name in _IDS if isinstance(value.get(name), str)}

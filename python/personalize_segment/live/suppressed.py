@@ -1,4 +1,4 @@
-"""The suppression list of docs/privacy.md, kept for a while: who was forgotten is refused within minutes."""
+"""The suppression list (docs/privacy.md), cached for a while: users who are added take effect within minutes."""
 
 import logging
 import time
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-#: How long a list that can't be read again isn't asked for.
+#: Time in seconds before a list that couldn't be read again is read again.
 PAUSE_SECONDS = 15
 
 
 class Suppressed:
-    """Reads the list in `place`, an s3:// object, and keeps it for `refresh` seconds. Threads may share it."""
+    """Read the list at `place`, an s3:// object, and cache it for `refresh` seconds. Thread-safe."""
 
     def __init__(
         self, client: "S3Client", place: str, refresh: int, clock: Callable[[], float] = time.monotonic
@@ -29,9 +29,9 @@ class Suppressed:
         self._until = 0.0
 
     def list(self) -> SuppressionList:
-        """Return the list; one that can't be read again stays as it was.
+        """Return the list. If it can't be read again, the cached one stays.
 
-        Raises TransientError if it was never read and can't be now: no list is not a list of nobody.
+        Raises TransientError if it was never read and can't be read now: a missing list isn't an empty list.
         """
         if self._list is not None and self._clock() < self._until:
             return self._list
@@ -43,9 +43,9 @@ class Suppressed:
         except (ForgetError, *FAILURES) as error:
             why = error.problem if isinstance(error, ForgetError) else f"can't be read ({of(error).code})"
             if self._list is None:
-                remedy = "Put an empty object there if nobody was forgotten yet, and check that it may be read"
+                remedy = "Put an empty object there if no user was deleted yet, and check the function's permissions"
                 raise TransientError(self._place, why, remedy) from error
-            _logger.warning("suppression list kept as it was: %s %s", self._place, why)
+            _logger.warning("keeping the cached suppression list: %s %s", self._place, why)
             pause = PAUSE_SECONDS
         self._until = self._clock() + pause
         return self._list

@@ -1,8 +1,8 @@
-"""Recommendations -> Segment, as a trait of the user: when to, and how.
+"""Write recommendations to Segment as a trait of the user, and decide when to.
 
-The identify opts out of this destination, and its messageId marks it as ours (rule 1 of
-docs/contract.md), so that it comes back neither as an event nor as a user without traits. The
-id follows from the event that led to it, so that a retry repeats it.
+The identify opts out of this destination, and its messageId marks it as ours (rule 1 of docs/contract.md). So it
+returns neither as an event nor as a user without traits. The id is derived from the event that triggered it, so a retry
+repeats it.
 """
 
 import hashlib
@@ -22,33 +22,33 @@ from ..errors import WriteBackError
 from .deadline import Deadline
 from .recommend import Recommendation
 
-#: Users whose last write-back this process remembers.
+#: Number of users whose last write-back this process remembers.
 MAX_REMEMBERED = 10_000
-#: Bytes of an event that Segment takes, less what stands around the traits.
+#: Maximum bytes of a Segment event, less a reserve for everything but the traits.
 MAX_TRAITS_BYTES = 32 * 1024 - 4096
 CONNECT_AND_READ_SECONDS = (1, 2)
 ATTEMPTS = 2
 
-#: Names of this destination in Segment's `integrations`.
+#: The names of this destination in Segment's `integrations`.
 OPT_OUT = {"Amazon Personalize": False, "Personalize": False}
 
 
 class Identity(NamedTuple):
-    """Whose trait it is: the `userId`, or the `anonymousId` of a visitor without one."""
+    """The owner of the trait: the `userId`, or the `anonymousId` of a visitor without one."""
 
     user_id: str | None
     anonymous_id: str | None
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Identity | None":
-        """Return the identity in an event, if it has one."""
+        """Return the identity in an event, None if it has none."""
         user = id_text(event.get("userId"))
         anonymous = id_text(event.get("anonymousId"))
         return None if user is None and anonymous is None else cls(user, None if user else anonymous)
 
 
 class Memory:
-    """The last write-back of each user, as far as this process knows. Threads may share it."""
+    """The last write-back of each user, as far as this process knows. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -56,19 +56,19 @@ class Memory:
         self._last: OrderedDict[Identity, tuple[float, list[str]]] = OrderedDict()
 
     def too_soon(self, who: Identity, interval: int) -> bool:
-        """Whether the last write-back is less than `interval` seconds ago."""
+        """Return whether the last write-back was less than `interval` seconds ago."""
         with self._lock:
             last = self._last.get(who)
         return last is not None and self._clock() - last[0] < interval
 
     def unchanged(self, who: Identity, items: list[str]) -> bool:
-        """Whether these are the items of the last write-back."""
+        """Return whether the last write-back had the same items."""
         with self._lock:
             last = self._last.get(who)
         return last is not None and last[1] == items
 
     def remember(self, who: Identity, items: list[str]) -> None:
-        """Note a write-back that arrived."""
+        """Record a successful write-back."""
         with self._lock:
             self._last[who] = (self._clock(), items)
             self._last.move_to_end(who)
@@ -93,10 +93,10 @@ def traits(recommendation: Recommendation, trait: str, shape: str) -> dict[str, 
 
 
 def write_back(client: Client, who: Identity, what: dict[str, Any], message_id: str, deadline: Deadline) -> None:
-    """Send one identify, a second time if that can help; raise WriteBackError if Segment didn't take it.
+    """Send one identify, and retry once if that can help. Raises WriteBackError if Segment doesn't accept it.
 
-    In `sync_mode` the library sends at once and raises what goes wrong; it calls `on_error`
-    and retries, both without a bound that five seconds allow, only for its queue.
+    In `sync_mode` the library sends immediately and raises errors. Its `on_error` and its retries apply to its queue
+    only, and neither keeps to a limit of five seconds.
     """
     marker = WRITE_BACK_ID + hashlib.sha256(f"{message_id}\n{who}".encode()).hexdigest()[:32]
     for attempt in range(ATTEMPTS):
@@ -119,5 +119,5 @@ def write_back(client: Client, who: Identity, what: dict[str, Any], message_id: 
 
 
 def segment(write_key: str, host: str) -> Client:
-    """Return a client that sends in the calling thread, within seconds, and raises what goes wrong."""
+    """Return a client that sends in the calling thread, within seconds, and raises errors."""
     return Client(write_key, host=host, sync_mode=True, timeout=CONNECT_AND_READ_SECONDS)

@@ -1,7 +1,7 @@
-"""The contract in SQL: event mapping -> SELECT, so that DuckDB does what `contract/rows.py` does.
+"""Compile an event mapping to SQL, so that DuckDB applies the same contract as `contract/rows.py`.
 
-`docs/contract.md` numbers the rules; both implementations cite them and tests hold them
-equal. `reader.py` has the domains and how a path is walked, `variants.py` which rules count for an event.
+Both implementations cite the numbered rules of docs/contract.md, and tests hold them equal. `reader.py` has the domains
+and the paths, `variants.py` the choice of the rules that apply to an event.
 """
 
 import json
@@ -27,24 +27,24 @@ from .reader import Reader, json_path
 from .typed import Kind, TypedPaths, absolute, array_of, is_clocked, typed_paths
 from .variants import Variants
 
-#: The session that an alias makes a user of.
+#: The path of the session that an alias joins to a user.
 _PREVIOUS = Path(("previousId",))
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
 
 
-#: Columns whose presence goes into one number.
+#: Columns per bit field of presence.
 _BITS = 60
 
 
-#: The refusal of an interaction whose user isn't known yet: its `session` leads to one (rule 12).
+#: The refusal code of an interaction whose user isn't known yet. Its `session` leads to the user (rule 12).
 VISIT = -2
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a candidate is refused: as in `rows.Reason`; without a reason, for what its rule says of the `column`."""
+    """The reason of a refused candidate, as in `rows.Reason`. None: the reason of the rule's source for `column`."""
 
     field: str
     reason: str | None
@@ -52,20 +52,20 @@ class Refusal:
 
 
 class Compiler:
-    """Compiles one mapping. The SQL knows events, and the rules that count for them, by the number of their variant."""
+    """Compiles one mapping. In the SQL, a variant's number identifies an event and the rules that apply to it."""
 
     def __init__(self, mapping: EventMapping) -> None:
         self.mapping = mapping
         self.datasets = mapping.datasets
-        #: Whether interactions without a user may have one (rule 12).
+        #: Whether interactions without a user may get one (rule 12).
         self.stitches = mapping.visitors != "drop"
         self.variants = Variants(mapping)
-        # The columns of `scan`: of which kind, and what each holds for which variant. Variants share
-        # them, since a column takes time for every line.
+        # The columns of `scan`: the kind of each, and its value by variant. Variants share columns, because every line
+        # pays for each column.
         self._values: list[tuple[Kind, dict[int, TypedPaths]]] = []
         self._arrays: list[tuple[str, dict[int, Path]]] = []
         self._profiles = any(dataset.name != "interactions" for dataset in mapping.datasets)
-        # Whether something else than `timestamp` may be a wrong clock's.
+        # Whether a column other than `timestamp` may come from a wrong clock.
         self._clock = False
         for dataset in mapping.datasets:
             rules = self.variants.rules(dataset)
@@ -87,15 +87,23 @@ class Compiler:
                         _put(self._values, kind, of_kind)
 
     def scan(self, files: str) -> str:
-        """Return a SELECT of the events in plain files, one row a line that isn't blank.
+        """Return a SELECT of the events in plain files, one row per line that isn't blank.
 
-        Columns: day (its number), event (the number of its variant; NULL: no rule counts), if the mapping has
-        conditions ruled (whether there are rules, but none whose conditions hold), call and name (JSON text, only
-        without an event; the name also for a rule of any name; a line with neither is malformed, rule 11), message (the
-        messageId, rule 3), has_message, stamp (the JSON text of the timestamp; for a wrong clock's event, which is
-        late, of receivedAt or the day's end), instant (of the stamp, in seconds), and what the rules read, in domain,
-        with bits for what is present. Unless visitors are dropped, also session, login (a user other than the session,
-        of events without a rule too) and previous (the session that an alias names).
+        Columns:
+
+        - day: number of the day
+        - event: number of the variant, NULL if no rule applies
+        - ruled: only if the mapping has conditions: whether the event has rules, but no rule's conditions hold
+        - call, name: JSON text, only if `event` is NULL. The name also for rules of any name. A line with neither is
+          malformed (rule 11)
+        - message: the messageId (rule 3)
+        - has_message: whether a messageId is present, if `message` is NULL
+        - stamp: JSON text of the timestamp. If its clock is wrong, of receivedAt or of the day's end
+        - instant: `stamp` in seconds
+        - late: whether the clock is wrong
+        - value0, value1 …: the values that the rules read, in their domain, with bits in present0 … for presence
+        - session, login (a user other than the session, also of events without a rule), previous (the session that an
+          alias names): unless visitors are dropped
         """
         paths = {path for _, by_variant in self._values for typed in by_variant.values() for path in typed.paths}
         paths |= {path for _, by_variant in self._arrays for path in by_variant.values()}
@@ -104,7 +112,7 @@ class Compiler:
         at = {path: reader.at[array_of(path)] for path in paths}
         root = reader.root
         values, others = "", ""
-        # Tests of presence by the variants that need them, so that other lines cost nothing.
+        # Group the tests of presence by the variants that need them. They cost nothing for all other lines.
         tests: dict[tuple[int, frozenset[int]], list[str]] = defaultdict(list)
         for position, ((*_, clocked), by_variant) in enumerate(self._values):
             finals = {
@@ -118,7 +126,7 @@ class Compiler:
             word, bit = divmod(position, _BITS)
             for test, numbers in having.items():
                 empty = f"value{position} IS NULL"
-                # CASE costs more than to look whether something is NULL, and less than anything else.
+                # CASE costs more than a NULL test, and less than any other test.
                 there = f"{empty} AND ({test})" if "(" not in test else f"CASE WHEN {empty} THEN {test} ELSE false END"
                 tests[word, frozenset(numbers)].append(f"CAST({there} AS INTEGER) * {1 << bit}")
             if clocked:
@@ -137,7 +145,7 @@ class Compiler:
         for position, (_, array_paths) in enumerate(self._arrays):
             texts = {number: at[path] for number, path in array_paths.items()}
             others += f", {self._of_variant(texts)} AS array{position}"
-        # Most events are received after they happen, which their texts show: the instants needn't be compared.
+        # Most events are received after they happen. Where the texts prove it, the instants needn't be compared.
         stamp, received = root["timestamp"], root["receivedAt"]
         shown = f"{stamp} <= {received} AND {received} < after"
         shown += "".join(f" AND ends_with({one}, 'Z\"')" for one in (stamp, received))
@@ -157,7 +165,7 @@ class Compiler:
     SELECT *, CASE WHEN session <> user_id OR previous <> user_id THEN user_id END AS login FROM visiting
 """
             visit = f", CASE WHEN {seen} THEN session END AS session, login, previous"
-        # What else is compared with it needs it of each event, and `timestamp` of few.
+        # Columns that also compare with `clock` need it for each event, `timestamp` for a few only.
         without = f"NOT {seen}" if self._clock else f"NOT {seen} OR ({shown})"
         named = "event IS NULL" + (f" OR {self._among(self.variants.unnamed)}" if self.variants.unnamed else "")
         return f"""
@@ -198,16 +206,22 @@ SELECT day, event{", number = -1 AS ruled" if self.variants.paths else ""},
 FROM valued"""
 
     def candidates(self, dataset: Dataset, table: str) -> tuple[str, list[Refusal]]:
-        """Return a SELECT over `table`, which has the columns of `scan`, and what its refusals mean.
+        """Return a SELECT over `table`, which has the columns of `scan`, and the meanings of its refusal codes.
 
-        It has a row for each row or refusal. Columns: day, c0, c1 … (those of the dataset), message, element
-        (NULL without `each`), event, name (of the event, if its rule has none), refusal (0, or the place in the list
-        counted from 1), flags (bits: the first for a wrong clock's row, the others for the dataset's optional columns
-        that are null although a value is there), and seconds and fraction, which order the rows of a user or an item.
-        Interactions have session instead, for a VISIT, unless visitors are dropped.
+        It has one line per row or refusal. Columns:
+
+        - day, message, event
+        - c0, c1 …: the columns of the dataset
+        - element: NULL without `each`
+        - name: name of the event, if its rule has none
+        - refusal: 0, VISIT, or the position in the list, counted from 1
+        - flags: bits. The first marks a row of a wrong clock, the others the dataset's optional columns that are null
+          although a value is present
+        - session: interactions only, for a VISIT, unless visitors are dropped
+        - seconds, fraction: users and items only, which they order
         """
         refusals: list[Refusal] = []
-        # Rules without `each` share one pass; those with it may read different things of an element.
+        # Rules without `each` share one pass. Rules with it may read different parts of an element.
         branches: dict[object, dict[int, Rule]] = defaultdict(dict)
         for number, rule in self.variants.rules(dataset).items():
             branches[rule.each and (rule.each, *_sources(rule))][number] = rule
@@ -215,11 +229,11 @@ FROM valued"""
         return "\nUNION ALL\n".join(selects), refusals
 
     def refusal(self, dataset: Dataset, number: int, refusal: Refusal) -> tuple[str, str]:
-        """Return field and reason of a refusal that a variant's rule gave."""
+        """Return the field and the reason of a refusal by a variant's rule."""
         return refusal.field, refusal.reason or self.unusable(dataset, number, refusal.column)[1]
 
     def unusable(self, dataset: Dataset, number: int, position: int) -> tuple[str, str]:
-        """Return field and reason of a value that is outside the domain of a variant's rule."""
+        """Return the field and the reason of a value outside the domain of a variant's rule."""
         source = self.variants.rules(dataset)[number].sources[position]
         return dataset.columns[position].name, not_in_domain(source) if isinstance(source, Source) else MISSING
 
@@ -239,7 +253,7 @@ FROM valued"""
         relative: list[Path] = []
         if rule.each:
             each = str(rule.each)
-            # Of one array or of several: a variant may share its column with other variants of other datasets.
+            # The array may be in one column or in several, because variants share columns across datasets.
             array = self._by_variant({n: f"array{_place(self._arrays, 'array', rule.each, n)}" for n in rules})
             refuse(
                 "value IS NULL",
@@ -296,7 +310,7 @@ FROM valued"""
         )
 
     def _value(self, column: Column, source: Source | Constant | None, relative: list[Path], number: int) -> str:
-        """What a rule has in a column: rule 6, a constant, or NULL."""
+        """Return the value of a rule for a column: by rule 6, a constant, or NULL."""
         if source is None:
             return "NULL"
         if isinstance(source, Constant):
@@ -307,14 +321,14 @@ FROM valued"""
         return _coalesce([value for value, _ in self._each(typed, relative, number)])
 
     def _late(self, column: Column, source: Source, relative: list[Path], number: int) -> str:
-        """Whether the value of a clocked column is that of receivedAt."""
+        """Return whether receivedAt replaces the value of a clocked column."""
         typed = typed_paths(source, column)
         if not any(path.relative for path in source.paths):
             return self._of_scan("late", typed, number)
         return _first(self._each(typed, relative, number))
 
     def _each(self, typed: TypedPaths, relative: list[Path], number: int) -> Iterable[tuple[str, str]]:
-        """Yield for each path its value, and whether a wrong clock's was replaced."""
+        """Yield the value of each path, and whether it replaces that of a wrong clock."""
         for path in typed.paths:
             if path.relative:
                 place = f"relative[{relative.index(array_of(path)) + 1}]"
@@ -325,7 +339,7 @@ FROM valued"""
                 yield self._of_scan("value", alone, number), late
 
     def _of_scan(self, what: str, typed: TypedPaths, number: int) -> str:
-        """Return the column of `scan` that has the value of some paths, present, or late."""
+        """Return the column of `scan` with the value, presence or lateness of some paths."""
         if typed.is_stamp:
             return {"value": "bounded(instant)", "present": "(stamp IS NOT NULL)", "late": "late"}[what]
         place = _place(self._values, typed.kind, typed, number)
@@ -333,7 +347,7 @@ FROM valued"""
         return f"(present{word} & {1 << bit} <> 0)" if what == "present" else f"{what}{place}"
 
     def _present(self, column: Column, source: Source, relative: list[Path], number: int) -> str:
-        """Whether something stood there, though not in the domain (rules 2 and 3)."""
+        """Return whether a value is present, in its domain or not (rules 2 and 3)."""
         typed = typed_paths(source, column)
         tests = [
             typed.present(f"nullif(relative[{relative.index(array_of(path)) + 1}], 'null')", path)
@@ -344,20 +358,20 @@ FROM valued"""
         return f"({' OR '.join(tests)})"
 
     def _of_variant(self, values: dict[int, str]) -> str:
-        """Return an expression for what some variants have; others have NULL."""
+        """Return an expression of each variant's value, NULL for all other variants."""
         variants: dict[str, set[int]] = defaultdict(set)
         for number, value in values.items():
             variants[value].add(number)
         return f"CASE {' '.join(f'WHEN {self._among(having)} THEN {value}' for value, having in variants.items())} END"
 
     def _by_variant(self, values: dict[int, str]) -> str:
-        """Return an expression for rows of these variants alone."""
+        """Return an expression for rows that have one of these variants."""
         return self._of_variant(values) if len(set(values.values())) > 1 else next(iter(values.values()))
 
     def _among(self, numbers: set[int]) -> str:
         if len(numbers) == len(self.variants.all):
             return "event IS NOT NULL"
-        # Runs, since DuckDB compares with one after the other.
+        # Runs of numbers, because DuckDB compares one by one.
         starts = [number for number in sorted(numbers) if number - 1 not in numbers]
         ends = [number for number in sorted(numbers) if number + 1 not in numbers]
         runs = [
@@ -368,7 +382,7 @@ FROM valued"""
 
 
 def _put(columns: list[tuple[_K, dict[int, _T]]], kind: _K, wanted: dict[int, _T]) -> None:
-    """Let the first column of a kind that is free for it hold what some variants want."""
+    """Put the values of some variants into the first column of this kind that has room for them."""
     for held, by_variant in columns:
         if held == kind and all(by_variant.get(number, value) == value for number, value in wanted.items()):
             by_variant |= wanted
@@ -390,7 +404,7 @@ def _coalesce(values: list[str]) -> str:
 
 
 def _first(paths: Iterable[tuple[str, str]]) -> str:
-    """Return what goes with the first value that isn't NULL; false without one."""
+    """Return the lateness of the first value that isn't NULL, false if all are NULL."""
     return f"CASE {' '.join(f'WHEN {value} IS NOT NULL THEN {late}' for value, late in paths)} ELSE false END"
 
 
@@ -403,7 +417,7 @@ def _constant(constant: Constant) -> str:
 
 
 def _elements(rows: str, array: str, relative: list[Path], most: int) -> str:
-    """Rule 7: a line for each element that counts, and one for a reason: that there is no element, or more of them."""
+    """Return a SELECT with one line per element that counts, and one for a reason: no or too many elements (rule 7)."""
     rows = f"SELECT *, {array} AS array_text, elements({array})[1:{most + 1}] AS array_values FROM ({rows})"
     rows = f"SELECT *, unnest(range(greatest(1, COALESCE(len(array_values), 1)))) AS element FROM ({rows})"
     rows = f"SELECT *, array_values[element + 1] AS value FROM ({rows})"

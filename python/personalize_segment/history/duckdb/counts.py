@@ -1,4 +1,4 @@
-"""What a report says of candidates: those that are rows, and the reasons of the others."""
+"""Count candidates for the report: accepted ones, and refused ones by reason."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from ...contract.suppression import SUPPRESSED
 from ...contract.visitors import NEVER_LOGGED_IN
 from .compiler import Compiler, Refusal
 
-#: The refusals of a candidate whose user is suppressed, and of a visit without one. Those of the compiler count from 1.
+#: Refusal codes of a suppressed user and of a visit that has no user. Those of the compiler count from 1.
 SUPPRESSED_USER, NOBODY = -1, -3
 
 
@@ -30,14 +30,14 @@ def count(
     candidates: str,
     reports: Mapping[int, Report],
 ) -> None:
-    """Count accepted and refused candidates, these by their reason, for each day; they are what stands after FROM."""
+    """Count accepted and refused candidates for each day, with their reasons. `candidates` is the SQL after FROM."""
     add_counts(
         connection.execute(counts(compiler, dataset, candidates)).fetchall(), compiler, dataset, refusals, reports
     )
 
 
 def counts(compiler: Compiler, dataset: Dataset, candidates: str) -> str:
-    """Return a SELECT that counts candidates of each kind, in SQL that Spark knows, too."""
+    """Return a SELECT that counts candidates of each kind, in SQL that Spark understands too."""
     variants = compiler.variants
     named = "CASE WHEN refusal <> 0 OR flags > 1 THEN name END" if variants.unnamed else "NULL"
     filled = "".join(f", count(c{position})" for position in dataset.optional)
@@ -55,14 +55,14 @@ def add_counts(
     refusals: list[Refusal],
     reports: Mapping[int, Report],
 ) -> None:
-    """Add to the reports of days what `counts` gives."""
+    """Add the rows of `counts` to the reports of the days."""
     variants = compiler.variants
     for day, event, name, refusal, flags, number, example, *values in rows:
         report, counted = reports[day], reports[day].datasets[dataset.name]
         key = variants.all[event].call, json.loads(name) if name else variants.all[event].name, dataset.name
         if refusal == SUPPRESSED_USER:
             counted.refused += number
-            # Without an example: a messageId leads to the user in the logs.
+            # Without an example, because a messageId leads to the user in the logs.
             report.reasons.add((*key, USER_ID, SUPPRESSED), number, None)
         elif refusal == NOBODY:
             counted.refused += number

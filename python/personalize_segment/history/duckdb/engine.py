@@ -1,4 +1,4 @@
-"""A connection of DuckDB's that has the contract's domains, and the workers that read batches of logs with it."""
+"""A DuckDB connection with the contract's domains, and the workers that read batches of logs with it."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ from .reader import MACROS
 from .streams import LogStreams
 from .worker import Worker
 
-#: Changes with what `Worker.take` writes for a day, where the SQL doesn't show it.
+#: Increment it when the files of `Worker.take` change in a way that the SQL doesn't show.
 STAGE_FORMAT = 2
 
 
 def stage_key(compiler: Compiler) -> str:
-    """Return the digest of all that makes rows of a day's files: the compiled mapping, and how it is run."""
+    """Return a digest of everything that the rows of a staged day depend on, besides its files."""
     queries = [MACROS, compiler.scan("logs")]
     queries += [compiler.candidates(dataset, "events")[0] for dataset in compiler.datasets]
     parts = [STAGE_FORMAT, duckdb.__version__, compiler.mapping.text, *queries]
@@ -28,7 +28,7 @@ def stage_key(compiler: Compiler) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A connection of DuckDB's, what it compiles, and the logs that it can read."""
+    """A DuckDB connection, the compiler for it, and the logs that it can read."""
 
     connection: duckdb.DuckDBPyConnection
     compiler: Compiler
@@ -36,15 +36,15 @@ class Engine:
 
     @classmethod
     def start(cls, mapping: EventMapping, folder: Path, memory: str) -> "Engine":
-        """Return an engine that spills beyond `memory` to a folder below `folder`."""
+        """Return an engine that uses `memory` and spills the rest to a folder below `folder`."""
         connection = duckdb.connect(":memory:")
         connection.execute(f"SET memory_limit = {literal(memory)}")
         connection.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
-        # Statements run side by side; with more threads for one they would only wait for each other.
+        # Statements run in parallel. With more threads for each, they would only wait for each other.
         connection.execute("SET threads = 1")
-        # Rows are sorted in the end: files are read side by side, in no order to rely on.
+        # Files are read in parallel, in no reliable order, and rows are sorted at the end.
         connection.execute("SET preserve_insertion_order = false")
-        # It makes a join of every IN (…), and has nothing to gain: ours are short lists of events.
+        # This optimizer turns every IN (…) into a join. Ours are short lists of events, which gain nothing.
         connection.execute("SET disabled_optimizers = 'in_clause'")
         connection.execute(MACROS)
         streams = LogStreams()
@@ -56,5 +56,5 @@ class Engine:
         return Worker(self.connection.cursor(), self.compiler, self.streams.batch())
 
     def close(self) -> None:
-        """Let go of the connection and what it holds in memory."""
+        """Close the connection and free its memory."""
         self.connection.close()

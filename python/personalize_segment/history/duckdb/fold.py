@@ -1,7 +1,7 @@
-"""Staged days -> an export: interactions once and with their users, users and items merged, CSV parts, and a report.
+"""Fold staged days to an export: deduplicated interactions with their users, merged profiles, CSV parts and a report.
 
-What the last fold of the same days found is `Before`: then only new days are read as a whole, and days whose rows may
-have changed. Of the others, it looks through keys and reports.
+`Before` is the result of the last fold of the same days. With it, a fold reads only new days and days whose rows may
+have changed in full. Of all other days, it reads keys and reports.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ from .counts import count
 from .selects import parquet
 from .worker import KEYS, LOGINS
 
-#: Keys that are looked through at a time: memory holds no more of them.
+#: Keys that are compared at a time, which bounds the memory.
 SLICE_ROWS = 1_000_000
-#: Interactions of one CSV part, about.
+#: Approximate interactions per CSV part.
 PART_ROWS = 500_000
 
-#: What is rolled up of settled days: rows that may be copies, evidence of logins, and profiles by dataset.
+#: The files rolled up from settled days, in addition to profiles by dataset: possible copies, and evidence of logins.
 COPIES, EVIDENCE = "copies", "evidence"
 
 _PLAIN = "FORMAT parquet, COMPRESSION uncompressed"
@@ -41,10 +41,11 @@ _PLAIN = "FORMAT parquet, COMPRESSION uncompressed"
 
 @dataclass(frozen=True, slots=True)
 class StagedDay:
-    """What `Worker.take` gave for one day.
+    """The output of `Worker.take` for one day.
 
-    `number` counts days from 1970; -1 is for files in no day's folder. `name` is the one of its parts. Of an `old` day,
-    which an earlier export holds, only interactions and logins count. `files` returns those of a kind.
+    `number` counts days from 1970; -1 is for files outside of day folders. `name` is part of the names of its CSV
+    parts. An `old` day belongs to an earlier export: only its interactions and logins count. `files` returns the files
+    of a kind.
     """
 
     number: int
@@ -56,7 +57,7 @@ class StagedDay:
 
 @dataclass(slots=True)
 class FoldedDay:
-    """The parts of a day, with the SHA-256 of each, what was counted, and a digest of its rows that have copies."""
+    """The parts of a day with the SHA-256 of each, its counts, and a digest of its rows that have copies."""
 
     report: Report
     copies: int
@@ -65,9 +66,9 @@ class FoldedDay:
 
 @dataclass(slots=True)
 class Before:
-    """What the last fold found: by number its days, the settled ones, and Parquet files of what is rolled up of these.
+    """The result of the last fold: its days by number, the settled ones, and the Parquet files rolled up from them.
 
-    `logins` is the file of the logins that its days were stitched with.
+    `logins` is the file with the logins that its visits were stitched with.
     """
 
     days: Mapping[int, FoldedDay] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Before:
 
 
 class Fold:
-    """Folds staged days with a connection that has nothing else in it; files go below `folder`.
+    """Folds staged days with a connection that has no other tables. Files are written below `folder`.
 
     Rows of `suppressed` users are left out and counted as refused.
     """
@@ -98,12 +99,12 @@ class Fold:
         self._fresh = [day for day in days if day.number not in self._before.settled]
         self._settled = [day for day in days if day.number in self._before.settled]
         self._interactions, *self._profiles = compiler.datasets
-        #: The days by number, with the parts that this fold wrote or, if their rows are the same, the last one did.
+        #: The days by number. Their parts are those of this fold or, if the rows are the same, of the last one.
         self.days: dict[int, FoldedDay] = {}
         self._part_counts: dict[int, int] = {}
 
     def run(self, report: Report) -> None:
-        """Write the parts of all datasets whose rows are new, and of profiles; count all rows."""
+        """Write the changed parts of interactions, all users, items and profiles, and count all rows."""
         for dataset in self._compiler.datasets:
             (self._folder / dataset.name).mkdir()
         self._execute("CREATE TABLE suppressed (hash VARCHAR)")
@@ -139,7 +140,7 @@ class Fold:
                 for dataset, rows in (one.result() for one in profiles):
                     report.datasets[dataset.name].rows += rows
             finally:
-                # After an error, or Ctrl-C, the parts that wait are of no use.
+                # After an error or Ctrl-C, the pending parts aren't needed.
                 pool.shutdown(cancel_futures=True)
         for day in self._days:
             report.merge(day.report, old=day.old)
@@ -147,7 +148,7 @@ class Fold:
                 report.merge(self.days[day.number].report)
 
     def roll_up(self, settled: Iterable[int], folder: Path) -> tuple[dict[str, Path], Path | None]:
-        """Write what the next fold takes from these days to Parquet files in `folder`; and the logins of all days."""
+        """Write Parquet files of settled days and of all logins to `folder`, for the next fold."""
         numbers = frozenset(settled)
         days = [day for day in self._fresh if day.number in numbers and not day.old]
         rolled = {}
@@ -172,7 +173,7 @@ class Fold:
         return [files for day in days if (files := day.files(kind))]
 
     def _collect_logins(self) -> None:
-        """Rule 12: make the tables `evidence`, `logins` and `visitors`."""
+        """Create the tables `logins` and `visitors` (rule 12)."""
         files = [*self._rolled(EVIDENCE), *(file for day in self._fresh for file in day.files(LOGINS))]
         self._execute(
             f"CREATE TABLE evidence AS SELECT session, login, min(second) AS second FROM {parquet(files)} GROUP BY ALL"
@@ -187,10 +188,10 @@ class Fold:
         self._execute(f"CREATE TABLE visitors AS {selects.visitors('logins')}")
 
     def _find_copies(self, pool: ThreadPoolExecutor) -> dict[int, int]:
-        """Rule 9: make the tables `copied` (hashes that several rows share), `copies` and `once` (these rows).
+        """Create the tables `copied` (hashes that several rows share), `copies` (those rows) and `once` (rule 9).
 
-        Return for each day a digest of its rows that have copies, and of those of them that are left. Only rows that
-        share a hash are compared.
+        Return for each day a digest of its rows that have copies, and of those that remain. Only rows that share a hash
+        are compared.
         """
         fresh = [file for files in self._of(self._fresh, KEYS) for file in files]
         settled = [file for files in self._of(self._settled, KEYS) for file in files]
@@ -228,13 +229,13 @@ class Fold:
             rows_of += f" UNION ALL BY NAME ({selects.stitched(self._mapping, self._interactions, 'copies')})"
         self._execute(f"CREATE TABLE once AS {selects.once(self._interactions, f'({rows_of})')}")
         columns = ", ".join(f"c{position}" for position in range(len(self._interactions.columns)))
-        # Which rows of a day have copies matters too: the one that is left may be another day's.
+        # Which rows of a day have copies matters too, because the remaining one may be another day's.
         hashes = f"SELECT day, hash({columns}, message, element) AS hash FROM once"
         hashes += " UNION ALL SELECT DISTINCT day, copy_hash FROM copies"
         return dict(self._all(f"SELECT day, bit_xor(hash) FROM ({hashes}) GROUP BY day"))
 
     def _is_changed(self, day: StagedDay, copied: dict[int, int], touched: frozenset[int]) -> bool:
-        """Return whether rows of a day may be others than the last fold found; else take over what it wrote."""
+        """Return whether a day's rows may differ from the last fold. If not, reuse its output."""
         known = self._before.days.get(day.number)
         if known is None or known.copies != copied.get(day.number, 0) or day.number in touched:
             return True
@@ -242,7 +243,7 @@ class Fold:
         return False
 
     def _find_touched(self) -> frozenset[int]:
-        """Return the days with visits on sessions whose logins the last fold didn't know."""
+        """Return the days with visits on sessions whose logins have changed since the last fold."""
         keys = [file for day in self._days if day.number in self._before.days for file in day.files(KEYS)]
         if self._before.logins is None or not keys or not self._compiler.stitches:
             return frozenset()
@@ -256,7 +257,7 @@ class Fold:
         return frozenset(day for (day,) in self._all(touched))
 
     def _parts(self, day: StagedDay) -> int:
-        """Return how many parts the interactions of a day get."""
+        """Return the number of parts for the interactions of a day."""
         if day.number not in self._part_counts:
             ((rows,),) = self._all(f"SELECT count(*) FROM {parquet(day.files(KEYS))}")
             self._part_counts[day.number] = int(rows) // PART_ROWS + 1
@@ -286,7 +287,7 @@ class Fold:
         return FoldedDay(report, copied.get(day.number, 0))
 
     def _write(self, day: StagedDay, slice_: int, slices: int) -> tuple[str, str, int]:
-        """Write a part of a day's interactions; return its name, its digest, and how many rows it has."""
+        """Write a part of a day's interactions. Return its name, its digest and the number of rows."""
         dataset = self._interactions
         of_slice = f"copy_hash % {slices} = {slice_}"
         rows = selects.known(dataset, parquet(day.files("interactions")))
@@ -306,7 +307,7 @@ class Fold:
             return part.name, hashlib.file_digest(file, "sha256").hexdigest(), number
 
     def _merged(self, dataset: Dataset, day: StagedDay) -> list[Path]:
-        """Return files with the latest observations of a day."""
+        """Return the files with the latest observations of a day."""
         files = day.files(dataset.name)
         if dataset.user_column is None or not files:
             return files
@@ -316,7 +317,7 @@ class Fold:
         return [merged]
 
     def _write_profiles(self, dataset: Dataset) -> tuple[Dataset, int]:
-        """Write the part of users or items, and the lines that `profiles load` reads."""
+        """Write the part of users or items, and the lines for `profiles load`."""
         folder = self._folder / PROFILES / dataset.name
         folder.mkdir(parents=True)
         days = [day for day in self._fresh if not day.old]
@@ -327,13 +328,13 @@ class Fold:
         if dataset.user_column is not None:
             self._ban([f"SELECT c0 FROM {parquet(files)}"])
         allowed = " WHERE c0 NOT IN (FROM banned)" if dataset.user_column is not None and self._suppressed else ""
-        # A file, not a table: what is sorted and merged once is read twice without a share of the memory.
+        # A file instead of a table: it is sorted and merged once, read twice, and takes no memory.
         all_of = f"{selects.merged(dataset, f'{parquet(files)}{allowed}')} ORDER BY c0"
         merged = parquet([self._copy(all_of, self._folder / f"{dataset.name}-all")])
         lines = folder / "part-00000.jsonl"
         options = "FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE ''"
         if self._copy_csv(_lines(dataset, merged), lines, options):
-            # DuckDB's own gzip takes longer than everything else that is done for profiles.
+            # DuckDB's own gzip would take longer than all other work on profiles.
             with (
                 lines.open("rb") as plain,
                 Path(f"{lines}.gz").open("wb") as file,
@@ -349,12 +350,12 @@ class Fold:
         return dataset, number
 
     def _users(self, interactions: str) -> str:
-        """Return the SELECT of those who may be users of some interactions, but for logins."""
+        """Return a SELECT of the possible users of some interactions, except those found by logins."""
         name = "COALESCE(c0, session)" if self._mapping.visitors == "as_users" else "c0"
         return f"SELECT {name} FROM {interactions}"
 
     def _ban(self, users: Iterable[str]) -> None:
-        """Put the suppressed ones among the users that some SELECTs give into the table `banned`."""
+        """Add the suppressed users among those of some SELECTs to the table `banned`."""
         if not self._suppressed or not self._suppressed.hashes:
             return
         for select in users:
@@ -365,7 +366,7 @@ class Fold:
             )
 
     def _copy(self, select: str, file: Path) -> Path:
-        """Write what a SELECT gives to a Parquet file, and return it with its ending."""
+        """Write the rows of a SELECT to a Parquet file. Return its path with the suffix."""
         file = file.with_suffix(".parquet")
         self._execute(f"COPY ({select}) TO {literal(str(file))} ({_PLAIN})")
         return file
@@ -384,10 +385,10 @@ class Fold:
 
 
 def _lines(dataset: Dataset, merged: str) -> str:
-    """Return the SELECT of the lines in `profiles/`; without a known column there is none."""
+    """Return a SELECT of the lines in `profiles/`. A profile without a known column has no line."""
     members = ["NULL"]
     for at, column in enumerate(dataset.columns[1:], start=1):
-        # The text of a number or a boolean in the CSV is its JSON.
+        # The CSV text of a number or a boolean is its JSON text.
         value = f"latest{at}.value" if column.type not in TEXTS else f"to_json(latest{at}.value)"
         cell = f"""'"{column.name}":[', {value}, ',', latest{at}.seconds, ',', to_json(latest{at}.fraction), ']'"""
         members.append(f"CASE WHEN latest{at} IS NOT NULL THEN concat({cell}) END")

@@ -1,4 +1,4 @@
-"""Taking users out of staged days: their rows stay as rows of nobody, so that reports count them as suppressed."""
+"""Delete users from staged days: their rows stay without any values, so that reports count them as suppressed."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,16 +13,16 @@ from .counts import SUPPRESSED_USER
 from .selects import parquet
 from .worker import LOGINS
 
-#: What is left of a row.
+#: The columns that keep their values.
 _KEPT = ("day", "event", "name", "element", "flags", "copy_hash")
 _KINDS = ("interactions", "users", LOGINS)
 
 
 def forget(text: str, users: Iterable[str]) -> int:
-    """Take users out of all days of a stage, and return how many rows of theirs it had.
+    """Delete users from all days of a stage. Return the number of their rows.
 
-    What the last exports took from the days is deleted: the next ones fold all days again. Safe to be killed and run
-    again. Raises OutputError if the stage can't be read or written.
+    The results of the last folds are deleted, so the next exports fold all days again. Safe to interrupt and rerun.
+    Raises OutputError if the stage can't be read or written.
     """
     rows = 0
     with temporary() as folder, duckdb.connect() as connection:
@@ -44,7 +44,7 @@ def forget(text: str, users: Iterable[str]) -> int:
 
 
 def _rewrite(connection: duckdb.DuckDBPyConnection, kind: str, file: Path, copy: Path) -> int:
-    """Write a file without the users to `copy` if it has any, and return how many of its rows are theirs."""
+    """Copy a file without the users to `copy`, if it has rows of theirs. Return the number of those rows."""
     source = parquet([file])
     columns = [str(name) for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
     owners = [name for name in ("session", "login" if kind == LOGINS else "c0") if name in columns]

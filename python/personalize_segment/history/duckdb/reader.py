@@ -1,7 +1,7 @@
-"""How DuckDB reads the lines of a log: where paths stand, and the domains of the contract.
+"""Read the lines of logs with DuckDB: the location of each path, and the domains of the contract.
 
-DuckDB hands on a JSON value as its canonical JSON text; a domain here is a macro from that
-text to a value or NULL. docs/contract.md numbers the rules.
+DuckDB represents a JSON value as its canonical JSON text. A domain is a macro from that text to a value or NULL.
+docs/contract.md numbers the rules.
 """
 
 import json
@@ -25,7 +25,7 @@ from ..lines import MAX_LINE_BYTES
 
 
 def any_of(value: str, texts: Iterable[str]) -> str:
-    """Return whether a value is one of some texts. CASE takes less time than IN, also where IN isn't a join."""
+    """Return whether a value is one of some texts. CASE is faster than IN, even where IN doesn't become a join."""
     return f"(CASE {value} {' '.join(f'WHEN {literal(text)} THEN true' for text in texts)} ELSE false END)"
 
 
@@ -34,27 +34,27 @@ _INSTANT = (
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.,][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
 )
 
-#: Seconds from the first instant that is allowed to 1970.
+#: Seconds from the first valid instant to 1970.
 _YEAR_1 = 62_135_596_800
 
-#: The JSON texts that stand for nothing where an id is expected, but for white space (rule 3), and how long they are at
-#: most. No JSON text has chr(1), so that one which is part of all of them is one of them.
+#: The JSON texts of placeholders without white space (rule 3), and the length of the longest. No JSON text has chr(1),
+#: so a text that occurs in the joined ones is one of them.
 _PLACEHOLDERS = literal("\1".join(["", *(json.dumps(text) for text in sorted(PLACEHOLDERS)), ""]))
 _SPACES = literal(" \t\n\v\f\r")
 _MAX_PLACEHOLDER = max(map(len, PLACEHOLDERS)) + 2
 
-#: The domains of the contract, from JSON text `x` (DuckDB writes it canonically: strings escape
-#: only quotes, backslashes and control characters). Common forms take a short way: NULL, ASCII
-#: without escapes, milliseconds and Z, a number that isn't text. Each macro names `x` as seldom as it can, since it is
-#: pasted in and planning a batch costs too. TRY_CAST everywhere: an engine may evaluate a branch that CASE
-#: then doesn't take. Lists take VARCHAR[]; chr(1) marks an element outside the domain, since no text has it.
+#: The domains of the contract, from JSON text `x`. DuckDB writes it canonically: strings escape quotes, backslashes and
+#: control characters only. Common forms take a shortcut: NULL, ASCII without escapes, milliseconds and Z, a number that
+#: isn't text. A macro names `x` as seldom as possible, because each use pastes it in, and planning takes time for every
+#: batch. TRY_CAST is everywhere, because an engine may evaluate a branch that CASE then doesn't choose. Lists take
+#: VARCHAR[]. chr(1), which no text has, marks an element outside the domain.
 MACROS = f"""
 CREATE MACRO json_integer(x) AS  -- a number that is written as BIGINTs are
     CASE WHEN CAST(TRY_CAST(x AS BIGINT) AS VARCHAR) = x THEN TRY_CAST(x AS BIGINT) END;
 CREATE MACRO printable(s, most) AS
     CASE WHEN length(s) <= most AND regexp_full_match(s, '[^\\x00-\\x1f\\x7f-\\x{{9f}}]+') THEN s END;
 CREATE MACRO unquoted(x, most) AS printable(json_extract_string(x, '$'), most);
-CREATE MACRO is_plain(x, most) AS  -- of a text whose first character was looked at
+CREATE MACRO is_plain(x, most) AS  -- of a text whose first character is checked
     strlen(x) = length(x) AND strlen(x) BETWEEN 3 AND most + 2 AND NOT contains(x, '\\') AND NOT contains(x, chr(127));
 CREATE MACRO text_of(x, most, otherwise) AS
     CASE WHEN x IS NULL THEN NULL WHEN NOT starts_with(x, '"') THEN otherwise
@@ -153,27 +153,27 @@ CREATE MACRO has_categories(x) AS
 
 
 def day_name(number: int, day: date | None) -> str:
-    """Return how the name of a day's lines ends, so that DAY_COLUMNS can read it."""
+    """Return the suffix of a day's file name, in the form that DAY_COLUMNS parses."""
     if day is None:
         return f"{number:07d}/{'-' * 10}/{'A' * 10}"
     return f"{number:07d}/{day}/{min(day, date.max - timedelta(2)) + timedelta(2)}"
 
 
 _NUMBER = "CAST(substring(right(filename, 29), 1, 7) AS INTEGER)"
-#: What a name that `day_name` made says, in columns that cost nothing because a vector has one value: day (its number),
-#: present (its last second, NULL without a day), last (that as JSON text), and after, a JSON text that follows all
-#: instants up to a day later.
+#: The columns parsed from a name of `day_name`. They cost nothing, because a vector has one value: day (its number),
+#: present (its last second, NULL without a day), last (the same as JSON text), and after (a JSON text that sorts behind
+#: all instants up to a day later).
 DAY_COLUMNS = f"""{_NUMBER} AS day, CASE WHEN {_NUMBER} >= 0 THEN {_NUMBER} * 86400::BIGINT + 86399 END AS present,
         '"' || substring(right(filename, 21), 1, 10) || 'T23:59:59Z"' AS last,
         '"' || right(filename, 10) AS after"""
 
 
 class Reader:
-    """How the lines are read, and where in them each path stands (rule 2).
+    """The columns that lines are read into, and the expression for each path (rule 2).
 
-    An object is read as a STRUCT of just the fields that paths name: DuckDB then leaves NULL
-    whatever is no object, as the rule has it. Where it can't be one (a path ends where another
-    goes on, or names differ only in case, which DuckDB ignores), it is read as JSON.
+    An object is read as a STRUCT of the fields that paths name. DuckDB then returns NULL for anything that isn't an
+    object, as the rule requires. Where a STRUCT isn't possible (a path ends where another continues, or names differ
+    only in case, which DuckDB ignores), the object is read as JSON.
     """
 
     def __init__(self, paths: set[Path]) -> None:
@@ -181,10 +181,10 @@ class Reader:
         roots = sorted(fixed | {path.segments[0] for path in paths})
         self.root = {name: f"root{position}" for position, name in enumerate(roots)}
         self.at: dict[Path, str] = {}
-        # Fields are taken out of a STRUCT once, since CASE would copy all of it for each.
+        # Extract each field from a STRUCT once, because CASE would copy the whole STRUCT for each.
         self._fields: list[str] = []
         self._types: dict[str, str] = {}
-        # Columns have no case either: where roots differ in nothing else, lines are read as JSON.
+        # DuckDB ignores the case of columns too. If roots differ in nothing else, read lines as JSON.
         self._whole = len({name.lower() for name in roots}) < len(roots)
         for name, alias in self.root.items():
             inside = sorted((path for path in paths if path.segments[0] == name), key=str)
@@ -202,8 +202,8 @@ class Reader:
                     self.at[path] = _extract(alias, steps)
 
     def lines(self, path: str) -> str:
-        """Return a SELECT of the roots, a row a line of the plain file at `path`."""
-        # DuckDB keeps two buffers of the largest line a thread.
+        """Return a SELECT of the roots, one row per line of the plain file at `path`."""
+        # DuckDB keeps two buffers per thread, each as long as the longest line allowed.
         options = (
             f"{literal(path)}, format = 'newline_delimited', ignore_errors = true, compression = 'none',"
             f" maximum_object_size = {MAX_LINE_BYTES}, filename = true"
@@ -230,7 +230,7 @@ _StructFields = dict[str, "_StructFields"]
 
 
 def _fields(paths: list[tuple[str, ...]]) -> _StructFields | None:
-    """Return the fields that `paths` name; None if they are no STRUCT."""
+    """Return the fields that `paths` name, None if a STRUCT can't have them."""
     if () in paths:
         return {} if len(paths) == 1 else None
     fields: _StructFields = {}
@@ -249,6 +249,6 @@ def _struct_type(struct: _StructFields) -> str:
 
 
 def json_path(segments: Sequence[str]) -> str:
-    """Rule 2: quoted segments walk objects only, whatever stands in the quotes."""
+    """Return a JSON path of quoted segments, which walks objects only, whatever the segments contain (rule 2)."""
     quoted = (segment.replace("\\", "\\\\").replace('"', '\\"') for segment in segments)
     return literal("$" + "".join(f'."{segment}"' for segment in quoted))

@@ -9,41 +9,41 @@ from ...contract.rows import NEVER
 from .compiler import VISIT
 from .counts import NOBODY, SUPPRESSED_USER, stitched_bit
 
-#: So many logins on one session, and no more, are looked through for each of its visits.
+#: Maximum logins of one session that are searched for each of its visits. With more, they are joined.
 FEW_LOGINS = 16
 
 
 def parquet(files: Iterable[Path]) -> str:
-    """Return what stands after FROM to read some files."""
+    """Return the FROM expression that reads some files."""
     return f"read_parquet([{', '.join(literal(no_pattern(str(file))) for file in files)}])"
 
 
 def time_of(dataset: Dataset) -> str:
-    """Return the column of an interaction's instant."""
+    """Return the column with an interaction's instant."""
     return f"c{[column.name for column in dataset.columns].index('TIMESTAMP')}"
 
 
 def sort_text(dataset: Dataset) -> list[str]:
-    """Return the text of each column as the CSV has it, null lowest: what breaks a tie (rule 9)."""
+    """Return each column's text in the CSV, null lowest, which breaks ties (rule 9)."""
     return [f"COALESCE(CAST(c{position} AS STRING), '')" for position in range(len(dataset.columns))]
 
 
 def header(dataset: Dataset, value: str) -> str:
-    """Return what a SELECT needs to name the columns as the CSV does; `value` has {} for their number."""
+    """Return the SELECT list that names the columns as in the CSV. `value` has {} for a column's number."""
     return ", ".join(
         f"{value.format(position)} AS {identifier(column.name)}" for position, column in enumerate(dataset.columns)
     )
 
 
 def float_texts(dataset: Dataset) -> str:
-    """Return what replaces floats, behind the * of a SELECT, by their texts in the CSV."""
+    """Return the REPLACE clause that turns floats into their texts in the CSV."""
     floats = [at for at, column in enumerate(dataset.columns) if column.type in ("float", "double")]
     texts = ", ".join(f"CAST(c{at} AS VARCHAR) AS c{at}" for at in floats)
     return f" REPLACE ({texts})" if texts else ""
 
 
 def latest(dataset: Dataset, rows: str, struct: str = "struct_pack(seconds := {}, fraction := {}, value := {})") -> str:
-    """Return the SELECT of each user or item in a day's `rows` with the latest observation of each column (rule 9)."""
+    """Return a SELECT of each user or item in a day's `rows`, with each column's latest observation (rule 9)."""
     seconds, fraction = f"COALESCE(seconds, {NEVER})", "CASE WHEN seconds IS NULL THEN '' ELSE fraction END"
     observed = "".join(
         f", max({struct.format(seconds, fraction, text)}) FILTER (WHERE c{position} IS NOT NULL) AS latest{position}"
@@ -54,13 +54,13 @@ def latest(dataset: Dataset, rows: str, struct: str = "struct_pack(seconds := {}
 
 
 def merged(dataset: Dataset, rows: str) -> str:
-    """Return the SELECT of what several `latest` give together."""
+    """Return a SELECT that merges the rows of several `latest`."""
     observed = "".join(f", max(latest{at}) AS latest{at}" for at in range(1, len(dataset.columns)))
     return f"SELECT c0{observed} FROM {rows} GROUP BY c0"
 
 
 def logins(events: str) -> str:
-    """Return the SELECT of when each user was first seen with a session on a day of `events` (rule 12)."""
+    """Return a SELECT of the first second of each user with each session on a day of `events` (rule 12)."""
     seen = " UNION ALL ".join(
         f"SELECT day, {session} AS session, login, instant FROM {events} WHERE {session} <> login"
         for session in ("session", "previous")
@@ -69,19 +69,19 @@ def logins(events: str) -> str:
 
 
 def visitors(logins: str) -> str:
-    """Return the SELECT of `session`, `few` and `last` from a table of logins.
+    """Return a SELECT of `session`, `few` and `last` from a table of logins.
 
-    `few` is a list of a session's logins by second, or NULL if they are many; `last` is the user of the last one.
+    `few` lists a session's logins by second, NULL if there are many. `last` is the user of the last login.
     """
     few = f"CASE WHEN count(*) <= {FEW_LOGINS} THEN list(struct_pack(second, login) ORDER BY second) END"
     return f"SELECT session, {few} AS few, arg_max(login, second) AS last FROM {logins} GROUP BY session"
 
 
 def stitched(mapping: EventMapping, dataset: Dataset, rows: str, where: str = "true") -> str:
-    """Return the SELECT of the visits in `rows`, each with its user or refused (rule 12).
+    """Return a SELECT of the visits in `rows`, each with its user or refused (rule 12).
 
-    It reads the tables `logins`, `visitors` and `banned`. Few logins are looked through for each visit. Only sessions
-    with many need sorting.
+    It reads the tables `logins`, `visitors` and `banned`. Few logins are searched for each visit, which takes no
+    sorting. Many logins are joined.
     """
     time = time_of(dataset)
     visits = f"SELECT * FROM {rows} LEFT JOIN visitors USING (session) WHERE refusal = {VISIT} AND {where}"
@@ -106,7 +106,7 @@ def stitched(mapping: EventMapping, dataset: Dataset, rows: str, where: str = "t
 
 
 def known(dataset: Dataset, rows: str) -> str:
-    """Return the SELECT of the candidates in `rows` that aren't visits, refused if their user is `banned`."""
+    """Return a SELECT of the candidates in `rows` without visits. Those whose user is `banned` are refused."""
     if dataset.user_column is None:
         return f"SELECT * FROM {rows}"
     banned = f"c{dataset.user_column} IN (FROM banned)"  # before all other reasons
@@ -115,7 +115,7 @@ def known(dataset: Dataset, rows: str) -> str:
 
 
 def once(dataset: Dataset, rows: str) -> str:
-    """Return the SELECT of one row of each interaction: of the earliest day, then the least by text (rule 9)."""
+    """Return a SELECT of one row per interaction: of the earliest day, then with the least text (rule 9)."""
     texts = ", ".join(sort_text(dataset))
     order = f"row_number() OVER (PARTITION BY message, element ORDER BY day, {texts}) = 1"
     return f"SELECT * FROM {rows} WHERE refusal = 0 QUALIFY {order}"

@@ -1,8 +1,8 @@
-"""Log files as DuckDB reads them: each day of a batch is one plain file, decompressed on the way.
+"""Serve log files to DuckDB: each day of a batch is one plain file, decompressed on the fly.
 
-ISA-L takes about half the time of DuckDB's own decompression. It doesn't say what to keep of a damaged file as every
-engine must, so a batch with one is read again, carefully, as is one with several events on a line. Of other malformed
-lines only the places are looked for.
+ISA-L takes about half the time of DuckDB's own decompression, but can't keep the same part of a damaged file as every
+other engine. So a batch with a damaged file, or with several events on a line, is read again carefully. For other
+malformed lines, only their places are searched.
 """
 
 import io
@@ -25,28 +25,28 @@ from .. import lines, logs
 from ..logs import LogFile
 from .reader import day_name
 
-#: Compressed bytes at a time: what comes of them still lies in the processor's cache when it is parsed.
+#: Compressed bytes per chunk. The decompressed bytes are still in the processor's cache when they are parsed.
 CHUNK_BYTES = 1 << 14
 
-#: What ISA-L raises; its stub takes the class for an instance.
+#: ISA-L's exception. Its stub declares an instance instead of a class.
 IsalError: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 
-#: How a gzip member begins, up to its flags, and how long this header is at least.
+#: The beginning of a gzip member up to its flags, and the minimum length of its header.
 _MAGIC, _HEADER_BYTES = b"\x1f\x8b\x08", 10
-#: The flag of the one thing that often stands in a header: the file's name, up to a zero byte.
+#: The flag of the one field that headers often have: the file's name, up to a zero byte.
 _NAMED = 8
 
-#: A file, and where it can be read.
+#: A log file and its local copy.
 Fetched = tuple[LogFile, Path]
 
 
 @dataclass(slots=True)
 class LogBatch:
-    """Some log files under one pattern, `path`, for DuckDB, by day, and what was found in them once they are read.
+    """Log files for DuckDB under the pattern `path`, one name per day, and the findings once they are read.
 
-    The name that DuckDB finds for a day ends as `reader.day_name` says. `error` is what the file system said of a file
-    that can't be read: DuckDB makes a text of it. Where `careful`, lines are only those that are events, and of a
-    damaged file there is what `logs.unzip` keeps; `malformed` has the places of the others. It takes longer.
+    A day's name ends as in `reader.day_name`. `error` is the exception for a file that can't be read, which DuckDB
+    converts to text. A `careful` batch has only the lines that are events, keeps the part of a damaged file that
+    `logs.unzip` keeps, and lists the other lines in `malformed`. It takes longer.
     """
 
     files: Sequence[Fetched]
@@ -58,7 +58,7 @@ class LogBatch:
     careful: bool = False
 
     def begin(self, files: Sequence[Fetched], *, careful: bool = False) -> None:
-        """Have some files, and nothing found in them yet."""
+        """Set the files and clear the findings."""
         self.files, self.careful = files, careful
         for found in (self.read, self.damaged, self.malformed):
             found.clear()
@@ -69,14 +69,14 @@ class LogBatch:
         return [f"{self.path.removesuffix('*')}{day_name(number, day)}" for number, day in days]
 
     def blocks(self, number: int) -> Iterator[bytes]:
-        """Yield the lines of a day's files, in blocks. DuckDB may begin more than once; the last time counts."""
+        """Yield the lines of a day's files, in blocks. DuckDB may start several times: the last time counts."""
         self.read[number] = 0
         self.damaged = [damaged for damaged in self.damaged if damaged[0] != number]
         self.malformed = [malformed for malformed in self.malformed if malformed[0] != number]
         for file, path in self.files:
             if file.number != number:
                 continue
-            # A line feed before each file, so that the last line of one ends, and no byte order mark is the first.
+            # A line feed before each file ends the last line of the one before, and no byte order mark comes first.
             yield b"\n"
             try:
                 with path.open("rb", buffering=0) as opened:
@@ -86,9 +86,9 @@ class LogBatch:
                 raise
 
     def locate(self, wanted: Sequence[int], rows: int) -> bool:
-        """Note the places of lines that aren't events, given by their numbers among the `rows` of all files.
+        """Record the places of lines that aren't events, given by their numbers among the `rows` of all files.
 
-        Return False if the batch must be read carefully: a line is blank, so it has no row, or has several events.
+        Return False if the batch must be read carefully: a line is blank and has no row, or it has several events.
         """
         places, seen = iter(wanted), 0
         place = next(places, None)
@@ -140,9 +140,9 @@ class LogBatch:
 
 
 def _unzip_intact(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what gzip members hold; raise IsalError where `logs.unzip` might find damage.
+    """Yield the content of gzip members. Raise IsalError wherever `logs.unzip` might find damage.
 
-    ISA-L checks what members hold as zlib does, but not their headers, and goes wrong in one that comes in pieces.
+    ISA-L checks the content of members as zlib does, but not their headers, and fails on a header in several pieces.
     """
     member = None
     held = b""
@@ -154,7 +154,7 @@ def _unzip_intact(chunks: Iterable[bytes]) -> Iterator[bytes]:
                     held = rest
                     break
                 if not _is_plain(rest):
-                    raise IsalError("a header to look at closely")
+                    raise IsalError("a header to check")
                 member = isal_zlib.decompressobj(31)
             yield member.decompress(rest)
             rest = member.unused_data
@@ -163,44 +163,44 @@ def _unzip_intact(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _is_plain(start: bytes) -> bool:
-    """Return whether a member begins with a whole header that holds nothing, or a name alone."""
+    """Return whether a member begins with a complete header that has no fields, or only a name."""
     flags = start[len(_MAGIC)]
     return start.startswith(_MAGIC) and (flags == 0 or (flags == _NAMED and b"\0" in start[_HEADER_BYTES:]))
 
 
 class LogStreams(AbstractFileSystem):  # type: ignore[misc]
-    """The file system that DuckDB opens batches from, to read each from the beginning to the end."""
+    """The file system from which DuckDB reads batches, sequentially."""
 
     cacheable = False
 
     def __init__(self) -> None:
         super().__init__()
-        # A name of its own, since DuckDB's file systems are those of the process.
+        # A separate name, because DuckDB's file systems are global to the process.
         self.protocol = f"logs-{uuid4().hex}"
         self._batches: dict[str, LogBatch] = {}
         self._numbers = count()
 
     def batch(self, files: Sequence[Fetched] = ()) -> LogBatch:
-        """Return a batch of `files`, which may become others; DuckDB finds those it has at its `path`."""
+        """Return a batch of `files`, which can be replaced. DuckDB finds the current ones at its `path`."""
         path = f"{self.protocol}://{next(self._numbers)}/*"
         self._batches[path] = LogBatch(files, path)
         return self._batches[path]
 
     def open(self, path: str, *arguments: Any, **options: Any) -> "_Stream":  # noqa: ARG002
-        """Return the lines of a day of a batch."""
+        """Return the lines of one day of a batch."""
         batch, number = path.rsplit("/", 3)[:2]
         return _Stream(self._batches[f"{batch}/*"].blocks(int(number)))
 
     def glob(self, path: str, **options: Any) -> list[str]:  # noqa: ARG002
-        """Return the days of a batch, or the one that a name says."""
+        """Return the names of a batch's days, or the one name given."""
         return self._batches[path].days() if path in self._batches else [path]
 
     def exists(self, path: str, **options: Any) -> bool:  # noqa: ARG002
-        """Whatever is asked for is there."""
+        """Return True: every name that DuckDB asks for exists."""
         return True
 
     def size(self, path: str) -> int:  # noqa: ARG002
-        """Not known: larger than anything, and DuckDB reads up to the end."""
+        """Return more than any size, because it isn't known. DuckDB reads up to the end."""
         return 1 << 62
 
 
@@ -213,7 +213,7 @@ class _Stream(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        # DuckDB does so before it reads, and never goes elsewhere.
+        # DuckDB seeks to the beginning before it reads, and nowhere else.
         if offset or whence:
             raise io.UnsupportedOperation("a batch is read from the beginning")
         return 0

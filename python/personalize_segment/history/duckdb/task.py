@@ -1,4 +1,4 @@
-"""A task of a distributed export: log files -> what their days give, in files of a stage that all tasks share."""
+"""A task of a distributed export: write the rows of some log files to a stage that all tasks share."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from ..stage import Named, Stage
 from .engine import Engine
 from .streams import Fetched
 
-#: What DuckDB keeps in a task before it spills to disk: several tasks share a machine.
+#: DuckDB memory limit of a task before spilling to disk. Several tasks share a machine.
 MEMORY = "512MB"
-#: Objects that a task fetches at the same time.
+#: Concurrent downloads per task.
 _FETCHES = 8
 
 
 class TaskDay(NamedTuple):
-    """What some files of a day gave: the files of the stage by kind, and a report as a dict, as tasks return it."""
+    """The output of some files of a day: the files of the stage by kind, and the report as a dict."""
 
     number: int
     files: dict[str, list[Named]]
@@ -30,10 +30,10 @@ class TaskDay(NamedTuple):
 
 
 def take(files: Sequence[LogFile], mapping: EventMapping, stage: Stage, starts: Mapping[int, str]) -> list[TaskDay]:
-    """Return what some files, ordered by day, give for each day.
+    """Stage some files, ordered by day, and return the output of each day.
 
-    `starts` has `Day.start` by number. Names of files in the stage differ in each call: whoever runs a task twice names
-    those of one run. Raises LogsError, and OutputError if the stage can't be written.
+    `starts` has `Day.start` by number. Each call gives its files in the stage new names: if a task runs twice, use the
+    names of one run only. Raises LogsError, and OutputError if the stage can't be written.
     """
     with temporary() as folder:
         numbers = itertools.count()
@@ -56,7 +56,7 @@ def take(files: Sequence[LogFile], mapping: EventMapping, stage: Stage, starts: 
 
 
 def shared(uri: str) -> str:
-    """Return the place that one of Hadoop's URIs names. Raises ValueError if it's neither in S3 nor a path."""
+    """Return the place that a Hadoop URI names. Raises ValueError if it is neither in S3 nor a path."""
     scheme, colon, rest = uri.partition(":")
     if not colon or "/" in scheme:
         return uri

@@ -1,4 +1,4 @@
-"""What a column's source reads in SQL: values in their domain, wrong clocks, and whether anything is there."""
+"""The SQL that reads a column's source: values in their domain, wrong clocks, and presence."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from ...contract.columns import LISTS
 from ...contract.mapping import Column, Path, Source
 from .reader import json_path
 
-#: What `TypedPaths` have in common that share a column: domain, bounded, clocked.
+#: The properties that `TypedPaths` in one column have in common: domain, bounded, clocked.
 Kind = tuple[str, bool, bool]
 
 _STAMP = Path(("timestamp",))
@@ -14,7 +14,7 @@ _STAMP = Path(("timestamp",))
 
 @dataclass(frozen=True, slots=True)
 class TypedPaths:
-    """Paths to look a value up at, in order, and what it has to be. A `clocked` one yields to `receivedAt` (rule 4)."""
+    """Paths of a value, in the order they are tried, and its domain. A `clocked` value may yield to `receivedAt`."""
 
     paths: tuple[Path, ...]
     domain: str
@@ -23,16 +23,16 @@ class TypedPaths:
 
     @property
     def kind(self) -> Kind:
-        """What other paths must have in common with these to share a column."""
+        """The properties that paths in one column have in common."""
         return self.domain, self.bounded, self.clocked
 
     @property
     def is_stamp(self) -> bool:
-        """Whether it is the `timestamp` that `scan` computes anyway."""
+        """Whether this is the `timestamp`, which `scan` computes anyway."""
         return self.clocked and self.domain == "iso" and self.paths == (_STAMP,)
 
     def value(self, place: str, path: Path) -> str:
-        """Return the value at a path, whose text or array is at `place`; NULL outside the domain."""
+        """Return the value of a path whose text or array is at `place`, NULL outside the domain."""
         if path.through is not None:
             return f"{self.domain}_of({_through(place, path)})"
         value = f"as_{self.domain}({place})"
@@ -40,11 +40,11 @@ class TypedPaths:
         return f"bounded({value})" if self.bounded else value
 
     def late(self, place: str) -> str:
-        """Return whether the value at `place` is a wrong clock's."""
+        """Return whether the value at `place` comes from a wrong clock."""
         return f"is_late(as_{self.domain}({place}), clock)"
 
     def present(self, place: str, path: Path) -> str:
-        """Return whether anything is at a path: true or false, never NULL."""
+        """Return whether a path has a value: true or false, never NULL."""
         if path.through is not None:
             return f"COALESCE(len(some_{self.domain}({_through(place, path)})) > 0, false)"
         if self.domain in LISTS:
@@ -58,12 +58,12 @@ def is_clocked(source: Source, column: Column) -> bool:
 
 
 def typed_paths(source: Source, column: Column) -> TypedPaths:
-    """Return what a source reads for a column."""
+    """Return the typed paths of a column's source."""
     return TypedPaths(source.paths, source.domain, source.bounded, is_clocked(source, column))
 
 
 def absolute(source: Source, column: Column) -> list[TypedPaths]:
-    """Return what `scan` computes for a source: all of it, or its paths that aren't relative."""
+    """Return the paths of a source that `scan` reads: all together, or each alone if others are relative."""
     typed = typed_paths(source, column)
     if any(path.relative for path in source.paths):
         alone = [(path,) for path in source.paths if not path.relative]
@@ -72,10 +72,10 @@ def absolute(source: Source, column: Column) -> list[TypedPaths]:
 
 
 def array_of(path: Path) -> Path:
-    """Return where a path ends, or the array that it goes through."""
+    """Return the path up to the array that it goes through, or the whole path."""
     return path if path.through is None else Path(path.segments[: path.through], path.relative)
 
 
 def _through(place: str, path: Path) -> str:
-    """Return what is at the end of a path in the elements of the array at `place`; NULL without one (rule 2)."""
+    """Return the values at the end of a path in the elements of the array at `place`. NULL without one (rule 2)."""
     return f"through({place}, {json_path(path.segments[path.through :])})"

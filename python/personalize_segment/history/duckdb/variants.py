@@ -1,4 +1,4 @@
-"""Which rules count for an event (rule 1), as a number that SQL can compute."""
+"""The choice of the rules that apply to an event (rule 1), as a number that SQL can compute."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .reader import Reader, any_of
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An event, and the rule that counts for it in each dataset that has one; without a name, a call of any."""
+    """An event and the rule that applies to it in each dataset. Without a name, the event has any name."""
 
     call: str
     name: str | None
@@ -20,13 +20,13 @@ class Variant:
 
 
 class Variants:
-    """The variants of a mapping in the order of their numbers, which are its events if no rule has a condition."""
+    """The variants of a mapping, in the order of their numbers. Without conditions, each event is one variant."""
 
     def __init__(self, mapping: EventMapping) -> None:
         self.all: list[Variant] = []
-        #: For each event: the number of its first variant, and of each dataset what may count, None first if nothing.
+        #: By event: the number of its first variant, and each dataset's possible rules, None first if none may apply.
         self._events: dict[tuple[str, str | None], tuple[int, list[list[Rule | None]]]] = {}
-        # Those of any name last, since rules for a name come with them. The order in the mapping's file means nothing.
+        # Events of any name last, because rules for a name include theirs. The order in the file is irrelevant.
         for call, name in sorted(mapping.by_event, key=lambda event: (_is_any(*event), event[0], event[1] or "")):
             tried: dict[str, list[Rule]] = {}
             for dataset, rule in mapping.by_event[call, name]:
@@ -39,9 +39,9 @@ class Variants:
                 rules_of = {dataset: rule for dataset, rule in zip(tried, chosen, strict=True) if rule}
                 if rules_of:
                     self.all.append(Variant(call, name, rules_of))
-        #: The variants whose events have names that no rule says.
+        #: The variants whose events have names that no rule mentions.
         self.unnamed = {number for number, variant in enumerate(self.all) if _is_any(variant.call, variant.name)}
-        #: What the conditions read.
+        #: The paths that conditions read.
         self.paths = {
             condition.path for variant in self.all for rule in variant.rules.values() for condition in rule.when
         }
@@ -55,11 +55,11 @@ class Variants:
         }
 
     def rules(self, dataset: Dataset) -> dict[int, Rule]:
-        """Return the rules of a dataset by the numbers of their variants."""
+        """Return the rules of a dataset by variant number."""
         return self._rules[dataset.name]
 
     def number(self, reader: Reader) -> str:
-        """Return the column `event`; with conditions also `number`, which is -1 if none holds."""
+        """Return the column `event`. With conditions, also `number`, which is -1 if none hold."""
         kind = "SMALLINT" if len(self.all) < 1 << 15 else "INTEGER"
         cases = " ".join(f"WHEN {_matches(*event)} THEN {self._choice(event, reader)}" for event in self._events)
         if not self.paths:
@@ -78,7 +78,7 @@ class Variants:
                 terms.append(f"CASE {whens} ELSE 0 END")
         if not terms:
             return str(first)
-        # The first combination is that of no rule at all.
+        # The first combination has no rule at all.
         if all(rules[0] is None for rules in choices):
             return f"COALESCE(nullif({' + '.join(terms)}, 0) + {first - 1}, -1)"
         return f"{' + '.join(terms)} + {first}"
@@ -89,7 +89,7 @@ def _is_any(call: str, name: str | None) -> bool:
 
 
 def _matches(call: str, name: str | None) -> str:
-    """Rule 1: the call's type and name, exactly, as JSON text."""
+    """Return the test of an event's call and exact name, as JSON text (rule 1)."""
     test = f"call = {literal(json.dumps(call))}"
     if _is_any(call, name):
         return test
@@ -98,7 +98,7 @@ def _matches(call: str, name: str | None) -> str:
 
 
 def _holds(rule: Rule, reader: Reader) -> str:
-    """Rule 1: whether all conditions hold; NULL, which CASE doesn't take, if something isn't there to be compared."""
+    """Return the test of all conditions (rule 1). NULL, which CASE treats as false, if a compared value is absent."""
     return " AND ".join(_test(condition, reader.at[condition.path]) for condition in rule.when) or "true"
 
 

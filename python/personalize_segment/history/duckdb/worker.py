@@ -1,6 +1,6 @@
-"""A worker of DuckDB's: a batch of log files -> rows in Parquet files, and what was counted.
+"""A DuckDB worker: write the rows in a batch of log files to Parquet files, and count them.
 
-A batch is scanned once into narrow columns, from which every dataset takes its rows and its reasons.
+A batch is scanned once into narrow columns, from which each dataset takes its rows and reasons.
 """
 
 import json
@@ -23,40 +23,40 @@ from .counts import count
 from .selects import parquet
 from .streams import Fetched, LogBatch
 
-#: Kinds of files that aren't datasets.
+#: The kinds of files that aren't datasets.
 KEYS, LOGINS = "keys", "logins"
 
-#: What reading again can't help.
+#: Exceptions that a second read can't avoid.
 _ENDS = (duckdb.InterruptException, duckdb.OutOfMemoryException)
 
 
 @dataclass(slots=True)
 class Worker:
-    """A connection for one thread, what it compiles, and what it reads."""
+    """A connection for one thread, with its compiler and its batch of files."""
 
     connection: duckdb.DuckDBPyConnection
     compiler: Compiler
     batch: LogBatch
-    #: The events of the batch, whichever files it has: bound once.
+    #: The events of the batch, for any files: bound once.
     _scan: duckdb.DuckDBPyRelation | None = None
-    #: The files that were written last.
+    #: The last files written.
     _added: list[Path] = field(default_factory=list)
 
     def close(self) -> None:
-        """Let go of the connection and what it holds in memory."""
+        """Close the connection and free its memory."""
         self.connection.close()
 
     def take(self, files: Sequence[Fetched], folder: Path, reports: Mapping[int, Report]) -> None:
-        """Write Parquet files of what some logs, ordered by day, give, and count what doesn't need other files.
+        """Write Parquet files of some logs, ordered by day, and count everything that doesn't depend on other files.
 
-        Each day has a folder of its number, and a report. The files of a KIND are named KIND-*.parquet:
+        Each day has a report, and a folder named after its number. The files of a KIND are named KIND-*.parquet:
 
-        - interactions and users: all candidates, refused ones too, because whoever is suppressed is refused later.
-          Interactions have one column more, `copy_hash`, which rows that may be copies share. It has 63 bits, and a
-          float is its text in the CSV: Spark has no more bits, and another text;
-        - keys: `day`, `copy_hash` and `visitor` (a hash of the session) of those interactions that may become rows;
+        - interactions and users: all candidates, including refused ones, because suppressed users are refused later.
+          Interactions have an extra column, `copy_hash`, equal for rows that may be copies. It has 63 bits, and floats
+          are stored as their texts in the CSV, because Spark has no more bits and writes floats differently;
+        - keys: `day`, `copy_hash` and `visitor` (a hash of the session) of interactions that may become rows;
         - items: the latest value of each column;
-        - logins: `session`, `login`, and the first `second` in which they were seen together (rule 12).
+        - logins: `session`, `login`, and the first `second` in which they occur together (rule 12).
         """
         self._register(files)
         self._count_lines(reports)
@@ -84,7 +84,7 @@ class Worker:
         self.connection.unregister("events")
 
     def _add(self, days: Sequence[int], folder: Path, kind: str, rows: str) -> None:
-        """Write what the SELECT `rows` gives: a file a day, without rows too."""
+        """Write the rows of the SELECT `rows`: one file per day, even without rows."""
         name = f"{kind}-{uuid4().hex}"
         self._added = [folder / str(day) / f"{name}.parquet" for day in days]
         for file in self._added:
@@ -104,7 +104,7 @@ class Worker:
                 self._copy(f"SELECT * FROM ({some}) LIMIT 0", file)
 
     def _copy(self, rows: str, to: Path, *options: str) -> None:
-        # To compress ids costs more than it saves. Event types still become numbers.
+        # Compressing ids costs more than it saves. Event types still become numbers.
         plain = ("FORMAT parquet", "COMPRESSION uncompressed", "DICTIONARY_SIZE_LIMIT 1000")
         self.connection.execute(f"COPY ({rows}) TO {literal(str(to))} ({', '.join((*plain, *options))})")
 
@@ -130,7 +130,7 @@ class Worker:
             reports[day].reasons.add(key, number, example)
 
     def _register(self, files: Sequence[Fetched]) -> None:
-        """Register the table `events`."""
+        """Read the files into the table `events`."""
         self.batch.begin(files)
         while True:
             try:
@@ -142,7 +142,7 @@ class Worker:
                     place, cause = self.batch.error
                     with errors_at(place, LogsError):
                         raise cause from None
-                # A file may be damaged, or have a line that is too long.
+                # A file may be damaged, or a line may be too long.
                 ended = isinstance(error, _ENDS) or isinstance(error.__context__, KeyboardInterrupt)
                 if self.batch.careful or ended:
                     raise
