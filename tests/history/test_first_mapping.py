@@ -236,7 +236,7 @@ def test_each_choice_has_a_note() -> None:
         "View, as Product Viewed in the default mapping; an item's id at properties.product_id in 100% of 60 events"
     )
     assert "left out, add it with" in notes['$.interactions.track["Gift Wrapped"]']
-    assert "takes something back" in notes['$.interactions.track["Order Refunded"]']
+    assert "it reverts an action" in notes['$.interactions.track["Order Refunded"]']
     assert notes["$.interactions.fields.USER_ID"].startswith("100% of the events have a userId, 100% an anonymousId")
     assert notes["$.users.fields.PLAN"] == "traits.plan: string, 2 values, in 100%"
 

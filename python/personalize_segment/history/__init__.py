@@ -1,1 +1,1 @@
-"""Segment's logs -> training data: which files count, how an export goes, what is reported."""
+"""Convert Segment's logs to training data: find the files, export their rows, and report."""

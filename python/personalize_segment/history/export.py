@@ -1,7 +1,7 @@
-"""Segment logs -> CSV for Amazon Personalize on one machine.
+"""Export Segment logs to CSV for Amazon Personalize, on one machine.
 
-The files of a day go through DuckDB in batches, one per core at a time. S3 objects are fetched while others are worked
-on. `fold` makes one export of all days, and `publish` puts it in place.
+DuckDB reads the files of a day in batches, one per core at a time. S3 objects are fetched while other batches are read.
+`fold` merges all days into an export, and `publish` moves it to the output.
 """
 
 import os
@@ -35,14 +35,14 @@ from .stage import Day, Stage, Staged, days_of
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: Bytes on disk that a core works on at a time: the export's memory follows from it.
+#: Bytes on disk per core at a time. They determine the memory of the export.
 BATCH_BYTES = 32 << 20
-#: Fewer aren't worth a batch: to plan its statements takes as long as to read them.
+#: Minimum bytes of a batch. For a smaller one, planning its statements takes as long as reading.
 SMALL_BATCH_BYTES = 1 << 20
-#: What DuckDB keeps before it spills to disk.
+#: DuckDB memory limit before spilling to disk.
 MEMORY = "1GB"
 
-#: Called with bytes done and bytes in all.
+#: Called with the bytes done and the total bytes.
 Progress = Callable[[int, int], None]
 
 
@@ -59,14 +59,17 @@ def export(
     progress: Progress = lambda done, total: None,
     say: Callable[[str], None] = lambda message: None,
 ) -> Report:
-    """Write the rows of the logs in `tree` to `out`, replacing an earlier export there.
+    """Write the rows of the logs in `tree` to `out`, replacing an earlier export there, and return its report.
 
-    Both are a folder or an S3 URI, and so is `stage`: days that it has aren't read again, and those that are read go
-    there. Rows of `suppressed` users are left out and counted as refused. `memory` bounds what DuckDB keeps before it
-    spills to disk (docs/benchmarks.md has the process's peak). `say` is called with messages for people.
+    `tree`, `out` and `stage` are folders or S3 URIs. Days in `stage` aren't read again, and all other days are added to
+    it. Rows of `suppressed` users are left out and counted as refused. `memory` limits DuckDB before it spills to disk
+    (docs/benchmarks.md has the process's peak). `progress` gets the bytes done and in total, `say` messages for people.
 
-    Returns the report that `out` then holds too. Raises LogsError, OutputError, or, unless `allow_empty`, EmptyError
-    when not one row came out, or none of a dataset of which `out` has some; nothing is then changed in `out`.
+    `out` also holds the report, as `report.json`. Raises LogsError and OutputError. Unless `allow_empty`, raises
+    EmptyError if the export has no rows, or none of a dataset that has rows in `out`. An error leaves `out` unchanged.
+
+        report = export("segment-logs", "training-data", parse(default_text()))
+        print(report.datasets["interactions"].rows)
     """
     root = place(tree)
     window = window or Window()
@@ -84,7 +87,7 @@ def export(
         last = LastFold.of(store, out, days, window, suppressed) if store else LastFold("")
         fetch = store.fetch if store else _local
         settled = last.before.settled if last.before else ()
-        # All at once, since S3 answers side by side; of settled days only a few are needed as a whole.
+        # All at once, because S3 serves requests in parallel. Of settled days, only a few are needed in full.
         fetch([name for day in days for kind, names in staged[day].files.items()
                if kind == KEYS or day.number not in settled for name in names])  # fmt: skip
         folded = Fold(
@@ -118,7 +121,7 @@ def _stage(
     progress: Progress,
     say: Callable[[str], None],
 ) -> dict[Day, Staged]:
-    """Return what all days give, having read those that the stage doesn't have."""
+    """Return the staged rows of all days. Days that the stage doesn't have are read first."""
     staged = store.find(days) if store else {}
     missing = [day for day in days if day not in staged]
     if store:
@@ -157,7 +160,7 @@ def _stage(
             return pool.submit(take, [fetch(file) for file in batch])
 
         try:
-            # One batch more than workers, so that the next one's files are on their way meanwhile.
+            # One batch more than workers, so that the files of the next one are fetched in the meantime.
             running = {submit(batch): batch for batch in islice(waiting, workers + 1)}
             while running:
                 for finished in wait(running, return_when=FIRST_COMPLETED).done:
@@ -166,7 +169,7 @@ def _stage(
                         reports[number].merge(part)
                         left[number] -= 1
                         if not left[number]:
-                            # At once, so that a run that is killed leaves whole days.
+                            # Immediately, so that a killed run leaves complete days.
                             day = by_number[number]
                             staged[day] = _kept(store, day, folder / str(number), reports[number])
                     done += sum(file.bytes for file in batch)
@@ -180,7 +183,7 @@ def _stage(
 
 
 def _numbers(batch: Iterable[LogFile]) -> list[int]:
-    """Return the numbers of the days that a batch has files of."""
+    """Return the numbers of the days in a batch."""
     return list(dict.fromkeys(file.number for file in batch))
 
 
@@ -204,7 +207,7 @@ def _local(names: Sequence[str]) -> list[Path]:
 
 @contextmanager
 def _fetcher(s3: "S3Client | None", work: Path) -> "Iterator[Callable[[LogFile], Future[Fetched]]]":
-    """Yield what promises a local copy of a file: the file itself, or a download."""
+    """Yield a function that returns the future local copy of a file: the file itself, or a download."""
     folder = work / "fetched"
     folder.mkdir()
     numbers = count()
@@ -220,7 +223,7 @@ def _fetcher(s3: "S3Client | None", work: Path) -> "Iterator[Callable[[LogFile],
 
 @contextmanager
 def _engine_errors(out: str) -> Iterator[None]:
-    """Turn what DuckDB may say for want of memory, disk or sense of a setting into our errors."""
+    """Convert DuckDB's errors about memory, disk and settings to ours."""
     try:
         yield
     except duckdb.InterruptException as error:
@@ -230,11 +233,11 @@ def _engine_errors(out: str) -> Iterator[None]:
         raise OutputError(out, problem, "Raise --memory, or free disk space") from error
     except duckdb.Error as error:
         if isinstance(error.__context__, KeyboardInterrupt):
-            # It broke into the start of a thread, which the pool then doesn't wait for, and DuckDB refuses to close.
+            # Ctrl-C came while a thread started. The pool doesn't wait for it, and DuckDB refuses to close.
             raise KeyboardInterrupt from error
         raise OutputError(out, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
     except RuntimeError as error:
-        if "interrupted" not in str(error):  # DuckDB's way to say Ctrl-C in the main thread
+        if "interrupted" not in str(error):  # how DuckDB reports Ctrl-C in the main thread
             raise
         raise KeyboardInterrupt from error
 

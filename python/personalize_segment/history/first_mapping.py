@@ -1,7 +1,7 @@
-"""A first event mapping from what logs hold, with a note for each choice: `init` writes it for people to go on from.
+"""Propose a first event mapping from logs, with a note for each choice. `init` writes it as a starting point.
 
-Names of the default mapping keep their meaning. Other events count if their names say what they are and they have
-an item's id; the rest is proposed in the notes.
+Names of the default mapping keep their meaning. Other events count if their name tells the event type and they have an
+item's id. The notes propose the rest.
 """
 
 import json
@@ -17,24 +17,24 @@ from ..contract.mapping import EDITORS, Constant, default_text, parse
 from ..contract.strict_json import member
 from .shapes import Held, Keys, Kind, Shape, Shapes
 
-#: An item's id is somewhere if this share of the events has it there, and a column if this share has a value.
+#: Minimum share of the events that have an item's id, and of the events with a value for a column.
 _ID_SHARE = 0.5
 _COLUMN_SHARE = 0.1
-#: Values that a category has at most, unless its name says that it is one.
+#: Maximum values of a category whose name doesn't identify it as one.
 _MAX_CATEGORIES = 100
-#: Pages with a rule for each name; more of them get one for any name.
+#: Maximum pages with a rule for each name. With more, one rule covers any name.
 _MAX_PAGES = 3
-#: Items' ids of other events that are ids here, too: fewer may be other numbers.
+#: Minimum ids in common with other events that identify a key as an item's id. Fewer may be a coincidence.
 _COMMON_IDS = 10
-#: Kinds of events that aren't interactions but have an item's id, in the notes.
+#: Maximum notes on events that have an item's id, but aren't interactions.
 _MAX_PROPOSED = 15
 
-#: A name is taken for a typo of one that is at least so many times as frequent.
+#: How many times as frequent a name must be for a similar one to count as its typo.
 _TYPO_TIMES = 10
 
-#: Characters of a line of the JSON, apart from its indentation and key.
+#: Characters of a line of the JSON, without its indentation and key.
 _LINE = 96
-#: At most so many columns of users, and of items: more than a person checks is no first mapping.
+#: Maximum columns of users, and of items. A person can't check more.
 _MAX_COLUMNS = 25
 
 
@@ -42,12 +42,12 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-#: An event that takes something back, or fails, must not count: Personalize has no negative interaction.
+#: An event that reverts an action or reports a failure must not count, because Personalize can't undo an interaction.
 _UNDONE = _set(
     "removed remove refunded refund cancelled canceled cancel returned return deleted delete unsubscribed unliked "
     "disliked hidden failed error abandoned unenrolled deactivated expired"
 )
-#: Event type -> sets of words of which a name has one each. The first that fits counts.
+#: Event type -> sets of words. A name needs a word of each set, and the first match counts.
 _TYPES = (
     ("Purchase", _set("purchase purchased bought paid sold")),
     ("Purchase", _set("order transaction"), _set("completed complete placed created confirmed")),
@@ -70,7 +70,7 @@ _CATEGORIES = _set(
     "season language format subject level"
 )
 _LISTS = _set("category categories genre genres tags")
-#: Traits that tell a person apart, and properties that are an event's and not its item's, whatever their values.
+#: Traits that identify a person, and properties that belong to an event instead of its item, whatever their values.
 _PERSONAL = _set(
     "email name firstname lastname fullname phone mobile username id avatar title street address address1 address2 "
     "line1 line2 birthday birthdate dateofbirth ip password description website fax postalcode zip zipcode "
@@ -80,7 +80,7 @@ _PASSING = _set(
     "name title description url imageurl image quantity position coupon currency value revenue total query rank "
     "index referrer list path search discount tax shipping subtotal email label noninteraction"
 )
-#: Ids and numbers that aren't items', although they may look like theirs.
+#: Ids and numbers that may look like an item's, but aren't.
 _NO_ITEMS = _PASSING | _set(
     "orderid cartid checkoutid userid customerid sessionid categoryid listid storeid shopid sellerid paymentid "
     "transactionid price amount year age rating"
@@ -90,18 +90,18 @@ _ENDS = ("id", "ids", "url", "sku", "name", "handle", "at", "date", "token", "em
 
 @dataclass(slots=True)
 class FirstMapping:
-    """The JSON document, None if no event looks like an interaction, and notes about each choice: place, reason."""
+    """The JSON document, None if no event looks like an interaction, and notes on each choice: place, reason."""
 
     document: dict[str, Any] | None = None
     notes: list[tuple[str, str]] = field(default_factory=list)
 
     def text(self) -> str:
-        """Return the document for people."""
+        """Return the document, formatted for people."""
         return _written(self.document) + "\n"
 
 
 def _written(value: Any, indent: int = 0) -> str:
-    """Return JSON with a line for each field and rule, as people write it."""
+    """Return JSON with a line for each field and rule, in the usual layout."""
     line = json.dumps(value, ensure_ascii=False)
     if type(value) is list and any(type(one) is dict for one in value):
         inner = [f"{' ' * (indent + 2)}{_written(one, indent + 2)}" for one in value]
@@ -117,7 +117,7 @@ def _written(value: Any, indent: int = 0) -> str:
 
 @dataclass(slots=True)
 class _Choice:
-    """An event that counts: where its item's id is, in the event or in the elements of an array."""
+    """An event that counts, and the place of its item's id: in the event, or in the elements of an array."""
 
     call: str
     name: str
@@ -130,7 +130,7 @@ class _Choice:
 
     @property
     def elements(self) -> Shape:
-        """The elements of its array."""
+        """The elements of the array."""
         array = self.array or ""
         return self.kind.elements.get(array) or self.kind.others[array]
 
@@ -140,7 +140,7 @@ class _Choice:
 
 
 def first_mapping(shapes: Shapes) -> FirstMapping:
-    """Return a mapping for logs with these shapes. It is valid, and `lint` finds nothing in it."""
+    """Return a mapping for logs with these shapes. It is valid, and `lint` has no findings in it."""
     made = FirstMapping()
     choices = _choose(shapes, made.notes)
     pages = _pages(shapes, choices, made.notes)
@@ -181,7 +181,7 @@ def _choose(shapes: Shapes, notes: list[tuple[str, str]]) -> list[_Choice]:
     proposed.sort(key=lambda one: -one.kind.events)
     for choice in proposed[:_MAX_PROPOSED]:
         undone = _words(choice.name) & _UNDONE
-        why = "it takes something back, or fails" if undone else 'add it with an "event_type" if it is an interaction'
+        why = "it reverts an action, or fails" if undone else 'add it with an "event_type" if it is an interaction'
         other, rest = _twin(choice.name, choice.kind, tracked)
         if not undone:
             choice.event_type = choice.event_type or _event_type(other)[1] or choice.name
@@ -192,13 +192,13 @@ def _choose(shapes: Shapes, notes: list[tuple[str, str]]) -> list[_Choice]:
 
 
 def _ids(choice: _Choice) -> set[str]:
-    """Return the items' ids that an event has."""
+    """Return the item ids in an event."""
     shape, keys = (choice.elements, choice.element) if choice.array else (choice.kind.every(), choice.item)
     return shape.keys[keys[0]].distinct
 
 
 def _find_ids(choice: _Choice, ids: set[str]) -> bool:
-    """Return whether an event without a known key of an item has values that are items' ids in others; note where."""
+    """Return whether an event without a known key has values that are item ids of others. Record their place."""
     enough = max(2, min(_COMMON_IDS, len(ids) // 2))
     kind = choice.kind
     shapes: list[tuple[str | None, Shape]] = [*kind.elements.items(), *kind.others.items(), (None, kind.every())]
@@ -219,7 +219,7 @@ def _find_ids(choice: _Choice, ids: set[str]) -> bool:
 
 
 def _twin(name: str, kind: Kind, tracked: list[tuple[str, Kind]]) -> tuple[str, str]:
-    """Return a more frequent name that people take for one, and how they differ, to go on with in a note."""
+    """Return a more frequent name that people confuse with this one, and a note on the difference."""
     for other, others in tracked[: tracked.index((name, kind))]:
         how = names.difference(name, other)
         if how is None and others.events >= _TYPO_TIMES * kind.events:
@@ -230,7 +230,7 @@ def _twin(name: str, kind: Kind, tracked: list[tuple[str, Kind]]) -> tuple[str, 
 
 
 def _few_types(choices: list[_Choice], notes: list[tuple[str, str]]) -> list[_Choice]:
-    """Return the choices of the most frequent event types that fit next to EVENT_VALUE."""
+    """Return the choices of the most frequent event types, as many as fit next to EVENT_VALUE."""
     counts: dict[str, int] = {}
     for choice in choices:
         counts[choice.event_type] = counts.get(choice.event_type, 0) + choice.kind.events
@@ -248,14 +248,14 @@ def _place(name: str, event_type: str, kind: Kind) -> _Choice:
         elements = kind.elements[array]
         plain = () in elements.keys
         keys = elements.item_keys(least=_ID_SHARE)
-        # Lists of products are seen with carts and searches too: only those of an order were all chosen.
+        # Carts and searches list products that weren't chosen. In an order, all of them were.
         if keys and (event_type in ("Purchase", "") or plain):
             choice.array, choice.element = array, keys
     if choice.array is None:
         skip = frozenset(("id",)) if event_type == "Purchase" else frozenset[str]()
         choice.item = kind.every().item_keys(least=_ID_SHARE, skip=skip)
     elif event_type == "Purchase":
-        # The id of an order is the order's.
+        # The id of an order isn't an item's.
         choice.item = kind.plain.item_keys(least=_ID_SHARE, skip=frozenset(("id",)))
     return choice
 
@@ -280,7 +280,7 @@ def _where(choice: _Choice) -> str:
 
 
 def _else(several: list[Keys], root: str) -> str:
-    """Return which keys stand in for the first one, to go on with in a note."""
+    """Return a note on the fallbacks for the first key."""
     rest = " or ".join(_path(keys, root) for keys in several[1:])
     return f", else at {rest}: keep one if they aren't the same ids" if rest else ""
 
@@ -306,7 +306,7 @@ def _defaults() -> dict[str, str]:
 
 
 def _event_type(name: str) -> tuple[str | None, str | None]:
-    """Return the name of the default mapping that an event has, or nearly has, and its event type; None if none."""
+    """Return the matching or similar name in the default mapping, and the event type. None for each not found."""
     defaults = _defaults()
     known = next((one for one in defaults if one == name or names.difference(name, one)), None)
     if known is not None:
@@ -318,7 +318,7 @@ def _event_type(name: str) -> tuple[str | None, str | None]:
 
 
 def _pages(shapes: Shapes, choices: list[_Choice], notes: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return rules for pages and screens about an item, where no track says that it was viewed."""
+    """Return rules for pages and screens about an item, unless a track event already counts as View."""
     pages: dict[str, Any] = {}
     for call in ("page", "screen"):
         found = []
@@ -329,7 +329,7 @@ def _pages(shapes: Shapes, choices: list[_Choice], notes: list[tuple[str, str]])
             continue
         events = f"{sum(kind.events for _, kind, _ in found):,} {call} events have an item's id"
         if any(choice.event_type == "View" for choice in choices):
-            notes.append((f"$.interactions.{call}", f"left out, because track events say View already; {events}"))
+            notes.append((f"$.interactions.{call}", f"left out, because track events already count as View; {events}"))
             continue
         if len({choice.event_type for choice in choices}) > MAX_EVENT_TYPES_AND_COLUMNS - 2:
             notes.append((f"$.interactions.{call}", f"left out: more event types than Personalize takes; {events}"))
@@ -366,7 +366,7 @@ def _interactions(
     if shapes.timestamps < shapes.events and shapes.received:
         times.append("receivedAt")
         missing = f"{shapes.events - shapes.timestamps:,} events have no timestamp"
-        notes.append(("$.interactions.fields.TIMESTAMP", f"{missing}: receivedAt is the next best"))
+        notes.append(("$.interactions.fields.TIMESTAMP", f"{missing}: receivedAt replaces it"))
     fields = {"USER_ID": _from(users), "TIMESTAMP": _from(times)}
     item = _common([choice.item for choice in choices if choice.item and not choice.array])
     if item:
@@ -416,13 +416,13 @@ def _event_value(
 
 
 def _advice(*several: Held) -> str:
-    """Return how to send the texts that look like numbers, to go on with in a note."""
+    """Return a note on how to send the texts that look like numbers."""
     held = max(several, key=lambda one: one.nearly, default=None)
     return "" if held is None or not held.nearly else f"; {held.nearly:,} only looked like one: {held.advice}"
 
 
 def _note_strangers(choices: list[_Choice], notes: list[tuple[str, str]]) -> None:
-    """Say which events have ids that no other event has: they may not be those of the same items."""
+    """Add a note for events whose ids occur in no other event. Their ids may be of another kind."""
     ids: list[tuple[_Choice, set[str]]] = []
     for choice in choices:
         ids.append((choice, _ids(choice)))
@@ -448,7 +448,7 @@ def _is_personal(keys: Keys, _: Held) -> bool:
 
 
 def _is_passing(keys: Keys, held: Held) -> bool:
-    """Return whether a property isn't one of the item, by its name or because it changes while the item is the same."""
+    """Return whether a property isn't the item's, by its name or because it changes while the item stays the same."""
     last = names.fold(keys[-1])
     if last in _PRICES or last in _CATEGORIES:
         return False
@@ -487,7 +487,7 @@ def _items(choices: list[_Choice], notes: list[tuple[str, str]]) -> dict[str, An
 def _columns(
     dataset: str, shape: Shape, root: str, is_out: Callable[[Keys, Held], bool], notes: list[tuple[str, str]]
 ) -> dict[str, dict[str, Any]]:
-    """Return columns for the keys of a shape that many objects have, the most frequent first, within the limits."""
+    """Return columns for the keys that many objects of a shape have, the most frequent first, within the limits."""
     columns: dict[str, dict[str, Any]] = {}
     spelled: dict[str, str] = {}
     for keys, held in sorted(shape.keys.items(), key=lambda one: (-one[1].count, one[0])):
@@ -506,7 +506,7 @@ def _columns(
                 notes.append((f"$.{dataset}.fields.{twin}", f"else {_path(keys, root)}: nearly the same name"))
             continue
         if len(columns) == _MAX_COLUMNS:
-            notes.append((f"$.{dataset}", f"left out {_path(keys, root)}: a first mapping has no more columns"))
+            notes.append((f"$.{dataset}", f"left out {_path(keys, root)}: more than {_MAX_COLUMNS} columns"))
             continue
         columns[name] = _from([_path(keys, root)]) | {"type": kind, "optional": True}
         columns[name] |= {"categorical": True} if kind == "string" else {}
@@ -530,7 +530,7 @@ def _column_type(keys: Keys, held: Held) -> str | None:
     if held.numbers + held.nearly >= held.count / 2 and not named:
         return "float"
     if held.nearly and last in _ORDER_VALUES:
-        # A price, and text that is none. 12,50 and 12.50 would become two categories.
+        # A price, and texts that aren't numbers. As categories, 12,50 and 12.50 would differ.
         return "float"
     return "string" if few and held.texts >= held.count / 2 else None
 

@@ -1,4 +1,4 @@
-"""What the last export to an output took from a stage: days that stand in the output as they would be written again."""
+"""The record of the last export from a stage to an output: days whose parts can stay as they are."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from .stage import Day, Stage, settled
 class LastFold:
     """The last fold of an output's days.
 
-    `standing` has the parts of interactions in the output that nobody has changed since, with their SHA-256.
+    `standing` has the parts of interactions in the output that haven't been modified since, with their SHA-256.
     """
 
     conditions: str
@@ -30,13 +30,13 @@ class LastFold:
     def of(
         cls, stage: Stage, out: str, days: Iterable[Day], window: Window, suppressed: SuppressionList | None
     ) -> "LastFold":
-        """Return what the stage remembers of an output, as far as it holds for `days` and under the same conditions."""
+        """Return the stage's record of an output, as far as it is valid for `days` under the same conditions."""
         last = cls(_digest(f"{fold.PART_ROWS}\n{window}\n{suppressed.text() if suppressed else ''}"))
         about = stage.last_fold(_name(out))
         try:
             last._recall(about, stage, out, {day.number: day.key for day in days if not day.old})
         except (LookupError, TypeError, ValueError, AttributeError):
-            return cls(last.conditions)  # an earlier release's, or nothing at all
+            return cls(last.conditions)  # missing, or an earlier release's
         return last
 
     def _recall(self, about: Mapping[str, Any], stage: Stage, out: str, keys: Mapping[int, str]) -> None:
@@ -61,7 +61,7 @@ class LastFold:
             self.before = Before(folded, logins=logins)
 
     def unchanged(self, days: Mapping[int, FoldedDay], work: Path) -> frozenset[str]:
-        """Return the parts that may stay in the output, and delete those that `work` has of them."""
+        """Return the parts that can stay in the output, and delete their copies in `work`."""
         parts = {name: digest for day in days.values() for name, digest in day.parts.items()}
         same = frozenset(name for name, digest in parts.items() if self.standing.get(name) == digest)
         for name in same:
@@ -69,7 +69,7 @@ class LastFold:
         return same
 
     def remember(self, stage: Stage, out: str, folded: Fold, days: Iterable[Day], work: Path) -> None:
-        """Let the stage remember what stands in the output now."""
+        """Record the current parts of the output in the stage."""
         parts = {name: digest for day in folded.days.values() for name, digest in day.parts.items()}
         now = (place(out) / "interactions").files()
         rolled_up = settled(days)

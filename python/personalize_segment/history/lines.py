@@ -1,6 +1,6 @@
-"""The events in a file's lines, and why other lines have none (rule 11 of docs/contract.md).
+"""Parse the lines of a file into events, and find the cause of malformed lines (rule 11 of docs/contract.md).
 
-Usually a line is an event. Firehose writes several on a line, or all of a file on one.
+Usually a line is one event. Firehose writes several events per line, or a whole file on one line.
 """
 
 import codecs
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..contract.rows import load, parse_line
 
-#: A longer line is cut into its events; an event's own limit at Segment is 32 KB.
+#: A longer line is split into its events. Segment's limit for an event is 32 KB.
 MAX_LINE_BYTES = 1 << 22
 BLANK = b" \t\r"
 _BOM = codecs.BOM_UTF8
@@ -21,7 +21,7 @@ NO_TYPE = "a JSON object without a type"
 
 
 class LogLine(NamedTuple):
-    """An event with its JSON text and the number of its line, from 1 on; without an event, why it is malformed."""
+    """An event with its JSON text and its line number, counted from 1. A malformed line has a cause and no event."""
 
     number: int
     text: bytes
@@ -30,9 +30,9 @@ class LogLine(NamedTuple):
 
 
 def read(blocks: Iterable[bytes], loads: Callable[[bytes], Any] | None = None) -> Iterator[LogLine]:
-    """Yield what the lines of a file hold that is read in blocks; blank ones hold nothing.
+    """Yield the events and malformed lines of a file that is read in blocks, without blank lines.
 
-    `loads` is that of `parse_line`.
+    `loads` is passed to `parse_line`.
     """
     number = 1
     objects: _Objects | None = None
@@ -49,7 +49,7 @@ def read(blocks: Iterable[bytes], loads: Callable[[bytes], Any] | None = None) -
 
 
 def malformed(text: bytes) -> str | None:
-    """Return why a line is malformed; None if it is an event, or several."""
+    """Return the cause of a malformed line, None if it has one or several events."""
     if parse_line(text) is not None:
         return None
     found = _several(text, 1)
@@ -57,7 +57,7 @@ def malformed(text: bytes) -> str | None:
 
 
 def read_pretty(blocks: Iterable[bytes]) -> Iterator[LogLine]:
-    """Yield what a file holds whose JSON may go over several lines, as in Segment's debugger, or be an array."""
+    """Yield the events of a file. Their JSON may span several lines, as in Segment's debugger, or be an array."""
     rest = iter(blocks)
     start = b""
     for block in rest:
@@ -84,7 +84,7 @@ def _json(text: bytes) -> Any:
 
 
 def _parts(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Yield lines without their line feeds, long ones in parts, each with whether it is the end of its line."""
+    """Yield lines without their line feeds, long ones in parts, each with whether it ends its line."""
     tail, long = b"", False
     for block in blocks:
         *whole, tail = (tail + block).split(b"\n")
@@ -97,24 +97,24 @@ def _parts(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
 
 
 def _several(text: bytes, number: int, least: int = 2) -> list[LogLine]:
-    """Return the objects of a text that consists of them; else the one malformed line that it is."""
+    """Return the objects of a text that consists of objects only, otherwise one malformed line."""
     objects = _Objects(number)
     found = list(objects.of(text, ends=True))
     return found if objects.whole and len(found) >= least else [LogLine(number, text, None, cause_of(text))]
 
 
 class _Objects:
-    """Takes the objects out of a line that comes in parts, and keeps no more of it than one of them."""
+    """Extract the objects of a line that arrives in parts, keeping one object in memory at a time."""
 
     def __init__(self, number: int) -> None:
         self._number = number
-        #: Whether there is nothing but objects so far.
+        #: Whether the line has had nothing but objects so far.
         self.whole = True
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._text = ""
 
     def of(self, part: bytes, ends: bool) -> Iterator[LogLine]:
-        """Yield the objects that are complete with this part."""
+        """Yield the objects that this part completes."""
         if not self.whole:
             return
         try:
@@ -156,7 +156,7 @@ def _not_blank(text: str, at: int) -> int:
 
 
 def cause_of(line: bytes) -> str:
-    """Return why a line is malformed."""
+    """Return the cause of a malformed line."""
     if line.startswith(_BOM):
         return "begins with a byte order mark"
     try:

@@ -1,8 +1,8 @@
-"""Segment's logs: which files a tree holds, which of them a window needs, and reading them.
+"""Find and read Segment's logs: the files of a tree, and those that a window needs.
 
-Segment's S3 destination writes `segment-logs/{source id}/{day}/*.gz`, where day is the UTC
-midnight of the day an event was *received*, in milliseconds. A tree is a folder, one file, or
-`s3://bucket/prefix` with the credentials, region and endpoint that boto3 finds.
+Segment's S3 destination writes `segment-logs/{source id}/{day}/*.gz`. The day is the midnight (UTC, in milliseconds) of
+the day on which an event was *received*. A tree is a folder, one file, or `s3://bucket/prefix`, with the credentials,
+region and endpoint that boto3 finds.
 """
 
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..places import Place, S3Place
 
 DAY_MS = 86_400_000
-#: The number of the files that lie in no day's folder: they come before all days.
+#: The number of files that aren't in a day's folder. They precede all days.
 NO_DAY = -1
 ENDINGS = (".gz", ".json", ".ndjson", ".jsonl")
 HEAD_BYTES = 4096
@@ -31,10 +31,10 @@ BINARY = "binary data: nothing was read"
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One file of a tree: its path or S3 URI, size in bytes, and the day its folder names.
+    """One file of a tree: its path or S3 URI, size in bytes, and the day of its folder.
 
-    `inner` is its path below the tree; a name that starts with . or _ there hides it. `version` changes with the
-    content: an ETag, or the nanosecond of the last change.
+    `inner` is its path below the tree. A name in it that starts with . or _ hides the file. `version` changes with the
+    content: an ETag, or the time of the last change in nanoseconds.
     """
 
     name: str
@@ -45,21 +45,21 @@ class LogFile:
 
     @property
     def number(self) -> int:
-        """The day as days since 1970; -1 without one."""
+        """The day as days since 1970, -1 without a day."""
         return NO_DAY if self.day is None else (self.day - date(1970, 1, 1)).days
 
     @property
     def present(self) -> int | None:
-        """The last second of the day: when its events were received at the latest (rule 4)."""
+        """The last second of the day, by which all its events were received (rule 4)."""
         return None if self.day is None else self.number * 86_400 + 86_399
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Received days: `since` (first, None: from the beginning) up to and without `until`.
+    """Received days: from `since` (None: from the beginning) up to `until`, which is excluded.
 
-    The `overlap` days before `since` are read too, only to recognize events that an earlier
-    export already holds: Segment may deliver an event again about a day later (rule 9).
+    The `overlap` days before `since` are read only to recognize events that an earlier export holds, because Segment
+    may deliver an event again about a day later (rule 9).
     """
 
     since: date | None = None
@@ -68,11 +68,11 @@ class Window:
 
     @property
     def bounded(self) -> bool:
-        """Whether there is a first or a last day at all."""
+        """Whether the window has a first or a last day."""
         return self.since is not None or self.until is not None
 
     def place(self, day: date) -> Literal["in", "overlap", "out"]:
-        """Return what becomes of the files of one day."""
+        """Return how the files of a day are used."""
         if self.until is not None and day >= self.until:
             return "out"
         if self.since is None or day >= self.since:
@@ -82,7 +82,7 @@ class Window:
 
 @dataclass(slots=True)
 class Tree:
-    """The files of a tree by what an export does with them, in the order of their names."""
+    """The files of a tree by their use in an export, in the order of their names."""
 
     inside: list[LogFile] = field(default_factory=list)
     overlap: list[LogFile] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Tree:
 
 
 def day_of(name: str) -> date | None:
-    """Return the received day that a file's folder names, or None."""
+    """Return the received day in the path of a file, None without one."""
     for part in reversed(PurePosixPath(name).parts[:-1]):
         if part.isascii() and part.isdigit() and len(part) <= 14 and int(part) % DAY_MS == 0 and int(part) > 0:
             return datetime.fromtimestamp(int(part) / 1000, UTC).date()
@@ -98,15 +98,15 @@ def day_of(name: str) -> date | None:
 
 
 def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
-    """Return the files that `window` needs; nothing is opened.
+    """Return the files that `window` needs, without opening any.
 
-    Raises LogsError when there is no log file, or one that the window can't place.
+    Raises LogsError if no log file is found, or if one has no day that the window needs.
     """
     tree = Tree()
     for file in sorted(files, key=lambda file: file.name):
         name = PurePosixPath(file.name).name
         if name == "dummy-object.txt":
-            continue  # Segment's own test of its write permission
+            continue  # Segment's test of its write permission
         if any(part.startswith((".", "_")) for part in PurePosixPath(file.inner or name).parts):
             tree.skipped.append((file.name, "not a log: its name or a folder's starts with . or _"))
         elif name == REPORT_NAME:
@@ -122,8 +122,8 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
         elif file.day is None:
             raise LogsError(
                 file.name,
-                "lies in no folder of a received day, so --since and --until can't place it",
-                "Point to a tree with Segment's layout, …/{source id}/{midnight in ms}/*.gz, or leave the window out",
+                "isn't in the folder of a received day, so --since and --until can't apply to it",
+                "Point to a tree with Segment's layout, …/{source id}/{midnight in ms}/*.gz, or omit the window",
             )
         else:
             place = window.place(file.day)
@@ -152,8 +152,8 @@ def batches(files: Sequence[LogFile], size: int) -> Iterator[list[LogFile]]:
 
 
 def list_files(root: "Place", tree: str) -> list[LogFile]:
-    """Return the files below a place, or the one that it is. Raises LogsError, at `tree`, if it can't be read."""
-    from ..places import LocalPlace, errors_at  # botocore, without which `explain` and `sample` work
+    """Return the files below a place, or the one file that it is. Raises LogsError, at `tree`, if it can't be read."""
+    from ..places import LocalPlace, errors_at  # needs botocore, unlike `explain` and `sample`
 
     with errors_at(tree, LogsError):
         return list_folder(root.path) if isinstance(root, LocalPlace) else list_bucket(root)
@@ -167,7 +167,7 @@ def list_folder(root: Path) -> list[LogFile]:
         raise LogsError(str(root), "no such file or folder", "Check the path")
 
     def fail(error: OSError) -> None:
-        raise LogsError(str(error.filename), error.strerror or str(error), "Give this user the right to read it")
+        raise LogsError(str(error.filename), error.strerror or str(error), "Grant this user read permission")
 
     found = []
     for folder, _, names in os.walk(root, onerror=fail, followlinks=True):
@@ -183,7 +183,7 @@ def _listed(path: Path, inner: str) -> LogFile:
 
 
 def list_bucket(root: "S3Place") -> list[LogFile]:
-    """Return the objects below a prefix, or the one object that `root` is by the ending of its name."""
+    """Return the objects below a prefix, or the one object that `root` is, judged by its suffix."""
     files = root.files() or (root.files("") if root.key.endswith(ENDINGS) else [])
     return [
         LogFile(file.name, file.bytes, day_of(f"{root.key}/{file.inner}"), file.inner, file.version) for file in files
@@ -191,14 +191,14 @@ def list_bucket(root: "S3Place") -> list[LogFile]:
 
 
 def compression(head: bytes) -> Literal["gzip", "none"] | None:
-    """Return what the first bytes of a file say, whatever its name is; None: not a log at all."""
+    """Return the compression in the first bytes of a file, whatever its name. None if it isn't a log."""
     if head[:2] == b"\x1f\x8b":
         return "gzip"
     return None if b"\0" in head else "none"
 
 
 def unzip(chunks: Iterable[bytes], damage: list[str]) -> Iterator[bytes]:
-    """Yield what gzip members hold, up to the end or the first damage, which is told in `damage`."""
+    """Yield the content of gzip members up to the end or the first damage, which is added to `damage`."""
     member = zlib.decompressobj(31)
     fresh = True
     for chunk in chunks:
@@ -211,15 +211,15 @@ def unzip(chunks: Iterable[bytes], damage: list[str]) -> Iterator[bytes]:
                 yield member.decompress(rest)
             except zlib.error as error:
                 yield _before_damage(before, rest)
-                damage.append(f"damaged gzip ({error}): what stands before the damage was kept")
+                damage.append(f"damaged gzip ({error}): the data before the damage was kept")
                 return
             rest = member.unused_data
     if not member.eof and not fresh:
-        damage.append("gzip ends too early: what stands before the end was kept")
+        damage.append("gzip ends too early: the data before the end was kept")
 
 
 def _before_damage(member: "zlib._Decompress", chunk: bytes) -> bytes:
-    """Return what zlib withholds of a chunk when an error stands further on in it."""
+    """Return the data of a chunk that zlib withholds because an error follows in it."""
     kept = b""
     with suppress(zlib.error):
         for position in range(len(chunk)):

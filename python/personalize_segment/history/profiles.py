@@ -1,4 +1,4 @@
-"""The users and items next to an export, with the instants of their columns: what `profiles load` reads."""
+"""The users and items of an export, with the instants of their columns, as `profiles load` reads them."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from ..contract.rows import Value, any_id
 from ..errors import ProfilesError
 from ..places import File, Place, errors_at, place, temporary
 
-#: A column's value, and the instant that it is from: epoch seconds and the fraction's digits.
+#: A column's value and its instant: epoch seconds and the digits of the fraction.
 Cell = tuple[Value, int, str]
 
 _AGAIN = "Export again"
@@ -29,18 +29,18 @@ class SeedFiles:
         with errors_at(out, ProfilesError):
             self._parts = [(one, file) for one in PROFILE_DATASETS for file in (self._root / one).files()]
         if not self._parts:
-            remedy = "Name the output of `export` or of the Glue job; warehouses write no profiles"
+            remedy = "Pass the output of `export` or of the Glue job. Warehouses write no profiles"
             raise ProfilesError(str(self._root), "has no users and no items", remedy)
 
     @property
     def bytes(self) -> int:
-        """The size of all parts."""
+        """The size of all parts in bytes."""
         return sum(file.bytes for _, file in self._parts)
 
     def batches(self, size: int) -> Iterator[tuple[str, dict[str, dict[str, Cell]], int]]:
-        """Yield a dataset, at most `size` of its ids with what is known of each, and how many bytes were read so far.
+        """Yield a dataset, the known columns of `size` ids at most, and the bytes read so far.
 
-        Raises ProfilesError, which names file and line, for a line that no export wrote.
+        Raises ProfilesError with file and line if a line isn't an export's.
         """
         done = 0
         with temporary() as folder:
@@ -74,7 +74,7 @@ def _batches(path: Path, where: Place, file: File, size: int) -> Iterator[tuple[
 
 
 def _parsed(line: bytes) -> tuple[str, dict[str, Cell]]:
-    """Return id and columns of a line. Raises ValueError, TypeError or RecursionError if it's something else."""
+    """Return the id and the columns of a line. Raises ValueError, TypeError or RecursionError if it isn't a profile."""
     name, columns = json.loads(line)
     if not isinstance(name, str) or any_id(name) is None or not isinstance(columns, dict) or not columns:
         raise ValueError(name)

@@ -1,8 +1,8 @@
-"""Where an export goes: a folder or an S3 prefix, replaced as a whole or not at all.
+"""Publish an export to a folder or an S3 prefix, which is replaced as a whole or not at all.
 
-Parts are prepared where no reader looks, and only when all of them are whole do they take the
-place of what stood there. A failed run leaves the earlier export as it was; a killed one leaves
-only what the next one clears away (docs/adr/0004-replacing-an-export.md).
+Parts are prepared where no reader finds them. Only when all are complete do they replace the earlier export. A failed
+run leaves the earlier export unchanged. The next run removes the leftovers of a killed one
+(docs/adr/0004-replacing-an-export.md).
 """
 
 import fcntl
@@ -27,13 +27,13 @@ _UPLOAD_BYTES = 64 << 20
 
 @contextmanager
 def staging(out: str) -> Iterator[Path]:
-    """Yield an empty local folder to prepare an export for `out` in; `publish` moves it there.
+    """Yield an empty local folder in which to prepare an export for `out`. `publish` moves it there.
 
-    Raises OutputError, before any work is done, when `out` can't be written, holds files that
-    no export wrote, or another export is writing to it.
+    Raises OutputError, before any work is done, if `out` can't be written, holds files that no export wrote, or
+    another export is writing to it.
     """
     where = place(out)
-    with errors_at(out, OutputError, "Name an output that this user may write to, or give the right to do so"):
+    with errors_at(out, OutputError, "Choose an output that this user can write to, or grant the permission"):
         if isinstance(where, LocalPlace):
             yield from _locked(where.path)
             return
@@ -55,10 +55,10 @@ def _locked(root: Path) -> Iterator[Path]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise OutputError(str(root), "another export is writing to it", "Wait for its end") from None
+                raise OutputError(str(root), "another export is writing to it", "Wait for it to finish") from None
             try:
                 work = folder / "work"
-                _remove(work)  # of a run that was killed
+                _remove(work)  # of a killed run
                 work.mkdir()
                 yield work
             finally:
@@ -72,7 +72,7 @@ def _locked(root: Path) -> Iterator[Path]:
 
 
 def _names(folder: Path, start: str = "") -> Iterator[str]:
-    """Yield the names of what is below a folder; those of folders end with /."""
+    """Yield the names below a folder. Those of folders end with /."""
     for path in folder.iterdir():
         yield f"{start}{path.name}{'/' * path.is_dir()}"
         if path.is_dir():
@@ -80,16 +80,16 @@ def _names(folder: Path, start: str = "") -> Iterator[str]:
 
 
 def _remove_unlocked(folder: Path) -> None:
-    """Remove a staging folder, if it is there and no export is at work in it."""
+    """Remove a staging folder, if it exists and no export is using it."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _remove(folder)
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder in which threads of an interrupted DuckDB may still let go of files.
+    """Remove a folder in which threads of an interrupted DuckDB may still close files.
 
-    What should stay all the same is no export, and the next run removes it.
+    Files that remain aren't part of an export, and the next run removes them.
     """
     for _ in range(100):
         shutil.rmtree(folder, ignore_errors=True)
@@ -99,12 +99,12 @@ def _remove(folder: Path) -> None:
 
 
 def standing(out: str) -> list[str]:
-    """Return the datasets of which an export in `out` has rows."""
+    """Return the datasets that have rows in the export in `out`."""
     return [dataset for dataset in DATASETS if (place(out) / dataset).files()]
 
 
 def publish(work: Path, out: str, unchanged: Collection[str] = ()) -> None:
-    """Let the folders and the report in `work` take their place in `out`; these parts of interactions stay there."""
+    """Move the folders and the report in `work` to `out`. The `unchanged` parts of interactions stay there."""
     where = place(out)
     if isinstance(where, LocalPlace):
         _publish_folder(work, where.path, unchanged)
@@ -136,7 +136,7 @@ def _publish_folder(work: Path, root: Path, unchanged: Collection[str]) -> None:
 
 
 def _publish_bucket(work: Path, out: S3Place, unchanged: Collection[str]) -> None:
-    """Upload everything invisibly first: an S3 object appears when its upload is completed."""
+    """Upload everything invisibly first: an S3 object appears once its upload is completed."""
     s3, bucket, report = out.s3, out.bucket, out / REPORT_NAME
     standing = _keys(out)
     _abort_uploads(out)
@@ -169,7 +169,7 @@ def _publish_bucket(work: Path, out: S3Place, unchanged: Collection[str]) -> Non
 
 
 def _keys(out: S3Place) -> list[str]:
-    """Return the keys of the export that stands in `out`."""
+    """Return the keys of the export in `out`."""
     found = []
     for name in FOLDERS:
         names = [file.inner for file in (out / name).objects()]

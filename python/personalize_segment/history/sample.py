@@ -1,7 +1,7 @@
-"""Segment logs that look like a shop's and a video service's, for demo, tests and benchmarks.
+"""Generate Segment logs of a shop and a video service, for the demo, tests and benchmarks.
 
-Every file depends on the seed and its own number only, so that any number of processes writes
-the same bytes. Shoppers keep to a few categories, so that similar users take similar items.
+Each file depends only on the seed and its own number, so any number of processes writes the same bytes. Shoppers prefer
+a few categories, so similar users choose similar items.
 """
 
 import gzip
@@ -25,7 +25,7 @@ from ..errors import OutputError
 FIRST_DAY = date(2024, 3, 1)
 EVENTS_PER_FILE = 10_000
 SOURCE_ID = "sKf3q9vXhT2mWc7RbZ8yLd"
-#: How long an event is on its way.
+#: Time from an event to its receipt.
 RECEIVED_AFTER = timedelta(seconds=1.2)
 
 _CATEGORIES = [
@@ -51,9 +51,9 @@ def sample(
     seed: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Write about `events` events to `out`/segment-logs and return that folder; interrupted, leave nothing of it.
+    """Write about `events` events to `out`/segment-logs and return that folder. If interrupted, remove it.
 
-    Raises OutputError if the folder exists already, so that no real logs are mixed with it.
+    Raises OutputError if the folder already exists, so that it never mixes with real logs.
     """
     root = out / "segment-logs"
     if root.exists():
@@ -66,7 +66,7 @@ def sample(
         root.mkdir(parents=True)
         (root / "dummy-object.txt").write_text("This is a test of Segment's access to the bucket.\n")
         done = 0
-        with Pool(initializer=_leave_signals) as pool:  # the end of `with` kills what still works
+        with Pool(initializer=_leave_signals) as pool:  # leaving `with` kills the workers
             for written in pool.imap_unordered(write, enumerate(counts)):
                 done += written
                 progress(done, events)
@@ -80,7 +80,7 @@ def sample(
 
 
 def _leave_signals() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the first of them, and end at its SIGTERM."""
+    """Leave Ctrl-C, which the terminal sends to every process, to the parent, and end at its SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -94,7 +94,7 @@ def _write(root: Path, file: tuple[int, int], *, days: int, seed: int, events: i
     start = datetime.combine(FIRST_DAY, datetime.min.time(), UTC) + number * span
     lines = defaultdict(list)
     if number and number * days // files != (number - 1) * days // files:
-        # Segment delivers again what it delivered the day before: a retry's clock moves a little.
+        # Segment redelivers some events of the day before. The clock of a retry differs a little.
         before = _Shop(random.Random(f"{seed}/{number - 1}"), seed, users=shop.users, items=shop.items)
         lines[start.date()] = [line for _, line in _lines(before, 20, start - span, span)]
     for day, line in _lines(shop, size, start, span):
@@ -140,7 +140,7 @@ class _Shop:
         self.rng, self.seed, self.users, self.items = rng, seed, users, items
 
     def complete(self, event: JsonObject, now: datetime) -> JsonObject:
-        """Add the common fields, in the many forms that they have in the wild."""
+        """Add the common fields, in their many real-world forms."""
         rng = self.rng
         server = event["type"] == "track" and event["event"] == "Order Completed" and rng.random() < 0.3
         user = event.pop("user")
@@ -292,7 +292,7 @@ class _Shop:
         )
 
     def choose(self, user: int) -> int:
-        """Return an item: mostly of one of the user's two categories, and popular ones more often."""
+        """Return an item, mostly of one of the user's two categories, and popular items more often."""
         place = min(int(self.rng.expovariate(6 / self.items)), self.items - 1)
         if self.rng.random() < 0.85:
             kinds = len(_CATEGORIES)

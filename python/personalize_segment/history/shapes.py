@@ -1,7 +1,7 @@
-"""What the events of logs look like: for each kind of event which keys it has, and what their values could be.
+"""The shapes of events in logs: the keys of each kind of event, and the possible types of their values.
 
-`contract.rows` decides whether a value is an id, a number or a category. Distinct values are counted up to a bound,
-so memory follows from the number of kinds and keys.
+`contract.rows` decides whether a value is an id, a number or a category. Distinct values are counted up to a limit, so
+the number of kinds and keys determines the memory.
 """
 
 from collections.abc import Iterator
@@ -14,22 +14,22 @@ from ..contract.numbers import advice
 from ..contract.rows import DOMAINS, describe, id_text, text
 from ..errors import MappingError
 
-#: Distinct values of a key that are told apart, and items whose values are compared.
+#: Maximum distinct values per key, and items whose values are compared.
 MAX_DISTINCT = 1000
 MAX_KINDS = 1000
 MAX_KEYS = 200
 _MAX_OTHERS = 5
 _DEPTH = 3
 
-#: Keys of an item's id, without case and punctuation, the best first.
+#: Keys of an item's id in lower case without punctuation, the best first.
 ITEM_KEYS = (
     "productid", "itemid", "contentassetid", "assetid", "contentid", "articleid", "courseid", "videoid", "movieid",
     "showid", "episodeid", "bookid", "songid", "trackid", "listingid", "recipeid", "postid", "id", "sku",
     "shopifyproductid", "variantid",
 )  # fmt: skip
-#: Objects whose `id` or `sku` is an item's.
+#: Objects whose `id` or `sku` is an item's id.
 _NOUNS = frozenset(key.removesuffix("id") for key in ITEM_KEYS if key.endswith("id") and key != "id")
-#: Arrays of items, or of their ids, in the properties of an event.
+#: Arrays of items or of item ids in an event's properties.
 ARRAYS = ("products", "items", "lineitems", "contentassetids", "productids", "itemids", "assetids")
 
 Keys = tuple[str, ...]
@@ -37,32 +37,32 @@ Keys = tuple[str, ...]
 
 @dataclass(slots=True)
 class Held:
-    """What stood at a key: how often anything, and how often a value of each domain."""
+    """The values of a key: how many, and how many in each domain."""
 
     count: int = 0
     ids: int = 0
     numbers: int = 0
-    #: Texts that look like numbers, and how to send one of them.
+    #: Texts that look like numbers, and advice on how to send one of them.
     nearly: int = 0
     advice: str | None = None
     booleans: int = 0
     texts: int = 0
     lists: int = 0
     distinct: set[str] = field(default_factory=set)
-    #: The first value for an item, and how often a later one was the same, or another.
+    #: The first value for each item, and how often later values equal it or differ.
     of_item: dict[str, str] = field(default_factory=dict)
     same: int = 0
     other: int = 0
 
     def add(self, value: Any, item: str | None) -> None:
-        """Count a value of an event about `item`."""
+        """Count a value in an event about `item`."""
         is_list = type(value) is list
         categories = DOMAINS["categories"](value) if is_list else None
         as_text = DOMAINS["string"](value)
         if is_list and not value:
             return
         if type(value) is str and id_text(value) is None and len(value) <= 20:
-            return  # a placeholder: nothing is there
+            return  # a placeholder
         self.count += 1
         self.ids += id_text(value) is not None
         self.numbers += DOMAINS["float"](value) is not None
@@ -87,7 +87,7 @@ class Held:
             self.other += 1
 
     def merge(self, held: "Held") -> None:
-        """Add what stood at the same key in other events."""
+        """Add the values of the same key in other events."""
         for name in ("count", "ids", "numbers", "nearly", "booleans", "texts", "lists", "same", "other"):
             setattr(self, name, getattr(self, name) + getattr(held, name))
         self.advice = self.advice or held.advice
@@ -102,13 +102,13 @@ class Held:
 
 @dataclass(slots=True)
 class Shape:
-    """Objects of one kind: how many, and what they hold at which keys."""
+    """Objects of one kind: how many, and the values of their keys."""
 
     count: int = 0
     keys: dict[Keys, Held] = field(default_factory=dict)
 
     def add(self, value: Any) -> None:
-        """Count an object; anything else is one without keys, or an id that stands at ()."""
+        """Count an object. Any other value counts as an object without keys, with the value at ()."""
         self.count += 1
         if type(value) is not dict:
             self.keys.setdefault((), Held()).add(value, None)
@@ -126,9 +126,9 @@ class Shape:
             self.keys.setdefault(keys, Held()).merge(held)
 
     def item_keys(self, *, least: float, skip: frozenset[str] = frozenset()) -> list[Keys]:
-        """Return the keys of an item's id, the best first: one that `least` of the objects have, and what else helps.
+        """Return the keys of an item's id, the best first: one in at least `least` of the objects, and its fallbacks.
 
-        `skip` are last segments, folded, that aren't an item's here.
+        `skip` has last segments, folded, that aren't an item's id here.
         """
         ranked = sorted(
             (item_rank(keys) or 0, keys)
@@ -144,7 +144,7 @@ class Shape:
 
 @dataclass(slots=True)
 class Kind:
-    """The events of one call and name: those with an array of items, by its key, and those without any."""
+    """The events of one call and name: those with an array of items, by its key, and those without one."""
 
     events: int = 0
     plain: Shape = field(default_factory=Shape)
@@ -163,7 +163,7 @@ class Kind:
 
 @dataclass(slots=True)
 class Shapes:
-    """The kinds of events in some logs, and who and when they name."""
+    """The kinds of events in logs, and the presence of their users and times."""
 
     events: int = 0
     users: int = 0
@@ -174,7 +174,7 @@ class Shapes:
     traits: Shape = field(default_factory=Shape)
 
     def add(self, event: dict[str, Any] | None) -> None:
-        """Count an event; None is a malformed line, which doesn't count."""
+        """Count an event. None is a malformed line, which isn't counted."""
         if event is None:
             return
         call, name = describe(event)
@@ -215,7 +215,7 @@ def _is_array(key: str, value: Any) -> bool:
 
 
 def item_rank(keys: Keys) -> int | None:
-    """Return the place of keys in ITEM_KEYS, None if an item's id isn't there; () is an element itself."""
+    """Return the rank of keys in ITEM_KEYS, None if they don't lead to an item's id. () is an element itself."""
     if not keys:
         return 0
     last = names.fold(keys[-1])
@@ -229,7 +229,7 @@ def item_rank(keys: Keys) -> int | None:
 
 
 def leaves(value: dict[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """Yield what an object holds that is no object itself, with its keys; only keys that a path can name."""
+    """Yield the values of an object that aren't objects, with their keys. Skips keys that a path can't name."""
     for key, one in value.items():
         if one is None or not _is_key(key):
             continue
@@ -241,12 +241,12 @@ def leaves(value: dict[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]
 
 
 def _is_key(key: str) -> bool:
-    """Return whether a path can name a key."""
+    """Return whether a path can name the key."""
     return _is_plain(key) and not any(letter in key for letter in ".[]*\\")
 
 
 def _is_plain(name: str) -> bool:
-    """Return whether a mapping can have a name."""
+    """Return whether a mapping can use the name."""
     try:
         strict_json.check(name)
     except MappingError:

@@ -1,16 +1,17 @@
-"""The stage: what each received day of logs gives, kept so that the next export doesn't read the day again.
+"""The stage: the rows of each received day of logs, kept so that the next export doesn't read the day again.
 
-What a day gives follows from its files and the event mapping alone, so a day is known by a digest of both. A stage is
-a folder or an S3 prefix:
+The rows of a day depend only on its files and the event mapping. So a digest of both identifies them. A stage is a
+folder or an S3 prefix:
 
-    {mapping}/about.json                             which mapping, and which version of this package
+    {mapping}/about.json                             the mapping, and the version of this package
     {mapping}/days/{day}/{key}.json                  a staged day: its report, and the names of its files
     {mapping}/days/{day}/{key}.{run}.{n}.{kind}.parquet
-    {mapping}/folds/{out}.json                       what the last export to an output took from the days
+    {mapping}/folds/{out}.json                       the result of the last export to an output
     {mapping}/folds/{out}.{run}.{kind}.parquet
 
-A JSON file is written after the files that it names, and only what it names counts. So a killed run leaves nothing
-that is read, and two runs at once each leave something whole. The next run removes leftovers that are a day old.
+A JSON file is written after the files that it names, and only files that it names count. So a killed run leaves nothing
+that is read, and of two concurrent runs, each leaves a complete result. The next run removes leftovers that are a day
+old.
 """
 
 import hashlib
@@ -31,22 +32,22 @@ from ..errors import OutputError
 from ..places import File, LocalPlace, Place, errors_at, place
 from .logs import LogFile, Tree
 
-#: Of files that nobody names, how old they must be to be left over: another run may still write or read younger ones.
+#: Age of unnamed files from which they are leftovers. Another run may still write or read younger ones.
 LEFT_OVER = timedelta(days=1)
-#: Days at the end that may still get files: they aren't rolled up.
+#: Number of last days that may still get files. They aren't rolled up.
 UNSETTLED = 2
-#: Files that are fetched from S3 at the same time.
+#: Concurrent downloads from S3.
 _FETCHES = 16
 
-#: What a stage has written: nothing else below its place is read or deleted.
+#: The files of a stage. No other files below its place are read or deleted.
 _OURS = re.compile(r"[0-9a-f]{16}/(about\.json|(days|folds)/.+)")
 
-_REMEDY = "Name a stage that this user may read and write, or leave --stage out"
+_REMEDY = "Choose a stage that this user can read and write, or omit --stage"
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The log files of one received day, or with `day` None those in no day's folder; `old` ones are an overlap's."""
+    """The log files of one received day, or without a day if `day` is None. `old` ones belong to an overlap."""
 
     day: date | None
     files: tuple[LogFile, ...]
@@ -54,7 +55,7 @@ class Day:
 
     @property
     def number(self) -> int:
-        """As its files have it."""
+        """The number of its files' day."""
         return self.files[0].number
 
     @property
@@ -64,18 +65,18 @@ class Day:
 
     @property
     def start(self) -> str:
-        """What the names of its files in a stage begin with."""
+        """The prefix of its files' names in a stage."""
         return f"days/{self.name}/{self.key}"
 
     @property
     def key(self) -> str:
-        """The digest of the files: the paths below the tree, sizes and versions."""
+        """A digest of the files' paths below the tree, sizes and versions."""
         files = sorted((file.inner, file.bytes, file.version) for file in self.files)
         return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
 def days_of(tree: Tree) -> list[Day]:
-    """Return the days of a tree in their order."""
+    """Return the days of a tree, in order."""
     days: dict[tuple[bool, date | None], list[LogFile]] = {}
     for old, files in ((True, tree.overlap), (False, tree.inside)):
         for file in files:
@@ -84,19 +85,19 @@ def days_of(tree: Tree) -> list[Day]:
     return sorted(found, key=lambda day: day.number)
 
 
-#: The name of a file below a mapping's folder, and its bytes.
+#: The name of a file below a mapping's folder, and its size in bytes.
 Named = tuple[str, int]
 
 
 class Staged(NamedTuple):
-    """What a stage has of a day: the report, and the names of Parquet files by kind."""
+    """A day in a stage: the report, and the names of its Parquet files by kind."""
 
     report: Report
     files: dict[str, list[str]]
 
 
 class ListedDay(NamedTuple):
-    """A day of a stage: the name of its JSON file, what is in that, and the names of its Parquet files by kind."""
+    """A listed day: the name of its JSON file, its content, and the names of its Parquet files by kind."""
 
     name: str
     content: dict[str, Any]
@@ -104,7 +105,7 @@ class ListedDay(NamedTuple):
 
 
 class StageSize(NamedTuple):
-    """What a stage holds for one mapping."""
+    """The days and the size of a stage for one mapping."""
 
     name: str
     mapping_sha256: str
@@ -114,7 +115,7 @@ class StageSize(NamedTuple):
 
 @dataclass(slots=True)
 class Stage:
-    """The days that a folder or an S3 prefix has for one mapping; fetched files go below `work`.
+    """The days of one mapping in a folder or an S3 prefix. Fetched files are written below `work`.
 
     Methods raise OutputError if the place can't be read or written.
     """
@@ -122,16 +123,16 @@ class Stage:
     root: Place
     mapping: str
     work: Path
-    #: What was listed when it was opened, by path below `root`.
+    #: The files listed when it was opened, by path below `root`.
     _listed: dict[str, File] = field(default_factory=dict)
     _run: str = field(default_factory=lambda: uuid4().hex)
     _written: int = 0
-    #: The files that `remember` named.
+    #: The files that `remember` has named.
     _remembered: list[str] = field(default_factory=list)
 
     @classmethod
     def open(cls, text: str, mapping_key: str, mapping_sha256: str, work: Path) -> "Stage":
-        """Return the stage in a folder or an S3 prefix, which need not exist."""
+        """Return the stage in a folder or an S3 prefix, which needn't exist."""
         stage = cls(place(text), mapping_key, work)
         stage.work.mkdir(parents=True, exist_ok=True)
         with errors_at(text, OutputError, _REMEDY):
@@ -142,12 +143,12 @@ class Stage:
 
     @property
     def others(self) -> bool:
-        """Whether it has days for other mappings, or for other versions of this package, and none for this one."""
+        """Whether it has days only for other mappings, or for other versions of this package."""
         mappings = {name.split("/")[0] for name in self._listed if "/days/" in name}
         return bool(mappings) and self.mapping not in mappings
 
     def find(self, days: Iterable[Day]) -> dict[Day, Staged]:
-        """Return what it has of some days. What isn't whole isn't there."""
+        """Return the days that it has of these. An incomplete day counts as missing."""
         wanted = {day: f"{day.start}.json" for day in days}
         read = self._read_json([name for name in wanted.values() if f"{self.mapping}/{name}" in self._listed])
         found = {}
@@ -163,7 +164,7 @@ class Stage:
         return found
 
     def put(self, start: str, folder: Path) -> dict[str, list[Named]]:
-        """Take over the Parquet files, named KIND-*, that `folder` has of the day with this `start`."""
+        """Move the Parquet files in `folder`, named KIND-*, to the day with this `start`."""
         files: dict[str, list[Named]] = {}
         for path in sorted(folder.glob("*")):
             kind = path.name.partition("-")[0]
@@ -171,12 +172,12 @@ class Stage:
         return files
 
     def keep(self, day: Day, files: dict[str, list[Named]], report: Report) -> Staged:
-        """Name all files of a day, which is then whole."""
+        """Write the JSON file that names all files of a day, which completes it."""
         self._write_json(f"{day.start}.json", {"files": files, "report": report.as_dict(limit=None)})
         return Staged(report, {kind: [name for name, _ in named] for kind, named in files.items()})
 
     def last_fold(self, out: str) -> dict[str, Any]:
-        """Return what `remember` wrote for an output; nothing if a file of it is missing."""
+        """Return the record that `remember` wrote for an output, empty if one of its files is missing."""
         name = f"folds/{_digest(out)}.json"
         found = self._read_json([name]).get(name) if f"{self.mapping}/{name}" in self._listed else None
         files = found.get("files", {}) if isinstance(found, dict) else {}
@@ -184,19 +185,19 @@ class Stage:
         return found if isinstance(found, dict) and whole else {}
 
     def remember(self, out: str, fold: Mapping[str, Any], files: Mapping[str, Path]) -> None:
-        """Keep what an export to an output took from the days, with Parquet files by kind."""
+        """Record the result of an export to an output, with Parquet files by kind."""
         start = f"folds/{_digest(out)}"
         taken = {kind: self._take(path, start, kind)[0] for kind, path in files.items()}
         self._write_json(f"{start}.json", {**fold, "files": taken})
         self._remembered = list(taken.values())
 
     def fetch(self, names: Sequence[str]) -> list[Path]:
-        """Return where some files can be read."""
+        """Return the local paths of some files, fetched if they are in S3."""
         with errors_at(str(self.root), OutputError, _REMEDY), ThreadPoolExecutor(_FETCHES) as pool:
             return list(pool.map(self._fetch, names))
 
     def sweep(self, days: Mapping[Day, Staged]) -> None:
-        """Delete leftovers: files of earlier states of these days, and those that nothing names."""
+        """Delete leftovers: files of earlier states of these days, and files that no JSON file names."""
         files = (names for staged in days.values() for names in staged.files.values())
         named = {f"{self.mapping}/{name}" for names in (*files, self._remembered) for name in names}
         keys = {f"{self.mapping}/days/{day.name}/": day.key for day in days}
@@ -204,7 +205,7 @@ class Stage:
             self._delete(name)
 
     def days(self) -> Iterator[ListedDay]:
-        """Yield all days that it has, whatever their logs are now."""
+        """Yield all its days, whatever the current state of their logs."""
         start = f"{self.mapping}/"
         names = [name.removeprefix(start) for name in self._listed if name.startswith(f"{start}days/")]
         for name, content in self._read_json([name for name in names if name.endswith(".json")]).items():
@@ -214,7 +215,7 @@ class Stage:
             yield ListedDay(name, content, files)
 
     def replace(self, day: ListedDay, made: Mapping[str, Path]) -> None:
-        """Let files take the place of others of a day, and delete all that its JSON file doesn't name then."""
+        """Replace files of a day, and delete all files that its JSON file no longer names."""
         if not day.content:
             return
         start = day.name.removesuffix(".json")
@@ -228,13 +229,13 @@ class Stage:
                 self._delete(name)
 
     def forget_folds(self) -> None:
-        """Delete what the last exports took from the days."""
+        """Delete the results of the last exports."""
         for name in self._listed:
             if name.startswith(f"{self.mapping}/folds/"):
                 self._delete(name)
 
     def prune(self) -> int:
-        """Delete what other mappings have, and leftovers; return the bytes."""
+        """Delete the files of other mappings and leftovers. Return their bytes."""
         gone = [name for name in self._listed if not name.startswith(f"{self.mapping}/")]
         gone += _left_over(self._listed, self.mapping, set(), {})
         for name in gone:
@@ -246,7 +247,7 @@ class Stage:
         return copy if copy.exists() else (self.root / self.mapping / name).fetch(copy)
 
     def _take(self, path: Path, start: str, kind: str) -> Named:
-        """Move a file into the stage; return its name and size."""
+        """Move a file into the stage. Return its name and size."""
         self._written += 1
         name, size = f"{start}.{self._run}.{self._written}.{kind}.parquet", path.stat().st_size
         target = self.root / self.mapping / name
@@ -286,7 +287,7 @@ class Stage:
 
 
 def stages(text: str, work: Path) -> list[Stage]:
-    """Return what a stage has, by mapping. Raises OutputError if it can't be read."""
+    """Return the stages in a place, one per mapping. Raises OutputError if it can't be read."""
     root = place(text)
     with errors_at(text, OutputError, _REMEDY):
         listed = _listing(root)
@@ -294,7 +295,7 @@ def stages(text: str, work: Path) -> list[Stage]:
 
 
 def sizes(text: str) -> list[StageSize]:
-    """Return what a stage holds, by mapping. Raises OutputError if it can't be read."""
+    """Return the sizes of the stages in a place, one per mapping. Raises OutputError if it can't be read."""
     root = place(text)
     with errors_at(text, OutputError, _REMEDY):
         listed = _listing(root).values()
@@ -309,12 +310,12 @@ def sizes(text: str) -> list[StageSize]:
 
 
 def _listing(root: Place) -> dict[str, File]:
-    """Return the files of a stage, also those of killed runs, by path; what else is there is nobody's business."""
+    """Return the files of a stage by path, including those of killed runs, and ignoring all other files."""
     return {file.inner: file for file in root.tree() if _OURS.fullmatch(file.inner)}
 
 
 def _left_over(listed: Mapping[str, File], mapping: str, named: set[str], keys: Mapping[str, str]) -> list[str]:
-    """Return the old files that nothing names: without a JSON file of their key, or of a key that isn't their day's."""
+    """Return the old files that nothing names: their key has no JSON file, or isn't their day's current one."""
     before = time.time() - LEFT_OVER.total_seconds()
     gone = []
     folds = {name.partition(".")[0] for name in named if name.startswith(f"{mapping}/folds/")}
@@ -332,7 +333,7 @@ def _left_over(listed: Mapping[str, File], mapping: str, named: set[str], keys: 
 
 
 def _private(folder: Path, root: Place) -> None:
-    """Make a folder of a stage, which has the ids of users."""
+    """Create a folder of a stage. A new stage is private to this user, because it holds user ids."""
     if isinstance(root, LocalPlace) and not root.path.exists():
         root.path.mkdir(parents=True, mode=0o700)
     folder.mkdir(parents=True, exist_ok=True)
@@ -343,5 +344,5 @@ def _digest(text: str) -> str:
 
 
 def settled(days: Iterable[Day]) -> frozenset[int]:
-    """Return the numbers of the days that are likely to get no more files: all but the last ones."""
+    """Return the numbers of the days that will probably get no more files: all but the last ones."""
     return frozenset(sorted(day.number for day in days if not day.old)[:-UNSETTLED])

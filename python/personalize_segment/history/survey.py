@@ -1,6 +1,6 @@
-"""What a mapping finds in real logs: a sample of their events, and how often each path of each rule leads somewhere.
+"""Try a mapping on a sample of real logs, and count how often each path of each rule finds a value.
 
-`contract.rows` says what an event means, here too. Nothing of a log is kept but names and counts.
+As everywhere, `contract.rows` defines the meaning of an event. Only names and counts are kept.
 """
 
 from collections import Counter
@@ -18,21 +18,21 @@ from ..places import LocalPlace, Place, errors_at, place
 from . import lines, logs
 from .logs import LogFile, Window
 
-#: Events that are read unless a caller says otherwise.
+#: Default number of events that are read.
 MAX_EVENTS = 100_000
-#: To open a file takes as long as to read about as many of its events.
+#: Opening a file takes as long as reading about this many events.
 EVENTS_PER_FILE = 100
 
-#: Called with the files read and the files in all.
+#: Called with the number of files read, and of all files.
 Progress = Callable[[int, int], None]
 
 
 def sample(
     tree: str, limit: int = MAX_EVENTS, *, progress: Progress = lambda done, total: None
 ) -> Iterator[dict[str, Any] | None]:
-    """Yield up to `limit` events of the logs in a folder, file or S3 prefix; None for a malformed line.
+    """Yield up to `limit` events of the logs in a folder, file or S3 prefix, and None for each malformed line.
 
-    They are the first ones of files that are spread evenly over the tree. Raises LogsError.
+    They are the first events of files that are spread evenly over the tree. Raises LogsError.
     """
     root = place(tree)
     files = _spread(
@@ -40,7 +40,7 @@ def sample(
     )
     left = limit
     for index, file in enumerate(files):
-        # What small files leave goes to those that follow.
+        # Small files leave their share to the files that follow.
         share = -(-left // (len(files) - index))
         with errors_at(file.name, LogsError):
             for line in lines.read(_blocks(place(file.name, root.s3))):
@@ -53,7 +53,7 @@ def sample(
 
 
 def _spread(files: Sequence[LogFile], most: int) -> list[LogFile]:
-    """Return at most so many of the files, evenly apart."""
+    """Return `most` of the files at most, evenly spaced."""
     number = min(most, len(files))
     return [files[index * len(files) // number] for index in range(number)]
 
@@ -79,15 +79,15 @@ def _unzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield from chunks
 
     if kind is not None:
-        # What is damaged, an export tells.
+        # An export reports damaged files.
         yield from logs.unzip(every(), []) if kind == "gzip" else every()
 
 
 @dataclass(slots=True)
 class PathCount:
-    """How often one path of a rule led to something, and to what the rule can use.
+    """How often one path of a rule found a value, and how often the rule can use it.
 
-    For `each` that is an array with elements, for a condition (`when`) that it holds.
+    Usable means for `each` an array with elements, and for a condition (`when`) that it holds.
     """
 
     column: str
@@ -98,7 +98,7 @@ class PathCount:
 
 @dataclass(slots=True)
 class RuleCount:
-    """How many events had the name of a rule (`tried`), met its conditions (`matched`), and the rows they gave."""
+    """The events with the name of a rule (`tried`), those that met its conditions (`matched`), and their rows."""
 
     place: str
     dataset: str
@@ -110,7 +110,7 @@ class RuleCount:
     rows: int = 0
 
     def count(self, column: str, path: KeyPath, found: bool, usable: bool) -> None:
-        """Count one look at a path."""
+        """Count one attempt to read a path."""
         counted = self.paths[column, path]
         counted.found += found
         counted.usable += usable
@@ -118,16 +118,16 @@ class RuleCount:
 
 @dataclass(slots=True)
 class Survey:
-    """What `mapping` finds in events that are added one by one."""
+    """The counts of `mapping` for events that are added one by one."""
 
     mapping: EventMapping
     events: int = 0
-    #: Interactions without a user, which need one who logs in on their session (rule 12).
+    #: Interactions without a user, which need a login on their session (rule 12).
     visitors: int = 0
     malformed: int = 0
     rules: list[RuleCount] = field(init=False)
     unmapped: "Counter[tuple[str, str | None]]" = field(default_factory=Counter)
-    #: (JSON path of the rule, column, path, what is there instead) -> how often.
+    #: (JSON path of the rule, column, path, value found instead) -> count.
     hints: "Counter[tuple[str, str, str, str]]" = field(default_factory=Counter)
     _of: dict[int, RuleCount] = field(init=False, repr=False)
 
@@ -202,7 +202,7 @@ class Survey:
             self.hints[counted.place, column, str(path), there] += 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything for machines; unmapped events and hints by how often they occur."""
+        """Return all counts for machines, with unmapped events and hints sorted by frequency."""
         return {
             "events": self.events,
             "malformed": self.malformed,
@@ -239,7 +239,7 @@ def _paths(dataset: Dataset, rule: Rule) -> dict[tuple[str, KeyPath], PathCount]
 
 
 def _instead(value: Any, path: KeyPath) -> str | None:
-    """Return what is where a path leads nowhere: a key that differs little from the one looked for, or an array."""
+    """Return a hint for a path without a value: a similar key, or an array on the way."""
     for index, segment in enumerate(path.segments):
         before = ("." if path.relative else "") + ".".join(path.segments[:index])
         if type(value) is list and index != path.through:

@@ -1,1 +1,1 @@
-"""The engine of a local export: log files -> rows on disk -> CSV."""
+"""The engine of a local export, from log files to rows on disk to CSV."""
