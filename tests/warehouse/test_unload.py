@@ -137,7 +137,7 @@ def test_a_failed_count_tells_that_all_datasets_are_whole() -> None:
     with pytest.raises(UnloadError) as caught:
         unload(engine, [USERS, ITEMS, COUNTS], Waiter())
     assert caught.value.place == "counts of users in Test"
-    assert caught.value.problem == "query 3: no such table; written in whole: users (1 row), items (2 rows)"
+    assert caught.value.problem == "query 3: no such table; complete: users (1 row), items (2 rows)"
     assert engine.canceled == []
 
 
@@ -168,7 +168,7 @@ def test_a_query_that_did_not_start_is_not_canceled() -> None:
         raise UnloadError("Test", "refused", "Ask again")
 
     engine = Scripted(on_submit=refuse)
-    with pytest.raises(UnloadError, match="refused; written in whole: nothing; not: users, which must not be imported"):
+    with pytest.raises(UnloadError, match="refused; complete: nothing; incomplete: users, which must not be imported"):
         unload(engine, [USERS], Waiter())
     assert engine.canceled == []
 
@@ -227,9 +227,9 @@ def test_redshift_s_failures_are_told_by_whole_phrases(said: str, begins: str) -
     ("said", "begins"),
     [
         pytest.param(f"Failure using stage area {PLACE}. Cause: [Access Denied]", "Give the role", id="denied"),
-        pytest.param("Integration 'A' does not exist or not authorized.", "Run the set-up", id="no integration"),
-        pytest.param("Integration 'A' associated with the stage 'B' cannot be found.", "Run the set-up", id="gone"),
-        pytest.param("Insufficient privileges to operate on integration 'A'", "Run the set-up", id="not granted"),
+        pytest.param("Integration 'A' does not exist or not authorized.", "Run the setup", id="no integration"),
+        pytest.param("Integration 'A' associated with the stage 'B' cannot be found.", "Run the setup", id="gone"),
+        pytest.param("Insufficient privileges to operate on integration 'A'", "Run the setup", id="not granted"),
         pytest.param("Stage 'A.B.C' does not exist or not authorized.", "Give your role a schema", id="no stage"),
         pytest.param("Cannot perform CREATE STAGE. This session does not have a current database.", "Give", id="none"),
         pytest.param("Warehouse 'W' cannot be resumed because of a monitor", "Name a running warehouse", id="off"),

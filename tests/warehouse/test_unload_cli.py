@@ -205,7 +205,7 @@ def test_a_failure_names_the_place_the_remedy_and_what_is_whole(home: Path, reds
     assert (done.returncode, done.stdout) == (1, "")
     last = done.stderr.splitlines()[-1]
     assert last.startswith("personalize-segment: users in Redshift analytics/dev: query ")
-    assert "written in whole: interactions (1,234 rows); not: users, which must not be imported." in last
+    assert "complete: interactions (1,234 rows); incomplete: users, which must not be imported." in last
     assert "Give the role s3:PutObject" in last
 
 
@@ -236,8 +236,8 @@ def test_a_misuse_is_status_2_before_any_call(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        pytest.param(("--to", "/tmp/x"), "is no place in S3", id="a folder"),
-        pytest.param(("--role", "x'"), "is no ARN of an IAM role", id="a role"),
+        pytest.param(("--to", "/tmp/x"), "isn't an S3 location", id="a folder"),
+        pytest.param(("--role", "x'"), "isn't the ARN of an IAM role", id="a role"),
         pytest.param(("--columns", "none.csv"), "No such file or directory: 'none.csv'", id="no file"),
     ],
 )
@@ -295,6 +295,6 @@ def test_ctrl_c_cancels_the_query_and_says_what_is_whole(
     assert server.canceled == [query]
     assert said.splitlines()[-3:] == [  # rich may print a line again in whose midst the signal came
         f"users: query {query} was canceled",
-        "written in whole: interactions (1,234 rows); not: users, which must not be imported",
+        "complete: interactions (1,234 rows); incomplete: users, which must not be imported",
         "Interrupted.",
     ]

@@ -163,7 +163,7 @@ def test_a_failure_is_one_line_with_a_remedy_and_what_is_whole(data_api: Redshif
     text = str(caught.value)
     assert text.startswith("users in Redshift analytics/dev: query ")
     assert " ".join(said.split()).rstrip(". ") in text
-    assert "written in whole: interactions (1,234 rows); not: users, which must not be imported" in text
+    assert "complete: interactions (1,234 rows); incomplete: users, which must not be imported" in text
     assert remedy in caught.value.remedy
     assert "\n" not in text
     assert SECRET not in text
@@ -182,7 +182,7 @@ def test_a_failure_that_only_the_statement_tells_is_found(data_api: RedshiftData
 
 def test_what_somebody_else_canceled_is_a_failure(data_api: RedshiftData) -> None:
     data_api.states = ("STARTED", "ABORTED")
-    with pytest.raises(UnloadError, match="somebody canceled it; written in whole: nothing; not: inter"):
+    with pytest.raises(UnloadError, match="it was canceled; complete: nothing; incomplete: inter"):
         _run(_engine(data_api))
 
 
@@ -219,7 +219,7 @@ def test_what_the_api_refuses_is_one_line_with_a_remedy(
     text = str(caught.value)
     assert f"({code})" in text
     assert "It says so; " in text
-    assert "written in whole: nothing; not: interactions, users, which must not be imported" in text
+    assert "complete: nothing; incomplete: interactions, users, which must not be imported" in text
     assert caught.value.remedy.startswith(remedy)
     assert SECRET not in text
 
@@ -277,7 +277,7 @@ def test_ctrl_c_cancels_the_query_that_runs(data_api: RedshiftData) -> None:
     assert data_api.canceled == [query]
     assert caught.value.__notes__ == [
         f"interactions: query {query} was canceled",
-        "written in whole: nothing; not: interactions, users, which must not be imported",
+        "complete: nothing; incomplete: interactions, users, which must not be imported",
     ]
 
 

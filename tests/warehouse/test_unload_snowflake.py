@@ -113,7 +113,7 @@ def test_a_failure_is_one_line_with_a_remedy_and_what_is_whole(server: Snowflake
     text = str(caught.value)
     assert text.startswith("users in Snowflake acme/SEGMENT: query ")
     assert " ".join(said.split()).rstrip(". ") in text
-    assert "written in whole: interactions (1,234 rows); not: users, which must not be imported" in text
+    assert "complete: interactions (1,234 rows); incomplete: users, which must not be imported" in text
     assert remedy in caught.value.remedy
     assert "\n" not in text
     assert SECRET not in text
@@ -121,19 +121,19 @@ def test_a_failure_is_one_line_with_a_remedy_and_what_is_whole(server: Snowflake
 
 def test_a_setting_that_is_refused_is_one_line(server: SnowflakeServer) -> None:
     server.failures["TIMEZONE"] = "invalid value\n'UTC'."
-    with pytest.raises(UnloadError, match=r"^set-up in Snowflake acme/SEGMENT: invalid value 'UTC'; written in"):
+    with pytest.raises(UnloadError, match=r"^setup in Snowflake acme/SEGMENT: invalid value 'UTC'; complete: "):
         _run(UTC, *STATEMENTS)
 
 
 def test_what_somebody_else_aborted_is_a_failure(server: SnowflakeServer) -> None:
     server.states = ("RUNNING", "ABORTED")
-    with pytest.raises(UnloadError, match="ABORTED, no reason given; written in whole: nothing; not: inter"):
+    with pytest.raises(UnloadError, match="ABORTED, no reason given; complete: nothing; incomplete: inter"):
         _run()
 
 
 def test_a_query_that_snowflake_does_not_know_is_not_waited_for_forever(server: SnowflakeServer) -> None:
     server.states = ("NO_DATA",)
-    with pytest.raises(UnloadError, match="Snowflake knows nothing of it"):
+    with pytest.raises(UnloadError, match="Snowflake doesn.t know the query"):
         _run()
 
 
@@ -154,7 +154,7 @@ def test_ctrl_c_cancels_the_query_that_runs(server: SnowflakeServer) -> None:
     assert server.canceled == [query]
     assert caught.value.__notes__ == [
         f"interactions: query {query} was canceled",
-        "written in whole: nothing; not: interactions, users, which must not be imported",
+        "complete: nothing; incomplete: interactions, users, which must not be imported",
     ]
 
 

@@ -41,8 +41,8 @@ def test_columns_are_found(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        pytest.param("", "names no column", id="nothing"),
-        pytest.param(CSV.splitlines()[0], "names no column", id="a header alone"),
+        pytest.param("", "lists no columns", id="nothing"),
+        pytest.param(CSV.splitlines()[0], "lists no columns", id="a header alone"),
         pytest.param("a,b\n1,2\n", "has no table_schema, table_name, column_name, data_type", id="other columns"),
         pytest.param(CSV + "prod,identifies,,text\n", "row 2 has no column_name", id="a gap"),
         pytest.param("[1]", "neither CSV nor a JSON list of objects", id="a list of numbers"),

@@ -1,7 +1,7 @@
-"""Training data from a Segment warehouse: statements for Redshift and Snowflake that write what an export writes.
+"""Write SQL statements for Redshift and Snowflake that produce the same training data as an export.
 
-`plan` has what to run; `columns_query` and `parse_columns` tell which tables and columns there are.
-See docs/warehouse.md.
+`plan` returns the statements. `columns_query` and `parse_columns` get the tables and columns that a warehouse has. See
+docs/warehouse.md.
 """
 
 from .catalog import Columns, parse_columns

@@ -1,7 +1,7 @@
-"""One rule of the event mapping over the table of one source: the SELECT of its rows, or of what it refuses.
+"""The SELECT of one rule of the event mapping over the table of one source: of its rows, or also of its refusals.
 
-docs/contract.md numbers the rules. The SELECTs are nested: the innermost reads the table, then come the
-elements of `each`, then what values in domain need, then those, last what is asked for.
+docs/contract.md numbers the rules. The SELECTs are nested. The innermost reads the table. The next ones add the
+elements of `each`, the intermediate values and the columns of the dataset. The outermost selects the rows.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,20 +19,20 @@ from .domains import TEXTS, fits, joined, no_placeholder, readings, settle
 from .tables import EventTable
 from .window import TimeWindow
 
-#: Why a text that begins like an array gave no row: a column holds so many characters and no more.
+#: Reason of a text that begins like an array but can't be parsed, because a column has a maximum length.
 CUT_OFF = "an array that the warehouse cut off"
 
-#: type -> the rule that is its domain; 5 where none is named.
+#: type -> the rule that defines its domain, 5 for all others.
 _RULES = {"string": 3, "timestamp": 4}
 _NO_COMMENTS: Mapping[str, str] = MappingProxyType({})
 
 
-#: Where the SQL of a `Select` has what it reads: with a character that no mapping can have.
+#: Placeholder for `Select.base` in its SQL, with a character that no mapping can have.
 _BASE = "(\0)"
 
 
 class Select(NamedTuple):
-    """A SELECT whose innermost one, `base`, reads a table. `types` are the table's own types of what it reads."""
+    """A SELECT whose innermost one, `base`, reads a table. `types` are the table's types of the columns read."""
 
     sql: str
     base: str
@@ -40,7 +40,7 @@ class Select(NamedTuple):
 
 
 def merged(selects: Iterable[Select]) -> list[str]:
-    """Return the SQL of SELECTs, of those that do the same with different tables only one: statements have limits."""
+    """Return the SQL of SELECTs, combining those that differ only in their tables, because statements have limits."""
     bases: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for select in selects:
         bases.setdefault((select.sql, select.types), []).append(select.base)
@@ -49,7 +49,7 @@ def merged(selects: Iterable[Select]) -> list[str]:
 
 
 class _ColumnSql(NamedTuple):
-    """The SQL of a column, whether it can be other than NULL, whether something is there, and what `ahead` asks."""
+    """The SQL of a column, whether it can differ from NULL, the test of presence, and the SQL of `ahead`."""
 
     sql: str
     possible: bool
@@ -59,12 +59,12 @@ class _ColumnSql(NamedTuple):
 
 @dataclass(slots=True)
 class Branch:
-    """A rule over a table, and what its SELECT has to read: expression -> name, of the table and of the element.
+    """A rule over a table, and the expressions that its SELECT reads.
 
-    `earlier` are the rules of the dataset that come before it. `session` are the paths of the session of an interaction
-    without a user, none if visitors are dropped or it is another dataset. `max_elements` is that of the mapping. With
-    `counting` it also reads what it takes to say why there is no row, or no value. `derived` are the columns between
-    those that are read and those of the dataset: see `domains.Derive`.
+    `earlier` has the rules of the dataset that come before it. `session` has the paths of the session of interactions
+    without a user. It is empty if visitors are dropped, and for other datasets. `max_elements` is the mapping's. With
+    `counting`, it also reads the reasons of missing rows and values. `reads` and `pieces` map expressions on the table
+    and on an element to names, `derived` those between them and the columns of the dataset: see `domains.Derive`.
     """
 
     table: EventTable
@@ -88,21 +88,21 @@ class Branch:
         return self.table.dialect
 
     def rows(self) -> list[Select]:
-        """Return the SELECT of the rows, or none, and a note, if the table can give none.
+        """Return the SELECT of the rows. If the table can't have any, return [] and add a note.
 
-        Its columns: message, element, earlier (1 in the overlap), c0, c1 … (those of the dataset), and for
-        users and items seconds and fraction, which order them. Interactions that may be a visitor's have visitor, the
-        session where no user is named, and c0 is NULL then.
+        Columns: message, element, earlier (1 in the overlap), c0, c1 … (the dataset's columns). Users and items also
+        have seconds and fraction, which order them. Interactions that may be a visitor's have visitor: the session, if
+        no user is named. c0 is then NULL.
         """
         values, session = self._values(), self._session()
         for value, column, source in zip(values, self.dataset.columns, self._rule.sources, strict=True):
             without = column.name == USER_ID and session is not None and session.possible
             if not value.possible and isinstance(source, Source) and source.required and not without:
-                self.table.notes.append(f"{self.table.label}: no column for {column.name}, so there are no rows")
+                self.table.notes.append(f"{self.table.label}: no column for {column.name}, so it has no rows")
                 return []
         array = self._array()
         if self._rule.each and array is None:
-            self.table.notes.append(f"{self.table.label}: no column for {self._rule.each}, so there are no rows")
+            self.table.notes.append(f"{self.table.label}: no column for {self._rule.each}, so it has no rows")
             return []
         names = [*self._common(), *self._columns()]
         needed = " AND ".join(f"{column} IS NOT NULL" for column, _, _ in self._tests(values))
@@ -113,9 +113,9 @@ class Branch:
     def judged(self) -> list[Select]:
         """Return the SELECTs of rows and refusals.
 
-        Their columns, before those of `rows`: source_name, call_type, event_name, field and reason (NULL for a row,
-        else its place in `reasons_of`), ahead (1 if a wrong clock's instant was replaced), and u0, u1 …: why an
-        optional column is NULL although a value is there, again as a place, else NULL.
+        Columns before those of `rows`: source_name, call_type, event_name, field, reason (NULL for a row, else its
+        index in `reasons_of`), ahead (1 if a wrong clock's instant was replaced), and u0, u1 …: the index of the reason
+        why an optional column is NULL although a value is present, else NULL.
         """
         values, session = self._values(), self._session()
         array = self._array()
@@ -147,13 +147,13 @@ class Branch:
         return [*names, "visitor"] if self.session else names
 
     def _session(self) -> _ColumnSql | None:
-        """Return the session of an interaction, whose user may come from that (rule 12)."""
+        """Return the session of an interaction, from which its user may follow (rule 12)."""
         if not self.session:
             return None
         return self._value(Column("session", "string", nullable=True), Source(self.session, False, "id"))
 
     def _tests(self, values: list[_ColumnSql]) -> list[tuple[str, str, str]]:
-        """Return name, field and reason of what must not be NULL, in the order of the reasons (rules 6 and 9)."""
+        """Return the name, field and reason of each required column, in the order of the reasons (rules 6 and 9)."""
         tests = []
         for position, (column, source) in enumerate(zip(self.dataset.columns, self._rule.sources, strict=True)):
             if isinstance(source, Source) and source.required:
@@ -172,7 +172,7 @@ class Branch:
         return reasons_of(self.dataset).index(reason)
 
     def _unusable(self, values: list[_ColumnSql]) -> list[str]:
-        """Rule 6: why a column is NULL although a value is there, for each that may be."""
+        """Return the reason for each optional column that is NULL although a value is present (rule 6)."""
         found = []
         for position in optional(self.dataset):
             source, value = self._rule.sources[position], values[position]
@@ -218,9 +218,9 @@ class Branch:
         return _ColumnSql(value, possible=bool(settled), present=" OR ".join(present), ahead=asked)
 
     def _path(self, column: Column, source: Source, path: Path) -> tuple[str | None, str] | None:
-        """Return the value at a path, None if there can be none, and with `counting` whether something is there.
+        """Return the value at a path, None if it can't have one, and with `counting` the test of its presence.
 
-        Without a column there is nothing.
+        Return None if the table has no column for the path.
         """
         dialect, domain = self._dialect, source.domain
         names, letter, flag = self.reads, "r", ""
@@ -230,7 +230,7 @@ class Branch:
             for segment in path.segments[: path.through]:
                 x = dialect.member(x, segment)
             flag = f"CASE WHEN {dialect.present(x)} THEN 1 ELSE 0 END"
-        elif path.segments == ("type",):  # the table says it
+        elif path.segments == ("type",):  # known from the table
             x, kind = dialect.constant(self._rule.call), "string"
         else:
             stored = self.table.column(Path(path.segments[: path.through]))
@@ -239,7 +239,7 @@ class Branch:
             x, kind, data_type = stored
             self.types.append(data_type)
             if not fits(domain, kind, through=through):
-                note = f"column {x} has the type {data_type}, of which {column.name} takes nothing"
+                note = f"column {x} has the type {data_type}, which doesn't fit {column.name}"
                 self.table.notes.append(f"{self.table.label}: {path}: {note}")
         read = {
             found: self._named(names, expression, letter)
@@ -261,7 +261,7 @@ class Branch:
         )
         if text is not None and domain in ("id", "ids"):
             known = f"{no_placeholder(dialect, text, self._derive)} IS NOT NULL"
-            known += f" OR {text} LIKE '[%'" if domain == "ids" else ""  # no placeholder either: see docs/contract.md
+            known += f" OR {text} LIKE '[%'" if domain == "ids" else ""  # not a placeholder: see docs/contract.md
             there = f"{there} AND ({text} IS NULL OR {known})" if flag or domain == "ids" else known
         if "array" in read:
             parts = read["array"]
@@ -275,7 +275,7 @@ class Branch:
         return self._named(self.derived[level], expression, "itv"[level])
 
     def _array(self) -> str | None:
-        """Return the SQL of the array of `each`; None if its column can't hold one."""
+        """Return the SQL of the array of `each`, None if its column can't hold one."""
         stored = self.table.column(self._rule.each) if self._rule.each else None
         if stored is None:
             return None
@@ -283,7 +283,7 @@ class Branch:
         return next((sql for sql, _ in readings(self._dialect, "ids", stored.kind, stored.sql, through=True)), None)
 
     def _base(self, reads: dict[str, str]) -> str:
-        """Return the SELECT that reads the table: `reads` has names and expressions."""
+        """Return the SELECT that reads the table. `reads` maps names to expressions."""
         dialect, table = self._dialect, self.table
         message, at, received = (table.own(name) for name in ("id", "timestamp", "received_at"))
         names = {"message_id": dialect.null("string"), "earlier": "0"}
@@ -308,7 +308,7 @@ class Branch:
         array: str | None,
         more: Mapping[str, str] = _NO_COMMENTS,
     ) -> tuple[str, str]:
-        """Return the SELECT of the values around _BASE, and that one, which reads `more` too."""
+        """Return the SELECT of the values around _BASE, and the base itself, which also reads `more`."""
         dialect = self._dialect
         reads = {name: expression for expression, name in self.reads.items()} | dict(more)
         message = f"CASE WHEN {dialect.printable('message_id', MAX_ID)} THEN {dialect.short('message_id')} END"
@@ -340,13 +340,13 @@ class Branch:
             rules = f"rules {_RULES.get(column.type, 5)} and 6" if isinstance(source, Source) else "rule 8"
             comments[f"c{position}"] = f"{column.name}, {rules}" if value.possible else column.name
         if session is not None:
-            present = next(value.present for value in values)  # of USER_ID, which comes first
+            present = next(value.present for value in values)  # of USER_ID, the first column
             columns["visitor"] = f"CASE WHEN NOT ({present}) THEN {session.sql} END" if present else session.sql
             comments["visitor"] = "rule 12"
         return f"({_select({'base.*': 'base.*'} | columns, comments)}\nFROM {rows}\n) AS base", self._base(reads)
 
     def _without_elements(self, head: Mapping[str, str], array: str | None) -> Select:
-        """Rule 7: a refusal for each event whose array is absent, empty, none, or too long."""
+        """Return a refusal for each event whose array is absent, empty, invalid or too long (rule 7)."""
         null = self._dialect.null
         stored = self.table.column(self._rule.each) if self._rule.each else None
         missing = self._place(MISSING)
@@ -381,7 +381,7 @@ class Branch:
 
 
 def optional(dataset: Dataset) -> list[int]:
-    """Return the positions of the columns that may be NULL although a value is there."""
+    """Return the positions of columns that may be NULL although a value is present."""
     columns = zip(*(rule.sources for rule in dataset.rules), strict=True)
     return [
         position
@@ -391,9 +391,9 @@ def optional(dataset: Dataset) -> list[int]:
 
 
 def reasons_of(dataset: Dataset) -> list[str]:
-    """Return all reasons that a dataset may have, each once: their places are what statements call them."""
+    """Return all reasons that a dataset may have, each once. Statements refer to them by index."""
     sources = [source for rule in dataset.rules for source in rule.sources if isinstance(source, Source)]
-    known = [MISSING, NO_ARRAY, EMPTY, TOO_LONG, CUT_OFF, NOT_IN_DOMAIN["id"]]  # the last one of messageId
+    known = [MISSING, NO_ARRAY, EMPTY, TOO_LONG, CUT_OFF, NOT_IN_DOMAIN["id"]]  # the last one is messageId's
     known += [NEVER_LOGGED_IN] if dataset.name == "interactions" else []
     return list(dict.fromkeys([*known, *map(not_in_domain, sources)]))
 
@@ -407,7 +407,7 @@ def _constant(dialect: Dialect, column: Column, value: str | float) -> str:
 
 
 def _select(columns: Mapping[str, str], comments: Mapping[str, str] = _NO_COMMENTS) -> str:
-    """Return SELECT and its columns, one per line: name -> expression, and name -> comment."""
+    """Return a SELECT list, one column per line. `columns` maps names to expressions, `comments` names to comments."""
     lines = []
     for number, (name, expression) in enumerate(columns.items(), start=1):
         comma = "," if number < len(columns) else ""

@@ -1,7 +1,7 @@
-"""What a warehouse has: the query that tells its tables and columns, and the file of its answer.
+"""The tables and columns of a warehouse, parsed from the result of a query for them.
 
-Segment makes a table with the first event and a column with the first value, so what a source never
-sent is not there, and a statement that names it fails.
+Segment creates a table with the first event, and a column with its first value. A statement that names a missing one
+fails.
 """
 
 import csv
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 
 from ..errors import WarehouseError
 
-#: schema, with its database and a dot in front if that is told -> table -> column -> data type; in lower case.
+#: schema (with its database and a dot in front, if known) -> table -> column -> data type. Names are in lower case.
 Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 _NEEDED = ("table_schema", "table_name", "column_name", "data_type")
-_REMEDY = "Save the answer of the query that `personalize-segment sql redshift|snowflake --columns-query` prints as CSV"
+_REMEDY = "Save the result of the query from `personalize-segment sql redshift|snowflake --columns-query` as CSV"
 
-#: For a column whose type nobody knows: it is read as text.
+#: The kind of a column of unknown type, which is read as text.
 UNKNOWN = "unknown"
 
-#: How the data types of both warehouses begin -> kind. The first that fits counts.
+#: Prefix of a data type in either warehouse -> kind. The first match counts.
 _KINDS = (
     ("timestamp", "timestamp"),
     ("date", "timestamp"),
@@ -50,16 +50,16 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The tables and columns of a warehouse; `kind` says of what kind a column is."""
+    """The tables and columns of a warehouse. `kind` returns the kind of a data type."""
 
     tables: Tables = field(repr=False)
 
     def table(self, schema: str, name: str) -> Mapping[str, str] | None:
-        """Return the columns of a table with their data types, or None if there is no such table."""
+        """Return the columns of a table with their data types, None if the table doesn't exist."""
         database, _, bare = schema.lower().rpartition(".")
         tables = self.tables.get(schema.lower())
         if tables is None and database and not any("." in name for name in self.tables):
-            tables = self.tables.get(bare)  # no database is named: there is one
+            tables = self.tables.get(bare)  # without names of databases, there is only one
         if tables is None and not database:
             same_name = [tables for name, tables in self.tables.items() if name.rpartition(".")[2] == bare]
             tables = same_name[0] if len(same_name) == 1 else None
@@ -67,7 +67,7 @@ class Columns:
 
 
 def kind(data_type: str) -> str:
-    """Return text, integer, float, boolean, timestamp or json for a data type, else `UNKNOWN`.
+    """Return text, integer, float, boolean, timestamp or json for a data type, UNKNOWN for any other.
 
     A type with a scale of 0, such as NUMBER(38,0), is an integer.
     """
@@ -78,11 +78,11 @@ def kind(data_type: str) -> str:
 
 
 def parse_columns(text: str, place: str) -> Columns:
-    """Return what a CSV file, or a JSON list of objects, says of a warehouse; `place` names it in errors.
+    """Return the columns in a CSV file or a JSON list of objects. Errors name it as `place`.
 
-    Needs table_schema, table_name, column_name and data_type, in any case and order. Where they are,
-    numeric_scale tells integers from other numbers, and table_catalog the database; others are left alone.
-    Raises WarehouseError.
+    Requires table_schema, table_name, column_name and data_type, in any case and order. If present, numeric_scale
+    distinguishes integers from other numbers, and table_catalog is the database. Other columns are ignored. Raises
+    WarehouseError.
     """
     try:
         rows: list[dict[str, object]] = json.loads(text) if text.lstrip().startswith("[") else _csv(text)
@@ -101,7 +101,7 @@ def parse_columns(text: str, place: str) -> Columns:
         whole = f"{catalog}.{schema}" if catalog else schema
         tables.setdefault(whole.lower(), {}).setdefault(table.lower(), {})[column.lower()] = data_type
     if not tables:
-        raise WarehouseError(place, "names no column", _REMEDY)
+        raise WarehouseError(place, "lists no columns", _REMEDY)
     return Columns(tables)
 
 

@@ -1,6 +1,6 @@
-"""Which rows of a table an event mapping's rule takes: its name, its conditions, and none that a rule before it took.
+"""The conditions for a row to match a rule: its name, the rule's own conditions, and no earlier rule that matches.
 
-Each condition is true, false or NULL, and NULL counts as false. docs/contract.md, rule 1.
+Each condition is true, false or NULL, and NULL counts as false (rule 1 of docs/contract.md).
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ FALSE = "1 = 0"
 
 
 def taken(table: EventTable, earlier: Sequence[Rule]) -> list[str]:
-    """Return the conditions under which `table.rule` counts; `earlier` are the rules of its dataset that come first."""
+    """Return the conditions under which `table.rule` applies. `earlier` has the rules of its dataset before it."""
     return [*called(table, table.rule), *_holds(table, table.rule), *(_not(table, rule) for rule in earlier)]
 
 
 def called(table: EventTable, rule: Rule) -> list[str]:
-    """Return the condition that an event has the name of a rule, if its table needs one.
+    """Return the condition that an event has a rule's name, if its table needs one.
 
-    `event` has the name as a slug only. Our own write-backs are no identify.
+    The column `event` has only a slug of the name. Our own write-backs don't count as identify.
     """
     dialect, message = table.dialect, table.own("id")
     if rule.call == "identify":
@@ -38,9 +38,9 @@ def called(table: EventTable, rule: Rule) -> list[str]:
 
 
 def unmet(table: EventTable, rules: Sequence[Rule], others: Sequence[str]) -> list[str]:
-    """Return the conditions under which an event of `table` has `rules`, but none whose conditions hold.
+    """Return the conditions under which an event of `table` has `rules`, but no rule's conditions hold.
 
-    The name of an event of any name is none of `others`, which have rules of their own.
+    If the rules are for any name, `others` are the names with separate rules.
     """
     tests = called(table, table.rule)
     name = table.own(NAME_COLUMNS.get(table.rule.call, ""))
@@ -51,7 +51,7 @@ def unmet(table: EventTable, rules: Sequence[Rule], others: Sequence[str]) -> li
 
 
 def _not(table: EventTable, rule: Rule) -> str:
-    """Return the condition that an earlier rule doesn't count."""
+    """Return the condition that an earlier rule doesn't match."""
     name = [] if rule.name == table.rule.name else called(table, rule)
     tests = [*name, *_holds(table, rule)]
     return f"CASE WHEN {' AND '.join(tests)} THEN 0 ELSE 1 END = 1" if tests else FALSE
@@ -63,7 +63,7 @@ def _holds(table: EventTable, rule: Rule) -> list[str]:
 
 def _condition(table: EventTable, condition: Condition) -> str:
     dialect, path = table.dialect, condition.path
-    if path == Path(("type",)):  # the table says it
+    if path == Path(("type",)):  # known from the table
         x, kind = dialect.constant(table.rule.call), "string"
     else:
         stored = table.column(path)
@@ -90,15 +90,15 @@ def _condition(table: EventTable, condition: Condition) -> str:
 
 def _is(dialect: Dialect, kind: str, x: str, constants: Sequence[str]) -> str:
     if kind == UNKNOWN and set(constants) <= {"true", "false"}:
-        kind = "boolean"  # as for columns of the dataset: it can't be cast to text everywhere
+        kind = "boolean"  # as for the dataset's columns: not every warehouse can cast it to text
     tests = []
     for expression, found in readings(dialect, "string", kind, x):
-        # With an end, because Redshift takes texts for the same that differ in blanks there.
+        # With a suffix, because Redshift ignores blanks at the end of texts in comparisons.
         end = "." if found in TEXTS else ""
         texts = ", ".join(dialect.literal(text + end) for text in constants)
         text = f"{expression} || '{end}'" if end else plain(dialect, found, expression)
         test = f"{text} IN ({texts})"
         if found in TEXTS and found != "string" and any(text.startswith("[") for text in constants):
-            test = f"({test} AND NOT ({dialect.is_array(expression)}))"  # it isn't a string: see domains.py
+            test = f"({test} AND NOT ({dialect.is_array(expression)}))"  # an array isn't a string: see domains.py
         tests.append(test)
     return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"

@@ -1,8 +1,8 @@
-"""The domains of docs/contract.md in the SQL of a warehouse, from a column or a JSON value to a value or NULL.
+"""The domains of docs/contract.md in SQL, from a column or a JSON value to a value or NULL.
 
-A value takes steps, each a SELECT around the last, so that what is named more than once is just a column: `readings`
-is what the innermost one takes from the table or the element, `settle` makes of that what the dataset has, and
-what it needs in between it leaves to `derive`.
+Nested SELECTs compute a value in steps, so that an expression used several times becomes a column. `readings` returns
+the expressions that the innermost SELECT reads from the table or the element. `settle` turns them into the value, and
+passes intermediate expressions to `derive`.
 """
 
 import sys
@@ -22,10 +22,10 @@ from ..contract.rows import PLACEHOLDERS
 from .catalog import UNKNOWN
 from .dialect import BLANKS, INTEGER, MARK, NUMBER, RANGES, Dialect
 
-#: The whole numbers that a 64-bit float holds exactly.
+#: The limit of whole numbers that a 64-bit float holds exactly.
 _EXACT = 1 << 53
 
-#: Domains of texts -> the most characters that one has. Of lists it is that of an element.
+#: Domains of texts -> maximum characters, for lists those of an element.
 LENGTHS = {
     "id": MAX_ID,
     "any_id": MAX_ID,
@@ -35,17 +35,17 @@ LENGTHS = {
     "categories": MAX_STRING,
 }
 
-#: How many of a second's units an epoch has.
+#: Units per second.
 _UNITS = {"epoch_seconds": 1, "epoch_milliseconds": 1000}
 
-#: Kinds that hold text. A "string" is one that can't be an array.
+#: The kinds that hold text. A "string" is a text that can't be an array.
 TEXTS = ("text", "string", UNKNOWN)
 
 _ANYTHING = {*TEXTS, "json"}
 _NUMBERS = _ANYTHING | {"integer", "float"}
 _STRINGS = _NUMBERS | {"boolean", "timestamp"}
 
-#: domain -> the kinds of columns that may hold a value of it; for the others, which are numbers, _NUMBERS.
+#: domain -> kinds of columns that can hold its values. For all other domains, which are numbers, _NUMBERS.
 _FITS = {
     **dict.fromkeys(("id", "any_id", "ids"), _STRINGS - {"boolean"}),
     **dict.fromkeys(("string", "textual", "categories"), _STRINGS),
@@ -53,7 +53,7 @@ _FITS = {
     "boolean": _ANYTHING | {"boolean"},
 }
 
-#: Names an expression in a SELECT further out, so that it is written once: the expression, and how far out (0 to 2).
+#: Names an expression as a column of an outer SELECT, so that it is written once: expression, and level (0 to 2).
 Derive = Callable[[str, int], str]
 
 
@@ -63,7 +63,7 @@ def fits(domain: str, kind: str, *, through: bool = False) -> bool:
 
 
 def readings(dialect: Dialect, domain: str, kind: str, x: str, *, through: bool = False) -> list[tuple[str, str]]:
-    """Return what to read of a column or a JSON value, each with the kind that it is then; at most one isn't NULL.
+    """Return the expressions to read from a column or a JSON value, each with its kind. At most one isn't NULL.
 
     The kinds are those of `catalog.kind`, "string" for a text that can't be an array, "array" and "seconds".
     """
@@ -88,7 +88,7 @@ def readings(dialect: Dialect, domain: str, kind: str, x: str, *, through: bool 
     if kind == "timestamp" and domain in FORMATS:
         return [(dialect.seconds(x), "seconds")]
     if kind == UNKNOWN and domain == "boolean":
-        # A boolean can't be cast to text everywhere, so a column for one is taken for one.
+        # Not every warehouse can cast a boolean to text, so a column read as a boolean is assumed to be one.
         return [(x, "boolean")]
     return [(_text(dialect, kind, x), kind)]
 
@@ -100,9 +100,9 @@ def _text(dialect: Dialect, kind: str, x: str) -> str:
 def settle(
     dialect: Dialect, domain: str, kind: str, x: str, derive: Derive, rest: tuple[str, ...] | None = None
 ) -> str:
-    """Return the value in a domain from what `readings` gave; NULL where it is outside.
+    """Return the value in a domain of an expression from `readings`, NULL if it is outside.
 
-    `rest` are the keys that lead from an element of an array to what is listed.
+    `rest` has the keys from an element of an array to the listed value.
     """
     if domain in LISTS:
         if kind == "array":
@@ -118,10 +118,10 @@ def settle(
 
 
 def plain(dialect: Dialect, kind: str, x: str) -> str:
-    """Return the text that a value has as a string, whatever its length and characters."""
+    """Return the text of a value as a string, of any length and with any characters."""
     if kind == "integer":
         return f"CASE WHEN {x} {RANGES['long']} THEN {dialect.short(x)} END"
-    if kind == "float":  # one that is whole is an integer: JavaScript sends 5 for 5.0
+    if kind == "float":  # a whole one is an integer: JavaScript sends 5 for 5.0
         return f"CASE WHEN {_whole(x)} THEN {dialect.short(f'CAST({x} AS BIGINT)')} END"
     if kind == "boolean":
         return dialect.boolean_text(x)
@@ -133,7 +133,7 @@ def _whole(x: str) -> str:
 
 
 def _string(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive) -> str:
-    """Rule 3. A text that is a JSON array is one that Segment made a text of, and a point in time was a text."""
+    """Return a string (rule 3). Segment stores arrays as JSON text, so those don't count. Points in time were texts."""
     most = LENGTHS[domain]
     if kind not in TEXTS:
         return dialect.short(plain(dialect, kind, x), most)
@@ -146,19 +146,19 @@ def _string(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive) ->
 
 
 def no_placeholder(dialect: Dialect, x: str, derive: Derive) -> str:
-    """Rule 3: a text, or NULL for one that stands for nothing."""
+    """Return a text, NULL for a placeholder (rule 3)."""
     return derive(f"CASE WHEN NOT {dialect.is_placeholder(x)} THEN {x} END", 1)
 
 
 def _timestamp(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive) -> str:
-    """Rule 4. A column of unknown type may hold points in time, which become texts with a blank in them."""
+    """Return a timestamp (rule 4). A column of unknown type may hold points in time, whose text has a blank."""
     if domain in _UNITS:
         units = _UNITS[domain]
         number = _float(dialect, kind, x, derive)
         seconds = f"FLOOR({number})" if units == 1 else f"FLOOR(FLOOR({number}) / {units})"
         bounds = f"{number} >= 0 AND {number} < {MAX_SECONDS * units}"
         return f"CASE WHEN {bounds} THEN CAST({seconds} AS BIGINT) END"
-    if kind == "seconds":  # a date is what has no time of day
+    if kind == "seconds":  # a date has no time of day
         return x if domain == "iso" else f"CASE WHEN MOD({x}, 86400) = 0 THEN {x} END"
     read = dialect.instant if domain == "iso" else dialect.date
     if kind != UNKNOWN:
@@ -170,13 +170,13 @@ def _timestamp(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive)
 
 
 def _boolean(dialect: Dialect, x: str) -> str:
-    """Rule 5: a text that is a boolean in any case."""
+    """Return a boolean from a text in any case (rule 5)."""
     true, false = (dialect.matches(x, "".join(f"[{c.upper()}{c}]" for c in text)) for text in ("true", "false"))
     return f"CASE WHEN {true} THEN TRUE WHEN {false} THEN FALSE END"
 
 
 def _float(dialect: Dialect, kind: str, x: str, derive: Derive) -> str:
-    """Rule 5: a number, or a text that is exactly one, as a float; NULL for another text."""
+    """Return a number as a float, or a text that is exactly a number, NULL for any other text (rule 5)."""
     if kind not in TEXTS:
         return x
     unsigned = f"COALESCE(NULLIF({x}, '-0'), '0')"  # an integer has no negative zero
@@ -184,12 +184,12 @@ def _float(dialect: Dialect, kind: str, x: str, derive: Derive) -> str:
 
 
 def _number(dialect: Dialect, type_: str, kind: str, x: str, derive: Derive) -> str:
-    """Rule 5."""
+    """Return a number of a type (rule 5)."""
     number = _float(dialect, kind, x, derive)
     if type_ not in RANGES:
         if kind == "integer":
             number = f"CAST({x} AS {dialect.double_type})"
-        # Every number but infinity and NaN lies below the greatest one.
+        # Every number except infinity and NaN is at most the greatest one.
         greatest = dialect.double(str(MAX_FLOAT if type_ == "float" else sys.float_info.max))
         return f"CASE WHEN ABS({number}) <= {greatest} THEN {number} END"
     bounds = RANGES[type_]
@@ -204,7 +204,7 @@ def _number(dialect: Dialect, type_: str, kind: str, x: str, derive: Derive) -> 
 
 
 def _single(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive) -> str:
-    """Rule 5: a single value as a list of one."""
+    """Return a single value as a list of one (rule 5)."""
     value = _string(dialect, "id" if domain == "ids" else "string", "string" if kind in TEXTS else kind, x, derive)
     if kind not in TEXTS:
         return value
@@ -213,7 +213,7 @@ def _single(dialect: Dialect, domain: str, kind: str, x: str, derive: Derive) ->
 
 
 def joined(dialect: Dialect, domain: str, x: str, rest: tuple[str, ...], derive: Derive) -> str:
-    """Return the first elements of an array that are there, each between bars; MARK for one outside the domain."""
+    """Return the first elements of an array that are present, between bars, with MARK for those outside the domain."""
     most, booleans = LENGTHS[domain], domain == "categories"
     texts = []
     for position in range(MAX_ELEMENTS):
@@ -222,7 +222,7 @@ def joined(dialect: Dialect, domain: str, x: str, rest: tuple[str, ...], derive:
             item = dialect.member(item, key)
         texts.append(derive(dialect.listed(derive(item, 0), booleans=booleans), 1))
     if booleans:
-        # The sum first, so that no text becomes longer than a warehouse takes.
+        # Check the sum first, so that no text exceeds a warehouse's limit.
         size = " + ".join(f"COALESCE(LENGTH({text}), 0)" for text in texts)
         parts = [f"CASE {text} WHEN '' THEN {MARK} ELSE '|' || {dialect.short(text, most)} END" for text in texts]
         whole = " || ".join(f"COALESCE({part}, '')" for part in parts)
@@ -240,7 +240,7 @@ def joined(dialect: Dialect, domain: str, x: str, rest: tuple[str, ...], derive:
 
 
 def _array(dialect: Dialect, domain: str, x: str) -> str:
-    """Rule 5, from what `joined` gave."""
+    """Return the list from the result of `joined` (rule 5)."""
     if domain == "categories":
         most, inner = MAX_STRING, f"SUBSTRING({x}, 2)"
     else:

@@ -1,7 +1,7 @@
-"""Where Segment stores an event in a warehouse: the table of a call, the column of a path.
+"""The tables and columns in which Segment stores events: the table of a call, the column of a path.
 
-Sources: Segment's "Warehouse Schemas" and its pages on Redshift and Snowflake, and the package that names
-tables and columns, segmentio/go-snakecase. Where they leave a name open, `Stored` says so.
+Sources: Segment's "Warehouse Schemas" and its pages on Redshift and Snowflake, and segmentio/go-snakecase, the package
+that names tables and columns. `Stored` marks the names that they leave open.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..contract.mapping import Call, Path
 
-#: call -> the table of all its events; those of a track are in the event's own table, too.
+#: call -> the table of all its events. Those of a track are also in the event's own table.
 TABLES: dict[Call, str] = {
     "track": "tracks",
     "page": "pages",
@@ -19,13 +19,13 @@ TABLES: dict[Call, str] = {
     "alias": "aliases",
 }
 
-#: Tables that Segment keeps along with those of events, so that an event of that name has no table of that name.
+#: Segment's other tables. An event of such a name has a table with another name.
 OWN_TABLES = frozenset(["accounts", "users", *TABLES.values()])
 
-#: call -> the column that holds the event's name as it was sent.
+#: call -> the column with the event's original name.
 NAME_COLUMNS: dict[Call, str] = {"track": "event_text", "page": "name", "screen": "name"}
 
-#: Columns of the call itself. A property of that name is discarded, or stored with `_` in front.
+#: Columns of the call itself. Segment discards a property of such a name, or stores it with `_` in front.
 OWN_COLUMNS = {
     "anonymous_id": "text",
     "event": "text",
@@ -53,10 +53,10 @@ _OF_THE_CALL = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Names, in lower case, that a table or column may have; the first is the likeliest.
+    """Possible names of a table or column in lower case, the likeliest first.
 
-    `sure` is whether the first may be taken for granted where nobody knows what the warehouse has.
-    `kind` is the kind of a column (see `catalog.kind`) where Segment always has the same.
+    `sure` says whether the first is reliable without a list of the warehouse's columns. `kind` is the kind of a column
+    (see `catalog.kind`) that always has the same.
     """
 
     names: tuple[str, ...]
@@ -67,8 +67,8 @@ class Stored:
 def snake_case(text: str) -> str:
     """Return a name as go-snakecase writes it: ASCII letters and digits in lower case, `_` between words.
 
-    A word is a run of capitals and digits with the small letters and digits behind it; whatever is
-    neither letter nor digit of ASCII parts words and is dropped. A name of small letters stays as it is.
+    A word is a run of capitals and digits, and the small letters and digits after it. All other characters separate
+    words and are dropped. A name of small letters stays as it is.
     """
     start = re.match("[a-z0-9]+(?:_[a-z0-9]+)*", text)
     kept = start[0] if start else ""
@@ -76,7 +76,7 @@ def snake_case(text: str) -> str:
     if not rest:
         return text
     words = [kept] if kept else []
-    # Digits before capitals belong to their word, as in 2FA, as long as no small letter has begun one.
+    # Digits before capitals belong to their word, as in 2FA, unless a small letter has begun a word.
     if rest[0].isascii() and rest[0].isupper() and not re.search("[a-z]", kept.rpartition("_")[2]):
         run = re.match("[A-Z0-9]+[a-z0-9]*", rest)
         word = run[0] if run else ""
@@ -86,9 +86,9 @@ def snake_case(text: str) -> str:
 
 
 def table(call: Call, event: str | None, reserved: frozenset[str], longest: int) -> Stored | None:
-    """Return the table of an event, or None if its name leaves no letter to name a table with.
+    """Return the table of an event, or None if its name has no letter for a table name.
 
-    Without a name it is the table of all events of the call.
+    Without a name, return the table of all events of the call.
     """
     if call != "track" or event is None:
         return Stored((TABLES[call],))
@@ -99,9 +99,9 @@ def table(call: Call, event: str | None, reserved: frozenset[str], longest: int)
 
 
 def column(call: Call, path: Path, reserved: frozenset[str], longest: int) -> Stored | None:
-    """Return the column that holds what stands at a path of a call, or None if Segment stores it nowhere.
+    """Return the column for a path of a call, or None if Segment doesn't store it.
 
-    The path starts at the event. `type` is stored nowhere: the table says it.
+    The path starts at the event. `type` isn't stored, because it is known from the table.
     """
     first, *rest = path.segments
     if not rest:
@@ -125,6 +125,6 @@ def _named(name: str, reserved: frozenset[str], longest: int) -> Stored | None:
         return None
     if name[0].isdigit() or name in reserved:
         return Stored((f"_{name}", name))
-    if len(name) > longest:  # nothing says how Segment shortens it
+    if len(name) > longest:  # how Segment shortens it isn't documented
         return Stored((name[:longest],), sure=False)
     return Stored((name, f"_{name}"))

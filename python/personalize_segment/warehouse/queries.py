@@ -1,4 +1,4 @@
-"""Whole queries from the SELECTs of the rules: a dataset's rows, the counts of what gave none, unmapped events.
+"""Complete queries from the SELECTs of the rules: a dataset's rows, counts of refusals, and unmapped events.
 
 docs/contract.md numbers the rules.
 """
@@ -19,20 +19,20 @@ from .naming import NAME_COLUMNS, TABLES
 from .tables import find
 from .window import TimeWindow
 
-#: The columns of the counts, as `report.json` names them.
+#: The columns of the counts, named as in `report.json`.
 COUNTS = ("dataset", "source", "call", "event", "field", "reason", "count")
 
-#: What the counts call rows, which are no refusals.
+#: Reasons in the counts for rows, which aren't refused.
 WRITTEN = "written"
 DEDUPLICATED = "deduplicated"
 
-#: What they count of rows, copies included: a wrong clock's instant that was replaced (rule 4), a user who logged in on
-#: the session (rule 12), and, before the reason, a column that is null although a value is there (rule 6).
+#: Counts of rows, copies included: with the replaced instant of a wrong clock (rule 4), with a user who logged in on
+#: the session (rule 12), and, as a prefix of the reason, with a null column although a value is present (rule 6).
 AHEAD = "ahead"
 STITCHED = "stitched"
 UNUSABLE = "null: "
 
-#: Types of columns that are texts.
+#: Column types that are texts.
 _TEXTS = ("string", *LISTS)
 
 _UNION = "\nUNION ALL\n"
@@ -41,9 +41,9 @@ _BY = "BY 1, 2, 3, 4, 5, 6"
 
 @dataclass(frozen=True, slots=True)
 class Stitching:
-    """How visits find their users (rule 12): the SELECTs of logins, and what the mapping says of visitors.
+    """The SELECTs of logins, and the mapping's `visitors`, to find the users of visits (rule 12).
 
-    A login has session and user in c0 and c1, and seconds.
+    A login has the session in c0, the user in c1, and seconds.
     """
 
     logins: Sequence[str]
@@ -53,7 +53,7 @@ class Stitching:
 def dataset_query(
     dialect: Dialect, dataset: Dataset, rows: Sequence[str], window: TimeWindow, stitching: Stitching | None = None
 ) -> str:
-    """Return the query of a dataset's CSV, from the SELECTs of `Branch.rows`."""
+    """Return the query of a dataset's CSV from the SELECTs of `Branch.rows`."""
     names = ", ".join(
         f"{_written(dialect, column, _kept(dataset, position))} AS {identifier(column.name)}"
         for position, column in enumerate(dataset.columns)
@@ -63,10 +63,10 @@ def dataset_query(
 
 
 def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str], stitching: Stitching | None = None) -> str:
-    """Return the query that counts rows and refusals, from the SELECTs of `Branch.judged`.
+    """Return the query that counts rows and refusals from the SELECTs of `Branch.judged`.
 
-    `reason` is that of a refusal, or says what became of a row; or it says of rows that they are AHEAD, STITCHED or
-    UNUSABLE.
+    `reason` is a refusal's reason, WRITTEN or DEDUPLICATED for rows, or AHEAD, STITCHED or UNUSABLE with a column's
+    reason, which count rows again.
     """
     unusable = dict(enumerate(optional(dataset), start=3))
     flags = {1: "ahead"} | ({2: "stitched"} if stitching else {})
@@ -77,8 +77,8 @@ def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str], stit
         f"SELECT {', '.join(columns)}, CASE WHEN nth = 1 THEN 1 ELSE 0 END AS kept, COUNT(*) AS amount\n"
         f"FROM ranked WHERE earlier = 0\nGROUP BY {', '.join(str(number) for number in range(1, len(columns) + 2))}\n"
     )
-    # What is counted is few lines: each is looked at once for its rows or refusals, once for wrong clocks, and once for
-    # each column.
+    # The counted lines are few. Each is read once for its rows or refusals, once for wrong clocks, and once per
+    # column.
     kinds = " UNION ALL ".join(f"SELECT {kind} AS kind" for kind in (0, *flags, *unusable))
     tests = [f"kind = {kind} AND {flag} = 1" for kind, flag in flags.items()]
     tests += [f"kind = {kind} AND u{at} IS NOT NULL" for kind, at in unusable.items()]
@@ -116,9 +116,9 @@ def counts_query(dialect: Dialect, dataset: Dataset, judged: Sequence[str], stit
 def unmapped_query(
     dialect: Dialect, mapping: EventMapping, schemas: Sequence[str], columns: Columns | None, window: TimeWindow
 ) -> str | None:
-    """Return the query that counts the events that no rule knows, or whose rules have conditions that don't hold.
+    """Return the query that counts events without a rule, and events whose rules have conditions that don't hold.
 
-    Rule 1, of the tables that are there. Where nobody asked the warehouse, that is `tracks` alone for the former.
+    It reads the tables that exist (rule 1). Without a list of columns, it reads `tracks` only, for the former.
     """
     null, received = dialect.null("string"), dialect.named("received_at")
     selects = []
@@ -150,9 +150,9 @@ def unmapped_query(
 
 
 def _calls(dialect: Dialect, mapping: EventMapping) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield table, call, column, the event's name, and what is true of events without a rule."""
+    """Yield the table, call, column and event name, and the test of events without a rule."""
     for call, column in NAME_COLUMNS.items():
-        if (call, None) in mapping.by_event:  # a rule knows all of them
+        if (call, None) in mapping.by_event:  # a rule matches all of them
             continue
         known = ", ".join(dialect.literal(event or "") for its_call, event in mapping.by_event if its_call == call)
         name = dialect.named(column)
@@ -167,20 +167,20 @@ def _calls(dialect: Dialect, mapping: EventMapping) -> Iterator[tuple[str, str, 
 def _ranked(
     dialect: Dialect, dataset: Dataset, selects: Sequence[str], stitching: Stitching | None = None, *within: str
 ) -> str:
-    """Rule 9: the place of a row among those that are one row; the first is kept.
+    """Return the SELECT that numbers the rows that are one row by rule 9, of which the first is kept.
 
-    Of a user or an item it has the latest value of each column: see `_kept`.
+    For users and items, it adds the latest value of each column: see `_kept`.
     """
     texts = [
         f"COALESCE({_text(dialect, column, f'c{position}')}, '')" for position, column in enumerate(dataset.columns)
     ]
     if dataset.name == "interactions":
-        key, order = ["message", "element"], ["earlier DESC", *texts]  # one of the overlap hides the others
+        key, order = ["message", "element"], ["earlier DESC", *texts]  # a row of the overlap comes first
     else:
         key, order = ["c0"], _LATEST_FIRST
     by = f"PARTITION BY {', '.join([*within, *key])} ORDER BY"
     columns = [f"ROW_NUMBER() OVER ({by} {', '.join(order)}) AS nth"]
-    if dataset.name != "interactions" and not within:  # which is for counts
+    if dataset.name != "interactions" and not within:  # not for counts
         frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
         for position, text in enumerate(texts[1:], start=1):
             latest = f"OVER ({by} {', '.join(order)}, {text} DESC {frame})"
@@ -194,10 +194,10 @@ def _ranked(
 
 
 def _stitched(dialect: Dialect, dataset: Dataset, stitching: Stitching, *, counting: bool) -> str:
-    """Rule 12: the candidates with the users of visits; what then has no user is left out, or with `counting` refused.
+    """Return the candidates with the users of visits (rule 12). Those without a user are left out, or counted.
 
-    Visits and logins of a session are put in one order, in which a login comes before the visits of its second. The
-    next login is the last one seen from the other side.
+    Visits and logins of a session are sorted together, and a login precedes the visits of its second. The next login
+    is the last one in descending order.
     """
     kinds = {"message": "string", "element": "long", "earlier": "int"}
     if counting:
@@ -224,9 +224,9 @@ def _stitched(dialect: Dialect, dataset: Dataset, stitching: Stitching, *, count
     values = {name: name for name in kinds} | {"c0": f"COALESCE({user})"}
     where = "is_login = 0"
     if counting:
-        nobody = f"reason IS NULL AND COALESCE({user}) IS NULL"
-        values["field"] = f"CASE WHEN {nobody} THEN {dialect.constant(USER_ID)} ELSE field END"
-        values["reason"] = f"CASE WHEN {nobody} THEN {reasons_of(dataset).index(NEVER_LOGGED_IN)} ELSE reason END"
+        userless = f"reason IS NULL AND COALESCE({user}) IS NULL"
+        values["field"] = f"CASE WHEN {userless} THEN {dialect.constant(USER_ID)} ELSE field END"
+        values["reason"] = f"CASE WHEN {userless} THEN {reasons_of(dataset).index(NEVER_LOGGED_IN)} ELSE reason END"
         values["stitched"] = "CASE WHEN reason IS NULL AND visitor IS NOT NULL AND found IS NOT NULL THEN 1 ELSE 0 END"
     else:
         where += f" AND COALESCE({user}) IS NOT NULL"
@@ -242,17 +242,17 @@ def _stitched(dialect: Dialect, dataset: Dataset, stitching: Stitching, *, count
     )
 
 
-#: The order of what happened to a user or an item; without an instant it comes last.
+#: The order of the observations of a user or an item. Those without an instant come last.
 _LATEST_FIRST = ["seconds DESC NULLS LAST", "fraction DESC NULLS LAST"]
 
 
 def _kept(dataset: Dataset, position: int) -> str:
-    """Return the column of `_ranked` that has what is written: of a user or an item the latest value."""
+    """Return the column of `_ranked` to write: for users and items the latest value."""
     return f"c{position}" if dataset.name == "interactions" or not position else f"latest{position}"
 
 
 def _text(dialect: Dialect, column: Column, x: str) -> str:
-    """Return the text that stands in the CSV."""
+    """Return a value's text in the CSV."""
     if column.type == "boolean":
         return dialect.short(dialect.boolean_text(x))
     if column.type in ("float", "double"):

@@ -1,12 +1,11 @@
 """Redshift: SUPER for arrays, UNLOAD to S3 with a role.
 
 Source: Amazon Redshift Database Developer Guide ("UNLOAD", "Names and identifiers", "Reserved words",
-"Querying semistructured data", "SUPER configurations", "TRY_CAST"); for what dialect.py says, its pages "LTRIM",
-"REPLACE", "CHR", "MOD", "FLOOR", "SUBSTRING" and "NULLIF", and
-"POSIX operators".
+"Querying semistructured data", "SUPER configurations", "TRY_CAST"). For the SQL in dialect.py, its pages "LTRIM",
+"REPLACE", "CHR", "MOD", "FLOOR", "SUBSTRING", "NULLIF" and "POSIX operators".
 """
 
-# ruff: noqa: D102, ARG002 - Dialect says what each of them is
+# ruff: noqa: D102, ARG002 - Dialect documents the methods
 
 import re
 from collections.abc import Sequence
@@ -20,15 +19,15 @@ _ROLES = re.compile(f"default|{ROLE_ARN}(,{ROLE_ARN})*")
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}")
 
 _SESSION = [
-    # Without it names in quotes become lower case: the header of the CSV, and the keys that paths walk.
+    # Otherwise quoted names become lower case: the header of the CSV, and the keys of paths.
     "SET enable_case_sensitive_identifier TO true",
-    # Floats have 15 digits otherwise, from which another float may be read; 17 are enough for every one.
+    # By default floats have 15 digits, which may parse to another float. 17 digits are enough for all.
     "SET extra_float_digits TO 2",
-    # A user may have another, in which a column with a time zone is read.
+    # A user's time zone may differ, and columns with a time zone are read in it.
     "SET timezone TO 'UTC'",
 ]
 
-#: No name may be one of these: Segment puts `_` in front.
+#: Names that Segment prefixes with `_`.
 _RESERVED = frozenset(
     """
     aes128 aes256 all allowoverwrite analyse analyze and any array as asc authorization az64 backup between binary
@@ -50,7 +49,7 @@ class RedshiftDialect(Dialect):
     """Redshift, a provisioned cluster or serverless."""
 
     name = "redshift"
-    text_type = "VARCHAR(65535)"  # VARCHAR alone is cut off after 256 bytes
+    text_type = "VARCHAR(65535)"  # a plain VARCHAR is cut off after 256 bytes
     double_type = "DOUBLE PRECISION"
     longest = 127
     reserved = _RESERVED
@@ -59,13 +58,13 @@ class RedshiftDialect(Dialect):
         return name.lower()
 
     def varchar(self, most: int) -> str:
-        return f"VARCHAR({min(4 * most, 65535)})"  # in bytes: what is sorted has room for the longest that may come
+        return f"VARCHAR({min(4 * most, 65535)})"  # in bytes, enough for the longest text
 
     def float_text(self, x: str) -> str:
         return self.short(x)
 
     def float_written(self, x: str) -> str:
-        return x  # the session says with how many digits
+        return x  # the session sets the number of digits
 
     def matches(self, x: str, pattern: str) -> str:
         return f"({x} ~ '^({pattern})$')"
@@ -74,7 +73,7 @@ class RedshiftDialect(Dialect):
         return f"FROM_VARBYTE(TO_VARBYTE({x}, 'utf8'), 'hex')"
 
     def epoch(self, x: str) -> str:
-        # EXTRACT gives an INTEGER, which ends in 2038.
+        # EXTRACT returns an INTEGER, which ends in 2038.
         return f"DATEDIFF(second, CAST('1970-01-01 00:00:00' AS TIMESTAMP), {x})"
 
     def fraction(self, x: str) -> str:
@@ -124,7 +123,7 @@ class RedshiftDialect(Dialect):
         return f"CASE WHEN IS_BOOLEAN({x}) THEN CAST({x} AS BOOLEAN) END"
 
     def listed(self, x: str, *, booleans: bool) -> str:
-        # Shorter than the general one: a list says it 25 times, and the Data API takes 100 KB.
+        # Shorter than the general form, because a list repeats it 25 times, and the Data API takes 100 KB.
         text = f"WHEN IS_VARCHAR({x}) THEN CAST({x} AS {self.text_type})"
         integer = f"WHEN IS_BIGINT({x}) THEN CAST(CAST({x} AS BIGINT) AS VARCHAR(20))"
         boolean = f" WHEN IS_BOOLEAN({x}) THEN CASE WHEN CAST({x} AS BOOLEAN) THEN 'true' ELSE 'false' END"
@@ -150,7 +149,7 @@ class RedshiftDialect(Dialect):
         quoted = select.replace("\\", "\\\\").replace("'", "''")
         role = access if access == "default" else f"'{access}'"
         if region is not None and not is_blank(region) and not _REGION.fullmatch(region):
-            raise WarehouseError(repr(region), "is no region of AWS", "Name the bucket's, such as eu-west-1")
+            raise WarehouseError(repr(region), "isn't an AWS region", "Write the bucket's region, such as eu-west-1")
         where = "" if region is None else f"\nREGION {self.literal(region)}"
         return (
             f"UNLOAD ('\n{quoted}\n')\nTO {self.literal(self.part(to, dataset))}\nIAM_ROLE {role}\n"
@@ -161,8 +160,8 @@ class RedshiftDialect(Dialect):
     def schema(self, name: str) -> str:
         super().schema(name)
         if "." in name:
-            problem = "names a database, but Redshift tells the columns of the one that you are connected to only"
-            raise WarehouseError(repr(name), problem, "Connect to that database, and name the schema alone")
+            problem = "names a database, but Redshift lists only the columns of the connected database"
+            raise WarehouseError(repr(name), problem, "Connect to that database, and pass the schema alone")
         return name
 
     def access(self, value: str) -> str:
@@ -170,6 +169,6 @@ class RedshiftDialect(Dialect):
             return value
         raise WarehouseError(
             "the role",
-            "is no ARN of an IAM role",
-            "Name one, such as arn:aws:iam::123456789012:role/unload, or default",
+            "isn't the ARN of an IAM role",
+            "Pass one, such as arn:aws:iam::123456789012:role/unload, or default",
         )

@@ -1,11 +1,11 @@
 """Snowflake: VARIANT for arrays, COPY INTO a stage on a storage integration.
 
-Source: Snowflake's SQL reference ("COPY INTO <location>", "CREATE STAGE", "CREATE STORAGE INTEGRATION",
-"FLATTEN", "TYPEOF", "String & binary data types") and "Data unloading considerations"; for what dialect.py says, its
-pages "LTRIM", "REPLACE", "CHR, CHAR", "MOD", "FLOOR", "SUBSTR, SUBSTRING", "NULLIF" and "REGEXP_LIKE".
+Source: Snowflake's SQL reference ("COPY INTO <location>", "CREATE STAGE", "CREATE STORAGE INTEGRATION", "FLATTEN",
+"TYPEOF", "String & binary data types") and "Data unloading considerations". For the SQL in dialect.py, its pages
+"LTRIM", "REPLACE", "CHR, CHAR", "MOD", "FLOOR", "SUBSTR, SUBSTRING", "NULLIF" and "REGEXP_LIKE".
 """
 
-# ruff: noqa: D102, ARG002 - Dialect says what each of them is
+# ruff: noqa: D102, ARG002 - Dialect documents the methods
 
 import re
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from ..errors import WarehouseError
 from .dialect import MAX_PART_MB, RANGES, ROLE_ARN, Dialect, is_blank
 
-#: The stage lives as long as the session, so that it can't lead to an earlier run's place.
+#: A stage for the session only, so that it can't refer to the location of an earlier run.
 STAGE = "PERSONALIZE_SEGMENT"
 
 _INTEGRATION = re.compile("[A-Za-z_][A-Za-z0-9_$]{0,254}")
 
-#: An access key's id would pass for a name.
+#: An access key id, which would be a valid name.
 _KEY = re.compile("A[KS]IA[A-Z0-9]{12,}", re.IGNORECASE)
 
 _INT64 = RANGES["long"]
@@ -39,7 +39,7 @@ class SnowflakeDialect(Dialect):
         return self.text_type
 
     def float_text(self, x: str) -> str:
-        # The plain text is cut off after some digits. TME has all 17, for those that need them.
+        # The plain text is truncated. TME has all 17 digits, for floats that need them.
         short = f"TO_VARCHAR({x})"
         return f"CASE WHEN TRY_CAST({short} AS DOUBLE) = {x} THEN {short} ELSE TO_VARCHAR({x}, 'TME') END"
 
@@ -47,7 +47,7 @@ class SnowflakeDialect(Dialect):
         return self.float_text(x)  # COPY INTO writes floats with nine decimals
 
     def matches(self, x: str, pattern: str) -> str:
-        return f"REGEXP_LIKE({x}, '{pattern}')"  # of the whole text
+        return f"REGEXP_LIKE({x}, '{pattern}')"  # matches the whole text
 
     def hexadecimal(self, x: str) -> str:
         return f"HEX_ENCODE({x})"
@@ -104,7 +104,7 @@ class SnowflakeDialect(Dialect):
         return f"CASE WHEN TYPEOF({x}) = 'BOOLEAN' THEN CAST({x} AS BOOLEAN) END"
 
     def csv(self, x: str) -> str:
-        # The warehouse's own quoting would quote the header too, and every text.
+        # The warehouse's own quoting would also quote the header and all texts.
         needs = f"POSITION(',' IN {x}) > 0 OR POSITION('\"' IN {x}) > 0"
         return f"""CASE WHEN {needs} THEN '"' || REPLACE({x}, '"', '""') || '"' ELSE {x} END"""
 
@@ -113,7 +113,7 @@ class SnowflakeDialect(Dialect):
         for name in schemas:
             database, _, schema = name.rpartition(".")
             source = f"{self.named(database)}.INFORMATION_SCHEMA.COLUMNS" if database else "INFORMATION_SCHEMA.COLUMNS"
-            # As it is asked for: what has none is in the session's own.
+            # The database as requested. Without one, the tables are in the session's database.
             catalog = self.constant(database)
             queries.append(
                 f"SELECT {catalog} AS TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE\n"
@@ -126,12 +126,12 @@ class SnowflakeDialect(Dialect):
             f"CREATE OR REPLACE TEMPORARY STAGE {STAGE}\nURL = {self.literal(to)}\n"
             f"STORAGE_INTEGRATION = {self.named(access)}"
         )
-        # Texts are read as ISO-8601 whatever the user's settings are.
+        # Texts are read as ISO-8601, whatever the user's settings.
         formats = "DATE_INPUT_FORMAT = 'AUTO' TIMESTAMP_INPUT_FORMAT = 'AUTO'"
         return [f"ALTER SESSION SET TIMEZONE = 'UTC' {formats}", stage]
 
     def setup_of(self, dataset: str) -> list[str]:
-        return [f"REMOVE @{STAGE}/{dataset}/"]  # OVERWRITE leaves what has another name
+        return [f"REMOVE @{STAGE}/{dataset}/"]  # OVERWRITE keeps files with other names
 
     def unload(self, select: str, to: str, dataset: str, access: str, region: str | None) -> str:
         return (
@@ -145,20 +145,21 @@ class SnowflakeDialect(Dialect):
         if is_blank(value) or (_INTEGRATION.fullmatch(value) and not _KEY.fullmatch(value)):
             return value
         raise WarehouseError(
-            "the integration", "is no name of a storage integration", "Name one, such as PERSONALIZE_SEGMENT"
+            "the integration", "isn't a valid name of an integration", "Pass one, such as PERSONALIZE_SEGMENT"
         )
 
     def integration(self, name: str, to: str, role_arn: str, grantee: str) -> list[str]:
-        """Return what an administrator runs once, so that `grantee`, a role, may unload below `to` with an AWS role.
+        """Return the statements that an administrator runs once, so that the role `grantee` may unload below `to`.
 
-        The last one shows the user and the external id that the role has to trust. Raises WarehouseError.
+        Snowflake assumes the role `role_arn`. The last statement shows the user and the external id that this role must
+        trust. Raises WarehouseError.
         """
         if not re.fullmatch(ROLE_ARN, role_arn):
-            remedy = "Name one, such as arn:aws:iam::123456789012:role/snowflake"
-            raise WarehouseError("the role", "is no ARN of an IAM role", remedy)
+            remedy = "Pass one, such as arn:aws:iam::123456789012:role/snowflake"
+            raise WarehouseError("the role", "isn't the ARN of an IAM role", remedy)
         if not _INTEGRATION.fullmatch(grantee):
-            remedy = "Name the one that unloads, such as LOADER"
-            raise WarehouseError(repr(grantee), "is no name of a role in Snowflake", remedy)
+            remedy = "Pass the role that unloads, such as LOADER"
+            raise WarehouseError(repr(grantee), "isn't a valid Snowflake role name", remedy)
         named = self.named(self.access(name))
         create = (
             f"CREATE STORAGE INTEGRATION IF NOT EXISTS {named}\nTYPE = EXTERNAL_STAGE\n"

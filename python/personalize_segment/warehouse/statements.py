@@ -1,4 +1,4 @@
-"""Statements that write training data from a warehouse to S3, and count what they leave out and why."""
+"""Statements that write training data from a warehouse to S3, and count the omitted events with their reasons."""
 
 import re
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from .window import TimeWindow
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (RedshiftDialect(), SnowflakeDialect())}
 
-#: A bucket and a key; S3 takes more characters in keys than a statement should have.
+#: A bucket and a key. S3 allows more characters in keys than are safe in a statement.
 _PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^'\\?*\"]*)?")
 
-#: The session that an alias makes a user of.
+#: The path of the session that an alias joins to a user.
 _PREVIOUS = (Path(("previousId",)),)
 
-#: The blank for the region of a bucket that is a blank itself.
+#: The blank for the region of a bucket that is itself a blank.
 _REGION = "{{bucket_region}}"
 
 StatementKind = Literal["setup", "unload", "counts"]
@@ -33,12 +33,12 @@ StatementKind = Literal["setup", "unload", "counts"]
 
 @dataclass(frozen=True, slots=True)
 class UnloadRequest:
-    """What to write below `to`, from the schemas of one or more sources.
+    """The data to write below `to`, from the schemas of one or more sources.
 
-    `dialect` is redshift or snowflake; `access` the ARN of the role that Redshift assumes, or the name of
-    Snowflake's storage integration. `bucket_region` tells Redshift where the bucket is, if not in its own region;
-    with a blank for `to` it is one, too. Without `columns` the warehouse is taken to have every table and column
-    that the mapping names. `received` is the window of the time received, as for `export` (rule 9).
+    `dialect` is redshift or snowflake. `access` is the ARN of the role for Redshift, or the name of Snowflake's
+    storage integration. `bucket_region` is the bucket's region, if it differs from Redshift's. If `to` is a blank, the
+    region becomes one too. Without `columns`, the warehouse is assumed to have every table and column that the mapping
+    names. `received` is the window of the time received, as for `export` (rule 9).
     """
 
     mapping: EventMapping
@@ -53,10 +53,10 @@ class UnloadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement; `dataset` is empty for a set-up of the whole session, `sql` has no final semicolon.
+    """One statement. `dataset` is empty for a setup of the whole session. `sql` has no final semicolon.
 
-    A set-up goes before the others in the same session, each time: one with a dataset before the
-    unload of that dataset, one without before everything.
+    A setup runs in the same session before other statements, every time: with a dataset before its unload, without one
+    before everything.
     """
 
     dataset: str
@@ -69,7 +69,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Statements in the order in which to run them, and what is left out of them and why, a line each."""
+    """Statements in the order of execution, and the omitted tables and columns with the reasons, one per line."""
 
     statements: tuple[Statement, ...]
     left_out: tuple[str, ...]
@@ -78,8 +78,12 @@ class Plan:
 def plan(request: UnloadRequest) -> Plan:
     """Return the statements that write each dataset of the mapping.
 
-    A dataset for which there is nothing to read has no unload, and `left_out` says so. Raises WarehouseError for
-    names that are refused, and where there is nothing to read at all.
+    A dataset without a table to read has no unload, and `left_out` lists it. Raises WarehouseError if a name isn't
+    valid, or if no dataset has a table to read.
+
+        request = UnloadRequest(parse(default_text()), "redshift", ["prod"], "s3://bucket/training", "default")
+        for statement in plan(request).statements:
+            print(statement)
     """
     dialect = _dialect(request.dialect)
     to = _location(request.to)
@@ -103,14 +107,14 @@ def plan(request: UnloadRequest) -> Plan:
             query = dataset_query(dialect, dataset, selects, received, of_visits)
             unloads.append(Statement(dataset.name, "unload", dialect.unload(query, to, dataset.name, access, region)))
         else:
-            notes.append(f"{dataset.name}: there is nothing to read, and what lies in the folder stays there")
+            notes.append(f"{dataset.name}: no table to read, so files in its folder stay there")
         branches = _branches(dialect, dataset, schemas, request.columns, received, [], session, most, counting=True)
         if branches:
             judged = merged(select for branch in branches for select in branch.judged())
             counts.append(Statement(dataset.name, "counts", counts_query(dialect, dataset, judged, of_visits)))
     if not any(statement.kind == "unload" for statement in unloads):
         problem = f"have no table to read: {'; '.join(dict.fromkeys(notes))}"
-        raise WarehouseError(", ".join(schemas), problem, "Name the schemas of Segment's sources, or mend the mapping")
+        raise WarehouseError(", ".join(schemas), problem, "Pass the schemas of Segment's sources, or fix the mapping")
     unmapped = unmapped_query(dialect, request.mapping, schemas, request.columns, whole_days)
     if unmapped:
         counts.append(Statement("events", "counts", unmapped))
@@ -118,13 +122,13 @@ def plan(request: UnloadRequest) -> Plan:
 
 
 def columns_query(dialect: str, schemas: Sequence[str]) -> str:
-    """Return what to ask the warehouse for the tables and columns that it has: see `parse_columns`."""
+    """Return the query for the tables and columns that the warehouse has. `parse_columns` reads its result."""
     known = _dialect(dialect)
     return known.columns_query(_sources(known, schemas))
 
 
 def integration(name: str, role_arn: str, to: str, grantee: str) -> list[str]:
-    """Return what an administrator of Snowflake runs once, so that the role `grantee` may unload below `to`."""
+    """Return the statements that a Snowflake administrator runs once, so that `grantee` may unload below `to`."""
     return SnowflakeDialect().integration(name, _location(to), role_arn, grantee)
 
 
@@ -151,7 +155,7 @@ def _branches(
 
 
 def _stitching(dialect: Dialect, request: UnloadRequest, schemas: Sequence[str]) -> Stitching | None:
-    """Return how visits find their users; None if the mapping drops them."""
+    """Return the SELECTs to find the users of visits, None if the mapping drops visits."""
     mapping = request.mapping
     if mapping.visitors == "drop":
         return None
@@ -169,10 +173,10 @@ def _stitching(dialect: Dialect, request: UnloadRequest, schemas: Sequence[str])
 
 
 def _telling(mapping: EventMapping, *, known: bool) -> list[tuple[Call, str | None]]:
-    """Return the calls, and for events that are read from their own tables the names, that may tell of logins.
+    """Return the calls whose tables may contain logins, with event names for tracks in tables of single events.
 
-    All events of a call are in one table, but properties of a track only in the event's own. Where no one asked the
-    warehouse what it has, only what the mapping names is taken to be there, and `tracks`.
+    One table has all events of a call, but a track's properties are in the event's own table only. Without a list of
+    columns, only `tracks` and the tables that the mapping names are assumed to exist.
     """
     rules = [rule for dataset in mapping.datasets for rule in dataset.rules]
     tracks: list[str | None] = [None]
@@ -184,12 +188,12 @@ def _telling(mapping: EventMapping, *, known: bool) -> list[tuple[Call, str | No
 
 
 def _alike(earlier: Rule, rule: Rule) -> bool:
-    """Return whether two rules may know the same event; one for any name comes after those for a name."""
+    """Return whether two rules may match the same event. A rule for any name comes after those for a name."""
     return earlier.call == rule.call and (earlier.name == rule.name or rule.name is None)
 
 
 def _needed(dataset: Dataset, rule: Rule, received: TimeWindow) -> list[str]:
-    """Return the columns without which nothing can be said of a table."""
+    """Return the columns without which a table can't be used."""
     needed = ["id" if rule.name is None else NAME_COLUMNS[rule.call]]
     if dataset.name == "interactions":
         needed.append("id")
@@ -198,13 +202,13 @@ def _needed(dataset: Dataset, rule: Rule, received: TimeWindow) -> list[str]:
 
 def _dialect(name: str) -> Dialect:
     if name not in DIALECTS:
-        raise WarehouseError(name, "is no warehouse that is known here", f"Name one of {', '.join(DIALECTS)}")
+        raise WarehouseError(name, "isn't a supported warehouse", f"Choose one of {', '.join(DIALECTS)}")
     return DIALECTS[name]
 
 
 def _sources(dialect: Dialect, schemas: Sequence[str]) -> list[str]:
     if not schemas:
-        raise WarehouseError("the schemas", "are missing", "Name one for each source")
+        raise WarehouseError("the schemas", "are missing", "Pass one for each source")
     return list(dict.fromkeys(dialect.schema(schema) for schema in schemas))
 
 
@@ -212,5 +216,5 @@ def _location(to: str) -> str:
     if is_blank(to):
         return to
     if not _PLACE.fullmatch(to) or not to.isprintable():
-        raise WarehouseError(repr(to), "is no place in S3", "Name a bucket and a folder, such as s3://bucket/training")
+        raise WarehouseError(repr(to), "isn't an S3 location", "Pass a bucket and folder, such as s3://bucket/training")
     return to.rstrip("/") + "/"

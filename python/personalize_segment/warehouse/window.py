@@ -1,4 +1,4 @@
-"""The days whose events count, by the time at which Segment received them (docs/contract.md, rule 9)."""
+"""The received days whose events count (docs/contract.md, rule 9)."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +11,7 @@ _DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
-    """Received times in epoch seconds: from `begin`, before `end`. The overlap is what comes before `first`."""
+    """Received times in epoch seconds, from `begin` up to `end` (excluded). Those before `first` are overlap."""
 
     first: int | None = None
     end: int | None = None
@@ -19,7 +19,7 @@ class TimeWindow:
 
     @classmethod
     def of_days(cls, since: date | None = None, until: date | None = None, overlap: int = 1) -> Self:
-        """Return the window of days (UTC), `until` not included, with `overlap` days before `since`."""
+        """Return the window of days (UTC), without `until`, and with `overlap` days before `since`."""
         begin = None if since is None else since - timedelta(days=overlap)
         return cls(*(None if day is None else _epoch(day) for day in (since, until, begin)))
 
@@ -28,18 +28,18 @@ class TimeWindow:
 
     @property
     def overlaps(self) -> bool:
-        """Whether there is an overlap, whose rows only show what was written before."""
+        """Whether there is an overlap, whose rows only identify those of an earlier export."""
         return self.begin != self.first
 
     def without_overlap(self) -> Self:
-        """Return the window from its first day."""
+        """Return the window without its overlap."""
         return replace(self, begin=self.first)
 
     def within(self, dialect: Dialect, received: str | None) -> list[str]:
-        """Return the conditions that an event was received in it; `received` is the column.
+        """Return the conditions that an event was received in the window. `received` is the column.
 
-        The comparison with seconds is exact in every time zone; the plain one, a day wider, lets the
-        warehouse skip what is outside.
+        The comparison of seconds is exact in every time zone. The plain one is a day wider, and lets the warehouse skip
+        everything outside.
         """
         tests = []
         for bound, sign, slack in ((self.begin, ">=", -_DAY), (self.end, "<", _DAY)):

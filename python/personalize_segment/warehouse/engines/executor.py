@@ -1,4 +1,4 @@
-"""Run statements one after the other, so that at any time it is plain which dataset is whole."""
+"""Run statements one after the other, and keep track of the datasets that are complete."""
 
 import json
 import signal
@@ -14,13 +14,13 @@ from ...errors import UnloadError, number
 from .. import Columns, Statement, parse_columns
 from .failures import one_line
 
-#: A value in a row of a query's result.
+#: A value in a query result.
 Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class QueryState:
-    """The state of a query: the engine's own name for it, whether the query has ended, and why it failed."""
+    """The state of a query: the engine's own name for it, whether the query has ended, and the cause if it failed."""
 
     name: str
     ended: bool
@@ -28,40 +28,40 @@ class QueryState:
 
 
 class WarehouseEngine(Protocol):
-    """A warehouse that runs one statement at a time. All of it raises UnloadError with one line and a remedy."""
+    """A warehouse that runs one statement at a time. All methods raise UnloadError with one line and a remedy."""
 
     @property
     def place(self) -> str:
-        """Name the warehouse, for messages."""
+        """The name of the warehouse in messages."""
 
     def check(self, statement: Statement) -> None:
-        """Raise UnloadError if the engine would not take the statement."""
+        """Raise UnloadError if the engine would refuse the statement."""
 
     def prepare(self, setup: Sequence[str]) -> None:
-        """Run what the session has not yet run of `setup`, if the engine has a session of its own."""
+        """Run the statements of `setup` that the session hasn't run yet, if the engine has a session."""
 
     def submit(self, setup: Sequence[str], statement: Statement) -> str:
-        """Start `statement` in a session that ran `setup`, and return the query's id."""
+        """Start `statement` in a session that has run `setup`. Return the query's id."""
 
     def state(self, query: str) -> QueryState:
-        """Return the query's present state."""
+        """Return the query's current state."""
 
     def rows_written(self, query: str) -> int:
-        """Return how many rows an unload that has ended has written."""
+        """Return the number of rows that a finished unload has written."""
 
     def records(self, query: str) -> list[dict[str, Cell]]:
-        """Return the rows that a query gave, with the columns' names in lower case."""
+        """Return the rows of a query, with column names in lower case."""
 
     def cancel(self, query: str) -> str:
-        """Stop the query, and return what became of it in words."""
+        """Cancel the query. Return the outcome in words."""
 
     def remedy(self, reason: str) -> str:
-        """Return what to do about a query that failed."""
+        """Return the remedy for a failed query."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenDataset:
-    """A dataset that is whole: its rows, and the id of the query in the warehouse's history."""
+    """A complete dataset: its rows, and the id of the query in the warehouse's history."""
 
     dataset: str
     rows: int
@@ -70,7 +70,7 @@ class WrittenDataset:
 
 @dataclass(slots=True)
 class UnloadResult:
-    """What was written, and the rows of the counts: see `warehouse.COUNTS`."""
+    """The written datasets, and the rows of the counts: see `warehouse.COUNTS`."""
 
     written: list[WrittenDataset] = field(default_factory=list)
     counts: list[dict[str, Cell]] = field(default_factory=list)
@@ -78,7 +78,7 @@ class UnloadResult:
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """How to wait for a query: the longest polling interval, and what is told the query and its state."""
+    """How to wait for a query: the maximum polling interval, and a function that gets the query and its state."""
 
     poll_seconds: float = 5.0
     progress: Callable[[str, str], None] = lambda what, state: None
@@ -86,10 +86,10 @@ class Waiter:
 
 
 def unload(engine: WarehouseEngine, statements: Sequence[Statement], waiter: Waiter) -> UnloadResult:
-    """Run the unloads, then the counts, each behind its set-up, and return what came of them.
+    """Run the unloads, then the counts, each after its setup. Return the results.
 
-    Raises UnloadError that tells which datasets are whole when one is not. Whatever ends the waiting,
-    Ctrl-C as well, cancels the query that is running.
+    If a dataset isn't complete, raises UnloadError, which lists the complete ones. If the wait ends early, also by
+    Ctrl-C, the running query is canceled.
     """
     work = [statement for kind in ("unload", "counts") for statement in statements if statement.kind == kind]
     for statement in work:
@@ -115,13 +115,13 @@ def unload(engine: WarehouseEngine, statements: Sequence[Statement], waiter: Wai
 
 
 def columns(engine: WarehouseEngine, query: str, waiter: Waiter) -> Columns:
-    """Return the tables and columns that the warehouse has; `query` is `warehouse.columns_query`.
+    """Return the tables and columns of the warehouse. `query` is `warehouse.columns_query`.
 
-    Raises UnloadError if there are none that the user may see.
+    Raises UnloadError if the user can't see any.
     """
     records = engine.records(_run(engine, [], Statement("columns", "counts", query), "columns", waiter))
     if not records:
-        how = "Check the names of the schemas, and grant their usage and select on their tables to this user"
+        how = "Check the names of the schemas, and grant this user USAGE on them and SELECT on their tables"
         raise UnloadError(engine.place, "has none of the schemas, or doesn't show them to this user", how)
     texts = [{name: None if cell is None else str(cell) for name, cell in record.items()} for record in records]
     return parse_columns(json.dumps(texts), engine.place)
@@ -156,7 +156,7 @@ def _run(engine: WarehouseEngine, setup: Sequence[str], statement: Statement, wh
 
 @contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """Hold Ctrl-C back while a query gets its id, without which it can't be canceled."""
+    """Delay Ctrl-C until a query has its id, without which it can't be canceled."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals go to the main thread
         return
@@ -175,8 +175,8 @@ def _interrupts_later() -> Iterator[None]:
 
 
 def _so_far(result: UnloadResult, left: Sequence[Statement]) -> str:
-    """Return which datasets are whole and which are not, in words."""
+    """Return the complete and the incomplete datasets, in words."""
     whole = ", ".join(f"{dataset.dataset} ({number(dataset.rows, 'row')})" for dataset in result.written) or "nothing"
     broken = [statement.dataset for statement in left if statement.kind == "unload"]
-    text = f"written in whole: {whole}"
-    return f"{text}; not: {', '.join(broken)}, which must not be imported" if broken else text
+    text = f"complete: {whole}"
+    return f"{text}; incomplete: {', '.join(broken)}, which must not be imported" if broken else text

@@ -1,9 +1,9 @@
-"""Why warehouses are known to refuse a statement, and what to do about it."""
+"""Known causes why warehouses refuse a statement, with their remedies."""
 
 import re
 from collections.abc import Sequence
 
-_COLUMNS = "Leave --columns out, or save them anew: the warehouse hasn't, or doesn't show you, what they name"
+_COLUMNS = "Leave --columns out or save them again: the warehouse doesn't have, or doesn't show you, something in them"
 _ROLE = (
     "Associate the role with the cluster or the namespace, and let redshift.amazonaws.com and"
     " redshift-serverless.amazonaws.com assume it"
@@ -12,13 +12,13 @@ _BUCKET = (
     "Give the role s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there, and the key of the bucket's"
     " encryption if it has one"
 )
-_REGION = "Name the bucket's region with --bucket-region: Redshift takes it for its own otherwise"
-_SETUP = "Run the set-up statements as ACCOUNTADMIN, and grant the integration's usage to your role"
-_STAGE = "Give your role a schema in the connection's database, with the right to create stages there"
-_WAREHOUSE = "Name a running warehouse that your role may use in the connection"
+_REGION = "Name the bucket's region with --bucket-region: Redshift assumes its own otherwise"
+_SETUP = "Run the setup statements as ACCOUNTADMIN, and grant the integration's usage to your role"
+_STAGE = "Give your role a schema in the connection's database, and the permission to create stages there"
+_WAREHOUSE = "Set a running warehouse that your role may use in the connection"
 
-#: A pattern of what the warehouse says -> the remedy; the first that fits. Whole phrases, because the places and
-#: names of a user are next to them. Source: each one's guide, and reports of what it said.
+#: Pattern of the warehouse's message -> remedy. The first match counts. Patterns are whole phrases, because a user's
+#: places and names appear in messages too. Source: each warehouse's guide, and reports of its messages.
 REDSHIFT = (
     (r"is not authorized to assume IAM role", _ROLE),
     (r"not authorized to get credentials of role", _ROLE),
@@ -48,12 +48,12 @@ SNOWFLAKE = (
 
 
 def one_line(text: str) -> str:
-    """Return what a warehouse says as one line without its full stop."""
+    """Return a warehouse's message as one line without its full stop."""
     return " ".join(text.split()).rstrip(". ")
 
 
 def remedy(reason: str, fixes: Sequence[tuple[str, str]]) -> str:
-    """Return what to do about a statement that failed, from the patterns of its warehouse."""
+    """Return the remedy for a failed statement from the patterns of its warehouse."""
     line = one_line(reason)
     fitting = (fix for pattern, fix in fixes if re.search(pattern, line, re.IGNORECASE))
-    return next(fitting, "Look the query up in the warehouse's history, mend it and run the command again")
+    return next(fitting, "Look the query up in the warehouse's history, fix the cause, and run the command again")

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from mypy_boto3_redshift_data import RedshiftDataAPIServiceClient
     from mypy_boto3_redshift_data.type_defs import DescribeStatementResponseTypeDef, FieldTypeDef
 
-#: A statement's bytes: more than this the Data API refuses; an SQL client may send 16 MB.
+#: Maximum bytes of a statement in the Data API. An SQL client may send 16 MB.
 MAX_STATEMENT_BYTES = 100 << 10
-_TOO_LONG = "Name fewer schemas, or run what `personalize-segment sql` prints in an SQL client, which takes 16 MB"
+_TOO_LONG = "Name fewer schemas, or run the output of `personalize-segment sql` in an SQL client, which takes 16 MB"
 
-#: The rows of the session's last UNLOAD; documented for both kinds of warehouse, and for every user.
+#: The number of rows of the session's last UNLOAD. Documented for both kinds of warehouse, and for every user.
 _ROWS = "SELECT pg_last_unload_count()"
 _CANCELS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class RedshiftEngine:
-    """A database: `target` holds Database and WorkgroupName, or ClusterIdentifier with DbUser or SecretArn.
+    """A database: `target` has Database and WorkgroupName, or ClusterIdentifier with DbUser or SecretArn.
 
-    `client` is boto3's `redshift-data`. Two runs with one `client_token` and the same statements are
-    one: the second waits for the queries of the first. Without one, only the retries of a call are.
+    `client` is boto3's `redshift-data`. Two runs with the same `client_token` and statements are one: the second waits
+    for the queries of the first. A token that differs in each run only makes the retries of a call idempotent.
     """
 
     client: "RedshiftDataAPIServiceClient"
@@ -46,12 +46,12 @@ class RedshiftEngine:
 
     @property
     def place(self) -> str:
-        """Name the workgroup or the cluster, and the database."""
+        """The name of the workgroup or cluster, and the database."""
         where = self.target.get("WorkgroupName") or self.target.get("ClusterIdentifier")
         return f"Redshift {where}/{self.target['Database']}"
 
     def check(self, statement: Statement) -> None:
-        """Raise UnloadError if the Data API would not take so long a statement."""
+        """Raise UnloadError if the statement is too long for the Data API."""
         size = len(statement.sql.encode())
         if size > MAX_STATEMENT_BYTES:
             problem = f"the {statement.kind} statement has {size:,} bytes, larger than 100 KB, the Data API's limit"
@@ -59,10 +59,10 @@ class RedshiftEngine:
             raise UnloadError(f"{statement.dataset} in {self.place}", problem, how)
 
     def prepare(self, setup: Sequence[str]) -> None:
-        """Leave the set-up to each batch, which is a session."""
+        """Do nothing, because each batch is a session with its own setup."""
 
     def submit(self, setup: Sequence[str], statement: Statement) -> str:
-        """Start one batch, which is one session: its count of rows is that of its own UNLOAD."""
+        """Start one batch, which is one session, so that its count of rows belongs to its own UNLOAD."""
         sqls = [*setup, statement.sql, *([_ROWS] if statement.kind == "unload" else [])]
         token = "\n".join([self.client_token, *self.target.values(), *sqls])
         with self._unload_errors(statement.dataset):
@@ -75,17 +75,17 @@ class RedshiftEngine:
         return str(answer["Id"])
 
     def state(self, query: str) -> QueryState:
-        """Return the batch's status; it has ended when it is FINISHED, FAILED or ABORTED."""
+        """Return the batch's status. FINISHED, FAILED and ABORTED are final."""
         batch = self._describe(query)
         status = batch["Status"]
         if status in ("FAILED", "ABORTED"):
             errors = [batch.get("Error"), *(statement.get("Error") for statement in batch.get("SubStatements", []))]
-            default = "somebody canceled it" if status == "ABORTED" else "no reason given"
+            default = "it was canceled" if status == "ABORTED" else "no reason given"
             return QueryState(status, True, next(filter(None, errors), default))
         return QueryState(status, status == "FINISHED")
 
     def rows_written(self, query: str) -> int:
-        """Return what `pg_last_unload_count` gave in the batch."""
+        """Return the result of `pg_last_unload_count` in the batch."""
         ((count,),) = (record.values() for record in self.records(query))
         return int(count or 0)
 
@@ -100,7 +100,7 @@ class RedshiftEngine:
         return records
 
     def cancel(self, query: str) -> str:
-        """Cancel the batch; one that is only SUBMITTED can't be, so ask for it again."""
+        """Cancel the batch. Retry while it is only SUBMITTED, because it can't be canceled then."""
         outcome = "is in an unknown state"
         for attempt in range(_CANCELS):
             if attempt:
@@ -109,7 +109,7 @@ class RedshiftEngine:
                 if self.client.cancel_statement(Id=query)["Status"]:
                     return "was canceled"
             except (ClientError, BotoCoreError) as error:
-                outcome = f"could not be canceled: {one_line(str(error))}"
+                outcome = f"couldn't be canceled: {one_line(str(error))}"
             try:
                 state = self.state(query)
             except UnloadError as error:
@@ -120,7 +120,7 @@ class RedshiftEngine:
         return outcome
 
     def remedy(self, reason: str) -> str:
-        """Return what to do about a batch that failed."""
+        """Return the remedy for a failed batch."""
         return remedy(reason, REDSHIFT)
 
     def _describe(self, query: str) -> "DescribeStatementResponseTypeDef":
@@ -146,9 +146,9 @@ def redshift(
     secret_arn: str | None = None,
     client_token: str | None = None,
 ) -> RedshiftEngine:
-    """Return the engine for a workgroup or for a cluster, of which one must be given.
+    """Return the engine for a workgroup or a cluster. Exactly one must be given.
 
-    Without `db_user` and `secret_arn` the database's user follows from the caller's IAM identity.
+    Without `db_user` and `secret_arn`, the caller's IAM identity determines the database user.
     """
     target = {
         "WorkgroupName": workgroup,
@@ -161,13 +161,13 @@ def redshift(
 
 
 def _cell(field: "FieldTypeDef") -> Cell:
-    """Return one value of a record, which the API wraps in its type."""
+    """Return one value of a record, without the type that the API wraps it in."""
     value: Any = next(iter(field.values()))
     return None if field.get("isNull") else value
 
 
 def _api_remedy(error: ClientError | BotoCoreError) -> str:
-    """Return what to do about a call that the API refused, which is seldom about tables."""
+    """Return the remedy for a call that the API refused, which is rarely about tables."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if code == "AccessDeniedException":
         return (
@@ -175,7 +175,7 @@ def _api_remedy(error: ClientError | BotoCoreError) -> str:
             " redshift-serverless:GetCredentials, redshift:GetClusterCredentials or the secret"
         )
     if code in ("ActiveStatementsExceededException", "ActiveSessionsExceededException"):
-        return "Wait until other statements are done and run it again"
+        return "Wait until other statements have finished, then run it again"
     if code == "ValidationException" and "larger than 100" in str(error):
         return _TOO_LONG
     return "Check the region, the workgroup or cluster, the database and your credentials"
