@@ -1,9 +1,9 @@
-"""The Glue job: Segment logs -> CSV for Amazon Personalize, on Spark.
+"""The Glue job: export Segment logs to CSV for Amazon Personalize, on Spark.
 
 Runs unchanged on AWS Glue 5 and on plain PySpark 3.5 and 4.1, with the package `personalize_segment` and DuckDB on the
-Python path. Tasks let DuckDB read logs, as `personalize-segment export` does, and keep what each day gives in a stage
-(`history/stage.py`). What must be known of all rows (rules 9 and 12) is Spark SQL over its files. A task returns the
-names of its files with what it counted, so that one that Spark runs twice counts once.
+Python path. Tasks read logs with DuckDB, as `personalize-segment export` does, and write the rows of each day to a
+stage (`history/stage.py`). Rules 9 and 12 depend on all rows, and are Spark SQL over the stage's files. A task returns
+the names of its files with its counts, so a task that Spark runs twice counts once.
 """
 
 import argparse
@@ -52,20 +52,20 @@ from personalize_segment.history.duckdb.worker import LOGINS
 from personalize_segment.history.stage import Day, Named, Stage, Staged, days_of
 from personalize_segment.places import Place, errors_at, place, temporary
 
-#: Bytes of compressed logs a task reads; its memory follows from it and from the largest file.
+#: Bytes of compressed logs per task. They and the largest file determine a task's memory.
 TASK_BYTES = 32 << 20
-#: So many hashes, or logins, and no more, go to all tasks, so that rows stay where they are.
+#: Maximum hashes or logins that are broadcast to all tasks, so that rows needn't be shuffled.
 FEW = 1_000_000
-#: Rows of one CSV part, at least.
+#: Minimum rows of a CSV part.
 PART_ROWS = 250_000
-#: Tasks for each core that read logs in one Spark job.
+#: Tasks per core in one Spark job that reads logs.
 JOB_TASKS = 8
 
-#: Tasks that write to the profile table at the same time, and what all of them write per second.
+#: Concurrent tasks that write to the profile table, and their writes per second in total.
 LOADING, WRITES_PER_SECOND = 4, 1000
 
-#: Without Glue. Most work is DuckDB's, so the JVM's second compiler takes more time than it gives, and a UI is seldom
-#: looked at.
+#: Configuration without Glue. DuckDB does most of the work, so the JVM's second compiler takes more time than it saves,
+#: and the UI is rarely used.
 PLAIN: dict[str, Any] = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC",
     "spark.ui.enabled": "false",
@@ -73,19 +73,19 @@ PLAIN: dict[str, Any] = {
 
 
 class ProfilePlaces(NamedTuple):
-    """Where live events are merged: the ARNs of the profile table and of the profile queue."""
+    """The place where live events are merged: the ARNs of the profile table and of the profile queue."""
 
     table: str
     queue: str
 
 
 def main(argv: list[str]) -> None:
-    """Run the job with Glue's arguments, given as `--name value`."""
+    """Run the job with the arguments of Glue, `--name value`."""
     options = _options(argv)
     window = logs.Window(options.since, options.until, options.overlap)
     builder = SparkSession.builder
     if find_spec("awsglue") is None:
-        # Plain PySpark would start the python3 that comes first on the path, whatever it holds.
+        # Otherwise PySpark would start the first python3 on the path, whichever it is.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder.config(map=PLAIN)
     spark = (
@@ -93,9 +93,9 @@ def main(argv: list[str]) -> None:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.files.maxPartitionBytes", TASK_BYTES)
         .config("spark.sql.files.openCostInBytes", 1 << 18)
-        # What is kept on disk is read twice, soon after: to compress it would take longer.
+        # Cached data is read twice, soon after. Compressing it would take longer.
         .config("spark.sql.inMemoryColumnarStorage.compressed", "false")
-        # Personalize reads every file of a folder: no _SUCCESS, no checksums beside the parts.
+        # Personalize reads every file in a folder: no _SUCCESS, and no checksums next to the parts.
         .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
         .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
         .getOrCreate()
@@ -124,16 +124,16 @@ def run(
     stage: str | None = None,
     allow_empty: bool = False,
 ) -> Report:
-    """Write the rows of the logs in `tree`, but those of suppressed users, to `out`, replacing an earlier export.
+    """Write the rows of the logs in `tree`, except those of suppressed users, to `out`. Replace an earlier export.
 
-    Days that the `stage` has aren't read again, and those that are read go there. Then load users and items into the
-    table of `live`: before they are imported, so that Personalize has no row of an import whose columns the next
-    partial event would erase. Raises EmptyError as `history.export` does, and ProfilesError if the table doesn't take
-    them; the export is whole all the same.
+    Days in `stage` aren't read again, and all other days are added to it. At the end, load users and items into the
+    table of `live`. This precedes the import, so that Personalize has no imported row whose columns the next partial
+    event would erase. Returns the report. Raises EmptyError as `history.export` does, and ProfilesError if the table
+    can't be written. In this case the export is complete nevertheless.
     """
     logs_at = _place(tree, LogsError, "Copy the logs to S3")
     files = logs.sort_out(logs.list_files(logs_at, tree), window, root=tree)
-    root = None if stage is None else _place(stage, OutputError, "Name a stage in S3")
+    root = None if stage is None else _place(stage, OutputError, "Choose a stage in S3")
     output = Output(spark, out)
     kept = output.rows if stage is None else stage
     try:
@@ -166,9 +166,9 @@ def run(
 
 
 class Output:
-    """The folder of an export: what an earlier one left there, and `work`, whose content takes its place.
+    """The folder of an export: the rows of an earlier export, and `work`, whose content replaces them.
 
-    Raises OutputError if something is there that no export wrote, or if tasks can't write there.
+    Raises OutputError if the folder has files that no export wrote, or if tasks can't write there.
     """
 
     def __init__(self, spark: SparkSession, out: str) -> None:
@@ -177,8 +177,8 @@ class Output:
         self._files = self._path(out).getFileSystem(spark._jsc.hadoopConfiguration())
         self._root = self._files.makeQualified(self._path(out)).toString().rstrip("/")
         self.work = f"{self._root}/.export-{uuid4()}"
-        _place(self.work, OutputError, "Name an output in S3")
-        #: The stage of an export that has no other.
+        _place(self.work, OutputError, "Choose an output in S3")
+        #: The stage of an export without one.
         self.rows = f"{self.work}/rows"
         self.standing = []
         for name in FOLDERS:
@@ -196,11 +196,11 @@ class Output:
         return names
 
     def make(self, name: str) -> None:
-        """Make a folder in `work`."""
+        """Create a folder in `work`."""
         self._files.mkdirs(self._path(f"{self.work}/{name}"))
 
     def publish(self, report: Report) -> None:
-        """Let `work` and the report take the place of the earlier export."""
+        """Replace the earlier export with `work` and the report."""
         stream = self._files.create(self._path(f"{self.work}/{REPORT_NAME}"), True)
         stream.write(report.as_json().encode())
         stream.close()
@@ -208,9 +208,9 @@ class Output:
         for name in [*FOLDERS, REPORT_NAME]:
             place, written = self._path(f"{self._root}/{name}"), self._path(f"{self.work}/{name}")
             self._files.delete(place, True)
-            # Hadoop says by its answer, not by an exception, that nothing was moved.
+            # Hadoop reports a failed move by its return value, not by an exception.
             if self._files.exists(written) and not self._files.rename(written, place):
-                raise OutputError(place.toString(), "can't be written", "Check the rights and run the job again")
+                raise OutputError(place.toString(), "can't be written", "Check the permissions, then run the job again")
 
     def clear(self) -> None:
         """Delete `work`."""
@@ -218,7 +218,7 @@ class Output:
 
 
 def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: EventMapping) -> dict[Day, Staged]:
-    """Let tasks read days that the stage doesn't have, and return what these give."""
+    """Read the days that the stage doesn't have, in tasks, and return them."""
     staged, missing = {}, {day.number: day for day in days}
     files = [file for day in days for file in day.files]
     workers = spark.sparkContext.defaultParallelism
@@ -239,8 +239,8 @@ def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: Eve
     parts: dict[int, list[TaskDay]] = defaultdict(list)
     at_a_time = JOB_TASKS * workers
     jobs = [batches[at : at + at_a_time] for at in range(0, len(batches), at_a_time)]
-    # Days are named as soon as they are whole, so that a run that reaches its time limit leaves what it has read. Two
-    # jobs at a time, since the last tasks of one don't need all cores.
+    # Days are named as soon as they are complete, so a run that reaches its time limit leaves the days it has read. Two
+    # jobs run at a time, because the last tasks of one don't need all cores.
     with ThreadPoolExecutor(2) as pool:
         for part in (part for found in pool.map(job, jobs) for batch in found for part in batch):
             parts[part.number].append(part)
@@ -258,9 +258,9 @@ def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: Eve
 
 
 class SparkFold:
-    """The rows of all days, from Parquet files below `root`, as they become those of the export.
+    """Turns the rows of all days, from Parquet files below `root`, into those of the export.
 
-    Views have the names of the datasets. What is computed once and read several times is kept on disk.
+    Views have the names of the datasets. Results that are read several times are cached on disk.
     """
 
     def __init__(
@@ -306,7 +306,7 @@ class SparkFold:
         self._spark.sql(select).createOrReplaceTempView(name)
 
     def _candidates(self, dataset: Dataset) -> str:
-        """Return the SELECT of staged candidates, refused if their user is suppressed, and whether they are `old`."""
+        """Return a SELECT of staged candidates, refused if their user is suppressed, with the flag `old`."""
         columns = [f"staged.{column}" for column in self._spark.table(f"staged_{dataset.name}").columns]
         rows = f"staged_{dataset.name} staged"
         hint = ""
@@ -321,13 +321,13 @@ class SparkFold:
         return f"SELECT{hint} {', '.join(columns)}, COALESCE({old}, false) AS old FROM {rows}"
 
     def _keep(self, name: str, select: str, where: str = "true") -> int:
-        """Make a view that is computed once, and return the number of its rows `where` something holds."""
+        """Create a view that is computed once. Return the number of its rows that fulfill `where`."""
         table = self._spark.sql(select).persist(StorageLevel.DISK_ONLY)
         table.createOrReplaceTempView(name)
         return table.where(where).count()
 
     def _spans(self) -> str:
-        """Rule 12: return the SELECT of the times of each session, after and until which its visits are a user's."""
+        """Return a SELECT of the time spans, `after` to `until`, in which a session's visits are a user's (rule 12)."""
         allowed = f" LEFT ANTI JOIN suppressed ON {self._hash('login')} = hash" if self._salt is not None else ""
         logins = f"SELECT * FROM logins{allowed} DISTRIBUTE BY session"
         first = f"SELECT session, login, min(second) AS second FROM ({logins}) GROUP BY session, login"
@@ -339,7 +339,7 @@ class SparkFold:
         )
 
     def _visits(self, columns: list[str], *, few: bool) -> str:
-        """Rule 12: return the SELECT of visits, with their user, or refused."""
+        """Return a SELECT of visits, each with its user or refused (rule 12)."""
         time = time_of(self._interactions)
         user, without, join = "login", str(NOBODY), ""
         if self._compiler.mapping.visitors == "as_users":
@@ -362,7 +362,7 @@ class SparkFold:
         return f"sha2(concat({literal(self._salt or '')}, {user}), 256)"
 
     def count(self, report: Report) -> None:
-        """Add to the report what days alone don't say: what depends on users, and the rows of each dataset."""
+        """Add the counts that days alone don't have: those that depend on users, and the rows of each dataset."""
 
         def merge(dataset: Dataset) -> None:
             rows = dataset.name
@@ -407,10 +407,10 @@ class SparkFold:
             count.rows = count.accepted - comparing.result()
 
     def lines(self, name: str) -> DataFrame:
-        """Return the lines of `profiles/`; a profile without a known column has none."""
+        """Return the lines of `profiles/`. A profile without a known column has no line."""
         members = []
         for at, column in enumerate(self.profiles[name].columns[1:], start=1):
-            # The text of a number or a boolean in the CSV is its JSON.
+            # The CSV text of a number or a boolean is its JSON text.
             value = f"latest{at}.value" if column.type not in TEXTS else _json(f"latest{at}.value")
             cell = f"""'"{column.name}":[', {value}, ',', latest{at}.seconds, ',"', latest{at}.fraction, '"]'"""
             members.append(f"CASE WHEN latest{at} IS NOT NULL THEN concat({cell}) END")
@@ -426,7 +426,7 @@ class SparkFold:
             rows = report.datasets[dataset.name].rows
             self._output.make(dataset.name)
             if not rows:
-                return  # Spark would write a header for Personalize to stumble over
+                return  # Spark would write a file with only a header, which Personalize refuses
             parts = rows // PART_ROWS + 1
             if dataset.name in self.profiles:
                 lines = self.lines(dataset.name).coalesce(parts)
@@ -445,22 +445,22 @@ class SparkFold:
                 ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False,
             )  # fmt: skip
 
-        # Side by side: users and items are too few to keep all cores busy.
+        # In parallel, because users and items are too few to keep all cores busy.
         with ThreadPoolExecutor() as threads:
             list(threads.map(write, [self._interactions, *self.profiles.values()]))
 
 
-#: What `selects.latest` makes of an observation, as Spark says it.
+#: An observation for `selects.latest` in Spark SQL.
 _STRUCT = "named_struct('seconds', {}, 'fraction', {}, 'value', {})"
 
 
 def _latest(dataset: Dataset, column: str) -> str:
-    """Return columns for a SELECT, one for each of a profile but its id, that has {at} for its number."""
+    """Return columns for a SELECT, one for each column of a profile but its id. {at} is the column's number."""
     return "".join(f", {column.format(at=at)}" for at in range(1, len(dataset.columns)))
 
 
 def _hint(table: str, few: bool) -> str:
-    """Return what makes Spark send a table of few rows to all tasks: it takes those it kept for many, and sorts."""
+    """Return the hint to broadcast a table of few rows. Spark assumes that cached tables are large, and would sort."""
     return f" /*+ BROADCAST({table}) */" if few else ""
 
 
@@ -470,12 +470,12 @@ def _json(text: str) -> str:
 
 
 def _exact(path: str) -> str:
-    """Return what Spark, which takes paths for patterns, reads as just this path."""
+    """Return a pattern that matches only this path, because Spark reads paths as patterns."""
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 
 def _load(live: ProfilePlaces, tables: dict[str, DataFrame], suppressed: SuppressionList | None) -> None:
-    """Load the lines of users and items into the profile table, and print what became of them."""
+    """Load the lines of users and items into the profile table, and print the number of each outcome."""
     for name, lines in tables.items():
         loading = partial(_load_some, dataset=name, live=live, suppressed=suppressed)
         tasks = lines.coalesce(LOADING).rdd.mapPartitions(loading).collect()
@@ -488,8 +488,8 @@ def _load(live: ProfilePlaces, tables: dict[str, DataFrame], suppressed: Suppres
 def _load_some(
     lines: Iterable[Any], dataset: str, live: ProfilePlaces, suppressed: SuppressionList | None
 ) -> Iterator[tuple[dict[str, int], tuple[str, str, str] | None]]:
-    """Load some profiles; yield the counts of what became of them, and the error that stopped it."""
-    # Only a job with a profile table needs them.
+    """Load some profiles. Yield the number of each outcome, and the error if one stopped the load."""
+    # Imported here, because only a job with a profile table needs them.
     from personalize_segment.live.profile_batch import RateLimiter
     from personalize_segment.live.profile_load import Loader, clients, load_all
     from personalize_segment.live.profile_table import MAX_KEYS, ProfileTable
@@ -510,16 +510,16 @@ def _load_some(
 
 
 def _place(uri: str, error: type[PersonalizeSegmentError], remedy: str) -> Place:
-    """Return the place that one of Hadoop's URIs names. Raises `error` if tasks can't reach it."""
+    """Return the place that a Hadoop URI names. Raises `error` if tasks can't reach it."""
     try:
         return place(shared(uri))
     except ValueError:
-        raise error(uri, "is neither in S3 nor in a folder: tasks can reach nothing else", remedy) from None
+        raise error(uri, "is neither in S3 nor in a folder, so tasks can't reach it", remedy) from None
 
 
 def _suppression(uri: str) -> SuppressionList:
-    """Return the list in a file. Raises ForgetError if there is none, since users would come back without it."""
-    return parse_suppression(_read(uri, ForgetError, "no such suppression list", "Check where it is"), uri)
+    """Return the list in a file. Raises ForgetError if it is missing, because deleted users would come back."""
+    return parse_suppression(_read(uri, ForgetError, "no such suppression list", "Check the location"), uri)
 
 
 def _mapping(uri: str) -> bytes:
@@ -535,9 +535,9 @@ def _read(uri: str, error: type[PersonalizeSegmentError], missing: str, remedy: 
 
 
 def _greet_glue(spark: SparkSession) -> None:
-    """Make Glue's context, where there is a Glue: without one it publishes no observability metrics.
+    """Create Glue's context, if Glue is present. Without it, Glue publishes no observability metrics.
 
-    Without a Job, whose init and commit are for bookmarks, which plain Spark doesn't use.
+    A Job isn't created. Its init and commit are for bookmarks, which plain Spark doesn't use.
     """
     with suppress(ImportError):
         from awsglue.context import GlueContext
@@ -546,21 +546,21 @@ def _greet_glue(spark: SparkSession) -> None:
 
 
 def _options(argv: list[str]) -> argparse.Namespace:
-    """Read our arguments; Glue adds its own, which are left to it."""
+    """Parse our arguments, and ignore those that Glue adds."""
     parser = argparse.ArgumentParser(prog="segment_to_personalize.py", allow_abbrev=False)
     parser.add_argument("--S3_JSON_INPUT_PATH", required=True, help="s3://bucket/segment-logs/")
     parser.add_argument("--S3_CSV_OUTPUT_PATH", required=True, help="s3://bucket/transformed/")
     parser.add_argument(
-        "--event_mapping", default=default_text(), help="the mapping's JSON text, or s3://bucket/key#sha256"
+        "--event_mapping", default=default_text(), help="JSON of the event mapping, or s3://bucket/key#sha256"
     )
     parser.add_argument("--since", type=date.fromisoformat, help="first received day, YYYY-MM-DD")
-    parser.add_argument("--until", type=date.fromisoformat, help="day after the last")
-    parser.add_argument("--overlap", type=int, default=1, help="days before --since that are read for repeats")
+    parser.add_argument("--until", type=date.fromisoformat, help="day after the last received day, YYYY-MM-DD")
+    parser.add_argument("--overlap", type=int, default=1, help="days before --since to read for repeats (default 1)")
     parser.add_argument("--allow_empty", choices=("true", "false"), default="false", help="as export's --allow-empty")
     parser.add_argument("--suppression_list", help="s3://bucket/suppressed.csv, written by `forget`")
-    parser.add_argument("--stage", help="s3://bucket/stage/, which keeps what each day gives, for next time")
-    parser.add_argument("--profile_table", help="ARN of the DynamoDB table that users and items are loaded into, too")
-    parser.add_argument("--profile_queue", help="ARN of the profile queue; with --profile_table")
+    parser.add_argument("--stage", help="s3://bucket/stage/, where the rows of each day are kept for the next run")
+    parser.add_argument("--profile_table", help="ARN of a DynamoDB table to load users and items into")
+    parser.add_argument("--profile_queue", help="ARN of the profile queue, required with --profile_table")
     return parser.parse_known_args(argv)[0]
 
 

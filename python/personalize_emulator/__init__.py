@@ -4,8 +4,8 @@
     install(emulator, session)              # boto3 in one process, or
     application = wsgi(emulator)            # behind any WSGI server
 
-It answers the 79 operations of personalize, personalize-events and personalize-runtime from botocore's
-own models. What it can't do, it refuses with UnsupportedOperationException.
+It answers the 79 operations of personalize, personalize-events and personalize-runtime, with botocore's models of them.
+Features that it doesn't have are refused with UnsupportedOperationException.
 """
 
 from .clock import Clock

@@ -32,7 +32,7 @@ def create_attribution(store: Store, request: Wire) -> Wire:
     group = store.usable("DatasetGroup", request["datasetGroupArn"])
     metrics = {metric["metricName"]: metric for metric in request["metrics"]}
     if len(metrics) < len(request["metrics"]):
-        raise invalid("A metric name stands twice.")
+        raise invalid("A metric name occurs twice.")
     _check(metrics.values())
     values = {name: value for name, value in request.items() if name != "metrics"}
     attribution = create(store, "MetricAttribution", values, group=group.arn)
@@ -50,7 +50,7 @@ def _check(metrics: Collection[Wire]) -> None:
 
 @operation("UpdateMetricAttribution")
 def update_attribution(store: Store, request: Wire) -> Wire:
-    """Add and remove metrics, or write them elsewhere."""
+    """Add and remove metrics, or change their output location."""
     if "metricAttributionArn" not in request:
         raise invalid("Provide a metricAttributionArn.")
     attribution = store.find("MetricAttribution", request["metricAttributionArn"])
@@ -59,10 +59,10 @@ def update_attribution(store: Store, request: Wire) -> Wire:
     metrics = dict(attribution.hidden["metrics"])
     for name in request.get("removeMetrics", []):
         if metrics.pop(name, None) is None:
-            raise invalid(f"There is no metric {name}.")
+            raise invalid(f"Metric {name} does not exist.")
     for metric in request.get("addMetrics", []):
         if metric["metricName"] in metrics:
-            raise already_exists(f"There is a metric {metric['metricName']} already.")
+            raise already_exists(f"Metric {metric['metricName']} already exists.")
         metrics[metric["metricName"]] = metric
     _check(metrics.values())
     changes = {name: request[name] for name in ("metricsOutputConfig",) if name in request}

@@ -14,11 +14,11 @@ from .service_errors import ServiceError, invalid, unsupported
 from .service_model import Wire
 from .store import JobError, Store
 
-#: The most results that one line of a job may ask for.
+#: Maximum results per line of a job.
 MOST_ITEMS = 500
 MOST_USERS = 5_000_000
 
-#: One line of the input -> its output. Raises ServiceError or KeyError for a line that it can't answer.
+#: One line of the input -> its output. Raises ServiceError or KeyError for a line without an answer.
 LineHandler = Callable[[Wire], Wire]
 
 
@@ -40,7 +40,7 @@ def create_inference(store: Store, request: Wire) -> Wire:
 
 @operation("CreateBatchSegmentJob")
 def create_segment(store: Store, request: Wire) -> Wire:
-    """Return the users who would take an item, for every item of a file."""
+    """Return the users most likely to choose an item, for every item in a file."""
     version = store.usable("SolutionVersion", request["solutionVersionArn"])
     recipe = recipes.find(version.values["recipeArn"])
     if recipe.kind != "USER_SEGMENTATION":
@@ -120,7 +120,7 @@ def _inference(store: Store, request: Wire, version: Resource, line: Wire, numbe
 
 
 def _segment(store: Store, request: Wire, version: Resource, line: Wire, number: int) -> Wire:
-    """The users whose histories speak most for the item: those who would be shown it first."""
+    """Return the users whose histories are closest to the item, the closest first."""
     model, group = store.models[version.arn], version.values["datasetGroupArn"]
     wanted = line["itemId"]
     alike = {item: place for place, (item, _) in enumerate(model.for_item(wanted)[:100])} | {wanted: -1}

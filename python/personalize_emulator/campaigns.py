@@ -1,4 +1,4 @@
-"""Campaigns: a solution version at work, and those that follow the latest one."""
+"""Campaigns: deployed solution versions, and campaigns that follow the latest one."""
 
 from .lifecycle import create, operation, update
 from .resources import Resource
@@ -10,7 +10,7 @@ LATEST = "/$LATEST"
 
 
 def _version(store: Store, arn: str, config: Wire) -> tuple[Resource, Resource]:
-    """Return the version that is meant and its solution. Raises what AWS answers if it can't be deployed."""
+    """Return the requested version and its solution. Raises the service's errors if it can't be deployed."""
     if not arn.endswith(LATEST):
         if config.get("syncWithLatestSolutionVersion"):
             raise invalid(
@@ -41,7 +41,7 @@ def create_campaign(store: Store, request: Wire) -> Wire:
 
 
 def _follow(store: Store, campaign: Resource, solution: Resource) -> None:
-    """Let a campaign that wants it take every version as soon as it is trained."""
+    """Deploy each new version to the campaign as soon as it is trained, if the campaign is configured to."""
     followers = solution.hidden.setdefault("followers", {})
     if campaign.arn in followers:
         return
@@ -49,7 +49,7 @@ def _follow(store: Store, campaign: Resource, solution: Resource) -> None:
     def take(version: Resource) -> None:
         alive = store.resources.get(campaign.arn) is campaign and campaign.status == "ACTIVE"
         if alive and campaign.values.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
-            # A later update overtakes one that is under way: its steps are of an earlier life.
+            # A later update overrides one in progress, whose steps belong to an earlier life.
             campaign.life += 1
             _update(store, campaign, {"solutionVersionArn": version.arn})
 
@@ -71,7 +71,7 @@ def update_campaign(store: Store, request: Wire) -> Wire:
             raise invalid(f"Solution version {version.arn} is not of the campaign's solution.")
         changes["solutionVersionArn"] = version.arn
     if not changes:
-        raise invalid("There is nothing to update.")
+        raise invalid("The request has nothing to update.")
     _update(store, campaign, changes)
     return {"campaignArn": campaign.arn}
 

@@ -1,14 +1,14 @@
-"""The time by which resources come and go."""
+"""The clock of the life cycles."""
 
 import threading
 import time
 
 
 class Clock:
-    """A clock that runs `speed` times as fast as the real one and can be moved forward.
+    """A clock that runs `speed` times as fast as real time and can be advanced.
 
-    `speed=0` stops it until `advance` is called, for tests that must not depend on how
-    fast the machine is. `start` is in epoch seconds, now by default.
+    `speed=0` stops it until `advance` is called, for tests that must not depend on the speed of the machine. `start` is
+    in epoch seconds, by default the current time.
     """
 
     def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
@@ -20,12 +20,12 @@ class Clock:
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """Return epoch seconds."""
+        """Return the time in epoch seconds."""
         with self._lock:
             return self._time + (time.monotonic() - self._begin) * self.speed
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at once."""
+        """Advance the clock by `seconds`."""
         if seconds < 0:
             raise ValueError(f"time can't go back by {-seconds} seconds")
         with self._lock:

@@ -1,9 +1,8 @@
-"""Request -> what the service's model forbids in it, in the words that AWS uses.
+"""Check requests against the service's model, with AWS's wording of errors.
 
-botocore checks types, required and unknown members and minimums before it sends; lengths, patterns and
-enums it leaves to the service. Here all of them are checked, for clients that aren't botocore too. What
-differs from the service: it ignores unknown members, the emulator refuses them, because such a
-request can't mean what its author thinks.
+botocore checks types, required and unknown members and minimums before it sends a request. It leaves lengths, patterns
+and enums to the service. The emulator checks them all, for clients other than botocore. Unlike the service, it refuses
+unknown members, because such a request doesn't do what its author expects.
 """
 
 import json
@@ -33,10 +32,10 @@ _INTEGERS = range(-(2**31), 2**31)
 
 
 def check(shape: Shape, request: Any) -> None:
-    """Raise what AWS answers if `request` is not what `shape` allows.
+    """Raise the service's error if `request` doesn't match `shape`.
 
-    SerializationException for a value of the wrong JSON type, InvalidInputException with every
-    constraint that is not satisfied otherwise.
+    SerializationException for a value of the wrong JSON type, otherwise InvalidInputException with every constraint
+    that isn't satisfied.
     """
     _check_types(shape, request, "")
     violations = list(_violations(shape, request, ""))
@@ -107,8 +106,8 @@ def _broken(shape: Shape, value: Any) -> Iterator[str]:
             yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
 
 
-#: Java's classes in Python. ASCII is alone in the models, the others are inside brackets; letters and
-#: numbers are what str.isalnum knows.
+#: Java's character classes in Python. In the models, ASCII is outside of brackets and the others are inside. Letters
+#: and numbers are those of str.isalnum.
 _CLASSES = {
     r"\p{ASCII}": r"[\x00-\x7f]",
     r"\p{L}": r"\w",
@@ -119,7 +118,7 @@ _CLASSES = {
 
 @cache
 def pattern(written: str) -> re.Pattern[str]:
-    """Return a pattern of the models as Python's. Raises re.error for a class that isn't in the table."""
+    """Return a pattern of the models in Python's syntax. Raises re.error for a class that isn't in the table."""
     text = written
     for java, python in _CLASSES.items():
         text = text.replace(java, python)

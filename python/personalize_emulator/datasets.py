@@ -17,7 +17,7 @@ def fields_of(store: Store, dataset: Resource) -> tuple[Field, ...]:
 
 @operation("CreateDatasetGroup")
 def create_group(store: Store, request: Wire) -> Wire:
-    """Create a dataset group, domain or custom. A KMS key needs the role that may use it."""
+    """Create a dataset group, domain or custom. A KMS key needs the role that can use it."""
     if ("kmsKeyArn" in request) != ("roleArn" in request):
         raise invalid("Provide both roleArn and kmsKeyArn, or neither of them.")
     group = create(store, "DatasetGroup", request, group=None)
@@ -26,14 +26,14 @@ def create_group(store: Store, request: Wire) -> Wire:
 
 @operation("CreateSchema")
 def create_schema(store: Store, request: Wire) -> Wire:
-    """Create a schema. CreateDataset checks which dataset types it fits."""
+    """Create a schema. CreateDataset checks whether it fits the dataset type."""
     schemas.parse(request["schema"])
     return {"schemaArn": create(store, "Schema", request, group=None).arn}
 
 
 @operation("CreateDataset")
 def create_dataset(store: Store, request: Wire) -> Wire:
-    """Create a dataset, one per type in a group, with a schema of the group's domain that fits the type."""
+    """Create a dataset, one per type in a group. Its schema must fit the type and the group's domain."""
     kind = request["datasetType"].upper()
     if kind in schemas.ACTIONS:
         raise unsupported(f"datasets of type {kind}")
@@ -63,7 +63,7 @@ def _fits(schema: Resource, kind: str, domain: str | None) -> tuple[Field, ...]:
 
 @operation("UpdateDataset")
 def update_dataset(store: Store, request: Wire) -> Wire:
-    """Replace the schema of an Items or Users dataset by one with more fields that may be null."""
+    """Replace the schema of an Items or Users dataset with one that has more nullable fields."""
     dataset = store.find("Dataset", request["datasetArn"])
     schema = store.find("Schema", request["schemaArn"])
     if dataset.busy or dataset.status != "ACTIVE":

@@ -1,9 +1,9 @@
 """SQS event source mappings: a thread that polls queues for functions, as Lambda's pollers do.
 
-moto invokes a function within SendMessage, with one message a call, and takes no notice of
-`batchItemFailures`. Here messages wait for their batch, those that failed stay in the queue until
-their visibility timeout ends, and the queue's redrive policy moves them when they failed too often.
-Filter criteria and the order of FIFO groups after a failure are not implemented.
+moto invokes a function within SendMessage, with one message per call, and ignores `batchItemFailures`. Here, messages
+wait for their batch. Failed messages stay in the queue until their visibility timeout ends, and the queue's redrive
+policy moves them after too many failures. Filter criteria, and the order of FIFO groups after a failure, aren't
+implemented.
 """
 
 import json
@@ -19,7 +19,7 @@ POLL_SECONDS = 0.05
 
 
 class EventSources:
-    """Polls the queues of all enabled mappings while it is open, one batch a mapping at a time."""
+    """Polls the queues of all enabled mappings while it is open, one batch per mapping at a time."""
 
     def __init__(self, service: LambdaService) -> None:
         self._service = service
@@ -30,11 +30,11 @@ class EventSources:
         self._thread = threading.Thread(target=self._poll, name="event-sources", daemon=True)
 
     def open(self) -> None:
-        """Begin to poll."""
+        """Start polling."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop polling; returns when the batches that functions work on are done."""
+        """Stop polling. Return when the running batches have finished."""
         self._stop.set()
         self._thread.join()
         self._batches.shutdown(wait=True, cancel_futures=True)
@@ -48,7 +48,7 @@ class EventSources:
                     self._batches.submit(self._batch, backend, mapping, queue).add_done_callback(report)
 
     def _due(self, mapping: Any, queue: Any) -> bool:
-        """Return whether a batch is full, or its first message waited for the whole batching window."""
+        """Return whether a batch is full, or its first message has waited for the whole batching window."""
         waiting = len(queue.messages)
         if not waiting:
             self._waiting_since.pop(mapping.uuid, None)
@@ -81,8 +81,8 @@ class EventSources:
 def failures(payload: str, ids: set[str]) -> set[str]:
     """Return the ids of the messages that a function reports as failed, by Lambda's rules.
 
-    Nothing, null, and no or an empty `batchItemFailures` are a complete success. What can't be
-    read, or names no message of the batch, is a complete failure.
+    An empty result, null, and a missing or empty `batchItemFailures` are a complete success. An unreadable result, or
+    one that names a message outside the batch, is a complete failure.
     """
     try:
         answer = json.loads(payload or "null")
@@ -96,7 +96,7 @@ def failures(payload: str, ids: set[str]) -> set[str]:
 def _mappings() -> Iterator[tuple[Any, Any]]:
     from moto.awslambda.models import lambda_backends
 
-    # Copies, since requests change these dictionaries meanwhile.
+    # Copies, because requests modify these dictionaries concurrently.
     for regions in list(lambda_backends.values()):
         for backend in list(regions.values()):
             for mapping in list(backend._event_source_mappings.values()):

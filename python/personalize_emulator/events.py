@@ -1,4 +1,4 @@
-"""PutEvents, PutUsers, PutItems: live data into datasets."""
+"""PutEvents, PutUsers and PutItems: write live data to datasets."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from .service_errors import invalid
 from .service_model import Wire
 from .store import Store
 
-#: Members of an event with a field of their own.
+#: Members of an event that have a separate field.
 _MEMBERS = {
     "itemId": "ITEM_ID",
     "eventType": "EVENT_TYPE",
@@ -28,7 +28,7 @@ def put_events(store: Store, request: Wire) -> None:
     trackers = store.each("EventTracker", trackingId=request["trackingId"])
     tracker = next((tracker for tracker in trackers if tracker.status == "ACTIVE"), None)
     if tracker is None:
-        raise invalid(f"There is no active event tracker with the tracking ID {request['trackingId']}.")
+        raise invalid(f"The tracking ID {request['trackingId']} has no active event tracker.")
     dataset = store.dataset(tracker.values["datasetGroupArn"], "INTERACTIONS")
     if dataset is None or dataset.status != "ACTIVE":
         raise invalid("The dataset group of the event tracker has no ACTIVE dataset of type INTERACTIONS.")
@@ -44,7 +44,7 @@ def _event_record(event: Wire, fields: Mapping[str, Field]) -> Record:
         given["IMPRESSION"] = "|".join(event["impression"])
     if "metricAttribution" in event:
         given["EVENT_ATTRIBUTION_SOURCE"] = event["metricAttribution"]["eventAttributionSource"]
-    # What has no field in the schema is not kept, so that a schema need not name them all.
+    # Values without a field in the schema are dropped, so a schema needn't name all members.
     given = {name: value for name, value in given.items() if name in fields}
     given |= _properties(event.get("properties"), fields)
     given["TIMESTAMP"] = int(event["sentAt"])
@@ -60,7 +60,7 @@ def _properties(text: str | None, fields: Mapping[str, Field]) -> Record:
         properties = None
     if not isinstance(properties, dict):
         raise invalid("Error parsing properties json")
-    # The guide wants the camelCase of a field's name, such as price2 for PRICE_2, from which `_` can't be found again.
+    # The guide requires a field's name in camelCase, such as price2 for PRICE_2, which doesn't show the underscores.
     by_key = {name.replace("_", "").lower(): name for name in fields}
     names = {key: by_key.get(key.replace("_", "").lower()) for key in properties}
     unknown = [key for key, name in names.items() if name is None]
@@ -70,7 +70,7 @@ def _properties(text: str | None, fields: Mapping[str, Field]) -> Record:
 
 
 def _record(given: Record, fields: Mapping[str, Field], optional: tuple[str, ...] = ()) -> Record:
-    """Return a whole record. Raises InvalidInputException for what its schema doesn't allow."""
+    """Return a complete record. Raises InvalidInputException for values that the schema doesn't allow."""
     record: Record = {}
     for name, field in fields.items():
         value = given.get(name)
@@ -81,7 +81,7 @@ def _record(given: Record, fields: Mapping[str, Field], optional: tuple[str, ...
 
 
 def _typed(field: Field, value: Any) -> Any:
-    """Return a JSON value as the field has it; numbers and booleans may come as text."""
+    """Return a JSON value in the field's type. Numbers and booleans may be text."""
     if isinstance(value, dict | list) or (field.type == "string" and not isinstance(value, str)):
         raise invalid(f"The value of {field.name} is not a {field.type}: {json.dumps(value)}")
     if field.type == "string" and len(value) > field.most:

@@ -1,4 +1,4 @@
-"""Faults on demand: throttling, failing calls, failing jobs, slow life cycles."""
+"""Injected faults: throttling, failing calls, failing jobs, slow life cycles."""
 
 import random
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class _Calls:
 
 @dataclass
 class Faults:
-    """The faults of one emulator; set them before or between calls, `clear` removes all of them."""
+    """The faults of one emulator. Set them before or between calls. `clear` removes all of them."""
 
     seed: int = 0
     _random: random.Random = field(init=False)
@@ -40,27 +40,27 @@ class Faults:
         self._calls[operation] = _Calls(times, ServiceError(code, f"Fault on demand in {operation}.", status))
 
     def fail(self, name: str, reason: str, times: int = 1) -> None:
-        """Let the next `times` creations or updates that begin on resources called `name` end in CREATE FAILED.
+        """Make the next `times` creations or updates of resources called `name` end in CREATE FAILED.
 
-        For a solution version without a name it is its solution's name that counts.
+        For a solution version without a name, the name of its solution counts.
         """
         self._jobs.setdefault(name, []).extend([reason] * times)
 
     def slow(self, kind: str, factor: float) -> None:
-        """Let the life cycle of a kind of resource, such as "Campaign", take `factor` times as long."""
+        """Make the life cycle of a kind of resource, such as "Campaign", take `factor` times as long."""
         if factor < 0:
-            raise ValueError(f"{factor} is no factor of a duration")
+            raise ValueError(f"{factor} isn't a valid factor")
         self._slow[kind] = factor
 
     def clear(self) -> None:
-        """Remove all faults. What is under way keeps the pace that it began with."""
+        """Remove all faults. Operations in progress keep their pace."""
         self._throttled = self._broken = 0.0
         self._calls.clear()
         self._jobs.clear()
         self._slow.clear()
 
     def before(self, operation: str) -> None:
-        """Raise the fault that is due for a call of `operation`, if there is one."""
+        """Raise the fault that is due for a call of `operation`, if any."""
         planned = self._calls.get(operation)
         if planned is not None and planned.left > 0:
             planned.left -= 1
@@ -71,7 +71,7 @@ class Faults:
             raise ServiceError("InternalServerException", "Fault on demand.", 500)
 
     def reason(self, *names: str | None) -> str | None:
-        """Return why the resource with one of these names has to fail now, and count it."""
+        """Return the reason why the resource with one of these names must fail now, and count the failure."""
         for name in names:
             reasons = self._jobs.get(name) if name else None
             if reasons:
@@ -79,11 +79,11 @@ class Faults:
         return None
 
     def factor(self, kind: str) -> float:
-        """Return how much longer than usual the life cycle of `kind` takes."""
+        """Return the factor by which the life cycle of `kind` takes longer than usual."""
         return self._slow.get(kind, 1.0)
 
 
 def _fraction(value: float) -> float:
     if not 0 <= value <= 1:
-        raise ValueError(f"{value} is no fraction between 0 and 1")
+        raise ValueError(f"{value} isn't a fraction between 0 and 1")
     return value

@@ -1,4 +1,4 @@
-"""A filter and a request's values -> which items (or users) stay."""
+"""Apply a filter with a request's values to items or users."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -45,7 +45,7 @@ def create_filter(store: Store, request: Wire) -> Wire:
 
 
 class Subjects:
-    """What a filter looks at: records of items or users, a current user's record and events, and a current item."""
+    """The input of a filter: records of items or users, the current user's record and events, and the current item."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Subjects:
     ) -> None:
         self.record = record
         self.current = current or {}
-        #: Of related items only.
+        #: For related items only.
         self.item = item
         #: item (or user) -> its event types in lower case.
         self.events = events
 
 
 def events_by(key: str, history: Iterable[Record]) -> dict[str, set[str]]:
-    """Return item or user (`key` is ITEM_ID or USER_ID) -> event types, of the latest events of each type."""
+    """Return item or user (`key` is ITEM_ID or USER_ID) -> event types, from the latest events of each type."""
     latest: dict[str, list[str]] = {}
     for record in history:
         latest.setdefault((record.get("EVENT_TYPE") or "").lower(), []).append(record[key] or "")
@@ -75,10 +75,10 @@ def events_by(key: str, history: Iterable[Record]) -> dict[str, set[str]]:
 
 
 def apply(store: Store, arn: str, group: str, given: Wire, ids: list[str], subjects: Subjects) -> list[str]:
-    """Return those of `ids` that a filter lets through, in their order.
+    """Return the `ids` that pass a filter, in their order.
 
-    Raises ResourceNotFoundException for an unknown filter, InvalidInputException for one of another
-    dataset group, one that is not ACTIVE, or values that don't fit its parameters.
+    Raises ResourceNotFoundException for an unknown filter. Raises InvalidInputException for a filter of another dataset
+    group or one that isn't ACTIVE, and for values that don't fit its parameters.
     """
     resource = store.find("Filter", arn)
     if resource.values["datasetGroupArn"] != group:
@@ -178,7 +178,7 @@ def _event_holds(
 def _holds(
     condition: Comparison, value: Operand | None, values: Mapping[str, tuple[Operand, ...]], subjects: Subjects
 ) -> bool:
-    """Whether a field's value is what the condition asks; what is null fulfills only negations."""
+    """Return whether a field's value meets a condition. Null meets only negations."""
     operands = _operands(condition, values, subjects)
     operator = condition.operator
     if value is None:

@@ -1,17 +1,17 @@
-"""Filter expression -> what it asks, by "Filter expression structure and elements" in the developer guide.
+"""Parse filter expressions, by "Filter expression structure and elements" in the developer guide.
 
-Understood, keywords in any case:
+Supported, with keywords in any case:
 
     INCLUDE | EXCLUDE  ItemID | UserID  WHERE  condition {AND | OR condition}  [IF test {AND test}]
     condition   Interactions.EVENT_TYPE or Items.FIELD (for ItemID), Users.FIELD (for UserID)
                 IN ("a", "b", $PARAMETER), NOT IN ("a"), =, !=, <, <=, >, >= value; IN ("*") is any event type
-                or CurrentItem.FIELD for a value, behind IN without brackets
+                or CurrentItem.FIELD for a value, after IN without brackets
     test        CurrentUser.FIELD, with the same operators
     expressions joined by |
 
-AND binds more than OR. Not understood, and refused: ActionID. What AWS refuses is refused in
-its words: placeholders with NOT IN, fields of type boolean or that are textual, Items and
-Interactions in one expression, more than ten fields in a filter and twenty in a dataset group.
+AND binds more tightly than OR. ActionID isn't supported, and is refused. Expressions that AWS refuses are refused in
+AWS's words: placeholders with NOT IN, fields that are boolean or textual, Items and Interactions in one expression,
+more than ten fields in a filter and twenty in a dataset group.
 """
 
 import re
@@ -31,28 +31,28 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _SIGNS: Final = ("=", "!=", "<", "<=", ">", ">=")
-#: Distinct fields of one filter, and of all of a dataset group. Source: "Guidelines and requirements" of filters.
+#: Maximum distinct fields of a filter, and of all filters of a dataset group. Source: "Guidelines and requirements".
 MOST_FIELDS: Final = 10
 MOST_FIELDS_OF_GROUP: Final = 20
-#: dataset named in an expression -> dataset type.
+#: dataset in an expression -> dataset type.
 _DATASETS: Final = {"interactions": "INTERACTIONS", "items": "ITEMS", "users": "USERS", "currentuser": "USERS"}
 
 
 class Placeholder(NamedTuple):
-    """A placeholder for values that come with each request."""
+    """A placeholder for values in each request."""
 
     name: str
 
 
 class CurrentItem(NamedTuple):
-    """A field of the item that a request names, for recipes of related items."""
+    """A field of the item in the request, for recipes of related items."""
 
     field: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison; `operator` is IN, NOT IN or a sign."""
+    """One comparison. `operator` is IN, NOT IN or a sign."""
 
     dataset: str
     field: str
@@ -62,7 +62,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Expression:
-    """One expression: conditions as alternatives of which all parts hold, and the tests of its IF."""
+    """One expression: alternatives, each with conditions that must all hold, and the tests of its IF."""
 
     include: bool
     target: str
@@ -72,7 +72,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Filter:
-    """A whole filter; `parameters` are the names that a request may give values for, and has to for INCLUDE."""
+    """A whole filter. `parameters` are the names that a request may give values for. For INCLUDE, it must."""
 
     expressions: tuple[Expression, ...]
     parameters: frozenset[str]
@@ -87,7 +87,7 @@ class Filter:
 
 
 class _Tokens:
-    """The tokens of an expression, one after the other."""
+    """The tokens of an expression, in order."""
 
     def __init__(self, text: str) -> None:
         self._tokens: list[tuple[str, str]] = []
@@ -102,17 +102,17 @@ class _Tokens:
 
     @property
     def peek(self) -> tuple[str, str]:
-        """The next token's kind and text; empty at the end."""
+        """The kind and the text of the next token, empty at the end."""
         return self._tokens[self._next] if self._next < len(self._tokens) else ("", "")
 
     def take(self) -> tuple[str, str]:
-        """Return the next token and go on."""
+        """Return the next token and advance."""
         token = self.peek
         self._next += 1
         return token
 
     def word(self, *wanted: str) -> str | None:
-        """Take the next token if it is one of these words or signs, and return it in upper case."""
+        """Return the next token in upper case and advance, if it is one of these words or signs. Otherwise None."""
         text = self.peek[1].upper()
         if text in wanted and self.peek[0] in ("name", "sign"):
             self._next += 1
@@ -120,7 +120,7 @@ class _Tokens:
         return None
 
     def expect(self, *wanted: str) -> str:
-        """Take one of these words or signs. Raises InvalidInputException for anything else."""
+        """Return one of these words or signs and advance. Raises InvalidInputException for any other token."""
         text = self.word(*wanted)
         if text is None:
             raise bad(f"Invalid Expression: expected {' or '.join(wanted)} at '{self.peek[1] or 'the end'}'.")
@@ -128,7 +128,7 @@ class _Tokens:
 
 
 def parse(text: str) -> Filter:
-    """Return what a filter expression asks. Raises InvalidInputException with what is wrong."""
+    """Return the filter of an expression. Raises InvalidInputException with the problem."""
     tokens = _Tokens(text)
     expressions = [_expression(tokens)]
     while tokens.word("|"):
@@ -136,7 +136,7 @@ def parse(text: str) -> Filter:
     if tokens.peek[1]:
         raise bad(f"Invalid Expression: unexpected '{tokens.peek[1]}'.")
     if len({expression.target for expression in expressions}) > 1:
-        raise bad("Invalid Expression: all parts have to filter the same, ItemID or UserID.")
+        raise bad("Invalid Expression: all parts must filter the same, ItemID or UserID.")
     found = Filter(tuple(expressions), frozenset().union(*map(parameters, expressions)))
     if len(found.fields) > MOST_FIELDS:
         raise bad(f"Invalid Expression: a filter has at most {MOST_FIELDS} distinct fields.")
@@ -192,9 +192,9 @@ def _condition(tokens: _Tokens) -> Comparison:
     if kind != "name" or not field:
         raise bad(f"Invalid Expression: '{text or 'the end'}' is not a field of a dataset.")
     if dataset.lower() not in _DATASETS:
-        raise bad(f"Invalid Expression: there is no dataset {dataset}.")
+        raise bad(f"Invalid Expression: dataset {dataset} does not exist.")
     if dataset.lower() == "interactions" and field.upper() != "EVENT_TYPE":
-        raise bad("Invalid Expression: of interactions only EVENT_TYPE can be filtered.")
+        raise bad("Invalid Expression: Interactions can only be filtered by EVENT_TYPE.")
     operator = tokens.expect("IN", "NOT", "NOT_IN", *_SIGNS)
     if operator == "NOT":
         tokens.expect("IN")
@@ -236,7 +236,7 @@ def _operand(tokens: _Tokens) -> Operand | Placeholder | CurrentItem:
 
 
 def check(parsed: Filter, datasets: Mapping[str, tuple[Field, ...]]) -> None:
-    """Raise InvalidInputException unless the datasets (type -> fields) have what the filter compares."""
+    """Raise InvalidInputException unless the datasets (type -> fields) have the fields that the filter compares."""
     compared = [condition for expression in parsed.expressions for condition in conditions(expression)]
     named = [(_DATASETS[condition.dataset], condition.field, condition.operator) for condition in compared]
     named += [
@@ -258,5 +258,5 @@ def check(parsed: Filter, datasets: Mapping[str, tuple[Field, ...]]) -> None:
 
 
 def bad(problem: str) -> ServiceError:
-    """Return InvalidInputException as CreateFilter has it."""
+    """Return InvalidInputException with CreateFilter's prefix."""
     return invalid(f"Could not create filter. {problem}")

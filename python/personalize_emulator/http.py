@@ -1,4 +1,4 @@
-"""HTTP request -> HTTP answer, the one way into the emulator for every transport."""
+"""Answer HTTP requests. Every transport enters the emulator here."""
 
 import json
 import re
@@ -9,12 +9,12 @@ from .service import Emulator
 from .service_errors import ServiceError
 from .service_model import OPERATIONS, Wire, route, status_of
 
-#: What SigV4 says of a request: region and service; the signature itself is not checked.
+#: Region and service in a SigV4 header. The signature isn't checked.
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
 def scope(authorization: str) -> tuple[str, str] | None:
-    """Return region and service of an Authorization header; None if it has no credential scope."""
+    """Return region and service of an Authorization header, None if it has no credential scope."""
     match = _SCOPE.search(authorization)
     return (match[1], match[2]) if match else None
 
@@ -22,9 +22,9 @@ def scope(authorization: str) -> tuple[str, str] | None:
 def handle(
     emulator: Emulator, method: str, path: str, headers: Mapping[str, str | bytes], body: bytes | str | None
 ) -> tuple[int, dict[str, str], bytes]:
-    """Return status, headers and body of the answer to a request.
+    """Return status, headers and body of the response to a request.
 
-    The region is that of the credential scope, us-east-1 for a request without one.
+    The region comes from the credential scope. Without one, it is us-east-1.
     """
     plain = {name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in headers.items()}
     region, _ = scope(plain.get("authorization", "")) or ("us-east-1", "")
@@ -32,7 +32,7 @@ def handle(
     answer = {"x-amzn-requestid": str(uuid.uuid4()), "content-type": "application/x-amz-json-1.1"}
     try:
         if operation is None:
-            raise ServiceError("UnknownOperationException", f"There is no operation at {method} {path}.", 404)
+            raise ServiceError("UnknownOperationException", f"No operation has the address {method} {path}.", 404)
         result = emulator.call(operation, _request(body), region)
     except ServiceError as error:
         status = error.status or status_of(operation, error.code)

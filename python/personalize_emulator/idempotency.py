@@ -1,8 +1,7 @@
-"""A client that lost an answer asks again, and gets the same one.
+"""Answer the retry of a call that has succeeded with the same response.
 
-AWS's SDKs name each call, and a later attempt at it has the same name. Where the first one did what was asked and
-only its answer was lost, moto would refuse the second as a conflict, as much of AWS does, too, and that would end
-a whole `terraform apply`.
+AWS's SDKs give each call an id, which its retries repeat. If a call succeeds and only the response is lost, moto, like
+many AWS services, would refuse the retry as a conflict. That would end a whole `terraform apply`.
 """
 
 import threading
@@ -11,12 +10,12 @@ from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: So many answers are kept; a client asks again within seconds.
+#: Maximum responses kept. A client retries within seconds.
 MOST = 512
 
 
 def once_per_call(application: WSGIApplication) -> WSGIApplication:
-    """Return an application that answers a later attempt at a writing call as the one before, if that succeeded."""
+    """Return an application that answers the retry of a writing call with its first response, if that was a success."""
     answers: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
     lock = threading.Lock()
 

@@ -1,9 +1,9 @@
-"""CSV in S3 -> records of a dataset, or the reason for which the import job fails.
+"""Read CSV from S3 as records of a dataset, with the reasons for which an import job fails.
 
-Sources: "Bulk data format guidelines", "Common error messages" and "Endpoints and quotas" in the Amazon
-Personalize developer guide. Where it names no message, the emulator's own says what is wrong. It is
-stricter in one thing: columns that the schema doesn't know make the job fail. Columns are found by their names, and
-an empty number is null whatever the schema says: executed notebooks of aws-samples/amazon-personalize-samples show it.
+Sources: "Bulk data format guidelines", "Common error messages" and "Endpoints and quotas" in the Amazon Personalize
+developer guide. Where the guide has no message, the emulator uses its own. It is stricter in one respect: a column that
+isn't in the schema fails the job. Columns are found by name, and an empty number is null whatever the schema says. Both
+are shown by executed notebooks of aws-samples/amazon-personalize-samples.
 """
 
 import csv
@@ -18,13 +18,13 @@ from .store import JobError
 
 GUIDE: Final = "https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html"
 MIN_ROWS: Final = 1000
-#: Bytes of an import by mode.
+#: Maximum bytes of an import, by mode.
 MOST_BYTES: Final = {"FULL": 100 * 2**30, "INCREMENTAL": 2**30}
 MAX_IMPRESSION: Final = 25
 MOST_TYPES_AND_COLUMNS: Final = 10
-#: Epoch seconds of the year 5138: what is later was meant in milliseconds.
+#: Epoch seconds of the year 5138. Anything later is in milliseconds.
 _LATEST: Final = 10**11
-#: The greatest number of Avro's float, which has 32 bits.
+#: The greatest value of Avro's 32-bit float.
 _MAX_FLOAT: Final = 3.4028234663852886e38
 _MANDATORY: Final = ("USER_ID", "ITEM_ID", "TIMESTAMP")
 _OWN_MEMBERS: Final = ("EVENT_TYPE", "IMPRESSION", "RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE")
@@ -50,13 +50,13 @@ def rows(lines: Iterable[str], fields: tuple[Field, ...]) -> Iterator[Record]:
 
 
 def _one_record_a_line(lines: Iterable[str]) -> Iterator[str]:
-    """Pass lines on to the CSV reader; each is a whole record, so a quote left open is an error."""
+    """Yield lines for the CSV reader. Each is a complete record, so an open quote is an error."""
     for number, line in enumerate(lines, start=1):
         text = line.removeprefix("\ufeff") if number == 1 else line
         if number == 1 and '"' in text:
             raise JobError("The column headers are enclosed in quotation marks.")
         if text.replace("\\\\", "").replace('\\"', "").count('"') % 2:
-            raise JobError(f"Line {number} ends inside quotation marks: each record has to be on a single line.")
+            raise JobError(f"Line {number} ends inside quotation marks: each record must be on a single line.")
         yield text
 
 
@@ -94,7 +94,7 @@ def too_long(field: Field) -> str:
 
 
 def checked(field: Field, value: Any) -> Any:
-    """Return a value of the field's type if it is in the field's domain. Raises ValueError."""
+    """Return a value of the field's type if it is in the field's domain. Raises ValueError otherwise."""
     if field.name in ("TIMESTAMP", "CREATION_TIMESTAMP") and not 0 <= value < _LATEST:
         raise ValueError(f"{value} is not a time in Unix epoch seconds")
     if field.name == "IMPRESSION" and len(value.split("|")) > MAX_IMPRESSION:

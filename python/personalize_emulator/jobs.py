@@ -1,4 +1,4 @@
-"""The jobs that bring data into datasets, out of them, and away."""
+"""The jobs that import, export and delete data."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from .store import JobError, Store
 def _location(source: Wire) -> str:
     location = source.get("dataLocation")
     if not location or not location.startswith("s3://"):
-        raise invalid("Invalid Data location. It has to be an s3:// URI of a CSV file or of a folder of them.")
+        raise invalid("Invalid Data location. It must be an s3:// URI of a CSV file or of a folder of CSV files.")
     return str(location)
 
 
@@ -100,7 +100,7 @@ def _csv_lines(header: list[str], records: Iterable[Record]) -> Iterator[str]:
 
 @operation("CreateDataDeletionJob")
 def create_deletion(store: Store, request: Wire) -> Wire:
-    """Remove the users of a CSV file from all datasets of a group."""
+    """Delete the users in a CSV file from all datasets of a group."""
     location = _location(request["dataSource"])
     group = store.usable("DatasetGroup", request["datasetGroupArn"])
     only = (Field("USER_ID", "string", nullable=False, categorical=False, textual=False),)

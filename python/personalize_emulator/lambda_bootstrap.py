@@ -1,9 +1,9 @@
-"""What runs in the subprocess of one Lambda invocation: `python -I -S lambda_bootstrap.py FOLDER`.
+"""The subprocess of one Lambda invocation: `python -I -S lambda_bootstrap.py FOLDER`.
 
-It stands in for the runtime interface client of AWS's Python runtimes, whose wording of errors
-it keeps. Nothing of this package may be imported here: the process sees the function's code, its
-layers and the runtime's own boto3, and nothing else. FOLDER holds `invocation.json` and
-`event.json`; `result.json` is written there. One byte on the pipe says that the handler begins.
+It replaces the runtime interface client of AWS's Python runtimes, with the same wording of errors. It must not import
+anything from this package, because the process has only the function's code, its layers and the runtime's own boto3.
+FOLDER has `invocation.json` and `event.json`. The process writes `result.json` there, and one byte to the pipe when the
+handler starts.
 """
 
 import importlib
@@ -37,12 +37,12 @@ class Context:
         self._deadline = time.monotonic() + invocation["timeout_seconds"]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds that are left before the function times out."""
+        """Return the milliseconds left before the function times out."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 class RefusedError(Exception):
-    """The function can't be called, or its result can't be written; with Lambda's own errorType."""
+    """The function can't be called, or its result can't be serialized. `error_type` is Lambda's own errorType."""
 
     def __init__(self, error_type: str, message: str) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class RefusedError(Exception):
 
 
 def main(folder: Path) -> None:
-    """Run the invocation that `folder` describes, and end the process as Lambda freezes it: at once."""
+    """Run the invocation in `folder`, then end the process at once, as Lambda freezes it."""
     invocation = json.loads((folder / "invocation.json").read_text("utf-8"))
     event = json.loads((folder / "event.json").read_text("utf-8"))
     request_id = invocation["request_id"]
@@ -66,7 +66,7 @@ def main(folder: Path) -> None:
     except RefusedError as error:
         print(f"[ERROR] {error.error_type}: {error}", file=sys.stderr)
         text = _error(error.error_type, str(error), request_id, [])
-    except Exception as error:  # noqa: BLE001 - whatever a handler raises is the function's answer
+    except Exception as error:  # noqa: BLE001 - any exception of a handler is the function's response
         frames = traceback.extract_tb(error.__traceback__)[1:]
         trace = traceback.format_list(frames)
         print(f"[ERROR] {type(error).__name__}: {error}\nTraceback (most recent call last):", file=sys.stderr)
@@ -118,7 +118,7 @@ def _error(error_type: str, message: str, request_id: str, trace: list[str]) -> 
 
 
 def _log_to_standard_error(request_id: str) -> None:
-    """Give the root logger the handler that Lambda gives it: without it `logging` prints warnings only."""
+    """Add Lambda's handler to the root logger. Without it, `logging` would print warnings only."""
     handler = logging.StreamHandler()
     line = f"[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t{request_id}\t%(message)s"
     handler.setFormatter(logging.Formatter(line, "%Y-%m-%dT%H:%M:%S"))

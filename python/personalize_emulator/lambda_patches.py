@@ -1,4 +1,4 @@
-"""What moto's Lambda does otherwise than AWS: corrections as in `moto_patches`."""
+"""Corrections of moto's Lambda where it differs from AWS, in the form of `moto_patches`."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from .moto_patches import Patch, Replacement
 
 
 def runs_on(service: LambdaService) -> Patch:
-    """Return the patch that has functions run by `service`."""
+    """Return the patch that makes `service` run functions."""
 
     def run_functions() -> list[Replacement]:
         """Lambda runs the function that is invoked; moto would start a container."""
@@ -22,7 +22,7 @@ def runs_on(service: LambdaService) -> Patch:
 
 
 def function_configuration() -> list[Replacement]:
-    """Lambda answers DeadLetterConfig and LoggingConfig as they were set, and logs where the latter says."""
+    """Lambda returns DeadLetterConfig and LoggingConfig as they were set, and logs to the latter's group."""
     from moto.awslambda.models import LambdaFunction
 
     create, update, read = (
@@ -60,7 +60,7 @@ _KEPT = ("DeadLetterConfig", "LoggingConfig")
 
 
 def updated_functions() -> list[Replacement]:
-    """An update of a function changes its TracingConfig and Architectures, too; moto keeps the old ones."""
+    """An update of a function also changes TracingConfig and Architectures; moto keeps the old ones."""
     from moto.awslambda.models import LambdaFunction
 
     configuration, code = LambdaFunction.update_configuration, LambdaFunction.update_function_code
@@ -80,7 +80,7 @@ def updated_functions() -> list[Replacement]:
 
 
 def invoked_qualifier() -> list[Replacement]:
-    """Invoke runs the version or alias in its parameter Qualifier; moto does not find it, and runs $LATEST."""
+    """Invoke runs the version or alias in its parameter Qualifier; moto ignores it, and runs $LATEST."""
     from moto.awslambda.responses import LambdaResponse
 
     original = LambdaResponse.invoke
@@ -97,7 +97,7 @@ def invoked_qualifier() -> list[Replacement]:
 
 
 def event_source_of_an_alias() -> list[Replacement]:
-    """A mapping to an alias stays one: FunctionArn has the alias, where moto puts the version behind it."""
+    """A mapping to an alias keeps the alias in FunctionArn; moto replaces it with the version."""
     from moto.awslambda.models import LambdaBackend
 
     create, update = LambdaBackend.create_event_source_mapping, LambdaBackend.update_event_source_mapping
@@ -120,10 +120,10 @@ def event_source_of_an_alias() -> list[Replacement]:
 
 
 def no_invocation_within_send_message() -> list[Replacement]:
-    """Lambda polls a queue for batches (see `event_sources`); moto invokes the function before SendMessage answers."""
+    """Lambda polls a queue for batches (see `event_sources`); moto invokes the function before SendMessage returns."""
     from moto.sqs.models import Queue
 
-    # Whatever moto puts there is gone at once, so that it finds no mapping when a message comes.
+    # A property that drops every mapping, so that moto finds none when a message arrives.
     return [(Queue, "lambda_event_source_mappings", property(lambda self: {}, lambda self, value: None))]
 
 

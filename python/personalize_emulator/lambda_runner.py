@@ -1,9 +1,8 @@
-"""Lambda functions run for real: one subprocess a call, from the zip that was uploaded.
+"""Run Lambda functions for real: one subprocess per call, from the uploaded zip.
 
-The process sees what the function has in AWS: its code, its layers, and the boto3 that the
-runtime brings along, all from an interpreter without site-packages, so that a dependency
-missing from the package fails here as it would there. What it can't show: another processor
-architecture, another minor version of Python than `python`'s, memory limits, warm starts.
+The process has what the function has in AWS: its code, its layers, and the runtime's boto3, in an interpreter without
+site-packages. So a dependency that is missing in the package fails here, as it would there. It can't show another
+processor architecture, a minor version of Python other than `python`'s, memory limits, and warm starts.
 """
 
 import importlib.metadata
@@ -26,18 +25,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-#: What AWS's Python runtimes have in addition to the standard library.
+#: The packages that AWS's Python runtimes add to the standard library.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
-#: Lambda gives the initialization of a function this long, before its own time-out counts.
+#: Lambda's limit in seconds for the initialization of a function. Its own timeout counts from then on.
 INIT_SECONDS = 10.0
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One version of a Lambda function: what Lambda knows of it when it is invoked.
+    """One version of a Lambda function, as Lambda knows it at an invocation.
 
-    `code` and `layers` are zip files; of layers the last one wins. `arn` is the one that was invoked.
+    `code` and `layers` are zip files. Later layers take precedence. `arn` is the invoked ARN.
     """
 
     name: str
@@ -57,7 +56,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
-    """What an invocation answered: JSON text, whether it is a function error, and what was logged."""
+    """The result of an invocation: JSON text, whether it is a function error, and the log."""
 
     payload: str
     failed: bool
@@ -65,7 +64,7 @@ class InvocationResult:
 
 
 class Runner:
-    """Runs functions against the AWS at `endpoint`, and keeps unzipped code in `folder`."""
+    """Runs functions against the AWS endpoint `endpoint`, and keeps unzipped code in `folder`."""
 
     def __init__(self, endpoint: str, folder: Path, python: str = sys.executable) -> None:
         self.endpoint = endpoint
@@ -76,7 +75,7 @@ class Runner:
     def invoke(
         self, function: Function, event: str, request_id: str, client_context: Mapping[str, Any] | None = None
     ) -> InvocationResult:
-        """Run the handler with the JSON text `event`; errors of the function are a result, not an exception."""
+        """Run the handler with the JSON text `event`. Errors of the function become a result, not an exception."""
         if not function.runtime.startswith("python"):
             problem = f"{function.runtime or 'A container image'} can't run here: the emulator runs Python functions"
             return InvocationResult(
@@ -109,13 +108,13 @@ class Runner:
     ) -> InvocationResult:
         reader, writer = os.pipe()
         log = call / "log"
-        # Bytecode is kept outside of the code, which is read-only as in Lambda.
+        # Bytecode is stored outside of the code, which is read-only as in Lambda.
         cache = f"pycache_prefix={self.folder / 'pycache'}"
         try:
             try:
                 (call / "invocation.json").write_text(json.dumps(invocation | {"ready": writer}), "utf-8")
                 with log.open("wb") as file:
-                    process = subprocess.Popen(  # noqa: S603 - running what was uploaded is the job
+                    process = subprocess.Popen(  # noqa: S603 - running uploaded code is the purpose
                         [self.python, "-I", "-S", "-X", cache, str(_BOOTSTRAP), str(call)],
                         env=environment,
                         cwd=task,
@@ -129,11 +128,11 @@ class Runner:
                 os.close(writer)
             began = time.monotonic()
             ended, limit = _ends(reader, INIT_SECONDS), INIT_SECONDS
-            if ended is None:  # the handler begins
+            if ended is None:  # the handler starts
                 began = time.monotonic()
                 ended, limit = _ends(reader, function.timeout_seconds), function.timeout_seconds
             if ended is not True:
-                # The whole group: a child of the handler may hold on, too.
+                # The whole process group, because a child of the handler may hang too.
                 os.killpg(process.pid, signal.SIGKILL)
             status = process.wait()
         finally:
@@ -155,7 +154,7 @@ class Runner:
         return InvocationResult(payload, failed, _frame(function, request_id, printed, took))
 
     def _environment(self, function: Function, task: Path, runtime: Path, call: Path) -> dict[str, str]:
-        # What the function sets can't replace what Lambda sets, except where calls go.
+        # The function's variables can't override Lambda's, except for the endpoint.
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             **function.environment,
@@ -174,7 +173,7 @@ class Runner:
             "AWS_LAMBDA_LOG_STREAM_NAME": function.log_stream,
             "LAMBDA_TASK_ROOT": str(task),
             "LAMBDA_RUNTIME_DIR": str(runtime),
-            "HOME": str(call),  # no ~/.aws of whoever runs the server
+            "HOME": str(call),  # not the ~/.aws of the server's user
             "TMPDIR": str(call),
             "PATH": os.defpath,
             "LANG": "en_US.UTF-8",
@@ -182,7 +181,7 @@ class Runner:
         }
 
     def _unzipped(self, code: bytes) -> Path:
-        """Return the folder that holds the files of a zip, unzipped once and not to be written to."""
+        """Return the folder with the files of a zip, unzipped once and read-only."""
         folder = self.folder / sha256(code).hexdigest()
         if not folder.exists():
             part = folder.with_suffix(".part")
@@ -195,7 +194,7 @@ class Runner:
         return folder
 
     def _runtime(self) -> Path:
-        """Return a folder of links to the installed packages that Lambda's runtime has, and to no others."""
+        """Return a folder of links to exactly the installed packages that Lambda's runtime has."""
         folder = self.folder / "runtime"
         if not folder.exists():
             part = folder.with_suffix(".part")
@@ -210,7 +209,7 @@ class Runner:
 
 
 def remove(folder: Path) -> None:
-    """Remove a runner's folder with the read-only code in it."""
+    """Remove a runner's folder, including the read-only code in it."""
     for path in folder.rglob("*"):
         if path.is_dir() and not path.is_symlink():
             path.chmod(stat.S_IRWXU)
@@ -218,7 +217,7 @@ def remove(folder: Path) -> None:
 
 
 def _ends(reader: int, seconds: float) -> bool | None:
-    """Return True when the process ended within `seconds`, None when it wrote a byte, else False."""
+    """Return True if the process ended within `seconds`, None if it wrote a byte, otherwise False."""
     poll = select.poll()
     poll.register(reader, select.POLLIN)
     if not poll.poll(seconds * 1000):
@@ -227,7 +226,7 @@ def _ends(reader: int, seconds: float) -> bool | None:
 
 
 def _layer_paths(layers: list[Path]) -> list[str]:
-    """Return where Python looks in layers that AWS would lay over each other in /opt."""
+    """Return the import paths of layers, which AWS would merge in /opt."""
     packages = "python/lib/python3.*/site-packages"
     return [str(path) for layer in layers for path in (*layer.glob(packages), layer / "python")]
 

@@ -1,4 +1,4 @@
-"""Invocations of moto's Lambda functions, handed to the runner; what they print goes to CloudWatch Logs."""
+"""Invoke moto's Lambda functions with the runner, and write their output to CloudWatch Logs."""
 
 import base64
 import json
@@ -12,23 +12,23 @@ from typing import Any
 
 from .lambda_runner import Function, InvocationResult, Runner
 
-#: Lambda answers `LogType=Tail` with this much of the log's end.
+#: Length of the log's end in Lambda's response to `LogType=Tail`.
 TAIL_BYTES = 4096
 
 
 class LambdaService:
-    """Invokes functions that moto keeps, in place of moto's own way, which starts containers.
+    """Invokes moto's functions, replacing moto's own invocation, which starts containers.
 
-    Its methods take moto's `LambdaBackend`, which is not typed.
+    Its methods take moto's `LambdaBackend`, which isn't typed.
     """
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        # Asynchronous invocations; Lambda would retry failed ones after minutes, we don't.
+        # For asynchronous invocations. Lambda retries failed ones after minutes, the emulator doesn't.
         self._queue = ThreadPoolExecutor(max_workers=10, thread_name_prefix="lambda-event")
 
     def close(self) -> None:
-        """Wait for asynchronous invocations that have begun, and forget those that have not."""
+        """Wait for the running asynchronous invocations, and drop the queued ones."""
         self._queue.shutdown(wait=True, cancel_futures=True)
 
     def invoke(
@@ -40,9 +40,9 @@ class LambdaService:
         headers: Mapping[str, str],
         response_headers: MutableMapping[str, str],
     ) -> bytes:
-        """Answer Lambda's `Invoke` as moto's own method does: the payload, and headers into `response_headers`.
+        """Return the payload of Lambda's `Invoke`, as moto's own method does, and add to `response_headers`.
 
-        `headers` are those of the HTTP request. moto makes the status.
+        `headers` are those of the HTTP request. moto sets the status.
         """
         moto_function = backend.get_function(function_name, qualifier)
         arn = invoked_arn(moto_function, function_name, qualifier)
@@ -68,7 +68,7 @@ class LambdaService:
     def run(
         self, moto_function: Any, arn: str, event: str, client_context: Mapping[str, Any] | None = None
     ) -> InvocationResult:
-        """Run moto's `LambdaFunction` as the function that `arn` names, and write its log."""
+        """Run moto's `LambdaFunction` as the function with this `arn`, and write its log."""
         request_id = str(uuid.uuid4())
         version = str(moto_function.version)
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{uuid.uuid4().hex}"
@@ -93,13 +93,13 @@ class LambdaService:
 
 
 def report(done: Future[Any]) -> None:
-    """Print what went wrong in a thread that no one waits for: an error of the server, not of a function."""
+    """Print the error of a thread that no one waits for. It is the server's error, not a function's."""
     if not done.cancelled() and (error := done.exception()) is not None:
         traceback.print_exception(error)
 
 
 def invoked_arn(moto_function: Any, function_name: str, qualifier: str | None) -> str:
-    """Return the ARN that was invoked: with the version or alias that the caller named, if any."""
+    """Return the invoked ARN, with the caller's version or alias, if any."""
     name = function_name.split(":")
     if len(name) in (2, 8):  # NAME:QUALIFIER, or an ARN with one
         qualifier = name[-1]

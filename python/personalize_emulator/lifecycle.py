@@ -1,4 +1,4 @@
-"""Create, describe, list and delete, the same for every kind of resource, on the store's clock."""
+"""Create, describe, list and delete every kind of resource, on the store's clock."""
 
 import base64
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from .service_model import Wire, input_members, output_members
 from .store import Effect, JobError, Store
 
 OperationHandler = Callable[[Store, Wire], Wire | None]
-#: operation -> what it does; modules of operations fill it.
+#: operation -> its handler. The modules of operations fill it.
 HANDLERS: dict[str, OperationHandler] = {}
 
 MAX_TAGS = 50
 
 
 def operation(name: str) -> Callable[[OperationHandler], OperationHandler]:
-    """Return a decorator that makes a function answer the operation `name`."""
+    """Return a decorator that registers a function as the handler of the operation `name`."""
 
     def register(function: OperationHandler) -> OperationHandler:
         HANDLERS[name] = function
@@ -27,7 +27,7 @@ def operation(name: str) -> Callable[[OperationHandler], OperationHandler]:
 
 
 def call(store: Store, name: str, request: Wire) -> Wire | None:
-    """Answer an operation. Raises ServiceError, UnsupportedOperationException if no module registers it."""
+    """Answer an operation. Raises ServiceError, and UnsupportedOperationException if no module registers it."""
     handler = HANDLERS.get(name)
     if handler is not None:
         return handler(store, request)
@@ -49,11 +49,11 @@ def create(
     name: str | None = None,
     effect: Effect | None = None,
 ) -> Resource:
-    """Put a new resource into the store and let it come to life.
+    """Add a new resource to the store and start its life cycle.
 
-    Its values are those of the request without tags. `name` is the end of its ARN, by default the name in
-    the request, and `group` the ARN of its dataset group. `effect` runs when its time has come and
-    decides whether it is ACTIVE or CREATE FAILED.
+    Its values are those of the request without tags. `name` is the end of its ARN, by default the request's name.
+    `group` is the ARN of its dataset group. `effect` runs at the end, and its result decides between ACTIVE and CREATE
+    FAILED.
     """
     kind = KINDS[kind_name]
     name = name or str(request[kind.name_member])
@@ -72,7 +72,7 @@ def begin(
     effect: Effect | None = None,
     names: tuple[str | None, ...] = (),
 ) -> None:
-    """Let `shown`, the values of a resource or of its update, go through pending, running and done or failed."""
+    """Take `shown`, the values of a resource or of its update, through pending, in progress, and done or failed."""
     kind, life = resource.kind, resource.life
     factor = store.faults.factor(kind.name)
     pending, running, done, failed = words
@@ -86,7 +86,7 @@ def begin(
 
         return run
 
-    # Decided now: the steps run at a later call, maybe long after a fault was set for what comes next.
+    # Decided now, because the steps run in a later call, maybe long after the next fault has been set.
     reason = store.faults.reason(*names)
 
     def finish(_: float) -> None:
@@ -109,19 +109,19 @@ def begin(
 
 
 def update(store: Store, resource: Resource, changes: Wire, effect: Effect) -> None:
-    """Let a resource be updated; its member latest…Update shows `changes` and how it goes."""
+    """Start an update of a resource. Its member latest…Update shows `changes` and the progress."""
     shown = changes | {"creationDateTime": store.now, "lastUpdatedDateTime": store.now}
     resource.values[f"latest{resource.kind.name}Update"] = shown
     begin(store, resource, resource.kind.words, shown, effect, (resource.values["name"],))
 
 
 def tags_of(request: Wire) -> dict[str, str]:
-    """Return the tags of a request. Raises what AWS answers for too many or reserved ones."""
+    """Return the tags of a request. Raises the service's errors for too many or reserved tags."""
     tags = {tag["tagKey"]: tag["tagValue"] for tag in request.get("tags") or ()}
     if len(tags) > MAX_TAGS:
         raise ServiceError("TooManyTagsException", f"A resource has at most {MAX_TAGS} tags, these are {len(tags)}.")
     if len(tags) < len(request.get("tags") or ()):
-        raise invalid("A tag key stands twice.")
+        raise invalid("A tag key occurs twice.")
     for key in tags:
         if key.lower().startswith("aws:"):
             raise invalid(f"Tag key {key} begins with aws:, which is reserved.")
@@ -174,9 +174,9 @@ def _list(store: Store, kind: ResourceKind, request: Wire) -> Wire:
 
 
 def page(operation_name: str, entries: list[Wire], request: Wire) -> Wire:
-    """Return the part of a list that a request asks for, and the token of the next.
+    """Return the requested part of a list, and the token for the next one.
 
-    Raises InvalidNextTokenException for a token that no answer of this operation gave.
+    Raises InvalidNextTokenException for a token that this operation hasn't returned.
     """
     plural = next(name for name in output_members(operation_name) if name != "nextToken")
     most: int = request.get("maxResults") or 100
@@ -194,6 +194,6 @@ def _position(operation_name: str, token: str | None) -> int:
         name, _, number = base64.b64decode(token, validate=True).decode().partition(":")
         if name == operation_name and number.isdecimal():
             return int(number)
-    except ValueError:  # neither base64 nor UTF-8: told below, like any other token that isn't ours
+    except ValueError:  # neither base64 nor UTF-8: refused below, like any unknown token
         number = ""
     raise ServiceError("InvalidNextTokenException", f"The token {token} is not valid.")

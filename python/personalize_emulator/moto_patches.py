@@ -1,10 +1,9 @@
-"""What moto answers otherwise than AWS, so that a real `terraform apply` fails, hangs or never settles.
+"""Corrections of moto where it differs from AWS so that a real `terraform apply` fails, hangs or never settles.
 
-Each function is one correction: its docstring says what AWS does, and it returns the attributes of
-moto to replace. All are additions to moto's own classes, since an answer made in front of moto
-would have to know again the account, region, protocol and errors that moto knows there.
-`tests/emulator/test_moto_patches.py` runs each without its patch, and fails when moto no longer
-needs it. Those for Lambda are in `lambda_patches`, those for state machines in `step_functions`.
+Each function is one correction. Its docstring describes AWS, and it returns the attributes of moto to replace. All
+are additions to moto's own classes. A layer in front of moto would need to find out the account, region, protocol and
+errors again. `tests/emulator/test_moto_patches.py` runs each without its patch, and fails once moto no longer needs it.
+The corrections for Lambda are in `lambda_patches`, those for state machines in `step_functions`.
 """
 
 import json
@@ -14,7 +13,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-#: The object to change, the name of its attribute, and the new value.
+#: The object to change, the name of the attribute, and the new value.
 Replacement = tuple[Any, str, Any]
 Patch = Callable[[], list[Replacement]]
 _ABSENT = object()
@@ -22,7 +21,7 @@ _ABSENT = object()
 
 @contextmanager
 def applied(patches: Iterable[Patch]) -> Iterator[None]:
-    """Correct moto for the time of a `with` block, in the whole process."""
+    """Apply patches to moto, in the whole process, until the `with` block ends."""
     done: list[Replacement] = []
     try:
         for patch in patches:
@@ -40,14 +39,14 @@ def applied(patches: Iterable[Patch]) -> Iterator[None]:
 
 @contextmanager
 def configured() -> Iterator[None]:
-    """Switch on what moto can do, but does not by default: managed policies and real executions."""
+    """Switch on features of moto that are off by default: managed policies and real executions."""
     from moto.core.config import default_user_config as config
     from moto.iam.models import iam_backends
 
     old = {name: config.get(name) for name in ("iam", "stepfunctions")}
     config["iam"] = {"load_aws_managed_policies": True}
     config["stepfunctions"] = {"execute_state_machine": True}
-    # A backend that was used before has loaded none, and would never do so.
+        # A backend that was used before has no managed policies, and would never load them.
     for account in list(iam_backends.values()):
         for backend in list(account.values()):
             if not backend.aws_managed_policies:
@@ -60,10 +59,10 @@ def configured() -> Iterator[None]:
 
 
 def tls_only_bucket_policy() -> list[Replacement]:
-    """A Deny on `aws:SecureTransport: false` does not touch a request over TLS.
+    """A Deny on `aws:SecureTransport: false` doesn't apply to a request over TLS.
 
-    moto doesn't know the operator `Bool`, takes the condition as met, and refuses every call for an
-    object. Requests to this server count as encrypted: it stands for an endpoint that is.
+    moto doesn't know the operator `Bool`, assumes that the condition is met, and refuses every call for an object.
+    Requests to this server count as encrypted, because it replaces an encrypted endpoint.
     """
     from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 
@@ -81,7 +80,7 @@ def tls_only_bucket_policy() -> list[Replacement]:
 
 
 def bucket_notifications_to_eventbridge() -> list[Replacement]:
-    """GetBucketNotificationConfiguration names EventBridgeConfiguration when it is on; moto leaves it out."""
+    """GetBucketNotificationConfiguration returns EventBridgeConfiguration if it is on; moto omits it."""
     from moto.s3.responses import S3Response
 
     original = S3Response.get_bucket_notification
@@ -105,7 +104,7 @@ def bucket_notifications_to_eventbridge() -> list[Replacement]:
 
 
 def key_rotation_period() -> list[Replacement]:
-    """KMS keeps RotationPeriodInDays, 365 if left out, and GetKeyRotationStatus answers it; moto drops it."""
+    """KMS stores RotationPeriodInDays (default 365) and returns it in GetKeyRotationStatus; moto drops it."""
     from moto.kms.responses import KmsResponse
 
     enable, status = KmsResponse.enable_key_rotation, KmsResponse.get_key_rotation_status
@@ -134,7 +133,7 @@ def key_rotation_period() -> list[Replacement]:
 
 
 def queue_keeps_its_policy() -> list[Replacement]:
-    """SetQueueAttributes leaves alone what it does not name; moto forgets the queue's policy."""
+    """SetQueueAttributes keeps attributes that it doesn't name; moto drops the queue's policy."""
     from moto.sqs.models import Queue
 
     original = Queue._set_attributes
@@ -170,7 +169,7 @@ def redrive_allow_policy() -> list[Replacement]:
 
 
 def redrive_policy_without_blanks() -> list[Replacement]:
-    """SQS answers RedrivePolicy without blanks; moto writes it with blanks, which Terraform takes for a change."""
+    """SQS returns RedrivePolicy without blanks; moto adds blanks, which Terraform sees as a change."""
     from moto.sqs.models import Queue
 
     attributes = Queue.attributes
@@ -185,10 +184,10 @@ def redrive_policy_without_blanks() -> list[Replacement]:
 
 
 def queues_with_many_messages() -> list[Replacement]:
-    """SQS takes as long for each of many messages as for one.
+    """The time that SQS takes for a message doesn't depend on the number of messages.
 
-    moto looks at the clock several times for each message in the queue, three times over for each that is received, and
-    again for each that is sent.
+    moto reads the clock several times for each message in the queue, three times over for each message that is
+    received, and again for each that is sent.
     """
     from moto.core.utils import unix_time, unix_time_millis
     from moto.sqs.models import Queue, SQSBackend
@@ -234,7 +233,7 @@ def deletions_side_by_side() -> list[Replacement]:
 
 
 def tags_of_a_table() -> list[Replacement]:
-    """ListTagsOfResource of DynamoDB has all tags in one answer; moto begins a second page after ten.
+    """DynamoDB's ListTagsOfResource returns all tags in one response; moto starts a second page after ten.
 
     The AWS provider reads one page, and would add the other tags in every plan.
     """
@@ -248,9 +247,9 @@ def tags_of_a_table() -> list[Replacement]:
 
 
 def redshift_statements() -> list[Replacement]:
-    """The Data API of Redshift takes batches, one for each client token, and statements end.
+    """The Redshift Data API takes batches, one per client token, and statements finish.
 
-    moto has single statements only, which go on for ever. Nothing runs them, here neither.
+    moto has single statements only, which never finish. Neither moto nor this patch runs them.
     """
     from moto.redshiftdata.models import RedshiftDataAPIServiceBackend
     from moto.redshiftdata.responses import RedshiftDataAPIServiceResponse
@@ -284,7 +283,7 @@ def redshift_statements() -> list[Replacement]:
 
 
 def job_updates() -> list[Replacement]:
-    """UpdateJob overwrites a job's whole definition and keeps its ARN, tags, runs and creation time; moto has none."""
+    """UpdateJob replaces a job's definition and keeps its ARN, tags, runs and creation time; moto doesn't have it."""
     from moto.core.responses import ActionResult
     from moto.glue.responses import GlueResponse
 
@@ -301,10 +300,10 @@ def job_updates() -> list[Replacement]:
 
 
 def service_of_a_host() -> list[Replacement]:
-    """Requests are answered side by side.
+    """Requests are answered in parallel.
 
-    moto looks for the service of a host among its folders on disk and the patterns of all its URLs, for every
-    request, and meanwhile no other is answered. Where a host leads never changes.
+    For every request, moto searches its folders on disk and the patterns of all its URLs for the service of the host,
+    and blocks all others meanwhile. The service of a host never changes.
     """
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
@@ -313,10 +312,10 @@ def service_of_a_host() -> list[Replacement]:
 
 
 def simulated_policies() -> list[Replacement]:
-    """SimulatePrincipalPolicy evaluates the policies of a role; moto has no such operation.
+    """SimulatePrincipalPolicy evaluates the policies of a role; moto doesn't have it.
 
-    A statement's conditions on a key in ContextEntries are compared, those with StringEquals alone. A Deny with any
-    other condition doesn't hold, an Allow with one does.
+    Conditions with StringEquals on a key in ContextEntries are evaluated. A Deny with any other condition doesn't
+    apply, an Allow with one does.
     """
     from moto.core.responses import ActionResult
     from moto.iam.responses import IamResponse

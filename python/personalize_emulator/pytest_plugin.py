@@ -1,6 +1,6 @@
 """The pytest fixture `personalize`: an emulator that answers all Personalize clients of a test.
 
-`pytest_plugins = ["personalize_emulator.pytest_plugin"]` in conftest.py enables it.
+Enable it with `pytest_plugins = ["personalize_emulator.pytest_plugin"]` in conftest.py.
 """
 
 import os
@@ -11,7 +11,7 @@ from botocore.session import Session
 
 from . import Clock, Emulator, install
 
-#: What a client needs to sign a request, for tests without any configuration.
+#: The minimum that a client needs to sign a request, for tests without any configuration.
 _NEEDED = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -19,8 +19,8 @@ _NEEDED = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "
 def personalize(monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return an empty emulator with a stopped clock: `personalize.clock.advance(3600)`.
 
-    It answers all Personalize clients that boto3 or botocore create during the test. Other services go
-    where they always go. Import jobs read from S3 with boto3's own client.
+    It answers all Personalize clients that boto3 or botocore create during the test. Calls to other services aren't
+    affected. Import jobs read from S3 with boto3's own client.
     """
     for name, value in _NEEDED.items():
         if name not in os.environ:

@@ -7,14 +7,14 @@ from .service_errors import not_found
 from .service_model import Wire
 from .store import Store
 
-#: When the service's own resources were made: any fixed time does.
+#: The creation time of the service's own resources. Any fixed time will do.
 _CREATED: Final = 1_543_622_400.0
 
 
 class Recipe(NamedTuple):
-    """One recipe: what is asked of it, and which interactions and dataset it can't do without.
+    """One recipe: its type, and the domain, interactions and dataset that it requires.
 
-    `kind` is the recipeType; "POPULARITY" is the emulator's own, shown as USER_PERSONALIZATION.
+    `kind` is the recipeType. "POPULARITY" exists only in the emulator, and is shown as USER_PERSONALIZATION.
     """
 
     name: str
@@ -22,11 +22,11 @@ class Recipe(NamedTuple):
     domain: str | None = None
     event_type: str | None = None
     items: bool = False
-    hides: str | None = None  # items with this event of the user are left out, as the use case says
+    hides: str | None = None  # event type of the user whose items are left out, by the use case
 
     @property
     def arn(self) -> str:
-        """The recipe's ARN, which has neither region nor account."""
+        """The recipe's ARN, which has no region and no account."""
         return f"arn:aws:personalize:::recipe/{self.name}"
 
     @property
@@ -115,7 +115,7 @@ def describe_algorithm(_: Store, request: Wire) -> Wire:
 
 @operation("DescribeFeatureTransformation")
 def describe_transformation(_: Store, request: Wire) -> Wire:
-    """Return the one feature transformation that every recipe names."""
+    """Return the one feature transformation that every recipe has."""
     arn = request["featureTransformationArn"]
     shown = _shown(next(iter(RECIPES.values())))
     if arn != shown["featureTransformationArn"]:

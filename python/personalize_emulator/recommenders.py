@@ -16,7 +16,7 @@ def create_recommender(store: Store, request: Wire) -> Wire:
     recipe = recipes.find(request["recipeArn"])
     domain = group.values.get("domain")
     if domain is None:
-        raise invalid("Recommenders are of domain dataset groups; this one is custom.")
+        raise invalid("Recommenders need a domain dataset group. This one is custom.")
     if recipe.domain != domain:
         raise invalid(f"Recipe {recipe.name} is not a use case of the domain {domain}.")
     needed = ("INTERACTIONS", "ITEMS") if recipe.items else ("INTERACTIONS",)
@@ -50,7 +50,7 @@ def update_recommender(store: Store, request: Wire) -> Wire:
 
 @operation("StopRecommender")
 def stop_recommender(store: Store, request: Wire) -> Wire:
-    """Stop a recommender. It costs and answers nothing until it's started."""
+    """Stop a recommender. Until it is started again, it costs nothing and answers nothing."""
     recommender = _idle(store, request["recommenderArn"], "ACTIVE")
     words = ("STOP PENDING", "STOP IN_PROGRESS", "INACTIVE", "ACTIVE")
     begin(store, recommender, words, recommender.values)

@@ -1,6 +1,6 @@
-"""What datasets hold: records imported in bulk and records streamed, which outlive the next full import.
+"""The records of datasets: imported in bulk, and streamed, which outlive the next full import.
 
-A record is schema field -> value, null where the field has none.
+A record is schema field -> value, null if the field has none.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ Record = dict[str, Any]
 
 
 class Interactions:
-    """The records of one Item interactions dataset, and whose anonymous sessions are whose."""
+    """The records of one Item interactions dataset, and the users of its anonymous sessions."""
 
     def __init__(self) -> None:
         self.bulk: list[Record] = []
@@ -25,16 +25,16 @@ class Interactions:
         yield from self.streamed
 
     def load(self, records: Iterable[Record], *, keep: bool) -> None:
-        """Take the records of an import; a full one (`keep` is False) replaces those of earlier imports."""
+        """Add the records of an import. A full one (`keep` is False) replaces those of earlier imports."""
         self.bulk = [*self.bulk, *records] if keep else list(records)
         self.imported = True
         self._index()
 
     def stream(self, record: Record, user: str | None, session: str, event_id: str | None) -> None:
-        """Take an event; one whose id was seen is left out.
+        """Add an event, unless its id is known.
 
-        Without a user it is its session's own; the first event that names both gives the user all
-        that the session did before.
+        An event without a user belongs to its session. The first event with both a session and a user assigns all
+        earlier events of the session to the user.
         """
         if event_id is not None:
             if event_id in self._seen:
@@ -49,11 +49,11 @@ class Interactions:
         self._by_user.setdefault(record["USER_ID"], []).append(record)
 
     def history(self, user: str) -> list[Record]:
-        """Return the records of a user, or of a session without a user yet, oldest first."""
+        """Return the records of a user, or of a session without a user, oldest first."""
         return sorted(self._by_user.get(self._users.get(user, user), []), key=_time)
 
     def forget(self, users: set[str]) -> int:
-        """Remove all records of these users and return how many there were."""
+        """Delete all records of these users. Return their number."""
         before = len(self.bulk) + len(self.streamed)
         self.bulk = [record for record in self.bulk if record["USER_ID"] not in users]
         self.streamed = [record for record in self.streamed if record["USER_ID"] not in users]
@@ -67,7 +67,7 @@ class Interactions:
 
 
 class Profiles:
-    """The records of one Users or Items dataset, one an id: the latest import's, or the latest streamed."""
+    """The records of one Users or Items dataset, one per id: the latest streamed, or the latest import's."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -76,12 +76,12 @@ class Profiles:
         self.imported = False
 
     def load(self, records: Iterable[Record], *, keep: bool) -> None:
-        """Take the records of an import; a full one (`keep` is False) replaces those of earlier imports."""
+        """Add the records of an import. A full one (`keep` is False) replaces those of earlier imports."""
         self.bulk = (self.bulk if keep else {}) | {record[self.key]: record for record in records}
         self.imported = True
 
     def stream(self, record: Record) -> None:
-        """Take a record of PutUsers or PutItems."""
+        """Add a record of PutUsers or PutItems."""
         self.streamed[record[self.key]] = record
 
     def get(self, key: str) -> Record | None:
@@ -93,7 +93,7 @@ class Profiles:
             yield self.streamed.get(key) or self.bulk[key]
 
     def forget(self, keys: set[str]) -> int:
-        """Remove the records of these ids and return how many there were."""
+        """Delete the records of these ids. Return their number."""
         before = len(self.bulk) + len(self.streamed)
         self.bulk = {key: record for key, record in self.bulk.items() if key not in keys}
         self.streamed = {key: record for key, record in self.streamed.items() if key not in keys}

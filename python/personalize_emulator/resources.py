@@ -1,8 +1,7 @@
-"""Resources and their kinds: ARNs, limits, durations, and what keeps them from being deleted.
+"""Resources and their kinds: ARNs, limits, durations, and the resources that block a deletion.
 
-Sources: "Common error messages" and "Endpoints and quotas" in the
-Amazon Personalize developer guide (limits), the descriptions of the delete operations (what blocks
-them). Durations are of the order that the console shows; the service promises none.
+Sources: "Common error messages" and "Endpoints and quotas" in the Amazon Personalize developer guide (limits), and the
+descriptions of the delete operations (blocks). Durations are typical of the console. The service guarantees none.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ HOUR: Final = 60 * MINUTE
 
 
 class Block(NamedTuple):
-    """A child that keeps its parent from being deleted: always, or only while it is `busy`."""
+    """A child that blocks the deletion of its parent: always, or only while it is `busy`."""
 
     kind: str
     member: str
@@ -25,11 +24,11 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceKind:
-    """One kind of resource; `name` is what follows Create, Describe and Delete in the operations.
+    """One kind of resource. `name` follows Create, Describe and Delete in the operations.
 
-    Durations are in seconds. `most` is how many may stand in a dataset group, or in a region where
-    `in_group` is False, and `most_busy` how many may be pending or in progress in a region. `words`
-    are its statuses: pending, in progress, done, failed.
+    Durations are in seconds. `most` is the maximum per dataset group, or per region if `in_group` is False. `most_busy`
+    is the maximum in a region that may be pending or in progress. `words` are its statuses: pending, in progress, done,
+    failed.
     """
 
     name: str
@@ -46,44 +45,44 @@ class ResourceKind:
 
     @property
     def member(self) -> str:
-        """The member that holds it in an answer; with "Arn" added, the one that names it in a request."""
+        """The member of an answer that holds it. With "Arn" added, the member of a request that identifies it."""
         return self.name[0].lower() + self.name[1:]
 
     @property
     def arn_member(self) -> str:
-        """The member that names it by its ARN."""
+        """The member with its ARN."""
         return f"{self.member}Arn"
 
 
 @dataclass
 class Resource:
-    """One resource. `values` is what Describe shows; `hidden` is what only the emulator needs."""
+    """One resource. `values` is the answer of Describe, `hidden` is for the emulator only."""
 
     kind: ResourceKind
     arn: str
     values: Wire
     tags: dict[str, str] = field(default_factory=dict)
     hidden: Wire = field(default_factory=dict)
-    life: int = 0  # counts changes of life, so that a step of an earlier one no longer counts
+    life: int = 0  # counts life cycles: steps of an earlier one are ignored
 
     @property
     def status(self) -> str:
-        """The status as Describe shows it."""
+        """The status in the answer of Describe."""
         return str(self.values["status"])
 
     @property
     def busy(self) -> bool:
-        """Whether it is being created, updated or deleted, or a job is under way."""
+        """Whether it is being created, updated or deleted, or its job is in progress."""
         return self.status.endswith(("PENDING", "IN_PROGRESS", "STOPPING")) or self.updating
 
     @property
     def updating(self) -> bool:
-        """Whether an update is under way behind its status."""
+        """Whether an update is in progress in addition to its status."""
         update = self.values.get(f"latest{self.kind.name}Update")
         return update is not None and update["status"].startswith(("CREATE PENDING", "CREATE IN"))
 
     def conflict(self) -> ServiceError:
-        """Return the answer to a change of a resource that isn't idle."""
+        """Return the service's error for a change of a resource that isn't idle."""
         return in_use(f"Resource Arn {self.arn} is in {self.status} state or being updated.")
 
 

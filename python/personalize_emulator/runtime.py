@@ -19,7 +19,7 @@ MOST_RESULTS = 500
 
 
 class Deployment(NamedTuple):
-    """A campaign or a recommender at work."""
+    """An active campaign or recommender."""
 
     resource: Resource
     group: str
@@ -29,7 +29,7 @@ class Deployment(NamedTuple):
 
 
 def deployment(store: Store, campaign: str | None, recommender: str | None) -> Deployment:
-    """Return what a request names. Raises ResourceNotFoundException also for what is not at work (yet)."""
+    """Return the deployment in a request. Raises ResourceNotFoundException, even if it exists but isn't ACTIVE."""
     if (campaign is None) == (recommender is None):
         raise invalid("Provide either a campaignArn or a recommenderArn.")
     kind, arn = ("Campaign", campaign) if campaign is not None else ("Recommender", recommender)
@@ -71,7 +71,7 @@ def get_recommendations(store: Store, request: Wire) -> Wire:
         ids = filtering.apply(store, request["filterArn"], used.group, request.get("filterValues", {}), ids, subjects)
     promoted = _promoted(store, used, request, scores, subjects, number)
     ids = [item for item in ids if item not in promoted][: number - len(promoted)]
-    # Promoted items are spread over the list: one in every so many places.
+    # Promoted items are spread evenly over the list.
     if promoted:
         step = number / len(promoted)
         for place, item in enumerate(promoted):
@@ -109,7 +109,7 @@ def _candidates(store: Store, used: Deployment, request: Wire) -> list[tuple[str
 
 
 def history_of(store: Store, group: str, user: str | None) -> list[Record]:
-    """Return what a user or a session did up to now, imported and streamed, oldest first."""
+    """Return the imported and streamed records of a user or a session, oldest first."""
     dataset = store.dataset(group, "INTERACTIONS")
     if dataset is None or not user:
         return []
@@ -122,7 +122,7 @@ def items_of(store: Store, group: str, user: str) -> list[str]:
 
 
 def subjects_for(store: Store, group: str, user: str | None, item: str | None = None) -> Subjects:
-    """Return what a filter of items looks at for a user, and for the item that others are related to."""
+    """Return the input of an item filter for a user, and for the item in a request for related items."""
     items, users = store.dataset(group, "ITEMS"), store.dataset(group, "USERS")
     record = store.profiles[items.arn].get if items is not None else lambda _: None
     current = store.profiles[users.arn].get(user) if users is not None and user else None
@@ -133,7 +133,7 @@ def subjects_for(store: Store, group: str, user: str | None, item: str | None = 
 def _promoted(
     store: Store, used: Deployment, request: Wire, scores: Mapping[str, float], subjects: Subjects, number: int
 ) -> dict[str, str]:
-    """Return promoted item -> name of its promotion."""
+    """Return promoted item -> name of the promotion."""
     promoted: dict[str, str] = {}
     for promotion in request.get("promotions", []):
         if "filterArn" not in promotion or "percentPromotedItems" not in promotion:
@@ -147,7 +147,7 @@ def _promoted(
 
 
 def _metadata(store: Store, used: Deployment, request: Wire) -> Callable[[str], dict[str, str] | None]:
-    """Return item -> the texts of the columns that a request asks for; None for an item without a record."""
+    """Return item -> texts of the requested columns, None for an item without a record."""
     wanted = request.get("metadataColumns", {})
     columns = wanted.get("ITEMS", [])
     if wanted and not used.metadata:

@@ -1,4 +1,4 @@
-"""The way to S3 that Amazon Personalize takes: with the bucket's policy, and with reasons it may fail for."""
+"""Access S3 as Amazon Personalize does: with the bucket's policy, and with its reasons of failure."""
 
 import fnmatch
 import json
@@ -18,9 +18,9 @@ _MISSING = ("NoSuchBucket", "NoSuchKey", "404", "NotFound")
 
 
 def objects(store: Store, location: str, suffix: str = "") -> Iterator[tuple[str, int]]:
-    """Yield key and size in bytes of the file at `location` or of the files in that folder.
+    """Yield the key and size in bytes of the file at `location`, or of the files in that folder.
 
-    Raises JobError with the documented reason where nothing is found, or nothing may be read.
+    Raises JobError with the documented reason if no file is found or access is denied.
     """
     bucket, key = split(location)
     allowed(store, bucket, key, ("s3:ListBucket", "s3:GetObject"))
@@ -39,7 +39,7 @@ def objects(store: Store, location: str, suffix: str = "") -> Iterator[tuple[str
 
 
 def read(store: Store, location: str, key: str) -> Iterator[str]:
-    """Yield the lines of an object, without their ends. Raises JobError if it is not UTF-8 or can't be read."""
+    """Yield the lines of an object without line ends. Raises JobError if it isn't UTF-8 or can't be read."""
     bucket, _ = split(location)
     try:
         for line in store.s3().get_object(Bucket=bucket, Key=key)["Body"].iter_lines():
@@ -51,7 +51,7 @@ def read(store: Store, location: str, key: str) -> Iterator[str]:
 
 
 def write(store: Store, location: str, name: str, lines: Iterable[str]) -> None:
-    """Write a file into the folder `location`. Raises JobError if the bucket or the right to it is missing."""
+    """Write a file into the folder `location`. Raises JobError if the bucket or the permission is missing."""
     bucket, key = split(location)
     allowed(store, bucket, key, ("s3:PutObject",))
     body = "".join(f"{line}\n" for line in lines).encode()
@@ -62,7 +62,7 @@ def write(store: Store, location: str, name: str, lines: Iterable[str]) -> None:
 
 
 def split(location: str) -> tuple[str, str]:
-    """Return bucket and key of an s3:// URI. Raises JobError for anything else."""
+    """Return the bucket and key of an s3:// URI. Raises JobError for any other location."""
     parts = urlsplit(location)
     if parts.scheme != "s3" or not parts.netloc:
         raise JobError(NO_LOCATION)
@@ -74,11 +74,11 @@ def _folder(key: str) -> str:
 
 
 def allowed(store: Store, bucket: str, key: str, actions: tuple[str, ...]) -> None:
-    """Raise JobError unless the bucket's policy gives Amazon Personalize the right to all of `actions`.
+    """Raise JobError unless the bucket's policy allows all `actions` for Amazon Personalize.
 
-    "Giving Amazon Personalize access to Amazon S3 resources" wants it in addition to the role's policy, which
-    the emulator doesn't see. Of conditions it knows aws:SourceAccount and aws:SourceArn; a Deny
-    with a condition, such as the one on requests without TLS, doesn't apply to the service.
+    "Giving Amazon Personalize access to Amazon S3 resources" requires it in addition to the role's policy, which the
+    emulator doesn't see. The conditions aws:SourceAccount and aws:SourceArn are evaluated. A Deny with a condition,
+    such as the one on requests without TLS, doesn't apply to the service.
     """
     try:
         policy = json.loads(store.s3().get_bucket_policy(Bucket=bucket)["Policy"])
@@ -124,7 +124,7 @@ def _applies(store: Store, statement: dict[str, Any], action: str, resource: str
 
 
 def _overlap(fact: str, wanted: str) -> bool:
-    """Whether some ARN can be both: the jobs that read have different ARNs under one beginning."""
+    """Return whether an ARN can match both patterns. Reading jobs have different ARNs with the same prefix."""
     return fnmatch.fnmatchcase(fact, wanted) or fnmatch.fnmatchcase(wanted, fact)
 
 

@@ -1,4 +1,4 @@
-"""Schema text -> fields, by the rules for Avro schemas in the Amazon Personalize developer guide."""
+"""Parse schemas, by the rules for Avro schemas in the Amazon Personalize developer guide."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from .service_errors import ServiceError, invalid
 NAMESPACE: Final = "com.amazonaws.personalize.schema"
 TYPES: Final = ("float", "double", "int", "long", "string", "boolean")
 
-#: dataset type -> the name of its record, its key, and fields that every schema of it has with their type.
+#: dataset type -> the name of its record, its key, and its required fields with their types.
 DATASETS: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
     "INTERACTIONS": ("Interactions", "ITEM_ID", {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"}),
     "USERS": ("Users", "USER_ID", {"USER_ID": "string"}),
     "ITEMS": ("Items", "ITEM_ID", {"ITEM_ID": "string"}),
 }
-#: Types that Amazon Personalize has and the emulator has not.
+#: Dataset types of Amazon Personalize that the emulator doesn't have.
 ACTIONS: Final = ("ACTIONS", "ACTION_INTERACTIONS")
 
 _DOMAIN: Final[dict[tuple[str, str], dict[str, str]]] = {
@@ -25,13 +25,13 @@ _DOMAIN: Final[dict[tuple[str, str], dict[str, str]]] = {
     ("ECOMMERCE", "ITEMS"): {"PRICE": "float", "CATEGORY_L1": "string"},
     ("VIDEO_ON_DEMAND", "ITEMS"): {"GENRES": "string", "CREATION_TIMESTAMP": "long"},
 }
-#: More fields that a domain reserves. Source: "Items dataset requirements" of both domains.
+#: More reserved fields of a domain. Source: "Items dataset requirements" of both domains.
 _DOMAIN_NUMBERS: Final = {"VIDEO_ON_DEMAND": ("PRICE", "DURATION", "AVERAGE_RATING"), "ECOMMERCE": ("PRICE",)}
 _DOMAIN_CATEGORIES: Final = {
     "VIDEO_ON_DEMAND": ("GENRES", "GENRE_L2", "GENRE_L3", "CONTENT_OWNER", "CONTENT_CLASSIFICATION"),
     "ECOMMERCE": ("CATEGORY_L1", "CATEGORY_L2", "CATEGORY_L3"),
 }
-#: Reserved fields, whose types are not free.
+#: Reserved fields with their allowed types.
 _RESERVED: Final[dict[str, tuple[str, ...]]] = {
     "USER_ID": ("string",),
     "ITEM_ID": ("string",),
@@ -59,7 +59,7 @@ class Field:
 
     @property
     def most(self) -> int:
-        """Characters of a text: 256 for ids and event types, 20,000 for textual ones, 1,000 for others."""
+        """Maximum characters: 256 for ids and event types, 20,000 for textual fields, 1,000 for other texts."""
         if self.name in ("USER_ID", "ITEM_ID", "EVENT_TYPE"):
             return 256
         return 20_000 if self.textual else 1000
@@ -138,7 +138,7 @@ def fit(fields: tuple[Field, ...], kind: str, domain: str | None) -> None:
     if len(own) > _MOST_METADATA[kind]:
         raise _bad(f"it has {len(own)} metadata fields, more than {_MOST_METADATA[kind]}")
     if kind != "INTERACTIONS" and len(fields) == 1:
-        raise _bad(f"it has no metadata field beside {key}")
+        raise _bad(f"it has no metadata field in addition to {key}")
 
 
 def _reserved_of(kind: str) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ def _reserved_of(kind: str) -> tuple[str, ...]:
 
 
 def replaces(new: tuple[Field, ...], old: tuple[Field, ...]) -> None:
-    """Raise InvalidInputException unless `new` is `old` and more fields, which all may be null."""
+    """Raise InvalidInputException unless `new` is `old` plus nullable fields."""
     kept = {field.name: field for field in new}
     for field in old:
         if field.name not in kept:

@@ -1,12 +1,11 @@
-"""One process that is AWS on a laptop: moto for most services, Personalize, and functions that really run.
+"""AWS on a laptop, in one process: moto for most services, Personalize, and functions that really run.
 
     with Server() as server:
         os.environ.update(server.environment())
         ...  # terraform apply, boto3, the AWS CLI
 
-moto keeps its state for the whole process, so there is one server a process, and each begins empty.
-Everything is bound to 127.0.0.1, which clients must name, too: with a host name they would look for
-buckets at `BUCKET.localhost`.
+moto's state is global to the process, so a process has one server, and each server starts empty. It listens on
+127.0.0.1 only. Clients must use this address: with a host name, they would look for buckets at `BUCKET.localhost`.
 """
 
 import errno
@@ -39,17 +38,16 @@ _one_at_a_time = threading.Lock()
 
 
 class ServerError(Exception):
-    """The server can't start: the message names the place, the problem and what to do."""
+    """The server can't start. The message has the place, the problem and the remedy."""
 
 
 class Server:
-    """A context manager; `endpoint` is its address, once it is entered, and requests are answered at once.
+    """A context manager that serves requests. `endpoint` is its address once it is entered.
 
-    `port` 0 takes a free one. `personalize` is a WSGI middleware: it gets the application that answers
-    all other services and returns one that answers Personalize, too; by default an `Emulator` of its
-    own, whose clock runs `speed` times as fast as the real one. `region` is the one that `environment`
-    names; all regions are answered. `python` runs the functions. Raises ServerError when
-    the port is taken, or a server runs in this process already.
+    `port` 0 chooses a free one. `personalize` is a WSGI middleware: it gets the application for all other services and
+    returns one that also answers Personalize. By default, it is a separate `Emulator` whose clock runs `speed` times as
+    fast as real time. `region` is the region in `environment`; requests to all regions are answered. `python` runs the
+    functions. Raises ServerError if the port is taken, or if this process already has a server.
     """
 
     def __init__(
@@ -75,7 +73,7 @@ class Server:
             listening = stack.enter_context(_listen(self._port))
             port: int = listening.getsockname()[1]
             self.endpoint = f"http://{HOST}:{port}"
-            # moto's interpreter of state machines reads from it where to call.
+            # moto's interpreter of state machines reads the port to call from this variable.
             stack.enter_context(_variable("MOTO_PORT", str(port)))
             stack.enter_context(moto_patches.configured())
             folder = Path(tempfile.mkdtemp(prefix="personalize-emulator-lambda-"))
@@ -95,9 +93,9 @@ class Server:
         self._stack.close()
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that send boto3, Terraform and the AWS CLI here.
+        """Return the variables that point boto3, Terraform and the AWS CLI to this server.
 
-        AWS_PROFILE and AWS_SESSION_TOKEN must not be set together with them.
+        AWS_PROFILE and AWS_SESSION_TOKEN must not be set at the same time.
         """
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -105,7 +103,7 @@ class Server:
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            # Neither a user's own settings nor a search for an instance's role.
+            # Ignore the user's settings, and don't search for an instance's role.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -126,20 +124,20 @@ class Server:
                 endpoint_url=self.endpoint,
                 region_name=self.region,
                 aws_access_key_id="testing",
-                aws_secret_access_key="testing",  # noqa: S106 - any key opens an emulator
+                aws_secret_access_key="testing",  # noqa: S106 - an emulator accepts any key
             )
 
         return wsgi(Emulator(Clock(self.speed), s3=s3), moto)
 
 
 def serve(port: int, ready: Callable[[Server], None], *, region: str = "us-east-1", speed: float = 1.0) -> None:
-    """Serve until SIGTERM or Ctrl-C, for the main thread; calls `ready` when requests are answered.
+    """Serve until SIGTERM or Ctrl-C, in the main thread. Call `ready` once requests are answered.
 
-    The other arguments are those of `Server`, and so is the ServerError.
+    The other arguments are those of `Server`. Raises ServerError as it does.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        # What still runs is stopped in order; another signal must not break into that.
+        # The shutdown runs in order. Another signal must not interrupt it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
@@ -160,11 +158,11 @@ def serve(port: int, ready: Callable[[Server], None], *, region: str = "us-east-
 @contextmanager
 def _alone() -> Iterator[None]:
     if not _one_at_a_time.acquire(blocking=False):
-        raise ServerError("emulator: runs in this process already. Use the one that runs, or end it first.")
+        raise ServerError("emulator: already runs in this process. Use the running one, or end it first.")
     try:
         from moto.moto_api._internal.models import moto_api_backend
 
-        # Even what an earlier server deleted: moto keeps its tags, and the next resource of that name has them.
+        # Also state that an earlier server deleted: moto keeps its tags for the next resource of that name.
         moto_api_backend.reset()
         yield
     finally:
@@ -180,7 +178,7 @@ def _listen(port: int) -> Iterator[socket.socket]:
         except (OSError, OverflowError) as error:
             taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
             problem = "is in use" if taken else str(error)
-            raise ServerError(f"{HOST}:{port}: {problem}. Name another port, or 0 for a free one.") from error
+            raise ServerError(f"{HOST}:{port}: {problem}. Choose another port, or 0 for a free one.") from error
         listening.listen(128)
         yield listening
 
@@ -205,7 +203,7 @@ def _serving(listening: socket.socket, application: WSGIApplication) -> Iterator
 
     class Handler(MotoRequestHandler):
         def log_request(self, *_: object) -> None:
-            """Keep the terminal for what went wrong."""
+            """Log nothing, so that the terminal shows errors only."""
 
     server = make_server(
         HOST, listening.getsockname()[1], application, True, request_handler=Handler, fd=listening.fileno()
@@ -220,18 +218,18 @@ def _serving(listening: socket.socket, application: WSGIApplication) -> Iterator
         server.server_close()
 
 
-#: Names that a browser's page can't have: one that makes its own name mean 127.0.0.1 says that name.
+#: Host names that a web page can't have. A page whose own name resolves to 127.0.0.1 sends that name.
 _HOSTS = (HOST, "localhost")
 
 
 def _own(application: WSGIApplication) -> WSGIApplication:
-    """Answer 403 to what a page in a browser asks: the server runs code that is uploaded to it."""
+    """Answer requests from web pages with 403, because the server runs uploaded code."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", HOST).rpartition(":")[0] or environ.get("HTTP_HOST", HOST)
         if host in _HOSTS and "HTTP_ORIGIN" not in environ:
             return application(environ, start_response)
-        body = f"emulator: answers programs on this machine that name it {HOST}, and no pages.".encode()
+        body = f"emulator: only answers programs on this machine that call it {HOST}, not web pages.".encode()
         start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
         return [body]
 
@@ -239,7 +237,7 @@ def _own(application: WSGIApplication) -> WSGIApplication:
 
 
 def _refusing(moto: WSGIApplication) -> WSGIApplication:
-    """Answer 501 for what moto, as installed, has not: with its own 500, SDKs try again for minutes."""
+    """Answer 501 for operations that moto, as installed, doesn't have. SDKs would retry moto's own 500 for minutes."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:

@@ -1,4 +1,4 @@
-"""The offline Amazon Personalize: one object that answers the operations of its three services."""
+"""The emulator: one object that answers the operations of Personalize's three services."""
 
 import copy
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-# Imported for what they register: each operation is in one of these modules.
+# Imported to register their operations. Each operation is in one of these modules.
 from . import (  # noqa: F401
     attributions,
     batch,
@@ -33,10 +33,14 @@ ACCOUNT = "123456789012"
 
 
 class Emulator:
-    """Amazon Personalize without AWS: state in memory, statuses on `clock`, data from S3.
+    """Amazon Personalize without AWS: state in memory, statuses on `clock`, data from S3. Thread-safe.
 
-    `s3` returns the S3 client with which jobs read and write, boto3's own by default; it is called once,
-    when the first job runs. `faults` says what goes wrong. Several threads may call one emulator.
+    `s3` returns the S3 client for jobs, by default boto3's own. It is called once, for the first job. `faults` injects
+    failures.
+
+        emulator = Emulator(Clock(speed=0))
+        emulator.call("CreateDatasetGroup", {"name": "shop"})
+        emulator.clock.advance(60)
     """
 
     def __init__(
@@ -54,10 +58,10 @@ class Emulator:
         self._lock = threading.RLock()
 
     def call(self, operation: str, request: Wire, region: str = "us-east-1") -> Wire:
-        """Answer one operation with what its model knows.
+        """Answer one operation with the members that its model has.
 
-        Raises ServiceError: what the model forbids, what the service would answer, or
-        UnsupportedOperationException for what the emulator can't do.
+        Raises ServiceError: for requests that the model forbids, for the service's own errors, and as
+        UnsupportedOperationException for features that the emulator doesn't have.
         """
         model = OPERATIONS[operation]
         with self._lock:
@@ -74,13 +78,13 @@ class Emulator:
             except ServiceError as error:
                 known = {shape.name for shape in model.error_shapes}
                 if error.code.startswith("Resource") and error.code not in known:
-                    # CreateFilter has no ResourceInUseException, for one.
+                    # For example, CreateFilter has no ResourceInUseException.
                     raise invalid(error.message) from None
                 raise
             return copy.deepcopy(prune(model.output_shape, answer or {})) if model.output_shape is not None else {}
 
 
 def _s3() -> Any:
-    import boto3  # a seventh of a second that an emulator without imports need not wait
+    import boto3  # takes a seventh of a second, needed for jobs only
 
     return boto3.client("s3")

@@ -1,11 +1,11 @@
-"""What the service answers when it doesn't do what was asked: a code and a message, as AWS has them.
+"""The service's errors: a code and a message, as in AWS.
 
-This is the emulator's wire format, not an exception of ours: a client sees it as botocore's ClientError.
+They are the emulator's wire format, not exceptions of ours. A client gets botocore's ClientError.
 """
 
 
 class ServiceError(Exception):
-    """An error answer. `code` is the exception's name in the service model; `status` overrides the model's."""
+    """An error response. `code` is the exception's name in the service model. `status` overrides the model's."""
 
     def __init__(self, code: str, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -35,5 +35,5 @@ def already_exists(message: str) -> ServiceError:
 
 
 def unsupported(what: str) -> ServiceError:
-    """Return the one code that AWS doesn't have: the emulator can't do what Amazon Personalize can."""
+    """Return the one error code that AWS doesn't have, for a feature that the emulator lacks."""
     return ServiceError("UnsupportedOperationException", f"The emulator does not support {what}.")

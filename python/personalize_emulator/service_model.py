@@ -1,4 +1,4 @@
-"""The three services as botocore's models describe them: operations, routes, shapes and error codes."""
+"""Operations, routes, shapes and error codes of the three services, from botocore's models."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-#: A request or an answer as JSON has it.
+#: A request or an answer in JSON.
 Wire = dict[str, Any]
 
 SERVICES: Final = ("personalize", "personalize-events", "personalize-runtime")
@@ -14,7 +14,7 @@ SERVICES: Final = ("personalize", "personalize-events", "personalize-runtime")
 _session = botocore.session.Session()
 _models = {name: _session.get_service_model(name) for name in SERVICES}
 
-#: operation -> its model; no name is in two services.
+#: operation -> its model. No operation name is in two services.
 OPERATIONS: Final[dict[str, OperationModel]] = {
     name: model.operation_model(name) for model in _models.values() for name in model.operation_names
 }
@@ -33,17 +33,17 @@ _PATHS: Final = {
 
 
 def route(method: str, path: str, target: str | None) -> str | None:
-    """Return the operation that a request asks for: by its X-Amz-Target, else by method and path."""
+    """Return the requested operation, by X-Amz-Target or else by method and path."""
     return _TARGETS.get(target) if target else _PATHS.get((method, path))
 
 
 def service_of(operation: str) -> str:
-    """Return the service that has the operation."""
+    """Return the service of an operation."""
     return _SERVICE_OF[operation]
 
 
 def status_of(operation: str | None, code: str) -> int:
-    """Return the HTTP status of an error code; 400 where the model of the operation's service says nothing."""
+    """Return the HTTP status of an error code, 400 if the model of the operation's service doesn't have it."""
     if operation is not None:
         model = _models[_SERVICE_OF[operation]]
         if code in model.shape_names:
@@ -60,13 +60,13 @@ def input_members(operation: str) -> Mapping[str, Shape]:
 
 
 def output_members(operation: str) -> Mapping[str, Shape]:
-    """Return the members of an operation's answer; none where the model has no answer."""
+    """Return the members of an operation's answer, none if the model has no answer."""
     shape = OPERATIONS[operation].output_shape
     return shape.members if isinstance(shape, StructureShape) else {}
 
 
 def prune(shape: Shape | None, value: Any) -> Any:
-    """Return what `shape` knows of `value`, without what is null: an answer never says more than the model."""
+    """Return the members of `value` that are in `shape` and not null. An answer has no other members."""
     if isinstance(shape, StructureShape):
         return {
             name: prune(member, value[name]) for name, member in shape.members.items() if value.get(name) is not None

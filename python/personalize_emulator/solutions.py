@@ -81,7 +81,7 @@ def update_solution(store: Store, request: Wire) -> Wire:
     changes: Wire = {name: request[name] for name in names if name in request}
     config = request.get("solutionUpdateConfig", {})
     if not changes and not config:
-        raise invalid("There is nothing to update.")
+        raise invalid("The request has nothing to update.")
     days_of(config)
 
     def run() -> None:
@@ -94,9 +94,9 @@ def update_solution(store: Store, request: Wire) -> Wire:
 
 
 def plan_training(store: Store, solution: Resource, seconds: float) -> None:
-    """Train automatically in so many seconds, and from then on as often as the solution says.
+    """Train automatically in `seconds`, and from then on at the solution's interval.
 
-    What the clock jumped over is trained once. A version created by hand in that time replaces the first.
+    Trainings that the clock has skipped are done once. A version created manually in that time replaces the first one.
     """
     plan = solution.hidden["plan"] = object()
 
@@ -120,7 +120,7 @@ def _versions(store: Store, solution: Resource, **members: Any) -> Iterator[Reso
 
 @operation("CreateSolutionVersion")
 def create_version(store: Store, request: Wire) -> Wire:
-    """Train now. A missing dataset is refused at once, missing data fails the training."""
+    """Train now. A missing dataset is refused at once. Missing data fails the training."""
     solution = store.usable("Solution", request["solutionArn"])
     if "name" in request and any(_versions(store, solution, name=request["name"])):
         raise already_exists(f"Another resource with name {request['name']} already exists.")
@@ -138,7 +138,7 @@ def create_version(store: Store, request: Wire) -> Wire:
 
 
 def begin_version(store: Store, solution: Resource, request: Wire, training: str) -> Resource:
-    """Begin to train a version of a solution."""
+    """Start the training of a version of a solution."""
     kept = ("performHPO", "performAutoML", "performIncrementalUpdate", "recipeArn", "eventType", "solutionConfig")
     values = {name: solution.values[name] for name in (*kept, "datasetGroupArn") if name in solution.values}
     recipe = recipes.find(values["recipeArn"])
@@ -162,7 +162,7 @@ def begin_version(store: Store, solution: Resource, request: Wire, training: str
 
 
 def wanted_events(solution: Wire) -> dict[str, float]:
-    """Return the event types that a solution trains on, each with its least value; none means all."""
+    """Return the event types that a solution trains on, each with its minimum value. Empty means all."""
     config = solution.get("solutionConfig", {})
     listed = config.get("eventsConfig", {}).get("eventParametersList", [])
     if listed:
@@ -177,7 +177,7 @@ def wanted_events(solution: Wire) -> dict[str, float]:
 
 
 def train(store: Store, group: str, recipe: Recipe, events: dict[str, float]) -> Model:
-    """Return the model of a recipe on the data of a dataset group. Raises JobError if it is too little."""
+    """Return the model of a recipe on the data of a dataset group. Raises JobError if the data isn't enough."""
     dataset = store.dataset(group, "INTERACTIONS")
     held = store.interactions[dataset.arn] if dataset is not None else ()
     interactions = [
@@ -211,7 +211,7 @@ def stop_version(store: Store, request: Wire) -> None:
     """Stop a training: a pending one at once, a running one after a while."""
     version = store.find("SolutionVersion", request["solutionVersionArn"])
     if version.status not in ("CREATE PENDING", "CREATE IN_PROGRESS"):
-        raise invalid(f"Resource Arn {version.arn} is in {version.status} state: there is nothing to stop.")
+        raise invalid(f"Resource Arn {version.arn} is in {version.status} state: its training can't be stopped.")
     version.life += 1
     life = version.life
     stops_at_once = version.status == "CREATE PENDING"

@@ -1,6 +1,6 @@
-"""What moto's interpreter of state machines (LocalStack's) does otherwise than AWS, and what moto doesn't answer.
+"""Corrections of moto's interpreter of state machines (LocalStack's) where it differs from AWS.
 
-Corrections as in `moto_patches`. Wait states really wait.
+They have the form of `moto_patches`. Wait states really wait.
 """
 
 import json
@@ -17,9 +17,9 @@ _SERVICE = "moto.stepfunctions.parser.asl.component.state.exec.state_task.servic
 
 
 def validate_definition() -> list[Replacement]:
-    """ValidateStateMachineDefinition says what is wrong with a definition; Terraform asks it at plan.
+    """ValidateStateMachineDefinition returns the errors of a definition; Terraform calls it at plan.
 
-    moto has no such operation. The answer comes from the parser that also runs the definition.
+    moto doesn't have it. The answer comes from the parser that also runs the definition.
     """
     from moto.core.responses import ActionResult
     from moto.stepfunctions.parser.api import InvalidDefinition
@@ -39,7 +39,7 @@ def validate_definition() -> list[Replacement]:
 
 
 def list_versions() -> list[Replacement]:
-    """ListStateMachineVersions lists published versions, newest first; Terraform asks it at every read."""
+    """ListStateMachineVersions returns published versions, newest first; Terraform calls it at every read."""
     from moto.core.responses import ActionResult
     from moto.stepfunctions.responses import StepFunctionResponse
 
@@ -55,7 +55,7 @@ def list_versions() -> list[Replacement]:
 
 
 def execution_name() -> list[Replacement]:
-    """StartExecution makes up a name when none is given; moto calls every such execution None."""
+    """StartExecution generates a name if none is given; moto calls every such execution None."""
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
     original = StepFunctionsParserBackend.start_execution
@@ -67,7 +67,7 @@ def execution_name() -> list[Replacement]:
 
 
 def own_endpoint() -> list[Replacement]:
-    """Tasks call AWS; moto calls it on `localhost`, which need not be the address that the server is bound to."""
+    """Tasks call AWS; moto calls it on `localhost`, which may not be the address that the server listens on."""
     import boto3
     from moto.settings import moto_server_port
 
@@ -82,14 +82,14 @@ def own_endpoint() -> list[Replacement]:
 
 
 def sdk_services() -> list[Replacement]:
-    """`aws-sdk:redshiftdata` is boto3's `redshift-data`: Step Functions writes names of services without hyphens."""
+    """`aws-sdk:redshiftdata` is boto3's `redshift-data`: Step Functions writes service names without hyphens."""
     base: Any = import_module(f"{_SERVICE}.state_task_service").StateTaskService
     names = {name.replace("-", ""): name for name in _boto_services() if "-" in name}
     return [(base, "_SERVICE_NAME_SFN_TO_BOTO_OVERRIDES", names | base._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES)]
 
 
 def sdk_parameters() -> list[Replacement]:
-    """`aws-sdk` tasks take and give members in PascalCase; moto passes them on as they are, and boto3 refuses them."""
+    """`aws-sdk` tasks use members in PascalCase; moto doesn't convert them, and boto3 refuses them."""
     sdk: Any = import_module(f"{_SERVICE}.state_task_service_aws_sdk").StateTaskServiceAwsSdk
 
     def operation(self: Any) -> Any:
@@ -110,9 +110,9 @@ def sdk_parameters() -> list[Replacement]:
 
 
 def sdk_errors() -> list[Replacement]:
-    """Errors of `aws-sdk` tasks begin with the service's name as AWS's SDK for Java has it: Personalize, RedshiftData.
+    """Errors of `aws-sdk` tasks begin with the service's name in AWS's SDK for Java, such as Personalize, RedshiftData.
 
-    moto begins them with the name in the resource, in lower case, so that no Catch fits.
+    moto uses the name in the resource, in lower case, so no Catch matches.
     """
     sdk: Any = import_module(f"{_SERVICE}.state_task_service_aws_sdk").StateTaskServiceAwsSdk
     base: Any = import_module(f"{_SERVICE}.state_task_service").StateTaskService
@@ -132,7 +132,7 @@ def sdk_errors() -> list[Replacement]:
 
 
 def glue_job_runs() -> list[Replacement]:
-    """`glue:startJobRun.sync` waits for the run; moto fails, since it looks for the task token of another pattern."""
+    """`glue:startJobRun.sync` waits for the run; moto fails, because it expects the task token of another pattern."""
     glue: Any = import_module(f"{_SERVICE}.state_task_service_glue")
     condition: Any = import_module(f"{_SERVICE}.resource").ResourceCondition
     patterns = {*glue._SUPPORTED_INTEGRATION_PATTERNS, condition.WaitForTaskToken}

@@ -1,4 +1,4 @@
-"""The state of one region: resources, the steps that are due, and the data in datasets."""
+"""The state of one region: resources, scheduled steps, and the data in datasets."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -13,16 +13,16 @@ from .service_errors import ServiceError, already_exists, in_use, invalid, not_f
 from .service_model import Wire
 from .training import Model
 
-#: Something with which a job ends: returns nothing, or raises JobError with what AWS calls failureReason.
+#: The end of a job. Returns nothing, or raises JobError with AWS's failureReason.
 Effect = Callable[[], None]
 
 
 class JobError(Exception):
-    """A job fails; the text is its failureReason."""
+    """A job fails. The text is its failureReason."""
 
 
 class Store:
-    """The state of Amazon Personalize in one region of one account. Its user holds the emulator's lock."""
+    """The state of Amazon Personalize in one region of one account. The caller holds the emulator's lock."""
 
     def __init__(self, region: str, account: str, clock: Clock, faults: Faults, s3: Callable[[], Any]) -> None:
         self.region = region
@@ -37,11 +37,11 @@ class Store:
         self._steps: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
         self._ids = count(1)
-        #: The time at which the step that runs was due; between steps, the time of the call.
+        #: The due time of the step that is running. Between steps, the time of the call.
         self.now = clock.now()
 
     def settle(self) -> None:
-        """Let everything happen that is due by now, in its order."""
+        """Run all steps that are due by now, in order."""
         now = self._clock.now()
         while self._steps and self._steps[0][0] <= now:
             due, _, step = heapq.heappop(self._steps)
@@ -50,7 +50,7 @@ class Store:
         self.now = now
 
     def later(self, seconds: float, step: Callable[[float], None]) -> None:
-        """Run `step` in `seconds`; it gets the time up to which the store is being settled."""
+        """Run `step` in `seconds`. It gets the time up to which the store is being settled."""
         heapq.heappush(self._steps, (self.now + seconds, next(self._order), step))
 
     def arn(self, segment: str, name: str) -> str:
@@ -58,20 +58,20 @@ class Store:
         return f"arn:aws:personalize:{self.region}:{self.account}:{segment}/{name}"
 
     def new_id(self) -> str:
-        """Return eight hexadecimal digits that no earlier call returned."""
+        """Return eight hexadecimal digits that no earlier call has returned."""
         return f"{(next(self._ids) * 0x9E3779B1) % 2**32:08x}"
 
     def find(self, kind: str, arn: str) -> Resource:
-        """Return a resource. Raises ResourceNotFoundException also for an ARN of another kind."""
+        """Return a resource. Raises ResourceNotFoundException, even if the ARN is of another kind."""
         resource = self.resources.get(arn)
         if resource is None or resource.kind.name != kind:
             raise not_found(arn)
         return resource
 
     def usable(self, kind: str, arn: str) -> Resource:
-        """Return a resource that others can be made of.
+        """Return a resource that others can be based on.
 
-        Raises ResourceInUseException while it is on its way, InvalidInputException if it will never be.
+        Raises ResourceInUseException while it isn't ACTIVE yet, and InvalidInputException if it never will be.
         """
         resource = self.find(kind, arn)
         if resource.status != "ACTIVE":
@@ -81,17 +81,17 @@ class Store:
         return resource
 
     def each(self, kind: str, **members: Any) -> Iterator[Resource]:
-        """Yield the resources of a kind whose values are these, in the order of their creation."""
+        """Yield the resources of a kind with these values, in the order of their creation."""
         for resource in list(self.resources.values()):
             if resource.kind.name == kind and members.items() <= (resource.hidden | resource.values).items():
                 yield resource
 
     def dataset(self, group: str, kind: str) -> Resource | None:
-        """Return the dataset of a type ("INTERACTIONS", "USERS", "ITEMS") in a dataset group, if it has one."""
+        """Return the dataset of a type ("INTERACTIONS", "USERS", "ITEMS") in a dataset group, None without one."""
         return next(self.each("Dataset", datasetGroupArn=group, datasetType=kind), None)
 
     def add(self, kind: ResourceKind, arn: str, values: Wire, group: str | None, tags: dict[str, str]) -> Resource:
-        """Put a new resource into the store, which is its first status.
+        """Add a new resource in its first status.
 
         Raises ResourceAlreadyExistsException and LimitExceededException.
         """
@@ -122,7 +122,7 @@ class Store:
             )
 
     def remove(self, arn: str) -> None:
-        """Take a resource out of the store, with what belongs to nothing but it."""
+        """Remove a resource, with everything that belongs only to it."""
         gone = self.resources.pop(arn)
         self.interactions.pop(arn, None)
         self.profiles.pop(arn, None)

@@ -1,8 +1,8 @@
-"""Interactions -> a model: who took what, and what follows from it. Plausible, not a product.
+"""Train a model on interactions, by counting which users chose which items. Plausible, not a product.
 
-A user's neighbors are those who took the same items, weighted so that a rare item says more than a
-popular one; what the neighbors took is recommended, what is popular fills the list up. All of it is
-counting, with fixed bounds, so that an answer takes milliseconds and is the same every time.
+A user's neighbors are those who chose the same items, and rare items have more weight than popular ones. The neighbors'
+items are recommended, and popular items fill the rest of the list. All counting has fixed limits, so an answer takes
+milliseconds and is always the same.
 """
 
 import math
@@ -10,13 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-#: What one answer looks at: latest items of a user, latest users of an item, neighbors, their items.
+#: Limits per answer: latest items of a user, latest users of an item, neighbors, and their items.
 HISTORY: Final = 30
 TAKERS: Final = 200
 NEIGHBORS: Final = 100
 #: Users whose last item is held out for the metrics.
 HELD_OUT: Final = 100
-#: What an item that the user took already counts, low enough to rank last, and still there for filters.
+#: Weight of an item that the user has already chosen: low enough to rank last, but present for filters.
 REPEAT: Final = 0.05
 
 MIN_INTERACTIONS: Final = 1000
@@ -24,7 +24,7 @@ MIN_USERS: Final = 25
 
 
 class Interaction(NamedTuple):
-    """One training example; `time` is in epoch seconds."""
+    """One training example. `time` is in epoch seconds."""
 
     user: str
     item: str
@@ -32,10 +32,10 @@ class Interaction(NamedTuple):
 
 
 class Model:
-    """What was learned from `interactions`; `catalog` adds items that no one took yet."""
+    """The model of `interactions`. `catalog` adds items that no one has chosen yet."""
 
     def __init__(self, interactions: Iterable[Interaction], catalog: Iterable[str] = ()) -> None:
-        #: item -> users, each once.
+        #: item -> distinct users.
         self.takers: dict[str, list[str]] = {}
         latest: dict[str, dict[str, bool]] = {}
         taken: Counter[str] = Counter()
@@ -49,14 +49,14 @@ class Model:
             history[item] = True
         #: user -> distinct items, the latest last.
         self.histories = {user: list(history) for user, history in latest.items()}
-        #: All items, the most taken first.
+        #: All items, the most popular first.
         self.popular = [item for item, _ in sorted(taken.items(), key=_most_first)]
         self.popular += sorted(set(catalog) - set(self.popular))
         self._taken = taken
         self._active = active
 
     def for_user(self, history: Sequence[str], user: str | None = None) -> list[tuple[str, float]]:
-        """Return every item and its score, best first, for one who took `history`, oldest first.
+        """Return every item and its score, best first, for a user with this `history`, oldest first.
 
         `user` is left out of the neighbors. Scores are above 0 and sum to 1.
         """
@@ -77,7 +77,7 @@ class Model:
         return self._filled(scores)
 
     def for_item(self, item: str) -> list[tuple[str, float]]:
-        """Return every other item and its score, best first, by how often the same users took both."""
+        """Return every other item and its score, best first, by the number of users who chose both."""
         shared: Counter[str] = Counter()
         for user in self.takers.get(item, [])[-TAKERS:]:
             shared.update(self.histories[user][-HISTORY:])
@@ -87,11 +87,11 @@ class Model:
         return [(other, score) for other, score in self._filled(scores) if other != item]
 
     def by_popularity(self) -> list[tuple[str, float]]:
-        """Return every item and its score, the most taken first."""
+        """Return every item and its score, the most popular first."""
         return self._filled({})
 
     def _filled(self, scores: Mapping[str, float]) -> list[tuple[str, float]]:
-        """Put all other items behind those with a score, the most popular first."""
+        """Append all other items to those with a score, the most popular first."""
         best = sorted((item for item in scores if scores[item] > 0), key=lambda item: (-scores[item], item))
         known = set(best)
         rest = [item for item in self.popular if item not in known]
@@ -105,8 +105,8 @@ class Model:
     def metrics(self) -> dict[str, float]:
         """Return the offline metrics of GetSolutionMetrics, each between 0 and 1.
 
-        The last item of up to a hundred users with at least two is held out, and it is asked where it
-        comes among the first 5, 10 and 25 recommended from the rest of the history.
+        They hold out the last item of up to a hundred users with two items or more, and find its rank among the first
+        5, 10 and 25 items recommended from the rest of the history.
         """
         users = sorted(user for user, history in self.histories.items() if len(history) > 1)
         users = users[:: math.ceil(len(users) / HELD_OUT)] if users else []
@@ -128,7 +128,7 @@ class Model:
         return {name: round(value, 4) for name, value in metrics.items()}
 
     def too_little(self) -> str | None:
-        """Return why this is too little to train on, in the service's words; None if it is enough."""
+        """Return the reason, in the service's words, why the data isn't enough to train on. None if it is enough."""
         if sum(self._taken.values()) < MIN_INTERACTIONS:
             return f"Create failed. Dataset has fewer than {MIN_INTERACTIONS} interactions."
         if sum(number > 1 for number in self._active.values()) < MIN_USERS:

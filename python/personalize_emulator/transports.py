@@ -1,4 +1,4 @@
-"""The two ways to the emulator: a hook in boto3, for tests in one process, and a WSGI application."""
+"""The two ways to reach the emulator: a hook in boto3, for tests in one process, and a WSGI application."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -17,10 +17,12 @@ from .service_model import SERVICES
 
 
 def install(emulator: Emulator, session_or_client: Any) -> None:
-    """Let the emulator answer a boto3 session's later Personalize clients, or one client.
+    """Make the emulator answer a boto3 session's later Personalize clients, or one client.
 
-    Requests are built, signed and retried as always; they are answered just before they would be
-    sent. moto in the same process needs `core.passthrough` for the service "personalize".
+    Requests are built, signed and retried as usual, and answered just before they would be sent. moto in the same
+    process needs `core.passthrough` for the service "personalize".
+
+        install(Emulator(), boto3.DEFAULT_SESSION)
     """
 
     def answer(request: AWSPreparedRequest, **_: Any) -> Any:
@@ -39,16 +41,16 @@ def install(emulator: Emulator, session_or_client: Any) -> None:
 
 
 class _Raw(io.BytesIO):
-    """A body as urllib3 gives it to botocore."""
+    """A response body in the form in which urllib3 gives it to botocore."""
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()
 
 
 def wsgi(emulator: Emulator, fallback: WSGIApplication | None = None) -> WSGIApplication:
-    """Return an application that answers what is signed for Personalize and passes the rest to `fallback`.
+    """Return an application that answers requests signed for Personalize, and passes all others to `fallback`.
 
-    Without a fallback it answers everything.
+    Without a fallback, it answers all requests.
     """
 
     def application(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:

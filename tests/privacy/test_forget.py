@@ -388,7 +388,7 @@ def test_an_import_that_is_under_way_ends_first(stack: Stack) -> None:
 
 def test_where_there_is_no_dataset_group_the_list_and_the_export_are_done_all_the_same(stack: Stack) -> None:
     stack.spec = spec.read(json.dumps(stack.document | {"name": "elsewhere"}))
-    with pytest.raises(ProvisionError, match="DatasetGroup elsewhere: is not there"):
+    with pytest.raises(ProvisionError, match="DatasetGroup elsewhere: doesn't exist"):
         stack.forget()
     assert list_file.read(stack.where.suppression).holds("user-1")
     assert not any(map(has_an_id, stack.export().values()))
@@ -430,7 +430,7 @@ def test_a_folder_that_no_job_can_read_is_refused_before_the_export_is_touched(s
     before = stack.export()
     for folder in ("deletions", "s3://data/" + "x" * 220):
         stack.where = steps.places(stack.spec, stack.where.suppression, stack.where.exports, folder, None)
-        with pytest.raises(ForgetError, match="is no folder in S3"):
+        with pytest.raises(ForgetError, match="isn't an S3 folder"):
             stack.forget()
     assert stack.export() == before
 
@@ -562,7 +562,7 @@ def test_with_a_wrong_signature_nothing_is_done(run: Any, stack: Stack, tmp_path
         assert isinstance(done.exception, ForgetError)
         assert problem in str(done.exception)
     old = run(*webhook(tmp_path, deletion(timedelta(hours=2))), env={"WEBHOOK_SECRET": "secret"})
-    assert "isn't of the last hour" in str(old.exception)
+    assert "isn't from the last hour" in str(old.exception)
     assert {key: stack.read(key) for key in stack.names()} == before
     assert not stack.jobs()
 

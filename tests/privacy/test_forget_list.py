@@ -136,7 +136,7 @@ def test_a_list_that_others_change_all_the_time_is_an_error(s3_env: str, monkeyp
         return found
 
     monkeypatch.setattr(list_file, "_fetch", changed_afterwards)
-    with pytest.raises(ForgetError, match="changed all the time"):
+    with pytest.raises(ForgetError, match="being modified concurrently"):
         list_file.add(place, ["b"])
     left = list_file.read(place)
     assert left.hashes

@@ -1,4 +1,4 @@
-"""The line that shows, without an id, that users were forgotten: when, how many, from where and by whom."""
+"""The audit line of a deletion: when, how many users, from which places and by whom, without an id."""
 
 import json
 import os
@@ -9,13 +9,13 @@ from ..errors import ForgetError
 from ..places import S3Place, errors_at, place
 from .deletion import COMPLETED
 
-_CHECK = "Check where it is and the rights to it, then run the command again"
+_CHECK = "Check the location and your permissions, then run the command again"
 
 
 def seen(text: str, webhook: str, since: datetime) -> dict[str, Any] | None:
-    """Return the line of a deletion with the digest `webhook` that was completed, None if there is none.
+    """Return the line of the completed deletion with the digest `webhook`, None if there is none.
 
-    In S3 only objects since then are read. Raises ForgetError if the place can't be read.
+    In S3, reads only objects written after `since`. Raises ForgetError if the place can't be read.
     """
     where = place(text)
     with errors_at(text, ForgetError, _CHECK):
@@ -31,9 +31,9 @@ def seen(text: str, webhook: str, since: datetime) -> dict[str, Any] | None:
 
 
 def write(text: str, line: dict[str, Any]) -> None:
-    """Append the line to a local file, or put it into a folder in S3 as an object of its own.
+    """Append the line to a local file, or write it as a separate object to a folder in S3.
 
-    Raises ForgetError if it can't be kept.
+    Raises ForgetError if the place can't be written.
     """
     data = (json.dumps(line) + "\n").encode()
     where = place(text)

@@ -1,7 +1,7 @@
-"""Personalize's data deletion job: the CSV it reads, the job, and waiting for its end.
+"""Personalize's data deletion job: write its CSV, start it, and wait for it to finish.
 
-The CSV is the memory of a command that was killed: it is written before the job and deleted after it, and
-has the job's name. A file that is there belongs to a job that nobody has seen end.
+The CSV records the progress of a command that may be killed. It has the name of the job, is written before the job
+starts, and is deleted after it has finished. So an existing CSV belongs to a job that no command has seen finish.
 """
 
 import csv
@@ -21,29 +21,29 @@ from ..provision.retries import QUEUED, Answer, Polling, StepProgress, call, ret
 from ..provision.spec import Spec
 from ..provision.state import ProvisionClients, StackState, pages, read_state
 
-#: What the input of one job may have. Source: "Deleting users" in the developer guide.
+#: Maximum bytes of a job's input. Source: "Deleting users" in the developer guide.
 MAX_BYTES = 50 * 10**6
-#: The status of a job that has deleted its users.
+#: The status of a finished job.
 COMPLETED = "COMPLETED"
 
 
 def csv_bytes(users: frozenset[str]) -> bytes:
-    """Return the CSV that CreateDataDeletionJob takes. Raises ForgetError if it is too long for one job."""
+    """Return the CSV for CreateDataDeletionJob. Raises ForgetError if it is too long for one job."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([USER_ID])
     writer.writerows([user] for user in sorted(users))
     body = text.getvalue().encode()
     if len(body) > MAX_BYTES:
-        problem = f"are {len(body):,} bytes of ids, and a data deletion job takes {MAX_BYTES:,}"
-        raise ForgetError("users", problem, "Split the file and forget its parts one after the other")
+        problem = f"have {len(body):,} bytes of ids, but a data deletion job takes {MAX_BYTES:,}"
+        raise ForgetError("users", problem, "Split the file, and forget its parts one after the other")
     return body
 
 
 class Deletion:
-    """The job of a set of users in a stack; `folder` in S3 takes its CSV and `digest` names the set.
+    """The job that deletes a set of users from a stack. Its CSV goes to the S3 `folder`, and `digest` names the set.
 
-    Raises ForgetError if the folder is none that a job can read.
+    Raises ForgetError if a job can't read the folder.
     """
 
     def __init__(self, clients: ProvisionClients, spec: Spec, polling: Polling, folder: str, digest: str) -> None:
@@ -51,20 +51,20 @@ class Deletion:
         where = place(folder, clients.s3)
         self._base = f"{spec.name}-forget-{digest}"
         if not isinstance(where, S3Place) or len(str(where / f"{self._base}-1000.csv")) > MAX_LOCATION:
-            problem = f"is no folder in S3 of which an object's URI has {MAX_LOCATION} characters at most"
-            raise ForgetError(folder, problem, "Name one that Personalize may read with --deletions")
+            problem = f"isn't an S3 folder whose object URIs have {MAX_LOCATION} characters at most"
+            raise ForgetError(folder, problem, "Pass a folder that Personalize can read with --deletions")
         self._folder = where
 
     def run(self, users: frozenset[str], progress: StepProgress, *, wait: bool) -> dict[str, Any]:
-        """Delete the users, and return what DescribeDataDeletionJob says; with `wait` once it is COMPLETED.
+        """Delete the users and return the job's description from DescribeDataDeletionJob. `wait` until it is COMPLETED.
 
-        A job that an earlier command began and did not see end is taken over. Raises ProvisionError if there is
-        no dataset group, Personalize refuses the job, or it fails.
+        Continues a job that an earlier command has started and not seen finish. Raises ProvisionError if the dataset
+        group doesn't exist, or if Personalize refuses the job or it fails.
         """
         state = read_state(self._clients, self._spec, self._polling)
         if state.group is None:
-            remedy = "Check region and credentials; if there never was one, there is nothing to delete in it"
-            raise ProvisionError(f"DatasetGroup {self._spec.name}", "is not there", remedy)
+            remedy = "Check region and credentials. If it never existed, it has nothing to delete"
+            raise ProvisionError(f"DatasetGroup {self._spec.name}", "doesn't exist", remedy)
         group = state.group.arn
         name = self._name(self._jobs(group))
         data = csv_bytes(users)
@@ -84,7 +84,7 @@ class Deletion:
                 continue
             busy = _busy(state) if wait else None
             if busy is not None:
-                # What is trained or imported meanwhile may keep the users.
+                # Imports and trainings in progress may keep the users.
                 progress(f"wait for {busy}", "before the deletion")
             else:
                 self._create(group, name, progress, wait=wait)
@@ -92,11 +92,11 @@ class Deletion:
             state = read_state(self._clients, self._spec, self._polling)
 
     def clear(self, name: str) -> None:
-        """Delete the CSV of a job that is over: it holds the ids."""
+        """Delete the CSV of a finished job, because it has the ids."""
         self._s3(self._csv(name).delete)
 
     def _name(self, jobs: dict[str, dict[str, Any]]) -> str:
-        """Return the name of the job that was begun and not seen to its end, or one that no job has."""
+        """Return the name of the job that was started and not seen finish, or an unused name."""
         mine = re.compile(rf"{re.escape(self._base)}(?:-(\d+))?")
         files = self._s3(lambda: self._folder.objects(f"/{self._base}"))
         for name in (self._base + file.inner.removesuffix(".csv") for file in files):
@@ -116,9 +116,9 @@ class Deletion:
             self._personalize("CreateDataDeletionJob", **request, **self._spec.tagging)
         except ClientError as error:
             code, message = failures.code_and_message(error)
-            # Five jobs of a group wait already, or it is in use.
+            # The group has five waiting jobs, or is in use.
             if code in QUEUED and (wait or code == "ResourceAlreadyExistsException"):
-                progress(f"create DataDeletionJob {name}", f"waits: {code}")
+                progress(f"create DataDeletionJob {name}", f"waiting: {code}")
                 return
             problem = f"CreateDataDeletionJob was refused ({code}: {message})"
             raise ProvisionError(f"DataDeletionJob {name}", problem, failures.remedy(message)) from error
@@ -138,11 +138,11 @@ class Deletion:
 
     def _s3(self, action: Callable[[], Answer]) -> Answer:
         folder = str(self._folder)
-        with errors_at(folder, ForgetError, "Name a folder that this user may write to with --deletions"):
+        with errors_at(folder, ForgetError, "Pass a folder that this user can write to with --deletions"):
             return retry(action, folder, self._polling)
 
 
 def _busy(state: StackState) -> str | None:
-    """Return an import or a training that goes on."""
+    """Return an import or a training in progress."""
     started = [job for jobs in (*state.imports.values(), *state.versions.values()) for job in jobs]
     return next((f"{job.kind} {job.name}" for job in started if job.busy), None)

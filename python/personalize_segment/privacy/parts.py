@@ -1,9 +1,9 @@
-"""Taking users out of an export: each part that holds rows of theirs is replaced by one without them.
+"""Delete users from an export: replace each part that has rows of theirs with a copy without them.
 
-Rows of the CSV are counted. What `profiles load` reads has the same users again, and isn't.
+Rows of the CSV are counted. The same users in the files for `profiles load` aren't counted again.
 
-At every moment each part is whole, so that the export can be imported; and what was done stays done
-when the command is killed. Counts in report.json are corrected last, from what the parts then hold.
+Each part is complete at all times, so the export can always be imported. A killed command loses no work. The counts in
+report.json are corrected last, from the rows that the parts then have.
 """
 
 import csv
@@ -24,23 +24,23 @@ from ..places import OvertakenError, Place, place
 
 #: The datasets whose rows belong to a user.
 OWNED = tuple(name for name in DATASETS if USER_ID in RESERVED[name])
-#: Folders of an export with what `profiles load` reads of users.
+#: Folders of an export with the users for `profiles load`.
 _SEEDS = tuple(f"{PROFILES}/{name}" for name in PROFILE_DATASETS if name in OWNED)
 
 
 @dataclass(slots=True)
 class Removed:
-    """Parts that were read, and rows that this command took out, by dataset."""
+    """The number of parts read, and of rows deleted by this command, by dataset."""
 
     parts: int
     rows: dict[str, int]
 
 
 def remove(out: str, users: frozenset[str], progress: Callable[[int, int], None] = lambda done, total: None) -> Removed:
-    """Take the rows of `users` out of the export in `out`, a folder or an S3 URI.
+    """Delete the rows of `users` from the export in `out`, a folder or an S3 URI.
 
-    Raises OutputError if `out` is no folder, holds what no export wrote, can't be written, or an export is
-    writing to it.
+    Raises OutputError if `out` isn't a folder, has files that no export wrote, can't be written, or is being written
+    by an export.
     """
     where = place(out)
     if not where.is_folder():
@@ -60,7 +60,7 @@ def remove(out: str, users: frozenset[str], progress: Callable[[int, int], None]
             _correct(where / REPORT_NAME, kept, work)
         except OvertakenError as error:
             raise OutputError(
-                out, "is being written by another", "Wait for its end and run the command again"
+                out, "is being written by another command", "Wait for it to finish, then run it again"
             ) from error
     return removed
 
@@ -71,19 +71,19 @@ _TakeOut = Callable[[Path, Path, str, frozenset[str]], tuple[int, int]]
 def _part(
     where: Place, name: str, version: str, users: frozenset[str], work: Path, take_out: _TakeOut
 ) -> tuple[int, int]:
-    """Return how many rows of a part were left and how many were taken out."""
+    """Return the number of rows kept in a part, and of rows deleted."""
     part = where / name
     after = work / "after"
     left, gone = take_out(part.fetch(work / "before"), after, name, users)
     if gone and left:
         part.replace(after, "text/csv" if take_out is _rows else "application/gzip", version)
     elif gone:
-        part.delete()  # a header alone is nothing that Personalize imports
+        part.delete()  # Personalize can't import a file with only a header
     return left, gone
 
 
 def _rows(before: Path, after: Path, name: str, users: frozenset[str]) -> tuple[int, int]:
-    """Copy the rows of other users from CSV to CSV; return how many there are, and how many there were of `users`."""
+    """Copy the rows of other users from CSV to CSV. Return their number, and the number of rows of `users`."""
     left = gone = 0
     with before.open("rb") as lines, after.open("wb") as made:
         header = next(lines, b"")
@@ -99,7 +99,7 @@ def _rows(before: Path, after: Path, name: str, users: frozenset[str]) -> tuple[
 
 
 def _seeds(before: Path, after: Path, name: str, users: frozenset[str]) -> tuple[int, int]:
-    """Do as `_rows` with the lines of `profiles/`, whatever wrote their JSON."""
+    """Do the same as `_rows` with the lines of `profiles/`, which have JSON in any format."""
     left = gone = 0
     try:
         with gzip.open(before) as lines, after.open("wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as made:
@@ -110,7 +110,7 @@ def _seeds(before: Path, after: Path, name: str, users: frozenset[str]) -> tuple
                     left += 1
                     made.write(line)
     except (ValueError, LookupError, TypeError, EOFError, gzip.BadGzipFile, zlib.error):
-        raise OutputError(name, "isn't what an export wrote", "Export again, or delete the file") from None
+        raise OutputError(name, "isn't a file of an export", "Export again, or delete the file") from None
     return left, gone
 
 
@@ -122,7 +122,7 @@ def _column(header: bytes, name: str) -> int:
 
 
 def _user(line: bytes, column: int, name: str) -> str:
-    """Return whose a row is: a row is one line, so that most need no CSV reader."""
+    """Return the user of a row. Each row is one line, so most rows need no CSV reader."""
     try:
         text = line.decode()
     except UnicodeDecodeError:
@@ -134,14 +134,14 @@ def _user(line: bytes, column: int, name: str) -> str:
 
 
 def _correct(file: Place, kept: dict[str, int], work: Path) -> None:
-    """Let the report count the rows that are there, and those that aren't as refused; drop all examples.
+    """Set the report's counts to the existing rows, and count the others as refused. Drop all examples.
 
-    It compares with what the report says, so that nothing is lost with a command that was killed before. An example
-    is the messageId of an event, and no part tells whose: any of them may lead to the users.
+    The counts come from comparing the parts with the report, so rows deleted by an earlier, killed command count too.
+    An example is the messageId of an event, and the parts don't tell whose. Any of them may lead to the users.
     """
     found = file.read()
     if found is None:
-        return  # the export is not whole, and the next one writes its own
+        return  # the export isn't complete, and the next one writes a report
     report: dict[str, Any] = json.loads(found[0])
     changed = False
     for one in (*report["reasons"], *report.get("unusable", [])):

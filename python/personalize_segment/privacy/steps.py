@@ -1,7 +1,7 @@
-"""The steps of forgetting, in the order that makes it safe to be killed after any of them and run again.
+"""The steps of a deletion, in an order that makes it safe to interrupt after any of them and rerun.
 
-The list comes first, so that no export that begins later brings the users back; the ids' CSV goes last, when
-nothing needs them any more.
+The list comes first, so that no later export brings the users back. The CSV of the ids is deleted last, when nothing
+needs it.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from .profiles import ProfileItems
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the ids are: the suppression list, exports, their stages, the job's CSV in S3, the audit, and the table.
+    """The places of the ids: suppression list, exports, their stages, the folder of the job's CSV, audit and table.
 
     All but the table are files, folders or S3 URIs.
     """
@@ -44,10 +44,10 @@ def places(
     profiles: ProfileItems | None = None,
     stages: Sequence[str] = (),
 ) -> Places:
-    """Return the places, `deletions` being a folder of the first export in S3 unless it is given.
+    """Return the places. By default, `deletions` is a folder of the first export in S3.
 
-    Raises ForgetError if the spec imports users from elsewhere than the exports: the next import would bring
-    them back; and SpecError if it has no role for the job.
+    Raises ForgetError if the spec imports users from a place outside the exports, because the next import would bring
+    them back. Raises SpecError if the spec has no role for the job.
     """
     if spec.role is None:
         raise SpecError("$", "has no 'role_arn'", "Add the role with which Personalize reads the bucket")
@@ -55,11 +55,11 @@ def places(
         if dataset.load is None or dataset.key not in parts.OWNED:
             continue
         if not any(dataset.load.location.startswith(f"{place(out)}/") for out in exports):
-            remedy = "Name its export with --export, or take the import out of the spec"
-            raise ForgetError(dataset.load.location, "is imported, but lies in none of the exports", remedy)
+            remedy = "Pass its export with --export, or remove the import from the spec"
+            raise ForgetError(dataset.load.location, "is imported, but isn't in any of the exports", remedy)
     first = next((out for out in map(place, exports) if isinstance(out, S3Place)), None)
     if deletions is None and first is None:
-        raise ForgetError("--deletions", "is missing, and no export is in S3", "Name a folder that Personalize reads")
+        raise ForgetError("--deletions", "is missing, and no export is in S3", "Pass one that Personalize can read")
     return Places(suppression, tuple(exports), deletions or f"{first}/deletions", log, profiles, tuple(stages))
 
 
@@ -75,13 +75,13 @@ def forget(
     wait: bool = True,
     webhook: str | None = None,
 ) -> dict[str, Any]:
-    """Forget `users` everywhere, and return the audit line, which was written too.
+    """Delete `users` everywhere. Return the audit line, which is also written.
 
-    `who` is the ARN of the caller, and `webhook` the digest of the message that asked for it. Run again after a kill or
-    an error it goes on; run again after its end it does all of it anew, with another job. Raises ForgetError,
-    OutputError or ProvisionError; what was done stays done.
+    `who` is the ARN of the caller, and `webhook` the digest of the message that requested the deletion. After an
+    interruption or an error, a second run continues. After a success, it repeats all steps with another job. Raises
+    ForgetError, OutputError or ProvisionError; finished steps stay done.
     """
-    csv_bytes(users)  # too many for one job is said before anything is done
+    csv_bytes(users)  # refuse too many for one job before anything is done
     known = list_file.add(where.suppression, users)
     progress("suppression list", f"{len(users):,} users are on it")
     hashes = sorted(map(known.hash, users))
@@ -103,10 +103,10 @@ def forget(
         progress(out, f"{counted} removed from {number(removed.parts, 'part')}")
     if where.profiles is not None:
         where.profiles.remove(users, polling)
-        progress(f"table {where.profiles.name}", f"{len(users):,} users are not in it")
+        progress(f"table {where.profiles.name}", f"{len(users):,} users removed")
     done = job.run(users, progress, wait=wait)
     if where.profiles is not None and wait:
-        # By now the functions have read the list, which they keep for minutes.
+        # By now the functions, which cache the list for minutes, have read it again.
         where.profiles.remove(users, polling)
     line = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -1,4 +1,4 @@
-"""Who is to be forgotten: ids from a file, or from a deletion that Segment's webhooks forward."""
+"""Read the users to delete from a file, or from a deletion that Segment's webhooks forward."""
 
 import csv
 import hashlib
@@ -11,10 +11,10 @@ from ..errors import ForgetError
 
 
 def listed(data: bytes, place: str) -> frozenset[str]:
-    """Return the ids in a file: one a line, or the column USER_ID of a CSV whose header has it.
+    """Return the ids in a file: one per line, or in the column USER_ID of a CSV with that header.
 
-    In a plain file a line is the id as it is, spaces and quotes included; blank lines don't count.
-    Raises ForgetError, which names a line and never an id, if one is outside rule 3 or there is none.
+    In a plain file, a line is an id as it is, including spaces and quotes. Blank lines are ignored. Raises ForgetError
+    if an id isn't valid (rule 3) or the file has none. The error has the line, never an id.
     """
     try:
         lines = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
@@ -30,19 +30,19 @@ def listed(data: bytes, place: str) -> frozenset[str]:
             values = _values(line)
             text = values[header.index(USER_ID)] if len(values) == len(header) else ""
         if any_id(text) is None:
-            raise ForgetError(f"{place}:{number}", "is no user id by rule 3 of docs/contract.md", _MEND)
+            raise ForgetError(f"{place}:{number}", "isn't a valid user id (rule 3 of docs/contract.md)", _FIX)
         users.add(text)
     if not users:
-        raise ForgetError(place, "holds no user id", f"Write one a line, or a CSV with the column {USER_ID}")
+        raise ForgetError(place, "contains no user id", f"Write one per line, or a CSV with the column {USER_ID}")
     return frozenset(users)
 
 
-#: How old a forwarded deletion may be. Whoever got hold of one can't forget a user with it who came back.
+#: Maximum age of a forwarded deletion. It limits replays, which could delete a user who has come back.
 MAX_AGE = timedelta(hours=1)
 
 
 def _values(line: str) -> list[str]:
-    # One line at a time: an open quote must not swallow the users after it.
+    # One line at a time, so that an open quote can't swallow the users after it.
     try:
         return next(csv.reader([line], strict=True))
     except csv.Error:
@@ -50,32 +50,32 @@ def _values(line: str) -> list[str]:
 
 
 def forwarded(body: bytes, signature: str, secret: str, place: str, now: datetime | None = None) -> frozenset[str]:
-    """Return the user in the body of a deletion that Segment's webhook destination sent.
+    """Return the user in the body of a deletion from Segment's webhook destination.
 
-    `signature` is its header X-Signature: HMAC-SHA1 of the body with the shared secret, in hex. Source:
-    "Webhooks Destination", sections "Delete" and "Authentication". Raises ForgetError for anything else, and for a
-    message that is older than MAX_AGE, and reads nothing of a body whose signature is wrong.
+    `signature` is the value of its X-Signature header: HMAC-SHA1 of the body with the shared secret, in hex. Source:
+    "Webhooks Destination", sections "Delete" and "Authentication". Raises ForgetError for any other message, and for a
+    message that is older than MAX_AGE. A body whose signature is wrong isn't parsed.
     """
     if not secret:
         raise ForgetError(place, "can't be verified with an empty secret", "Set the shared secret of the webhook")
     right = hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
     if not hmac.compare_digest(right.encode(), signature.strip().lower().encode("utf-8", "replace")):
-        raise ForgetError(place, "has another signature", "Pass the body byte by byte, its X-Signature and the secret")
+        raise ForgetError(place, "doesn't match X-Signature", "Pass the exact body, its signature and the secret")
     try:
         message = load(body.decode("utf-8"))
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict) or message.get("type") != "delete":
-        raise ForgetError(place, "is no deletion", 'Pass only messages with "type": "delete"')
+        raise ForgetError(place, "isn't a deletion", 'Pass only messages with "type": "delete"')
     user = any_id(message.get("userId"))
     if user is None:
-        raise ForgetError(place, "names no userId", "Segment deletes by userId; look at the message in Segment")
+        raise ForgetError(place, "has no userId", "Segment deletes by userId. Check the message in Segment")
     instant = instant_of(message.get("timestamp"))
     age = None if instant is None else (now or datetime.now(UTC)).timestamp() - instant[0]
     if age is None or abs(age) > MAX_AGE.total_seconds():
-        raise ForgetError(place, f"isn't of the last hour: {message.get('timestamp')!r}", _OLD)
+        raise ForgetError(place, f"isn't from the last hour: {message.get('timestamp')!r}", _OLD)
     return frozenset({user})
 
 
-_OLD = "It may be replayed. To delete the user all the same, pass the id with --users"
-_MEND = "Mend the line; ids have 1 to 256 printable characters"
+_OLD = "It may be a replay. To delete the user anyway, pass the id with --users"
+_FIX = "Fix the line: ids have 1 to 256 printable characters"
