@@ -132,7 +132,7 @@ def test_a_page_in_a_browser_gets_nothing(headers: dict[str, str], path: str) ->
 
 
 def test_a_second_server_in_a_process_is_refused_and_one_after_the_other_is_not() -> None:
-    with Server(), pytest.raises(ServerError, match="runs in this process already"), Server():
+    with Server(), pytest.raises(ServerError, match="already runs in this process"), Server():
         pass
     with Server() as server:
         assert client(server, "sts").get_caller_identity()["Account"] == "123456789012"

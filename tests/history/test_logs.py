@@ -112,7 +112,7 @@ def test_a_file_without_a_day_is_read_only_without_a_window() -> None:
     files = [_file(f"logs/{MS}/a.gz"), _file("logs/b.gz")]
     assert sort_out(files, Window(), root="logs").inside == [files[0], files[1]]
     for window in (Window(since=DAY), Window(until=date(2024, 3, 2))):
-        with pytest.raises(LogsError, match=r"^logs/b\.gz: lies in no folder of a received day"):
+        with pytest.raises(LogsError, match=r"^logs/b\.gz: isn't in the folder of a received day"):
             sort_out(files, window, root="logs")
 
 

@@ -219,7 +219,7 @@ def test_a_secret_without_the_write_key_keeps_no_event_from_being_recorded(stub:
     with function(stub, connections_source_api_key="secretsmanager:segment#write_key") as take:
         answer = take(track())
     assert answer["decision"] == "recorded"
-    assert answer["recommendation"] in ("failed: has no key write_key", "failed: is no text")
+    assert answer["recommendation"] in ("failed: has no key write_key", "failed: isn't text")
     assert len(take.bodies("PutEvents")) == 1
 
 
@@ -345,7 +345,7 @@ def test_by_default_it_is_written_back_after_what_tells_much(stub: Stub, event: 
             '["Cart Viewed"]',
             track("Cart Viewed", userId=None, anonymousId=None),
             "ignored",
-            "nobody",
+            "no identity",
             id="nobody's",
         ),
     ],

@@ -298,7 +298,7 @@ def test_junk_is_rejected_and_takes_no_other_with_it(stub: Stub, junk: str) -> N
     assert failed == []
     assert set(sent(take)) == {"u-1", "u-2"}
     [kept] = take.rejected()
-    assert kept["reasons"][0]["reason"] == "no profile of this project"
+    assert kept["reasons"][0]["reason"] == "not a profile message of this project"
     assert kept["profile"] == junk
 
 
@@ -345,7 +345,7 @@ def test_columns_that_left_the_mapping_are_not_sent(stub: Stub) -> None:
         assert batch([gone, mixed])[0] == []
     assert sent(take) == {"u-2": ['{"plan":"pro"}']}
     [kept] = take.rejected()
-    assert (kept["profile"], kept["reasons"][0]["reason"]) == (json.loads(gone), "no column of the event mapping")
+    assert (kept["profile"], kept["reasons"][0]["reason"]) == (json.loads(gone), "none of its columns is in the event mapping")
 
 
 def test_profiles_wait_until_their_dataset_is_there(stub: Stub) -> None:

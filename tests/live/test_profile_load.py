@@ -203,7 +203,7 @@ def test_throttled_writes_are_tried_again_and_then_told() -> None:
             refused.append(number)
             raise refusal("ThrottlingException")
 
-    with pytest.raises(ProfilesError, match="profiles: has no time for all of them"):
+    with pytest.raises(ProfilesError, match="profiles: is throttled or modified concurrently"):
         load(world, seen("w", 1, PLAN="a"), before=always)
     assert len(refused) == 3 + ATTEMPTS
 

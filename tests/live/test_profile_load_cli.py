@@ -135,7 +135,7 @@ def test_what_stops_it_is_said_in_one_line(change: str, table: ProfileTable, out
     said = {
         "no table": "has no profile table or no profile queue. Pass the output of `terraform output -json` for a",
         "no outputs": "OUTPUTS: has no profile table",
-        "no export": f"{tmp_path}/profiles: has no users and no items. Name the output",
+        "no export": f"{tmp_path}/profiles: has no users and no items. Pass the output",
         "a broken line": f"{out}/profiles/users/part-00001.gz:2: isn't a profile. Export again.",
         "another table": "none: BatchGetItem failed (ResourceNotFoundException). Check its name",
     }[change]

@@ -141,7 +141,7 @@ def test_profiles_go_to_their_queue_or_stay(sqs: Any, queue: str) -> None:
     profile = ["users", "u1", "{}", [1, "", ["u1"]]]
     record.reject(sqs, queue, [Reason("users", None, "InvalidInputException: no")], "digest", profile=profile)
     done = _sent(sqs, queue, _taken([]))
-    assert dict(done.failed) == {"a profile: say --profile-queue": 1}
+    assert dict(done.failed) == {"a profile: pass --profile-queue": 1}
     target = sqs.create_queue(QueueName="profiles-again")["QueueUrl"]
     done = _sent(sqs, queue, _taken([]), target)
     assert done.recorded == 1
@@ -175,8 +175,8 @@ class _Lambda:
         pytest.param(
             _Lambda({"errorMessage": "PutEvents: failed"}, FunctionError="Unhandled"), "PutEvents: failed", id="raised"
         ),
-        pytest.param(_Lambda(None), "answered with no decision", id="no answer"),
-        pytest.param(_Lambda({"batchItemFailures": []}), "answered with no decision", id="another function"),
+        pytest.param(_Lambda(None), "returned no decision", id="no answer"),
+        pytest.param(_Lambda({"batchItemFailures": []}), "returned no decision", id="another function"),
     ],
 )
 def test_a_function_that_does_not_take_an_event_is_an_error(client: Any, problem: str) -> None:

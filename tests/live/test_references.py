@@ -161,10 +161,10 @@ def test_keys_of_one_secret_are_read_together(references: References, stub: Stub
         pytest.param('["s3cr3t"]', "has no key write_key", id="an array"),
         pytest.param("null", "has no key write_key", id="null"),
         pytest.param('{"other": "s3cr3t"}', "has no key write_key", id="another key"),
-        pytest.param('{"write_key": 31337}', "is no text", id="a number"),
-        pytest.param('{"write_key": ["s3cr3t"]}', "is no text", id="an array in it"),
-        pytest.param('{"write_key": null}', "is no text", id="null in it"),
-        pytest.param('{"write_key": "  "}', "is no text", id="blank"),
+        pytest.param('{"write_key": 31337}', "isn't text", id="a number"),
+        pytest.param('{"write_key": ["s3cr3t"]}', "isn't text", id="an array in it"),
+        pytest.param('{"write_key": null}', "isn't text", id="null in it"),
+        pytest.param('{"write_key": "  "}', "isn't text", id="blank"),
     ],
 )
 def test_a_secret_without_the_key_is_refused_and_not_shown(
@@ -179,7 +179,7 @@ def test_a_secret_without_the_key_is_refused_and_not_shown(
 
 def test_a_secret_of_bytes_is_refused(references: References, stub: Stub) -> None:
     stub.behave("GetSecretValue", then=Ok({"Name": "shop/segment", "SecretBinary": "c2VjcmV0"}))
-    for reference, problem in ((SECRET, "is no text"), (KEY, "has no key write_key")):
+    for reference, problem in ((SECRET, "isn't text"), (KEY, "has no key write_key")):
         with pytest.raises(SettingsError, match=problem):
             references.value(reference)
 

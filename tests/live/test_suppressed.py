@@ -160,7 +160,7 @@ def test_the_list_is_read_again_and_stays_if_it_cannot_be(caplog: pytest.LogCapt
     assert known.list().holds("u-1")
     assert bucket.asked == 3
     [said] = caplog.messages
-    assert "suppression list kept as it was" in said
+    assert "keeping the cached suppression list" in said
     now[0] += PAUSE_SECONDS - 1
     assert known.list().holds("u-1")
     assert bucket.asked == 3
