@@ -10,7 +10,7 @@ def runs_on(service: LambdaService) -> Patch:
     """Return the patch that makes `service` run functions."""
 
     def run_functions() -> list[Replacement]:
-        """Lambda runs the function that is invoked; moto would start a container."""
+        """Lambda runs the function that is invoked. moto would start a container."""
         from moto.awslambda.models import LambdaBackend
 
         def invoke(self: Any, *arguments: Any, **named: Any) -> bytes:
@@ -60,7 +60,7 @@ _KEPT = ("DeadLetterConfig", "LoggingConfig")
 
 
 def updated_functions() -> list[Replacement]:
-    """An update of a function also changes TracingConfig and Architectures; moto keeps the old ones."""
+    """An update of a function also changes TracingConfig and Architectures. moto keeps the old ones."""
     from moto.awslambda.models import LambdaFunction
 
     configuration, code = LambdaFunction.update_configuration, LambdaFunction.update_function_code
@@ -80,7 +80,7 @@ def updated_functions() -> list[Replacement]:
 
 
 def invoked_qualifier() -> list[Replacement]:
-    """Invoke runs the version or alias in its parameter Qualifier; moto ignores it, and runs $LATEST."""
+    """Invoke runs the version or alias in its parameter Qualifier. moto ignores it, and runs $LATEST."""
     from moto.awslambda.responses import LambdaResponse
 
     original = LambdaResponse.invoke
@@ -97,7 +97,7 @@ def invoked_qualifier() -> list[Replacement]:
 
 
 def event_source_of_an_alias() -> list[Replacement]:
-    """A mapping to an alias keeps the alias in FunctionArn; moto replaces it with the version."""
+    """A mapping to an alias keeps the alias in FunctionArn. moto replaces it with the version."""
     from moto.awslambda.models import LambdaBackend
 
     create, update = LambdaBackend.create_event_source_mapping, LambdaBackend.update_event_source_mapping
@@ -120,7 +120,7 @@ def event_source_of_an_alias() -> list[Replacement]:
 
 
 def no_invocation_within_send_message() -> list[Replacement]:
-    """Lambda polls a queue for batches (see `event_sources`); moto invokes the function before SendMessage returns."""
+    """Lambda polls a queue for batches (see `event_sources`). moto invokes the function before SendMessage returns."""
     from moto.sqs.models import Queue
 
     # A property that drops every mapping, so that moto finds none when a message arrives.

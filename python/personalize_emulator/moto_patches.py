@@ -80,7 +80,7 @@ def tls_only_bucket_policy() -> list[Replacement]:
 
 
 def bucket_notifications_to_eventbridge() -> list[Replacement]:
-    """GetBucketNotificationConfiguration returns EventBridgeConfiguration if it is on; moto omits it."""
+    """GetBucketNotificationConfiguration returns EventBridgeConfiguration if it is on. moto omits it."""
     from moto.s3.responses import S3Response
 
     original = S3Response.get_bucket_notification
@@ -104,7 +104,7 @@ def bucket_notifications_to_eventbridge() -> list[Replacement]:
 
 
 def key_rotation_period() -> list[Replacement]:
-    """KMS stores RotationPeriodInDays (default 365) and returns it in GetKeyRotationStatus; moto drops it."""
+    """KMS stores RotationPeriodInDays (default 365) and returns it in GetKeyRotationStatus. moto drops it."""
     from moto.kms.responses import KmsResponse
 
     enable, status = KmsResponse.enable_key_rotation, KmsResponse.get_key_rotation_status
@@ -133,7 +133,7 @@ def key_rotation_period() -> list[Replacement]:
 
 
 def queue_keeps_its_policy() -> list[Replacement]:
-    """SetQueueAttributes keeps attributes that it doesn't name; moto drops the queue's policy."""
+    """SetQueueAttributes keeps attributes that it doesn't name. moto drops the queue's policy."""
     from moto.sqs.models import Queue
 
     original = Queue._set_attributes
@@ -146,7 +146,7 @@ def queue_keeps_its_policy() -> list[Replacement]:
 
 
 def redrive_allow_policy() -> list[Replacement]:
-    """SQS has an attribute RedriveAllowPolicy; moto refuses it, and Terraform waits for it in vain."""
+    """SQS has an attribute RedriveAllowPolicy. moto refuses it, and Terraform waits for it in vain."""
     from moto.sqs.models import Queue
 
     original, attributes = Queue._set_attributes, Queue.attributes
@@ -169,7 +169,7 @@ def redrive_allow_policy() -> list[Replacement]:
 
 
 def redrive_policy_without_blanks() -> list[Replacement]:
-    """SQS returns RedrivePolicy without blanks; moto adds blanks, which Terraform sees as a change."""
+    """SQS returns RedrivePolicy without blanks. moto adds blanks, which Terraform sees as a change."""
     from moto.sqs.models import Queue
 
     attributes = Queue.attributes
@@ -233,7 +233,7 @@ def deletions_side_by_side() -> list[Replacement]:
 
 
 def tags_of_a_table() -> list[Replacement]:
-    """DynamoDB's ListTagsOfResource returns all tags in one response; moto starts a second page after ten.
+    """DynamoDB's ListTagsOfResource returns all tags in one response. moto starts a second page after ten.
 
     The AWS provider reads one page, and would add the other tags in every plan.
     """
@@ -283,7 +283,7 @@ def redshift_statements() -> list[Replacement]:
 
 
 def job_updates() -> list[Replacement]:
-    """UpdateJob replaces a job's definition and keeps its ARN, tags, runs and creation time; moto doesn't have it."""
+    """UpdateJob replaces a job's definition and keeps its ARN, tags, runs and creation time. moto doesn't have it."""
     from moto.core.responses import ActionResult
     from moto.glue.responses import GlueResponse
 
@@ -312,7 +312,7 @@ def service_of_a_host() -> list[Replacement]:
 
 
 def simulated_policies() -> list[Replacement]:
-    """SimulatePrincipalPolicy evaluates the policies of a role; moto doesn't have it.
+    """SimulatePrincipalPolicy evaluates the policies of a role. moto doesn't have it.
 
     Conditions with StringEquals on a key in ContextEntries are evaluated. A Deny with any other condition doesn't
     apply, an Allow with one does.

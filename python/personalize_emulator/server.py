@@ -46,8 +46,8 @@ class Server:
 
     `port` 0 chooses a free one. `personalize` is a WSGI middleware: it gets the application for all other services and
     returns one that also answers Personalize. By default, it is a separate `Emulator` whose clock runs `speed` times as
-    fast as real time. `region` is the region in `environment`; requests to all regions are answered. `python` runs the
-    functions. Raises ServerError if the port is taken, or if this process already has a server.
+    fast as real time. `region` is the region in `environment`, but requests to all regions are answered. `python` runs
+    the functions. Raises ServerError if the port is taken, or if this process already has a server.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ _SERVICE = "moto.stepfunctions.parser.asl.component.state.exec.state_task.servic
 
 
 def validate_definition() -> list[Replacement]:
-    """ValidateStateMachineDefinition returns the errors of a definition; Terraform calls it at plan.
+    """ValidateStateMachineDefinition returns the errors of a definition. Terraform calls it at plan.
 
     moto doesn't have it. The answer comes from the parser that also runs the definition.
     """
@@ -39,7 +39,7 @@ def validate_definition() -> list[Replacement]:
 
 
 def list_versions() -> list[Replacement]:
-    """ListStateMachineVersions returns published versions, newest first; Terraform calls it at every read."""
+    """ListStateMachineVersions returns published versions, newest first. Terraform calls it at every read."""
     from moto.core.responses import ActionResult
     from moto.stepfunctions.responses import StepFunctionResponse
 
@@ -55,7 +55,7 @@ def list_versions() -> list[Replacement]:
 
 
 def execution_name() -> list[Replacement]:
-    """StartExecution generates a name if none is given; moto calls every such execution None."""
+    """StartExecution generates a name if none is given. moto calls every such execution None."""
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
     original = StepFunctionsParserBackend.start_execution
@@ -67,7 +67,7 @@ def execution_name() -> list[Replacement]:
 
 
 def own_endpoint() -> list[Replacement]:
-    """Tasks call AWS; moto calls it on `localhost`, which may not be the address that the server listens on."""
+    """Tasks call AWS. moto calls it on `localhost`, which may not be the address that the server listens on."""
     import boto3
     from moto.settings import moto_server_port
 
@@ -89,7 +89,7 @@ def sdk_services() -> list[Replacement]:
 
 
 def sdk_parameters() -> list[Replacement]:
-    """`aws-sdk` tasks use members in PascalCase; moto doesn't convert them, and boto3 refuses them."""
+    """`aws-sdk` tasks use members in PascalCase. moto doesn't convert them, and boto3 refuses them."""
     sdk: Any = import_module(f"{_SERVICE}.state_task_service_aws_sdk").StateTaskServiceAwsSdk
 
     def operation(self: Any) -> Any:
@@ -132,7 +132,7 @@ def sdk_errors() -> list[Replacement]:
 
 
 def glue_job_runs() -> list[Replacement]:
-    """`glue:startJobRun.sync` waits for the run; moto fails, because it expects the task token of another pattern."""
+    """`glue:startJobRun.sync` waits for the run. moto fails, because it expects the task token of another pattern."""
     glue: Any = import_module(f"{_SERVICE}.state_task_service_glue")
     condition: Any = import_module(f"{_SERVICE}.resource").ResourceCondition
     patterns = {*glue._SUPPORTED_INTEGRATION_PATTERNS, condition.WaitForTaskToken}
@@ -140,7 +140,7 @@ def glue_job_runs() -> list[Replacement]:
 
 
 def times_as_text() -> list[Replacement]:
-    """Times in a task's result are ISO-8601 text; moto keeps datetime objects, and DescribeExecution fails on them."""
+    """Times in a task's result are ISO-8601 text. moto keeps datetime objects, and DescribeExecution fails on them."""
     base: Any = import_module(f"{_SERVICE}.state_task_service").StateTaskService
     original = base._after_eval_execution
 
@@ -152,7 +152,7 @@ def times_as_text() -> list[Replacement]:
 
 
 def start_time_as_text() -> list[Replacement]:
-    """`$$.Execution.StartTime` is ISO-8601 text; moto has a datetime object, on which functions on texts fail."""
+    """`$$.Execution.StartTime` is ISO-8601 text. moto has a datetime object, on which functions on texts fail."""
     from moto.stepfunctions.parser.backend.execution import Execution
 
     original = Execution.get_start_execution_details

@@ -118,9 +118,6 @@ def test_unmapped_events_come_by_how_often_they_occur_whatever_they_are() -> Non
     ]  # fmt: skip
 
 
-THERE = "is there, which differs"
-
-
 def without(event: dict[str, Any], key: str, **more: Any) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name != key} | more
 
@@ -130,15 +127,15 @@ def without(event: dict[str, Any], key: str, **more: Any) -> dict[str, Any]:
     [
         (
             without(VIEW, "messageId", messageid="m"),
-            ("messageId", "messageId", "messageid is there, which differs in case"),
+            ("messageId", "messageId", "found messageid, which differs in case"),
         ),
-        (without(VIEW, "userId", userid="u"), ("USER_ID", "userId", "userid is there, which differs in case")),
+        (without(VIEW, "userId", userid="u"), ("USER_ID", "userId", "found userid, which differs in case")),
         (
             VIEW | {"properties": {"productId": 1}},
             (
                 "ITEM_ID",
                 "properties.product_id",
-                "properties.productId is there, which differs in case, spaces or punctuation",
+                "found properties.productId, which differs in case, spaces or punctuation",
             ),
         ),
         (VIEW | {"properties": {"product_id": 1, "SKU": 1}}, None),

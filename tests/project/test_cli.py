@@ -123,7 +123,7 @@ def test_check_says_what_a_mapping_finds_in_logs(tmp_path: Path) -> None:
     assert '$.interactions.track["Product Clicked"] 2 of 2 events 1 row' in shown
     assert "ITEM_ID properties.product_id 2 2" in shown
     assert "1 track 'Product clicked ' differs from \"Product Clicked\" in case and spaces" in shown
-    assert shown[-1].endswith("messageId is missing 1 time, but messageid is there, which differs in case")
+    assert shown[-1].endswith("messageId is missing 1 time, but found messageid, which differs in case")
     counts = json.loads(answered("check", "--logs", tmp_path, "--json"))
     assert (counts["mapping_sha256"], counts["events"], counts["findings"]) == (digest, 3, [])
     assert counts["unmapped"][0]["hint"] == 'differs from "Product Clicked" in case and spaces'

@@ -68,7 +68,7 @@ def _locked(root: Path) -> Iterator[Path]:
             _remove_unlocked(folder)  # if we were interrupted before the lock
         with suppress(OSError):
             if made:
-                root.rmdir()  # it stays when the export is in it
+                root.rmdir()  # it isn't empty if the export is in it
 
 
 def _names(folder: Path, start: str = "") -> Iterator[str]:

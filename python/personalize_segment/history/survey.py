@@ -251,7 +251,7 @@ def _instead(value: Any, path: KeyPath) -> str | None:
             for key, held in value.items():
                 if held is not None and looked_for and names.fold(key) == looked_for:
                     joint = "" if before in ("", ".") else "."
-                    return f"{before}{joint}{key} is there, which differs {names.difference(key, segment)}"
+                    return f"found {before}{joint}{key}, which differs {names.difference(key, segment)}"
             return None
         value = value[segment]
     return None

@@ -154,7 +154,7 @@ def load_all(
     """Load all batches, several in parallel, and return the number of profiles for each of OUTCOMES.
 
     Each batch comes with the progress after it, which is passed to `progress` once it is loaded. Memory holds a few
-    batches only. Raises ProfilesError; profiles that are already loaded remain.
+    batches only. Raises ProfilesError. Loaded profiles remain.
     """
     counts = Counter(dict.fromkeys(OUTCOMES, 0))
     coming = iter(batches)

@@ -7,7 +7,7 @@ the attributes are used:
 - `columns`: JSON, column -> [value, epoch seconds, the fraction's digits]
 - `version`: number of writes
 - `told`: digest of the row that Personalize has or is being sent
-- `telling`: JSON, tokens of consumers that may be sending the row -> start in epoch seconds; missing without any
+- `telling`: JSON, tokens of consumers that may be sending the row -> start in epoch seconds. Missing without any
 """
 
 import json

@@ -139,7 +139,7 @@ class Lease:
                 answer = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
             if failed := answer.get("Failed"):
                 problem = f"SQS didn't delete {number(len(failed), 'message')} ({failed[0]['Code']})"
-                raise RedriveError(self.url, problem, "Run it again: events keep their ids")
+                raise RedriveError(self.url, problem, "Run it again. Events keep their ids")
             for one in some:
                 self._receipts.pop(one)
 

@@ -41,7 +41,7 @@ def _text(text: str) -> SettingValue:
 
 
 def arn(text: str, *kinds: str) -> str:
-    """Return `text` if it is the ARN of one of these `kinds` of Personalize resources; else raise ValueError."""
+    """Return `text` if it is the ARN of one of these `kinds` of Personalize resources. Raises ValueError otherwise."""
     found = _ARN.fullmatch(text)
     kind, _, name = found[2].partition("/") if found else ("", "", "")
     if kind not in kinds or not name:

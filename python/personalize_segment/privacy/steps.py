@@ -79,7 +79,7 @@ def forget(
 
     `who` is the ARN of the caller, and `webhook` the digest of the message that requested the deletion. After an
     interruption or an error, a second run continues. After a success, it repeats all steps with another job. Raises
-    ForgetError, OutputError or ProvisionError; finished steps stay done.
+    ForgetError, OutputError or ProvisionError. Finished steps stay done.
     """
     csv_bytes(users)  # refuse too many for one job before anything is done
     known = list_file.add(where.suppression, users)

@@ -143,7 +143,7 @@ class RedshiftDialect(Dialect):
         return _SESSION
 
     def setup_of(self, dataset: str) -> list[str]:
-        return []  # CLEANPATH does it
+        return []  # CLEANPATH deletes the old files
 
     def unload(self, select: str, to: str, dataset: str, access: str, region: str | None) -> str:
         quoted = select.replace("\\", "\\\\").replace("'", "''")

@@ -25,7 +25,7 @@ _INT64 = RANGES["long"]
 
 
 class SnowflakeDialect(Dialect):
-    """Snowflake, in any edition and cloud; the bucket is in S3."""
+    """Snowflake, in any edition and cloud, with a bucket in S3."""
 
     name = "snowflake"
     text_type = "VARCHAR"

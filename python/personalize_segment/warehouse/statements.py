@@ -99,7 +99,7 @@ def plan(request: UnloadRequest) -> Plan:
     for dataset in request.mapping.datasets:
         of_visits = stitching if dataset.name == "interactions" else None
         session = request.mapping.session if of_visits else ()
-        received = request.received if dataset.name == "interactions" else whole_days  # rule 9: the overlap is theirs
+        received = request.received if dataset.name == "interactions" else whole_days  # rule 9
         branches = _branches(dialect, dataset, schemas, request.columns, received, notes, session, most)
         selects = merged(select for branch in branches for select in branch.rows())
         if selects:

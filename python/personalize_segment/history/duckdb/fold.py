@@ -43,7 +43,7 @@ _PLAIN = "FORMAT parquet, COMPRESSION uncompressed"
 class StagedDay:
     """The output of `Worker.take` for one day.
 
-    `number` counts days from 1970; -1 is for files outside of day folders. `name` is part of the names of its CSV
+    `number` counts days from 1970, and is -1 for files outside of day folders. `name` is part of the names of its CSV
     parts. An `old` day belongs to an earlier export: only its interactions and logins count. `files` returns the files
     of a kind.
     """
