@@ -345,7 +345,8 @@ def test_columns_that_left_the_mapping_are_not_sent(stub: Stub) -> None:
         assert batch([gone, mixed])[0] == []
     assert sent(take) == {"u-2": ['{"plan":"pro"}']}
     [kept] = take.rejected()
-    assert (kept["profile"], kept["reasons"][0]["reason"]) == (json.loads(gone), "none of its columns is in the event mapping")
+    reason = "none of its columns is in the event mapping"
+    assert (kept["profile"], kept["reasons"][0]["reason"]) == (json.loads(gone), reason)
 
 
 def test_profiles_wait_until_their_dataset_is_there(stub: Stub) -> None:

@@ -101,7 +101,8 @@ class Compiler:
         - stamp: JSON text of the timestamp. If its clock is wrong, of receivedAt or of the day's end
         - instant: `stamp` in seconds
         - late: whether the clock is wrong
-        - value0, value1 …: the values that the rules read, in their domain, with bits in present0 … for presence
+        - value0 …, array0 …: the values, in their domain, and the arrays that the rules read
+        - late0 …, present0 …: whether a value's clock is wrong, and bits for the presence of values
         - session, login (a user other than the session, also of events without a rule), previous (the session that an
           alias names): unless visitors are dropped
         """
