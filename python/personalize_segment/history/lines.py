@@ -104,7 +104,7 @@ def _several(text: bytes, number: int, least: int = 2) -> list[LogLine]:
 
 
 class _Objects:
-    """Extract the objects of a line that arrives in parts, keeping one object in memory at a time."""
+    """Extracts the objects of a line that arrives in parts, and keeps one object in memory at a time."""
 
     def __init__(self, number: int) -> None:
         self._number = number

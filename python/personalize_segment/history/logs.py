@@ -100,7 +100,7 @@ def day_of(name: str) -> date | None:
 def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
     """Return the files that `window` needs, without opening any.
 
-    Raises LogsError if no log file is found, or if one has no day that the window needs.
+    Raises LogsError if no log file is found, or if a file has no day although the window needs one.
     """
     tree = Tree()
     for file in sorted(files, key=lambda file: file.name):

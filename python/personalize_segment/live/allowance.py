@@ -1,7 +1,7 @@
 """Limits on recommendation requests: per process, and shared by all running instances of the function.
 
 The instances share one item of the profile table per minute. Its key is `recommendations#` and the minute's number
-since 1970, which no key of a user or an item begins with. `taken` counts the requests that instances have reserved, and
+since 1970. No key of a user or an item begins like this. `taken` counts the requests that instances have reserved, and
 `expires` is the time after which DynamoDB may delete the item, in epoch seconds.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Maximum leases per minute. DynamoDB takes 1,000 writes per second to one item, and instances collide as it begins.
 MAX_LEASES = 6000
-#: Time for which an item is kept, in seconds. An instance whose clock is later than this would restart the minute.
+#: Time for which an item is kept, in seconds. An instance whose clock is this slow would restart the minute.
 KEPT_SECONDS = 86_400
 
 

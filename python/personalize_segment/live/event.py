@@ -120,7 +120,7 @@ class Asked(NamedTuple):
 
 
 class Live:
-    """Process one event per call. Thread-safe."""
+    """Processes live events, one per call. Thread-safe."""
 
     def __init__(self, settings: Settings, clients: Clients) -> None:
         self._settings = settings

@@ -97,7 +97,7 @@ class BatchResult:
 
 
 class RateLimiter:
-    """Limit calls to `rate` per second, for all threads together.
+    """A limit of `rate` calls per second, for all threads together.
 
     The gap between calls is a little wider than the rate requires, because the time to reach Personalize varies.
     """
@@ -182,7 +182,7 @@ class _Group:
 
 @dataclass
 class Sender:
-    """Send batches of profiles to Personalize. With a table, merge them there."""
+    """Sends batches of profiles to Personalize. With a table, merges them there first."""
 
     client: "PersonalizeEventsClient"
     arns: Mapping[str, str | None]

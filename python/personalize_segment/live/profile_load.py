@@ -58,7 +58,7 @@ def clients(region: str | None = None) -> tuple[Any, "SQSClient"]:
 
 
 class Loader:
-    """Load batches into `table`, and send the columns that Personalize needs to the queue at the URL `queue`.
+    """Loads batches into `table`, and sends the columns that Personalize needs to the queue at the URL `queue`.
 
     `turn` waits until the next write is allowed. `suppressed` returns the suppression list. With `dry_run`, the loader
     counts the outcomes and writes nothing.

@@ -42,7 +42,7 @@ ABSENT = TableItem({}, 0, {})
 
 
 class ProfileTable:
-    """Read and write items of the table `name`. Thread-safe."""
+    """Reads and writes items of the table `name`. Thread-safe."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client, self.name = client, name

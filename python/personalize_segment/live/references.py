@@ -23,7 +23,7 @@ _NOT_THERE = ("ParameterNotFound", "ResourceNotFoundException")
 
 
 class References:
-    """Read values and cache them for `refresh` seconds. A value that can't be read again stays.
+    """Reads values and caches them for `refresh` seconds. A value that can't be read again stays.
 
     `client` returns the boto3 client of a service.
     """

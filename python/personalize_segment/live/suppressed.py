@@ -19,7 +19,7 @@ PAUSE_SECONDS = 15
 
 
 class Suppressed:
-    """Read the list at `place`, an s3:// object, and cache it for `refresh` seconds. Thread-safe."""
+    """Reads the list at `place`, an s3:// object, and caches it for `refresh` seconds. Thread-safe."""
 
     def __init__(
         self, client: "S3Client", place: str, refresh: int, clock: Callable[[], float] = time.monotonic

@@ -1,7 +1,7 @@
 """Fold staged days to an export: deduplicated interactions with their users, merged profiles, CSV parts and a report.
 
-`Before` is the result of the last fold of the same days. With it, a fold reads only new days and days whose rows may
-have changed in full. Of all other days, it reads keys and reports.
+`Before` is the result of the last fold of the same days. With it, a fold reads in full only new days, and days whose
+rows may have changed. Of all other days, it reads keys and reports.
 """
 
 import hashlib
@@ -328,7 +328,7 @@ class Fold:
         if dataset.user_column is not None:
             self._ban([f"SELECT c0 FROM {parquet(files)}"])
         allowed = " WHERE c0 NOT IN (FROM banned)" if dataset.user_column is not None and self._suppressed else ""
-        # A file instead of a table: it is sorted and merged once, read twice, and takes no memory.
+        # A file instead of a table: it is sorted and merged once, read twice, and occupies no memory.
         all_of = f"{selects.merged(dataset, f'{parquet(files)}{allowed}')} ORDER BY c0"
         merged = parquet([self._copy(all_of, self._folder / f"{dataset.name}-all")])
         lines = folder / "part-00000.jsonl"
