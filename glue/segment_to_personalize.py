@@ -426,7 +426,7 @@ class SparkFold:
             rows = report.datasets[dataset.name].rows
             self._output.make(dataset.name)
             if not rows:
-                return  # Spark would write a file with only a header, which Personalize refuses
+                return  # Spark would write a file with only a header
             parts = rows // PART_ROWS + 1
             if dataset.name in self.profiles:
                 lines = self.lines(dataset.name).coalesce(parts)

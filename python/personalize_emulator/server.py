@@ -178,7 +178,7 @@ def _listen(port: int) -> Iterator[socket.socket]:
         except (OSError, OverflowError) as error:
             taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
             problem = "is in use" if taken else str(error)
-            raise ServerError(f"{HOST}:{port}: {problem}. Choose another port, or 0 for a free one.") from error
+            raise ServerError(f"{HOST}:{port}: {problem}. Name another port, or 0 for a free one.") from error
         listening.listen(128)
         yield listening
 

@@ -244,8 +244,8 @@ def test_profiles_of_nobody_else_are_removed_whoever_wrote_them(tmp_path: Path) 
     ("files", "problem"),
     [
         pytest.param({"profiles/users/part-0.gz": b"PAR1"}, "isn't a file of an export", id="no gzip"),
-        pytest.param({"profiles/users/part-0.gz": gzip.compress(b'["u1",{}]\n')[:-9]}, "isn't what an", id="cut off"),
-        pytest.param({"profiles/users/part-0.gz": gzip.compress(b"u1\n")}, "isn't what an", id="no JSON"),
+        pytest.param({"profiles/users/part-0.gz": gzip.compress(b'["u1",{}]\n')[:-9]}, "isn't a file of", id="cut off"),
+        pytest.param({"profiles/users/part-0.gz": gzip.compress(b"u1\n")}, "isn't a file of", id="no JSON"),
         pytest.param({"profiles/notes.txt": b"mine"}, "which no export wrote", id="somebody's note"),
         pytest.param({"interactions/notes.txt": b"mine"}, "which no export wrote", id="somebody's file"),
         pytest.param({"users/part-0.csv": b"ITEM_ID,X\nu1,1\n"}, "has no column USER_ID", id="another CSV"),

@@ -96,7 +96,7 @@ def test_the_default_connection_is_the_connectors_own(server: SnowflakeServer, m
             id="no such column",
         ),
         pytest.param(
-            "Integration 'SEGMENT' does not exist or not authorized.", "Run the set-up statements", id="no integration"
+            "Integration 'SEGMENT' does not exist or not authorized.", "Run the setup statements", id="no integration"
         ),
         pytest.param(
             "Failure using stage area. Cause: [Access Denied (Status Code: 403; Error Code: AccessDenied)]",

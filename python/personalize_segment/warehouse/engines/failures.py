@@ -15,7 +15,7 @@ _BUCKET = (
 _REGION = "Name the bucket's region with --bucket-region: Redshift assumes its own otherwise"
 _SETUP = "Run the setup statements as ACCOUNTADMIN, and grant the integration's usage to your role"
 _STAGE = "Give your role a schema in the connection's database, and the permission to create stages there"
-_WAREHOUSE = "Set a running warehouse that your role may use in the connection"
+_WAREHOUSE = "Name a running warehouse that your role may use in the connection"
 
 #: Pattern of the warehouse's message -> remedy. The first match counts. Patterns are whole phrases, because a user's
 #: places and names appear in messages too. Source: each warehouse's guide, and reports of its messages.
