@@ -46,7 +46,7 @@ def configured() -> Iterator[None]:
     old = {name: config.get(name) for name in ("iam", "stepfunctions")}
     config["iam"] = {"load_aws_managed_policies": True}
     config["stepfunctions"] = {"execute_state_machine": True}
-        # A backend that was used before has no managed policies, and would never load them.
+    # A backend that was used before has no managed policies, and would never load them.
     for account in list(iam_backends.values()):
         for backend in list(account.values()):
             if not backend.aws_managed_policies:

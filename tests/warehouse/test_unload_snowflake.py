@@ -133,7 +133,7 @@ def test_what_somebody_else_aborted_is_a_failure(server: SnowflakeServer) -> Non
 
 def test_a_query_that_snowflake_does_not_know_is_not_waited_for_forever(server: SnowflakeServer) -> None:
     server.states = ("NO_DATA",)
-    with pytest.raises(UnloadError, match="Snowflake doesn.t know the query"):
+    with pytest.raises(UnloadError, match="Snowflake doesn't know the query"):
         _run()
 
 

@@ -45,7 +45,7 @@ def test_every_statement_of_the_default_mapping_parses(dialect: str) -> None:
 )
 @dialects
 def test_a_place_that_is_none_is_refused(dialect: str, text: str) -> None:
-    with pytest.raises(WarehouseError, match="isn.t an S3 location"):
+    with pytest.raises(WarehouseError, match="isn't an S3 location"):
         plan(dialect, to=text)
 
 
@@ -95,10 +95,10 @@ BLANKS = [
 def test_what_only_begins_like_a_blank_is_none(dialect: str, text: str) -> None:
     with pytest.raises(WarehouseError):
         plan(dialect, access=text)
-    with pytest.raises(WarehouseError, match="isn.t an S3 location"):
+    with pytest.raises(WarehouseError, match="isn't an S3 location"):
         plan(dialect, to=text)
     if dialect == "redshift":
-        with pytest.raises(WarehouseError, match="isn.t an AWS region"):
+        with pytest.raises(WarehouseError, match="isn't an AWS region"):
             plan(dialect, bucket_region=text)
     if not text.isprintable():
         return
@@ -125,7 +125,7 @@ def test_redshift_is_told_where_the_bucket_is_if_somebody_says_so() -> None:
 
 @pytest.mark.parametrize("region", ["", "eu-west-1'", "EU-WEST-1", "Ireland"])
 def test_a_region_that_is_none_is_refused(region: str) -> None:
-    with pytest.raises(WarehouseError, match="isn.t an AWS region"):
+    with pytest.raises(WarehouseError, match="isn't an AWS region"):
         plan("redshift", bucket_region=region)
 
 
@@ -253,7 +253,7 @@ def test_the_integration_trusts_a_role_is_granted_and_shows_what_the_role_has_to
     assert "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::123456789012:role/snowflake'" in create
     assert "STORAGE_ALLOWED_LOCATIONS = ('s3://bucket/x/')" in create
     assert show == 'DESC INTEGRATION "PERSONALIZE"'
-    with pytest.raises(WarehouseError, match="isn.t a valid Snowflake role name"):
+    with pytest.raises(WarehouseError, match="isn't a valid Snowflake role name"):
         warehouse.integration("personalize", role, "s3://bucket/x", 'loader"; DROP')
 
 

@@ -145,7 +145,7 @@ class Loader:
         return ProfilesError(self._table.name, problem, _AGAIN)
 
 
-_AGAIN = "Check the name, the region and your permissions, then run it again. Loaded profiles are skipped"
+_AGAIN = "Check its name, the region and your permissions, then run it again. Loaded profiles are skipped"
 
 
 def load_all(
