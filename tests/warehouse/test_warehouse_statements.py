@@ -187,7 +187,7 @@ def test_a_schema_without_a_name_is_refused(schemas: list[str], place: str) -> N
 
 
 def test_another_warehouse_is_refused() -> None:
-    with pytest.raises(WarehouseError, match="Name one of redshift, snowflake"):
+    with pytest.raises(WarehouseError, match="Choose one of redshift, snowflake"):
         warehouse.columns_query("bigquery", ["prod"])
 
 
