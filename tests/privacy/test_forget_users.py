@@ -49,7 +49,7 @@ def test_ids_are_taken_from_lines_or_from_a_column(text: str, users: set[str]) -
         pytest.param(b"", "file", "contains no user id", id="nothing"),
         pytest.param(b"\n \n", "file", "contains no user id", id="blank lines"),
         pytest.param(b"USER_ID\n", "file", "contains no user id", id="a header alone"),
-        pytest.param(b"a\n\xff\n", "file", "is not UTF-8", id="bytes"),
+        pytest.param(b"a\n\xff\n", "file", "isn't UTF-8", id="bytes"),
         pytest.param(b"a\nsecret\tb\n", "file:2", "isn't a valid user id", id="a control character"),
         pytest.param(b"a\n" + b"secret" * 50, "file:2", "isn't a valid user id", id="too long"),
         pytest.param(b"X,USER_ID\n1,a\nsecret\n", "file:3", "isn't a valid user id", id="a short line of a CSV"),
