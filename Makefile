@@ -7,7 +7,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 # Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup installed demo acceptance package release test test-fast lint checkov provider generate images bench bench-live requirements clean
+.PHONY: help setup installed demo acceptance package release test test-fast lint docs checkov provider generate images bench bench-live requirements clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ test: installed  ## All tests (ARGS=… for pytest)
 test-fast: installed  ## The unit tests only, in less than a minute (ARGS=… for pytest)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m unit $(ARGS)
 
-lint: setup .venv/lint checkov provider  ## Style, types, policies, and that generated files are current
+lint: setup .venv/lint docs checkov provider  ## Style, types, policies, links of the documents, and that generated files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -72,6 +72,13 @@ lint: setup .venv/lint checkov provider  ## Style, types, policies, and that gen
 
 .venv/lint: requirements/lint.txt .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements/lint.txt
+	touch $@
+
+docs: setup .venv/docs  ## The documentation site in .build/site; a broken link or anchor fails it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+.venv/docs: requirements/docs.txt .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements/docs.txt
 	touch $@
 
 # It pins an old boto3, so it has an environment of its own.
@@ -94,7 +101,7 @@ provider: setup .build/provider/ready  ## Nothing in the Terraform is missing, d
 		--requirement requirements/provider.txt
 	touch $@
 
-generate: setup  ## What is made from other files: tables of the modules, SQL of the default mapping, docs/commands.md
+generate: setup  ## What is made from other files: tables of the modules, docs/modules.md and commands.md, SQL
 	$(BIN)/python tools/tfdocs.py
 	$(BIN)/python tools/generate_sql.py
 	$(BIN)/python tools/commands.py
@@ -112,7 +119,7 @@ requirements: setup  ## Pin requirements/*.in anew
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(PIN) --unsafe-package cryptography --unsafe-package cffi --unsafe-package pycparser \
 		--output-file requirements/package.txt requirements/package.in
-	for name in dev lint checkov glue; do \
+	for name in dev lint docs checkov glue; do \
 		$(PIN) --allow-unsafe --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 

@@ -1,9 +1,15 @@
-"""Write the tables of inputs and outputs into the READMEs of the Terraform modules; `--check` only compares.
+"""Write the tables of inputs and outputs into the READMEs of the Terraform modules, and docs/modules.md from both.
+
+    tfdocs.py [--check]
+
+With --check nothing is written: exits with 1 if one of them isn't current.
 
 The tables are those of `terraform-docs` with .terraform-docs.yml, which isn't in any registry that Python reaches.
 """
 
 import json
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +19,13 @@ import hcl2
 ROOT = Path(__file__).parents[1]
 FOLDERS = (ROOT / "terraform", *sorted((ROOT / "modules").glob("*/")))
 BEGIN, END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
+PAGE = ROOT / "docs" / "modules.md"
+HEADER = """# Terraform modules
+
+The stack in [terraform/](../terraform/README.md) composes the modules. Each can also be used alone, and has a README
+with an example, types and outputs. How to deploy them: [terraform.md](terraform.md). `make generate` writes this page
+from the modules: edit those.
+"""
 
 
 def main(arguments: list[str]) -> None:
@@ -30,15 +43,41 @@ def main(arguments: list[str]) -> None:
             stale.append(readme)
             if "--check" not in arguments:
                 readme.write_text(current, "utf-8")
+    current = "\n".join([HEADER, *map(section, FOLDERS)])
+    if not PAGE.exists() or PAGE.read_text("utf-8") != current:
+        stale.append(PAGE)
+        if "--check" not in arguments:
+            PAGE.write_text(current, "utf-8")
     for readme in stale:
         print(readme.relative_to(ROOT))
     if stale and "--check" in arguments:
         sys.exit("The tables above are not current. Run `make generate`.")
 
 
+def section(folder: Path) -> str:
+    """Return the section of a module in docs/modules.md: its purpose, from its README, and its inputs."""
+    title, purpose = re.split(r"\n{2,}", (folder / "README.md").read_text("utf-8"))[:2]
+    purpose = re.sub(r"\]\(([^):#]+)", lambda link: f"]({_from_docs(folder / link[1])}", purpose)
+    lines = [f"\n#{title}\n", f"{purpose} [README]({_from_docs(folder / 'README.md')}).\n"]
+    lines += ["| input | description | default |", "|---|---|---|"]
+    for name, body in _inputs(folder):
+        default = f"`{json.dumps(_value(body['default']))}`" if "default" in body else "required"
+        lines.append(f"| `{name}` | {_text(body['description'])} | {default} |")
+    return "\n".join(lines) + "\n"
+
+
+def _from_docs(path: Path) -> str:
+    return os.path.relpath(path, PAGE.parent)
+
+
+def _inputs(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Return the inputs of a module, required ones first."""
+    return sorted(_blocks(folder, "variable").items(), key=lambda item: ("default" in item[1], item[0]))
+
+
 def tables(folder: Path) -> str:
     """Return the two tables of a module in Markdown; required inputs come first."""
-    inputs = sorted(_blocks(folder, "variable").items(), key=lambda item: ("default" in item[1], item[0]))
+    inputs = _inputs(folder)
     lines = ["## Inputs", "", "| Name | Description | Type | Default | Required |", "|---|---|---|---|:---:|"]
     for name, body in inputs:
         default = _code(json.dumps(_value(body["default"]), indent=2)) if "default" in body else "n/a"

@@ -1,15 +1,16 @@
-"""What the documents say is so: commands run and print what is shown, links lead somewhere, options exist.
+"""What the documents say is so: commands run and print the output that is shown, links lead somewhere, options exist.
 
 In README.md and docs/*.md the blocks of a document run in order in one folder, as a reader would
 run them in a checkout; the README's with Terraform, against the emulator:
 
-- a `sh` block is run, or looked up if it would install or start something large;
+- a `sh` block is run, or looked up if it would install or start something large; a `python` block is run alone;
 - a `json` block below a line that ends with its name is that file;
 - the tutorial's commands run in one shell, with the wheel and what pip installs with it, and nothing else of ours;
 - a `json` or `text` block below a line that ends with "prints:" is what the last command printed; in `text`,
   a line "…" is any number of lines.
 """
 
+import ast
 import json
 import os
 import re
@@ -21,12 +22,13 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from threading import Timer
 
 import boto3
+import hcl2
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -41,6 +43,7 @@ from stacks import Stack
 ROOT = Path(__file__).parents[2]
 RUN = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+TROUBLESHOOTING, SEGMENT = ((ROOT / "docs" / name).read_text("utf-8") for name in ("troubleshooting.md", "segment.md"))
 ALL = [
     *RUN,
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md")),
@@ -182,8 +185,8 @@ def _follow(document: Path, folder: Path, run: "Callable[[Block], subprocess.Com
     for block in _blocks(document):
         if block.language == "sh" and block.text.startswith(LOOKED_UP):
             _look_up(block)
-        elif block.language == "sh":
-            done = run(block)
+        elif block.language in ("sh", "python"):
+            done = run(block if block.language == "sh" else replace(block, text=f"python - <<'EOF'\n{block.text}EOF\n"))
             assert done.returncode == 0, f"{block.place} ended with {done.returncode}:\n{done.stderr}"
             out, err = done.stdout, done.stderr
         elif block.above.endswith("prints:"):
@@ -245,14 +248,55 @@ def _compare(block: Block, out: str, err: str) -> None:
 
 def test_blocks_are_of_a_kind_that_is_looked_at() -> None:
     for block in (block for document in ALL for block in _blocks(document)):
-        assert block.language in ("sh", "json", "text"), block.place
+        assert block.language in ("sh", "python", "json", "hcl", "text"), block.place
         if block.language == "json":
             json.loads(block.text)
+        elif block.language == "hcl":
+            hcl2.loads(block.text)
 
 
 def test_the_table_of_settings_is_the_one_that_is_printed() -> None:
     printed = CliRunner().invoke(load(), ["settings"]).stdout
-    assert f"<!-- settings -->\n\n{printed}\n<!-- /settings -->" in (ROOT / "docs/live.md").read_text("utf-8")
+    assert f"<!-- settings -->\n\n{printed}\n<!-- /settings -->" in (ROOT / "docs/settings.md").read_text("utf-8")
+
+
+def test_the_table_of_alarms_has_each() -> None:
+    alarms = (ROOT / "modules/monitoring/alarms.tf").read_text("utf-8")
+    made = set(re.findall(r'^ +"?((?:\$\{key\}-)?[a-z-]+)"? = \{\n +means ', alarms, re.MULTILINE))
+    wanted = {name.replace("${key}", function) for name in made for function in ("event", "profiles")}
+    assert len(wanted) > 10
+    assert set(re.findall(r"`NAME-([a-z-]+)`", (ROOT / "docs/metrics.md").read_text("utf-8"))) == wanted
+
+
+@cache
+def _texts() -> list[str]:
+    """Return all texts of the code in lower case, without the values in them."""
+    files = [*ROOT.glob("python/**/*.py"), *ROOT.glob("glue/*.py")]
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8"))))
+    return [node.value.lower() for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def test_quoted_messages_are_those_of_the_code() -> None:
+    for table in re.findall(r"^\| message .*(?:\n\|.*)+", TROUBLESHOOTING + SEGMENT, re.MULTILINE):
+        for quoted in re.findall(r"`([^`]+)`", "".join(re.findall(r"^\|[^|]*", table, re.MULTILINE))):
+            for part in filter(None, re.split(r"…|\d+", quoted)):
+                assert any(part.strip().lower() in text for text in _texts()), f"no message has {part!r}"
+
+
+def test_every_page_is_in_the_list_and_in_the_order_of_the_site() -> None:
+    listed = re.findall(r"^- \[.*?\]\(([\w/-]+\.md)\)", (ROOT / "docs/index.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted([_name(page)[5:] for page in RUN[1:] if page.name != "index.md"] + ["adr/index.md"])
+    site = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
+    assert re.findall(r": ([\w/-]+\.md)$", site, re.MULTILINE) == ["index.md", *listed]
+
+
+def test_the_list_of_decisions_has_each() -> None:
+    listed = re.findall(r"^(\d+)\. \[(.*)\]\((.*)\)$", (ROOT / "docs/adr/index.md").read_text("utf-8"), re.MULTILINE)
+    files = sorted(ROOT.glob("docs/adr/0*.md"))
+    titles = [file.read_text("utf-8").partition("\n")[0] for file in files]
+    assert [(f"# {number}. {title}", name) for number, title, name in listed] == [
+        (title, file.name) for title, file in zip(titles, files, strict=True)
+    ]
 
 
 def test_make_targets_exist() -> None:
@@ -320,4 +364,5 @@ def test_links_lead_somewhere() -> None:
 def _anchors(path: Path) -> set[str]:
     """Return the anchors of the headings, made as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", _prose(path), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    kept = set(re.findall(r'^<a id="([\w-]+)"></a>$', _prose(path), re.MULTILINE))
+    return kept | {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}

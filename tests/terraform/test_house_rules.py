@@ -133,7 +133,7 @@ def test_every_input_and_each_of_its_attributes_is_set_by_a_test(folder: Path) -
 
 
 def test_alarms_lead_by_default_to_the_document_of_the_repository_that_the_readme_names() -> None:
-    [repository] = re.findall(r'"git::(https://\S+)\.git//terraform', (ROOT / "README.md").read_text("utf-8"))
+    [repository] = re.findall(r'"git::(https://\S+)\.git//terraform', (ROOT / "terraform/README.md").read_text("utf-8"))
     for module in ("monitoring", "refresh"):
         text = (ROOT / "modules" / module / "variables.tf").read_text("utf-8")
         [block] = [one for one in _blocks(text, "variable") if one.startswith('variable "operations_url"')]
@@ -162,6 +162,8 @@ def test_every_alarm_leads_to_a_section_of_the_operations_document() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     there = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    # Of headings that had other words before: alarms of older stacks lead to them.
+    there |= set(re.findall(r'^<a id="([a-z-]+)"></a>$', text, re.MULTILINE))
     written = "".join(file.read_text("utf-8") for file in FILES)
     named = set(re.findall(r'section\s*=\s*"([^"]+)"|operations(?:\.md|_url\})#([a-z-]+)', written))
     assert len(named) > 5
