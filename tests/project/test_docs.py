@@ -308,7 +308,7 @@ def test_make_targets_exist() -> None:
 
 
 def _options() -> dict[str, set[str]]:
-    """Return the options of each verb, by name; those of none stand at ""."""
+    """Return the options of each verb, by name; those of none are at ""."""
     command = typer.main.get_command(load())
     assert isinstance(command, typer.core.TyperGroup)
     verbs = {"": [command]} | {
@@ -326,7 +326,7 @@ def test_options_exist() -> None:
     glue = set(re.findall(r'add_argument\(\s*"(--\w+)"', (ROOT / "glue/segment_to_personalize.py").read_text("utf-8")))
     every = GLUE.union(glue, *options.values())
     for document in ALL:
-        spans = re.findall(r"`([^`]+)`", _prose(document))
+        spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", _prose(document))]
         for text in [*_shell(document).splitlines(), *spans]:
             named = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", text))
             place = f"{_name(document)}: {text}"
