@@ -1,5 +1,4 @@
-# Composes the modules, each of which can be used without the others and is documented in its folder. What they share
-# goes through here.
+# Composes the modules. Each can be used without the others and is documented in its folder.
 
 data "aws_caller_identity" "current" {}
 
@@ -38,7 +37,7 @@ locals {
     ])
   }
 
-  # What a refresh from Redshift runs: the statements of `warehouse`, unless it has its own.
+  # A refresh from Redshift runs the statements of `warehouse` unless it sets `statements`.
   own_statements = try(var.refresh.redshift.statements, null)
   own_role_arn   = try(var.refresh.redshift.unload_role_arn, null)
   redshift       = module.warehouse.redshift
@@ -51,7 +50,7 @@ locals {
 # Lambda takes 4 KB of environment. A larger mapping travels as an object that is named by its digest, so that a running
 # version of a function keeps its own until the alias has moved.
 resource "aws_s3_object" "event_mapping" {
-  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds, with its key if it has one.
+  #checkov:skip=CKV_AWS_186:The bucket encrypts objects, with its key if it has one.
   count = module.event_mapping.large ? 1 : 0
 
   bucket       = local.bucket.name
@@ -59,7 +58,7 @@ resource "aws_s3_object" "event_mapping" {
   content      = module.event_mapping.text
   content_type = "application/json"
 
-  # S3 takes ten tags of an object, and a caller may have more.
+  # S3 objects can have ten tags. The caller's default tags may be more.
   override_provider {
     default_tags {
       tags = {}
@@ -137,7 +136,7 @@ module "training_job" {
   event_mapping   = local.event_mapping
   workers         = var.training_job.workers
   timeout_minutes = var.training_job.timeout_minutes
-  # The refresh sees the first attempt of a run only, and makes another by itself.
+  # The refresh sees only the first attempt of a run, and retries on its own.
   max_retries      = var.refresh == null ? var.training_job.max_retries : 0
   window           = var.training_job.window
   suppression_list = local.suppression_list
@@ -146,7 +145,7 @@ module "training_job" {
     queue_arn   = module.profile_queue.queue.arn
     kms_key_arn = var.bucket.kms_key_arn
   }
-  # Not the bucket's key by itself: CloudWatch Logs refuses a log group whose key doesn't know it yet.
+  # No default, such as the bucket's key: CloudWatch Logs rejects a key that doesn't grant it access yet.
   kms_key = var.training_job.kms_key
 
   log_retention_days       = var.functions.log.retention_days

@@ -16,12 +16,12 @@ output "segment" {
 }
 
 output "personalize" {
-  description = "The spec for `personalize-segment apply`, as in docs/provisioning.md."
+  description = "Spec for `personalize-segment apply`, as in docs/provisioning.md."
   value       = { for key, value in local.spec : key => value if value != null }
 }
 
 output "data" {
-  description = "Places of the data as `s3://` addresses that end in /, and the name of the bucket."
+  description = "Data locations as `s3://` URLs ending in a slash, and the name of the bucket."
   value = {
     bucket      = local.bucket.name
     logs        = "s3://${local.logs.bucket}/${local.logs.prefix}"
@@ -36,7 +36,7 @@ output "data" {
 }
 
 output "warehouse" {
-  description = "Statements to run in Redshift and Snowflake in one session, each with the role that writes."
+  description = "SQL statements to run in one Redshift or Snowflake session, each with the role that writes."
   value = {
     redshift  = try({ sql = module.warehouse.redshift.sql, role_arn = module.warehouse.redshift.role_arn }, null)
     snowflake = try({ sql = module.warehouse.snowflake.sql, role_arn = module.warehouse.snowflake.role_arn }, null)
@@ -44,7 +44,7 @@ output "warehouse" {
 }
 
 output "merge" {
-  description = "JSON of the policies to merge into those of an existing bucket and of your keys (null: none)."
+  description = "JSON policies to merge into those of an existing bucket and of your KMS keys (null: none)."
   value = {
     bucket_policy  = var.bucket.existing == null ? null : module.data_bucket.policy_json
     kms_key_policy = var.bucket.kms_key_arn == null ? null : data.aws_iam_policy_document.kms_key.json
@@ -58,7 +58,7 @@ output "event_mapping" {
 }
 
 output "operations" {
-  description = "Names of functions, queues, log groups and other resources, for whoever runs the stack."
+  description = "Names of functions, queues, log groups and other resources, for operating the stack."
   value = {
     functions = {
       event    = module.event_function.function.name

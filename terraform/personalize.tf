@@ -1,8 +1,8 @@
-# What Terraform can't make, since the AWS provider has no resource of Personalize: the spec that
-# `personalize-segment apply` takes.
+# The spec for `personalize-segment apply`. The AWS provider has no Personalize resources, so Terraform can't create
+# them.
 
 locals {
-  # A domain has recommenders; everything else starts with one solution and one campaign.
+  # A domain has recommenders. Without a domain, the default is one solution and one campaign.
   solutions = coalesce(
     var.personalize.solutions,
     var.personalize.domain == null ? {
@@ -43,7 +43,7 @@ locals {
       for name, one in local.solutions : name => {
         for key, value in {
           recipe = one.recipe
-          # One conditional can't be an object or false.
+          # A conditional can't return an object or false.
           automatic_training = jsondecode(
             one.automatic_training_days == 0 ? "false" : jsonencode({ every_days = one.automatic_training_days })
           )
@@ -71,11 +71,11 @@ data "aws_iam_policy_document" "kms_key" {
   source_policy_documents = compact([module.personalize_access.kms_key_policy_json])
 }
 
-# Without a role in it, and known at plan, since CloudWatch Logs makes no log group with a key that it can't use.
+# Names no role, so it's known at plan. CloudWatch Logs can't create a log group with a key it can't use.
 data "aws_iam_policy_document" "log_key" {
-  #checkov:skip=CKV_AWS_109:A policy of a key: its resource is the key itself.
-  #checkov:skip=CKV_AWS_111:A policy of a key: its resource is the key itself.
-  #checkov:skip=CKV_AWS_356:A policy of a key: its resource is the key itself.
+  #checkov:skip=CKV_AWS_109:In a key policy, the resource is the key itself.
+  #checkov:skip=CKV_AWS_111:In a key policy, the resource is the key itself.
+  #checkov:skip=CKV_AWS_356:In a key policy, the resource is the key itself.
   statement {
     sid = join(
       "",
@@ -91,7 +91,7 @@ data "aws_iam_policy_document" "log_key" {
       "kms:ReEncryptFrom",
       "kms:ReEncryptTo",
     ]
-    # In a key's policy * is the key itself.
+    # In a key policy, * is the key itself.
     resources = ["*"]
 
     principals {
@@ -121,8 +121,8 @@ check "recommendation_is_asked_of_something" {
       (var.recommend.filter == null || contains(keys(var.personalize.filters), coalesce(var.recommend.filter, " ")))
     )
     error_message = join(" ", [
-      "`recommend` names a campaign, recommender or filter that `personalize` doesn't have:",
-      "nothing would be recommended. Use one of its names.",
+      "`recommend` names a campaign, recommender or filter that isn't in `personalize`, so nothing would be",
+      "recommended. Use a name from `personalize`.",
     ])
   }
 }
@@ -134,14 +134,14 @@ check "recommendations_are_written_back_after_something" {
       length(setintersection(module.event_mapping.event_types, ["Purchase", "AddToCart", "AddToWishlist", "Watch"])) > 0
     )
     error_message = <<-EOT
-      The mapping makes no event a Purchase, AddToCart, AddToWishlist or Watch, so nothing is written back. Name events
+      The mapping has no Purchase, AddToCart, AddToWishlist or Watch event, so nothing is written back. List the events
       in `write_back.events`.
     EOT
   }
 }
 
-# A campaign would go on billing when its spec is gone. Conditions can't tell a destroy from an apply, so this resource,
-# which Terraform destroys before all others, refuses. The command is in the state: a destroy knows no variables.
+# A campaign keeps billing after its spec is gone. Conditions can't tell a destroy from an apply, so this resource, which
+# Terraform destroys first, refuses. The command is in the state because a destroy can't read variables.
 resource "terraform_data" "personalize_is_destroyed_first" {
   input = {
     command = var.deletion_protection ? join(" ", [

@@ -1,27 +1,27 @@
 variable "name" {
-  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
+  description = "Name of the stack, and prefix of all other names: 1 to 20 lowercase letters, digits and hyphens."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
-    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
+    error_message = "Use 1 to 20 lowercase letters, digits and hyphens, starting with a letter, such as \"shop\"."
   }
 
   validation {
     condition     = !startswith(var.name, "aws") && !startswith(var.name, "ssm")
-    error_message = "Parameter Store refuses names that begin with aws or ssm: write another name, such as \"shop\"."
+    error_message = "Parameter Store refuses names that begin with aws or ssm. Choose another name, such as \"shop\"."
   }
 }
 
 variable "segment_external_ids" {
-  description = "External ids with which Segment may assume the role: your workspace's, formerly the source's."
+  description = "External IDs that Segment uses to assume the role: your workspace ID, in older setups the source ID."
   type        = list(string)
   nullable    = false
 }
 
 variable "write_key_secret" {
-  description = "Existing secret with the write key of the Segment source to write recommendations to (null: none)."
+  description = "Existing secret with the write key of the Segment source that receives recommendations (null: none)."
   type = object({
     name        = string
     json_key    = optional(string)
@@ -30,7 +30,7 @@ variable "write_key_secret" {
 }
 
 variable "new_write_key" {
-  description = "The write key for a new secret, never stored in the state: set TF_VAR_new_write_key at every run."
+  description = "Write key for a new secret, never stored in state: set TF_VAR_new_write_key on every run."
   type        = string
   default     = null
   sensitive   = true
@@ -38,13 +38,13 @@ variable "new_write_key" {
 }
 
 variable "new_write_key_version" {
-  description = "Number to raise when `new_write_key` has changed (null: no new secret)."
+  description = "Number to increase when `new_write_key` changes (null: no new secret)."
   type        = number
   default     = null
 }
 
 variable "package" {
-  description = "The zip of `make package`: a local path, or an object in S3 (null: `dist/` of this checkout)."
+  description = "Package built by `make package`: a local path or an S3 object (null: `dist/` in this checkout)."
   type = object({
     path = optional(string)
     s3 = optional(object({
@@ -58,13 +58,13 @@ variable "package" {
 }
 
 variable "event_mapping_path" {
-  description = "Path of the event mapping (null: the default one, for e-commerce and video)."
+  description = "Path of the event mapping file (null: built-in e-commerce and video mapping)."
   type        = string
   default     = null
 }
 
 variable "bucket" {
-  description = "The bucket for training data: a new one or yours, its key and its folders."
+  description = "Bucket for training data, new or existing, with its KMS key and its folders."
   type = object({
     existing      = optional(object({ name = string }))
     name          = optional(string)
@@ -90,7 +90,7 @@ variable "bucket" {
 }
 
 variable "segment_logs" {
-  description = "Where Segment's S3 destination writes (null bucket: the one for training data)."
+  description = "Location that Segment's S3 destination writes to (null bucket: the bucket for training data)."
   type = object({
     bucket            = optional(string)
     prefix            = optional(string, "segment-logs/")
@@ -102,13 +102,13 @@ variable "segment_logs" {
 }
 
 variable "segment_principal_arns" {
-  description = "ARNs of Segment's roles that may assume the role (null: Segment's own of today)."
+  description = "ARNs of the Segment roles that can assume the role (null: the role that Segment documents)."
   type        = list(string)
   default     = null
 }
 
 variable "training_job" {
-  description = "The Glue job that makes training data of the logs."
+  description = "Glue job that turns Segment logs into training data."
   type = object({
     glue_version = optional(string, "5.0")
     wheels = optional(object({
@@ -126,10 +126,10 @@ variable "training_job" {
     }), {})
     timeout_minutes = optional(number, 120)
     max_retries     = optional(number, 1)
-    # Whether the job keeps what each day of logs gives, and reads only new days.
+    # Whether the job keeps the result of each day of logs and reads only new days.
     stage   = optional(bool, true)
     kms_key = optional(object({ arn = string }))
-    # Gone, and kept for one release to be refused: Terraform would ignore it.
+    # Removed. Kept for one release and refused, because Terraform ignores unknown attributes.
     kms_key_arn = optional(string)
     window = optional(object({
       since        = optional(string)
@@ -142,12 +142,12 @@ variable "training_job" {
 
   validation {
     condition     = var.training_job.kms_key_arn == null
-    error_message = "Write `kms_key = { arn = … }` instead of `kms_key_arn`."
+    error_message = "Use `kms_key = { arn = … }` instead of `kms_key_arn`."
   }
 }
 
 variable "suppression_list" {
-  description = "The list of deleted users that `personalize-segment forget` keeps (null: none)."
+  description = "Suppression list of deleted users, maintained by `personalize-segment forget` (null: none)."
   type = object({
     bucket      = optional(string)
     key         = string
@@ -157,13 +157,13 @@ variable "suppression_list" {
 }
 
 variable "warehouse" {
-  description = "Statements that unload training data from a Segment warehouse, and the role that writes."
+  description = "SQL statements that unload training data from a Segment warehouse, and the role that writes it."
   type = object({
     redshift = optional(object({
       schema   = string
       sql_path = optional(string)
       role     = optional(object({ arn = string }))
-      # Gone: the module refuses it.
+      # Removed: the module refuses it.
       role_arn = optional(string)
     }))
     snowflake = optional(object({
@@ -178,7 +178,7 @@ variable "warehouse" {
 }
 
 variable "functions" {
-  description = "What both Lambda functions have in common, and the event function's time-out."
+  description = "Settings shared by both Lambda functions, and the event function's timeout."
   type = object({
     architecture             = optional(string, "arm64")
     memory_megabytes         = optional(number, 512)
@@ -198,7 +198,7 @@ variable "functions" {
 }
 
 variable "profile_queue" {
-  description = "The queue between the event function and PutUsers and PutItems, which take ten calls per second."
+  description = "Queue between the event function and PutUsers and PutItems, which accept ten calls per second."
   type = object({
     batch               = optional(object({ size = optional(number, 100), window_seconds = optional(number, 5) }), {})
     maximum_concurrency = optional(number, 2)
@@ -209,7 +209,7 @@ variable "profile_queue" {
 }
 
 variable "profile_table" {
-  description = "The DynamoDB table that merges live users and items with those of each export (null: none)."
+  description = "DynamoDB table that merges live users and items with those of each export (null: none)."
   type = object({
     deletion_protection = optional(bool)
   })
@@ -223,7 +223,7 @@ variable "keep_unmapped" {
 }
 
 variable "personalize" {
-  description = "What `personalize-segment apply` makes in Amazon Personalize, as in docs/provisioning.md."
+  description = "Resources that `personalize-segment apply` creates in Personalize, as in docs/provisioning.md."
   type = object({
     domain        = optional(string)
     event_tracker = optional(bool, true)
@@ -255,19 +255,19 @@ variable "personalize" {
 
   validation {
     condition     = contains(["FULL", "INCREMENTAL"], var.personalize.import_mode)
-    error_message = "Write FULL or INCREMENTAL for import_mode."
+    error_message = "Set `import_mode` to FULL or INCREMENTAL."
   }
 }
 
 variable "deletion_protection" {
-  description = "Whether `terraform destroy` refuses, and names the command that destroys the campaign first."
+  description = "Whether `terraform destroy` refuses and names the command that destroys the campaign first."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "recommend" {
-  description = "What the event function asks for, as in modules/event-function (null: the function's default)."
+  description = "Recommendations that the event function requests, as in modules/event-function."
   type = object({
     campaign      = optional(string)
     recommender   = optional(string)
@@ -283,12 +283,12 @@ variable "recommend" {
 
   validation {
     condition     = var.recommend.campaign == null || var.recommend.recommender == null
-    error_message = "Name a campaign or a recommender, not both."
+    error_message = "Set either `campaign` or `recommender`, not both."
   }
 }
 
 variable "write_back" {
-  description = "When and how recommendations reach the user's profile, as in modules/event-function."
+  description = "When and how recommendations are written to user profiles, as in modules/event-function."
   type = object({
     events           = optional(list(string))
     interval_seconds = optional(number)
@@ -301,7 +301,7 @@ variable "write_back" {
 }
 
 variable "monitoring" {
-  description = "SNS topics to notify, address of your copy of docs/operations.md, and alarms' thresholds."
+  description = "SNS topics to notify, URL of your copy of docs/operations.md, and alarm thresholds."
   type = object({
     alarm_topic_arns = optional(list(string), [])
     operations_url   = optional(string)
@@ -309,7 +309,7 @@ variable "monitoring" {
       silent_hours             = optional(number)
       recommendations_per_hour = optional(number)
       write_backs_per_hour     = optional(number)
-      # Gone: the module refuses them.
+      # Removed: the module refuses them.
       errors_percent                = optional(number)
       throttles                     = optional(number)
       duration_percent              = optional(number)
@@ -327,7 +327,7 @@ variable "monitoring" {
 }
 
 variable "refresh" {
-  description = "Schedule on which training data is exported and imported again (null: none)."
+  description = "Schedule for exporting and importing training data (null: no refresh)."
   type = object({
     schedule = object({
       expression = string
@@ -353,31 +353,31 @@ variable "refresh" {
       try(var.refresh.redshift, null) == null || try(var.refresh.redshift.statements, null) != null ||
       var.warehouse.redshift != null
     )
-    error_message = "Write `warehouse.redshift`, whose statements a refresh runs, or `statements` of your own."
+    error_message = "Set `warehouse.redshift`, whose statements the refresh runs, or `refresh.redshift.statements`."
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the permissions boundary of all roles (null: none)."
+  description = "ARN of the permissions boundary for all roles (null: none)."
   type        = string
   default     = null
 }
 
 variable "source_conditions" {
-  description = "Whether Lambda's and Glue's roles require aws:SourceAccount, which AWS doesn't document for them."
+  description = "Whether the Lambda and Glue roles require aws:SourceAccount, which AWS doesn't document for them."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "name_prefix" {
-  description = "Beginning of roles' names, and the dashboard's (null: stack and region, since both are global)."
+  description = "Prefix of the names of roles and dashboard, which are global (null: stack name and region)."
   type        = string
   default     = null
 
   validation {
     condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
-    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+    error_message = "Set `name_prefix` to 1 to 46 letters, digits, hyphens and underscores, such as \"shop-eu\"."
   }
 }
 
@@ -389,7 +389,7 @@ variable "iam_path" {
 
   validation {
     condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
-    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
+    error_message = "Begin and end `iam_path` with a slash, such as \"/personalize/\"."
   }
 }
 

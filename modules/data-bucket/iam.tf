@@ -2,7 +2,7 @@ data "aws_iam_policy_document" "bucket" {
   statement {
     sid    = "DenyPlainHttp${local.stack}"
     effect = "Deny"
-    # A denial, so every action: a list would forget some, and Security Hub (S3.5) looks for this form.
+    # A denial, so every action: a list would miss some, and Security Hub (S3.5) checks for this form.
     actions   = ["s3:*"]
     resources = [local.arn, "${local.arn}/*"]
 
@@ -20,7 +20,7 @@ data "aws_iam_policy_document" "bucket" {
 
   dynamic "statement" {
     for_each = {
-      # Without s3:prefix: how Personalize asks for a folder is not documented, and names alone give no content.
+      # No s3:prefix condition: how Personalize lists a folder isn't documented, and names alone reveal no content.
       PersonalizeListsTheBucket = {
         action    = "s3:ListBucket"
         resources = [local.arn]
@@ -66,6 +66,6 @@ resource "aws_s3_bucket_policy" "data" {
   bucket = aws_s3_bucket.data[0].bucket
   policy = data.aws_iam_policy_document.bucket.json
 
-  # Both change who may come in, and S3 refuses two such changes at once.
+  # Both change access, and S3 rejects two such changes at once.
   depends_on = [aws_s3_bucket_public_access_block.data]
 }

@@ -4,19 +4,19 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
-# Of a bucket that is made in the same apply, take the attribute id, which is unknown until then: Terraform would look
-# for a name that it knows while it plans. The comment below is part of the error.
-data "aws_s3_bucket" "existing" { # Not found? Write the name of a bucket that is there, or leave existing_bucket out.
+# For a bucket created in the same apply, pass the attribute `id`, which is unknown until then. Terraform would look up
+# a known name during the plan. The comment below is part of the error.
+data "aws_s3_bucket" "existing" { # Not found? Use the name of a bucket that exists, or leave existing_bucket out.
   count = var.existing_bucket == null ? 0 : 1
 
   bucket = var.existing_bucket.name
 
   lifecycle {
     postcondition {
-      # Not `region`: since 6.0 that is the region that was asked. The domain name is the bucket's own in both.
+      # Not `region`: since 6.0 that is the queried region. The domain name is the bucket's own in both versions.
       condition = strcontains(self.bucket_regional_domain_name, ".s3.${data.aws_region.current.id}.")
       error_message = join(" ", [
-        "The bucket ${self.bucket} is at ${self.bucket_regional_domain_name}: write one of",
+        "The bucket ${self.bucket} is at ${self.bucket_regional_domain_name}. Use a bucket in",
         "${data.aws_region.current.id}, where Personalize can read it, or leave existing_bucket out.",
       ])
     }
@@ -29,7 +29,7 @@ locals {
   region    = data.aws_region.current.id
 
   made = var.existing_bucket == null
-  # In a bucket of their own, stacks have short prefixes; in one that is there, each has a folder for itself.
+  # A new bucket has short prefixes. In an existing bucket, each stack has a folder.
   folder = local.made ? "" : "${var.name}/"
   prefixes = {
     for key, usual in {
@@ -43,24 +43,24 @@ locals {
     } : key => coalesce(var.prefixes[key], usual)
   }
 
-  # Part of statement ids, since policies of several stacks are merged: "shop-eu" is ShopEu. "shop-1" and "shop1" would
-  # be alike.
+  # Part of statement ids, so that policies of several stacks merge: "shop-eu" becomes ShopEu. The digest tells "shop-1"
+  # from "shop1".
   stack = join(
     "",
     [for part in split("-", var.name) : title(part)],
     can(regex("-[^a-z]", var.name)) ? [substr(sha256(var.name), 0, 8)] : [],
   )
-  # Not taken from aws_s3_bucket, so that policies are known at plan.
+  # Doesn't come from aws_s3_bucket, so that policies are known at plan.
   new_name = coalesce(var.bucket_name, "${var.name}-personalize-${local.account}-${local.region}")
   name     = local.made ? local.new_name : data.aws_s3_bucket.existing[0].bucket
   arn      = "arn:${local.partition}:s3:::${local.name}"
 }
 
 resource "aws_s3_bucket" "data" {
-  #checkov:skip=CKV_AWS_18:Who reads is in CloudTrail's data events, which an account has once for all buckets.
-  #checkov:skip=CKV_AWS_144:Everything here can be made again from Segment, which replays its logs.
-  #checkov:skip=CKV_AWS_145:A KMS key has a price and needs grants in three services; it is one input away.
-  #checkov:skip=CKV2_AWS_62:Nobody listens for events of this bucket: refresh runs by a schedule.
+  #checkov:skip=CKV_AWS_18:CloudTrail's data events, enabled once for all buckets of an account, record reads.
+  #checkov:skip=CKV_AWS_144:Segment can replay its logs, from which everything here can be rebuilt.
+  #checkov:skip=CKV_AWS_145:A KMS key costs money and needs grants in three services. An input adds one.
+  #checkov:skip=CKV2_AWS_62:Nothing consumes events of this bucket. The refresh runs on a schedule.
   count = local.made ? 1 : 0
 
   bucket        = local.name
@@ -84,7 +84,7 @@ resource "aws_s3_bucket_ownership_controls" "data" {
   bucket = aws_s3_bucket.data[0].bucket
 
   rule {
-    # Segment's S3 destination sets an ACL that hands the object to this account, which S3 then still accepts.
+    # Segment's S3 destination sets an ACL that gives this account the object. S3 still accepts that ACL.
     object_ownership = "BucketOwnerEnforced"
   }
 }
@@ -105,7 +105,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "data" {
   bucket = aws_s3_bucket.data[0].bucket
 
   rule {
-    # One request to KMS for many objects.
+    # One KMS request for many objects.
     bucket_key_enabled = var.kms_key_arn != null
 
     apply_server_side_encryption_by_default {
@@ -127,7 +127,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
     filter {}
 
     expiration {
-      # Of what expired nothing else would stay but its delete marker.
+      # Without this, the delete markers of expired objects would stay.
       expired_object_delete_marker = true
     }
 
@@ -145,7 +145,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
       transformed = var.lifecycle_days.derived
       batch       = var.lifecycle_days.derived
       deletions   = var.lifecycle_days.derived
-      # The next run reads the logs of such a day again. Without an end, days of former event mappings would stay.
+      # The next run rereads the logs of such a day. Without expiry, days of former event mappings would stay.
       stage = var.lifecycle_days.stage
     }
 

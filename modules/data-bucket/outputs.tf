@@ -1,5 +1,5 @@
 output "bucket" {
-  description = "Name and ARN of the bucket, once it is versioned, encrypted and closed to the public."
+  description = "Name and ARN of the bucket, available once it is versioned, encrypted and closed to the public."
   value = {
     name = local.name
     arn  = local.arn
@@ -18,7 +18,7 @@ output "bucket" {
 }
 
 output "prefixes" {
-  description = "Prefixes logs, transformed, reports, batch, deletions, artifacts and stage, each ending in /."
+  description = "Prefixes logs, transformed, reports, batch, deletions, artifacts and stage, each ending in a slash."
   value       = local.prefixes
 
   precondition {
@@ -28,11 +28,11 @@ output "prefixes" {
         key == other || !startswith(longer, prefix)
       ]
     ]))
-    error_message = "Write prefixes that are not inside each other, since Personalize reads every file of a folder."
+    error_message = "Don't nest prefixes: Personalize reads every file in a folder."
   }
 }
 
 output "policy_json" {
-  description = "JSON of the bucket's policy, to merge into the policy of an existing bucket."
+  description = "JSON of the bucket policy, to merge into the policy of an existing bucket."
   value       = data.aws_iam_policy_document.bucket.json
 }

@@ -1,9 +1,9 @@
-# Which stacks write to an existing bucket, and where: an empty object for each, whose key says it. Stacks of other root
-# modules, regions and accounts find it there when they plan, if the bucket's policy lets them list it.
+# Each stack on an existing bucket has an empty object whose key records the stack and its folders. Stacks in other root
+# modules, regions and accounts find it during the plan, if the bucket policy lets them list it.
 
 locals {
   stacks = "personalize-segment-stacks/"
-  # What no prefix, name or region has, and S3 takes in keys.
+  # A separator that S3 accepts in keys and that no prefix, name or region contains.
   comma   = "!"
   written = ["transformed", "reports", "batch", "deletions", "artifacts", "stage"]
 
@@ -32,14 +32,14 @@ data "aws_s3_objects" "stacks" {
 }
 
 resource "aws_s3_object" "stack" {
-  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds; the object is empty.
+  #checkov:skip=CKV_AWS_186:The object is empty, and the bucket encrypts it.
   count = local.made ? 0 : 1
 
   bucket  = local.name
   key     = "${local.stacks}${join(local.comma, [local.myself], [for name in local.written : local.prefixes[name]])}"
   content = ""
 
-  # S3 takes ten tags of an object, and a caller may have more.
+  # S3 objects can have ten tags. The caller's default tags may be more.
   override_provider {
     default_tags {
       tags = {}
@@ -50,9 +50,9 @@ resource "aws_s3_object" "stack" {
     precondition {
       condition = length(local.met) == 0
       error_message = join(" ", [
-        "The stack ${join("; ", local.met)} (name, account, region) writes to folders of the bucket ${local.name}",
-        "to which this stack would write, too. Write another `name`, or other `prefixes`. If that stack is gone, or",
-        "this one had its name, delete its object below ${local.stacks} in the bucket.",
+        "The stack ${join("; ", local.met)} (name, account, region) already writes to the same folders of the bucket",
+        "${local.name}. Change `name` or `prefixes`. If that stack is gone, or is this stack under its former name,",
+        "delete its object below ${local.stacks} in the bucket.",
       ])
     }
   }

@@ -2,7 +2,7 @@ locals {
   personalize_region = coalesce(var.personalize.region, local.region)
   personalize_arn    = "arn:${local.partition}:personalize:${local.personalize_region}:${local.account}"
 
-  # What `personalize-segment apply` makes ends in the digest of what it is made of: eight characters.
+  # Names from `personalize-segment apply` end in an eight-character digest of the resource's definition.
   named_arns = [
     for kind, name in { (local.asked_kind) = local.asked, filter = var.recommend.filter } :
     startswith(name, "arn:") ? name : "${local.personalize_arn}:${kind}/${var.name}-${name}-????????" if name != null
@@ -10,12 +10,12 @@ locals {
 }
 
 data "aws_iam_policy_document" "record" {
-  #checkov:skip=CKV_AWS_356:PutEvents knows no resources.
-  #checkov:skip=CKV_AWS_111:PutEvents knows no resources.
+  #checkov:skip=CKV_AWS_356:PutEvents has no resource-level permissions.
+  #checkov:skip=CKV_AWS_111:PutEvents has no resource-level permissions.
   statement {
     sid     = "RecordInteractions"
     actions = ["personalize:PutEvents"]
-    # PutEvents names its tracker by an id, so the service knows no resource for it.
+    # PutEvents names its tracker by an id, so it has no resource-level permissions.
     resources = ["*"]
 
     condition {
@@ -68,7 +68,7 @@ data "aws_iam_policy_document" "count_recommendations" {
     actions   = ["dynamodb:UpdateItem"]
     resources = [var.profile_table.arn]
 
-    # The table holds users and items, too. All that this function counts is below one beginning of the key.
+    # The table also holds users and items. All counters of this function share one key prefix.
     condition {
       test     = "ForAllValues:StringLike"
       variable = "dynamodb:LeadingKeys"
@@ -107,7 +107,7 @@ data "aws_iam_policy_document" "read_secret" {
   statement {
     sid     = "ReadTheWriteKey"
     actions = ["secretsmanager:GetSecretValue"]
-    # Secrets Manager adds six characters to the name.
+    # Secrets Manager appends six characters to the name.
     resources = [
       "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.secret.name}-??????",
     ]

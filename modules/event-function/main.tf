@@ -7,14 +7,14 @@ locals {
   partition = data.aws_partition.current.partition
   region    = data.aws_region.current.id
 
-  # A name in the spec, or an ARN; null: nothing is recommended.
+  # A name in the spec, or an ARN. Null: no recommendations.
   asked          = var.personalize.campaign != null ? var.personalize.campaign : var.personalize.recommender
   asked_kind     = var.personalize.campaign != null ? "campaign" : "recommender"
   asked_by_name  = !startswith(coalesce(local.asked, "arn:"), "arn:")
   filter_by_name = !startswith(coalesce(var.recommend.filter, "arn:"), "arn:")
   counts         = local.asked != null && var.profile_table != null
 
-  # What `personalize-segment apply` writes to SSM, by setting, unless its id or ARN is given.
+  # Results of `personalize-segment apply` in SSM, by setting, unless the id or ARN is given.
   results = {
     personalize_tracking_id   = var.personalize.tracking_id == null ? "tracking_id" : null
     personalize_campaign_arn  = local.asked_by_name ? "${local.asked_kind}s/${local.asked}" : null
@@ -34,8 +34,8 @@ locals {
     name => length(var.recommend[name]) == 0 ? null : jsonencode(var.recommend[name])
   }
 
-  # Null leaves a setting out, which then has the function's default. All of docs/live.md but
-  # profile_calls_per_second, which is the consumer's, and what the module function adds.
+  # A null setting is left out and gets the function's default. All settings in docs/live.md except
+  # profile_calls_per_second, which the consumer uses, and those that the module function adds.
   settings = {
     personalize_tracking_id      = var.personalize.tracking_id
     personalize_campaign_arn     = local.asked
@@ -62,13 +62,13 @@ module "function" {
 
   name              = var.name
   suffix            = "event"
-  description       = "Records Segment's events in Amazon Personalize and writes recommendations back."
-  alias_description = "What Segment invokes."
+  description       = "Records Segment events in Amazon Personalize and writes recommendations back."
+  alias_description = "Invoked by Segment."
   handler           = "segment_event"
   package           = var.package
   event_mapping     = var.event_mapping
   personalize       = var.personalize
-  # With the profile queue it is another function that calls PutUsers and PutItems.
+  # With a profile queue, another function calls PutUsers and PutItems.
   datasets                 = var.profile_queue == null ? ["users", "items"] : []
   results                  = { for setting, result in local.results : setting => result if result != null }
   settings                 = local.settings
@@ -97,15 +97,15 @@ module "function" {
 }
 
 resource "aws_secretsmanager_secret" "write_key" {
-  #checkov:skip=CKV_AWS_149:Segment shows the key, too. For a KMS key of your own, give `write_key_secret`.
-  #checkov:skip=CKV2_AWS_57:A write key is made in Segment and can't be rotated from here.
+  #checkov:skip=CKV_AWS_149:Segment shows the key, too. To use a KMS key, set `write_key_secret`.
+  #checkov:skip=CKV2_AWS_57:Segment creates write keys. They can't be rotated from here.
   count = var.new_write_key_version == null ? 0 : 1
 
   name        = local.secret.name
-  description = "Write key of the Segment source to which recommendations are written."
+  description = "Write key of the Segment source that receives recommendations."
   tags        = var.tags
 
-  # Segment still shows the key, so nothing is lost; and a secret in its grace period would block the name.
+  # Segment still shows the key, so nothing is lost. A secret in its grace period would block the name.
   recovery_window_in_days = 0
 }
 
@@ -121,9 +121,9 @@ check "segment_calls_this_region" {
   assert {
     condition = contains(var.segment_regions, local.region)
     error_message = join(" ", [
-      "The function is in ${local.region}, where Segment's documentation says that Segment doesn't call it.",
-      "Deploy it in ${join(" or ", var.segment_regions)}; Personalize may stay elsewhere (`personalize.region`).",
-      "If Segment does call it, add the region to `segment_regions`.",
+      "The function is in ${local.region}. According to Segment's documentation, Segment doesn't call functions there.",
+      "Deploy it in ${join(" or ", var.segment_regions)}. Personalize can stay elsewhere (`personalize.region`).",
+      "If Segment does call functions there, add the region to `segment_regions`.",
     ])
   }
 }

@@ -1,4 +1,4 @@
-# Addresses from before the module function, kept for a major version.
+# Addresses from before the module function existed, kept for one major version.
 moved {
   from = aws_cloudwatch_log_group.event
   to   = module.function.aws_cloudwatch_log_group.this

@@ -1,5 +1,5 @@
 output "function" {
-  description = "Name, ARN and alias_arn of the function, of which Segment invokes alias_arn."
+  description = "Name, ARN and alias_arn of the function: enter alias_arn in Segment."
   value       = module.function.function
 }
 
@@ -14,6 +14,6 @@ output "log_group" {
 }
 
 output "secret" {
-  description = "Reference to the write key as in the function's settings, never the key (null: none)."
+  description = "Reference to the write key, as in the function's settings, never the key itself (null: none)."
   value       = local.write_key
 }

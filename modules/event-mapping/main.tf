@@ -1,10 +1,10 @@
 locals {
   written = jsondecode(file(var.path))
-  # Editors read $schema. The meaning is the rest.
+  # Only editors read $schema.
   document = { for key, value in local.written : key => value if key != "$schema" }
   datasets = [for name in ["interactions", "users", "items"] : name if contains(keys(local.document), name)]
 
-  # Terraform's jsonencode sorts keys and writes no blanks: what the Python package calls the canonical text.
+  # Terraform's jsonencode sorts keys and writes no spaces, like the canonical text of the Python package.
   text = jsonencode(local.document)
 
   events = {
@@ -13,17 +13,17 @@ locals {
     ])))
   }
 
-  # Calls that have a rule for an event of any name.
+  # Calls with a rule for events of any name.
   any_name = {
     for call in ["page", "screen"] : call => anytrue([
       for name in local.datasets : try(contains(keys(local.document[name]), "any_${call}"), false)
     ])
   }
 
-  # Segment names events of track in `event`, pages and screens in `name`.
+  # Segment puts the names of track events in `event`, those of pages and screens in `name`.
   name_fields = { track = "event", page = "name", screen = "name" }
 
-  # FQL has no documented way to write ' in '…', but takes "…" too.
+  # FQL doesn't document how to escape ' in '…', but accepts "…".
   literals = {
     for call, names in local.events : call => [
       for name in sort(distinct(concat(names, var.trigger_events))) : strcontains(name, "'")
@@ -32,7 +32,7 @@ locals {
     ]
   }
 
-  # Conditions in rules (`when`) aren't in it: the function applies them.
+  # It omits conditions in rules (`when`), which the function applies.
   filters = concat(
     [
       for call in ["track", "page", "screen"] : lookup(local.any_name, call, false)

@@ -1,8 +1,8 @@
-# The parts of the mapping that problems.tf checks, each with its JSON path (`at`). Where `try` takes something for an
-# empty object or list, local.objects or a problem says that it should be one.
+# The parts of the mapping that problems.tf checks, each with its JSON path (`at`). `try` reads other values as an empty
+# object or list. local.objects or a problem reports them.
 
 locals {
-  # Key -> its step in a JSON path. A string of the text with a colon behind it is a key.
+  # Key -> its step in a JSON path. A string followed by a colon is a key.
   steps = {
     for token in distinct(regexall("\"(?:[^\"\\\\]|\\\\.)*\":?", local.text)) :
     jsondecode(trimsuffix(token, ":")) => can(regex("^\"\\w+\":$", token))
@@ -15,7 +15,7 @@ locals {
     for dataset in local.datasets : { dataset = dataset, at = "$.${dataset}", value = local.document[dataset] }
   ]
 
-  # What a name, or any name, has: a rule or a list of rules.
+  # The rule or the list of rules of a name, or of any name.
   entries = flatten([
     for one in local.bodies : concat(
       flatten([
@@ -51,9 +51,9 @@ locals {
         each     = can(one.value.each)
         reserved = try(local.reserved[one.dataset][name], null)
         required = contains(local.required[one.dataset], name)
-        # A column's name that resembles this one, if that has no letters beyond ASCII.
+        # A valid column name similar to this one, if this one is ASCII.
         better = upper(trim(replace(name, "/[\\x00-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7f]+/", "_"), "_"))
-        # A rule's field inherits what the dataset's has.
+        # A rule's field inherits from the dataset's field.
         inherited = try({ for key, value in local.document[one.dataset].fields[name] : key => value }, {})
         declared = try(
           one.value.fields[name].type,
@@ -102,7 +102,7 @@ locals {
     ]),
   )
 
-  # Everything that must be an object, with the keys that it must have and may have. Without any, its keys are names.
+  # All objects, with their required and allowed keys. If no keys are listed, the keys are names.
   objects = concat(
     [{ at = "$", value = local.document, required = ["version", "interactions"], known = local.known.document }],
     [for one in local.bodies : merge(one, { required = ["fields"], known = local.known[one.dataset] })],

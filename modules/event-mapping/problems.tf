@@ -1,5 +1,5 @@
-# What is wrong with one key, rule, field, condition or path of the mapping, as `personalize-segment check` says it.
-# The JSON of a value tells its type: a string begins with a quote, a list with a bracket, a number with a digit or -.
+# Problems of single keys, rules, fields, conditions and paths, with the same messages as `personalize-segment check`.
+# The JSON of a value shows its type: a string starts with a quote, a list with a bracket, a number with a digit or -.
 
 locals {
   # As in python/personalize_segment/contract/columns.py.
@@ -27,7 +27,7 @@ locals {
   max_id       = 256
   max_string   = 1000
   max_elements = { least = 1, most = 10000 }
-  # Checkov's parser knows no exponents.
+  # Checkov's parser doesn't support exponents.
   ranges = {
     float  = { least = tonumber("-3.4028234663852886e38"), most = tonumber("3.4028234663852886e38"), step = 0 }
     double = { least = tonumber("-1.7976931348623157e308"), most = tonumber("1.7976931348623157e308"), step = 0 }
@@ -292,7 +292,7 @@ locals {
     ]),
   )
 
-  # Of paths that are texts.
+  # Only paths that are strings.
   texts = [
     for one in local.paths :
     merge(one, { segments = one.value == "." ? [] : split(".", trimprefix(one.value, ".")) })

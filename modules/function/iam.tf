@@ -13,7 +13,7 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["lambda.amazonaws.com"]
     }
 
-    # Off by default: no page of AWS says that Lambda sends it. A role can't be passed to another account's function.
+    # Off by default: AWS doesn't document that Lambda sends it. A role can't be passed to another account's function.
     dynamic "condition" {
       for_each = var.source_conditions ? [local.account] : []
 
@@ -141,14 +141,14 @@ resource "aws_iam_role_policy" "keep_rejected" {
 }
 
 data "aws_iam_policy_document" "trace" {
-  #checkov:skip=CKV_AWS_356:X-Ray knows no resources for traces.
-  #checkov:skip=CKV_AWS_111:X-Ray knows no resources for traces.
+  #checkov:skip=CKV_AWS_356:X-Ray has no resource-level permissions for traces.
+  #checkov:skip=CKV_AWS_111:X-Ray has no resource-level permissions for traces.
   count = var.tracing ? 1 : 0
 
   statement {
     sid     = "SendTraces"
     actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-    # A trace belongs to no resource that a policy could name.
+    # Traces have no resource-level permissions.
     resources = ["*"]
   }
 }
@@ -161,7 +161,7 @@ resource "aws_iam_role_policy" "trace" {
   policy = data.aws_iam_policy_document.trace[0].json
 }
 
-# Only for a mapping that is too large for the environment: this one object, whose name has the digest.
+# Only for a mapping too large for the environment: this one object, whose name contains the digest.
 data "aws_iam_policy_document" "read_mapping" {
   count = local.mapping_in_s3 == null ? 0 : 1
 

@@ -15,7 +15,7 @@ locals {
   package_there = var.package.path == null || try(fileexists(var.package.path), false)
   package_hash  = local.package_there ? try(filebase64sha256(var.package.path), var.package.s3.sha256_base64) : null
 
-  # Results of `personalize-segment apply`, by setting: they are in SSM unless their ids or ARNs are given.
+  # Results of `personalize-segment apply` in SSM, by setting, unless their ids or ARNs are given.
   dataset_settings = { for dataset in var.datasets : dataset => "personalize_${dataset}_dataset_arn" }
   given_datasets   = { for dataset in var.datasets : dataset => var.personalize["${dataset}_dataset_arn"] }
   results = merge(var.results, {
@@ -36,7 +36,7 @@ locals {
   mapping_in_s3 = try(var.event_mapping.s3, null)
   mapping_place = try("s3://${local.mapping_in_s3.bucket}/${local.mapping_in_s3.key}#${var.event_mapping.sha256}", null)
 
-  # Null leaves a setting out, which then has the function's default.
+  # A null setting is left out and gets the function's default.
   settings = merge(
     var.settings,
     { for dataset, arn in local.given_datasets : local.dataset_settings[dataset] => arn },
@@ -56,18 +56,18 @@ locals {
   environment = merge(local.written, { for setting, queue in local.queues : setting => queue.url })
 
   # Lambda counts the JSON text of the environment, as its error message shows. A queue's URL may be known only after
-  # the apply, so it is counted as what AWS makes of the queue's name.
+  # the apply, so its length is derived from the queue's name.
   sizes = merge(local.written, {
     for setting, queue in local.queues : setting => "https://sqs.${local.region}.${local.dns_suffix}/${queue.path}"
   })
-  # `length` counts characters; three bytes are four digits in base64.
+  # `length` counts characters. In base64, three bytes are four characters.
   environment_bytes   = floor(length(replace(base64encode(jsonencode(local.sizes)), "=", "")) * 3 / 4)
   environment_maximum = 4096
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the user's decision; a year of them is rarely worth its price.
-  #checkov:skip=CKV_AWS_158:A key of your own is an option. The logs hold ids, never the content of events or profiles.
+  #checkov:skip=CKV_AWS_338:Retention is an input. A year of logs is rarely worth its price.
+  #checkov:skip=CKV_AWS_158:A KMS key is optional. The logs hold ids, never the content of events or profiles.
   name              = local.log_group
   retention_in_days = var.log.retention_days
   kms_key_id        = var.log.kms_key_arn
@@ -75,11 +75,11 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:Reserved concurrency is an option; by default it would take concurrency from others.
-  #checkov:skip=CKV_AWS_116:Segment and SQS deliver a failed event again; a queue keeps what is refused.
-  #checkov:skip=CKV_AWS_117:It calls public endpoints only; in a VPC it would need NAT, and time to start.
-  #checkov:skip=CKV_AWS_173:The environment holds references to secrets, never a secret; Lambda encrypts it.
-  #checkov:skip=CKV_AWS_272:The zip is built and pinned by hash here; a signing profile is the account's decision.
+  #checkov:skip=CKV_AWS_115:Reserved concurrency is optional: by default it would take capacity from other functions.
+  #checkov:skip=CKV_AWS_116:Segment and SQS redeliver failed events. A queue keeps rejected ones.
+  #checkov:skip=CKV_AWS_117:It calls public endpoints only. In a VPC it would need NAT, and start more slowly.
+  #checkov:skip=CKV_AWS_173:The environment holds references to secrets, never a secret, and Lambda encrypts it.
+  #checkov:skip=CKV_AWS_272:The zip is built and pinned by hash here. A signing profile is the account's decision.
   function_name                  = local.name
   description                    = var.description
   role                           = aws_iam_role.this.arn
@@ -101,8 +101,8 @@ resource "aws_lambda_function" "this" {
     variables = local.environment
   }
 
-  # Lambda takes a line without a level for INFO. Metrics are such lines, so Lambda itself must not leave INFO out:
-  # POWERTOOLS_LOG_LEVEL decides what is written at all.
+  # Lambda treats a line without a level as INFO. Metrics are such lines, so Lambda must not filter INFO out.
+  # POWERTOOLS_LOG_LEVEL sets the level instead.
   logging_config {
     log_format            = "JSON"
     application_log_level = var.log.level == "DEBUG" ? "DEBUG" : "INFO"
@@ -118,8 +118,8 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition = local.package_there
       error_message = join(" ", [
-        "The file ${coalesce(var.package.path, "package")} doesn't exist: run `make package` first,",
-        "or write the zip's path or its place in S3 as `package`.",
+        "The file ${coalesce(var.package.path, "package")} doesn't exist. Run `make package` first,",
+        "or set `package` to the zip's path or S3 object.",
       ])
     }
 
@@ -128,7 +128,7 @@ resource "aws_lambda_function" "this" {
       error_message = join(" ", [
         "The environment of ${local.name} would have ${local.environment_bytes} bytes of JSON,",
         "of which the event mapping is ${length(try(local.written.event_mapping, ""))}.",
-        "Lambda takes ${local.environment_maximum}: shorten the mapping, or put it into S3 (`event_mapping.s3`).",
+        "Lambda accepts ${local.environment_maximum}. Shorten the mapping, or store it in S3 (`event_mapping.s3`).",
       ])
     }
   }
@@ -142,7 +142,7 @@ resource "aws_lambda_alias" "live" {
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
 
-  # No one is sent here before the function may do all that it does.
+  # The alias exists only once the function has all its permissions.
   depends_on = [
     var.needs,
     aws_iam_role_policy.keep_rejected,

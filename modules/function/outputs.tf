@@ -23,11 +23,11 @@ output "log_group" {
 }
 
 output "dataset_arns" {
-  description = "ARNs of the `datasets` by users and items, given or those of the stack."
+  description = "ARNs of the `datasets`, keyed by users and items: those given, or the stack's."
   value       = local.dataset_arns
 }
 
 output "settings" {
-  description = "The function's environment without the URLs of its queues."
+  description = "The function's environment without its queue URLs."
   value       = local.written
 }

@@ -1,8 +1,8 @@
-# Every alarm as data: what it means, the section of the operations document that says what to do, the metrics, and
-# what missing data means. An alarm names each dimension of a metric, so SEARCH is for the dashboard only.
+# Each alarm as data: its meaning, the section of docs/operations.md with the remedy, its metrics, and the treatment of
+# missing data. An alarm names each dimension of a metric, so only the dashboard can use SEARCH.
 #
-# Periods are five minutes. Of shares, two of three have to be bad: a deployment or one retry of Segment's is no reason
-# to wake somebody. Of what should never happen, one is enough.
+# Periods are five minutes. A share must be bad in two of three periods, so that a deployment or one retry by Segment
+# wakes no one. A failure that should never happen raises its alarm at once.
 
 locals {
   service = { service = var.name }
@@ -14,15 +14,15 @@ locals {
     for key, one in var.functions :
     key => { namespace = "AWS/Lambda", stat = "Sum", dimensions = { FunctionName = one.name } }
   }
-  comes_again = {
-    event    = "Segment sends those events again for about four hours."
-    profiles = "SQS delivers those messages again, then to the dead-letter queue."
+  redelivered = {
+    event    = "Segment resends those events for about four hours."
+    profiles = "SQS redelivers those messages, then moves them to the dead-letter queue."
   }
 
   function_alarms = merge([
     for key, one in var.functions : {
       "${key}-errors" = {
-        means      = "${one.name} fails more than 5 % of its calls. ${local.comes_again[key]}"
+        means      = "${one.name} fails more than 5 % of its calls. ${local.redelivered[key]}"
         section    = "a-function-fails"
         expression = "100 * errors / calls"
         metrics = {
@@ -35,8 +35,8 @@ locals {
       }
       "${key}-throttles" = {
         means = join(" ", [
-          "Lambda refuses calls of ${one.name}: the account's or the function's concurrency is used up.",
-          "They come again later.",
+          "Lambda throttles ${one.name}: the account's or the function's concurrency is used up.",
+          "The calls are retried later.",
         ])
         section    = "a-function-is-throttled"
         expression = null
@@ -47,8 +47,8 @@ locals {
       }
       "${key}-duration" = {
         means = join(" ", [
-          "One of a hundred calls of ${one.name} takes more than 80 % of its ${one.timeout_seconds} s.",
-          "What takes longer than that is cut off and comes again.",
+          "One in a hundred calls of ${one.name} takes more than 80 % of its timeout of ${one.timeout_seconds} s.",
+          "Calls that exceed the timeout are stopped and retried.",
         ])
         section    = "a-function-is-slow"
         expression = null
@@ -63,8 +63,8 @@ locals {
   event_alarms = {
     events-raised = {
       means = join(" ", [
-        "More than 5 % of the events can't be recorded now.",
-        "Segment sends them again for about four hours, then they are in its logs only.",
+        "More than 5 % of events can't be recorded now.",
+        "Segment resends them for about four hours. After that, they are only in its logs.",
       ])
       section    = "events-are-raised"
       expression = "100 * FILL(raised, 0) / every"
@@ -78,8 +78,8 @@ locals {
     }
     events-rejected = {
       means = join(" ", [
-        "More than 5 % of the events are refused for good, not counting those without a rule.",
-        "They are kept in the queue of rejected events, with the reason.",
+        "More than 5 % of events are rejected, not counting events without a rule.",
+        "The rejected queue keeps them, with the reason.",
       ])
       section    = "the-queue-of-rejected-events"
       expression = "100 * FILL(rejected, 0) / every"
@@ -93,8 +93,8 @@ locals {
     }
     recommendations-failed = {
       means = join(" ", [
-        "More than 20 % of the requests for recommendations fail.",
-        "Events are recorded all the same; profiles keep the list they have.",
+        "More than 20 % of recommendation requests fail.",
+        "Events are still recorded, and profiles keep their current list.",
       ])
       section    = "recommendations-fail"
       expression = "100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(fetched, 0) + FILL(none, 0))"
@@ -105,8 +105,8 @@ locals {
     }
     write-back-failed = {
       means = join(" ", [
-        "Segment doesn't take more than 20 % of the recommendations.",
-        "Events are recorded all the same; profiles keep the list they have.",
+        "Segment refuses more than 20 % of recommendations.",
+        "Events are still recorded, and profiles keep their current list.",
       ])
       section    = "write-back-fails"
       expression = "100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(sent, 0))"
@@ -127,28 +127,28 @@ locals {
     none    = merge(local.own, { name = "RecommendationEmpty" })
   }
 
-  # Whether Segment stopped calling or never began, the remedy is the same: so it is in alarm until the first event.
+  # The remedy is the same if Segment never started calling, so the alarm is on until the first event.
   silence_alarms = {
     for key, one in {
       events-silent = {
-        means      = "No event came for ${var.thresholds.silent_hours} h: Segment doesn't call."
+        means      = "No event arrived for ${var.thresholds.silent_hours} h: Segment doesn't call the function."
         section    = "no-events-come"
         expression = "1 - FILL(calls, 0)"
         metrics    = { calls = merge(local.lambda.event, { name = "Invocations" }) }
         threshold  = 1
         hours      = var.thresholds.silent_hours
-        # Lambda reports nothing of a function that nobody calls.
+        # Lambda reports no data for a function that isn't called.
         missing = "breaching"
       }
     } : key => one if one.hours > 0
   }
 
-  # What costs money by the piece. A rule or a loop that asks too often shows here first, and on the bill last.
+  # Calls that are billed each. A rule or a loop that requests too often shows up here before it shows up on the bill.
   volume_alarms = {
     recommendations-many = {
       means = join(" ", [
-        "More than ${var.thresholds.recommendations_per_hour} recommendations were asked for in an hour.",
-        "Personalize bills each.",
+        "More than ${var.thresholds.recommendations_per_hour} recommendations were requested in an hour.",
+        "Personalize bills each of them.",
       ])
       section    = "more-recommendations-than-expected"
       expression = "FILL(fetched, 0) + FILL(none, 0) + FILL(failed, 0)"
@@ -160,7 +160,7 @@ locals {
     write-backs-many = {
       means = join(" ", [
         "More than ${var.thresholds.write_backs_per_hour} recommendations were written back in an hour.",
-        "Segment counts each as a call.",
+        "Segment counts each of them as an API call.",
       ])
       section    = "more-write-backs-than-expected"
       expression = null
@@ -174,7 +174,7 @@ locals {
   queue_alarms = {
     for key, one in {
       profiles-waiting = {
-        means     = "Users and items wait more than 900 s for Personalize."
+        means     = "Users and items wait more than 900 s to be sent to Personalize."
         section   = "profiles-wait"
         queue     = var.queues.profiles
         metric    = "ApproximateAgeOfOldestMessage"
@@ -182,7 +182,7 @@ locals {
         share     = true
       }
       profiles-dead = {
-        means     = "The dead-letter queue has users or items that failed too often."
+        means     = "The dead-letter queue holds users or items that failed too often."
         section   = "profiles-are-dead"
         queue     = var.queues.profiles_dead
         metric    = "ApproximateNumberOfMessagesVisible"
@@ -190,7 +190,7 @@ locals {
         share     = false
       }
       rejected-forgotten = {
-        means     = "A rejected event is 10 days old. After 14 days SQS forgets it, and it is in Segment's logs only."
+        means     = "A rejected event is 10 days old. After 14 days SQS deletes it, and it is only in Segment's logs."
         section   = "the-queue-of-rejected-events"
         queue     = var.queues.rejected
         metric    = "ApproximateAgeOfOldestMessage"
@@ -207,7 +207,7 @@ locals {
             stat       = "Maximum"
           }
         }
-        # SQS reports nothing of a queue that was empty for hours.
+        # SQS reports no data for a queue that has been empty for hours.
         missing = "notBreaching"
     }) if one.queue != null
   }
@@ -215,7 +215,7 @@ locals {
   history_alarms = {
     for key, one in {
       history-failed = {
-        means      = "A run of the Glue job failed or timed out: the training data is that of the run before."
+        means      = "A Glue job run failed or timed out. Training data is from the previous run."
         section    = "the-export-of-history-failed"
         of         = var.glue_job_name
         expression = null
@@ -229,7 +229,7 @@ locals {
         }
       }
       refresh-failed = {
-        means      = "A refresh failed, timed out or was stopped: Personalize trains with the data of the one before."
+        means      = "A refresh failed, timed out or was stopped. Personalize trains on data from the previous refresh."
         section    = "the-refresh-failed"
         of         = var.state_machine_arn
         expression = "FILL(failed, 0) + FILL(late, 0) + FILL(stopped, 0)"
@@ -239,7 +239,7 @@ locals {
           stopped = merge(local.refreshes, { name = "ExecutionsAborted" })
         }
       }
-      # Only a run that failed has data.
+      # Only failed runs report data.
     } : key => merge(one, { threshold = 1, missing = "notBreaching" }) if one.of != null
   }
 

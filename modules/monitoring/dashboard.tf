@@ -1,4 +1,4 @@
-# From top to bottom: is something wrong, is it us or Segment, what is it, and what it looks like over time.
+# From top to bottom: is something wrong, is it the stack or Segment, what is it, and how did it develop.
 
 locals {
   search = {
@@ -21,14 +21,14 @@ locals {
   panels = concat(
     [
       {
-        title = "Events by what became of them"
+        title = "Events by decision"
         sets = {
           metrics = [[{ expression = local.search["decision,service"], label = "", id = "decisions" }]]
           view    = "timeSeries", stacked = true, stat = "Sum", period = 300
         }
       },
       {
-        title = "Calls that fail or are refused"
+        title = "Failed and throttled calls"
         sets = {
           metrics = concat(
             [for key, one in var.functions : ["AWS/Lambda", "Errors", "FunctionName", one.name]],
@@ -45,7 +45,7 @@ locals {
         }
       },
       {
-        title = "Milliseconds of an event, p99 of each step"
+        title = "Milliseconds per event, p99 of each step"
         sets = {
           metrics = [
             for step in ["Total", "Interactions", "Recommend", "WriteBack"] : local.own_series["${step}Milliseconds"]
@@ -54,7 +54,7 @@ locals {
         }
       },
       {
-        title = "Recommendations asked for"
+        title = "Recommendations requested"
         sets = {
           metrics = [
             for outcome in ["Fetched", "Empty", "Failed", "Unprovisioned"] :
@@ -133,7 +133,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         {
           type = "text", x = 0, y = 4, width = 24, height = 1
           properties = {
-            markdown = "Each alarm's description says what it means and what to do, as does ${var.operations_url}."
+            markdown = "Each alarm's description has its meaning and remedy. So does ${var.operations_url}."
           }
         },
       ],

@@ -18,13 +18,13 @@ locals {
   metrics_namespace = "PersonalizeSegment"
 }
 
-# Glue has no metric of failed runs, but says so to EventBridge, which counts what a rule matches. The rule has no
-# target: whom to tell is decided by the alarm, in the same way as for all others.
+# Glue has no metric for failed runs, but reports them to EventBridge, which counts the events a rule matches. The rule
+# has no target: the alarm notifies, like all others.
 resource "aws_cloudwatch_event_rule" "history_failed" {
   count = var.glue_job_name == null ? 0 : 1
 
   name        = local.rule_name
-  description = "Runs of the Glue job ${var.glue_job_name} that failed, for the alarm of the same name."
+  description = "Failed runs of the Glue job ${var.glue_job_name}, for the alarm history-failed."
   tags        = var.tags
 
   event_pattern = jsonencode({

@@ -1,5 +1,5 @@
 output "alarms" {
-  description = "ARNs of the alarms by their names without the stack's."
+  description = "ARNs of the alarms by name, without the stack's name."
   value       = local.alarm_arns
   depends_on  = [aws_cloudwatch_metric_alarm.this]
 }

@@ -1,22 +1,22 @@
 variable "name" {
-  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
+  description = "Name of the stack, and prefix of all other names: 1 to 20 lowercase letters, digits and hyphens."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
-    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
+    error_message = "Use 1 to 20 lowercase letters, digits and hyphens, starting with a letter, such as \"shop\"."
   }
 }
 
 variable "name_prefix" {
-  description = "Name of the dashboard (null: the stack and the region, since dashboards are global)."
+  description = "Name of the dashboard (null: stack name and region, because dashboard names are global)."
   type        = string
   default     = null
 
   validation {
     condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
-    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+    error_message = "Set `name_prefix` to 1 to 46 letters, digits, hyphens and underscores, such as \"shop-eu\"."
   }
 }
 
@@ -28,7 +28,7 @@ variable "tags" {
 }
 
 variable "functions" {
-  description = "Name and time-out of the function `event` and, where there is a profile queue, of `profiles`."
+  description = "Name and timeout of the function `event` and, with a profile queue, of `profiles`."
   type = map(object({
     name            = string
     timeout_seconds = number
@@ -40,17 +40,17 @@ variable "functions" {
       contains(keys(var.functions), "event") &&
       alltrue([for key in keys(var.functions) : contains(["event", "profiles"], key)])
     )
-    error_message = "Write functions with the key event and, where there is a profile queue, the key profiles."
+    error_message = "Set `functions.event` and, with a profile queue, `functions.profiles`."
   }
 
   validation {
     condition     = alltrue([for one in values(var.functions) : one.timeout_seconds >= 1 && one.timeout_seconds <= 900])
-    error_message = "Write timeout_seconds of functions from 1 to 900."
+    error_message = "Set `timeout_seconds` of each function to a number from 1 to 900."
   }
 }
 
 variable "queues" {
-  description = "Names of the queues of profiles, dead profiles and rejected events (null: not watched)."
+  description = "Names of the profile queue, its dead-letter queue and the rejected queue (null: not monitored)."
   type = object({
     profiles      = optional(string)
     profiles_dead = optional(string)
@@ -61,18 +61,18 @@ variable "queues" {
 
   validation {
     condition     = alltrue([for queue in values(var.queues) : queue == null || !can(regex("[:/]", queue))])
-    error_message = "Write names of queues, not ARNs or URLs: \"shop-profiles\"."
+    error_message = "Use names of queues, not ARNs or URLs: \"shop-profiles\"."
   }
 }
 
 variable "glue_job_name" {
-  description = "Name of the Glue job that exports history (null: not watched)."
+  description = "Name of the Glue job that exports history (null: not monitored)."
   type        = string
   default     = null
 }
 
 variable "state_machine_arn" {
-  description = "ARN of the refresh's state machine (null: not watched)."
+  description = "ARN of the refresh's state machine (null: not monitored)."
   type        = string
   default     = null
 
@@ -80,12 +80,12 @@ variable "state_machine_arn" {
     condition = var.state_machine_arn == null || can(
       regex("^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:.+$", var.state_machine_arn)
     )
-    error_message = "Write the ARN of a state machine: arn:aws:states:REGION:ACCOUNT:stateMachine:NAME."
+    error_message = "Use the ARN of a state machine: arn:aws:states:REGION:ACCOUNT:stateMachine:NAME."
   }
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of SNS topics to notify when an alarm begins and ends."
+  description = "ARNs of SNS topics to notify when an alarm starts and ends."
   type        = list(string)
   default     = []
   nullable    = false
@@ -94,29 +94,29 @@ variable "alarm_topic_arns" {
     condition = alltrue([
       for arn in var.alarm_topic_arns : can(regex("^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))
     ])
-    error_message = "Write ARNs of SNS topics, such as arn:aws:sns:eu-west-1:123456789012:on-call."
+    error_message = "Use ARNs of SNS topics, such as arn:aws:sns:eu-west-1:123456789012:on-call."
   }
 }
 
 variable "operations_url" {
-  description = "Address of the operations document, to which every alarm's description leads."
+  description = "URL of docs/operations.md, which every alarm description links to."
   type        = string
   default     = "https://github.com/your-fork/segment-personalize/blob/main/docs/operations.md"
   nullable    = false
 
   validation {
     condition     = can(regex("^https?://[^\\s#]{1,200}$", var.operations_url))
-    error_message = "Write operations_url with https://, without blanks and anchor (#…), in 200 characters at most."
+    error_message = "Start `operations_url` with https://, without spaces or an anchor (#…), 200 characters at most."
   }
 }
 
 variable "thresholds" {
-  description = "Hours without an event (0: no alarm) and recommendations per hour at which an alarm begins."
+  description = "Hours without events (0: no alarm) and hourly recommendations that raise an alarm."
   type = object({
     silent_hours             = optional(number, 24)
     recommendations_per_hour = optional(number, 10000)
     write_backs_per_hour     = optional(number, 10000)
-    # Gone, and kept for one release to be refused: Terraform would ignore them.
+    # Removed. Kept for one release and refused, because Terraform ignores unknown attributes.
     errors_percent                = optional(number)
     throttles                     = optional(number)
     duration_percent              = optional(number)
@@ -133,12 +133,12 @@ variable "thresholds" {
 
   validation {
     condition     = contains(range(0, 25), var.thresholds.silent_hours)
-    error_message = "Write `silent_hours` as a whole number from 0 to 24; with 0 there is no alarm."
+    error_message = "Set `silent_hours` to a whole number from 0 to 24. 0 disables the alarm."
   }
 
   validation {
     condition     = var.thresholds.recommendations_per_hour >= 1 && var.thresholds.write_backs_per_hour >= 1
-    error_message = "Write `recommendations_per_hour` and `write_backs_per_hour` as 1 or more."
+    error_message = "Set `recommendations_per_hour` and `write_backs_per_hour` to 1 or more."
   }
 
   validation {
@@ -147,8 +147,8 @@ variable "thresholds" {
       value == null || contains(["silent_hours", "recommendations_per_hour", "write_backs_per_hour"], name)
     ])
     error_message = join(" ", [
-      "Remove all thresholds but `silent_hours`, `recommendations_per_hour` and `write_backs_per_hour`:",
-      "every stack has those in the table of modules/monitoring/README.md.",
+      "Remove all thresholds except `silent_hours`, `recommendations_per_hour` and `write_backs_per_hour`.",
+      "The others are fixed: modules/monitoring/README.md lists them.",
     ])
   }
 }

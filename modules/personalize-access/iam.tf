@@ -34,7 +34,7 @@ resource "aws_iam_role" "personalize" {
 data "aws_iam_policy_document" "read" {
   statement {
     sid = "ListTheBucket"
-    # Without s3:prefix: how Personalize asks for a folder is not documented, names alone give no content.
+    # No s3:prefix condition: how Personalize lists a folder isn't documented, and names alone reveal no content.
     actions   = ["s3:ListBucket"]
     resources = [local.bucket_arn]
   }
@@ -45,7 +45,7 @@ data "aws_iam_policy_document" "read" {
     resources = [for prefix in var.read_prefixes : "${local.bucket_arn}/${prefix}*"]
   }
 
-  # The developer guide's list for jobs and dataset groups. Without kms:ViaService: not all of it goes through S3.
+  # From the developer guide, for jobs and dataset groups. No kms:ViaService: not all calls go through S3.
   dynamic "statement" {
     for_each = local.keys
 
@@ -85,7 +85,7 @@ data "aws_iam_policy_document" "publish_metrics" {
   statement {
     sid     = "PublishMetricsOfAttributions"
     actions = ["cloudwatch:PutMetricData"]
-    # PutMetricData has no resources; the namespace is its only bound.
+    # PutMetricData has no resource-level permissions. The namespace is its only bound.
     resources = ["*"]
 
     condition {
@@ -103,13 +103,13 @@ resource "aws_iam_role_policy" "publish_metrics" {
 }
 
 data "aws_iam_policy_document" "key" {
-  #checkov:skip=CKV_AWS_109:A policy of a key: its resource is the key itself.
-  #checkov:skip=CKV_AWS_111:A policy of a key: its resource is the key itself.
-  #checkov:skip=CKV_AWS_356:A policy of a key: its resource is the key itself.
+  #checkov:skip=CKV_AWS_109:In a key policy, the resource is the key itself.
+  #checkov:skip=CKV_AWS_111:In a key policy, the resource is the key itself.
+  #checkov:skip=CKV_AWS_356:In a key policy, the resource is the key itself.
   statement {
     sid     = "TheRoleOfPersonalizeUsesTheKey${local.stack}"
     actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:ListGrants"]
-    # In a key's policy * is the key itself.
+    # In a key policy, * is the key itself.
     resources = ["*"]
 
     principals {
@@ -121,7 +121,7 @@ data "aws_iam_policy_document" "key" {
   statement {
     sid     = "PersonalizeUsesTheKey${local.stack}"
     actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:ListGrants"]
-    # In a key's policy * is the key itself.
+    # In a key policy, * is the key itself.
     resources = ["*"]
 
     principals {

@@ -12,13 +12,13 @@ locals {
   role_arn   = "arn:${local.partition}:iam::${local.account}:role${var.iam_path}${local.role_name}"
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket.name}"
 
-  # Part of statement ids, since policies of several stacks are merged: "shop-eu" is ShopEu.
+  # Part of statement ids, so that policies of several stacks merge: "shop-eu" becomes ShopEu.
   stack = join(
     "",
     [for part in split("-", var.name) : title(part)],
     can(regex("-[^a-z]", var.name)) ? [substr(sha256(var.name), 0, 8)] : [],
   )
 
-  # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
+  # Maps for dynamic blocks: `count` can't depend on the ARN of a key created in the same apply.
   keys = compact([var.bucket.kms_key_arn])
 }

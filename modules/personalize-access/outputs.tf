@@ -1,5 +1,5 @@
 output "role" {
-  description = "Name and ARN of the role, once it has its policies."
+  description = "Name and ARN of the role, available once its policies are attached."
   value = {
     name = local.role_name
     arn  = local.role_arn
@@ -14,9 +14,9 @@ output "role" {
 }
 
 output "kms_key_policy_json" {
-  description = "JSON of the statements to merge into the policy of the bucket's key (null: no key)."
+  description = "JSON of the statements to merge into the key policy of the bucket's KMS key (null: no key)."
   value       = var.bucket.kms_key_arn == null ? null : data.aws_iam_policy_document.key.json
 
-  # KMS refuses a policy that names a role which isn't there.
+  # KMS rejects a policy that names a role that doesn't exist.
   depends_on = [aws_iam_role.personalize]
 }

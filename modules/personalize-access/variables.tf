@@ -1,22 +1,22 @@
 variable "name" {
-  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
+  description = "Name of the stack, and prefix of all other names: 1 to 20 lowercase letters, digits and hyphens."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
-    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
+    error_message = "Use 1 to 20 lowercase letters, digits and hyphens, starting with a letter, such as \"shop\"."
   }
 }
 
 variable "name_prefix" {
-  description = "Beginning of the role's name (null: the stack and the region, since roles are global)."
+  description = "Prefix of the role's name (null: stack name and region, because role names are global)."
   type        = string
   default     = null
 
   validation {
     condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
-    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+    error_message = "Set `name_prefix` to 1 to 46 letters, digits, hyphens and underscores, such as \"shop-eu\"."
   }
 }
 
@@ -28,7 +28,7 @@ variable "iam_path" {
 
   validation {
     condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
-    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
+    error_message = "Begin and end `iam_path` with a slash, such as \"/personalize/\"."
   }
 }
 
@@ -40,7 +40,7 @@ variable "tags" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the permissions boundary of the role (null: none)."
+  description = "ARN of the permissions boundary for the role (null: none)."
   type        = string
   default     = null
 
@@ -48,12 +48,12 @@ variable "permissions_boundary_arn" {
     condition = var.permissions_boundary_arn == null || can(
       regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn)
     )
-    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
+    error_message = "Set the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
   }
 }
 
 variable "bucket" {
-  description = "The bucket that Personalize reads and writes: its name, and the ARN of its KMS key if it has one."
+  description = "Bucket that Personalize reads and writes: its name, and the ARN of its KMS key if it has one."
   type = object({
     name        = string
     kms_key_arn = optional(string)
@@ -62,25 +62,25 @@ variable "bucket" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket.name))
-    error_message = "Write bucket.name without s3:// and without a prefix, such as \"shop-personalize\"."
+    error_message = "Set `bucket.name` without s3:// or a prefix, such as \"shop-personalize\"."
   }
 
   validation {
     condition = var.bucket.kms_key_arn == null || can(
       regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.bucket.kms_key_arn)
     )
-    error_message = "bucket.kms_key_arn is no ARN of a key. Write it as \"arn:aws:kms:eu-west-1:123456789012:key/…\"."
+    error_message = "Set `bucket.kms_key_arn` to a key's ARN, such as \"arn:aws:kms:eu-west-1:123456789012:key/…\"."
   }
 }
 
 variable "read_prefixes" {
-  description = "Prefixes in the bucket that Personalize reads: training data, lists of deletions, input of batch jobs."
+  description = "Prefixes that Personalize reads: training data, deletion lists and input of batch jobs."
   type        = list(string)
   nullable    = false
 
   validation {
     condition     = length(var.read_prefixes) > 0
-    error_message = "Personalize has nothing to read. Write at least one prefix, such as \"transformed/\"."
+    error_message = "Set at least one prefix for Personalize to read, such as \"transformed/\"."
   }
 
   validation {
@@ -88,12 +88,12 @@ variable "read_prefixes" {
       for prefix in var.read_prefixes :
       can(regex("^([A-Za-z0-9._=-]+/)+$", prefix))
     ])
-    error_message = "Write prefixes in letters, digits and . _ = - /, with / at their ends, such as \"batch/\"."
+    error_message = "Use letters, digits and . _ = - / in prefixes, and end them with a slash, such as \"batch/\"."
   }
 }
 
 variable "write_prefixes" {
-  description = "Prefixes that Personalize writes: reports of metric attributions and output of batch jobs."
+  description = "Prefixes that Personalize writes: metric attribution reports and output of batch jobs."
   type        = list(string)
   default     = []
   nullable    = false
@@ -103,6 +103,6 @@ variable "write_prefixes" {
       for prefix in var.write_prefixes :
       can(regex("^([A-Za-z0-9._=-]+/)+$", prefix))
     ])
-    error_message = "Write prefixes in letters, digits and . _ = - /, with / at their ends, such as \"batch/\"."
+    error_message = "Use letters, digits and . _ = - / in prefixes, and end them with a slash, such as \"batch/\"."
   }
 }

@@ -1,7 +1,7 @@
 data "aws_iam_policy_document" "queue" {
   for_each = local.queue_arns
 
-  # SQS takes seven actions a statement at most: those that carry messages, or drop them.
+  # SQS accepts at most seven actions per statement: those that carry or drop messages.
   statement {
     sid    = "DenyPlainHttp"
     effect = "Deny"

@@ -22,7 +22,7 @@ locals {
   rejected_retention_days = 14
   calls_per_second        = floor(10 / var.maximum_concurrency)
   records_per_call        = 10
-  # Each message is a read and two writes, sixteen at the same time.
+  # Each message costs a read and two writes, sixteen at a time.
   writes_per_second = 500
   table_seconds     = var.profile_table == null ? 0 : ceil(var.batch.size / local.writes_per_second)
   slowest_batch_seconds = ceil(
@@ -33,7 +33,7 @@ locals {
   table_arn          = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.name}-profiles"
 }
 
-# Policies stand in the queues, because the provider waits 25 seconds for each resource that holds one.
+# The queues contain their policies, because the provider waits 25 seconds for each separate policy resource.
 resource "aws_sqs_queue" "profiles" {
   name                       = local.queues.profiles
   policy                     = data.aws_iam_policy_document.queue["profiles"].json
@@ -82,7 +82,7 @@ resource "aws_sqs_queue" "rejected" {
 }
 
 resource "aws_dynamodb_table" "profiles" {
-  #checkov:skip=CKV_AWS_119:A key of your own is an option; without one DynamoDB encrypts with a key that it owns.
+  #checkov:skip=CKV_AWS_119:A KMS key is optional. Without one, DynamoDB encrypts with a key that it owns.
   count = local.table == null ? 0 : 1
 
   name                        = local.table
@@ -100,13 +100,13 @@ resource "aws_dynamodb_table" "profiles" {
     enabled = true
   }
 
-  # Of the items that the event function counts in, one for each minute. Users and items have no such attribute.
+  # For the event function's counters, one item per minute. Users and items don't have this attribute.
   ttl {
     attribute_name = "expires"
     enabled        = true
   }
 
-  # False is a key that DynamoDB owns, which costs nothing.
+  # False selects a key that DynamoDB owns, at no cost.
   server_side_encryption {
     enabled     = var.kms_key_arn != null
     kms_key_arn = var.kms_key_arn
@@ -119,7 +119,7 @@ module "function" {
   name              = var.name
   suffix            = "profiles"
   description       = "Merges users and items and sends them to Amazon Personalize, ten per call."
-  alias_description = "What the queue invokes."
+  alias_description = "Invoked by the queue."
   handler           = "profile_batch"
   package           = var.package
   event_mapping     = var.event_mapping
@@ -171,11 +171,11 @@ resource "aws_lambda_event_source_mapping" "profiles" {
       condition = local.slowest_batch_seconds <= var.timeout_seconds
       error_message = join(" ", [
         "A batch of ${var.batch.size} takes ${local.slowest_batch_seconds} seconds, longer than `timeout_seconds`, at",
-        "${local.calls_per_second} calls per second: write a smaller `batch.size`, or a longer time-out.",
+        "${local.calls_per_second} calls per second. Set a smaller `batch.size` or a longer timeout.",
       ])
     }
   }
 
-  # The queue's name is known before it exists. The alias, which the module waits for, waits for the right to read it.
+  # The queue's name is known before the queue exists. The alias waits for the permission to read it.
   depends_on = [aws_sqs_queue.profiles]
 }

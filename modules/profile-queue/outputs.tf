@@ -8,7 +8,7 @@ output "queue" {
 }
 
 output "dead_letter_queue" {
-  description = "Name, URL and ARN of the queue of users and items that failed too often."
+  description = "Name, URL and ARN of the dead-letter queue."
   value = {
     name = local.queues.profiles_dead
     url  = aws_sqs_queue.profiles_dead.url
@@ -17,7 +17,7 @@ output "dead_letter_queue" {
 }
 
 output "rejected_queue" {
-  description = "Name, URL and ARN of the queue of refused events, users and items."
+  description = "Name, URL and ARN of the queue of rejected events, users and items."
   value = {
     name = local.queues.rejected
     url  = aws_sqs_queue.rejected.url
@@ -32,7 +32,7 @@ output "table" {
 }
 
 output "function" {
-  description = "Name, ARN and timeout_seconds of the function that empties the queue."
+  description = "Name, ARN and timeout_seconds of the function that consumes the queue."
   value = {
     name            = module.function.function.name
     arn             = module.function.function.arn

@@ -1,6 +1,6 @@
 # The state machine, from files that Workflow Studio opens. Parameters of aws-sdk tasks are in PascalCase, whatever the
-# API has. Errors that the SDK has no class of (throttling, a missing right) are called <Service>.<Service>Exception, so
-# they can't be told apart: whatever isn't known to be permanent is tried again for about two minutes.
+# API uses. Errors without an SDK class (throttling, a missing permission) are all named <Service>.<Service>Exception,
+# so errors that aren't known to be permanent are retried for about two minutes.
 
 locals {
   placeholders = {
@@ -12,7 +12,7 @@ locals {
     role_arn      = var.role_arn
   }
 
-  # 60 seconds in the files are the polling interval. Each value is escaped as in a JSON string.
+  # The files have 60 seconds as the polling interval. Values are escaped for JSON strings.
   files = {
     for file in ["refresh", "export-redshift"] : file => jsondecode(replace(
       templatefile("${path.module}/${file}.asl.json", {

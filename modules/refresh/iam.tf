@@ -70,7 +70,7 @@ data "aws_iam_policy_document" "refresh_redshift" {
   statement {
     sid     = "LookAtItsOwnStatements"
     actions = ["redshift-data:DescribeStatement"]
-    # The action has no resource-level permission; the condition leaves the role its own statements.
+    # The action has no resource-level permissions. The condition limits the role to its own statements.
     resources = ["*"]
 
     condition {
@@ -174,8 +174,8 @@ resource "aws_iam_role_policy" "refresh_import" {
 }
 
 data "aws_iam_policy_document" "refresh_logs" {
-  #checkov:skip=CKV_AWS_111:Actions of log delivery have no resource-level permission.
-  #checkov:skip=CKV_AWS_356:Actions of log delivery have no resource-level permission.
+  #checkov:skip=CKV_AWS_111:Log delivery actions have no resource-level permissions.
+  #checkov:skip=CKV_AWS_356:Log delivery actions have no resource-level permissions.
   statement {
     sid = "DeliverItsLogs"
     actions = [
@@ -188,7 +188,7 @@ data "aws_iam_policy_document" "refresh_logs" {
       "logs:PutResourcePolicy",
       "logs:UpdateLogDelivery",
     ]
-    # CloudWatch Logs has no resource-level permission for log delivery; Step Functions asks for exactly these.
+    # Log delivery has no resource-level permissions. Step Functions needs exactly these actions.
     resources = ["*"]
   }
 }
@@ -205,7 +205,7 @@ data "aws_iam_policy_document" "refresh_tracing" {
   statement {
     sid     = "SendTraces"
     actions = ["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-    # X-Ray has no resource-level permission for traces.
+    # X-Ray has no resource-level permissions for traces.
     resources = ["*"]
   }
 }
@@ -234,7 +234,7 @@ data "aws_iam_policy_document" "refresh_schedule_trust" {
       values   = [local.account]
     }
 
-    # EventBridge Scheduler names the group here, not the schedule.
+    # EventBridge Scheduler sends the ARN of the group, not of the schedule.
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"

@@ -25,7 +25,7 @@ locals {
 }
 
 resource "aws_sfn_state_machine" "refresh" {
-  #checkov:skip=CKV_AWS_284:Tracing is a choice (var.tracing); the execution's history already times every step.
+  #checkov:skip=CKV_AWS_284:Tracing is optional (var.tracing). The execution history already times every step.
   name       = local.machine_name
   role_arn   = aws_iam_role.refresh.arn
   definition = local.definition
@@ -41,28 +41,28 @@ resource "aws_sfn_state_machine" "refresh" {
     enabled = var.tracing
   }
 
-  # Step Functions tries the role's rights to deliver logs when the state machine is made.
+  # Step Functions checks the role's log delivery permissions when it creates the state machine.
   depends_on = [aws_iam_role_policy.refresh_logs, aws_iam_role_policy.refresh_tracing]
 }
 
 resource "aws_cloudwatch_log_group" "refresh" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is a choice (var.log_retention_days).
-  #checkov:skip=CKV_AWS_158:They hold names and statuses; a key is a choice (var.kms_key_arn).
-  # The prefix keeps the resource policy of CloudWatch Logs, which has a limit of size, from growing with every stack.
+  #checkov:skip=CKV_AWS_338:Retention is an input (var.log_retention_days).
+  #checkov:skip=CKV_AWS_158:The logs hold names and statuses. A KMS key is optional (var.kms_key_arn).
+  # With this prefix, the resource policy of CloudWatch Logs, whose size is limited, doesn't grow with every stack.
   name              = local.log_group
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
 
-# A group of its own: it is what the trust policy and the metrics of EventBridge Scheduler can name.
+# A separate group, because Scheduler's trust policy and metrics name groups, not schedules.
 resource "aws_scheduler_schedule_group" "refresh" {
   name = local.machine_name
   tags = var.tags
 }
 
 resource "aws_scheduler_schedule" "refresh" {
-  #checkov:skip=CKV_AWS_297:The schedule's input is an empty object: there is nothing to encrypt.
+  #checkov:skip=CKV_AWS_297:The schedule's input is an empty object, with nothing to encrypt.
   name                         = local.machine_name
   group_name                   = aws_scheduler_schedule_group.refresh.name
   description                  = "Refreshes the datasets of ${var.dataset_group}."
@@ -90,8 +90,8 @@ resource "aws_scheduler_schedule" "refresh" {
 resource "aws_cloudwatch_metric_alarm" "not_started" {
   alarm_name = "${local.machine_name}-not-started"
   alarm_description = join(" ", [
-    "EventBridge Scheduler gave up starting a refresh of ${var.dataset_group}: training goes on with the data of the",
-    "last one. What to do: ${var.operations_url}#the-refresh-was-not-started.",
+    "EventBridge Scheduler gave up starting a refresh of ${var.dataset_group}. Training continues with the data of the",
+    "previous refresh. What to do: ${var.operations_url}#the-refresh-was-not-started.",
   ])
   namespace           = "AWS/Scheduler"
   metric_name         = "InvocationDroppedCount"
@@ -101,7 +101,7 @@ resource "aws_cloudwatch_metric_alarm" "not_started" {
   evaluation_periods  = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = 1
-  # The metric has data only when something is dropped.
+  # The metric has data only if an invocation was dropped.
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arns
   ok_actions         = var.alarm_topic_arns

@@ -8,7 +8,7 @@ data "aws_iam_policy_document" "trust" {
       identifiers = var.principal_arns
     }
 
-    # Segment assumes roles for all its customers; the external id says for whom.
+    # Segment assumes roles for all its customers. The external id identifies the customer.
     condition {
       test     = "StringEquals"
       variable = "sts:ExternalId"
@@ -18,7 +18,7 @@ data "aws_iam_policy_document" "trust" {
 }
 
 resource "aws_iam_role" "segment" {
-  #checkov:skip=CKV_AWS_61:Only Segment's role may assume it, and only with the external id.
+  #checkov:skip=CKV_AWS_61:Only Segment's role can assume it, and only with the external id.
   name                 = local.role_name
   path                 = var.iam_path
   description          = "Assumed by Segment to invoke the functions of ${var.name}."
@@ -62,7 +62,7 @@ data "aws_iam_policy_document" "logs_trust" {
 }
 
 resource "aws_iam_role" "segment_logs" {
-  #checkov:skip=CKV_AWS_61:Only Segment's role may assume it, and only with the external id.
+  #checkov:skip=CKV_AWS_61:Only Segment's role can assume it, and only with the external id.
   count = var.logs == null ? 0 : 1
 
   name                 = local.logs_role_name

@@ -1,5 +1,5 @@
 output "role" {
-  description = "The role to enter in Segment's Amazon Personalize destination: `{ name, arn }`."
+  description = "Name and ARN of the role to enter in Segment's Amazon Personalize destination."
   value = {
     name = local.role_name
     arn  = "${local.role_arn_prefix}${local.role_name}"

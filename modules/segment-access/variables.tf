@@ -1,22 +1,22 @@
 variable "name" {
-  description = "Name of the stack, which begins all other names: 1 to 20 lower-case letters, digits and -."
+  description = "Name of the stack, and prefix of all other names: 1 to 20 lowercase letters, digits and hyphens."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.name))
-    error_message = "Write 1 to 20 lower-case letters, digits and -, beginning with a letter, such as \"shop\"."
+    error_message = "Use 1 to 20 lowercase letters, digits and hyphens, starting with a letter, such as \"shop\"."
   }
 }
 
 variable "function_arns" {
-  description = "ARNs of the functions that Segment may invoke, exactly as entered in Segment."
+  description = "ARNs of the functions that Segment can invoke, exactly as entered in Segment."
   type        = list(string)
   nullable    = false
 
   validation {
     condition     = length(var.function_arns) > 0
-    error_message = "Write at least one ARN: `[module.event_function.function.alias_arn]`."
+    error_message = "Set at least one ARN: `[module.event_function.function.alias_arn]`."
   }
 
   validation {
@@ -24,20 +24,20 @@ variable "function_arns" {
       for arn in var.function_arns :
       can(regex("^arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$", arn))
     ])
-    error_message = "Write whole ARNs of functions without *: arn:aws:lambda:REGION:ACCOUNT:function:NAME:live."
+    error_message = "Use complete function ARNs without *: arn:aws:lambda:REGION:ACCOUNT:function:NAME:live."
   }
 }
 
 variable "external_ids" {
-  description = "External ids with which Segment may assume the roles: your workspace's, formerly the source's."
+  description = "External IDs that Segment uses to assume the roles: your workspace ID, in older setups the source ID."
   type        = list(string)
   nullable    = false
 
   validation {
     condition = length(var.external_ids) > 0
     error_message = join(" ", [
-      "Write at least one external id, the id of your Segment workspace:",
-      "without one, any customer of Segment could call your functions.",
+      "Set at least one external ID, the ID of your Segment workspace.",
+      "Without it, any Segment customer could call your functions.",
     ])
   }
 
@@ -46,7 +46,7 @@ variable "external_ids" {
       for id in var.external_ids :
       can(regex("^[A-Za-z0-9_+=,.@:/-]+$", id)) && length(id) >= 2 && length(id) <= 1224
     ])
-    error_message = "Write external ids as Segment shows them: 2 to 1224 letters, digits and _ + = , . @ : / -."
+    error_message = "Use external IDs as Segment shows them: 2 to 1224 letters, digits and _ + = , . @ : / -."
   }
 
   validation {
@@ -66,14 +66,14 @@ variable "external_ids" {
       ])
     ])
     error_message = join(" ", [
-      "Write the id of your own Segment workspace, which is under Settings, General:",
-      "others may have used this placeholder, too.",
+      "Use the ID of your Segment workspace, from Settings > General.",
+      "This is a placeholder that other customers may also have used.",
     ])
   }
 }
 
 variable "principal_arns" {
-  description = "ARNs of Segment's roles that may assume the role."
+  description = "ARNs of the Segment roles that can assume the role."
   type        = list(string)
   default     = ["arn:aws:iam::595280932656:role/customer-personalize-prod-destination-access"]
   nullable    = false
@@ -87,14 +87,14 @@ variable "principal_arns" {
       ])
     )
     error_message = join(" ", [
-      "Write at least one ARN of a role of Segment's, never an account or *, such as",
+      "Set at least one ARN of a Segment role, never an account or *, such as",
       "arn:aws:iam::595280932656:role/customer-personalize-prod-destination-access.",
     ])
   }
 }
 
 variable "logs" {
-  description = "Bucket, prefix and key for Segment's S3 destination, and the roles that write (null: no role)."
+  description = "Bucket, prefix and key for Segment's S3 destination, and the Segment roles that write (null: no role)."
   type = object({
     bucket         = string
     prefix         = string
@@ -105,12 +105,12 @@ variable "logs" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", try(var.logs.bucket, "bucket")))
-    error_message = "Write `bucket` as a bucket's name, without s3:// and without a path."
+    error_message = "Set `bucket` to a bucket's name, without s3:// or a path."
   }
 
   validation {
     condition     = can(regex("^([A-Za-z0-9_.=-]+/)+$", try(var.logs.prefix, "segment-logs/")))
-    error_message = "Write `prefix` with / at its end and none in front, such as \"segment-logs/\"."
+    error_message = "End `prefix` with a slash, with none in front, such as \"segment-logs/\"."
   }
 
   validation {
@@ -120,7 +120,7 @@ variable "logs" {
         coalesce(try(var.logs.kms_key_arn, null), "arn:aws:kms:us-west-2:123456789012:key/1")
       )
     )
-    error_message = "Write `kms_key_arn` as the ARN of a key, not an alias: arn:aws:kms:REGION:ACCOUNT:key/ID."
+    error_message = "Set `kms_key_arn` to the ARN of a key, not of an alias: arn:aws:kms:REGION:ACCOUNT:key/ID."
   }
 
   validation {
@@ -135,14 +135,14 @@ variable "logs" {
       )
     )
     error_message = join(" ", [
-      "Write `principal_arns` as at least one ARN of a role of Segment's, or leave it out, such as",
+      "Leave `principal_arns` out, or set at least one ARN of a Segment role, such as",
       "arn:aws:iam::595280932656:role/segment-s3-integration-production-access.",
     ])
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the permissions boundary of the roles (null: none)."
+  description = "ARN of the permissions boundary for the roles (null: none)."
   type        = string
   default     = null
 
@@ -150,18 +150,18 @@ variable "permissions_boundary_arn" {
     condition = var.permissions_boundary_arn == null || can(
       regex("^arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn)
     )
-    error_message = "Write the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
+    error_message = "Set the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
   }
 }
 
 variable "name_prefix" {
-  description = "Beginning of the roles' names (null: the stack and the region, since roles are global)."
+  description = "Prefix of the roles' names (null: stack name and region, because role names are global)."
   type        = string
   default     = null
 
   validation {
     condition     = var.name_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,45}$", var.name_prefix))
-    error_message = "Write `name_prefix` as 1 to 46 letters, digits, - and _, such as \"shop-eu\"."
+    error_message = "Set `name_prefix` to 1 to 46 letters, digits, hyphens and underscores, such as \"shop-eu\"."
   }
 }
 
@@ -173,7 +173,7 @@ variable "iam_path" {
 
   validation {
     condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.iam_path))
-    error_message = "Write `iam_path` with / at both ends, such as \"/personalize/\"."
+    error_message = "Begin and end `iam_path` with a slash, such as \"/personalize/\"."
   }
 }
 

@@ -11,12 +11,12 @@ locals {
   }
   dns_suffix = data.aws_partition.current.dns_suffix
 
-  # Hadoop asks S3 for folders as if they were objects, and Glue's file system marks the ones that it makes.
+  # Hadoop requests folders from S3 like objects, and Glue's file system marks the folders it creates.
   logs_folder    = trimsuffix(var.logs.prefix, "/")
   output_parts   = split("/", trimsuffix(var.output.prefix, "/"))
   output_folders = [for n in range(1, length(local.output_parts) + 1) : join("/", slice(local.output_parts, 0, n))]
 
-  # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
+  # Maps for dynamic blocks: `count` can't depend on the ARN of a key created in the same apply.
   code_keys = distinct(compact([
     var.artifacts.kms_key_arn, try(var.package.s3.kms_key_arn, null), try(var.wheels.s3.kms_key_arn, null),
     try(local.mapping_in_s3.kms_key_arn, null),
@@ -35,7 +35,7 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["glue.amazonaws.com"]
     }
 
-    # Off by default: no page of AWS says that Glue sends them. A role can't be passed to another account's job.
+    # Off by default: AWS doesn't document that Glue sends them. A role can't be passed to another account's job.
     dynamic "condition" {
       for_each = var.source_conditions ? {
         SourceAccount = ["StringEquals", local.account]
@@ -63,7 +63,7 @@ resource "aws_iam_role" "history" {
 data "aws_iam_policy_document" "read_logs" {
   statement {
     sid = "ListTheBucketOfTheLogs"
-    # Without s3:prefix: only to who may list the bucket S3 says that a key is not there, and Hadoop asks for such.
+    # No s3:prefix condition: S3 reports a missing key only to callers that can list the bucket, as Hadoop needs.
     actions   = ["s3:ListBucket"]
     resources = [local.buckets.logs]
   }
@@ -106,7 +106,7 @@ data "aws_iam_policy_document" "read_suppression_list" {
 
   statement {
     sid = "ListTheBucketOfTheSuppressionList"
-    # Without it S3 doesn't say that the list is not there, and the job could not either.
+    # Without it, S3 doesn't report that the list is missing, so the job couldn't report it either.
     actions   = ["s3:ListBucket"]
     resources = ["arn:${local.partition}:s3:::${var.suppression_list.bucket}"]
   }
@@ -142,8 +142,8 @@ resource "aws_iam_role_policy" "read_suppression_list" {
   policy = data.aws_iam_policy_document.read_suppression_list[0].json
 }
 
-# The job itself loads them, not a step after it: it has the rows in memory, runs longer than Lambda's 15 minutes, and
-# needs no role that reads the export. It writes no item that Personalize was sent: such columns go to the queue.
+# The job loads the profiles itself: it has the rows in memory, can run longer than Lambda's 15 minutes, and needs no
+# other role that reads the export. It doesn't write items that were sent to Personalize. Their columns go to the queue.
 data "aws_iam_policy_document" "load_profiles" {
   count = var.profiles == null ? 0 : 1
 
@@ -187,14 +187,14 @@ resource "aws_iam_role_policy" "load_profiles" {
 data "aws_iam_policy_document" "write_output" {
   statement {
     sid = "ListTheBucketOfTheOutput"
-    # Without s3:prefix: only to who may list the bucket S3 says that a key is not there, and Hadoop asks for such.
+    # No s3:prefix condition: S3 reports a missing key only to callers that can list the bucket, as Hadoop needs.
     actions   = ["s3:ListBucket"]
     resources = [local.buckets.output]
   }
 
   statement {
     sid = "ReplaceTheOutput"
-    # Hadoop moves by copying and deleting, and uploads in parts.
+    # Hadoop moves objects by copying and deleting, and uploads in parts.
     actions = [
       "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
     ]
@@ -244,7 +244,7 @@ data "aws_iam_policy_document" "keep_stage" {
 
   statement {
     sid = "KeepWhatDaysGive"
-    # Large files are uploaded in parts, and what is left of killed runs is deleted.
+    # Large files are uploaded in parts, and leftovers of killed runs are deleted.
     actions   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = ["arn:${local.partition}:s3:::${var.stage.bucket}/${var.stage.prefix}*"]
   }
@@ -284,7 +284,7 @@ data "aws_iam_policy_document" "read_code" {
     )
   }
 
-  # Only for a mapping that is too large for a setting: this one object, whose name has the digest.
+  # Only for a mapping too large for an argument: this one object, whose name contains the digest.
   dynamic "statement" {
     for_each = local.mapping_in_s3 == null ? [] : [local.mapping_in_s3]
 
@@ -321,7 +321,7 @@ resource "aws_iam_role_policy" "read_code" {
 data "aws_iam_policy_document" "write_job_logs" {
   statement {
     sid = "WriteTheLogsOfTheJob"
-    # CreateLogGroup too: Glue makes sure of its groups before it writes to them.
+    # CreateLogGroup too: Glue creates missing groups before it writes to them.
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     resources = flatten([for arn in local.log_group_arns : [arn, "${arn}:log-stream:*"]])
   }
@@ -347,7 +347,7 @@ data "aws_iam_policy_document" "metrics" {
   statement {
     sid     = "PublishMetricsOfTheJob"
     actions = ["cloudwatch:PutMetricData"]
-    # PutMetricData has no resources; the namespace is its only bound.
+    # PutMetricData has no resource-level permissions. The namespace is its only bound.
     resources = ["*"]
 
     condition {
@@ -375,7 +375,7 @@ data "aws_iam_policy_document" "key" {
       "kms:ReEncryptFrom",
       "kms:ReEncryptTo",
     ]
-    # In a key's policy * is the key itself.
+    # In a key policy, * is the key itself.
     resources = ["*"]
 
     principals {

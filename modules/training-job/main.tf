@@ -26,7 +26,7 @@ locals {
     key    = "${var.artifacts.prefix}${local.job_name}/personalize-segment.zip"
   }
 
-  # DuckDB and what it needs, which Glue installs from here without a network.
+  # DuckDB and its dependencies, which Glue installs from here without network access.
   python      = { "5.0" = "3.11", "5.1" = "3.11", "6.0" = "3.13" }[var.glue_version]
   wheels_path = coalesce(var.wheels.path, "${path.module}/../../dist/glue-${local.python}")
   wheels = {
@@ -37,7 +37,7 @@ locals {
   }
   wheel_uris = join(",", [for key in local.wheels.keys : "s3://${local.wheels.bucket}/${key}"])
 
-  # Glue 5 puts the names of security configuration and role into the names of its log groups, and only then.
+  # With a security configuration, Glue 5 adds its name and the role's to the names of log groups.
   log_prefix = "/aws-glue/jobs/${local.job_name}"
   log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.role_name}"
   log_groups = { for stream in ["error", "output"] : stream => "${local.log_folder}/${stream}" }
@@ -77,13 +77,13 @@ locals {
 }
 
 resource "aws_s3_object" "script" {
-  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds, with its key if it has one.
+  #checkov:skip=CKV_AWS_186:The bucket encrypts objects, with its key if it has one.
   bucket      = local.script.bucket
   key         = local.script.key
   source      = local.script_path
   source_hash = fileexists(local.script_path) ? filesha256(local.script_path) : null
 
-  # An object may have ten tags, and a caller's default tags may be more.
+  # S3 objects can have ten tags. The caller's default tags may be more.
   override_provider {
     default_tags {
       tags = {}
@@ -93,13 +93,13 @@ resource "aws_s3_object" "script" {
   lifecycle {
     precondition {
       condition     = fileexists(local.script_path)
-      error_message = "The file ${local.script_path} doesn't exist: write the path of glue/segment_to_personalize.py."
+      error_message = "The file ${local.script_path} doesn't exist. Set the path of glue/segment_to_personalize.py."
     }
   }
 }
 
 resource "aws_s3_object" "package" {
-  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds, with its key if it has one.
+  #checkov:skip=CKV_AWS_186:The bucket encrypts objects, with its key if it has one.
   count = var.package.s3 == null ? 1 : 0
 
   bucket      = local.package.bucket
@@ -107,7 +107,7 @@ resource "aws_s3_object" "package" {
   source      = local.package_path
   source_hash = fileexists(local.package_path) ? filesha256(local.package_path) : null
 
-  # An object may have ten tags, and a caller's default tags may be more.
+  # S3 objects can have ten tags. The caller's default tags may be more.
   override_provider {
     default_tags {
       tags = {}
@@ -117,13 +117,13 @@ resource "aws_s3_object" "package" {
   lifecycle {
     precondition {
       condition     = fileexists(local.package_path)
-      error_message = "The file ${local.package_path} doesn't exist: run `make package` first, or write `package`."
+      error_message = "The file ${local.package_path} doesn't exist. Run `make package` first, or set `package`."
     }
   }
 }
 
 resource "aws_s3_object" "wheel" {
-  #checkov:skip=CKV_AWS_186:The bucket's own encryption holds, with its key if it has one.
+  #checkov:skip=CKV_AWS_186:The bucket encrypts objects, with its key if it has one.
   for_each = var.wheels.s3 == null ? fileset(local.wheels_path, "*.whl") : []
 
   bucket      = local.wheels.bucket
@@ -131,7 +131,7 @@ resource "aws_s3_object" "wheel" {
   source      = "${local.wheels_path}/${each.key}"
   source_hash = filesha256("${local.wheels_path}/${each.key}")
 
-  # An object may have ten tags, and a caller's default tags may be more.
+  # S3 objects can have ten tags. The caller's default tags may be more.
   override_provider {
     default_tags {
       tags = {}
@@ -140,8 +140,8 @@ resource "aws_s3_object" "wheel" {
 }
 
 resource "aws_cloudwatch_log_group" "job" {
-  #checkov:skip=CKV_AWS_158:Encrypted with kms_key where that is given; the logs hold counts and no events.
-  #checkov:skip=CKV_AWS_338:How long logs are kept is an input; a year of a job's logs helps nobody.
+  #checkov:skip=CKV_AWS_158:Encrypted with kms_key if set. The logs hold counts, not events.
+  #checkov:skip=CKV_AWS_338:Retention is an input. A year of a job's logs is rarely useful.
   for_each = local.log_groups
 
   name              = each.value
@@ -151,7 +151,7 @@ resource "aws_cloudwatch_log_group" "job" {
 }
 
 resource "aws_glue_security_configuration" "job" {
-  #checkov:skip=CKV_AWS_99:Data is encrypted with the bucket's key or by the bucket itself; there are no bookmarks.
+  #checkov:skip=CKV_AWS_99:The bucket encrypts the data, with its key if it has one. The job uses no bookmarks.
   count = var.kms_key == null ? 0 : 1
 
   name = local.job_name
@@ -166,7 +166,7 @@ resource "aws_glue_security_configuration" "job" {
       job_bookmarks_encryption_mode = "DISABLED"
     }
 
-    # With the bucket's key or none: Personalize's role could not decrypt training data under the key of the logs.
+    # The bucket's key or none: Personalize's role can't decrypt training data under the key of the logs.
     s3_encryption {
       s3_encryption_mode = var.output.kms_key_arn == null ? "DISABLED" : "SSE-KMS"
       kms_key_arn        = var.output.kms_key_arn
@@ -175,9 +175,9 @@ resource "aws_glue_security_configuration" "job" {
 }
 
 resource "aws_glue_job" "history" {
-  #checkov:skip=CKV_AWS_195:There is a security configuration where kms_key is given.
+  #checkov:skip=CKV_AWS_195:A security configuration exists if kms_key is set.
   name              = local.job_name
-  description       = "Segment logs to training data for Personalize. Event mapping ${var.event_mapping.sha256}."
+  description       = "Turns Segment logs into Personalize training data. Event mapping ${var.event_mapping.sha256}."
   role_arn          = aws_iam_role.history.arn
   glue_version      = var.glue_version
   execution_class   = "STANDARD"
@@ -196,28 +196,28 @@ resource "aws_glue_job" "history" {
   }
 
   execution_property {
-    # Two runs would replace each other's output.
+    # Concurrent runs would replace each other's output.
     max_concurrent_runs = 1
   }
 
   lifecycle {
     precondition {
       condition     = length(local.wheels.keys) > 0
-      error_message = "The folder ${local.wheels_path} has no wheels: run `make package` first, or write `wheels`."
+      error_message = "The folder ${local.wheels_path} has no wheels. Run `make package` first, or set `wheels`."
     }
 
     precondition {
-      # Glue takes 260 KB of arguments, and Linux 128 KiB, its last zero byte included, in one of them.
+      # Glue accepts 260 KB of arguments. Linux accepts 128 KiB per argument, including the final zero byte.
       condition = length(base64encode(local.mapping_setting)) / 4 * 3 <= 131070
       error_message = join(" ", [
-        "The event mapping has ${length(var.event_mapping.text)} characters: write one of 131070 bytes at most,",
-        "which is what an argument of a job takes.",
+        "The event mapping has ${length(var.event_mapping.text)} characters. Use a mapping of at most",
+        "131070 bytes, the limit of a job argument.",
       ])
     }
   }
 
-  # The provider doesn't retry CreateJob while IAM doesn't know the role everywhere, so the job comes last: after all
-  # policies, and after the bucket, whose lifecycle rules alone take half a minute when they are made in the same apply.
+  # The provider doesn't retry CreateJob while IAM propagates the role, so the job comes last: after all policies, and
+  # after the bucket, whose lifecycle rules alone take half a minute when the same apply creates them.
   depends_on = [
     aws_cloudwatch_log_group.job,
     aws_iam_role_policy.keep_stage,

@@ -1,5 +1,5 @@
 output "job" {
-  description = "Object with the job's name and ARN."
+  description = "Name and ARN of the job."
   value = {
     name = aws_glue_job.history.name
     arn  = local.job_arn
@@ -7,7 +7,7 @@ output "job" {
 }
 
 output "role" {
-  description = "Object with the name and ARN of the role that the job runs with."
+  description = "Name and ARN of the role that the job runs with."
   value = {
     name = aws_iam_role.history.name
     arn  = local.role_arn
@@ -15,12 +15,12 @@ output "role" {
 }
 
 output "arguments" {
-  description = "The job's default arguments by their names, which begin with --."
+  description = "Default arguments of the job by name, including the leading --."
   value       = local.arguments
 }
 
 output "log_group" {
-  description = "Name of the log group that has what the script prints: its report, or its error."
+  description = "Name of the log group with the script's output: its report or its error."
   value       = aws_cloudwatch_log_group.job["output"].name
 }
 
@@ -30,6 +30,6 @@ output "log_groups" {
 }
 
 output "kms_key_policy_json" {
-  description = "JSON of the statements that the policy of kms_key needs before log groups use it (null: no key)."
+  description = "JSON of the statements that the policy of kms_key needs before log groups use the key (null: no key)."
   value       = var.kms_key == null ? null : data.aws_iam_policy_document.key.json
 }

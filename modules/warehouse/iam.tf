@@ -1,14 +1,14 @@
 locals {
-  # Without try, which is unknown if anything in its result is, such as the ARN of a role in the same apply.
+  # No `try`: its result is unknown if any part is, such as the ARN of a role created in the same apply.
   makes_redshift_role  = var.redshift == null ? false : var.redshift.role == null
   makes_snowflake_role = var.snowflake == null ? false : var.snowflake.trust != null
 
-  # Dynamic blocks take these, since the ARN of a key in the same apply is unknown at plan, and count refuses that.
+  # Maps for dynamic blocks: `count` can't depend on the ARN of a key created in the same apply.
   keys = compact([var.output.kms_key_arn])
 }
 
 data "aws_iam_policy_document" "replace_training_data" {
-  # A run replaces what lies there: it lists, deletes and writes. Nothing outside the datasets' folders.
+  # A run replaces the datasets' folders: it lists, deletes and writes there, and nowhere else.
   statement {
     sid       = "ReplaceTheTrainingData"
     actions   = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]
@@ -27,7 +27,7 @@ data "aws_iam_policy_document" "replace_training_data" {
     }
   }
 
-  # Both warehouses ask for the bucket's region, which no condition can narrow down.
+  # Both warehouses request the bucket's region, which no condition can restrict.
   statement {
     sid       = "FindTheBucket"
     actions   = ["s3:GetBucketLocation"]
@@ -56,8 +56,8 @@ data "aws_iam_policy_document" "redshift" {
 
   source_policy_documents = [data.aws_iam_policy_document.replace_training_data.json]
 
-  # ENCRYPTED AUTO "fetches the default AWS KMS encryption key on the target Amazon S3 bucket property". The guide of
-  # UNLOAD names no right for that; this is the one of S3's GetBucketEncryption. It reads a setting and no data.
+  # ENCRYPTED AUTO "fetches the default AWS KMS encryption key on the target Amazon S3 bucket property". The guide to
+  # UNLOAD names no permission for that. This one belongs to S3's GetBucketEncryption, which reads a setting, not data.
   statement {
     sid       = "FindTheBucketsKey"
     actions   = ["s3:GetEncryptionConfiguration"]
@@ -68,8 +68,8 @@ data "aws_iam_policy_document" "redshift" {
 data "aws_iam_policy_document" "redshift_trust" {
   count = local.makes_redshift_role ? 1 : 0
 
-  # Only who may pass this role can associate it. All users of that cluster may use it then; a role of your own can
-  # narrow that down to database users, whose ARNs Redshift sends as external id.
+  # Associating this role requires the permission to pass it. Then all users of the cluster can use it. To restrict it
+  # to database users, whose ARNs Redshift sends as the external id, pass your own role.
   statement {
     sid     = "LetRedshiftAssumeTheRole"
     actions = ["sts:AssumeRole"]
@@ -112,7 +112,7 @@ data "aws_iam_policy_document" "snowflake_trust" {
       identifiers = [var.snowflake.trust.user_arn]
     }
 
-    # One user of Snowflake's serves a whole account there; the external id says which integration.
+    # One Snowflake user serves a whole account. The external id identifies the integration.
     condition {
       test     = "StringEquals"
       variable = "sts:ExternalId"
@@ -122,7 +122,7 @@ data "aws_iam_policy_document" "snowflake_trust" {
 }
 
 resource "aws_iam_role" "snowflake" {
-  #checkov:skip=CKV_AWS_61:Only Snowflake's user may assume it, and only with the external id.
+  #checkov:skip=CKV_AWS_61:Only Snowflake's user can assume it, and only with the external id.
   count = local.makes_snowflake_role ? 1 : 0
 
   name                 = "${local.name_prefix}-snowflake"

@@ -10,7 +10,7 @@ locals {
   bucket   = "arn:${data.aws_partition.current.partition}:s3:::${var.output.bucket}"
   roles    = "arn:${data.aws_partition.current.partition}:iam::${local.account}:role${var.iam_path}"
 
-  # ARNs are known before the roles are there: a plan shows whole statements, and an integration comes before its role.
+  # ARNs are known before the roles exist: a plan shows complete statements, and an integration precedes its role.
   redshift_role_arn = var.redshift == null ? null : try(
     coalesce(var.redshift.role.arn),
     "${local.roles}${local.name_prefix}-redshift"
@@ -18,7 +18,7 @@ locals {
   snowflake_role_arn = var.snowflake == null ? null : "${local.roles}${local.name_prefix}-snowflake"
 
   sql = {
-    # Personalize reads buckets of its own region alone, so the bucket lies here, wherever the warehouse does.
+    # Personalize reads only buckets in its region, so the bucket is here, wherever the warehouse is.
     redshift = var.redshift == null ? null : replace(replace(replace(replace(file(var.redshift.sql_path),
       "{{schema}}", var.redshift.schema),
       "{{location}}", local.location),
@@ -30,7 +30,7 @@ locals {
     "{{integration}}", var.snowflake.integration)
   }
 
-  # A statement ends with a semicolon at the end of a line, and no other line does. Above it stand comments.
+  # Only the last line of a statement ends with a semicolon. Comments precede it.
   statements = {
     for warehouse, text in local.sql : warehouse => text == null ? [] : [
       for one in split(";\n", "${trimspace(text)}\n") : trimspace(replace("${one}\n", "/^(\\s*--[^\\n]*\\n)*/", ""))

@@ -115,7 +115,7 @@ def test_an_input_that_several_modules_have_is_checked_alike() -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=ids)
 def test_every_input_and_each_of_its_attributes_is_set_by_a_test(folder: Path) -> None:
-    """Or by an example, which tests apply. What is gone, and kept to be refused, is no input."""
+    """Or by an example, which tests apply. Removed attributes that are kept to be refused don't count."""
     recorded = ROOT / "tests" / "terraform" / "recorded" / folder.name
     files = [*(folder / "tests").rglob("*.hcl"), *recorded.rglob("*.tf"), *(folder / "examples").rglob("*.tf")]
     if folder.name == "terraform":
@@ -124,7 +124,7 @@ def test_every_input_and_each_of_its_attributes_is_set_by_a_test(folder: Path) -
         files.append(ROOT / "tests" / "terraform" / "test_function_settings.py")
     tests, unset = "".join(file.read_text("utf-8") for file in files), []
     for block in _blocks((folder / "variables.tf").read_text("utf-8"), "variable"):
-        kept = re.sub(r" *# Gone.*?\n *\}", "}", block, flags=re.DOTALL)
+        kept = re.sub(r" *# Removed.*?\n *\}", "}", block, flags=re.DOTALL)
         kind = re.search(r"^  type += (.*?)(?=^  \w|\Z)", kept, re.DOTALL | re.MULTILINE)
         assert kind, block
         names = [re.findall(r'"(\w+)"', block)[0], *re.findall(r"(?:^ +|[{,] )(\w+) += ", kind[1], re.MULTILINE)]

@@ -67,7 +67,7 @@ def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProces
                 "functions": {"timeout_seconds": 6},
             },
             [
-                "lower-case letters",
+                "lowercase letters",
                 "FULL or INCREMENTAL",
                 "not both",
                 "external",
@@ -87,7 +87,7 @@ def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProces
         pytest.param({"name": "ssmith"}, ["begin with aws or ssm"], id="a name that Parameter Store refuses"),
         pytest.param(
             {"bucket": {"existing": {"name": "no-bucket-of-anybody"}}},
-            ["no-bucket-of-anybody", "Write the name of a bucket that is there"],
+            ["no-bucket-of-anybody", "Use the name of a bucket that exists"],
             id="a bucket that doesn't exist",
         ),
         pytest.param({"package": {"path": "nowhere.zip"}}, ["nowhere.zip", "make package"], id="no package"),
@@ -98,12 +98,12 @@ def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProces
         ),
         pytest.param(
             {"monitoring": {"thresholds": {"errors_percent": 10}}, "warehouse": {"redshift": REDSHIFT}},
-            ["Remove all thresholds but `silent_hours`", "Write `role = { arn = … }` instead of `role_arn`"],
+            ["Remove all thresholds except `silent_hours`", "Use `role = { arn = … }` instead of `role_arn`"],
             id="inputs of modules that are gone",
         ),
         pytest.param(
             {"training_job": {"kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/k"}},
-            ["Write `kms_key = { arn = … }` instead of `kms_key_arn`"],
+            ["Use `kms_key = { arn = … }` instead of `kms_key_arn`"],
             id="an input of the stack that is gone",
         ),
     ],

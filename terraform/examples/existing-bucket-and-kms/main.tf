@@ -1,4 +1,4 @@
-# A bucket and a key that were there before: the bucket gets its policy here, the key's stays yours.
+# An existing bucket and an existing KMS key. This example sets the bucket policy. You edit the key policy.
 
 terraform {
   required_version = ">= 1.11"
@@ -17,7 +17,7 @@ variable "bucket" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the key that the bucket encrypts with."
+  description = "ARN of the KMS key that encrypts the bucket."
   type        = string
 }
 
@@ -39,13 +39,13 @@ resource "aws_s3_bucket_policy" "lake" {
   policy = module.personalize.merge.bucket_policy
 }
 
-# Merged by you, since a key's policy is replaced as a whole: other statements of it would be lost here.
+# Merge these statements yourself: Terraform would replace the whole key policy and lose its other statements.
 output "kms_key_statements" {
-  description = "Key policy whose statements belong into that of the key, before the first import."
+  description = "Statements to add to the key policy before the first import."
   value       = module.personalize.merge.kms_key_policy
 }
 
 output "personalize" {
-  description = "The spec for `personalize-segment apply`."
+  description = "Spec for `personalize-segment apply`."
   value       = module.personalize.personalize
 }

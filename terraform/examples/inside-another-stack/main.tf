@@ -1,5 +1,5 @@
-# As one part of a larger stack: alarms go to a topic that is there, the refresh runs at night, tags and roles follow
-# the house.
+# As part of a larger stack: alarms go to an existing topic, the refresh runs at night, and tags and roles follow the
+# stack's conventions.
 
 terraform {
   required_version = ">= 1.11"
@@ -13,7 +13,7 @@ terraform {
 }
 
 variable "package" {
-  description = "The zip of `make package` in S3. Without its SHA-256, new code under the same key isn't deployed."
+  description = "Package built by `make package`, in S3. Without its SHA-256, new code under that key isn't deployed."
   type = object({
     bucket        = string
     key           = string
@@ -22,7 +22,7 @@ variable "package" {
 }
 
 resource "aws_sns_topic" "on_call" {
-  #checkov:skip=CKV_AWS_26:CloudWatch may not publish with the key alias/aws/sns; alarms name no users and no events.
+  #checkov:skip=CKV_AWS_26:CloudWatch can't publish with the key alias/aws/sns. Alarms contain no users or events.
   name = "on-call"
 }
 
@@ -39,7 +39,7 @@ module "recommendations" {
   segment_external_ids = ["9sQx2TbZ4k"]
   write_key_secret     = { name = "segment/streaming" }
   package              = { s3 = var.package }
-  # The domain requires columns of items that the default mapping doesn't have.
+  # The domain requires item columns that the default mapping doesn't have.
   event_mapping_path = "${path.module}/event_mapping.json"
 
   personalize = {
@@ -60,6 +60,6 @@ module "recommendations" {
 }
 
 output "personalize" {
-  description = "The spec for `personalize-segment apply`."
+  description = "Spec for `personalize-segment apply`."
   value       = module.recommendations.personalize
 }

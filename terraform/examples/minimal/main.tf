@@ -1,4 +1,4 @@
-# The least: everything else has a default. Region and credentials come from the environment.
+# The minimum. Everything else has a default. Region and credentials come from the environment.
 
 terraform {
   required_version = ">= 1.11"
@@ -12,7 +12,7 @@ terraform {
 }
 
 variable "write_key" {
-  description = "Write key of the Segment source that recommendations are written to."
+  description = "Write key of the Segment source that receives recommendations."
   type        = string
   ephemeral   = true
   sensitive   = true
@@ -29,11 +29,11 @@ module "personalize" {
 }
 
 output "segment" {
-  description = "What to enter in Segment."
+  description = "Values to enter in Segment."
   value       = module.personalize.segment
 }
 
 output "personalize" {
-  description = "The spec for `personalize-segment apply`."
+  description = "Spec for `personalize-segment apply`."
   value       = module.personalize.personalize
 }

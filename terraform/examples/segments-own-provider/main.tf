@@ -1,5 +1,5 @@
-# Segment's side with Segment's own provider, instead of `personalize-segment segment apply`. Of all examples it is the
-# only one that no test applies: see "With Segment's Terraform provider" in docs/segment.md.
+# Segment's side with Segment's provider, instead of `personalize-segment segment apply`. The only example that no test
+# applies: see "With Segment's Terraform provider" in docs/segment.md.
 
 terraform {
   required_version = ">= 1.11"
@@ -9,7 +9,7 @@ terraform {
       source  = "hashicorp/aws"
       version = ">= 5.100, < 7.0"
     }
-    # It reads its token from PUBLIC_API_TOKEN, and for a workspace in the EU its address from PUBLIC_API_URL.
+    # It reads its token from PUBLIC_API_TOKEN and, for a workspace in the EU, its URL from PUBLIC_API_URL.
     segment = {
       source  = "segmentio/segment"
       version = ">= 1.0, < 2.0"
@@ -18,22 +18,22 @@ terraform {
 }
 
 variable "workspace_id" {
-  description = "Id of the Segment workspace, which its destinations send as external id."
+  description = "ID of the Segment workspace, which its destinations send as the external ID."
   type        = string
 }
 
 variable "source_ids" {
-  description = "Ids of the Segment sources whose events count, by names of yours."
+  description = "IDs of the Segment sources to send events from, keyed by names you choose."
   type        = map(string)
 }
 
 variable "destination_type_id" {
-  description = "Id of Amazon Personalize among the destinations of Segment's catalog."
+  description = "ID of Amazon Personalize in Segment's destination catalog."
   type        = string
 }
 
 variable "destination_filters" {
-  description = "Whether events that the mapping doesn't know are dropped, which is part of Segment's Business plan."
+  description = "Whether to drop events that aren't in the mapping, which requires Segment's Business plan."
   type        = bool
   default     = true
 }
@@ -47,7 +47,7 @@ module "personalize" {
 
   name                 = local.name
   segment_external_ids = [var.workspace_id]
-  # `segment_source` would put the write key into the state. `personalize-segment segment apply` doesn't.
+  # `segment_source` would store the write key in state. `personalize-segment segment apply` doesn't.
   write_key_secret = { name = "${local.name}/segment-write-key" }
 }
 
@@ -79,11 +79,11 @@ resource "segment_destination_filter" "known_events" {
 }
 
 output "segment" {
-  description = "What `personalize-segment segment plan` compares with the workspace."
+  description = "Input for `personalize-segment segment plan`, which compares it with the workspace."
   value       = module.personalize.segment
 }
 
 output "personalize" {
-  description = "The spec for `personalize-segment apply`."
+  description = "Spec for `personalize-segment apply`."
   value       = module.personalize.personalize
 }

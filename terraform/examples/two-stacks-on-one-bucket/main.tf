@@ -1,4 +1,4 @@
-# Two stacks on one bucket that was there before: each has its own folder, and one policy holds the statements of both.
+# Two stacks on one existing bucket. Each has a folder, and one bucket policy has the statements of both.
 
 terraform {
   required_version = ">= 1.11"
@@ -22,7 +22,7 @@ locals {
     lake-app = { external_id = "3hWv8NcR1p", logs = "segment-logs/app/" }
   }
 
-  # What each stack writes, as s3:// addresses.
+  # The s3:// URLs that each stack writes to.
   written = flatten([
     for stack in values(module.personalize) : [stack.data.transformed, stack.data.reports, stack.data.batch]
   ])
@@ -52,17 +52,17 @@ resource "aws_s3_bucket_policy" "lake" {
       condition = alltrue(flatten([
         for n, folder in local.written : [for m, other in local.written : n == m || !startswith(other, folder)]
       ]))
-      error_message = "Two stacks would write to one folder. Give them different names, or different `bucket.prefixes`."
+      error_message = "Two stacks would write to one folder. Use different names or different `bucket.prefixes`."
     }
   }
 }
 
 output "web" {
-  description = "The outputs of the first stack."
+  description = "Outputs of the first stack."
   value       = module.personalize["lake-web"]
 }
 
 output "app" {
-  description = "The outputs of the second stack."
+  description = "Outputs of the second stack."
   value       = module.personalize["lake-app"]
 }

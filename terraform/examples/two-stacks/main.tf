@@ -1,4 +1,4 @@
-# Two stacks in one account, for two workspaces of Segment, with what differs between them in one place.
+# Two stacks in one account, for two Segment workspaces. Their differences are in one place.
 
 terraform {
   required_version = ">= 1.11"
@@ -30,11 +30,11 @@ module "personalize" {
 }
 
 output "shop_eu" {
-  description = "The outputs of the first; `terraform output -json` of it alone is what our commands read."
+  description = "Outputs of the first stack, for the commands: `terraform output -json NAME`."
   value       = module.personalize["shop-eu"]
 }
 
 output "shop_us" {
-  description = "The outputs of the second."
+  description = "Outputs of the second stack."
   value       = module.personalize["shop-us"]
 }
