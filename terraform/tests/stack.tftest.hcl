@@ -1,4 +1,4 @@
-# What the stack puts together, planned without AWS: every policy and name is known before anything is made.
+# Plans the stack without AWS: every policy and name is known before any resource exists.
 
 provider "aws" {
   region                      = "us-west-2"
@@ -41,7 +41,7 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-# With every value known, the provider would ask Step Functions what it thinks of the definition.
+# With every value known, the provider would ask Step Functions to validate the definition.
 override_resource {
   target          = module.refresh["refresh"].aws_sfn_state_machine.refresh
   override_during = plan
@@ -108,7 +108,7 @@ run "needs_three_variables_only" {
       output.personalize.solutions.main.recipe == "aws-user-personalization-v2" &&
       output.personalize.solutions.main.automatic_training.every_days == 7
     )
-    error_message = "and one solution, which trains itself."
+    error_message = "and one solution, which trains automatically."
   }
 
   assert {
@@ -124,7 +124,7 @@ run "needs_three_variables_only" {
       !contains(keys(output.personalize), "domain") &&
       !contains(keys(output.personalize), "metric_attribution")
     )
-    error_message = "What isn't wanted is left out of the spec, which takes no null."
+    error_message = "Unset keys are left out of the spec, which accepts no null."
   }
 
   assert {
@@ -132,7 +132,7 @@ run "needs_three_variables_only" {
       output.data.logs == "s3://shop-personalize-123456789012-us-west-2/segment-logs/" &&
       output.merge.bucket_policy == null
     )
-    error_message = "The logs lie in the same bucket, whose policy is ours."
+    error_message = "Logs are in the same bucket, whose policy the stack manages."
   }
 
   assert {
@@ -161,12 +161,12 @@ run "needs_three_variables_only" {
 
   assert {
     condition     = output.data.suppression_list == null
-    error_message = "There is a suppression list if one is named."
+    error_message = "A suppression list exists only if one is set."
   }
 
   assert {
     condition     = output.operations.state_machine == null
-    error_message = "There is no refresh unless it has a schedule."
+    error_message = "A refresh exists only with a schedule."
   }
 }
 
@@ -191,7 +191,7 @@ run "asks_a_recommender_in_a_domain" {
 
   assert {
     condition     = local.asked.recommender == "for-you" && local.asked.campaign == null
-    error_message = "The only one there is is asked."
+    error_message = "The only recommender is used."
   }
 }
 
@@ -220,7 +220,7 @@ run "trains_by_hand_where_that_is_wanted" {
 
   assert {
     condition     = output.personalize.solutions.home.automatic_training == false
-    error_message = "Zero days are none."
+    error_message = "Zero days disable automatic training."
   }
 
   assert {
@@ -228,7 +228,7 @@ run "trains_by_hand_where_that_is_wanted" {
       { event_type = "Purchase", weight = 0.8 },
       { event_type = "Watch", value_threshold = 0.5 },
     ])
-    error_message = "What isn't said of an event is left out."
+    error_message = "Unset attributes of an event are left out."
   }
 
   assert {
@@ -244,7 +244,7 @@ run "trains_by_hand_where_that_is_wanted" {
       output.personalize.metric_attribution.location ==
       "s3://shop-personalize-123456789012-us-west-2/reports/"
     )
-    error_message = "Reports go where Personalize may write."
+    error_message = "Reports go to a prefix that Personalize can write to."
   }
 }
 
@@ -260,7 +260,7 @@ run "reads_logs_from_another_bucket_and_lets_segment_write_them" {
       output.data.logs == "s3://lake/raw/segment-logs/" &&
       output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs"
     )
-    error_message = "The role for Segment's S3 destination is put out with the place."
+    error_message = "The role for Segment's S3 destination is an output, with the location."
   }
 }
 
@@ -287,7 +287,7 @@ run "fills_in_the_statements_for_warehouses" {
       output.warehouse.redshift.sql,
       "-- event mapping sha256: ${output.event_mapping.sha256}\n"
     )
-    error_message = "The statements are of the mapping that everything else has."
+    error_message = "The statements belong to the stack's mapping."
   }
 
   assert {
@@ -343,7 +343,7 @@ run "refreshes_from_redshift_with_statements_of_your_own" {
 
   assert {
     condition     = local.unload.statements == tolist(["SELECT 1"]) && output.warehouse.redshift == null
-    error_message = "Your own statements go first."
+    error_message = "Your own statements take precedence."
   }
 
   assert {
@@ -374,7 +374,7 @@ run "refreshes_from_a_cluster_with_a_secret" {
       for name in ["ClusterIdentifier", "SecretArn", "Database", "Sqls"] :
       jsondecode(module.refresh["refresh"].definition).States.Export.Parameters[name]
     ] == ["shop", var.refresh.redshift.secret_arn, "dev", ["SELECT 1"]]
-    error_message = "The statements run elsewhere, or as somebody else."
+    error_message = "The statements run elsewhere, or as another user."
   }
 
   assert {
@@ -428,12 +428,12 @@ run "puts_everything_where_it_is_wanted" {
       strcontains(jsonencode(module.training_job.arguments), "s3://artifacts/duckdb.whl,s3://artifacts/fsspec.whl") &&
       module.training_job.arguments["--since"] == "2024-03-01"
     )
-    error_message = "The job takes what is said of it."
+    error_message = "The job gets its settings."
   }
 
   assert {
     condition     = output.warehouse.snowflake.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-snowflake"
-    error_message = "There is a role for the user of the integration."
+    error_message = "The integration's user has a role."
   }
 }
 
@@ -506,7 +506,7 @@ run "can_do_without_a_table_of_profiles_and_without_a_stage" {
       output.data.stage == null &&
       alltrue([for name in ["--profile_table", "--stage"] : !contains(keys(module.training_job.arguments), name)])
     )
-    error_message = "Nothing is merged, nothing loaded, and nothing kept of a day."
+    error_message = "Nothing is merged, loaded or staged."
   }
 }
 
@@ -539,6 +539,6 @@ run "writes_back_after_every_event" {
 
   assert {
     condition     = output.segment.destination_filter == "( type = 'track' and event in ['Product Viewed'] )"
-    error_message = "The star is no name of an event: ${output.segment.destination_filter}"
+    error_message = "The star isn't an event name: ${output.segment.destination_filter}"
   }
 }

@@ -1,4 +1,4 @@
-# The real provider, which calls nobody: so these are the real policies.
+# The real provider, without network access: these are the real policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -39,10 +39,10 @@ run "without_options" {
 
   assert {
     condition     = length(data.aws_s3_bucket.existing) == 0
-    error_message = "No bucket is looked for."
+    error_message = "A bucket is looked up."
   }
 
-  # A made bucket is closed to the public.
+  # A new bucket is closed to the public.
   assert {
     condition = alltrue([
       aws_s3_bucket_public_access_block.data[0].block_public_acls,
@@ -50,15 +50,15 @@ run "without_options" {
       aws_s3_bucket_public_access_block.data[0].ignore_public_acls,
       aws_s3_bucket_public_access_block.data[0].restrict_public_buckets,
     ])
-    error_message = "A way to the public is open."
+    error_message = "Public access is possible."
   }
 
   assert {
     condition     = aws_s3_bucket_ownership_controls.data[0].rule[0].object_ownership == "BucketOwnerEnforced"
-    error_message = "ACLs count."
+    error_message = "ACLs are enabled."
   }
 
-  # A made bucket is versioned and stays while it holds something.
+  # A new bucket is versioned and is kept while it isn't empty.
   assert {
     condition     = aws_s3_bucket_versioning.data[0].versioning_configuration[0].status == "Enabled"
     error_message = "It is not versioned."
@@ -80,7 +80,7 @@ run "without_options" {
     error_message = "It is not SSE-S3."
   }
 
-  # Derived data old versions and unfinished uploads are forgotten.
+  # Derived data, old versions and incomplete uploads expire.
   assert {
     condition = jsonencode([
       for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule :
@@ -88,12 +88,12 @@ run "without_options" {
       ]) == jsonencode([
       ["batch/", 90], ["deletions/", 90], ["stage/", 365], ["transformed/", 90]
     ])
-    error_message = "Derived data is forgotten otherwise."
+    error_message = "Derived data expires differently."
   }
 
   assert {
     condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : rule.status == "Enabled"])
-    error_message = "A rule sleeps."
+    error_message = "A lifecycle rule is disabled."
   }
 
   assert {
@@ -103,7 +103,7 @@ run "without_options" {
         aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload
       ).days_after_initiation == 7
     )
-    error_message = "Old versions or unfinished uploads stay otherwise."
+    error_message = "Old versions or incomplete uploads expire differently."
   }
 
   assert {
@@ -111,7 +111,7 @@ run "without_options" {
     error_message = "Delete markers stay."
   }
 
-  # The policy denies plain http and lets personalize read its input and write its results.
+  # The policy denies plain HTTP and lets Personalize read its input and write its results.
   assert {
     condition = jsonencode(jsondecode(output.policy_json).Statement) == jsonencode([
       {
@@ -166,7 +166,7 @@ run "without_options" {
         }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   assert {
@@ -273,12 +273,12 @@ run "how_long_they_stay_can_be_said" {
       ]) == jsonencode([
       ["batch/", 10], ["deletions/", 10], ["stage/", 40], ["transformed/", 10]
     ])
-    error_message = "Derived data is forgotten otherwise."
+    error_message = "Derived data expires differently."
   }
 
   assert {
     condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.data[0].rule : rule.status == "Enabled"])
-    error_message = "A rule sleeps."
+    error_message = "A lifecycle rule is disabled."
   }
 
   assert {
@@ -288,7 +288,7 @@ run "how_long_they_stay_can_be_said" {
         aws_s3_bucket_lifecycle_configuration.data[0].rule[0].abort_incomplete_multipart_upload
       ).days_after_initiation == 2
     )
-    error_message = "Old versions or unfinished uploads stay otherwise."
+    error_message = "Old versions or incomplete uploads expire differently."
   }
 
   assert {
@@ -349,7 +349,7 @@ run "the_policy_follows_the_prefixes" {
         }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   assert {
@@ -395,7 +395,7 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
         aws_s3_bucket_lifecycle_configuration.data,
       )) == 0
     )
-    error_message = "Something of it would be changed."
+    error_message = "The existing bucket would be changed."
   }
 
   assert {
@@ -446,7 +446,7 @@ run "an_existing_bucket_is_left_alone_and_its_policy_put_out" {
         }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 

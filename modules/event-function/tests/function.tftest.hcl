@@ -1,4 +1,4 @@
-# The real provider, without a network: policies and plans are those of a real plan.
+# The real provider, without network access: policies and plans are real.
 provider "aws" {
   region                      = "us-west-2"
   access_key                  = "x"
@@ -37,15 +37,15 @@ run "without_options" {
     condition = length(aws_iam_role_policy.recommend) + length(aws_iam_role_policy.read_secret) + length(
       aws_iam_role_policy.queue_profiles
     ) == 0
-    error_message = "What is not asked for is not allowed."
+    error_message = "Permissions are limited to the configured resources."
   }
 
   assert {
     condition     = length(aws_secretsmanager_secret.write_key) == 0
-    error_message = "There is no secret."
+    error_message = "A secret exists."
   }
 
-  # Says where results stand and no more.
+  # The environment has references to results and nothing else.
   assert {
     condition = jsonencode(module.function.settings) == jsonencode({
       POWERTOOLS_SERVICE_NAME       = "shop"
@@ -57,7 +57,7 @@ run "without_options" {
     error_message = "The environment has references, and no defaults of the function."
   }
 
-  # Says all names before they are made.
+  # All names are known at plan.
   assert {
     condition = output.function == {
       name      = "shop-event"
@@ -77,7 +77,7 @@ run "without_options" {
 
   assert {
     condition     = output.log_group == "/aws/lambda/shop-event" && output.secret == null
-    error_message = "So are the log group, and that there is no secret."
+    error_message = "The log group and the absence of a secret are known at plan."
   }
 
   # Records users and items itself without a queue.

@@ -1,4 +1,4 @@
-# The real provider, without a network: policies and plans are those of a real plan.
+# The real provider, without network access: policies and plans are real.
 provider "aws" {
   region                      = "us-west-2"
   access_key                  = "x"

@@ -1,4 +1,4 @@
-# Nothing here needs a provider: the module reads one file.
+# No provider: the module reads one file.
 
 run "the_mapping_of_a_shop" {
   command = plan
@@ -39,7 +39,7 @@ run "the_mapping_of_a_shop" {
       any_page   = false
       any_screen = false
     })
-    error_message = "Each name has to stand there once: ${jsonencode(output.events)}"
+    error_message = "Each name must appear once: ${jsonencode(output.events)}"
   }
 
   assert {
@@ -96,7 +96,7 @@ run "rules_for_any_name_let_every_page_and_screen_through" {
 
   assert {
     condition     = strcontains(output.text, "{\"above\":0.5}")
-    error_message = "The number has to have no zero at its end: ${output.text}"
+    error_message = "The number must have no trailing zero: ${output.text}"
   }
 }
 

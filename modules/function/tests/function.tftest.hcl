@@ -1,4 +1,4 @@
-# The real provider, without a network: policies and plans are those of a real plan.
+# The real provider, without network access: policies and plans are real.
 provider "aws" {
   region                      = "us-west-2"
   access_key                  = "x"
@@ -49,12 +49,12 @@ run "without_options" {
       for key in ["function_name", "runtime", "handler", "memory_size", "timeout", "reserved_concurrent_executions"] :
       tostring(aws_lambda_function.this[key])
     ] == ["shop-event", "python3.13", "personalize_segment.live.handler.segment_event", "512", "5", "-1"]
-    error_message = "The function is as it was said, and takes nothing from the rest of the account."
+    error_message = "The function has its settings and reserves no concurrency."
   }
 
   assert {
     condition     = aws_lambda_function.this.architectures == tolist(["arm64"])
-    error_message = "The processor is passed on."
+    error_message = "The architecture is passed on."
   }
 
   assert {
@@ -149,7 +149,7 @@ run "without_options" {
       aws_iam_role_policy.trace,
       aws_iam_role_policy.read_mapping,
     ] : length(policies)])
-    error_message = "What is not asked for is not allowed."
+    error_message = "Permissions are limited to the configured resources."
   }
 
   # Every name is known at plan.

@@ -202,7 +202,7 @@ run "with_everything" {
         jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms
       ) == sort(values(output.alarms))
     )
-    error_message = "Whether something is wrong has to be seen first."
+    error_message = "Alarms must be at the top."
   }
   assert {
     condition = jsondecode(
@@ -211,7 +211,7 @@ run "with_everything" {
         "SEARCH('{PersonalizeSegment,decision,service} MetricName=\"Events\" service=\"shop\"',",
         "'Sum', 300)",
     ])
-    error_message = "What became of the events has to be seen next."
+    error_message = "Decisions on events must come second."
   }
   assert {
     condition = jsondecode(
@@ -220,7 +220,7 @@ run "with_everything" {
         "SEARCH('{PersonalizeSegment,decision,reason,service} MetricName=\"Events\"",
         "service=\"shop\" NOT reason=\"none\"', 'Sum', 300)",
     ])
-    error_message = "The reasons have to be seen."
+    error_message = "Reasons must be visible."
   }
 
   # Panels lie side by side and never on each other.
@@ -248,7 +248,7 @@ run "without_options" {
       "event-errors", "event-throttles", "event-duration", "events-raised", "events-rejected", "recommendations-failed",
       "write-back-failed", "events-silent", "recommendations-many", "write-backs-many",
     ]) && length(aws_cloudwatch_event_rule.history_failed) == 0
-    error_message = "An alarm is about something that is not there."
+    error_message = "An alarm monitors a missing resource."
   }
 
   # The dashboard has no panel of what is not there.
@@ -258,7 +258,7 @@ run "without_options" {
       !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/SQS") &&
       !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "AWS/States")
     )
-    error_message = "A panel would be empty for ever."
+    error_message = "A panel would always be empty."
   }
 }
 
@@ -284,14 +284,14 @@ run "every_alarm_says_what_to_do_and_tells_every_topic" {
       can(regex(" What to do: https://wiki/operations#[a-z-]+$", one.alarm_description)) &&
       one.alarm_actions == toset(var.alarm_topic_arns) && one.ok_actions == one.alarm_actions
     ])
-    error_message = "Somebody is woken and not told what to do."
+    error_message = "An alarm has no remedy."
   }
   assert {
     condition = alltrue([
       for one in values(aws_cloudwatch_metric_alarm.this) :
       length(one.alarm_description) <= 1024
     ])
-    error_message = "CloudWatch takes 1024 characters."
+    error_message = "CloudWatch accepts 1024 characters."
   }
 }
 
@@ -313,7 +313,7 @@ run "silence_has_a_default" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["events-silent"].evaluation_periods == 24
-    error_message = "It would be heard of too late, or too often."
+    error_message = "The alarm is too late or too frequent."
   }
 }
 

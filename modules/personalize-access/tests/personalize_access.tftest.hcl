@@ -1,4 +1,4 @@
-# The real provider, which calls nobody: so these are the real policies.
+# The real provider, without network access: these are the real policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -40,7 +40,7 @@ run "without_options" {
         }
       },
     ])
-    error_message = "Others assume it."
+    error_message = "Another principal can assume the role."
   }
 
   # The role is named after the stack.
@@ -59,7 +59,7 @@ run "without_options" {
 
   assert {
     condition     = aws_iam_role.personalize.permissions_boundary == null
-    error_message = "There is a boundary."
+    error_message = "The role has a permissions boundary."
   }
 
   # The role reads one prefix and nothing else.
@@ -78,7 +78,7 @@ run "without_options" {
         Resource = "arn:aws:s3:::shop-data/transformed/*"
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   # The role writes the given prefixes and nothing else.
@@ -91,7 +91,7 @@ run "without_options" {
         Resource = ["arn:aws:s3:::shop-data/reports/*", "arn:aws:s3:::shop-data/batch/*"]
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   # The role publishes metrics in the namespace of personalize.
@@ -105,13 +105,13 @@ run "without_options" {
         Condition = { StringEquals = { "cloudwatch:namespace" = "AWS/Personalize" } }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   # Without a key there is nothing to merge into its policy.
   assert {
     condition     = output.kms_key_policy_json == null
-    error_message = "There is a policy of a key."
+    error_message = "A key policy exists."
   }
 }
 
@@ -156,7 +156,7 @@ run "the_role_reads_all_given_prefixes" {
         Resource = ["arn:aws:s3:::shop-data/deletions/*", "arn:aws:s3:::shop-data/batch/*"]
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -201,7 +201,7 @@ run "with_a_key_role_and_service_may_use_exactly_that" {
         Resource = "arn:aws:kms:eu-west-1:123456789012:key/k"
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   assert {
@@ -225,7 +225,7 @@ run "with_a_key_role_and_service_may_use_exactly_that" {
         }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 

@@ -1,4 +1,4 @@
-# The real provider, without a network: policies and plans are those of a real plan.
+# The real provider, without network access: policies and plans are real.
 provider "aws" {
   region                      = "us-west-2"
   access_key                  = "x"
@@ -40,7 +40,7 @@ run "accepts_one_dataset_without_a_prefix" {
       profile_calls_per_second      = "5"
       profile_table                 = "shop-profiles"
     }
-    error_message = "Users have nowhere to go."
+    error_message = "Users have no dataset."
   }
 }
 
@@ -62,7 +62,7 @@ run "accepts_a_great_batch_with_enough_time" {
 
   assert {
     condition     = aws_sqs_queue.profiles.visibility_timeout_seconds == 5700
-    error_message = "Six time-outs and the window."
+    error_message = "Six timeouts and the window."
   }
 }
 
@@ -75,7 +75,7 @@ run "accepts_a_small_batch_without_a_window" {
 
   assert {
     condition     = aws_sqs_queue.profiles.visibility_timeout_seconds == 360
-    error_message = "Six time-outs."
+    error_message = "Six timeouts."
   }
 }
 
@@ -100,7 +100,7 @@ run "accepts_a_batch_that_just_fits_the_time_out" {
 
   assert {
     condition     = local.slowest_batch_seconds == 26
-    error_message = "A hundred calls at five a second, two seconds for the table, and some air."
+    error_message = "A hundred calls at five a second, two seconds for the table, and some margin."
   }
 }
 

@@ -1,4 +1,4 @@
-# The real provider, without a network: policies and plans are those of a real plan.
+# The real provider, without network access: policies and plans are real.
 provider "aws" {
   region                      = "us-west-2"
   access_key                  = "x"
@@ -66,7 +66,7 @@ run "without_options" {
 
   assert {
     condition     = aws_sqs_queue.profiles.visibility_timeout_seconds == 365
-    error_message = "Six time-outs and the window."
+    error_message = "Six timeouts and the window."
   }
 
   # Encrypts with a key of sqs.
@@ -149,7 +149,7 @@ run "without_options" {
     error_message = "What recommendations are counted in is deleted; users and items have no such attribute."
   }
 
-  # Says where datasets stand and no more.
+  # The environment has references to datasets and nothing else.
   assert {
     condition = module.function.settings == {
       POWERTOOLS_SERVICE_NAME       = "shop"
@@ -161,7 +161,7 @@ run "without_options" {
     error_message = "The environment has references, and no defaults of the function."
   }
 
-  # Says all names before they are made.
+  # All names are known at plan.
   assert {
     condition = output.function == {
       name            = "shop-profiles"

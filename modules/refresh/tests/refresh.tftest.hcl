@@ -14,7 +14,7 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-# With a definition that is known the provider asks Step Functions to validate it, at plan.
+# If the definition is known at plan, the provider asks Step Functions to validate it.
 override_resource {
   target          = aws_sfn_state_machine.refresh
   override_during = plan
@@ -40,7 +40,7 @@ run "without_options" {
       jsondecode(output.definition).StartAt == "Export" &&
       jsondecode(output.definition).TimeoutSeconds == 43200
     )
-    error_message = "It has to begin with the export, and to end by itself."
+    error_message = "It must start with the export and end automatically."
   }
 
   # The glue job is waited for and not repeated when it failed.
@@ -61,7 +61,7 @@ run "without_options" {
   }
   assert {
     condition     = !strcontains(output.definition, "redshiftdata")
-    error_message = "There is no warehouse here."
+    error_message = "A Glue export must not use a warehouse."
   }
 
   # Only this state machine assumes its role.
@@ -115,7 +115,7 @@ run "without_options" {
   }
   assert {
     condition     = length(aws_iam_role_policy.refresh_redshift) == 0
-    error_message = "There is no warehouse here."
+    error_message = "A Glue export must not use a warehouse."
   }
 
   # The role imports into these datasets and passes one role to personalize.
@@ -171,7 +171,7 @@ run "without_options" {
       name = "shop-refresh"
       arn  = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-refresh"
     }
-    error_message = "The ARN has to be known at plan, because alarms count on it."
+    error_message = "The ARN must be known at plan, because alarms use it."
   }
   assert {
     condition = [
@@ -191,7 +191,7 @@ run "without_options" {
       "/aws/vendedlogs/states/shop-refresh",
       "shop-refresh-not-started",
     ]
-    error_message = "Something has another name."
+    error_message = "A name differs."
   }
 
   # Logs have what each state got and are kept for 90 days.
@@ -205,7 +205,7 @@ run "without_options" {
   }
   assert {
     condition     = output.kms_key_policy_json == null && aws_cloudwatch_log_group.refresh.kms_key_id == null
-    error_message = "There is no key."
+    error_message = "A key exists."
   }
 }
 
@@ -336,7 +336,7 @@ run "statements_run_in_a_workgroup" {
       ).States.Export.Resource == "arn:aws:states:::aws-sdk:redshiftdata:batchExecuteStatement" &&
       jsondecode(output.definition).States.Export.Next == "WaitForExport"
     )
-    error_message = "The statements have to be waited for."
+    error_message = "The execution must wait for the statements."
   }
   assert {
     condition = jsondecode(data.aws_iam_policy_document.refresh_redshift[0].json).Statement == [
@@ -364,7 +364,7 @@ run "statements_run_in_a_workgroup" {
   }
   assert {
     condition     = length(aws_iam_role_policy.refresh_glue) == 0 && length(aws_iam_role_policy.refresh_redshift) == 1
-    error_message = "There is no Glue job here."
+    error_message = "A Redshift export must not use a Glue job."
   }
 }
 
@@ -433,7 +433,7 @@ run "statements_run_in_a_cluster_as_a_database_user" {
         "arn:aws:redshift:eu-west-1:123456789012:dbname:warehouse/dev",
       ]
     }
-    error_message = "The role may log in as somebody else."
+    error_message = "The role can log in as another user."
   }
 }
 
@@ -497,7 +497,7 @@ run "the_key_lets_cloudwatch_logs_in_for_this_log_group" {
         }
       }
     }]
-    error_message = "The key lets in somebody else."
+    error_message = "The key policy allows another principal."
   }
   assert {
     condition     = aws_cloudwatch_log_group.refresh.kms_key_id == "arn:aws:kms:eu-west-1:123456789012:key/0123"
@@ -543,7 +543,7 @@ run "a_refresh_that_was_not_started_is_an_alarm" {
         "https://wiki/operations#the-refresh-was-not-started."
       )
     )
-    error_message = "Nobody would hear of it."
+    error_message = "No topic would be notified."
   }
 }
 

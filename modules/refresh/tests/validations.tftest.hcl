@@ -14,7 +14,7 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-# With a definition that is known the provider asks Step Functions to validate it, at plan.
+# If the definition is known at plan, the provider asks Step Functions to validate it.
 override_resource {
   target          = aws_sfn_state_machine.refresh
   override_during = plan

@@ -1,4 +1,4 @@
-# The real provider, without a network: policies and plans are those of a real plan.
+# The real provider, without network access: policies and plans are real.
 provider "aws" {
   region                      = "us-west-2"
   access_key                  = "x"
@@ -394,7 +394,7 @@ run "refuses_several_at_once_1" {
     # refuses an address for the bucket
     logs = { bucket = "s3://shop-logs", prefix = "segment-logs/" }
 
-    # refuses a boundary that is no policy
+    # refuses a boundary that isn't a policy
     permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
   }
 

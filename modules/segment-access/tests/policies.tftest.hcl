@@ -1,4 +1,4 @@
-# The real provider, without a network: policies and plans are those of a real plan.
+# The real provider, without network access: policies and plans are real.
 provider "aws" {
   region                      = "us-west-2"
   access_key                  = "x"
@@ -45,7 +45,7 @@ run "without_options" {
       length(aws_iam_role_policy.write_segment_logs) == 0 &&
       output.logs_role == null
     )
-    error_message = "There is none."
+    error_message = "A role for logs exists."
   }
 }
 
@@ -123,7 +123,7 @@ run "with_a_prefix_for_logs" {
     error_message = "Below the prefix; nothing is read."
   }
 
-  # Says all names before they are made.
+  # All names are known at plan.
   assert {
     condition = (
       output.role == {

@@ -1,1 +1,1 @@
-"""Stands for glue/segment_to_personalize.py: only its name and digest are looked at."""
+"""A placeholder for glue/segment_to_personalize.py: tests read only its name and digest."""

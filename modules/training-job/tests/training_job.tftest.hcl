@@ -1,4 +1,4 @@
-# The real provider, which calls nobody: so these are the real policies.
+# The real provider, without network access: these are the real policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -80,7 +80,7 @@ run "without_options" {
       "--additional-python-modules"       = "s3://shop-data/artifacts/shop-history/wheels/duckdb-2-py3-none-any.whl"
       "--python-modules-installer-option" = "--no-index --no-deps"
     })
-    error_message = "Other arguments."
+    error_message = "Unexpected arguments."
   }
 
   assert {
@@ -91,12 +91,12 @@ run "without_options" {
   # The job is small stops after two hours and is not repeated.
   assert {
     condition     = aws_glue_job.history.worker_type == "G.1X" && aws_glue_job.history.number_of_workers == 2
-    error_message = "Other workers."
+    error_message = "Unexpected workers."
   }
 
   assert {
     condition     = aws_glue_job.history.timeout == 120 && aws_glue_job.history.max_retries == 0
-    error_message = "Another time-out, or retries."
+    error_message = "Another timeout or number of retries."
   }
 
   # Script and package are uploaded by their content.
@@ -126,12 +126,12 @@ run "without_options" {
         Principal = { Service = "glue.amazonaws.com" }
       },
     ])
-    error_message = "Others assume it."
+    error_message = "Another principal can assume the role."
   }
 
   assert {
     condition     = aws_iam_role.history.permissions_boundary == null
-    error_message = "There is a boundary."
+    error_message = "The role has a permissions boundary."
   }
 
   # The job reads the logs and nothing else of their bucket.
@@ -154,7 +154,7 @@ run "without_options" {
         ]
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   # The job writes the output and nothing else of its bucket.
@@ -185,7 +185,7 @@ run "without_options" {
         Resource = "arn:aws:s3:::shop-data/transformed"
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   # The job reads its own code and no other.
@@ -202,7 +202,7 @@ run "without_options" {
         ]
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   # The job writes its own logs which are kept for 30 days.
@@ -220,7 +220,7 @@ run "without_options" {
         ]
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   assert {
@@ -231,7 +231,7 @@ run "without_options" {
         output = "/aws-glue/jobs/shop-history/output"
       })
     )
-    error_message = "Other groups."
+    error_message = "Unexpected log groups."
   }
 
   assert {
@@ -239,7 +239,7 @@ run "without_options" {
       for group in aws_cloudwatch_log_group.job :
       group.retention_in_days == 30 && group.kms_key_id == null
     ])
-    error_message = "Kept otherwise."
+    error_message = "Another retention."
   }
 
   # The job publishes metrics in the namespace of glue.
@@ -253,21 +253,21 @@ run "without_options" {
         Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
-  # Without a key there is no security configuration.
+  # Without a key, no security configuration exists.
   assert {
     condition = (
       length(aws_glue_security_configuration.job) == 0 &&
       aws_glue_job.history.security_configuration == null
     )
-    error_message = "There is one."
+    error_message = "A security configuration exists."
   }
 
   assert {
     condition     = output.kms_key_policy_json == null
-    error_message = "There is a policy of a key."
+    error_message = "A key policy exists."
   }
 
   # Without a suppression list none is read.
@@ -277,7 +277,7 @@ run "without_options" {
       length(aws_iam_role_policy.load_profiles) == 0 &&
       !contains(keys(output.arguments), "--suppression_list")
     )
-    error_message = "One is read."
+    error_message = "A suppression list is read."
   }
 }
 
@@ -306,7 +306,7 @@ run "a_window_becomes_arguments" {
       "--since"                           = "2026-01-31"
       "--until"                           = "2026-02-01"
     })
-    error_message = "Other arguments."
+    error_message = "Unexpected arguments."
   }
 }
 
@@ -336,12 +336,12 @@ run "workers_time_out_retries_and_tags_can_be_given" {
 
   assert {
     condition     = aws_glue_job.history.worker_type == "G.8X" && aws_glue_job.history.number_of_workers == 299
-    error_message = "Other workers."
+    error_message = "Unexpected workers."
   }
 
   assert {
     condition     = aws_glue_job.history.timeout == 10080 && aws_glue_job.history.max_retries == 10
-    error_message = "Another time-out, or retries."
+    error_message = "Another timeout or number of retries."
   }
 
   assert {
@@ -434,7 +434,7 @@ run "a_package_in_s3_is_used_where_it_lies" {
         ]
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -509,7 +509,7 @@ run "a_deeper_output_has_the_markers_of_all_its_folders" {
         Resource = ["arn:aws:s3:::shop-data/a/b", "arn:aws:s3:::shop-data/a"]
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -522,7 +522,7 @@ run "how_long_logs_are_kept_can_be_said" {
 
   assert {
     condition     = alltrue([for group in aws_cloudwatch_log_group.job : group.retention_in_days == 365])
-    error_message = "Kept otherwise."
+    error_message = "Another retention."
   }
 }
 
@@ -538,7 +538,7 @@ run "with_source_conditions_the_trust_names_account_and_job" {
       StringEquals = { "aws:SourceAccount" = "123456789012" }
       ArnLike      = { "aws:SourceArn" = "arn:aws:glue:eu-west-1:123456789012:job/shop-history" }
     }))
-    error_message = "Other conditions."
+    error_message = "Unexpected conditions."
   }
 }
 
@@ -650,7 +650,7 @@ run "a_key_encrypts_the_logs_and_no_data" {
         ]
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   assert {
@@ -680,7 +680,7 @@ run "a_key_encrypts_the_logs_and_no_data" {
         Resource = "arn:aws:s3:::shop-data/transformed"
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -731,7 +731,7 @@ run "keys_of_buckets_are_used_through_s3_only" {
         Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   assert {
@@ -768,7 +768,7 @@ run "keys_of_buckets_are_used_through_s3_only" {
         Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   assert {
@@ -791,7 +791,7 @@ run "keys_of_buckets_are_used_through_s3_only" {
         Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 
   assert {
@@ -832,7 +832,7 @@ run "cloudwatch_may_use_the_key_for_the_logs_of_the_job" {
         }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -873,7 +873,7 @@ run "the_suppression_list_is_an_argument_and_may_be_read" {
 
   assert {
     condition     = output.arguments["--suppression_list"] == "s3://shop-privacy/lists/suppressed.csv"
-    error_message = "It is no argument."
+    error_message = "The setting is an argument."
   }
 
   assert {
@@ -891,7 +891,7 @@ run "the_suppression_list_is_an_argument_and_may_be_read" {
         Resource = "arn:aws:s3:::shop-privacy/lists/suppressed.csv"
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -928,7 +928,7 @@ run "the_key_of_the_suppression_list_is_used_through_s3_only" {
         Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -948,7 +948,7 @@ run "profiles_are_loaded_into_one_table_and_one_queue" {
       output.arguments["--profile_table"] == var.profiles.table_arn &&
       output.arguments["--profile_queue"] == var.profiles.queue_arn
     )
-    error_message = "They are no arguments."
+    error_message = "The settings are arguments."
   }
 
   assert {
@@ -975,7 +975,7 @@ run "profiles_are_loaded_into_one_table_and_one_queue" {
         }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -1000,7 +1000,7 @@ run "the_output_keeps_the_key_of_its_bucket" {
         one(aws_glue_security_configuration.job[0].encryption_configuration).cloudwatch_encryption
       ).kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/own"
     )
-    error_message = "Other keys."
+    error_message = "Unexpected keys."
   }
 
   assert {
@@ -1037,7 +1037,7 @@ run "the_output_keeps_the_key_of_its_bucket" {
         Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
       },
     ])
-    error_message = "Other statements."
+    error_message = "Unexpected policy statements."
   }
 }
 
@@ -1185,7 +1185,7 @@ run "refuses_several_at_once_2" {
     # a name that ends with a hyphen is refused
     name = "shop-"
 
-    # a package in s3 that is no zip is refused
+    # a package in s3 that isn't a zip is refused
     package = { s3 = { bucket = "releases", key = "package" } }
 
     # a prefix of artifacts without a slash at its end is refused

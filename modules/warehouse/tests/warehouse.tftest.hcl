@@ -1,4 +1,4 @@
-# The real provider, without a network: policies and plans are those of a real plan.
+# The real provider, without network access: policies and plans are real.
 provider "aws" {
   region                      = "us-west-2"
   access_key                  = "x"
@@ -31,7 +31,7 @@ run "makes_nothing_unless_asked" {
       length(aws_iam_role.redshift) == 0 &&
       length(aws_iam_role.snowflake) == 0
     )
-    error_message = "Nobody asked for a warehouse."
+    error_message = "No warehouse is configured."
   }
 }
 
