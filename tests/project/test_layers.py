@@ -1,4 +1,4 @@
-"""Rooms import only what the table in CONTRIBUTING.md lets them, for every pair of rooms."""
+"""Layers import only what the table in CONTRIBUTING.md allows, for every pair of layers."""
 
 import ast
 import re
@@ -15,41 +15,41 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "personalize_segment"
 EMULATOR = "personalize_emulator"
 FOLDERS = {PACKAGE: ROOT / "python" / PACKAGE, EMULATOR: ROOT / "python" / EMULATOR, "glue": ROOT / "glue"}
-#: They hold no more than a version and the start of the command.
+#: Modules with only a version and the entry point of the command.
 DOORS = {"__init__", "__main__"}
 
 
-class Room(NamedTuple):
-    """What a room may import beside the standard library: other rooms, and packages."""
+class Layer(NamedTuple):
+    """The layers and packages that a layer may import, in addition to the standard library."""
 
-    rooms: set[str]
+    layers: set[str]
     packages: set[str]
 
 
-def _table() -> dict[str, Room]:
+def _table() -> dict[str, Layer]:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     lines = text.partition("<!-- layers -->")[2].partition("<!-- /layers -->")[0].split("\n| `")[1:]
     found = {}
     for line in lines:
-        name, _, rooms, packages, _ = line.split("|")
-        found[name.strip("` ")] = Room(set(re.findall(r"`(\w+)`", rooms)), set(re.findall(r"\w+", packages)))
+        name, _, layers, packages, _ = line.split("|")
+        found[name.strip("` ")] = Layer(set(re.findall(r"`(\w+)`", layers)), set(re.findall(r"\w+", packages)))
     return found
 
 
 TABLE = _table()
 
 
-def _room(parts: list[str]) -> str | None:
-    """Return the room of a module given by the parts of its name; None if it isn't ours."""
+def _layer(parts: list[str]) -> str | None:
+    """Return the layer of a module given the parts of its name, or None for other packages."""
     if parts[0] == PACKAGE:
         return parts[1] if len(parts) > 1 and not parts[1].startswith("__") else "__init__"
     return parts[0] if parts[0] in (EMULATOR, "glue") else None
 
 
 def imported(source: str, module: list[str]) -> Iterator[tuple[str | None, str]]:
-    """Yield (room, package) for each import in `module`: a room of ours, or None and another package.
+    """Yield (layer, package) for each import in `module`: one of our layers, or None and another package.
 
-    Imports in functions count, those under `if TYPE_CHECKING` don't: they never run.
+    Imports in functions count. Those under `if TYPE_CHECKING` don't, because they never run.
     """
     for node in _running(ast.parse(source)):
         names: list[list[str]] = []
@@ -60,7 +60,7 @@ def imported(source: str, module: list[str]) -> Iterator[tuple[str | None, str]]
             start += (node.module or "").split(".") if node.module else []
             names = [[*start, alias.name] for alias in node.names]
         for name in names:
-            yield _room(name), name[0]
+            yield _layer(name), name[0]
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
@@ -73,15 +73,15 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def wrong(source: str, module: list[str]) -> set[str]:
-    """Return the rooms and packages that the module `module` imports and its room may not."""
-    room = _room(module)
-    assert room is not None
-    allowed = TABLE[room]
+    """Return the layers and packages that `module` imports against the table."""
+    layer = _layer(module)
+    assert layer is not None
+    allowed = TABLE[layer]
     found = set()
     for other, package in imported(source, module):
         if other is None and package not in allowed.packages | sys.stdlib_module_names:
             found.add(package)
-        elif other is not None and other not in allowed.rooms | {room, "__init__"}:
+        elif other is not None and other not in allowed.layers | {layer, "__init__"}:
             found.add(other)
     return found
 
@@ -99,21 +99,21 @@ def _modules() -> dict[str, tuple[Path, list[str]]]:
 MODULES = _modules()
 
 
-def test_every_room_is_in_the_table_and_the_other_way_round() -> None:
-    assert {_room(module) for _, module in MODULES.values()} == set(TABLE)
+def test_every_layer_is_in_the_table_and_the_other_way_round() -> None:
+    assert {_layer(module) for _, module in MODULES.values()} == set(TABLE)
 
 
 @pytest.mark.parametrize("name", list(MODULES))
-def test_a_module_imports_only_what_its_room_may(name: str) -> None:
+def test_a_module_imports_only_what_its_layer_may(name: str) -> None:
     file, module = MODULES[name]
     assert wrong(file.read_text("utf-8"), module) == set()
 
 
 @pytest.mark.parametrize(
-    ("room", "other"), [(one, other) for one, other in permutations(TABLE, 2) if other not in TABLE[one].rooms]
+    ("layer", "other"), [(one, other) for one, other in permutations(TABLE, 2) if other not in TABLE[one].layers]
 )
-def test_an_import_that_no_row_allows_is_found(room: str, other: str) -> None:
-    inside = [room, "any"] if room in (EMULATOR, "glue") else [PACKAGE, room, "any"]
+def test_an_import_that_no_row_allows_is_found(layer: str, other: str) -> None:
+    inside = [layer, "any"] if layer in (EMULATOR, "glue") else [PACKAGE, layer, "any"]
     name = other if other in (EMULATOR, "glue") else f"{PACKAGE}.{other}"
     for source in (
         f"import {name}.some",
@@ -133,8 +133,8 @@ def test_other_packages_are_found_and_what_is_for_types_is_not() -> None:
     assert wrong("from .mapping import a\nfrom ..errors import b", [PACKAGE, "contract", "rows"]) == set()
 
 
-def test_rooms_lead_to_each_other_in_no_circle() -> None:
-    left = {name: set(room.rooms) for name, room in TABLE.items()}
+def test_layers_lead_to_each_other_in_no_circle() -> None:
+    left = {name: set(layer.layers) for name, layer in TABLE.items()}
     while ready := [name for name, needed in left.items() if not needed & set(left)]:
         for name in ready:
             del left[name]
