@@ -1,10 +1,10 @@
-"""Time whole commands on the same logs in one run, and print what matters: the ratios.
+"""Time whole commands on the same logs in one run, and print their ratios.
 
     bench.py            100 thousand and 1 million events, and nights after 60 and 120 days of 50 thousand
-    LARGE=1 bench.py    5 million too, without the documented approach
+    LARGE=1 bench.py    also 5 million, without the documented approach
 
-Wall time from start to end of a process, of three if it is short; peak memory summed over its process tree.
-The table goes to stdout and, with --write, into docs/benchmarks.md.
+Wall time is from start to end of a process, the middle of three if it is short. Peak memory is the sum over its process
+tree. The table goes to stdout and, with --write, into docs/benchmarks.md.
 """
 
 import os
@@ -28,9 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 SIZES = [100_000, 1_000_000]
 LARGE = 5_000_000
-#: Days before the night that is measured, and the events of each.
+#: Days before the measured night, and events per day.
 NIGHTS, A_DAY = (60, 120), 50_000
-#: Of a million events: whom, compared with what, and how many times faster (of the floor: slower) it should be.
+#: For a million events: the contender, its reference, and how many times faster (floor: slower) it should be.
 AIMS = [
     ("ours, DuckDB", "documented, faithful", 50),
     ("ours, DuckDB", "documented, charitable", 13),
@@ -73,7 +73,7 @@ def measure(command: list[str]) -> Run:
 
     def watch() -> None:
         nonlocal peak
-        while not ended.wait(0.1):  # often enough, and it costs the run less than a hundredth
+        while not ended.wait(0.1):  # costs the run less than 1 %
             peak = max(peak, memory(watched))
 
     watching = threading.Thread(target=watch)
@@ -90,7 +90,7 @@ def measure(command: list[str]) -> Run:
 
 
 def middle(command: list[str]) -> Run:
-    """The middle of three short runs, which a moment of other work would spoil; a long run has many moments."""
+    """Return the middle of three short runs, because other work distorts a short run more than a long one."""
     runs = [measure(command)]
     while len(runs) < 3 and runs[0].seconds < 10:
         runs.append(measure(command))
@@ -147,7 +147,7 @@ def aims(runs: dict[str, Run]) -> list[str]:
 
 
 def nights() -> list[str]:
-    """Return a table of an export of many days, and of the one after the next day, with a stage."""
+    """Return a table of an export of many days and of the next night's export, with a stage."""
     table = [
         "",
         "| days of 50,000 events | what | all days, s | the next night, s | of all days | peak MB of the night |",
@@ -203,7 +203,7 @@ def main() -> None:
             commands = contenders(logs, Path(folder))
             if size == LARGE:
                 commands = {name: one for name, one in commands.items() if not name.startswith("documented")}
-            measure(commands["floor"])  # so that the first contender doesn't pay for reading the disk
+            measure(commands["floor"])  # fills the disk cache for the first contender
             runs = {name: middle(command) for name, command in commands.items()}
             lines = rows(size, runs)
             if size == 1_000_000:

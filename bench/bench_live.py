@@ -1,15 +1,13 @@
-"""Time live events against the documented Lambda in one run, and print what matters: the ratios.
+"""Time live events against the documented Lambda function in one run, and print their ratios.
 
-    bench_live.py               10 rounds for each delay of the other side
-    ROUNDS=20 bench_live.py     more of them
+    bench_live.py               10 rounds for each delay of AWS and Segment
+    ROUNDS=20 bench_live.py     20 rounds
 
-Each round starts every contender once, in a process of its own, one after the other. A process
-reports when its first answer was there, counted from its start, and then the time of each of some
-more events. AWS and Segment are tests/support/stub.py, again in a process of its own. The table goes to
-stdout and, with --write, into docs/benchmarks.md.
+Each round starts every contender once, in separate processes, one after the other. A process reports the time from
+its start to its first answer, and the time of each of some more events. tests/support/stub.py plays AWS and Segment
+in another process. The table goes to stdout and, with --write, into docs/benchmarks.md.
 
-A contender's process imports this module too. That costs it next to nothing, since boto3 imports all
-that stands at the top.
+Each contender's process imports this module, too. That takes almost no time, because boto3 imports the same modules.
 """
 
 import json
@@ -30,7 +28,7 @@ Take = Callable[[Event], object]
 
 
 class Context:
-    """What Lambda passes beside the event."""
+    """The context that Lambda passes with the event."""
 
     function_name = "bench"
     memory_limit_in_mb = 512
@@ -41,7 +39,7 @@ class Context:
         self._end = time.monotonic() + 5
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of Segment's five seconds."""
+        """Return the rest of Segment's five seconds, in milliseconds."""
         return int(1000 * (self._end - time.monotonic()))
 
 
@@ -58,7 +56,7 @@ def documented() -> Take:
 
 
 def reference() -> None:
-    """Nothing but the libraries and the two clients."""
+    """Import the libraries and create the two clients, nothing else."""
     import boto3
     import segment.analytics  # noqa: F401
 
@@ -67,7 +65,7 @@ def reference() -> None:
 
 
 def bare() -> Take:
-    """Three calls, one after the other, with clients that are kept."""
+    """Make three calls in sequence, with cached clients."""
     import boto3
     from segment.analytics.request import post
 
@@ -88,7 +86,7 @@ def bare() -> Take:
 
 
 def event(number: int) -> Event:
-    """Return one of fifty users' views of a product, as Segment sends it."""
+    """Return a product view of one of fifty users, as Segment sends it."""
     return {
         "type": "track",
         "event": "Product Viewed",
@@ -128,8 +126,8 @@ STARTS: dict[str, Callable[[], Take | None]] = {
 
 
 def process(kind: str, events: int, out: str) -> None:
-    """Be a contender: write the clock at the first answer and the seconds of each event after it to `out`."""
-    logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))  # as Lambda's runtime does
+    """Run a contender: write the clock at its first answer and the seconds of each later event to `out`."""
+    logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))  # like Lambda's runtime
     take = STARTS[kind]()
     if take is not None:
         take(event(0))
@@ -145,7 +143,7 @@ def process(kind: str, events: int, out: str) -> None:
 
 
 class Contender(NamedTuple):
-    """A line of the table: which start, with which settings, and which calls an event makes."""
+    """A line of the table: the start, its settings, and the calls per event."""
 
     kind: str
     settings: dict[str, str]
@@ -182,14 +180,14 @@ RUN = "import sys, bench_live; bench_live.process(sys.argv[1], int(sys.argv[2]),
 
 
 class Times(NamedTuple):
-    """What a contender took, in milliseconds: each process until its first answer, and each later event."""
+    """Times of a contender in milliseconds: each process until its first answer, and each later event."""
 
     cold: list[float]
     warm: list[float]
 
 
 def run(contender: Contender, events: int, url: str) -> Times:
-    """Run one process of a contender and see that it did all that it is timed for."""
+    """Run one process of a contender and check that it made all its calls."""
 
     env = {
         "PATH": os.environ["PATH"],
@@ -205,7 +203,7 @@ def run(contender: Contender, events: int, url: str) -> Times:
         "segment_host": url,
     }
     before = calls(url)
-    # The log goes to a file, so that this process has no part in it.
+    # The log goes to a file, so that this process doesn't handle it.
     with tempfile.NamedTemporaryFile("r") as out, tempfile.TemporaryFile("w+") as log:
         command = [sys.executable, "-c", RUN, contender.kind, str(events), out.name]
         started = time.monotonic()
@@ -240,7 +238,7 @@ def measure(delay: int, rounds: int) -> dict[str, Times]:
         for number in range(rounds + 1):
             for name, contender in CONTENDERS.items():
                 events = SLOW_EVENTS if contender.slow else EVENTS[delay]
-                # The first round fills disk caches and writes .pyc files: a Lambda's package has them.
+                # The first round fills disk caches and writes .pyc files, which a Lambda package contains.
                 one = run(contender, events if number else 1, url)
                 if number:
                     times[name].cold.extend(one.cold)

@@ -1,21 +1,19 @@
-"""The Glue job of Segment's documentation, re-created on plain PySpark: what ours is measured against.
+"""The Glue job of Segment's documentation, recreated on plain PySpark as the reference of the benchmark.
 
     documented_glue.py faithful|early|charitable LOGS OUT
 
-faithful    does what the sample does, DynamicFrames put into Spark's words: a count, for which each
-            record is parsed; a Python filter that is handed each record as a whole, nested objects
-            wrapped (awslabs/aws-glue-libs, DynamicFrame.filter); a second count; toDF(), for which the
-            schema is computed from all that passes the filter; one partition; a CSV. Nothing is
-            cached, so each of the last three runs the filter.
-early       the same, but the schema is inferred when the logs are read, before any filter, as Spark
-            would do it by itself.
-charitable  the same as early, but the filter is a boolean UDF over the four columns that it looks at.
+faithful    follows the sample, with DynamicFrames expressed in Spark: a count, which parses each record; a
+            Python filter that gets each complete record with nested objects wrapped (awslabs/aws-glue-libs,
+            DynamicFrame.filter); a second count; toDF(), which computes the schema from the filtered records;
+            one partition; a CSV. Nothing is cached, so each of the last three runs the filter.
+early       the same, but infers the schema when it reads the logs, before any filter, as Spark does by default.
+charitable  the same as early, but the filter is a boolean UDF over the four columns that it reads.
 
 Glue needs no schema to read ("AWS Glue computes a schema on-the-fly when required", Glue's guide on
 DynamicFrame) and needs one for toDF() ("can trigger an additional scan", awslabs/amazon-dynamodb-tools
-issue 81). Spark needs one to read: faithful takes that of one file, which costs next to nothing.
+issue 81). Spark needs one to read: faithful uses the schema of one file, which takes almost no time.
 
-The sample's bugs (lost orders, no reasons, no dedupe) are left in; only its time is of interest.
+The sample's bugs (lost orders, no reasons, no deduplication) are kept. Only its time matters.
 """
 
 import sys
@@ -46,7 +44,7 @@ def main(form: str, logs: str, out: str) -> None:
         source = reader.schema(spark.read.json(str(next(Path(logs).rglob("*.gz")))).schema).json(logs)
     else:
         source = reader.json(logs)
-    # DataFrame.count() would not look into the records; DynamicFrame.count() does.
+    # DynamicFrame.count() parses the records. DataFrame.count() would not.
     print("Input file total record count:", source._jdf.queryExecution().toRdd().count())
     chosen: DataFrame
     if form == "charitable":
@@ -55,7 +53,7 @@ def main(form: str, logs: str, out: str) -> None:
         )
         chosen = source.where(test("anonymousId", "userId", "properties.sku", "event"))
     else:
-        # Glue takes what Python gives back as it is.
+        # Glue uses Python's result as it is.
         chosen = spark.createDataFrame(source.rdd.filter(wanted), source.schema, verifySchema=False)
     print("Filtered record count:", chosen.count())
     mapped = chosen.select(
@@ -66,7 +64,7 @@ def main(form: str, logs: str, out: str) -> None:
         F.col("timestamp").alias("TIMESTAMP_ISO"),
     )
     if form == "faithful":
-        # toDF(): to look at every record that is left, and do nothing with it, is the least that a schema costs.
+        # toDF(): reading every remaining record is the minimum cost of a schema.
         mapped.write.format("noop").mode("overwrite").save()
     spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
     stamped = mapped.repartition(1).withColumn(

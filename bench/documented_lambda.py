@@ -1,12 +1,12 @@
-"""The Lambda of Segment's documentation, re-created for today's libraries: what ours is measured against.
+"""The Lambda function of Segment's documentation, recreated with current libraries as the reference of the benchmark.
 
-What the sample does, in its order, one call after the other: log the event; make both clients anew;
-PutEvents; GetRecommendations; identify; flush. Its Personalize preview layer is gone, its module
-`analytics` is `segment.analytics` now, and `itemId` replaces `id`, which the API would refuse. Its
-other bugs (lost orders, local time, swallowed errors) are left in; only its time is of interest.
-
-`segment_host` leads to the benchmark's stub. With `sync_mode` the library posts in `identify`
-instead of a thread that waits half a second for more: the charitable form.
+It follows the sample's steps in order: log the event, create both clients, PutEvents, GetRecommendations, identify,
+flush. Its Personalize preview layer is gone, its module `analytics` is now `segment.analytics`, and `itemId` replaces
+`id`, which the API would refuse. Its other bugs (lost orders, local time, swallowed errors) are kept. Only its time
+matters.
+ `segment_host` is the benchmark's stub. With `sync_mode`, the charitable form, the library posts in `identify`
+instead of
+in a thread that waits half a second for more events.
 """
 
 import json

@@ -1,8 +1,7 @@
-"""The floor: decompress and parse every line, nothing else, on all cores, start-up included.
+"""The floor: decompress and parse every line on all cores, including startup, and nothing else.
 
-ISA-L and DuckDB's parser, a thread a core, because that was the fastest of those tried: with DuckDB's own
-decompression it takes a fifth longer, with zlib-ng a tenth, and zlib with orjson in a process a core takes
-nearly three times as long.
+It uses ISA-L and DuckDB's parser with one thread per core, the fastest combination tried. DuckDB's decompression
+takes a fifth longer, zlib-ng a tenth, and zlib with orjson in one process per core nearly three times as long.
 """
 
 import os

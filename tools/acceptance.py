@@ -1,13 +1,13 @@
 """`make acceptance`: the demo's steps in your AWS account, and a report that can be attached to an issue.
 
-Credentials and region come from the environment. It says what it will make and what that costs, and asks; without a
-terminal, YES=1 answers. It stops before anything is trained unless TRAIN=1. It destroys everything at the end, after a
-failure, Ctrl-C or a closed terminal, too. If it was killed before it could, CLEAN=NAME does that later.
+Credentials and region come from the environment. It prints the resources and their cost, and asks. Without a terminal,
+YES=1 confirms. It stops before training unless TRAIN=1. It destroys everything at the end, also after a failure, Ctrl-C
+or a closed terminal. If it was killed before that, CLEAN=NAME destroys the rest later.
 
     TRAIN=1                            train and serve, too
-    SOURCE_CONDITIONS=1                trust of Lambda's and Glue's roles with aws:SourceAccount and aws:SourceArn
-    SEGMENT_WRITE_KEY                  with TRAIN=1, write back to this Segment source, which is for tests
-    PUBLIC_API_TOKEN, SEGMENT_SOURCE   plan Segment's side for this source, which changes nothing there
+    SOURCE_CONDITIONS=1                trust policies of Lambda and Glue with aws:SourceAccount and aws:SourceArn
+    SEGMENT_WRITE_KEY                  with TRAIN=1, write back to this Segment test source
+    PUBLIC_API_TOKEN, SEGMENT_SOURCE   plan Segment's side for this source, without changing it
 """
 
 import argparse
@@ -38,18 +38,18 @@ from stacks import ROOT, Stack, StackError
 
 FOLDER = ROOT / ".build" / "acceptance"
 FAILURES = (DemoError, StackError, PersonalizeSegmentError, ClientError, BotoCoreError, OSError)
-#: Without warranty: most of it are two Glue workers for ten minutes, and with TRAIN=1 a campaign for some hours.
+#: Estimates. Mostly two Glue workers for ten minutes, and with TRAIN=1 a campaign for a few hours.
 COSTS = {False: "less than 1 USD, in about an hour", True: "about 5 USD, in about four hours"}
 MADE = {
-    False: "all that Terraform makes, and a dataset group with imports and an event tracker",
-    True: "all that Terraform makes, and a dataset group with imports, a tracker, a trained solution and a campaign",
+    False: "all Terraform resources, and a dataset group with imports and an event tracker",
+    True: "all Terraform resources, and a dataset group with imports, a tracker, a trained solution and a campaign",
 }
 HIDDEN = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SEGMENT_WRITE_KEY", "PUBLIC_API_TOKEN")
 
 
 @dataclass(frozen=True)
 class Unverified:
-    """A thing that a document has not verified: words of it, the step that settles it, and what the step needs."""
+    """Unverified behavior: its document, words from it, the step that verifies it, and what the step needs."""
 
     document: str
     words: str
@@ -58,9 +58,9 @@ class Unverified:
 
 
 SEGMENT = "Segment's side: plan"
-#: What a run may need to settle something.
+#: What a run may need to verify a behavior.
 TRAINED, CONDITIONS, NOT_ROOT = "TRAIN=1", "SOURCE_CONDITIONS=1", "a user or a role, not root"
-#: Otherwise the caller asks, and not the function.
+#: Otherwise the caller requests recommendations instead of the function.
 WRITTEN_BACK = "TRAIN=1 and SEGMENT_WRITE_KEY"
 WITH_SEGMENT = "PUBLIC_API_TOKEN and SEGMENT_SOURCE"
 UNVERIFIED = (
@@ -79,8 +79,8 @@ UNVERIFIED = (
 
 
 def main(environment: Mapping[str, str], written: Path, facts: Path | None) -> int:
-    """Take the steps, destroy everything and write the report; return the status."""
-    check(shutil.which("terraform"), "Terraform is not on the path: install it, 1.11 or newer")
+    """Run the steps, destroy everything, write the report, and return the exit status."""
+    check(shutil.which("terraform"), "Terraform isn't on the path: install 1.11 or newer")
     environment = {**environment, **region_of(environment)}
     os.environ.update(region_of(environment))
     region = environment["AWS_REGION"]
@@ -88,10 +88,10 @@ def main(environment: Mapping[str, str], written: Path, facts: Path | None) -> i
     place, stage = chosen(environment, caller["Arn"]), Stage(environment)
     folder = FOLDER / place.name
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, interrupt)
     if environment.get("CLEAN"):
-        check(folder.exists(), f"{folder} is not there: give the name of a run that left something")
+        check(folder.exists(), f"{folder} doesn't exist: use the name of a run that left resources")
         made = json.loads((folder / "run.json").read_text("utf-8"))
         here = {"account": caller["Account"], "region": region}
         check(made == here, f"{place.name} is in {made['account']}, {made['region']}: use its credentials and region")
@@ -115,13 +115,13 @@ def main(environment: Mapping[str, str], written: Path, facts: Path | None) -> i
         written.write_text(text, "utf-8")
         if facts:
             stage.write(facts)
-        said = f"\n{written} says what was tried. It has neither secrets nor the account's number."
+        said = f"\n{written} has the results. It contains no secrets and no account number."
         console.print(said, soft_wrap=True)
     return status
 
 
 def interrupt(*_: object) -> None:
-    """End like Ctrl-C. After SIGHUP the terminal is gone, and printing would fail before all is destroyed."""
+    """End like Ctrl-C. After SIGHUP the terminal is gone, and printing would fail before the destroy."""
     for number in (1, 2):
         try:
             os.write(number, b"\n")
@@ -131,7 +131,7 @@ def interrupt(*_: object) -> None:
 
 
 def region_of(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that name the region: boto3 reads one of them, Terraform rather the other."""
+    """Return the variables that set the region: boto3 reads one of them, Terraform prefers the other."""
     names = ("AWS_REGION", "AWS_DEFAULT_REGION")
     found = {environment[name] for name in names if environment.get(name)}
     check(len(found) < 2, "AWS_REGION and AWS_DEFAULT_REGION differ: set only one of them")
@@ -141,7 +141,7 @@ def region_of(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def chosen(environment: Mapping[str, str], caller: str) -> Place:
-    """Return where and how the steps are taken."""
+    """Return the settings of the run."""
     local = urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname == "127.0.0.1"
     return Place(
         name=environment.get("CLEAN") or f"accept-{secrets.token_hex(3)}",
@@ -155,28 +155,28 @@ def chosen(environment: Mapping[str, str], caller: str) -> Place:
 
 
 def role_of(arn: str) -> str | None:
-    """Return the ARN of the role or user that calls, as a trust policy takes it; None for root."""
+    """Return the caller's role or user ARN for a trust policy, or None for root."""
     if ":assumed-role/" in arn:
         return str(boto3.client("iam").get_role(RoleName=arn.split("/")[1])["Role"]["Arn"])
     return arn if ":user/" in arn else None
 
 
 def ask(place: Place, account: str, region: str, environment: Mapping[str, str]) -> None:
-    """Say what will be made and what it costs; raise DemoError unless the answer is yes."""
+    """Print the resources and their cost. Raise DemoError unless the answer is yes."""
     console.print(
-        f"Account {account}, region {region}. All names begin with {place.name}. All is destroyed at the end."
+        f"Account {account}, region {region}. All names begin with {place.name}. Everything is destroyed at the end."
     )
-    console.print(f"It makes: {MADE[place.train]}.")
-    console.print(f"It costs {COSTS[place.train]}. Prices are without warranty.")
+    console.print(f"It creates {MADE[place.train]}.")
+    console.print(f"It costs {COSTS[place.train]}. Prices are estimates.")
     if not place.train:
-        console.print("It stops before training. TRAIN=1 trains and serves, too.")
+        console.print("It stops before training. With TRAIN=1, it also trains and serves.")
     if environment.get("YES") != "1":
         check(sys.stdin.isatty(), "not a terminal: set YES=1 to confirm")
-        check(input("Go on? [y/N] ").strip().lower() in ("y", "yes"), "nothing was made")
+        check(input("Continue? [y/N] ").strip().lower() in ("y", "yes"), "nothing was created")
 
 
 def run(stage: Stage, place: Place, folder: Path, environment: Mapping[str, str]) -> None:
-    """Take all steps, and destroy everything after them, after a failure and after Ctrl-C."""
+    """Run all steps, then destroy everything, also after a failure or Ctrl-C."""
     stack = demo.made(stage, folder, real=not place.local)
     try:
         with Api() as api:
@@ -188,34 +188,34 @@ def run(stage: Stage, place: Place, folder: Path, environment: Mapping[str, str]
                 arguments = ("segment", "plan", "-", "--source", source, *chosen_id, "--no-filter")
                 stage.command(*arguments, given=stack("output", "-json"), shown=True)
     except KeyboardInterrupt:
-        console.print("\nInterrupted. What was made is being destroyed, which takes some minutes.")
+        console.print("\nInterrupted. Destroying all created resources, which takes some minutes.")
         raise
     finally:
         destroy(stage, place, stack, folder)
 
 
 def destroy(stage: Stage, place: Place, stack: Stack, folder: Path) -> None:
-    """Destroy everything, without regard to Ctrl-C; Terraform's state stays if something is left."""
+    """Destroy everything, ignoring Ctrl-C. Keep Terraform's state if something is left."""
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, signal.SIG_IGN)
     try:
         demo.destroy(stage, place, stack)
     except BaseException:
-        console.print(f"[bold red]Something is left.[/bold red] Run: CLEAN={place.name} make acceptance")
+        console.print(f"[bold red]Some resources are left.[/bold red] Run: CLEAN={place.name} make acceptance")
         raise
     shutil.rmtree(folder)
 
 
 def report(stage: Stage, place: Place, began: datetime, region: str, known: Mapping[str, str]) -> str:
     """Return the report, in Markdown."""
-    where = "the emulator, which settles nothing about AWS" if place.local else f"AWS, {region}"
+    where = "the emulator, which verifies nothing about AWS" if place.local else f"AWS, {region}"
     chose = f"TRAIN={int(place.train)}, SOURCE_CONDITIONS={int(place.source_conditions)}"
     lines = ["# Acceptance", "", f"{began:%Y-%m-%d %H:%M} UTC, on {where}. {chose}.", ""]
-    lines += ["| what | version |", "|---|---|", *(f"| {name} | {version} |" for name, version in known.items())]
+    lines += ["| component | version |", "|---|---|", *(f"| {name} | {version} |" for name, version in known.items())]
     lines += ["", "| step | result | seconds |", "|---|---|---:|"]
-    lines += [f"| {title} | did what it says | {seconds:.0f} |" for title, seconds in stage.seconds.items()]
+    lines += [f"| {title} | passed | {seconds:.0f} |" for title, seconds in stage.seconds.items()]
     lines += [f"| {title} | **failed** | |" for title, _ in stage.failed]
-    lines += ["", "| not verified before | by the step | result |", "|---|---|---|"]
+    lines += ["", "| not verified before | step | result |", "|---|---|---|"]
     lines += [f"| {one.document}: {one.words} … | {one.step} | {result(one, stage, place)} |" for one in UNVERIFIED]
     for title, why in stage.failed:
         lines += ["", f"## {title}", "", *(f"    {line}" for line in why[-4000:].splitlines())]
@@ -223,7 +223,7 @@ def report(stage: Stage, place: Place, began: datetime, region: str, known: Mapp
 
 
 def result(one: Unverified, stage: Stage, place: Place) -> str:
-    """Return what a run says of a thing that wasn't verified."""
+    """Return the result of a run for an unverified behavior."""
     failed = dict(stage.failed)
     given = {TRAINED: place.train, CONDITIONS: place.source_conditions, WRITTEN_BACK: place.writes_back}
     given[NOT_ROOT] = place.local or place.trusted is not None
@@ -238,7 +238,7 @@ def result(one: Unverified, stage: Stage, place: Place) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what took part."""
+    """Return the versions of the components."""
     commit = _said("git", "rev-parse", "--short", "HEAD").strip() or "unknown"
     return {
         "personalize-segment": f"{__version__}, commit {commit}",
@@ -268,10 +268,10 @@ def masked(text: str, account: str, environment: Mapping[str, str]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="acceptance.py", description="The demo's steps in your AWS account.")
     parser.add_argument("--report", type=Path, default=Path("acceptance.md"), help="the report (acceptance.md)")
-    parser.add_argument("--facts", type=Path, help="write what each step handed over, as JSON")
+    parser.add_argument("--facts", type=Path, help="write the results of each step as JSON")
     options = parser.parse_args()
     for name in [one for one in os.environ if one.startswith(("TF_VAR_", "TF_CLI_ARGS"))]:
-        del os.environ[name]  # meant for another stack
+        del os.environ[name]  # belongs to another stack
     try:
         sys.exit(main(os.environ, options.report, options.facts))
     except FAILURES as error:

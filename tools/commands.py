@@ -1,8 +1,8 @@
-"""`make generate`: docs/commands.md, the help of every verb.
+"""`make generate`: write the help of every command to docs/commands.md.
 
     commands.py [--check]
 
-With --check nothing is written: exits with 1 if the page isn't current.
+With --check, writes nothing and exits with 1 if the page is stale.
 """
 
 import argparse
@@ -32,7 +32,7 @@ The help of every verb. `make generate` writes this page from the command line i
 
 
 def verbs() -> Iterator[tuple[str, ...]]:
-    """Yield the arguments that name each verb; none of them for the overview."""
+    """Yield the arguments of each command, starting with none for the overview."""
     yield ()
     for name, command in typer.main.get_group(load()).commands.items():
         yield (name,)

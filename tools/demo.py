@@ -2,10 +2,9 @@
 
     demo.py [--report FILE] [--image FILE]
 
-It runs the commands that a user runs, and fails if one of them didn't do what it says. ENGINE=spark
-exports with the Glue job's script; KEEP=1 leaves everything running until Ctrl-C. Killed anywhere,
-it leaves nothing that a next run stumbles over: all of AWS is in this process. The steps are in `walk`;
-`tools/acceptance.py` takes them in an AWS account.
+It runs the same commands as a user, and fails if a result is wrong. ENGINE=spark exports with the Glue job's script.
+KEEP=1 leaves everything running until Ctrl-C. AWS is in this process, so a killed run doesn't affect the next one.
+The steps are in `walk`. `tools/acceptance.py` runs them in an AWS account.
 """
 
 import argparse
@@ -40,30 +39,30 @@ from personalize_segment.history.sample import sample
 from stacks import ROOT, Stack, StackError
 
 EVENTS = 40_000
-#: Seconds of Personalize in one of ours: hours of training take no longer than a look.
+#: Personalize's clock runs this many times faster, so that hours of training take seconds.
 SPEED = 5_000
 REGION = "us-west-2"
 TASTE = "Audio"
 FOLDER = ROOT / ".build" / "demo"
 INFRASTRUCTURE = "Infrastructure: terraform apply"
 PERSONALIZE = "Amazon Personalize: plan and apply"
-LIVE = "Live events, and recommendations on the profile"
+LIVE = "Live: events in, recommendations back to the profile"
 GLUE = "The Glue job: the same rows"
-TRAIT = "One trait changes, the others stay"
-DESTROY = "Destroy: everything again"
-VISITORS = "History: the visit before the login"
+TRAIT = "Profiles: change one trait, keep the others"
+DESTROY = "Destroy everything"
+VISITORS = "History: attribute the visit before the login"
 PLACE = Place(name="shop", external_id="9sQx2TbZ4k", local=True, train=True, write_key="a-write-key")
-#: What of a spec costs more than cents.
+#: The keys of a spec that cost more than cents.
 TRAINED = ("solutions", "campaigns", "recommenders", "metric_attribution")
-#: States in which a run of the Glue job isn't over.
+#: States of a Glue job run that hasn't ended.
 GLUE_RUNS = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
-#: Seconds that queues and logs of AWS may lag behind.
+#: Maximum delay of AWS queues and logs in seconds.
 LAG_SECONDS = 300
 
 
-def main(report: Path | None, image: Path | None, engine: str, *, keep: bool) -> None:
-    """Run all steps; raise DemoError, StackError or PersonalizeSegmentError if one didn't do what it says."""
-    check(shutil.which("terraform"), "Terraform is not on the path: install it, 1.11 or newer")
+def main(report: Path | None, engine: str, *, keep: bool) -> None:
+    """Run all steps. Raise DemoError, StackError or PersonalizeSegmentError if one fails."""
+    check(shutil.which("terraform"), "Terraform isn't on the path: install 1.11 or newer")
     folder = own_folder()
     try:
         with Server(region=REGION, speed=SPEED) as server, Api() as api:
@@ -79,7 +78,7 @@ def main(report: Path | None, image: Path | None, engine: str, *, keep: bool) ->
         if image:
             picture(image, *stage.shown)
         stage.show()
-        console.print("\n[bold green]Every step did what it says.[/bold green] Next: the README, and your own account.")
+        console.print("\n[bold green]All steps passed.[/bold green] Next: deploy to your account, as in the README.")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,9 +97,9 @@ def own_folder() -> Path:
 
 
 def made(stage: Stage, folder: Path, *, real: bool = False) -> Stack:
-    """Make the package, and return the stack to apply with it: to a `real` AWS, with the wheels for Glue."""
+    """Build the package, and return the stack that uses it, with wheels for Glue if AWS is `real`."""
     package = folder / "personalize-segment.zip"
-    with stage.step("Package", "the same zip, for both Lambda functions and the Glue job"):
+    with stage.step("Package", "the same zip for both Lambda functions and the Glue job"):
         command = [sys.executable, str(ROOT / "tools" / "package.py"), "--output", str(package)]
         made_by(command)
         if real:
@@ -111,20 +110,20 @@ def made(stage: Stage, folder: Path, *, real: bool = False) -> Stack:
 
 
 def made_by(command: list[str]) -> None:
-    """Run tools/package.py and show what it says."""
+    """Run tools/package.py and print its output."""
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     check(done.returncode == 0, f"tools/package.py failed: {done.stderr}")
     console.print(done.stdout.strip())
 
 
 def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, api: Api | None) -> None:
-    """Take the steps, each with what the one before handed over. `api` takes what is written back."""
-    with stage.step(INFRASTRUCTURE, "the same command, and about as long"):
+    """Run the steps, each with the results of earlier ones. `api` receives write-backs."""
+    with stage.step(INFRASTRUCTURE, "the same command, in about the same time"):
         console.print("Terraform creates about 70 resources, which takes one to three minutes.")
-        outputs = {name: one["value"] for name, one in stack.apply(variables(place, api), progress("made")).items()}
+        outputs = {name: one["value"] for name, one in stack.apply(variables(place, api), progress("created")).items()}
         stage.facts["outputs"] = outputs
         show_json({key: outputs["segment"][key] for key in ("role_arn", "external_ids", "function_arn", "region")}, 2)
-    with stage.step("Segment's logs in the bucket", "Segment's S3 destination writes them"):
+    with stage.step("Logs: Segment's files in the bucket", "written by Segment's S3 destination"):
         logs(stage, folder, outputs["data"]["logs"])
     with stage.step(f"History: logs to training data ({engine})", "the same command on a laptop, or the Glue job"):
         export(stage, stack, folder, outputs, engine)
@@ -132,13 +131,13 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
         with stage.step(GLUE, ""):
             by_glue_job(stage, outputs)
     given = stack("output", "-json")
-    with stage.step("History: what is known of users and items", "the same command, or the Glue job itself"):
+    with stage.step("Profiles: load users and items from history", "the same command, or the Glue job itself"):
         load(stage, outputs["data"]["transformed"], given, loaded=engine == "spark" or not place.local)
-    with stage.step("Preflight: is it enough to train on?", "the same, before money is spent"):
+    with stage.step("Preflight: check the export before training", "the same command"):
         page = folder / "preflight.html"
         stage.command("preflight", outputs["data"]["transformed"], "--html", str(page), shown=True)
-        check(page.stat().st_size > 10_000, "the preflight's page is empty")
-    with stage.step(PERSONALIZE, "hours, for the training"):
+        check(page.stat().st_size > 10_000, "the preflight page is empty")
+    with stage.step(PERSONALIZE, "the same command, but training takes hours"):
         spec = given if place.train else json.dumps(untrained(outputs["personalize"]))
         stage.facts["results"] = json.loads(
             stage.command("apply", "--yes", "--poll", place.poll, "-", given=spec, shown=True)
@@ -149,33 +148,33 @@ def walk(stage: Stage, place: Place, stack: Stack, folder: Path, engine: str, ap
         live(stage, place, api, outputs)
     with stage.step(TRAIT, "Segment invokes the function"):
         change_one_trait(stage, place, outputs)
-    with stage.step(VISITORS, "the next export, from Segment's own logs"):
+    with stage.step(VISITORS, "the next export from Segment's logs"):
         history_of_the_visit(stage, folder)
-    with stage.step("What an operator sees", "the same command, and a dashboard"):
+    with stage.step("Operation: rejected events and metrics", "the same command, and a dashboard"):
         operator(stage, outputs)
 
 
 def destroy(stage: Stage, place: Place, stack: Stack) -> None:
-    """Destroy everything again, whatever there is of it; raise an error of what is left."""
+    """Destroy all that exists. Raise an error that lists leftovers."""
     with stage.step(DESTROY, "the same two commands"):
         errors = []
         for part in (
             lambda: None if place.local else stop_glue_job(place),
             lambda: stage.command("destroy", "--yes", "--poll", place.poll, "--name", place.name),
-            # Without a state, nothing was made.
+            # Without a state, nothing was created.
             lambda: stack.destroy(progress("destroyed")) if stack.has_state() else None,
             lambda: delete_secret(place),
         ):
             try:
                 part()
             except Exception as error:  # noqa: BLE001
-                # The other parts cost money, too.
+                # Go on: the other parts cost money, too.
                 errors.append(str(error) or repr(error))
         check(not errors, "\n".join(errors))
 
 
 def variables(place: Place, api: Api | None) -> dict[str, Any]:
-    """Return Terraform's variables: the three that have no default, and what makes a demonstration of it."""
+    """Return Terraform's variables: the three without a default, and settings for the demo."""
     if place.write_key:
         boto3.client("secretsmanager").create_secret(Name=place.secret, SecretString=place.write_key)
     return {
@@ -185,7 +184,7 @@ def variables(place: Place, api: Api | None) -> dict[str, Any]:
         "source_conditions": place.source_conditions,
         "write_key_secret": {"name": place.secret},
         "write_back": {"events": ["*"], "segment_host": api.url if api else None, "interval_seconds": 0},
-        # Rows of users and items shall not wait for others.
+        # Don't collect users and items into batches.
         "profile_queue": {"batch": {"size": 10, "window_seconds": 0}},
         "profile_table": {"deletion_protection": False},
         "bucket": {"force_destroy": True},
@@ -193,7 +192,7 @@ def variables(place: Place, api: Api | None) -> dict[str, Any]:
 
 
 def stop_glue_job(place: Place) -> None:
-    """Stop the Glue job, if there is one, and wait for its end: it writes into the bucket that is to be deleted."""
+    """Stop the Glue job, if it exists, and wait for it to end, because it writes into the bucket to delete."""
     glue, name, until = boto3.client("glue"), f"{place.name}-history", time.monotonic() + LAG_SECONDS
     with _unless_gone():
         while runs := [
@@ -205,7 +204,7 @@ def stop_glue_job(place: Place) -> None:
 
 
 def delete_secret(place: Place) -> None:
-    """Delete the secret of the write key, if there is one."""
+    """Delete the secret with the write key, if it exists."""
     with _unless_gone():
         boto3.client("secretsmanager").delete_secret(SecretId=place.secret, ForceDeleteWithoutRecovery=True)
 
@@ -220,12 +219,12 @@ def _unless_gone() -> Iterator[None]:
 
 
 def untrained(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec without what is trained and what serves."""
+    """Return a spec without trained and serving resources."""
     return {key: value for key, value in spec.items() if key not in TRAINED}
 
 
 def progress(done: str) -> Any:
-    """Return what shows Terraform's last line, and a count before: in place on a terminal, each minute elsewhere."""
+    """Return a callback that prints the last line, and before it a count, in place on a terminal or once a minute."""
     counted: Counter[str] = Counter()
     began, heart = time.monotonic(), Heartbeat()
 
@@ -243,7 +242,7 @@ def progress(done: str) -> Any:
 
 
 def logs(stage: Stage, folder: Path, where: str) -> None:
-    """Generate Segment's logs and put them where its S3 destination does."""
+    """Generate Segment logs and upload them like its S3 destination."""
     s3 = boto3.client("s3")
     bucket, _, prefix = where.removeprefix("s3://").partition("/")
     root = sample(folder, EVENTS)
@@ -255,7 +254,7 @@ def logs(stage: Stage, folder: Path, where: str) -> None:
 
 
 def export(stage: Stage, stack: Stack, folder: Path, outputs: dict[str, Any], engine: str) -> None:
-    """Export from and to S3, and show the first rows."""
+    """Export from and to S3, and print the first rows."""
     data = outputs["data"]
     if engine == "spark":
         by_glue_script(stack, folder, outputs)
@@ -266,23 +265,23 @@ def export(stage: Stage, stack: Stack, folder: Path, outputs: dict[str, Any], en
     for name, counts in report["datasets"].items():
         check(counts["rows"] > 0, f"the export has no {name}")
     first = part(data["transformed"], "interactions")
-    table = Table(*first[0], title="interactions, the first rows", title_justify="left")
+    table = Table(*first[0], title="interactions, first rows", title_justify="left")
     for row in first[1:4]:
         table.add_row(*map(escape, row))
     console.print(table)
 
 
 def load(stage: Stage, transformed: str, given: str, *, loaded: bool) -> None:
-    """Load the profile table with what the export knows; the Glue job has done so already if it is `loaded`."""
+    """Load the export's users and items into the profile table. If `loaded`, the Glue job has already done so."""
     said = stage.command("profiles", "load", transformed, "-", "--rate", "2000", "--json", given=given)
     counts = json.loads(said)
-    console.print(f"{counts['written']:,} profiles written, {counts['unchanged']:,} in the table already")
+    console.print(f"{counts['written']:,} profiles written, {counts['unchanged']:,} unchanged")
     check(counts["unchanged" if loaded else "written"] > 0, f"the table was loaded with {said}")
     stage.facts["loaded"] = counts
 
 
 def by_glue_script(stack: Stack, folder: Path, outputs: dict[str, Any]) -> None:
-    """Run the job's own script with its own arguments, on files: plain PySpark reads no S3."""
+    """Run the job's script with its arguments on local files, because plain PySpark doesn't read S3."""
     job = boto3.client("glue").get_job(JobName=outputs["operations"]["glue_job"])["Job"]
     out = folder / "transformed"
     wanted = ("--event_mapping", "--profile_table", "--profile_queue")
@@ -301,7 +300,7 @@ def by_glue_script(stack: Stack, folder: Path, outputs: dict[str, Any]) -> None:
 
 
 def by_glue_job(stage: Stage, outputs: dict[str, Any]) -> None:
-    """Run the job in AWS, and compare its rows with those of the export before."""
+    """Run the job in AWS, and compare its rows with the earlier export."""
     glue, name = boto3.client("glue"), outputs["operations"]["glue_job"]
     run_id = glue.start_job_run(JobName=name)["JobRunId"]
     began, heart = time.monotonic(), Heartbeat()
@@ -331,7 +330,7 @@ def part(transformed: str, dataset: str) -> list[list[str]]:
 
 
 def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -> None:
-    """Send events as Segment does, and see what becomes of them and of the recommendations."""
+    """Send events like Segment, and check decisions and recommendations."""
     segment = Destination(outputs["segment"], place)
     taken = api.taken if api else []
     header, *items = part(outputs["data"]["transformed"], "items")
@@ -365,24 +364,24 @@ def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -
         return stage.command("recommend", campaign, "shopper-1").split()
 
     visit, view, who, order = stage.facts["story"] = story(other, chosen)
-    check(send("an anonymous visit", visit)["decision"] == "recorded", "visit")
+    check(send("an anonymous visit", visit)["decision"] == "recorded", "the visit wasn't recorded")
     before = recommended("the view", send("a product view", view))
-    check(send("an identify", who)["rows"].get("users") == 1, "the identify gave no user")
+    check(send("an identify", who)["rows"].get("users") == 1, "the identify produced no user")
     answer = send(f"an order of three from {TASTE}", order)
-    check(answer["rows"] == {"interactions": 3}, f"the order gave {answer['rows']}, not three interactions")
+    check(answer["rows"] == {"interactions": 3}, f"the order produced {answer['rows']} instead of three interactions")
     after = recommended("the order", answer)
     sent = taken[-1:]
-    check(send("the same order again", order)["decision"] == "recorded", "the replay was not acknowledged")
-    # Personalize knows the eventIds again, and Segment the messageId.
+    check(send("the same order again", order)["decision"] == "recorded", "the replay wasn't acknowledged")
+    # Personalize recognizes the eventIds, and Segment the messageId.
     again = [[one[key] for key in ("messageId", "traits")] for one in sent + taken[-1:]]
     check(again[:1] == again[1:], "a replay changed something")
     broken = event("track", "m-broken", event="Order Completed", userId="shopper-1", properties={"products": "none"})
-    check(send("an order that is broken", broken)["decision"] == "rejected", "the broken order was not rejected")
-    stage.show_table(table)
+    check(send("a malformed order", broken)["decision"] == "rejected", "the malformed order wasn't rejected")
+    console.print(table)
     if not place.train:
         return
     rose = f"after the order, {share(after):.0%} are {TASTE}; before, {share(before):.0%}"
-    # In AWS it's a model's answer, and not ours to promise.
+    # In AWS, a trained model decides.
     check(share(after) > share(before) or not place.local, rose)
     shown = Table("place", "before the order", "after it")
     for rank, pair in enumerate(zip(before[:5], after[:5], strict=True), start=1):
@@ -403,7 +402,7 @@ def story(other: str, chosen: list[str]) -> list[dict[str, Any]]:
 
 
 def history_of_the_visit(stage: Stage, folder: Path) -> None:
-    """Export the events of the visitor who logged in, and say how many interactions are the user's, and why."""
+    """Export the events of the visitor who logged in, and print how many interactions belong to the user."""
     source = folder / "visit"
     source.mkdir()
     (source / "log.json").write_text("".join(json.dumps(one) + "\n" for one in stage.facts["story"]), "utf-8")
@@ -418,20 +417,20 @@ def history_of_the_visit(stage: Stage, folder: Path) -> None:
         stage.facts[visitors] = found
         table.add_row(visitors, str(found))
     console.print(table)
-    check(stage.facts["stitch"] == stage.facts["drop"] + 1, "the visit before the login isn't the user's")
+    check(stage.facts["stitch"] == stage.facts["drop"] + 1, "the visit before the login wasn't attributed to the user")
 
 
 def change_one_trait(stage: Stage, place: Place, outputs: dict[str, Any]) -> None:
-    """Let an identify change one trait of a user whom history knows, and show the table and Personalize."""
+    """Change one trait of a user from history with an identify, and print the row in the table and in Personalize."""
     header, *users = part(outputs["data"]["transformed"], "users")
     rows = (dict(zip(header, user, strict=True)) for user in users)
     before = next({column: value for column, value in row.items() if value} for row in rows if row["COUNTRY"])
     name = before.pop("USER_ID")
     wanted = before | {"PLAN": "enterprise"}
     told = event("identify", "m-partial", userId=name, traits={"plan": "enterprise"})
-    check(Destination(outputs["segment"], place).send(told)["rows"] == {"users": 1}, "the identify gave no user")
+    check(Destination(outputs["segment"], place).send(told)["rows"] == {"users": 1}, "the identify produced no user")
     stored = stored_profile(outputs["operations"]["profile_table"], f"users#{name}", wanted)
-    # In AWS such an export takes a quarter of an hour.
+    # In AWS, this export takes a quarter of an hour.
     personalize = in_personalize(stage, outputs, name) if place.local else stored
     table = Table("column", "history", 'after identify {"plan": "enterprise"}', "in the table", "in Personalize")
     for column, value in wanted.items():
@@ -440,12 +439,12 @@ def change_one_trait(stage: Stage, place: Place, outputs: dict[str, Any]) -> Non
         table.add_row(column, *map(escape, cells))
     console.print(f"User {escape(name)}")
     console.print(table)
-    check(stored == personalize == wanted, f"the table has {stored}, Personalize {personalize}, and not {wanted}")
+    check(stored == personalize == wanted, f"the table has {stored} and Personalize {personalize}, instead of {wanted}")
     stage.facts["one trait"] = {"history": before, "table": stored, "personalize": personalize}
 
 
 def in_personalize(stage: Stage, outputs: dict[str, Any], user: str) -> dict[str, str]:
-    """Return the row of a user that Personalize was sent, by a dataset export job."""
+    """Return the row that Personalize has of a user, from a dataset export job."""
     api, where = boto3.client("personalize"), f"{outputs['data']['reports']}users/"
     job = api.create_dataset_export_job(
         jobName="shop-users", datasetArn=stage.facts["results"]["datasets"]["users"], ingestionMode="PUT",
@@ -474,7 +473,7 @@ def event(call: str, message_id: str, **more: Any) -> dict[str, Any]:
 
 
 def operator(stage: Stage, outputs: dict[str, Any]) -> None:
-    """Show the queue of rejected events and the metrics."""
+    """Print the rejected events and the metrics."""
     operations, until = outputs["operations"], time.monotonic() + LAG_SECONDS
     print(stage.command("redrive", operations["queues"]["rejected"], shown=True), end="")
     groups = [group for key, group in operations["log_groups"].items() if key != "history"]
@@ -493,7 +492,7 @@ def operator(stage: Stage, outputs: dict[str, Any]) -> None:
 
 
 def stored_profile(table: str, key: str, wanted: dict[str, str]) -> dict[str, str]:
-    """Return the columns of a profile in the table, once they are as wanted and Personalize was told."""
+    """Return the columns of a profile in the table, once they are as wanted and were sent to Personalize."""
     dynamodb, until = boto3.client("dynamodb"), time.monotonic() + LAG_SECONDS
     while True:
         item = dynamodb.get_item(TableName=table, Key={"id": {"S": key}}, ConsistentRead=True).get("Item", {})
@@ -521,8 +520,8 @@ def metrics_in(group: str) -> Counter[str]:
 
 
 def show_environment(stage: Stage, stack: Stack) -> None:
-    """Say how another terminal finds everything, and wait for Ctrl-C."""
-    console.print("\n[bold]KEEP=1:[/bold] all of it is there until Ctrl-C. In another terminal:\n")
+    """Print the variables for another terminal, and wait for Ctrl-C."""
+    console.print("\n[bold]KEEP=1:[/bold] everything keeps running until Ctrl-C. In another terminal:\n")
     for name, value in stage.environment.items():
         if name.startswith("AWS_"):
             console.print(f"export {name}={value}", soft_wrap=True)
@@ -531,13 +530,12 @@ def show_environment(stage: Stage, stack: Stack) -> None:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        console.print("\nGoing on.")
+        console.print("\nDestroying everything.")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="demo.py", description="The whole loop against an embedded AWS.")
-    parser.add_argument("--report", type=Path, help="write what each step handed over, as JSON")
-    parser.add_argument("--image", type=Path, help="write the tables of the live events, as SVG")
+    parser.add_argument("--report", type=Path, help="write the results of each step as JSON")
     options = parser.parse_args()
     try:
         main(options.report, options.image, os.environ.get("ENGINE", "duckdb"), keep=os.environ.get("KEEP") == "1")

@@ -1,4 +1,4 @@
-"""Segment's two sides in the demo: it invokes the function as its destination does, and takes `identify` calls."""
+"""Segment in the demo: a destination that invokes the function, and an API that receives `identify` calls."""
 
 import gzip
 import json
@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 
 from demo_stage import Place, check
 
-#: Seconds that a new role may take until it can be assumed, and what is transient until it is over.
+#: Maximum seconds until a new role can be assumed, and the errors that are transient until then.
 PATIENCE_SECONDS = 60
 
 
 class Api:
-    """Segment's HTTP API on 127.0.0.1, as far as the write-back needs it; `taken` is what arrived."""
+    """The part of Segment's HTTP API that write-backs use, on 127.0.0.1. `taken` has the received calls."""
 
     def __init__(self) -> None:
         self.taken: list[dict[str, Any]] = []
@@ -36,7 +36,7 @@ class Api:
                 self.wfile.write(answer)
 
             def log_message(self, *_: object) -> None:
-                """Keep the terminal for the demo."""
+                """Print nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -50,14 +50,14 @@ class Api:
         self._server.server_close()
 
     def last(self) -> list[str]:
-        """Return the items that the last identify put on a profile."""
+        """Return the items of the last identify."""
         check(self.taken, "Segment got no recommendations")
         found: list[str] = self.taken[-1]["traits"]["recommendations"]
         return found
 
 
 class Destination:
-    """Segment's destination: it assumes the role with the external id, and invokes the function with one event."""
+    """Segment's destination: assumes the role with the external id, and invokes the function with one event."""
 
     def __init__(self, entered: dict[str, Any], place: Place) -> None:
         self._function = entered["function_arn"]
@@ -77,7 +77,7 @@ class Destination:
         )
 
     def send(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return what the function answers; an event that it raises is sent again, as Segment does."""
+        """Return the function's answer. Resend an event that raises an error, like Segment."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(event))

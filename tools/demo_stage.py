@@ -1,4 +1,4 @@
-"""How the demo shows what it does: numbered steps, commands, tables, checks, and how long each took."""
+"""Output of the demo: numbered steps, commands, tables, checks and durations."""
 
 import io
 import json
@@ -25,7 +25,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 class DemoError(Exception):
-    """A step didn't do what it says."""
+    """A step failed."""
 
 
 def check(true: Any, otherwise: str) -> None:
@@ -44,16 +44,16 @@ def picture(path: Path, *shown: Table) -> None:
 
 
 def reason() -> str:
-    """Return what was raised, and where."""
+    """Return the current error with its traceback."""
     return traceback.format_exc(limit=-1, chain=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where the steps are taken: a stack `name`, on the emulator (`local`) or in an AWS account.
+    """Settings of a run: a stack `name`, on the emulator (`local`) or in an AWS account.
 
-    `train` is whether Personalize trains and serves. `write_key` is that of a Segment source to write back to.
-    `trusted` is who may assume Segment's role; None is Segment.
+    `train` is whether Personalize trains and serves. `write_key` belongs to the Segment source to write back to.
+    `trusted` can assume Segment's role (None: Segment).
     """
 
     name: str
@@ -71,7 +71,7 @@ class Place:
 
     @property
     def poll(self) -> str:
-        """Seconds between two looks at Personalize."""
+        """Polling interval in seconds."""
         return "0.2" if self.local else "20"
 
     @property
@@ -81,9 +81,9 @@ class Place:
 
 
 class Stage:
-    """The steps so far: their seconds, and what each handed over, for whoever checks them.
+    """The steps so far: their durations in seconds and their results.
 
-    `failed` has the titles of the steps that didn't do what they say, each with the reason.
+    `failed` has the titles of failed steps, each with the reason.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -95,7 +95,7 @@ class Stage:
 
     @contextmanager
     def step(self, title: str, in_aws: str) -> Iterator[None]:
-        """Print a heading, and what this would be in AWS; measure what is done below it."""
+        """Print a heading and its equivalent in AWS, and measure the block."""
         console.print(f"\n[bold cyan]{len(self.seconds) + 1}. {title}[/bold cyan]\n[dim]In AWS: {in_aws}[/dim]\n")
         start = time.perf_counter()
         try:
@@ -112,7 +112,7 @@ class Stage:
         console.print(table)
 
     def command(self, *arguments: str, given: str = "", shown: bool = False, status: tuple[int, ...] = (0,)) -> str:
-        """Run `personalize-segment` and return what it prints; its messages go to the reader, too, if `shown`."""
+        """Run `personalize-segment` and return its output. If `shown`, print its messages."""
         console.print(f"[dim]$ personalize-segment {escape(' '.join(arguments))}[/dim]", soft_wrap=True)
         messages: list[str] = []
         end, begin = os.pipe()
@@ -144,11 +144,11 @@ class Stage:
         return done.stdout
 
     def write(self, file: Path) -> None:
-        """Write the seconds and what the steps handed over, as JSON."""
+        """Write the durations and results of the steps as JSON."""
         file.write_text(json.dumps({"seconds": self.seconds} | self.facts, indent=2), "utf-8")
 
     def show(self) -> None:
-        """Print how long each step took."""
+        """Print the duration of each step."""
         table = Table("step", "seconds", title="Time", title_justify="left")
         table.columns[1].justify = "right"
         for number, (title, seconds) in enumerate(self.seconds.items(), start=1):
@@ -160,6 +160,6 @@ class Stage:
 
 
 def show_json(value: Any, indent: int | None = None) -> None:
-    """Print a value in colors."""
+    """Print a value in color."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     console.print(Syntax(text, "json", background_color="default", word_wrap=True))

@@ -1,9 +1,9 @@
-"""`make generate`: the statements for the default event mapping in sql/, with blanks that Terraform fills.
+"""`make generate`: write the statements for the default event mapping to sql/, with placeholders for Terraform.
 
     generate_sql.py [--check]
 
-With --check nothing is written: exits with 1 and names the files that are not current. docs/warehouse.md tells
-what the blanks are.
+With --check, writes nothing, and exits with 1 and prints the names of stale files. docs/warehouse.md lists the
+placeholders.
 """
 
 import argparse
@@ -22,7 +22,7 @@ FILES = {
 
 
 def text(mapping: EventMapping, dialect: str, access: str) -> str:
-    """Return one file: a header with the digest of the mapping, and the set-up and unload of each dataset."""
+    """Return one file: a header with the mapping's digest, and the setup and unload of each dataset."""
     plan = warehouse.plan(warehouse.UnloadRequest(mapping, dialect, ["{{schema}}"], "{{location}}", access))
     header = (
         f"-- event mapping sha256: {mapping.sha256}\n"
@@ -36,14 +36,14 @@ def text(mapping: EventMapping, dialect: str, access: str) -> str:
 def main() -> int:
     """Write the files, or check them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if a file is not current")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if a file isn't current")
     check = parser.parse_args().check
     mapping = parse(default_text())
     wanted = {SQL / name: text(mapping, *options) for name, options in FILES.items()}
     stale = [path for path, one in wanted.items() if not path.exists() or path.read_text("utf-8") != one]
     if check:
         for path in stale:
-            print(f"{path.relative_to(SQL.parent)} is not current: run `make generate`", file=sys.stderr)
+            print(f"{path.relative_to(SQL.parent)} isn't current: run `make generate`", file=sys.stderr)
         return 1 if stale else 0
     SQL.mkdir(exist_ok=True)
     for path in stale:

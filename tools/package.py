@@ -1,16 +1,16 @@
-"""`make package`: one zip that AWS Lambda and AWS Glue load, the same bytes from the same sources everywhere.
+"""`make package`: one zip for AWS Lambda and AWS Glue, with the same bytes from the same sources on every machine.
 
     package.py [--output ZIP] [--compile PYTHON] [--runtime VERSION]
     package.py --glue VERSION
 
-It holds our package and the wheels that requirements/package.txt pins, only such as fit every
-platform. With --compile it also holds what that interpreter, which must be the runtime's version,
-compiled, because Lambda can't keep that itself. docs/adr/0007-one-zip-of-pure-python.md says why.
+The zip contains this package and the platform-independent wheels pinned in requirements/package.txt. --compile adds
+bytecode, because Lambda can't store it. The interpreter must have the runtime's version. Reasons:
+docs/adr/0007-one-zip-of-pure-python.md.
 
-With --glue it collects the native wheels that requirements/glue.txt pins for a Python of AWS Glue, in dist/.
+--glue collects the native wheels pinned in requirements/glue.txt for a Python of AWS Glue, in dist/.
 
-Prints the path, its bytes, its sha256 and what compiled it. Exits with 1 and changes nothing if
-there is no whole zip. Needs Python 3.11 or newer with pip, and the package index the first time.
+Prints the path, its size in bytes, its SHA-256 and the compiler. Exits with 1 and changes nothing if a file is missing.
+Needs Python 3.11 or newer with pip, and the package index the first time.
 """
 
 import argparse
@@ -32,11 +32,11 @@ PINS, GLUE_PINS = ROOT / "requirements" / "package.txt", ROOT / "requirements" /
 WHEELS = ROOT / ".build" / "wheels"
 OUTPUT = ROOT / "dist" / "personalize-segment.zip"
 
-#: The Python of the Lambda functions.
+#: Python version of the Lambda functions.
 RUNTIME = "3.13"
-#: What pip calls the platforms of AWS Glue 5 and 6: Amazon Linux 2023 on x86_64.
+#: pip's names for the platform of AWS Glue 5 and 6, Amazon Linux 2023 on x86_64.
 GLUE = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-#: What Lambda and Glue load of our package: modules, or folders whole.
+#: The modules and folders that Lambda and Glue load from this package.
 PARTS = (
     "__init__.py",
     "py.typed",
@@ -51,24 +51,24 @@ PARTS = (
     "history/stage.py",
     "history/duckdb/",
 )
-#: Names that our sources have; an editor's copies (`rows.py~`, `.#rows.py`, `rows (1).py`) have others.
+#: Names of source files. Copies by editors (`rows.py~`, `.#rows.py`, `rows (1).py`) don't match.
 SOURCE = re.compile(r"(\w+/)*(\w+\.(py|json)|py\.typed)", re.ASCII)
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?P<hashes>( +--hash=sha256:[0-9a-f]{64})+)", re.ASCII)
-#: What pip writes for the machine it runs on, and what describes it.
+#: Files that pip writes for this machine, and their descriptions.
 NOT_OF_THE_WHEEL = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
-#: Lambda's limit for an upload. It allows 250 MB unpacked, which a zip without compression can't pass unseen.
+#: Lambda's upload limit. Its limit of 250 MB unpacked is implied, because the zip isn't compressed.
 MAX_BYTES = 50 << 20
 
 
 class PackageError(Exception):
-    """There is no zip: `place`, what was wrong there, and what to do about it."""
+    """The zip can't be built: the place, the problem and the remedy."""
 
     def __init__(self, place: str, problem: str, remedy: str) -> None:
         super().__init__(f"{place}: {problem}. {remedy}.")
 
 
 def main(argv: Sequence[str]) -> None:
-    """Write the zip that `argv` asks for and print its path, bytes and sha256; raise PackageError if there is none."""
+    """Write the zip for `argv` and print its path, size and SHA-256. Raise PackageError if it can't be built."""
     parser = argparse.ArgumentParser(prog="package.py", description="Build the zip for AWS Lambda and AWS Glue.")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the zip to write (default: %(default)s)")
     parser.add_argument("--compile", metavar="PYTHON", help="add .pyc files that this interpreter compiles")
@@ -99,7 +99,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def own_files() -> dict[str, bytes]:
-    """Return our package's files by their name in the zip, the license among them."""
+    """Return the files of this package, including the license, by name in the zip."""
     found = {f"{PACKAGE.name}/LICENSE": (ROOT / "LICENSE").read_bytes()}
     for path in PACKAGE.rglob("*"):
         name = path.relative_to(PACKAGE).as_posix()
@@ -109,7 +109,7 @@ def own_files() -> dict[str, bytes]:
 
 
 def collect(python: str) -> None:
-    """Write the wheels for a Python of AWS Glue, and nothing else, to a folder in dist/, and print its path."""
+    """Write the wheels for a Python of AWS Glue to a folder in dist/, remove other files there, and print its path."""
     target = ["--implementation", "cp", "--python-version", python]
     target += [part for platform in GLUE for part in ("--platform", platform)]
     remedy = "Pin a version that has one, or name a Python of AWS Glue: 3.11 or 3.13"
@@ -124,7 +124,7 @@ def collect(python: str) -> None:
 
 
 def wheels(requirements: Path, folder: Path, target: Sequence[str], remedy: str) -> list[Path]:
-    """Return a wheel for each pin, downloaded to `folder` if it isn't there yet; `target` is pip's platform."""
+    """Return a wheel for each pin, downloaded to `folder` if missing. `target` has pip's platform options."""
     pins = _pins(requirements)
     found = _cached(pins, folder)
     if len(found) < len(pins):
@@ -145,7 +145,7 @@ def _pins(requirements: Path) -> dict[str, set[str]]:
         if match:
             pins[f"{match['name']}=={match['version']}"] = set(re.findall("[0-9a-f]{64}", match["hashes"]))
         elif requirement:
-            raise PackageError(str(requirements), f"{requirement!r} is no pin with hashes", "Run `make requirements`")
+            raise PackageError(str(requirements), f"{requirement!r} isn't a pin with hashes", "Run `make requirements`")
     return pins
 
 
@@ -153,7 +153,7 @@ def _cached(pins: Mapping[str, set[str]], folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.whl")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        # The zip's must fit every platform; in another folder are those that pip chose for one.
+        # Wheels in the zip must be platform-independent. Other folders have wheels for one platform.
         if folder != WHEELS or re.fullmatch(r"(\w+\.)*py3(\.\w+)*-none-any", "-".join(path.stem.split("-")[-3:])):
             found |= {pin: path for pin, hashes in pins.items() if digest in hashes}
     return found
@@ -168,7 +168,7 @@ def _download(requirements: Path, folder: Path, target: Sequence[str], remedy: s
     missing = re.search(r"No matching distribution found for (([\w.-]+)\S*)", done.stderr)
     if missing is None:
         raise PackageError("pip", f"it ended with {done.returncode}", "Fix what it says above")
-    # pip says the same of what it can't have and of what it can't reach.
+    # pip reports missing packages and an unreachable index in the same words.
     if _pip("index", "versions", missing[2]).returncode == 0:
         python = target[target.index("--python-version") + 1]
         platform = "every platform" if folder == WHEELS else "AWS Glue"
@@ -190,13 +190,13 @@ _PURE = (
 
 
 def unpacked(wheel: Path) -> dict[str, bytes]:
-    """Return what `wheel` puts on the import path, by name: neither scripts nor lists of what was installed."""
+    """Return the files that `wheel` adds to the import path, by name, without scripts and install records."""
     found = {}
     with zipfile.ZipFile(wheel) as opened:
         for name in sorted(opened.namelist()):
             top, _, rest = name.partition("/")
             if top.endswith(".data") and not rest.startswith("scripts/"):
-                raise PackageError(wheel.name, f"{name} lies outside of the import path", "Take another version")
+                raise PackageError(wheel.name, f"{name} is outside the import path", "Take another version")
             if top.endswith(".data") or (top.endswith(".dist-info") and rest in NOT_OF_THE_WHEEL) or name[-1] == "/":
                 continue
             found[name] = opened.read(name)
@@ -204,7 +204,7 @@ def unpacked(wheel: Path) -> dict[str, bytes]:
 
 
 def interpreter(python: str, runtime: str) -> str:
-    """Return the name and version of `python`; raise PackageError if it isn't CPython of the version `runtime`."""
+    """Return the name and version of `python`. Raise PackageError unless it is CPython `runtime`."""
     code = "import platform as p; print(p.python_implementation(), p.python_version())"
     answer = _run([*shlex.split(python), "-I", "-S", "-c", code]).strip()
     if not re.fullmatch(rf"CPython {re.escape(runtime)}\.\S+", answer):
@@ -213,16 +213,16 @@ def interpreter(python: str, runtime: str) -> str:
 
 
 def compiled(contents: Mapping[str, bytes], python: str) -> dict[str, bytes]:
-    """Return the `.pyc` files of the sources in `contents`, the same bytes whenever `python` is the same.
+    """Return the `.pyc` files of the sources in `contents`. The same `python` gives the same bytes.
 
-    They carry the hash of their source, which Python doesn't check, and no path of this machine.
+    They contain the hash of their source, which Python doesn't check, and no path of this machine.
     """
     with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
         for name, data in contents.items():
             if name.endswith(".py"):
                 Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
                 Path(folder, name).write_bytes(data)
-        # -P: no module of the folder we stand in; -W: third parties' warnings are not our readers' business.
+        # -P: no modules from the working folder. -W: hide warnings of third parties.
         command = [*shlex.split(python), "-P", "-s", "-S", "-W", "ignore", "-m", "compileall", "-q"]
         _run([*command, "--invalidation-mode", "unchecked-hash", "-s", folder, folder])
         found = Path(folder).rglob("*.pyc")
@@ -230,8 +230,8 @@ def compiled(contents: Mapping[str, bytes], python: str) -> dict[str, bytes]:
 
 
 def _run(command: list[str]) -> str:
-    # Variables such as PYTHONOPTIMIZE or PYTHONPYCACHEPREFIX would change what is compiled or where it goes;
-    # without a fixed seed the order of a set's elements might.
+    # Variables such as PYTHONOPTIMIZE or PYTHONPYCACHEPREFIX would change the bytecode or its place. A fixed seed keeps
+    # the order of sets.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     remedy = "Name a Python interpreter that works, as COMPILE=python3.13 does"
     try:
@@ -246,16 +246,16 @@ def _run(command: list[str]) -> str:
 def zipped(contents: Mapping[str, bytes]) -> bytes:
     """Return a zip of `contents`: sorted, without times, owners or compression.
 
-    What deflate gives depends on the build of zlib, and so on the machine. Folders have entries of
-    their own, without which Python 3.11 finds no namespace package, such as `segment`, in a zip.
+    Compressed bytes depend on the build of zlib, and so on the machine. Folders have entries, because Python 3.11
+    doesn't find namespace packages such as `segment` in a zip without them.
     """
     folders = {f"{parent}/" for name in contents for parent in PurePosixPath(name).parents if parent.name}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:
         for name in sorted(folders | set(contents)):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3  # Unix, on whatever system this runs
-            # The high half is Unix's mode, the low one MS-DOS's attribute of a directory.
+            entry.create_system = 3  # Unix, on every system
+            # The high half is the Unix mode, the low half the MS-DOS directory attribute.
             entry.external_attr = (0o40755 << 16) | 0x10 if name in folders else 0o100644 << 16
             target.writestr(entry, contents.get(name, b""))
     return buffer.getvalue()

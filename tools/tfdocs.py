@@ -4,7 +4,7 @@
 
 With --check nothing is written: exits with 1 if one of them isn't current.
 
-The tables are those of `terraform-docs` with .terraform-docs.yml, which isn't in any registry that Python reaches.
+The tables match `terraform-docs` with .terraform-docs.yml, which no Python package index has.
 """
 
 import json
@@ -29,7 +29,7 @@ from the modules: edit those.
 
 
 def main(arguments: list[str]) -> None:
-    """Bring every README up to date, or with `--check` exit with 1 and the names of those that aren't."""
+    """Update every README, or with `--check` exit with 1 and print the names of stale ones."""
     stale = []
     for folder in FOLDERS:
         readme = folder / "README.md"
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
     for readme in stale:
         print(readme.relative_to(ROOT))
     if stale and "--check" in arguments:
-        sys.exit("The tables above are not current. Run `make generate`.")
+        sys.exit("The tables above aren't current. Run `make generate`.")
 
 
 def section(folder: Path) -> str:
@@ -76,8 +76,8 @@ def _inputs(folder: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def tables(folder: Path) -> str:
-    """Return the two tables of a module in Markdown; required inputs come first."""
-    inputs = _inputs(folder)
+    """Return the two tables of a module in Markdown, with required inputs first."""
+    inputs = sorted(_blocks(folder, "variable").items(), key=lambda item: ("default" in item[1], item[0]))
     lines = ["## Inputs", "", "| Name | Description | Type | Default | Required |", "|---|---|---|---|:---:|"]
     for name, body in inputs:
         default = _code(json.dumps(_value(body["default"]), indent=2)) if "default" in body else "n/a"
@@ -95,7 +95,7 @@ def _blocks(folder: Path, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def _type(folder: Path, variable: str) -> str:
-    """Return a variable's type as it is written in variables.tf."""
+    """Return a variable's type as in variables.tf."""
     text = (folder / "variables.tf").read_text("utf-8")
     start = text.index("=", text.index("type", text.index(f'variable "{variable}"'))) + 2
     end, depth = start, 0
@@ -106,7 +106,7 @@ def _type(folder: Path, variable: str) -> str:
 
 
 def _value(value: Any) -> Any:
-    """Return a default as JSON has it."""
+    """Return a default as a JSON value."""
     match value:
         case str():
             return json.loads(value) if value.startswith('"') else value
@@ -126,7 +126,7 @@ def _text(description: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return a type or a default for a cell: on one line, or with its lines kept."""
+    """Return a type or a default for a cell, with its line breaks."""
     escaped = text.replace("|", "\\|")
     return f"<pre>{escaped.replace(chr(10), '<br/>')}</pre>" if "\n" in text else f"`{escaped}`"
 

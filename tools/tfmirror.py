@@ -2,10 +2,9 @@
 
     eval "$(python tools/tfmirror.py .build/terraform.tfrc)"
 
-prints the variables to export: TF_CLI_CONFIG_FILE with a file that names the mirror, or nothing where
-none is needed or none is found; then `terraform init` asks the registry as ever. TF_CLI_ARGS_init and
-TF_CLI_CONFIG_FILE stay as they are when they lead to the provider. The version is not looked at:
-Terraform says itself when it does not meet the constraint.
+Prints the variables to export: TF_CLI_CONFIG_FILE with a file that names the mirror. Prints nothing if no mirror is
+needed or found. Then `terraform init` uses the registry. TF_CLI_ARGS_init and TF_CLI_CONFIG_FILE are kept if they lead
+to the provider. Terraform checks the version constraint, this tool doesn't.
 """
 
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 
 HOST = "registry.terraform.io"
 PROVIDER = "hashicorp/aws"
-#: Where mirrors lie by convention. Only two levels below each are looked at, so this takes no time.
+#: Conventional folders of mirrors. Only two levels below each are searched, which is fast.
 BASES = (
     "/opt",
     "/usr/local",
@@ -34,12 +33,12 @@ _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "
 
 
 def environment(file: Path, environ: Mapping[str, str] = os.environ, bases: tuple[str, ...] = BASES) -> dict[str, str]:
-    """Return the variables to set for `terraform init`; `file` is written if it has to name a mirror."""
+    """Return the variables to set for `terraform init`. Write `file` if it must name a mirror."""
     arguments = environ.get("TF_CLI_ARGS_init", "")
     folders = _PLUGIN_DIR.findall(arguments)
     if folders and all(holds_provider(Path(folder)) for folder in folders):
         return {}
-    # An argument beats every configuration, so one that leads nowhere has to go.
+    # Arguments override every configuration, so an argument that leads nowhere is removed.
     changed = {"TF_CLI_ARGS_init": _PLUGIN_DIR.sub("", arguments).strip()} if folders else {}
     named = environ.get("TF_CLI_CONFIG_FILE") or environ.get("TERRAFORM_CONFIG")
     text = _text(Path(named) if named else _home(environ) / ".terraformrc")
@@ -47,10 +46,10 @@ def environment(file: Path, environ: Mapping[str, str] = os.environ, bases: tupl
         return changed
     found = find(environ, bases)
     if found is None:
-        # Terraform warns at every command of a file that isn't there.
+        # Terraform warns about a missing file at every command.
         return changed | ({"TF_CLI_CONFIG_FILE": os.devnull} if named and text is None else {})
     file.parent.mkdir(parents=True, exist_ok=True)
-    kept = "" if text is None or "provider_installation" in text else text  # there may be one such block only
+    kept = "" if text is None or "provider_installation" in text else text  # only one such block is allowed
     file.write_text(kept + _INSTALLATION.format(path=found), "utf-8")
     return changed | {"TF_CLI_CONFIG_FILE": str(file.absolute())}
 
@@ -70,7 +69,7 @@ provider_installation {{{{
 
 
 def _says_where(text: str) -> bool:
-    """Return whether a CLI configuration leads to the provider, as far as can be told from its folders."""
+    """Return whether a CLI configuration leads to the provider, judging by its folders."""
     if "provider_installation" not in text:
         return False
     folders = re.findall(r'^\s*path\s*=\s*"([^"]+)"', text, re.MULTILINE)
@@ -101,7 +100,7 @@ def holds_provider(folder: Path) -> bool:
 
 def _candidates(environ: Mapping[str, str], bases: tuple[str, ...]) -> Iterator[Path]:
     home = _home(environ)
-    for name in ("TF_PLUGIN_MIRROR", "TF_PLUGIN_CACHE_DIR"):  # a cache is laid out as a mirror
+    for name in ("TF_PLUGIN_MIRROR", "TF_PLUGIN_CACHE_DIR"):  # a cache has the layout of a mirror
         yield from (Path(one).expanduser() for one in environ.get(name, "").split(os.pathsep) if one)
     yield home / ".terraform.d/plugins"
     yield home / ".terraform.d/plugin-cache"

@@ -145,10 +145,10 @@ def test_nothing_is_left(shown: dict[str, Any]) -> None:
 
 
 def test_the_report_has_every_step_and_no_account(shown: dict[str, Any]) -> None:
-    steps = re.findall(r"^\| (.+) \| did what it says \| \d+ \|$", shown["markdown"], re.MULTILINE)
+    steps = re.findall(r"^\| (.+) \| passed \| \d+ \|$", shown["markdown"], re.MULTILINE)
     assert steps == list(shown["seconds"])
     assert {demo.INFRASTRUCTURE, demo.PERSONALIZE, demo.LIVE} < set(steps)
-    assert "the emulator, which settles nothing about AWS. TRAIN=1, SOURCE_CONDITIONS=0." in shown["markdown"]
+    assert "the emulator, which verifies nothing about AWS. TRAIN=1, SOURCE_CONDITIONS=0." in shown["markdown"]
     assert f"| {demo.LIVE} | works on the emulator |" in shown["markdown"]
     assert "| not in this run: needs SOURCE_CONDITIONS=1 |" in shown["markdown"]
     assert "123456789012" in shown["printed"]

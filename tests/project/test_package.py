@@ -439,9 +439,9 @@ def nothing(root: Path) -> None:
     [
         pytest.param(native, [], r"needsc==1\.0: it has no wheel for every platform.*--unsafe-package", id="native"),
         pytest.param(unknown, [], r"nowhere==1\.0: the package index can't be reached.*PIP_INDEX_URL", id="offline"),
-        pytest.param(without_hash, [], r"'six==1\.17\.0' is no pin with hashes.*make requirements", id="no hash"),
+        pytest.param(without_hash, [], r"'six==1\.17\.0' isn't a pin with hashes.*make requirements", id="no hash"),
         pytest.param(colliding, [], r"twin-1\.0.*/contract/rows\.py is in the zip already", id="colliding"),
-        pytest.param(elsewhere, [], r"twin-1\.0.*purelib/there\.py lies outside of the import path", id="elsewhere"),
+        pytest.param(elsewhere, [], r"twin-1\.0.*purelib/there\.py is outside the import path", id="elsewhere"),
         pytest.param(too_large, [], r"and Lambda takes 52428800", id="too large"),
         pytest.param(nothing, ["--runtime", "3.99", "--compile", sys.executable],
                      r"it is CPython 3\..*Compile with CPython 3\.99", id="another version"),
