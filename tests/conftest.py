@@ -1,4 +1,4 @@
-"""What tests share: one Spark session, one S3 server, generated logs, Hypothesis without a clock."""
+"""Shared fixtures: one Spark session, one S3 server, generated logs, Hypothesis without deadlines."""
 
 import gc
 import os
@@ -22,7 +22,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from java import Java
 
-# Workers of pytest-xdist have it, and it would limit the width of tables.
+# pytest-xdist sets it in workers, where it would limit the width of tables.
 os.environ.pop("COLUMNS", None)
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["personalize_emulator.pytest_plugin"]
 
-# Engines share two cores with whatever else runs there, so no example has a time of its own; and
-# what fails once is printed with its seed, so that no folder of examples is needed.
+# No deadlines, because engines share two cores with other processes. Failures print their seed, so no example database
+# is needed.
 settings.register_profile(
     "tests",
     deadline=None,
@@ -41,7 +41,7 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
-#: Files whose tests take long, the longest first: they start processes and servers, or try many random examples.
+#: Files with slow tests, the slowest first. They start processes and servers, or try many random examples.
 SLOW = (
     "test_examples.py",
     "test_docs.py",
@@ -97,7 +97,7 @@ SLOW = (
     "test_acceptance.py",
 )
 
-# Files whose tests share one Spark, which takes as long to become quick as they then take.
+# Files that share one Spark session, whose warm-up takes as long as their tests.
 SPARK = (
     "tests/history/test_parity.py",
     "tests/history/test_stage_spark.py",
@@ -108,39 +108,39 @@ _numbers = count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set what all tests need of the process they run in."""
-    # Models of AWS and trees of SQL are large and live long: Python would look through them again and again.
+    """Configure the process for all tests."""
+    # AWS models and SQL trees are large and long-lived. By default, Python would scan them again and again.
     gc.set_threshold(100_000, 50, 100)
-    # Each session of boto3's reads megabytes of JSON, and tests have hundreds of them.
+    # Each boto3 session reads megabytes of JSON, and tests create hundreds of sessions.
     load = JSONFileLoader.load_file
     loaded = cache(lambda path: load(JSONFileLoader(), path))
     JSONFileLoader.load_file = lambda _, path: loaded(path)  # type: ignore[assignment, method-assign]
-    # PySpark's sockets to the JVM are closed by the garbage collector.
+    # The garbage collector closes PySpark's sockets to the JVM.
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.socket .*'127\.0\.0\.1':ResourceWarning")
-    # Terraform and its provider live for seconds and hold the schemas of all of AWS: a fifth of their work is to look
-    # for memory to give back.
+    # Terraform and its provider run for seconds and hold the schemas of all AWS services. By default, garbage
+    # collection is a fifth of their work.
     os.environ.setdefault("GOGC", "400")
-    # pytest-terraform would end pytest where Terraform is missing.
+    # Without Terraform, pytest-terraform would stop pytest.
     config.option.dest_tf_replay |= shutil.which("terraform") is None
-    # What a shell starts in the background ignores Ctrl-C, and so would all that tests start and interrupt.
+    # Background processes of a shell ignore Ctrl-C, and so would processes that tests start and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out of `-m unit` the files that have no unit test: to import what they need takes a while."""
+    """Skip files without unit tests in `-m unit`, because their imports are slow."""
     return True if config.option.markexpr == "unit" and collection_path.name in SLOW else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, those that wait beside those that work, so that none ends alone."""
+    """Start with the slowest files, alternating between waiting and computing, so that none runs alone at the end."""
     items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
     for item in items:
         item.add_marker(_kind(item))
 
 
 def _kind(item: pytest.Item) -> str:
-    """Return what a test needs, as the markers in pyproject.toml name it."""
+    """Return the marker of a test, from pyproject.toml."""
     fixtures = set(getattr(item, "fixturenames", ()))
     if fixtures & {"spark", "java"}:
         return "spark"
@@ -152,7 +152,7 @@ def _kind(item: pytest.Item) -> str:
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc]
-    """Gives a process one file after the other, but all that share Spark to one."""
+    """Assigns files to processes one by one, and all Spark files to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
@@ -161,21 +161,21 @@ class _ByFile(LoadFileScheduling):  # type: ignore[misc]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
-    """Return what shares out the tests in place of `--dist loadfile`."""
+    """Return the scheduler that replaces `--dist loadfile`."""
     return _ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
 def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    """Return what makes the environment of commands that start Java."""
+    """Return the factory of environments for commands that start Java."""
     folder = tmp_path_factory.getbasetemp()
     return Java(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.fixture(scope="session")
 def spark(java: Java) -> "Iterator[SparkSession]":
-    """Yield a session of two local cores, configured like the Glue job's own."""
-    from pyspark.sql import SparkSession  # a second for those that need no Spark
+    """Yield a session with two local cores, configured like the Glue job's."""
+    from pyspark.sql import SparkSession  # saves tests without Spark a second
 
     with java.environment() as variables, pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
@@ -187,7 +187,7 @@ def spark(java: Java) -> "Iterator[SparkSession]":
             .config("spark.driver.memory", "1g")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.bindAddress", "127.0.0.1")
-            # Small data in many jobs: to compile them well takes longer than to run them.
+            # Many small jobs: optimized compilation takes longer than it saves.
             .config("spark.driver.extraJavaOptions", "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
@@ -200,7 +200,7 @@ def spark(java: Java) -> "Iterator[SparkSession]":
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the zip of `make package`, built anew."""
+    """Return a freshly built zip of `make package`."""
     script = Path(__file__).parents[1] / "tools" / "package.py"
     output = tmp_path_factory.mktemp("package") / "personalize-segment.zip"
     subprocess.run([sys.executable, script, "--output", output], check=True, capture_output=True)
@@ -209,7 +209,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
-    """Yield the URL of an S3 that lives as long as the tests do."""
+    """Yield the URL of an S3 server that runs as long as the tests."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -219,7 +219,7 @@ def moto_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3_env(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Point boto3 to the S3 of the tests and return the name of a fresh bucket there."""
+    """Point boto3 at the tests' S3 server and return the name of a new bucket."""
     for name, value in {
         "AWS_ENDPOINT_URL": moto_server,
         "AWS_ACCESS_KEY_ID": "testing",
@@ -230,7 +230,7 @@ def s3_env(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment of the last test
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it caches the environment of the last test
     bucket = f"bucket-{next(_numbers)}"
     boto3.client("s3").create_bucket(Bucket=bucket)
     return bucket
@@ -238,18 +238,18 @@ def s3_env(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return logs of three days, a file each, with everything that `sample` puts into them; read only."""
+    """Return logs of three days, one file per day, with all kinds of events from `sample`. Read only."""
     return _sample(tmp_path_factory.mktemp("shop"), 22_000)
 
 
 @pytest.fixture(scope="session")
 def large_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return logs that take an export about a second; read only."""
+    """Return logs that take about a second to export. Read only."""
     return _sample(tmp_path_factory.mktemp("large-shop"), 40_000)
 
 
 def _sample(folder: Path, events: int) -> Path:
-    # A process of its own, since `sample` forks and this one has threads.
+    # A separate process, because `sample` forks and this process has threads.
     command = [sys.executable, "-m", "personalize_segment", "sample", str(folder), "--events", str(events)]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "segment-logs"

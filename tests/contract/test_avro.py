@@ -1,4 +1,4 @@
-"""The Avro schemas: Personalize's rules about them, and that every row can be written with them."""
+"""The Avro schemas follow Personalize's rules, and every row can be written with them."""
 
 import gzip
 import io
@@ -56,7 +56,7 @@ def test_a_schema_is_avro(dataset: Dataset) -> None:
 
 
 def test_the_default_interactions_have_this_schema() -> None:
-    # Written out, so that nobody changes by accident what an existing dataset group can't change any more.
+    # Spelled out to catch accidental changes that an existing dataset group can't follow.
     assert avro.schema(MAPPINGS["default"].datasets[0])["fields"] == [
         {"name": "USER_ID", "type": "string"},
         {"name": "ITEM_ID", "type": "string"},
@@ -117,7 +117,7 @@ def _write(schema: Schema, row: Row) -> None:
     read: Any = schemaless_reader(file, schema, None)
     for column in row.dataset.columns:
         value, again = record[column.name], read[column.name]
-        # Avro's float has 24 bits: what comes back is the nearest one.
+        # Avro's float has 24 bits, so reading returns the nearest one.
         assert value == again or (
             column.type == "float" and math.isclose(value, again, rel_tol=2**-23, abs_tol=2**-148)
         )
@@ -128,7 +128,7 @@ def _plain(value: Value) -> Any:
 
 
 def _fits(row: Row) -> bool:
-    """Say whether the floats of a row are floats of Avro, which the test below asks for."""
+    """Return whether the floats of a row fit Avro's float, as the test below requires."""
     pairs = zip(row.dataset.columns, row.values, strict=True)
     return all(
         abs(value) <= FLOAT_MAX for column, value in pairs if isinstance(value, float) and column.type == "float"

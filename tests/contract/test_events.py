@@ -1,7 +1,7 @@
-"""The examples of Segment's Spec under the default mapping, each as a row or as a reason: tests/events.
+"""The examples of Segment's Spec under the default mapping: each produces a row or a reason (tests/events).
 
-There is one file for a page of the Spec. An example has the members, their nesting and their JSON types from that
-page; the values are ours. `completed` names the top-level members that the page leaves out and every message has.
+Each page of the Spec has one file. An example has the page's members, nesting and JSON types, with other values.
+`completed` lists the top-level members that the page omits and every message has.
 `expected` is what `personalize-segment explain` prints.
 
 Source: "Spec" in Segment's documentation, the pages Track, Identify, Page, Screen, Group, Alias, Common Fields,
@@ -19,7 +19,7 @@ from personalize_segment.contract.rows import describe, parse_line, rows, string
 
 DEFAULT = parse(default_text())
 
-#: page of the Spec -> the events that it defines, with or without a rule.
+#: page of the Spec -> its events, with or without a rule.
 TRACKED = {
     "V2 Ecommerce Events": (
         *("Products Searched", "Product List Viewed", "Product List Filtered"),
@@ -76,7 +76,7 @@ def test_an_example_of_the_spec_has_its_rows_and_reasons(example: dict[str, Any]
 
 
 def _text(answer: dict[str, Any]) -> list[str]:
-    """As text, because 1, 1.0 and true are equal in Python; by lines, so that a failure shows the one that differs."""
+    """Compared as text, because 1, 1.0 and true are equal in Python, and by lines, to show the difference."""
     return json.dumps(answer, indent=1).splitlines()
 
 

@@ -1,4 +1,4 @@
-"""The JSON Schema for editors takes every valid mapping, and refuses what is wrong in one place."""
+"""The JSON Schema for editors accepts every valid mapping, and rejects local errors."""
 
 import json
 
@@ -13,10 +13,10 @@ from personalize_segment.contract.mapping import default_text
 SCHEMA = Draft7Validator(json_schema())
 VALID = valid_mappings() | {"default": default_text()}
 REFUSED = refused(TESTS / "mappings" / "refused.json")
-#: An editor says so itself.
+#: Editors report it anyway.
 NOT_JSON = ("empty-file", "not-json", "not-json-but-with-comments")
-#: What the schema can't know: next to what Terraform doesn't see either, the Unicode form of a text, the length of an
-#: event's name where it is the event type, and whether a rule inherits what it doesn't have.
+#: Errors that the schema can't detect: those that Terraform misses, too, the Unicode form of a text, the length of an
+#: event name used as event type, and missing inherited fields.
 NOT_KNOWN = {name for name, case in REFUSED.items() if case.only_check} | {
     "event-name-empty",
     "letters-not-composed",

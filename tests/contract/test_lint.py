@@ -1,4 +1,4 @@
-"""What can never match in a valid mapping: each kind is found, in its place, with a remedy; nothing else is."""
+"""Lint finds each kind of rule that can never match, with place and remedy, and nothing else."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ Document = dict[str, Any]
 def found(
     *, track: Any = None, users: Document | None = None, items: Document | None = None, **interactions: Any
 ) -> list[LintWarning]:
-    """Return what is found in a mapping of one event whose parts are given."""
+    """Return the warnings for a mapping of one event with these parts."""
     fields = {"USER_ID": ["userId"], "ITEM_ID": ["properties.sku"], "TIMESTAMP": ["timestamp"]}
     shared = {name: {"from": paths} for name, paths in fields.items()} | interactions.pop("fields", {})
     document: Document = {

@@ -1,4 +1,4 @@
-"""The grammar of the event mapping: what is taken, what is refused and how, and the canonical text."""
+"""The grammar of the event mapping: valid and invalid mappings, errors, and the canonical text."""
 
 import base64
 import copy
@@ -107,7 +107,7 @@ def test_an_event_name_has_no_limit_where_it_is_no_event_type() -> None:
 
 @pytest.mark.parametrize("name", ["Removed", "Refund", "Cancel", "Return", "Ad "])
 def test_the_default_mapping_has_no_rule_for_what_is_no_interest_in_an_item(name: str) -> None:
-    # Personalize has no negative interaction: an event that takes something back must not count as one.
+    # Personalize can't undo an interaction, so an event that reverts something must not count as one.
     assert not [event for _, event in parse(default_text()).by_event if event and name.lower() in f"{event} ".lower()]
 
 
@@ -181,7 +181,7 @@ def test_any_document_is_a_mapping_or_an_error_that_says_where(document: Any) ->
     assert [error.message for error in EDITOR.iter_errors(document)] == []
     for dataset in outcome.datasets:
         for rule in dataset.rules:
-            # zip(strict=True) in rows.py relies on this, and Avro on null only where it may be.
+            # zip(strict=True) in rows.py relies on this, and Avro on null only in optional columns.
             assert len(rule.sources) == len(dataset.columns)
             for column, source in zip(dataset.columns, rule.sources, strict=True):
                 assert source is not None or column.nullable
@@ -201,7 +201,7 @@ def test_the_canonical_text_is_a_fixed_point(text: str) -> None:
 
 
 def _meaning(mapping: EventMapping) -> list[tuple[object, ...]]:
-    """Return what doesn't depend on the order in which the rules are written."""
+    """Return the parts that don't depend on the order of the rules."""
     return [(one.name, one.columns, frozenset(one.rules)) for one in mapping.datasets]
 
 

@@ -1,4 +1,4 @@
-"""How names differ that people take for one."""
+"""Differences between names that look alike."""
 
 import json
 

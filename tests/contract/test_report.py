@@ -1,4 +1,4 @@
-"""Reports of parts of an export, from Spark as JSON, add up to one."""
+"""Partial reports from Spark, as JSON, add up to the report of the export."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The reference semantics: golden cases, how values stand in the CSV, and what holds for any event."""
+"""The reference semantics: golden cases, values in the CSV, and properties of any event."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def _named(row: Row) -> dict[str, Value]:
 
 
 def _typed(values: dict[str, Any], *rest: object) -> tuple[object, ...]:
-    """True, 1 and 1.0 are equal in Python and differ in a CSV; the order of columns counts too."""
+    """True, 1 and 1.0 are equal in Python but differ in a CSV. The order of columns counts, too."""
     return *rest, sorted((name, type(value).__name__, value) for name, value in values.items())
 
 
@@ -64,7 +64,7 @@ LONG = "1" * 5000  # Python refuses to turn so many digits into an int
         pytest.param('{"type": "track", "a": %s', True, id="cut off behind 5000 digits"),
         pytest.param('{"type": "track", "a": %s, "b": "\\ud800"}', True, id="a surrogate behind 5000 digits"),
         pytest.param('{"type": "track", "a": %s, "b": ' + "[" * 5000, True, id="too deep behind 5000 digits"),
-        pytest.param('{"a": %s}', True, id="no type beside 5000 digits"),
+        pytest.param('{"a": %s}', True, id="no type next to 5000 digits"),
         pytest.param('[{"type": "track", "a": %s}]', True, id="an array with 5000 digits"),
     ],
 )
@@ -125,7 +125,7 @@ def test_the_text_of_a_float_reads_back_as_the_same_float(value: float) -> None:
     assert float(text(value)) == value
 
 
-# What stands in events: on, at and beyond the borders of each domain.
+# Values of events: inside, on and outside the borders of each domain.
 LEAVES: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
         [
@@ -211,7 +211,7 @@ def _printable(value: str, most: int = 256) -> bool:
     return 1 <= len(value) <= most and not any(unicodedata.category(one) in ("Cc", "Cs") for one in value)
 
 
-# The contract's rules 3, 4 and 5 again, in other words than rows.py has for them.
+# The contract's rules 3, 4 and 5, implemented independently of rows.py.
 IN_DOMAIN: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: type(value) is str and _printable(value, 20_000),
     "ids": lambda value: 0 < len(value) <= 25 and all(map(_printable, value)) and "|" not in "".join(value),
@@ -241,7 +241,7 @@ def test_any_bytes_are_an_event_that_can_be_written_again_or_malformed(line: byt
     event = parse_line(line)
     if event is not None:
         assert isinstance(event["type"], str)
-        assert json.dumps(event, ensure_ascii=False).encode()  # no part of the project could else write it
+        assert json.dumps(event, ensure_ascii=False).encode()  # otherwise no part of the project could write it
 
 
 @pytest.mark.parametrize("kind", list(DOMAINS))
@@ -284,7 +284,7 @@ def _one_character_off(text: str) -> st.SearchStrategy[str]:
 @example("9999-12-31T23:59:59-23:59")
 @given(INSTANTS)
 def test_an_instant_is_what_dateutil_reads(value: str) -> None:
-    """Of the shape of rule 4 dateutil reads the same, but for 24:00:00, which it takes for midnight."""
+    """dateutil reads texts of rule 4's shape the same, except 24:00:00, which it reads as midnight."""
     try:
         read = isoparse(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What `doctor` says of parts one by one, where AWS is a stub: rights that are missing, and what a stack tells."""
+"""`doctor` on single parts, with AWS as a stub: missing permissions, and the state of a stack."""
 
 import io
 import json

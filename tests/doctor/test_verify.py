@@ -1,4 +1,4 @@
-"""`verify` finds the one part whose event mapping differs, and says what to do about it."""
+"""`verify` finds the part whose event mapping differs, with a remedy."""
 
 import base64
 import gzip
@@ -161,7 +161,7 @@ def test_the_part_that_differs_is_named(
 def test_a_stack_without_a_profile_table_is_warned_of(aws: Emulator) -> None:
     deploy(aws, packed(MAPPING.text), MAPPING.text, MAPPING.datasets)
     status, found = run(outputs())
-    # It's a warning, and no difference.
+    # A warning, not a difference.
     assert (status, found["Profile table"]["verdict"]) == (0, "unknown")
     assert "live profiles aren't merged" in found["Profile table"]["found"]
 

@@ -1,4 +1,4 @@
-"""Campaigns and solutions are updated behind their statuses, and follow what is trained."""
+"""Updates of campaigns and solutions go through their statuses, and campaigns follow new versions."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_a_campaign_that_follows_takes_every_version_that_automatic_training_mak
     _, second = api.list_solution_versions(solutionArn=solution)["solutionVersions"]
     found = api.describe_campaign(campaignArn=campaign)["campaign"]
     assert found["solutionVersionArn"] == second["solutionVersionArn"]
-    offline.clock.advance(70 * DAY)  # what nobody was there for is trained once
+    offline.clock.advance(70 * DAY)  # missed trainings run once
     assert len(api.list_solution_versions(solutionArn=solution)["solutionVersions"]) == 3
     api.update_solution(solutionArn=solution, performAutoTraining=False)
     assert api.describe_solution(solutionArn=solution)["solution"]["latestSolutionUpdate"]["status"] == "CREATE PENDING"

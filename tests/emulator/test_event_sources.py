@@ -1,4 +1,4 @@
-"""Messages reach functions in batches; what failed is tried again and at last redriven, and nothing else is."""
+"""Messages reach functions in batches. Only failed messages are retried, then moved to the dead-letter queue."""
 
 import json
 from collections.abc import Callable, Iterator

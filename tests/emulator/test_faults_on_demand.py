@@ -1,4 +1,4 @@
-"""Faults come when they are asked for, as often as they are asked for; the clock goes as fast as it is told."""
+"""Faults occur on demand, the requested number of times. The clock runs at the requested speed."""
 
 from collections import Counter
 

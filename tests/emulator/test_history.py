@@ -1,4 +1,4 @@
-"""A real export of Segment's history goes through all of the offline Amazon Personalize."""
+"""A real export of Segment's history runs through the entire emulator."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""An answer that was lost is given again, and nothing else is."""
+"""A lost answer is repeated, and nothing else."""
 
 import json
 import socket
@@ -51,7 +51,7 @@ def test_a_client_that_hung_up_before_the_answer_gets_it_when_it_asks_again() ->
             connection.recv(1)
         status, answer = put(server, "/lost", "one", 2)
         assert (status, answer["Version"]) == (200, 1)
-        assert put(server, "/lost", "another", 1)[0] == 400  # it is there already
+        assert put(server, "/lost", "another", 1)[0] == 400  # it already exists
 
 
 def test_what_failed_is_tried_again() -> None:

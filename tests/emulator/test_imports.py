@@ -177,7 +177,7 @@ def test_users_are_deleted_from_all_datasets(offline: Offline) -> None:
         jobName="gone",
         datasetGroupArn=offline.arns["group"],
         roleArn=ROLE,
-        dataSource={"dataLocation": offline.put("gone.csv", ["USER_ID", "u1", "nobody"])},
+        dataSource={"dataLocation": offline.put("gone.csv", ["USER_ID", "u1", "stranger"])},
     )["dataDeletionJobArn"]
     found = offline.api.describe_data_deletion_job(dataDeletionJobArn=made)["dataDeletionJob"]
     assert found["status"] == "PENDING"

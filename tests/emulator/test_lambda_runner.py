@@ -1,4 +1,4 @@
-"""Functions run from their zip, with what Lambda gives them and nothing else, and fail as they fail there."""
+"""Functions run from their zip, with Lambda's environment and nothing else, and fail like in Lambda."""
 
 import json
 import sys
@@ -63,8 +63,8 @@ def answer(runner: Runner, body: str, event: Any = None, **more: Any) -> Any:
         pytest.param("os.environ['AWS_EXECUTION_ENV']", "AWS_Lambda_python3.13", id="its runtime"),
         pytest.param("os.environ['_HANDLER']", "app.handler", id="its handler"),
         pytest.param("os.environ.get('SECRET_OF_THE_SERVER')", None, id="nothing of the server's environment"),
-        pytest.param("os.path.exists(os.path.expanduser('~/.aws'))", False, id="nobody's AWS configuration"),
-        pytest.param("os.getcwd() == os.environ['LAMBDA_TASK_ROOT']", True, id="it stands in its code"),
+        pytest.param("os.path.exists(os.path.expanduser('~/.aws'))", False, id="no AWS configuration"),
+        pytest.param("os.getcwd() == os.environ['LAMBDA_TASK_ROOT']", True, id="its working folder"),
         pytest.param("context.aws_request_id", "request-1", id="the request's id"),
         pytest.param("context.invoked_function_arn", ARN, id="the ARN with the alias"),
         pytest.param("context.function_version", "7", id="the version"),
@@ -145,7 +145,7 @@ def test_each_call_has_a_process_and_temporary_files_of_its_own(runner: Runner) 
     ("body", "error_type", "message"),
     [
         pytest.param("raise ValueError('no stock')", "ValueError", "no stock", id="an exception"),
-        pytest.param("class Own(Exception): pass\nraise Own", "Own", "", id="an exception of its own"),
+        pytest.param("class Own(Exception): pass\nraise Own", "Own", "", id="a custom exception"),
         pytest.param(
             "return {1, 2}",
             "Runtime.MarshalError",

@@ -1,4 +1,4 @@
-"""Resources come, change and go as documented, on the emulator's clock."""
+"""Resources are created, updated and deleted as documented, on the emulator's clock."""
 
 import pytest
 

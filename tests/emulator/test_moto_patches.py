@@ -1,4 +1,4 @@
-"""Each correction of moto: AWS's behavior with it, and without it, so that one that moto has outgrown is found."""
+"""Each moto patch gives AWS's behavior. Without it moto differs, so that obsolete patches are found."""
 
 import json
 import threading
@@ -248,7 +248,7 @@ def an_update_changes_tracing_and_architecture(server: Server) -> object:
     create_function(server, name, code)
     lambda_.update_function_configuration(FunctionName=name, TracingConfig={"Mode": "Active"})
     lambda_.update_function_code(FunctionName=name, ZipFile=zipped({"app.py": code}), Architectures=["arm64"])
-    # What an update doesn't name stays.
+    # An update keeps everything that it doesn't name.
     lambda_.update_function_configuration(FunctionName=name, MemorySize=256)
     found = lambda_.get_function_configuration(FunctionName=name)
     return (found["TracingConfig"], found["Architectures"]) == ({"Mode": "Active"}, ["arm64"])
@@ -410,7 +410,7 @@ def sdk_task(action: str, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def execute(server: Server, state: dict[str, Any]) -> dict[str, Any]:
-    """Run a state machine of one state; what DescribeExecution refuses to say is a failure, too."""
+    """Run a state machine of one state. An error of DescribeExecution is a failure, too."""
     states = client(server, "stepfunctions")
     machine = states.create_state_machine(
         name=fresh("machine"), definition=json.dumps(machine_of(state)), roleArn="arn:aws:iam::123456789012:role/states"

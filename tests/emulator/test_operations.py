@@ -1,4 +1,4 @@
-"""All operations of the three services: each works or is refused as unsupported, and answers what its model says."""
+"""All operations of the three services work, or are refused as unsupported, and answer as in their model."""
 
 import json
 import math
@@ -139,7 +139,7 @@ TWO: Any = [("AGE", ["null", "int"]), ("PLAN", ["null", "string"], "categorical"
 
 
 def recorded(offline: Offline) -> set[str]:
-    """Return the set into which the names of the operations come that boto3's clients called with success."""
+    """Return the set that collects the operations that boto3's clients called successfully."""
     calls: set[str] = set()
     for client in (offline.api, offline.events, offline.runtime):
         client.meta.events.register("after-call", lambda model, **_: calls.add(model.name))
@@ -237,7 +237,7 @@ def test_a_valid_request_has_an_answer_that_botocore_understands(name: str, data
     headers = {"x-amz-target": f"AmazonPersonalize.{name}"} if service == "personalize" else {}
     status, found, body = handle(emulator, "POST", model.http["requestUri"], headers, json.dumps(request).encode())
     parser = create_parser("json" if service == "personalize" else "rest-json")
-    output: Any = model.output_shape  # None where there is nothing to say, whatever the stubs think
+    output: Any = model.output_shape  # None for operations without output, despite the stubs
     answer = parser.parse({"status_code": status, "headers": found, "body": body}, output)
     if status == 200:
         assert model.output_shape is None or not unknown(model.output_shape, json.loads(body))
@@ -249,7 +249,7 @@ def test_a_valid_request_has_an_answer_that_botocore_understands(name: str, data
 
 
 def unknown(shape: Shape, value: Any) -> list[str]:
-    """Return what stands in an answer and not in its model, or is of another type."""
+    """Return the members of an answer that aren't in its model or have another type."""
     if isinstance(shape, StructureShape):
         missing = [name for name in shape.required_members if name not in value]
         extra = [name for name in value if name not in shape.members]

@@ -1,4 +1,4 @@
-"""Live events join what was imported, once each, and their users' histories."""
+"""Live events are added once each to imported data and to their users' histories."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Recommenders and metric attributions come, stop, start, change and go."""
+"""Recommenders and metric attributions are created, stopped, started, updated and deleted."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What Amazon Personalize refuses, the emulator refuses: by the models' constraints and by the documented rules."""
+"""The emulator refuses the same requests as Amazon Personalize, by its models' constraints and documented rules."""
 
 import json
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def ready(moto_server: str) -> Iterator[Offline]:
 def named(offline: Offline, value: Any) -> Any:
     """Return a request with `<name>` replaced by an ARN."""
     if isinstance(value, dict):
-        # A schema is text; in the file of cases it stands as what it says.
+        # A schema is text. The file of cases has it as JSON.
         texts = {key: json.dumps(one) for key, one in value.items() if key == "schema" and isinstance(one, dict)}
         return {key: named(offline, one) for key, one in value.items()} | texts
     if isinstance(value, list):

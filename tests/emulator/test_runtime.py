@@ -1,4 +1,4 @@
-"""Recommendations come from what similar users took."""
+"""Recommendations are items of similar users."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_a_stranger_gets_what_is_popular(shop: Offline) -> None:
     for line in interactions()[1:]:
         item = line.split(",")[1]
         counts[item] = counts.get(item, 0) + 1
-    found = shop.items(userId="nobody", numResults=5)
+    found = shop.items(userId="stranger", numResults=5)
     assert sorted((counts[item] for item in found), reverse=True) == sorted(counts.values(), reverse=True)[:5]
 
 

@@ -1,4 +1,4 @@
-"""Schemas are as strict as the guide, and as lenient as the service was seen to be."""
+"""Schemas are as strict as the guide, and as lenient as the service was observed to be."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One process answers Personalize and all other services, on 127.0.0.1, and ends when it is told to."""
+"""One process serves Personalize and all other services on 127.0.0.1, and ends on request."""
 
 import json
 import os

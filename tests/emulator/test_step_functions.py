@@ -1,4 +1,4 @@
-"""A state machine drives the emulated Personalize as a stack's refresh does: create, describe until done, go on."""
+"""A state machine drives the emulated Personalize like a stack's refresh: create, describe until done, continue."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from served import client, eventually
 ROLE = "arn:aws:iam::123456789012:role/states"
 ARN = "arn:aws:personalize:us-east-1:123456789012:dataset-group/{}"
 
-#: Creates a dataset group, asks for its status until it is ACTIVE, and catches that there is one already.
+#: Creates a dataset group, polls its status until it is ACTIVE, and catches that it already exists.
 REFRESH: dict[str, Any] = {
     "StartAt": "Create",
     "States": {

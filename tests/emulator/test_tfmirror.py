@@ -1,4 +1,4 @@
-"""The provider is found where people keep it, and who said where it is keeps that."""
+"""The provider is found in conventional folders, and explicit configuration is kept."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ import pytest
 TOOL = Path(__file__).parents[2] / "tools" / "tfmirror.py"
 sys.path.insert(0, str(TOOL.parent))
 
-from tfmirror import environment, find, holds_provider  # noqa: E402 - tools are no package
+from tfmirror import environment, find, holds_provider  # noqa: E402 - tools aren't a package
 
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 SYSTEM = f"{platform.system().lower()}_{MACHINE}"
@@ -33,7 +33,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def found(home: Path, *bases: Path, **environ: str) -> dict[str, str]:
-    """Return what is to be set, where nothing but `home` and `bases` is looked at."""
+    """Return the variables to set, searching only `home` and `bases`."""
     known = {"HOME": str(home), "XDG_DATA_DIRS": str(home / "data")} | environ
     return environment(home / "out" / "found.tfrc", known, tuple(str(base) for base in bases))
 

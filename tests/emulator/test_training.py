@@ -98,7 +98,7 @@ def test_metrics_are_computed_from_the_data(shop: Offline) -> None:
 
 
 def test_a_perfect_model_has_perfect_ranks() -> None:
-    # All take b after a, and the one who is asked is left out of his own neighbors.
+    # All users take b after a, and a user isn't their own neighbor.
     model = Model([Interaction(f"u{user}", item, time) for user in range(30) for time, item in enumerate("ab")])
     assert model.metrics() == {
         "coverage": 1.0,

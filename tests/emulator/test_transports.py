@@ -26,7 +26,7 @@ class Quiet(WSGIRequestHandler):
     """A handler that writes no log."""
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def port(emulator: Emulator) -> Iterator[int]:
 
 
 def post(port: int, path: str, headers: dict[str, str], body: Any) -> tuple[int, dict[str, str], bytes]:
-    """Return the answer that a client gets which knows nothing but HTTP."""
+    """Return the answer to a plain HTTP client."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request(

@@ -1,4 +1,4 @@
-"""The short ways of DuckDB's domains say what the long ones do: those of `rows.py`."""
+"""DuckDB's fast paths for domains agree with `rows.py`."""
 
 import json
 
@@ -15,7 +15,7 @@ from personalize_segment.history.duckdb.reader import MACROS
 CONNECTION = duckdb.connect()
 CONNECTION.execute(MACROS)
 
-#: Of the short form, with its quotes 26 characters, all that calendars and clocks know, and a little more.
+#: Timestamps in the short form, 26 characters with quotes: valid ones and some beyond.
 DAYS = st.tuples(
     st.sampled_from(["0000", "0001", "1582", "1900", "1969", "1970", "2000", "2023", "2024", "9999"]),
     st.integers(0, 13),
@@ -62,14 +62,14 @@ JSON += [json.dumps(["a"] * 25 + [{}]), json.dumps([None] * 25 + ["a"]), json.du
 
 
 def differ(domain: str, raw: str) -> str:
-    """Return what DuckDB and the reference make of a JSON text if they disagree."""
+    """Return the values of DuckDB and the reference for a JSON text if they disagree."""
     value = load(raw)
     if value is None:
         return ""
     query = f"as_{domain}(x), {'NOT placeholder(x)' if domain == 'id' else 'true'}"
     if domain in LISTS:
         query = f"as_{domain}(x), has_{domain}(x)"
-    # As DuckDB writes it, which is what it reads of a line.
+    # In DuckDB's JSON format, which it also reads.
     canonical = "SELECT CAST(json_extract(?::VARCHAR, '$') AS VARCHAR) AS x"
     found = CONNECTION.execute(f"SELECT {query} FROM ({canonical})", [raw]).fetchone()
     wanted = DOMAINS[domain](value)

@@ -1,4 +1,4 @@
-"""An export replaces the one before it as a whole or not at all, and says what it could not read."""
+"""An export replaces the previous one completely or not at all, and reports unreadable input."""
 
 import gzip
 import json
@@ -145,7 +145,7 @@ def test_a_window_takes_its_days_and_leaves_out_what_the_days_before_hold(tmp_pa
 
 
 CUT = gzip.compress(b"\n".join(viewed(f"{number:03}") for number in range(500)), mtime=0)
-#: What the log files hold; what is raised, and which file or folder it names.
+#: Contents of the log files, the error, and the file or folder it names.
 UNUSABLE: dict[str, tuple[Files, type[PersonalizeSegmentError], str]] = {
     "an empty folder": ({}, LogsError, "bad"),
     "Segment's own test file": ({"dummy-object.txt": b"test"}, LogsError, "bad"),
@@ -247,21 +247,21 @@ def test_of_two_exports_at_once_the_second_is_refused(logs: Path, out: Path) -> 
 
 
 def cli(logs: Path, out: Path, **options: Any) -> "subprocess.Popen[str]":
-    """Start an export in a process of its own."""
+    """Start an export in a separate process."""
     command = [sys.executable, "-m", "personalize_segment", "export", str(logs), str(out)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 @pytest.fixture(scope="session")
 def undisturbed(large_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Return what an export of the large shop writes if nothing happens to it."""
+    """Return the files of an undisturbed export of the large shop."""
     out = tmp_path_factory.mktemp("undisturbed")
     export(str(large_shop), str(out), MAPPING)
     return contents(out)
 
 
 def visible(out: Path) -> Files:
-    """Return what a reader sees of an output, whatever is being prepared there."""
+    """Return the visible files of an output, without those in preparation."""
     return {name: data for name, data in contents(out).items() if not name.startswith(".export")}
 
 
@@ -278,7 +278,7 @@ def test_an_export_that_is_killed_leaves_the_old_or_the_new_one(
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
         found = visible(out)
-        # Between the moves, which take less than a millisecond, there is no report.
+        # During the moves, which take less than a millisecond, the report is absent.
         torn += "report.json" not in found
         assert found in (earlier, undisturbed) or "report.json" not in found
         if found != earlier:
@@ -411,7 +411,7 @@ def test_an_export_that_is_interrupted_while_it_writes_says_so(shop: Path, out: 
 def test_an_interrupt_while_a_thread_is_started_is_no_other_error(
     large_shop: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pool then doesn't know the thread, which works on when all is closed."""
+    """The pool then doesn't know the thread, which continues after everything is closed."""
     earlier = contents(out)
     start = threading.Thread.start
 
@@ -553,18 +553,18 @@ NOBODY = viewed("n", userId=None)
 
 
 def test_an_export_without_rows_of_a_dataset_does_not_replace_one_that_has_some(out: Path, tmp_path: Path) -> None:
-    logs = tmp_path / "nobody" / "1709251200000"
+    logs = tmp_path / "anonymous" / "1709251200000"
     logs.mkdir(parents=True)
     (logs / "a.json").write_bytes(NOBODY)
     earlier = contents(out)
     with pytest.raises(
         EmptyError, match=r"has interactions, but .* produces none.*1 x track Product Viewed: USER_ID"
     ) as raised:
-        export(str(tmp_path / "nobody"), str(out), MAPPING)
+        export(str(tmp_path / "anonymous"), str(out), MAPPING)
     assert raised.value.report is not None
     assert raised.value.report.datasets["items"].rows == 1
     assert contents(out) == earlier
-    export(str(tmp_path / "nobody"), str(out), MAPPING, allow_empty=True)
+    export(str(tmp_path / "anonymous"), str(out), MAPPING, allow_empty=True)
     assert not list((out / "interactions").iterdir())
 
 

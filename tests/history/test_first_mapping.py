@@ -1,4 +1,4 @@
-"""The mapping that `init` writes: valid, nothing in vain, and it gives rows for what the logs hold."""
+"""The mapping from `init` is valid and minimal, and produces rows for the logs."""
 
 import json
 from collections import Counter
@@ -242,7 +242,7 @@ def test_each_choice_has_a_note() -> None:
 
 
 def bookshop() -> list[Event]:
-    """Books in keys that nobody knows: numbers under `book`, and in arrays of objects."""
+    """Books under unknown keys: numbers under `book`, and in arrays of objects."""
     events = [event(n, "Book Opened", book_id=100 + n % 12, sku=f"s{n % 12}" if n % 2 else "") for n in range(40)]
     del events[1]["properties"]["book_id"]
     events += [event(100 + n, "Basket Add", book=100 + n % 12, quantity=1 + n % 3) for n in range(24)]

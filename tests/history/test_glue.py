@@ -1,4 +1,4 @@
-"""The Glue script as Glue runs it: a file, given arguments, in a process of its own."""
+"""The Glue script as Glue runs it: a file with arguments in a separate process."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 WITHOUT_USERS = json.dumps({name: body for name, body in json.loads(default_text()).items() if name != "users"})
 
-#: Stands in for the library that exists on Glue only, and writes down what is asked of it.
+#: A substitute for the library that exists only on Glue. It records its calls.
 AWSGLUE = {
     "__init__.py": "",
     "context.py": """
@@ -45,7 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def script(java: Java, package: Path, python: Path) -> Script:
-    """Return what runs the script with Glue's kind of arguments; of ours it has the zip alone, as --extra-py-files."""
+    """Return a function that runs the script with Glue's arguments, and only the zip as --extra-py-files."""
 
     def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         command = [str(python), str(SCRIPT), *arguments]

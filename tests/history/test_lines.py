@@ -1,4 +1,4 @@
-"""Lines of a log: which are events, which hold several, and why others hold none."""
+"""Log lines: single events, several events, and reasons for none."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def ids(found: Iterator[Any]) -> list[tuple[int, Any]]:
         pytest.param(b" a \n", [b" a "], id="blanks around"),
         pytest.param(b"\x0b\n\x0c\n\xc2\xa0\n\0\n", [b"\x0b", b"\x0c", b"\xc2\xa0", b"\0"], id="other spaces count"),
         pytest.param("a\u2028b\x85c\n".encode(), ["a\u2028b\x85c".encode()], id="Unicode's line ends are none"),
-        pytest.param(b"a\rb", [b"a\rb"], id="a carriage return alone is no line end"),
+        pytest.param(b"a\rb", [b"a\rb"], id="a carriage return alone doesn't end a line"),
         pytest.param(b"", [], id="nothing"),
     ],
 )

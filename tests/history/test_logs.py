@@ -1,4 +1,4 @@
-"""Segment's logs: which files a window needs, and what gzip gives up to its first damage."""
+"""Segment's logs: the files of a window, and the readable part of damaged gzip."""
 
 import gzip
 import zlib
@@ -160,7 +160,7 @@ def test_a_relative_path_below_a_day_s_folder_has_its_day(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
-        pytest.param(gzip.compress(b""), "gzip", id="gzip of nothing"),  # the time is in it
+        pytest.param(gzip.compress(b""), "gzip", id="gzip of nothing"),  # it contains the time
         (b"\x1f\x8b", "gzip"),
         (b'{"type":', "none"),
         (b"\x1f", "none"),
@@ -199,7 +199,7 @@ def test_a_file_cut_off_anywhere_keeps_all_that_stands_before(size: int) -> None
         complete = b"".join(part for part, end in zip(PARTS, ends[1:], strict=True) if end <= cut)
         inner = zlib.decompressobj(31).decompress(WHOLE[max(end for end in ends if end <= cut) : cut])
         assert found == complete + inner, cut
-        # A cut between two members looks like a whole file: nothing in gzip could tell.
+        # A cut between two members looks like a complete file, which gzip can't detect.
         assert bool(damage) is (cut not in ends), cut
 
 

@@ -1,6 +1,6 @@
-"""DuckDB and Spark give the rows and the report that the reference gives, whatever the logs hold.
+"""DuckDB and Spark produce the reference's rows and report, for any logs.
 
-What docs/contract.md leaves undefined is not generated here: the same key twice in one object,
+It generates no cases that docs/contract.md leaves undefined: duplicate keys in one object,
 nesting deeper than 500, trailing commas and NaN or Infinity literals, form feeds and vertical tabs
 around an event, and lines above 4 MiB.
 """
@@ -68,7 +68,7 @@ TYPES = {
         "track": {"Viewed": {"fields": {"PLAN": {"from": ["properties.flag"], "optional": True}}}},
     },
 }
-# Without users, `each` below a field that is a value elsewhere, and a required field of its own.
+# Without users, `each` below a field that is a value elsewhere, and a separate required field.
 MUTATED = {
     "version": 1,
     "interactions": {
@@ -101,7 +101,7 @@ def event(**changes: object) -> bytes:
 
 @pytest.fixture(params=["duckdb", "spark"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Return an engine that must do what the reference does."""
+    """Return an engine to compare with the reference."""
     if request.param == "duckdb":
         return duckdb_rows
     spark: SparkSession = request.getfixturevalue("spark")
@@ -109,7 +109,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def alike(engine: Engine, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
-    """Return the reference's outcome, having seen that the engine's is the same."""
+    """Return the reference's outcome after comparing the engine's with it."""
     expected, found = python_rows(folder, mapping, window), engine(folder, mapping, window)
     assert differences(found, expected) == {}
     assert found == expected
@@ -117,7 +117,7 @@ def alike(engine: Engine, folder: Path, mapping: EventMapping, window: Window | 
 
 
 def differences(found: Outcome, expected: Outcome) -> dict[str, tuple[object, object]]:
-    """Return what differs as (found, expected), short enough to be read in a failure."""
+    """Return the differences as (found, expected), short enough to read in a failure."""
     here: dict[str, tuple[object, object]] = {}
     for name, rows in expected.rows.items():
         one, other = Counter(found.rows[name]), Counter(rows)
@@ -131,7 +131,7 @@ def differences(found: Outcome, expected: Outcome) -> dict[str, tuple[object, ob
 
 
 def golden_logs() -> dict[str, list[bytes]]:
-    """Return the golden lines of each mapping, with ids of their own, lest one replace another."""
+    """Return the golden lines of each mapping, with unique ids, so that none replaces another."""
     found: dict[str, list[bytes]] = defaultdict(list)
     for number, case in enumerate(golden_cases()):
         line = case.line
@@ -148,7 +148,7 @@ def test_the_golden_cases_are_alike(mapping_text: str, tmp_path: Path) -> None:
 
 
 def test_most_golden_cases_are_alike_on_spark(spark: SparkSession, tmp_path: Path) -> None:
-    """With other mappings, Spark's tasks would only run DuckDB again."""
+    """With other mappings, Spark's tasks would only rerun DuckDB."""
     mapping_text, lines = max(golden_logs().items(), key=lambda of: len(of[1]))
     for number in range(3):
         write_log(tmp_path / f"{number}.json", lines[number::3])
@@ -177,14 +177,14 @@ def test_a_shop_s_logs_are_alike_on_spark(window: Window | None, spark: SparkSes
 
 
 def compare_in_window(engine: Engine, window: Window | None, shop: Path) -> None:
-    """See that there is something to compare: repeats, and events of the overlap."""
+    """Check that the logs have duplicates and events of the overlap."""
     found = alike(engine, shop, parse(default_text()), window)
     assert found.report
     assert all(count["deduplicated"] for count in found.report["datasets"].values())
     assert (found.report["events"]["overlap"] > 0) is (window is not None and window.overlap > 0)
 
 
-#: Lines that are no plain event; the good event around them must come out in any case.
+#: Lines that aren't plain events. The good events around them must produce rows anyway.
 LINES = {
     "a byte order mark": b" \xef\xbb\xbf" + event(messageId="1"),
     "a carriage return": event(messageId="1") + b"\r",
@@ -333,7 +333,7 @@ def test_a_forged_receivedat_pins_nothing(engine: Engine, tmp_path: Path) -> Non
 
 
 def beside_others(folder: Path, name: str) -> None:
-    """Write a log of that name, and two that it could stand for if it were a pattern."""
+    """Write a log of that name, and two that it would match as a pattern."""
     for number, path in enumerate([name, "ab.json", "a.json"]):
         write_log(folder / path, [event(messageId=f"{name} {number}")])
 

@@ -1,4 +1,4 @@
-"""The profiles next to an export are read back, and what no export wrote is named with its line."""
+"""The profiles of an export are read back, and foreign lines are reported with their number."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What shops and video services send is what a shopkeeper expects to see in the rows."""
+"""Events of shops and video services produce the rows that a shop owner expects."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def track(event: str, properties: dict[str, Any], **changes: Any) -> dict[str, A
 
 
 def shopify(product: dict[str, Any]) -> dict[str, Any]:
-    """Return what Shopify's apps send with a product: junk for what they don't have, prices as numbers or text."""
+    """Return a product as Shopify apps send it: junk for missing values, prices as numbers or text."""
     return {"product_id": "undefined", "sku": None, "shopify_product_id": "4169037119550"} | product
 
 

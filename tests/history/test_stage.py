@@ -1,4 +1,4 @@
-"""An export with a stage is the one without, whatever happened to the logs, the stage and the output before."""
+"""An export with a stage equals one without, whatever happened to logs, stage and output."""
 
 import gzip
 import json
@@ -46,14 +46,14 @@ def contents(folder: Path) -> Files:
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an export have several batches, a day several parts, and keys be looked through in slices."""
+    """Use several batches per export, several parts per day, and slices of keys."""
     monkeypatch.setattr(module, "SMALL_BATCH_BYTES", 1)
     monkeypatch.setattr(fold, "PART_ROWS", 25)
     monkeypatch.setattr(fold, "SLICE_ROWS", 500)
 
 
 class Nights:
-    """An output that is exported with a stage, and compared with one that isn't."""
+    """An output that is exported with a stage and compared with an export without."""
 
     def __init__(self, shop: Shop, folder: Path) -> None:
         self.shop, self.tree = shop, shop.tree
@@ -63,7 +63,7 @@ class Nights:
         self.parts: dict[str, int] = {}
 
     def night(self, mapping: EventMapping = MAPPING, **options: Any) -> None:
-        """Export, and see that the output is what it would be without a stage."""
+        """Export, and check that the output equals one without a stage."""
         self.said.clear()
         report = export(str(self.tree), str(self.out), mapping, stage=str(self.stage), say=self.said.append, **options)
         whole = self._folder / "whole"

@@ -1,4 +1,4 @@
-"""Spark with a stage gives what it gives without, and what DuckDB gives, on one machine and on several."""
+"""Spark with a stage equals Spark without and DuckDB, on one machine and on several."""
 
 import json
 import os
@@ -28,7 +28,7 @@ MAPPING = parse(default_text())
 OTHER = parse(json.dumps({name: body for name, body in json.loads(default_text()).items() if name != "items"}))
 ALL = Window()
 
-#: The job, so that each task reads a file and each Spark job has a task a core.
+#: The job, with one file per task and one task per core in each Spark job.
 ONE_BY_ONE = f"""
 import sys
 sys.path.insert(0, {str(Path(engines.__file__).parent)!r})
@@ -49,14 +49,14 @@ def rows(out: Path) -> dict[str, list[tuple[str, ...]]]:
 
 
 class Nights:
-    """A tree of logs that Spark and DuckDB export, with one stage, and what they say."""
+    """A tree of logs that Spark and DuckDB export with one stage, and their reports."""
 
     def __init__(self, spark: SparkSession, shop: Shop, folder: Path) -> None:
         self._spark, self._tree, self._folder, self._job = spark, str(shop.tree), folder, glue_script()
         self.stage = folder / "stage"
 
     def spark(self, mapping: EventMapping = MAPPING, suppressed: SuppressionList | None = None) -> Report:
-        """Export with Spark, and see that the output is what DuckDB writes without a stage."""
+        """Export with Spark, and check that the output equals DuckDB's without a stage."""
         out, whole = self._folder / "spark", self._folder / "whole"
         given = self._spark, self._tree, str(out), mapping, ALL, suppressed
         report: Report = self._job.run(*given, stage=f"file:{self.stage}/")
@@ -118,7 +118,7 @@ def test_a_job_that_is_stopped_leaves_the_days_that_it_has_read(
 
 @contextmanager
 def running(folder: Path, java: Java) -> Iterator[subprocess.Popen[str]]:
-    """Yield the job on a cluster of two workers, each a process of its own with one core."""
+    """Yield the job on a cluster of two workers, which are processes with one core each."""
     with java.environment() as variables:
         quick = "spark.executor.extraJavaOptions='-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'"
         submitted = f"--master local-cluster[2,1,1024] --conf spark.executor.memory=512m --conf {quick} pyspark-shell"

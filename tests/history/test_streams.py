@@ -1,4 +1,4 @@
-"""A batch of log files as DuckDB reads it: what `logs.unzip` says of each file, however DuckDB asks for it."""
+"""A batch of log files as DuckDB reads it equals `logs.unzip` of each file, for any access pattern."""
 
 import gzip
 import zlib
@@ -30,7 +30,7 @@ def _unzipped(data: bytes, size: int) -> tuple[bytes, list[str]]:
 
 
 def _batched(data: bytes, size: int) -> tuple[bytes, list[str]]:
-    """What a batch of one file holds, read again if it may be damaged, as a worker does."""
+    """The contents of a batch of one file, reread if it may be damaged, like a worker."""
     with TemporaryDirectory() as folder, patch.object(streams, "CHUNK_BYTES", size):
         path = Path(folder, "a.gz")
         path.write_bytes(data)
@@ -45,14 +45,14 @@ def _batched(data: bytes, size: int) -> tuple[bytes, list[str]]:
 
 
 def _held(batch: streams.LogBatch) -> bytes:
-    """What a batch of one file holds, without what is put before it."""
+    """The contents of a batch of one file, without its prefix."""
     found = b"".join(batch.blocks(NO_DAY))
     assert found.startswith(b"\n")
     return found.removeprefix(b"\n")
 
 
 def _same(data: bytes, size: int = streams.CHUNK_BYTES) -> None:
-    """Both ways to decompress keep the same of a file and say the same of it."""
+    """Both decompressors return the same contents and the same damage."""
     expected = _unzipped(data, size)
     if data[:2] == b"\x1f\x8b":
         assert _batched(data, size) == expected

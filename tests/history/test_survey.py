@@ -1,4 +1,4 @@
-"""What a mapping finds in logs: each path is counted as `rows` reads it, near misses are named, files are sampled."""
+"""A survey of logs: counts per path agree with `rows`, near misses are named, files are sampled."""
 
 import gzip
 import json
@@ -80,7 +80,7 @@ def test_counts_agree_with_the_rows_of_every_golden_case() -> None:
         assert Counter(row.dataset for row in case.rows) == sum(
             (Counter({rule.dataset: rule.rows}) for rule in survey.rules), Counter()
         ), case.name
-        # A row's value was usable at one of the paths; a column that is null though a value is there, at none.
+        # A row's value was usable at one path. A column that is null despite a value was usable at none.
         usable: Counter[tuple[str, str]] = Counter()
         found: Counter[tuple[str, str]] = Counter()
         for rule in survey.rules:

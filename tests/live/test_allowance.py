@@ -1,4 +1,4 @@
-"""Copies of the function never ask for more together than they may, whatever DynamoDB does; and they are told why."""
+"""Copies of the function never exceed their shared rate, whatever DynamoDB does, and report the reason."""
 
 import json
 import random
@@ -56,7 +56,7 @@ class Faulty:
         """Update an item."""
         self.calls += 1
         self._before()
-        with self._lock:  # DynamoDB compares and writes at once, moto doesn't
+        with self._lock:  # DynamoDB compares and writes atomically, moto doesn't
             answer = self._client.update_item(**given)
         self._after()
         return answer
@@ -72,7 +72,7 @@ class Copies:
         self.use(Faulty(client, lambda: None))
 
     def use(self, client: Any) -> None:
-        """Start all of them anew with this client."""
+        """Restart all copies with this client."""
         self.client = client
         self.all = [self.started() for _ in range(self._number)]
 
@@ -81,7 +81,7 @@ class Copies:
         return SharedAllowance(self.client, TABLE, self._per_minute, lambda: self.now)
 
     def taken(self, attempts: int, *of: int) -> int:
-        """Return how many of these attempts, of these copies in turn, get one."""
+        """Return how many of these attempts, by these copies in turn, succeed."""
         return sum(self.all[of[one % len(of)]].take() for one in range(attempts))
 
 
@@ -104,7 +104,7 @@ def test_an_allowance_comes_back_with_time_and_no_more_than_a_minute_s() -> None
 def test_copies_share_what_a_minute_has(dynamodb: Any) -> None:
     copies = Copies(dynamodb, 5)
     assert (copies.taken(4, 0, 1), copies.taken(9, 0), copies.taken(9, 1)) == (4, 1, 0)
-    # Who was told once that nothing is left doesn't ask again in this minute.
+    # A copy that was refused once doesn't ask again in this minute.
     assert copies.client.calls == 4 + 2 + 1
     copies.now += 59.9
     assert copies.taken(9, 0, 1) == 0
@@ -121,7 +121,7 @@ def test_copies_share_what_a_minute_has(dynamodb: Any) -> None:
 def test_many_are_leased_at_once_so_that_one_item_takes_the_writes(
     dynamodb: Any, per_minute: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What doesn't make a whole lease is lost."""
+    """A partial lease is lost."""
     monkeypatch.setattr(allowance, "MAX_LEASES", 60)
     copies = Copies(dynamodb, per_minute, number=1)
     lease = -(-per_minute // 60)
@@ -139,7 +139,7 @@ def test_what_is_left_of_a_lease_ends_with_its_minute(dynamodb: Any, monkeypatch
 
 
 def test_a_user_and_a_minute_of_one_name_are_two_items(dynamodb: Any) -> None:
-    """Users are deleted by their keys, so that nobody who names himself so gives the copies more."""
+    """Users are deleted by their keys, so a user with such a name can't raise the rate."""
     copies, user = Copies(dynamodb, 1), f"recommendations#{MINUTE}"
     dynamodb.put_item(TableName=TABLE, Item={"id": {"S": f"users#{user}"}, "version": {"N": "1"}})
     assert copies.taken(1, 0) == 1
@@ -152,7 +152,7 @@ def test_a_user_and_a_minute_of_one_name_are_two_items(dynamodb: Any) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("seed", range(5))
 def test_a_call_that_fails_gives_nobody_more(dynamodb: Any, fault: str, when: str, seed: int) -> None:
-    """A lost answer costs one of the minute."""
+    """A lost answer costs one recommendation of the minute."""
     chance, failed = random.Random(seed), 0
 
     def maybe() -> None:
@@ -230,7 +230,7 @@ REFUSALS = (
 def test_an_event_is_recorded_and_nothing_asked_for_while_the_table_fails(
     stub: Stub, fault: Behavior, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Else each copy would ask at a rate that all share. What is held back is counted, and the log says why."""
+    """Otherwise each copy would use the shared rate alone. Skips are counted, and logged with the reason."""
     stub.behave("UpdateItem", then=fault)
     with function(stub, **COUNTED, time_budget_milliseconds="1500") as take:
         answer = take(track())

@@ -1,4 +1,4 @@
-"""A deadline is kept whatever the other side does, and what is left behind holds nothing up."""
+"""A deadline is met whatever the other side does, and abandoned calls delay nothing."""
 
 import subprocess
 import sys
@@ -15,13 +15,13 @@ LONG = 60.0
 
 
 class Clock:
-    """Stands in for `time`."""
+    """A substitute for `time`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
     def monotonic(self) -> float:
-        """Return what the test says."""
+        """Return the test's time."""
         return self.now
 
 

@@ -1,8 +1,7 @@
-"""Every combination of what AWS and Segment may do wrong, under one time budget: the table of docs/operations.md.
+"""Every combination of faults of AWS and Segment, under one time budget: the table in docs/operations.md.
 
-An event's userId names what shall happen to each of its calls, so that the cases of a table run beside
-each other in one process. What an event holds, and what the services say about it, has a word in it
-that no log may show.
+An event's userId names the fault of each of its calls, so that the cases of a table run concurrently in one process.
+Events and answers contain a word that no log may show.
 """
 
 import json
@@ -20,7 +19,7 @@ from personalize_segment.errors import TransientError
 from stub import Behavior, Close, Drip, Error, Hang, Ok, Raw, Request, Reset, Stub, Truncated
 
 CANARY = "canary-7f3a"
-#: Milliseconds, enough to make clients on a busy machine; a call that hangs would take more than four seconds without.
+#: Milliseconds, enough to create clients on a busy machine. Without the budget, a hanging call takes over 4 seconds.
 BUDGET = "2000"
 LAMBDA_SECONDS = 5.0
 
@@ -39,12 +38,12 @@ FAULTS: dict[str, Behavior] = {
 }
 
 
-#: An answer of PutEvents, PutUsers and PutItems has a status and nothing else, so half of it is all of it.
+#: Answers of PutEvents, PutUsers and PutItems have only a status, so half an answer is complete.
 TAKEN = ("ok", "truncated")
 
 
 class Case(NamedTuple):
-    """What happens to the calls of one event."""
+    """The faults of the calls of one event."""
 
     put_events: str
     recommend: str
@@ -71,7 +70,7 @@ def full() -> list[Case]:
 
 
 def pairs() -> list[Case]:
-    """Each fault of each service with each fault of each other: an orthogonal array, for a prime number of faults."""
+    """Each pair of faults of two services: an orthogonal array, for a prime number of faults."""
     names, number = list(FAULTS), len(FAULTS)
     return [
         Case(names[one], names[other], names[(one + other) % number], names[(one + 2 * other) % number])
@@ -80,7 +79,7 @@ def pairs() -> list[Case]:
 
 
 class Told(NamedTuple):
-    """What the caller was told: the answer, or what was raised; and whether in time."""
+    """The caller's result: the answer or the error, and whether it was in time."""
 
     answer: dict[str, Any]
     raised: str
@@ -174,7 +173,7 @@ def _summary(told: Told) -> dict[str, Any] | None:
 
 
 def _check_counts(out: str, got: dict[Case, dict[str, Any] | None]) -> None:
-    """What went in is what was counted as recorded, rejected and raised."""
+    """All events are counted as recorded, rejected or raised."""
     lines = [json.loads(line) for line in out.splitlines()]
     counted: Counter[str] = Counter()
     for line in lines:
@@ -237,7 +236,7 @@ PAGE = Raw(200, b"<html>Welcome</html>")
 
 @pytest.mark.parametrize("answer", [pytest.param(PAGE, id="a page"), pytest.param(Truncated(), id="half an answer")])
 def test_a_queue_that_does_not_say_that_it_has_a_message_has_none(answer: Behavior) -> None:
-    """botocore makes an answer without members of whatever is no JSON."""
+    """botocore reads anything but JSON as an answer without members."""
     with Stub() as stub:
         stub.behave("SendMessage", then=answer)
         stub.behave("SendMessageBatch", then=answer)
@@ -273,7 +272,7 @@ def test_an_empty_list_is_no_trouble_and_not_written_back() -> None:
 
 
 def _without_clock(body: dict[str, Any]) -> dict[str, Any]:
-    """Leave out when Segment's library made an identify: its messageId is what counts."""
+    """Remove the time of an identify, because only its messageId matters."""
     if "batch" in body:
         return {"ids": [(one["messageId"], one["userId"], one["traits"]) for one in body["batch"]]}
     return body
@@ -290,7 +289,7 @@ def test_a_setting_that_cannot_be_read_costs_the_recommendation_only(service: st
     name = {"GetParameter": "ssm:/p/campaign", "GetSecretValue": "secretsmanager:campaign"}[service]
     with Stub() as stub:
         stub.behave(service, then=FAULTS[fault])
-        # Only a call that hangs uses it up: others end at once, but their clients may take long to make.
+        # Only a hanging call uses it up. Others end at once, but their clients may be slow to create.
         budget = BUDGET if fault in ("hang", "drip") else "4000"
         with function(stub, personalize_campaign_arn=name, time_budget_milliseconds=budget) as take:
             [told] = run(take, [track()])
@@ -310,7 +309,7 @@ def test_trouble_without_a_queue_for_it_is_still_told() -> None:
 
 
 def test_a_call_that_was_left_behind_does_not_slow_down_the_next_event() -> None:
-    """Threads that hang are no pool that runs dry: forty of them, and the next event is recorded."""
+    """Hanging threads don't exhaust a pool: after forty of them, the next event is recorded."""
     with Stub() as stub:
         stub.behave("GetRecommendations", *[Hang()] * 40)
         with function(stub, time_budget_milliseconds="100") as take:

@@ -34,7 +34,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def quick_switches() -> Iterator[None]:
-    """Let threads take turns so often that what they share is seen half done."""
+    """Switch threads so often that partial changes of shared state are visible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -43,7 +43,7 @@ def quick_switches() -> Iterator[None]:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> Context:
-    """Return a context for clients that wait: on a busy machine they would send again what is only slow."""
+    """Return a context for waiting clients, which on a busy machine would resend slow calls."""
     monkeypatch.setattr(handler, "RETRIED", RETRIED.merge(Config(connect_timeout=60, read_timeout=60)))
     monkeypatch.setattr(writeback, "CONNECT_AND_READ_SECONDS", (60, 60))
     return Context(600)
@@ -96,13 +96,13 @@ def test_an_event_is_found_wherever_it_stands(stub: Stub, payload: Any) -> None:
         pytest.param([], [[]], id="an array"),
         pytest.param("text", ["text"], id="a text"),
         pytest.param({}, [{}], id="an empty object"),
-        pytest.param({"type": 5, "event": "x"}, [{"type": 5, "event": "x"}], id="a type that is no text"),
+        pytest.param({"type": 5, "event": "x"}, [{"type": 5, "event": "x"}], id="a type that isn't text"),
         pytest.param(bridge(None), [None], id="EventBridge without an event"),
         pytest.param({"Records": []}, [], id="an empty batch"),
         pytest.param({"Records": [sqs("")]}, [""], id="SQS with nothing"),
         pytest.param({"Records": [sqs("no JSON")]}, ["no JSON"], id="SQS without JSON"),
         pytest.param({"Records": [sqs("[1]")]}, [[1]], id="SQS with an array"),
-        pytest.param({"Records": [sqs("[" * 5000)]}, ["[" * 5000], id="SQS with a depth that is no event's"),
+        pytest.param({"Records": [sqs("[" * 5000)]}, ["[" * 5000], id="SQS with a depth that no event has"),
         pytest.param({"Records": [kinesis(b"\xff\xfe")]}, ["//4="], id="Kinesis without text"),
         pytest.param({"Records": [kinesis("!")]}, ["!"], id="Kinesis without base64"),
     ],
@@ -119,7 +119,7 @@ def test_what_is_no_event_is_kept_as_it_came(stub: Stub, payload: Any, kept: lis
 
 
 def test_an_event_with_a_number_of_many_digits_is_recorded_from_a_queue_too(stub: Stub) -> None:
-    """As `parse_line` has it for history: such a number is JSON, and in no domain."""
+    """Like `parse_line` in history: such a number is JSON, but in no domain."""
     body = json.dumps(track(properties={"product_id": "item-1", "big": 0})).replace('"big": 0', f'"big": {"9" * 5000}')
     with function(stub) as take:
         assert failed(take({"Records": [sqs(body)]})) == []
@@ -386,13 +386,13 @@ def test_the_examples_of_the_spec_are_recorded_as_they_say(stub: Stub) -> None:
     profiles = [json.loads(one)[1:3] for one in stub.messages(PROFILES)]
     rows = [(row["dataset"], row["values"]) for one in EXAMPLES for row in one["expected"]["rows"]]
     keys = {"users": "USER_ID", "items": "ITEM_ID"}
-    # A row without a value but its key says nothing of the user or item.
+    # A row with only its key has no information.
     told = [(dataset, values) for dataset, values in rows if any(v is not None for v in list(values.values())[1:])]
     assert profiles == [[dataset, values[keys[dataset]]] for dataset, values in told if dataset in keys]
 
 
 def _live(take: Function, event: Event) -> tuple[bool, bool]:
-    """Return whether any row was recorded, and whether every part of the event has an end."""
+    """Return whether any row was recorded, and whether every part of the event has an outcome."""
     before = len(take.rejected())
     answer = take(event)
     reasons = bool(answer["reasons"])

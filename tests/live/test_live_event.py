@@ -1,6 +1,6 @@
-"""One live event, as `segment_event` answers it: what is sent, kept, recommended and written back.
+"""One live event in `segment_event`: what is sent, kept, recommended and written back.
 
-AWS and Segment are tests/support/stub.py; everything on the way to it is the real thing.
+tests/support/stub.py plays AWS and Segment. Everything else is real.
 """
 
 import json
@@ -128,7 +128,7 @@ def test_an_event_that_is_sent_again_repeats_its_ids(stub: Stub) -> None:
 
 
 def test_a_write_back_that_is_repeated_has_the_same_id(stub: Stub) -> None:
-    # The rejected queue fails, so the event comes again, after its recommendations were written.
+    # The rejected queue fails, so the event is resent after its recommendations were written.
     stub.behave("SendMessage", then=Error(403, "AccessDeniedException"))
     lists = count(1)
     stub.behave("GetRecommendations", then=lambda request: Ok(recommendations(request.body, next(lists))))
@@ -192,7 +192,7 @@ def test_a_value_that_cannot_be_read_again_stays(stub: Stub) -> None:
     with function(stub, personalize_tracking_id="ssm:/p/tracker", reference_refresh_seconds="1") as take:
         take(track())
         stub.behave("GetParameter", then=Error(400, "ThrottlingException"))
-        time.sleep(1.1)  # the least time that a value may be kept
+        time.sleep(1.1)  # the minimum time to cache a value
         assert take(track())["decision"] == "recorded"
     assert len(take.bodies("GetParameter")) > 1
     assert [one["trackingId"] for one in take.bodies("PutEvents")] == ["the-first", "the-first"]
@@ -224,7 +224,7 @@ def test_a_secret_without_the_write_key_keeps_no_event_from_being_recorded(stub:
 
 
 def test_a_parameter_of_recommending_that_hangs_keeps_no_event_from_being_settled(stub: Stub) -> None:
-    """Trouble in recommending never fails an event: not one of which a part goes to the rejected queue either."""
+    """Failed recommendations never fail an event, not even a partially rejected one."""
     stub.behave("GetParameter", then=Ok(after_seconds=30))
     stub.behave("SendMessage", then=Ok(after_seconds=0.1))
     event = order(2)
@@ -346,7 +346,7 @@ def test_by_default_it_is_written_back_after_what_tells_much(stub: Stub, event: 
             track("Cart Viewed", userId=None, anonymousId=None),
             "ignored",
             "no identity",
-            id="nobody's",
+            id="without a user",
         ),
     ],
 )
@@ -464,9 +464,9 @@ def test_a_user_of_nothing_is_a_visitor(stub: Stub, user: str | None) -> None:
 def test_a_mapping_that_drops_visitors_drops_them_live_too(stub: Stub, value: str, decision: str) -> None:
     with function(stub, event_mapping=visitors(value).text) as take:
         clicked = take(track("Product Clicked", {"product_id": "item-1"}, userId=None))
-        nobody = take(track("Product Clicked", {"product_id": "item-1"}, userId=None, anonymousId=None))
+        unknown = take(track("Product Clicked", {"product_id": "item-1"}, userId=None, anonymousId=None))
     assert (clicked["decision"], clicked["reasons"]) == (decision, [])
-    assert nobody["decision"] == "rejected"
+    assert unknown["decision"] == "rejected"
     assert [body["sessionId"] for body in take.bodies("PutEvents")] == ["a-1"] * (decision == "recorded")
 
 

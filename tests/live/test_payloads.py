@@ -1,6 +1,6 @@
-"""Rows become requests inside every limit of the services' models, and what can't fit is a reason.
+"""Rows become requests within every limit of the services' models. Rows that can't fit have a reason.
 
-EVENTS in the environment says how many random events are tried: `EVENTS=200000 pytest tests/live/test_payloads.py`.
+EVENTS in the environment sets the number of random events: `EVENTS=200000 pytest tests/live/test_payloads.py`.
 """
 
 import json
@@ -60,7 +60,7 @@ def _optional(path: str, kind: str | None = None) -> dict[str, Any]:
 
 
 def mapping_of(own: dict[str, dict[str, Any]]) -> EventMapping:
-    """Return a mapping with everything that PutEvents has a member for, and as many columns as datasets may have."""
+    """Return a mapping with every member of PutEvents and the maximum number of columns."""
     of_element = {"each": "properties.products", "fields": {"ITEM_ID": {"from": [".sku", "."]}}}
     document = {
         "version": 1,
@@ -115,7 +115,7 @@ TEXTS = mapping_of({f"NOTE_{n}": _optional(f"properties.t{n}", "string") for n i
 
 
 def broken(shape: Shape, value: Any, place: str) -> Iterator[str]:
-    """Yield where `value` is not what the model allows. A length is one of code points, as Smithy has it."""
+    """Yield the places where `value` violates the model. Lengths count code points, as in Smithy."""
     least, most = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
     match shape.type_name:
         case "structure":
@@ -153,11 +153,11 @@ def _check(operation: str, request: dict[str, Any]) -> None:
 
 
 def camel(column: str) -> str:
-    """Say again what a property is called, by another way than the code."""
+    """Return the name of a property, computed independently of the code."""
     return re.sub(r"_+([a-z0-9])", lambda found: found[1].upper(), column.lower().strip("_")).rstrip("_")
 
 
-#: Columns whose values PutEvents may refuse although they are in domain.
+#: Columns whose values PutEvents can refuse although they are in the domain.
 OPTIONAL = {"RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE"}
 
 
@@ -166,7 +166,7 @@ def _named(row: Row) -> dict[str, Any]:
 
 
 def _fits(row: Row) -> bool:
-    """Whether a row has a place in PutEvents by the model, whatever the code thinks."""
+    """Whether a row fits PutEvents by the model, independent of the code."""
     return len(_id_of(row)) <= 256 and len(json.dumps(_own(row), ensure_ascii=False, separators=(",", ":"))) <= 1024
 
 
@@ -180,7 +180,7 @@ def _id_of(row: Row) -> str:
 
 
 def _check_events(event: dict[str, Any], given: list[Row]) -> list[Reason]:
-    """Check all that holds for any event's PutEvents requests, and return the reasons."""
+    """Check the invariants of an event's PutEvents requests, and return the reasons."""
     found = _fitted(given)
     session = id_text(event.get("anonymousId")) or id_text(event.get("userId"))
     requests, reasons = put_events("tracker", session, found)
@@ -205,7 +205,7 @@ def _check_events(event: dict[str, Any], given: list[Row]) -> list[Reason]:
 
 
 def _check_profiles(found: list[Row]) -> list[Reason]:
-    """Check all that holds for any rows of users and items, and return the reasons."""
+    """Check the invariants of rows of users and items, and return the reasons."""
     reasons = []
     for row in found:
         made = profile(row)
@@ -226,7 +226,7 @@ def _check_profiles(found: list[Row]) -> list[Reason]:
 
 
 def _check_all(mapping: EventMapping, event: dict[str, Any]) -> tuple[int, list[Reason]]:
-    """Check an event's requests, and return how many rows it gave and the reasons why some of them were not sent."""
+    """Check an event's requests, and return its number of rows and the reasons for unsent ones."""
     found, _ = rows(mapping, event)
     interactions = [row for row in found if row.dataset.name == "interactions"]
     profiles = [row for row in found if row.dataset.name != "interactions"]
@@ -258,7 +258,7 @@ def _event(chance: random.Random, number: int) -> dict[str, Any]:
     name = chance.choices(["Viewed", "Bought", "Gifted", "Restocked", None], [30, 30, 10, 1, 10])[0]
     users = ["u1", "u2", 42, _text(chance), None, "anna|b"]
     many = range(100) if name == "Restocked" else range(5)
-    # Often all of them are long, or a great number of columns would hardly ever reach the limit.
+    # Often all values are long, because many columns would rarely reach the limit.
     long = chance.random() < 0.2
     texts = {f"t{n}": chance.choice(WIDE) * 256 if long else _text(chance) for n in many}
     own = texts | {
@@ -420,7 +420,7 @@ def test_an_optional_value_that_putevents_refuses_is_left_out_and_said(
     assert members == ({member} if member else set())
 
 
-def test_an_index_counts_towards_the_length_of_an_event_id() -> None:
+def test_an_index_counts_toward_the_length_of_an_event_id() -> None:
     event = viewed(event="Bought", messageId="m" * 254, properties={"products": ["s"] * 11})
     requests, reasons = _put(event)
     assert [len(request["eventList"]) for request in requests] == [10]
@@ -441,7 +441,7 @@ def test_an_impression_has_25_items_at_most(given: int, sent: int) -> None:
         pytest.param({"anonymousId": "a", "userId": None}, ("a", None), id="a visitor"),
         pytest.param({"userId": None, "context": {"user": "c"}}, ("c", "c"), id="a user from elsewhere"),
         pytest.param({"anonymousId": 7, "userId": 42}, ("7", "42"), id="numbers"),
-        pytest.param({"userId": None}, None, id="nobody"),
+        pytest.param({"userId": None}, None, id="no user"),
     ],
 )
 def test_the_session_is_the_visitor_or_else_the_user(ids: dict[str, Any], expected: tuple[str, str] | None) -> None:
@@ -513,7 +513,7 @@ def test_each_column_of_a_user_has_the_value_that_an_export_keeps(tmp_path: Path
         for record in request["users"]:
             values = {"userId": record["userId"]} | json.loads(record["properties"])
             sent.append(tuple(values.get(name, "") for name in names))
-    # An export also has a row for a user of whom it knows nothing.
+    # An export also has rows for users without values.
     assert sorted(sent) == [row for row in duckdb_rows(tmp_path, TYPES).rows["users"] if any(row[1:])]
     assert [len(request["users"]) for request in requests] == [10] * 15
 

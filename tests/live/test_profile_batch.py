@@ -1,4 +1,4 @@
-"""Users and items in bursts: queued by `segment_event`, sent by `profile_batch`, ten a call and ten calls a second."""
+"""Users and items in bursts: queued by `segment_event`, sent by `profile_batch`, ten per call, ten calls per second."""
 
 import json
 import random
@@ -28,7 +28,7 @@ def stub() -> Iterator[Stub]:
 
 
 def batch(bodies: list[str], seconds: float = 10) -> tuple[list[int], dict[str, Any]]:
-    """Let `profile_batch` have these messages; return the positions of those that failed, and the answer."""
+    """Pass these messages to `profile_batch`. Return the positions of failed ones, and the answer."""
     payload = {"Records": [{"messageId": f"sqs-{number}", "body": body} for number, body in enumerate(bodies)]}
     answer = handler.profile_batch(payload, Context(seconds))
     return [int(one["itemIdentifier"].removeprefix("sqs-")) for one in answer["batchItemFailures"]], answer
@@ -110,7 +110,7 @@ def test_calls_keep_to_ten_a_second_whatever_the_clock_says() -> None:
 
     def sleep(seconds: float) -> None:
         nonlocal now
-        now += seconds + late.choice([0, 0, 0.004, 0.05, 0.3])  # a sleep may last longer than it was told
+        now += seconds + late.choice([0, 0, 0.004, 0.05, 0.3])  # a sleep may take longer than requested
 
     pace = RateLimiter(10, lambda: now, sleep)
     for _ in range(300):
@@ -118,7 +118,7 @@ def test_calls_keep_to_ten_a_second_whatever_the_clock_says() -> None:
         calls.append(now)
         now += late.choice([0, 0.001, 0.02, 0.15])
     assert _crowded(calls) == []
-    assert calls[-1] - calls[0] < 300  # and it is not ten times too slow
+    assert calls[-1] - calls[0] < 300  # and it isn't ten times too slow
 
 
 def test_calls_keep_to_ten_a_second_with_a_clock_that_is_exact() -> None:
@@ -232,7 +232,7 @@ def test_users_that_cannot_be_sent_keep_no_items_back(stub: Stub) -> None:
     assert sorted(failed) == [0, 2]
 
 
-#: Makes the clients, which on a busy machine takes longer than all the rest.
+#: Creates the clients, which on a busy machine takes longer than the rest.
 WARM_UP = {"Records": [{"messageId": "0", "body": item("i-0")}, {"messageId": "1", "body": "junk"}]}
 
 
@@ -270,9 +270,9 @@ JUNK = [
     pytest.param('["users", "u", "{}", [0, "", []], 5]', id="too many"),
     pytest.param('["carts", "u", "{}", [0, "", []]]', id="another dataset"),
     pytest.param('[["users"], "u", "{}", [0, "", []]]', id="a dataset that is an array"),
-    pytest.param('["users", 5, "{}", [0, "", []]]', id="an id that is no text"),
+    pytest.param('["users", 5, "{}", [0, "", []]]', id="an id that isn't text"),
     pytest.param('["users", "", "{}", [0, "", []]]', id="an empty id"),
-    pytest.param('["users", "u", {}, [0, "", []]]', id="properties that are no text"),
+    pytest.param('["users", "u", {}, [0, "", []]]', id="properties that aren't text"),
     pytest.param('["users", "u-1", "{}", ["0", "", []]]', id="seconds that are a text"),
     pytest.param('["users", "u-1", "{}", [null, "", []]]', id="seconds that are null"),
     pytest.param('["users", "u", "{}", [0, "", 5]]', id="texts that are a number"),
@@ -318,7 +318,7 @@ def test_what_the_handler_queues_is_a_profile(stub: Stub) -> None:
 
 
 def test_messages_of_the_first_version_are_understood(stub: Stub) -> None:
-    """They were whole rows, and may wait in a queue while the function is replaced."""
+    """Messages of the former version have whole rows, and may wait in the queue during an upgrade."""
     old = [
         ["users", "u-1", '{"plan":"pro","country":"DE"}', [7, "5", ["u-1", "DE", "", "pro"]]],
         ["users", "u-2", "{}", [7, "5", ["u-2", "", "", ""]]],
@@ -330,7 +330,7 @@ def test_messages_of_the_first_version_are_understood(stub: Stub) -> None:
     with function(stub, profile_calls_per_second="1000") as take:
         failed, _ = batch([*map(json.dumps, old), user("u-1", 8, "free")])
     assert failed == []
-    # Not a word about the user of whom nothing is known.
+    # Nothing about the user without values.
     assert sent(take) == {"u-1": ['{"country":"DE","plan":"free"}']}
     assert [body["items"] for body in take.bodies("PutItems")] == [
         [{"itemId": "i-1", "properties": '{"category":"Tea|Gifts","price":1.5}'}]

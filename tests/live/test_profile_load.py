@@ -1,4 +1,4 @@
-"""What history knows gets into the table of profiles and takes nothing newer away, whatever happens on the way."""
+"""History is loaded into the profile table without overwriting newer values, whatever fails."""
 
 import json
 import random
@@ -46,12 +46,12 @@ from profiles import EARLY, LATE, NOON, SEQUENCES
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for what is in memory."""
+    """Don't wait."""
     monkeypatch.setattr(profile_load, "PAUSE_SECONDS", 0.0)
 
 
 def nothing(number: int, name: str) -> None:
-    """Let every call be."""
+    """Do nothing."""
 
 
 def loader(world: World, before: Hook = nothing, after: Hook = nothing, **more: Any) -> Loader:
@@ -61,7 +61,7 @@ def loader(world: World, before: Hook = nothing, after: Hook = nothing, **more: 
 
 
 def exported(*observations: ProfileRecord) -> list[tuple[str, dict[str, Known]]]:
-    """Return what an export knows of all users, and of all items."""
+    """Return an export's profiles of all users and of all items."""
     found: dict[str, dict[str, Known]] = {"users": {}, "items": {}}
     for one in observations:
         found[one.dataset][one.id] = merged(found[one.dataset].get(one.id, {}), one.known)
@@ -356,7 +356,7 @@ def test_table_personalize_and_export_end_with_equal_profiles(shop: Emulator, tm
 
 
 def forgetting(shop: Emulator) -> None:
-    """Let table and datasets be empty again."""
+    """Empty the table and the datasets."""
     dynamodb = boto3.client("dynamodb")
     for item in dynamodb.scan(TableName="profiles")["Items"]:
         dynamodb.delete_item(TableName="profiles", Key={"id": item["id"]})

@@ -1,4 +1,4 @@
-"""`profiles load` as it is installed: counts, what it says, and what it does when it is stopped."""
+"""The installed `profiles load`: counts, messages, and interruptions."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def outputs(tmp_path: Path, table: str | None = "cli-profiles", suppression_list: str | None = None) -> Path:
-    """Write what `terraform output -json` prints, as far as it is read."""
+    """Write the relevant part of the output of `terraform output -json`."""
     url = boto3.client("sqs").get_queue_url(QueueName="cli-profiles")["QueueUrl"]
     values: dict[str, Any] = {
         "operations": {"profile_table": table, "queues": {"profiles": url}},

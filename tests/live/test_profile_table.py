@@ -1,4 +1,4 @@
-"""Profiles end whole, in the table and in Personalize alike, whatever happens to consumers on the way."""
+"""Profiles end complete and equal in the table and in Personalize, whatever happens to consumers."""
 
 import json
 import random
@@ -60,7 +60,7 @@ def test_a_row_that_stays_the_same_is_not_told_again() -> None:
 
 
 def story() -> World:
-    """Return a world whose messages have something of everything: two columns, a tie, an old one, a repeat, an item."""
+    """Return a world with varied messages: two columns, a tie, an old one, a duplicate, an item."""
     return World(
         seen("u", 1, PLAN="free", COUNTRY="DE"),
         seen("u", 2, PLAN="pro"),
@@ -85,7 +85,7 @@ def test_a_consumer_that_fails_at_any_call_loses_nothing(fault: str, when: str) 
     assert total >= 8
     for number in range(1, total + 1):
         world = story()
-        # A call that fails after it was done is an answer that got lost.
+        # A call that fails after it was processed is a lost answer.
         with suppress(KilledError):
             result = world.deliver(world.consumer(**{when: at(number, FAULTS[fault]())}))
             assert result.failed or when == "after"
@@ -97,7 +97,7 @@ def test_a_consumer_that_fails_at_any_call_loses_nothing(fault: str, when: str) 
 @pytest.mark.parametrize("first", ["the older", "the newer", "another column", "the same"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_two_consumers_of_one_user_end_alike(first: str, when: str) -> None:
-    """The second one runs during each call of the first, to its end or until it is killed; so may be the first."""
+    """The second runs during each call of the first, to its end or until it is killed. The first may be killed, too."""
     mine, other = {
         "the older": (seen("u", 1, PLAN="a", COUNTRY="DE"), seen("u", 2, PLAN="b")),
         "the newer": (seen("u", 2, PLAN="b"), seen("u", 1, PLAN="a", COUNTRY="DE")),
@@ -147,7 +147,7 @@ def test_consumers_that_fail_at_random_end_with_what_was_said(seed: int) -> None
         running.difference_update(names)
 
     for _ in range(12):
-        world.now += chance.choice([1, DEAD_SECONDS])  # nobody is running
+        world.now += chance.choice([1, DEAD_SECONDS])  # no consumer is running
         batch(0)
     world.settle()
     world.check()
@@ -163,7 +163,7 @@ def test_a_token_that_stayed_makes_everybody_tell_for_an_hour() -> None:
             "m0",
         )
     assert (world.puts, list(world.items)) == ([], ["users#u"])
-    lost = world.queue.pop("m0")  # not even SQS remembers it
+    lost = world.queue.pop("m0")  # SQS lost it, too
     world.deliver(world.consumer(), "m1")
     world.deliver(world.consumer(), "m2")
     assert len(world.puts) == 2
@@ -177,7 +177,7 @@ def test_a_token_that_stayed_makes_everybody_tell_for_an_hour() -> None:
 
 
 def test_a_column_that_comes_back_into_the_mapping_is_told() -> None:
-    """Two versions of the function may run side by side while one is deployed."""
+    """Two versions of the function may run concurrently during a deployment."""
     document = json.loads(default_text())
     del document["users"]["fields"]["PLAN"]
     world = World(seen("u", 1, PLAN="a", COUNTRY="DE"), seen("u", 2, COUNTRY="FR"), seen("u", 3, COUNTRY="FR"))
@@ -394,11 +394,11 @@ def test_events_in_any_order_end_with_the_same_datasets(shop: Emulator) -> None:
         ends.append(
             [held["users"].get(f"{turn}-{one}") or {} for one in "56"] + [held["items"].get(f"{turn}-p1") or {}]
         )
-        stored = table.read("users", [f"{turn}-5", "nobody"])
+        stored = table.read("users", [f"{turn}-5", "unknown"])
         assert {name: value for name, (value, *_) in stored[f"{turn}-5"].columns.items()} == {
             "PLAN": "pro", "GENDER": "female", "COUNTRY": "DE",
         }  # fmt: skip
-        assert (stored[f"{turn}-5"].telling, stored["nobody"]) == ({}, ABSENT)
+        assert (stored[f"{turn}-5"].telling, stored["unknown"]) == ({}, ABSENT)
         assert table.write("users", f"{turn}-5", TableItem({}, 1, {})) is False
     assert [[{**record, next(iter(record)): ""} for record in end] for end in ends] == [
         [

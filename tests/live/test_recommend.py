@@ -1,4 +1,4 @@
-"""What is asked of Personalize for an event, and what of its answer is taken."""
+"""Requests for recommendations, and the used part of the answers."""
 
 import json
 from datetime import UTC, datetime
@@ -126,7 +126,7 @@ def test_an_answer_gives_its_items_and_its_id(answer: dict[str, Any], items: lis
 
 
 def test_an_answer_without_a_list_is_not_taken_for_an_empty_one() -> None:
-    """As botocore reads a proxy's page with status 200."""
+    """A proxy's page with status 200, as botocore reads it."""
     with Stub() as stub:
         stub.behave("GetRecommendations", Ok({}))
         keys: dict[str, Any] = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}

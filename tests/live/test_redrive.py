@@ -1,4 +1,4 @@
-"""Rejected events: shown without a change, sent again once, and never lost on the way."""
+"""Rejected events are shown unchanged, resent once, and never lost."""
 
 import io
 import json
@@ -244,7 +244,7 @@ def test_messages_are_sent_side_by_side_at_a_rate(sqs: Any, queue: str) -> None:
         began = time.monotonic()
         shown: list[tuple[int, int]] = []
         redrive.send(lease, rejected, slow, None, 20, lambda done, total: shown.append((done, total)))
-        assert 0.9 < time.monotonic() - began < 3  # one after the other it would take four seconds
+        assert 0.9 < time.monotonic() - began < 3  # in sequence it would take four seconds
     assert shown == [(number, 20) for number in range(1, 21)]
 
 

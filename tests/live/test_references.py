@@ -1,4 +1,4 @@
-"""Values in SSM and Secrets Manager are read, kept, read again, and survive what goes wrong meanwhile."""
+"""Values in SSM and Secrets Manager are read, cached, refreshed, and survive failures in between."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A rejected event always fits into a message, and `redrive` reads every message there can be."""
+"""A rejected event always fits into a message, and `redrive` reads every possible message."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Every setting has its default, takes what the table says, and refuses anything else with its name."""
+"""Every setting has its default, accepts the table's values, and refuses others with its name."""
 
 import base64
 import gzip
@@ -20,7 +20,7 @@ SMALLEST = (
     '"TIMESTAMP":{"from":["timestamp"]}},"track":{"Viewed":{}}}}'
 )
 
-#: setting -> what the table says of it: its field, the value by default, and texts with their values.
+#: setting -> its field, its default, and texts with their values.
 GOOD: dict[str, tuple[str, Any, list[tuple[str, Any]]]] = {
     "personalize_tracking_id": ("tracking_id", None, [("t-1", "t-1"), (" t-1 ", "t-1"), ("ssm:/shop/x", SSM)]),
     "personalize_campaign_arn": (
@@ -81,7 +81,7 @@ GOOD: dict[str, tuple[str, Any, list[tuple[str, Any]]]] = {
     "reference_refresh_seconds": ("refresh", 300, [("1", 1), ("86400", 86_400)]),
 }  # fmt: skip
 
-#: setting -> texts that it refuses.
+#: setting -> invalid texts.
 BAD: dict[str, list[str]] = {
     "personalize_tracking_id": ["two words", "ssm:", "ssm:/a b", "ssm:/a#", "secretsmanager:#key"],
     "personalize_campaign_arn": [

@@ -1,4 +1,4 @@
-"""The stub that stands for AWS and Segment: what real clients see of it."""
+"""The stub of AWS and Segment, as seen by real clients."""
 
 import gc
 import socket
@@ -122,13 +122,13 @@ def test_botocore_retries_what_it_should(stub: Stub) -> None:
 
 def test_a_step_may_depend_on_the_request(stub: Stub) -> None:
     def refuse_nobody(request: Request) -> Behavior:
-        return Error(400, "InvalidInputException", "no") if request.body["userId"] == "nobody" else Ok()
+        return Error(400, "InvalidInputException", "no") if request.body["userId"] == "refused" else Ok()
 
     stub.behave("PutEvents", then=refuse_nobody)
     events = aws(stub, "personalize-events")
     events.put_events(**EVENT)
     with pytest.raises(events.exceptions.InvalidInputException, match="no"):
-        events.put_events(**{**EVENT, "userId": "nobody"})
+        events.put_events(**{**EVENT, "userId": "refused"})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Users who were forgotten are refused live: no rows, no recommendations, nothing kept."""
+"""Live events of deleted users are refused: no rows, no recommendations, nothing kept."""
 
 import io
 import json
@@ -26,7 +26,7 @@ KNOWN = SuppressionList("0" * 32).plus(["u-1"])
 
 
 class Bucket:
-    """S3 with one object, None: there is none."""
+    """S3 with one object, or with none (None)."""
 
     def __init__(self, data: bytes | None) -> None:
         self.data, self.asked = data, 0

@@ -1,4 +1,4 @@
-"""Recommendations are written back when they should be, cut to what Segment takes, and tried again if that helps."""
+"""Recommendations are written back on time, cut to Segment's limits, and retried if that helps."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Clock:
         pytest.param({"anonymousId": "a"}, Identity(None, "a"), id="a visitor"),
         pytest.param({"userId": "", "anonymousId": "a"}, Identity(None, "a"), id="an empty user"),
         pytest.param({"userId": 0}, Identity("0", None), id="a number"),
-        pytest.param({"userId": None}, None, id="nobody"),
+        pytest.param({"userId": None}, None, id="no user"),
         pytest.param({"userId": ["u"], "anonymousId": {}}, None, id="no ids"),
     ],
 )
@@ -103,7 +103,7 @@ def test_an_identify_has_as_many_of_the_best_items_as_segment_takes(shape: str, 
         value = made["recommendations"]
         kept = value if shape == "ids" else value["items"]
         assert kept == items[: len(kept)]
-        # At least half of what there is room for: a limit kept by an empty list would be none.
+        # At least half the limit, because an empty list would always be within it.
         assert len(kept) == 500 or len(json.dumps(kept)) > MAX_MSG_SIZE / 2
         write_back(client, Identity(user, None), made, "m1", Deadline(60))
 

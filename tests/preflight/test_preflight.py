@@ -1,4 +1,4 @@
-"""`personalize-segment preflight`: each check on an export that breaks just that, and what the command says."""
+"""`personalize-segment preflight`: each check on an export that fails only that check, and the command's output."""
 
 import csv
 import gzip
@@ -65,7 +65,7 @@ USER, ITEM, TIME, TYPE, DEVICE = range(5)
 
 @dataclass
 class Data:
-    """The rows of an export that has nothing wrong with it but its size, to be changed by a test."""
+    """The rows of a valid but small export, for tests to change."""
 
     interactions: list[list[str]] = field(default_factory=list)
     users: list[list[str]] = field(default_factory=list)
@@ -106,13 +106,13 @@ class Data:
             row[column] = text
 
     def refused(self, count: int, field_: str, reason: str) -> None:
-        """Let the report say so of interactions."""
+        """Set these values in the report's interactions."""
         self.report["datasets"]["interactions"] = {"rows": 1200, "deduplicated": 0, "refused": count}
         one = {"call": "track", "event": "Viewed", "dataset": "interactions", "field": field_, "reason": reason}
         self.report["reasons"] = [one | {"count": count, "example": None}]
 
     def write(self, folder: Path) -> str:
-        """Write it, with a report of what there is where the test says nothing else, and return its place."""
+        """Write the export, with a matching report unless the test sets one, and return its place."""
         for name in COLUMNS:
             rows = getattr(self, name)
             if self.report:
@@ -275,7 +275,7 @@ def no_plan(data: Data) -> None:
 
 
 def unusable(count: int, filled: int = 1200) -> Callable[[Data], None]:
-    """Let the report say that so many devices couldn't be used."""
+    """Set the number of unusable devices in the report."""
 
     def change(data: Data) -> None:
         columns = {"DEVICE": {"filled": filled, "absent": 0, "unusable": count}}
@@ -323,7 +323,7 @@ def anonymous(data: Data) -> None:
     data.refused(1201, "USER_ID", "missing")
 
 
-#: What a report says of an interaction without a user.
+#: The report's entry for an interaction without a user.
 VISITOR = ("interactions", "USER_ID", NEVER_LOGGED_IN)
 
 
@@ -346,7 +346,7 @@ def unmapped(data: Data) -> None:
 
 
 def unmapped_tracks(*named: tuple[str, int]) -> Callable[[Data], None]:
-    """Let the report say that so many of 1,000 events are tracked under a name without a rule."""
+    """Set the number of events, of 1,000, that are tracked under a name without a rule."""
 
     def change(data: Data) -> None:
         data.report["events"] |= {"read": 1000, "unmapped": sum(count for _, count in named)}
@@ -691,7 +691,7 @@ def test_a_dataset_that_was_not_exported_is_not_asked_for(tmp_path: Path) -> Non
     [
         pytest.param(None, None, "no such folder", id="no folder"),
         pytest.param("users/part-0.csv", "USER_ID\n", "has no interactions/*.csv", id="no interactions"),
-        pytest.param("report.json", "{", "isn't the report of an export", id="a report that is no JSON"),
+        pytest.param("report.json", "{", "isn't the report of an export", id="a report that isn't JSON"),
         pytest.param("report.json", "[]", "isn't the report of an export", id="a report that is an array"),
         pytest.param("report.json", '{"datasets": {}}', "isn't the report of an export", id="a report without keys"),
     ],
@@ -745,8 +745,8 @@ def test_what_an_export_writes_is_read_whole(shop: Path, tmp_path: Path) -> None
     found = {one.id: one for one in result.checks}
     assert {one.verdict for one in found.values() if one.group == "Importable files"} == {"green"}
     assert found["mapping"].verdict == "green"
-    nobody = [number for kind, number, _ in report.reasons.sorted() if kind[2:] == VISITOR]
-    assert found["anonymous"].value == sum(nobody)
+    anonymous = [number for kind, number, _ in report.reasons.sorted() if kind[2:] == VISITOR]
+    assert found["anonymous"].value == sum(anonymous)
     assert found["stitched"].value == report.datasets["interactions"].stitched > 0
 
 
@@ -808,7 +808,7 @@ def test_numbers_are_said_as_people_say_them() -> None:
 
 
 def run(*arguments: str, **environment: str) -> Result:
-    """Run the verb; the clock is today's, so the newest interactions are old."""
+    """Run the command. The clock is today's, so the newest interactions are old."""
     return CliRunner().invoke(load(), ["preflight", *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"} | environment)
 
 

@@ -32,7 +32,7 @@ _DESCRIPTORS = (
 
 
 class Browser:
-    """One Chromium with one page; `events` are what it told since the page was opened."""
+    """One Chromium with one page. `events` are those since the page was opened."""
 
     def __init__(self, program: str, profile: Path) -> None:
         (read_here, write_there), (read_there, write_here) = os.pipe(), os.pipe()
@@ -62,7 +62,7 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def close(self) -> None:
-        """End the browser, and wait until it has ended."""
+        """Stop the browser and wait for it to end."""
         self._session = None
         self.call("Browser.close")
         self._process.wait(timeout=30)
@@ -70,7 +70,7 @@ class Browser:
         self._from.close()
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Return what a command of the DevTools protocol answers."""
+        """Return the answer to a DevTools command."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         message |= {"sessionId": self._session} if self._session else {}
@@ -103,7 +103,7 @@ class Browser:
             self.events.append(self._next())
 
     def value(self, expression: str) -> Any:
-        """Return what a script in the page gives."""
+        """Return the result of a script in the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
     def said(self, *methods: str) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Yield a browser; where none is installed the tests are skipped, but in CI they fail."""
+    """Yield a browser. Without one, skip the tests, or fail them in CI."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if program is None:
         if "CI" in os.environ:
@@ -134,7 +134,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data.each(DEVICE, "x" * 200, 3)
     folder = tmp_path_factory.mktemp("page")
     out = data.write(folder / ("long-name-" * 20))
-    # Without its policy, which would stop a script that got in: escaping alone has to do it.
+    # Without its policy, which would block injected scripts: escaping alone must suffice.
     text = page(preflight(out, MAPPING, now=NOW))
     bare = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
     assert bare != text

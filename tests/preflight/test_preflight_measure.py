@@ -1,4 +1,4 @@
-"""What is measured in DuckDB is what a slow and plain count in Python gives, for rows as nobody should export them."""
+"""DuckDB's measurements equal a simple count in Python, for awkward rows."""
 
 import csv
 import math
@@ -41,7 +41,7 @@ users, items = (st.lists(st.tuples(ids, other), max_size=12) for other in (kinds
 
 
 def whole(text: str) -> int | None:
-    """Return the integer of 64 bits that a text is, without anything else."""
+    """Return the 64-bit integer that a text contains, and nothing else."""
     return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) and -(2**63) <= int(text) < 2**63 else None
 
 
@@ -77,7 +77,7 @@ def facts(name: str, rows: Rows) -> DatasetFacts:
 
 
 def odd(column: str, counts: Counter[str]) -> list[OddIds]:
-    """Sort ids by what is odd about them."""
+    """Group ids by their oddity."""
     kinds_: dict[str, Callable[[str], bool]] = {
         "long": lambda one: len(one) > 256,
         "control": lambda one: bool(_CONTROL.search(one)),
@@ -104,7 +104,7 @@ def coverage(counts: Counter[str], rows: Rows) -> Coverage:
 def plain(rows: dict[str, Rows]) -> Figures:
     """Count everything again, row by row."""
     once = {(user, item, whole(time), kind, other) for user, item, time, kind, other in rows["interactions"]}
-    # Texts that are no time differ, too.
+    # Texts that aren't times differ, too.
     unique = set(rows["interactions"])
     triples = {(user, item, whole(time)) for user, item, time, _, _ in unique}
     assert len(once) <= len(unique)
@@ -157,7 +157,7 @@ def plain(rows: dict[str, Rows]) -> Figures:
 
 
 def measured(rows: dict[str, Rows]) -> Figures:
-    """Write the rows as parts of two, and let them be measured."""
+    """Write the rows in parts of two, and measure them."""
     with tempfile.TemporaryDirectory() as folder:
         for name, one in rows.items():
             Path(folder, name).mkdir()

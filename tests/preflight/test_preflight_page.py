@@ -1,4 +1,4 @@
-"""The page as text: whole, without anything from elsewhere, and with every plot as numbers, too."""
+"""The page as text: complete, self-contained, and with the numbers of every plot."""
 
 import re
 from html.parser import HTMLParser
@@ -18,7 +18,7 @@ VOID = {"meta", "br", "img"}
 
 
 class Tags(HTMLParser):
-    """Collects elements and their texts; complains of tags that do not match."""
+    """Collects elements and their texts. Fails on unbalanced tags."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ def test_plots_have_a_title_a_description_and_their_numbers(result: Assessment) 
     assert len(pictures) == 2
     for one in pictures:
         assert set(str(one["aria-labelledby"]).split()) <= ids
-    # The others are bars in a table, beside their numbers.
+    # The others are bars in a table, next to their numbers.
     assert all(one.get("aria-hidden") == "true" for one in drawn if one not in pictures)
     assert sum(name == "table" for name, _ in tags.found) == sum(name == "figure" for name, _ in tags.found) == 4
 

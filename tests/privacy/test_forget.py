@@ -1,4 +1,4 @@
-"""Users are forgotten in the list, the exports and Personalize, wherever the command is killed on the way."""
+"""Users are deleted from exports and Personalize and added to the list, wherever the command is killed."""
 
 import hashlib
 import hmac
@@ -33,14 +33,14 @@ from personalize_segment.provision.state import ProvisionClients
 MAPPING = parse(default_text())
 ROLE = "arn:aws:iam::123456789012:role/personalize"
 WHO = "arn:aws:sts::123456789012:assumed-role/privacy/anna"
-#: Two of the shop's users; each has 20 interactions and a line of its own.
+#: Two of the shop's users, each with 20 interactions and a user row.
 GONE = frozenset({"user-1", 'user "2", b'})
 EACH = 20
 DAY = 86_400
 
 
 class KilledError(BaseException):
-    """What nothing catches: the process is gone, and what was sent has been done."""
+    """Nothing catches it: the process is gone, and its requests have been processed."""
 
 
 def log() -> Iterator[bytes]:
@@ -62,7 +62,7 @@ def log() -> Iterator[bytes]:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
-    """Return logs, and what an export of them writes."""
+    """Return logs and the files of their export."""
     logs = write_log(tmp_path_factory.mktemp("logs") / "1.gz", log()).parent
     out = tmp_path_factory.mktemp("transformed")
     export(str(logs), str(out), MAPPING)
@@ -70,7 +70,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 
 class Stack:
-    """A stack in Personalize that has imported an export in S3, and the ways to forget users of it."""
+    """A stack in Personalize that has imported an export from S3, and the ways to delete its users."""
 
     def __init__(self, emulator: Emulator, bucket: str, files: dict[str, bytes]) -> None:
         self.emulator, self.bucket, self.files = emulator, bucket, files
@@ -93,14 +93,14 @@ class Stack:
         applying.apply(self.clients(), self.spec, prices.read(None), self.polling())
 
     def clients(self) -> ProvisionClients:
-        """Return clients as a new process has them; how patient the command itself is, is what is tested."""
+        """Return a new process's clients, without retries, because these tests check the command's retries."""
         once = Config(retries={"total_max_attempts": 1})
         return ProvisionClients(
             boto3.client("personalize", config=once), boto3.client("ssm", config=once), boto3.client("s3", config=once)
         )
 
     def polling(self) -> Polling:
-        """Return polling whose waiting moves the emulator's clock; AssertionError where it would never end."""
+        """Return polling that moves the emulator's clock. Raise AssertionError if it would never end."""
         spent = [0.0]
 
         def sleep(seconds: float) -> None:
@@ -111,11 +111,11 @@ class Stack:
         return Polling(600.0, sleep)
 
     def forget(self, users: frozenset[str] = GONE, **options: Any) -> dict[str, Any]:
-        """Forget users as a new process does."""
+        """Delete users like a new process."""
         return steps.forget(self.clients(), self.spec, users, self.where, self.polling(), WHO, **options)
 
     def upload(self) -> None:
-        """Put the export as it was into the bucket, and take everything else out of it."""
+        """Restore the export in the bucket, and delete everything else there."""
         for key in self.names():
             self.s3.delete_object(Bucket=self.bucket, Key=key)
         for name, data in self.files.items():
@@ -152,7 +152,7 @@ def stack(personalize: Emulator, s3_env: str, exported: tuple[Path, dict[str, by
 
 
 def has_an_id(data: bytes) -> bool:
-    """Return whether somebody who was forgotten can be read there."""
+    """Return whether a deleted user is readable there."""
     return any(re.search(rb"(?<![\w-])" + re.escape(user.encode()) + rb"(?![\w-])", data) for user in GONE) or (
         b'user ""2""' in data or b'user \\\\"2' in data
     )
@@ -189,7 +189,7 @@ def test_a_later_export_with_the_list_does_not_bring_them_back(
 
 @pytest.fixture
 def table(stack: Stack) -> Iterator[Any]:
-    """Yield boto3's client of DynamoDB, where the table `profiles` has those to forget and somebody else."""
+    """Yield a DynamoDB client, where the table `profiles` has the users to delete and another user."""
     client = boto3.client("dynamodb")
     client.create_table(
         TableName="profiles", BillingMode="PAY_PER_REQUEST",
@@ -259,12 +259,12 @@ def test_the_job_reads_the_documented_csv_with_the_spec_s_role_and_tags(stack: S
     assert tags == [{"tagKey": "team", "tagValue": "shop"}]
 
 
-#: What changes something for good. Reading and waiting are not worth a kill of their own.
+#: Calls that change something. Kills at reads and waits would test nothing new.
 WRITES = {"PutObject", "DeleteObject", "CreateDataDeletionJob"}
 
 
 class Kill:
-    """Kills the command before (odd) or after (even) one of its writes; counts them all."""
+    """Kills the command before (odd) or after (even) one of its writes, and counts all writes."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.at = self.seen = 0
@@ -302,7 +302,7 @@ def test_killed_at_any_write_and_run_again_it_is_done_once(stack: Stack, monkeyp
             stack.forget(users)
         kill.at = 0
         on_list = at > 1 and all(map(list_file.read(stack.where.suppression).holds, users))
-        # Nothing leaves the export or Personalize before the list holds everybody.
+        # Nothing is deleted from the export or Personalize before the list contains all users.
         assert on_list or (stack.read("transformed/report.json"), len(stack.jobs())) == (
             stack.files["report.json"],
             before,
@@ -463,7 +463,7 @@ def test_an_audit_line_that_can_not_be_kept_is_an_error_and_the_job_stays_open(s
 
 @pytest.fixture
 def run(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return what runs the verb with the stack's places and other options, and returns its result."""
+    """Return a function that runs the command with the stack's places and other options."""
     (tmp_path / "personalize.json").write_text(json.dumps(stack.document))
     monkeypatch.setattr(privacy, "polling_every", lambda seconds: stack.polling())
 
@@ -545,7 +545,7 @@ def test_a_deletion_that_was_done_before_changes_nothing(run: Any, stack: Stack,
     assert other["job"] != done["job"]
 
 
-#: The body that was signed, the secret in the environment, and what is said.
+#: The signed body, the secret in the environment, and the message.
 REFUSED: list[tuple[bytes, str | None, str]] = [
     (BODY + b" ", "secret", "another signature"),
     (BODY, "Secret", "another signature"),
@@ -570,7 +570,7 @@ def test_with_a_wrong_signature_nothing_is_done(run: Any, stack: Stack, tmp_path
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param([], id="nobody"),
+        pytest.param([], id="no user"),
         pytest.param(["--users", "x", "--webhook-payload", "y", "--signature", "z", "--secret-env", "A"], id="both"),
         pytest.param(["--webhook-payload", "y"], id="a webhook without a signature"),
         pytest.param(["--webhook-payload", "y", "--signature", "z"], id="a webhook without a secret"),

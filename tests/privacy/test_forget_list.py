@@ -1,4 +1,4 @@
-"""The suppression list keeps no id, loses nobody, and is changed as a whole or not at all."""
+"""The suppression list stores no id, loses no user, and is changed completely or not at all."""
 
 import hashlib
 import subprocess
@@ -161,7 +161,7 @@ def test_a_new_list_is_for_its_owner_and_an_old_one_keeps_its_rights(tmp_path: P
     assert [one.name for one in tmp_path.iterdir()] == ["list"]
 
 
-#: Kills the process when a given function of the system is called.
+#: Kills the process when it calls a given system function.
 KILLED_IN = """
 import os, pathlib, sys
 from personalize_segment.privacy import list_file

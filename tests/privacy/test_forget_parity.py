@@ -1,4 +1,4 @@
-"""Both engines leave the same rows of suppressed users out and count them, whatever the logs hold."""
+"""Both engines omit and count the same rows of suppressed users, for any logs."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ from personalize_segment.history.export import export
 from personalize_segment.history.logs import Window
 from visits import visitors
 
-#: Folder, mapping, window and the list -> what is written.
+#: Folder, mapping, window and list -> outcome.
 Engine = Callable[[Path, EventMapping, Window | None, SuppressionList | None], Outcome]
 MAPPING = parse(default_text())
 #: A mapping whose ids can be any string that `awkward` makes.
@@ -63,7 +63,7 @@ ANY_ID = parse(
 def duckdb_rows(
     folder: Path, mapping: EventMapping, window: Window | None, suppressed: SuppressionList | None
 ) -> Outcome:
-    """Return what the local engine writes."""
+    """Return the local engine's outcome."""
     return engines._written(
         lambda out: export(str(folder), out, mapping, window=window, suppressed=suppressed), folder, mapping
     )
@@ -71,14 +71,14 @@ def duckdb_rows(
 
 @pytest.fixture(params=["duckdb", "spark"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Return an engine that must leave out what the reference leaves out: Spark, too, where it decides itself."""
+    """Return an engine to compare with the reference, including Spark where it decides itself."""
     if request.param == "duckdb":
         return duckdb_rows
     spark: SparkSession = request.getfixturevalue("spark")
     spec = importlib.util.spec_from_file_location("segment_to_personalize", engines.SCRIPT)
     assert spec is not None
     assert spec.loader is not None
-    # Not in sys.modules: Spark then sends its functions to the workers instead of their name.
+    # Not in sys.modules, so that Spark sends its functions to the workers instead of their names.
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
 
@@ -94,7 +94,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def users_of(found: Outcome) -> set[str]:
-    """Return everybody who has a row."""
+    """Return all users with a row."""
     return {row[0] for name in ("interactions", "users") for row in found.rows[name]}
 
 
@@ -115,7 +115,7 @@ def test_the_rows_of_suppressed_users_are_left_out_and_counted(
         here, before = found.report["datasets"][name], everybody.report["datasets"][name]
         reasons = [one for one in found.report["reasons"] if one["dataset"] == name]
         assert here["refused"] == sum(one["count"] for one in reasons)
-        # Of other reasons there are fewer, but for the visits of a suppressed user, which are no one's again.
+        # Other reasons decrease, except for visits of a suppressed user, which have no user again.
         others = ("suppressed", NEVER_LOGGED_IN)
         assert (
             sum(one["count"] for one in reasons if one["reason"] not in others) <= before["refused"] < here["refused"]
@@ -146,7 +146,7 @@ def event(message: str, user: object, **changes: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("user", "stands"),
+    ("user", "written"),
     [
         pytest.param("plain", "plain", id="plain"),
         pytest.param(42, "42", id="an integer is its decimal text"),
@@ -156,9 +156,9 @@ def event(message: str, user: object, **changes: object) -> bytes:
         pytest.param("😀" * 256, "😀" * 256, id="as long as can be"),
     ],
 )
-def test_whoever_is_meant_is_found_by_the_text_of_the_id(user: object, stands: str, tmp_path: Path) -> None:
+def test_whoever_is_meant_is_found_by_the_text_of_the_id(user: object, written: str, tmp_path: Path) -> None:
     write_log(tmp_path / "1.json", [event("1", user), event("2", "other"), event("3", "Plain")])
-    found = duckdb_rows(tmp_path, MAPPING, None, empty().plus([stands]))
+    found = duckdb_rows(tmp_path, MAPPING, None, empty().plus([written]))
     assert users_of(found) == {"other", "Plain"}
 
 
@@ -187,7 +187,7 @@ def test_the_visits_of_a_suppressed_user_are_not_theirs_again(
         timestamp = f"2024-03-01T00:00:0{second}Z"
         return event(f"m{second}", user, anonymousId=session, timestamp=timestamp, properties=properties)
 
-    # Of a: a device shared with b, and two of a's; the session of one is on the list, too.
+    # User a has a device shared with b and two others. The session of one is on the list, too.
     log = [at(1, "c", None), at(3, "c", "a"), at(2, "s", None), at(7, "s", "a"), at(4, "s", "b"), at(5, "s", None)]
     write_log(tmp_path / "1.json", [*log, at(6, "d", None), at(8, "d", "a")])
     suppressed = empty().plus(["a", "c"])

@@ -1,4 +1,4 @@
-"""Rows of forgotten users leave an export part by part, and everything else in it stays as it was."""
+"""Rows of deleted users are removed from an export part by part. Everything else is unchanged."""
 
 import csv
 import gzip
@@ -55,7 +55,7 @@ def contents(folder: Path) -> Files:
 
 
 def plain(folder: Path) -> Files:
-    """Return what all files below a folder hold, unzipped."""
+    """Return the contents of all files below a folder, unzipped."""
     return {name: gzip.decompress(data) if name.endswith(".gz") else data for name, data in contents(folder).items()}
 
 
@@ -74,7 +74,7 @@ def out(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def suppressed(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the lines of a report for rows that were left out or taken out."""
+    """Return a report's entries for omitted or removed rows."""
     return [one for one in report["reasons"] if one["reason"] == "suppressed"]
 
 
@@ -84,7 +84,7 @@ def some(out: Path) -> frozenset[str]:
 
 
 def test_what_is_left_is_what_an_export_with_the_list_writes(shop: Path, tmp_path: Path) -> None:
-    # With stitching, an export gives a forgotten user's visits to the other user of the device.
+    # With stitching, an export attributes a deleted user's visits to the device's other user.
     document = json.loads(default_text())
     document["interactions"]["visitors"] = "drop"
     mapping, out = parse(json.dumps(document)), tmp_path / "out"
@@ -137,7 +137,7 @@ def test_no_message_of_a_forgotten_user_stays_in_the_report(case: str, tmp_path:
     parts.remove(str(out), frozenset({"gone"}))
     assert [name for name, data in plain(out).items() if SECRET.encode() in data or b"gone" in data] == []
     after = json.loads((out / "report.json").read_bytes())
-    # How many there were is still told.
+    # Their number is still reported.
     for key in ("reasons", "unusable"):
         counted = [one for one in after[key] if one["reason"] != "suppressed"]
         assert counted == [one | {"example": None} for one in before[key]]
@@ -315,7 +315,7 @@ def test_a_command_that_is_killed_at_any_change_is_finished_by_the_next(out: Pat
         if done.returncode == 0:
             break
         assert done.returncode == -9
-        # What a reader sees is whole at every moment.
+        # Readers see a complete export at every moment.
         assert all(
             data.endswith(b"\n")
             for name, data in contents(out).items()

@@ -1,4 +1,4 @@
-"""Who is to be forgotten is read exactly, or nothing is done; no message names a user."""
+"""Users to delete are read exactly, or nothing is done. No message names a user."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from personalize_segment.errors import ForgetError
 from personalize_segment.privacy.users import forwarded, listed
 
 SECRET = "s3cret ü"
-#: As the documentation of the Webhooks destination shows it.
+#: From the documentation of the Webhooks destination.
 SENT = "2012-12-02T00:30:08.276Z"
 BODY = f'{{"type":"delete","userId":"019mr8mf4r","timestamp":"{SENT}"}}'.encode()
 NOW = datetime.fromisoformat("2012-12-02T00:30:08+00:00")
@@ -27,7 +27,7 @@ def signed(body: bytes, secret: str = SECRET) -> str:
 @pytest.mark.parametrize(
     ("text", "users"),
     [
-        pytest.param("a\nb\n", {"a", "b"}, id="one a line"),
+        pytest.param("a\nb\n", {"a", "b"}, id="one per line"),
         pytest.param("a\r\nb", {"a", "b"}, id="lines of Windows, no end"),
         pytest.param("\n a \n\n  \na\n", {" a ", "a"}, id="spaces count, blank lines don't"),
         pytest.param("\ufeffa\n", {"a"}, id="a byte order mark"),

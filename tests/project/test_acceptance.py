@@ -1,4 +1,4 @@
-"""`make acceptance` asks first, destroys after failures and Ctrl-C, and reports no secrets; test_demo walks it."""
+"""`make acceptance` asks first, destroys after failures and Ctrl-C, and reports no secrets. test_demo runs it."""
 
 import io
 import json
@@ -34,7 +34,7 @@ PLACE = Place(name="accept-1", external_id="acceptance-1", local=False, train=Fa
 
 @pytest.fixture
 def aws(s3_env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Yield what was done, with steps that do nothing, in an AWS of the tests."""
+    """Yield a log of the actions, with empty steps, in the tests' AWS."""
     done: list[str] = []
 
     def made(stage: Stage, folder: Path, **_: str) -> Any:
@@ -193,7 +193,7 @@ def test_all_parts_are_destroyed_even_if_one_fails(monkeypatch: pytest.MonkeyPat
 
     class Failing:
         def has_state(self) -> bool:
-            """There is something."""
+            """Return that something exists."""
             return True
 
         def destroy(self, _: object) -> None:
@@ -345,7 +345,7 @@ def test_an_event_that_the_function_raises_is_sent_again(monkeypatch: pytest.Mon
 
     class Function:
         def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
-            """Raise so many times, then take it."""
+            """Raise this many times, then accept."""
             sent.append((FunctionName, json.loads(Payload)))
             failed = {"FunctionError": "Unhandled"} if len(sent) <= times else {}
             return {"Payload": io.BytesIO(b'{"decision": "recorded"}'), **failed}
@@ -363,7 +363,7 @@ def test_an_event_that_the_function_raises_is_sent_again(monkeypatch: pytest.Mon
 
 
 class Glue:
-    """A Glue job with one run, which ends so."""
+    """A Glue job with one run that ends in this state."""
 
     def __init__(self, state: str) -> None:
         self.states = ["STARTING", "RUNNING", state]
@@ -373,7 +373,7 @@ class Glue:
         return {"JobRunId": f"{JobName}-1"}
 
     def get_job_run(self, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803
-        """Return what it does by now."""
+        """Return its current state."""
         assert RunId == f"{JobName}-1"
         return {"JobRun": {"JobRunState": self.states.pop(0), "ErrorMessage": "out of memory", "ExecutionTime": 60}}
 

@@ -1,4 +1,4 @@
-"""For every way in which a call to AWS fails: whether sending the event again can help (docs/operations.md)."""
+"""Every failure of an AWS call is transient or permanent (docs/operations.md)."""
 
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as LateError
@@ -14,7 +14,7 @@ from botocore.retries import standard
 from personalize_segment import aws_errors
 from personalize_segment.aws_errors import Trouble
 
-# The stubs of botocore leave these out.
+# botocore's stubs omit these.
 _retries: Any = standard
 THROTTLED = _retries.ThrottledRetryableChecker._THROTTLED_ERROR_CODES
 AGAIN = _retries.TransientRetryableChecker._TRANSIENT_ERROR_CODES
@@ -23,7 +23,7 @@ STATUSES = [
     *_retries.TransientRetryableChecker._TRANSIENT_STATUS_CODES,
 ]
 
-#: code -> status, for what can't be mended by sending the event again.
+#: code -> status of permanent errors.
 PERMANENT = {
     **{"InvalidInputException": 400, "ValidationException": 400, "ValidationError": 400, "SerializationException": 400},
     **{"ResourceNotFoundException": 404, "AccessDeniedException": 403, "AccessDenied": 403, "NotAuthorized": 400},
@@ -37,9 +37,9 @@ PERMANENT = {
     **{"KmsInvalidState": 400, "KmsNotFound": 400, "KmsOptInRequired": 403, "KmsAccessDenied": 400},
     **{"KmsInvalidKeyUsage": 400, "TooManyEntriesInBatchRequest": 400, "EmptyBatchRequest": 400},
     **{"BatchEntryIdsNotDistinct": 400, "BatchRequestTooLong": 400, "InvalidBatchEntryId": 400},
-    **{"400": 400, "401": 401, "403": 403, "404": 404, "413": 413},  # pages, whose code botocore takes from the status
+    **{"400": 400, "401": 401, "403": 403, "404": 404, "413": 413},  # pages: botocore uses the status as code
 }  # fmt: skip
-#: code -> status, for what passes.
+#: code -> status of transient errors.
 TRANSIENT = {
     **{"ResourceInUseException": 409, "LimitExceededException": 400, "OverLimit": 403, "KmsThrottled": 400},
     **{"ExpiredToken": 403, "ExpiredTokenException": 403, "RequestExpired": 400},
@@ -134,7 +134,7 @@ class _Anything(dict[str, str]):
     """Fills the `fmt` of any of botocore's exceptions."""
 
     def __missing__(self, key: str) -> str:
-        """Return a text for whatever stands in it."""
+        """Return a text for any field."""
         return key
 
 
@@ -155,7 +155,7 @@ def test_an_exception_of_botocore_is_transient_unless_our_request_is_wrong(kind:
     assert issubclass(kind, aws_errors.FAILURES)
 
 
-#: What the HTTP client, the credentials and the endpoint rules raise in a call: none may be missing above.
+#: Errors of the HTTP client, credentials and endpoint rules in a call. None may be missing above.
 RAISED_BY_CALLS = {
     *("ConnectionError", "EndpointConnectionError", "SSLError", "ConnectTimeoutError", "ProxyConnectionError"),
     *("HTTPClientError", "ConnectionClosedError", "ReadTimeoutError", "ResponseStreamingError", "IncompleteReadError"),
@@ -173,7 +173,7 @@ def test_the_exceptions_that_calls_raise_are_among_those() -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        pytest.param(ResponseParserError("no JSON"), "ResponseParserError", id="an answer that is no JSON"),
+        pytest.param(ResponseParserError("no JSON"), "ResponseParserError", id="an answer that isn't JSON"),
         pytest.param(TimeoutError("late"), "Late", id="the time budget"),
         pytest.param(LateError("late"), "Late", id="a future's time-out"),
     ],

@@ -40,7 +40,7 @@ def malformed(cause: str) -> dict[str, Any]:
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the command as a shell would; a wide terminal, so that no message is wrapped."""
+    """Run the command like a shell, on a wide terminal, so that no message is wrapped."""
     return subprocess.run(
         [COMMAND, *arguments],
         input=stdin,
@@ -52,14 +52,14 @@ def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subpr
 
 
 def answered(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> str:
-    """Return what the command says on stdout when all is well."""
+    """Return the stdout of a successful command."""
     done = run(*arguments, stdin=stdin, **environment)
     assert (done.returncode, done.stderr.decode()) == (0, "")
     return done.stdout.decode()
 
 
 def explained(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> list[dict[str, Any]]:
-    """Return the answers of `explain`, one a line."""
+    """Return the answers of `explain`, one per line."""
     return [
         json.loads(line) for line in answered("explain", "--json", *arguments, stdin=stdin, **environment).splitlines()
     ]
@@ -201,9 +201,9 @@ def test_schema_takes_a_mapping() -> None:
 
 def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> None:
     click = json.dumps(CLICK).encode()
-    nobody = json.dumps(CLICK | {"userId": None, "messageId": 5}).encode()
+    anonymous = json.dumps(CLICK | {"userId": None, "messageId": 5}).encode()
     unmapped = b'{"type": "track", "event": "Other", "messageId": ""}'
-    assert explained(stdin=b"\n".join([click, b"", nobody, b"hello", unmapped, b" \r", b"{}"])) == [
+    assert explained(stdin=b"\n".join([click, b"", anonymous, b"hello", unmapped, b" \r", b"{}"])) == [
         {"messageId": "m1", "rows": [{"dataset": "interactions", "values": ROW}], "reasons": [], "nulls": []},
         {
             "messageId": "5",
@@ -397,7 +397,7 @@ def test_a_shell_completes_verbs_and_options() -> None:
     words = {"COMP_WORDS": "personalize-segment export --si", "COMP_CWORD": "2"}
     environment = os.environ | words | {"_PERSONALIZE_SEGMENT_COMPLETE": "complete_bash"}
     assert subprocess.run([COMMAND], env=environment, capture_output=True, check=True).stdout == b"--since\n"
-    # It looks for the shell that started it; a second command keeps bash from becoming the first.
+    # It searches for the shell that started it. A second command keeps bash from replacing itself with the first.
     shell = ["bash", "-c", f"{COMMAND} --show-completion; exit $?"]
     assert b"complete -o default -F" in subprocess.run(shell, capture_output=True, check=True).stdout
     assert run("check", "-h").stdout == run("check", "--help").stdout

@@ -1,4 +1,4 @@
-"""`personalize-segment emulator`: what the shell gets, and how it ends."""
+"""`personalize-segment emulator`: its output for the shell, and its end."""
 
 import os
 import re
@@ -25,7 +25,7 @@ SECONDS = 60
 
 
 def _clean() -> dict[str, str]:
-    """Return an environment that says nothing of AWS; messages are not wrapped in it."""
+    """Return an environment without AWS settings, in which messages aren't wrapped."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "500", "NO_COLOR": "1"}
 
@@ -37,7 +37,7 @@ def _run(*command: str | Path, **environment: str) -> subprocess.CompletedProces
 
 @contextmanager
 def _running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Yield the process and what it printed on stdout; it is ended at the end, if it still runs."""
+    """Yield the process and its stdout. Stop it at the end if it still runs."""
     command = [str(COMMAND), "emulator", "--port", "0", *arguments]
     with subprocess.Popen(
         command, env=_clean(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -51,7 +51,7 @@ def _running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 
 
 def _whole(output: int) -> str:
-    """Return what comes until stdout is closed; one that never is must not keep the test."""
+    """Return stdout until it is closed, without waiting forever."""
     found = b""
     while select.select([output], [], [], SECONDS)[0]:
         part = os.read(output, 65536)
@@ -89,7 +89,7 @@ def test_what_it_prints_leads_clients_to_it() -> None:
 @pytest.mark.parametrize(
     ("speed", "status"),
     [
-        # A dataset group takes half a minute: the test does not last so long, nor is so fast.
+        # A dataset group takes half a minute, longer than the test.
         pytest.param("1", "CREATE PENDING", id="as fast as AWS"),
         pytest.param("1000000", "ACTIVE", id="a million times as fast"),
     ],
@@ -135,7 +135,7 @@ def test_a_port_in_use_is_one_message() -> None:
 
 @pytest.mark.parametrize("package", ["moto", "boto3", "flask"])
 def test_without_its_extra_it_says_what_to_install(package: str) -> None:
-    # None in sys.modules is how Python says that a module can't be imported.
+    # None in sys.modules makes a module unimportable.
     code = f"import sys; sys.modules[{package!r}] = None; from personalize_segment.cli import main; main()"
     # moto warns, too, when Flask is missing.
     done = _run(sys.executable, "-c", code, "emulator", "--port", "0", PYTHONWARNINGS="ignore")
@@ -147,7 +147,7 @@ def test_without_its_extra_it_says_what_to_install(package: str) -> None:
     "arguments",
     [
         pytest.param(("--port", "65536"), id="port"),
-        pytest.param(("--speed", "0"), id="a clock that nobody could move"),
+        pytest.param(("--speed", "0"), id="a stopped clock"),
         pytest.param(("--speed", "nan"), id="no number"),
     ],
 )

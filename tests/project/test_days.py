@@ -1,4 +1,4 @@
-"""Days that people type: one reading is taken, two are refused with both."""
+"""Typed days: unambiguous ones are accepted, ambiguous ones are refused with both readings."""
 
 from datetime import date
 

@@ -1,6 +1,6 @@
-"""The steps of `make demo` and `make acceptance` do what they say, hand-over by hand-over, and all is destroyed.
+"""The steps of `make demo` and `make acceptance` have the right results, and destroy everything.
 
-They are the same steps, so they are taken once: by `acceptance.py`, with the emulator for AWS, after a demo was killed.
+Both run the same steps, so the tests run them once: with `acceptance.py` on the emulator, after a killed demo.
 """
 
 import json
@@ -31,7 +31,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what the steps handed over and printed, the report, and what is left."""
+    """Return the results and output of the steps, the report, and leftovers."""
     needs("terraform", "the demo")
     killed = subprocess.Popen([PYTHON, TOOLS / "demo.py"], stdout=subprocess.DEVNULL, env=environment())
     state = demo.FOLDER / str(killed.pid) / "terraform" / "terraform" / "terraform.tfstate"

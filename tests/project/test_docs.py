@@ -1,4 +1,4 @@
-"""What the documents say is so: commands run and print the output that is shown, links lead somewhere, options exist.
+"""The documentation is correct: commands run and print the shown output, links work, options exist.
 
 In README.md and docs/*.md the blocks of a document run in order in one folder, as a reader would
 run them in a checkout; the README's with Terraform, against the emulator:
@@ -43,19 +43,14 @@ from stacks import Stack
 ROOT = Path(__file__).parents[2]
 RUN = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-TROUBLESHOOTING, SEGMENT = ((ROOT / "docs" / name).read_text("utf-8") for name in ("troubleshooting.md", "segment.md"))
-ALL = [
-    *RUN,
-    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md")),
-    *sorted(ROOT.glob("docs/adr/*.md")),
-]
-#: What of the checkout a command may need.
+ALL = [*RUN, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/adr/*.md"))]
+#: Folders of the checkout that a command may need.
 CHECKOUT = ("glue", "python")
 LOOKED_UP = ("make", "pip", "git")
-#: Options of Glue's own that the documents name.
+#: Glue's options in the documents.
 GLUE = {"--additional-python-modules", "--extra-py-files"}
 SECONDS = 120
-#: What Terraform waits for takes this long.
+#: Duration of operations that Terraform waits for.
 TERRAFORM_SECONDS = 400
 #: A bucket that Terraform makes.
 MADE = re.compile(r".*-personalize-\d{12}-.*")
@@ -119,7 +114,7 @@ def test_commands_of_the_readme_build_a_stack_and_take_it_away(
         with attached(stack):
             for name, value in stack.environment.items():
                 monkeypatch.setenv(name, value)
-            # The README's reader says yes, and has the time that Personalize takes.
+            # The README's reader confirms, and waits for Personalize.
             monkeypatch.setenv("TF_CLI_ARGS_apply", "-auto-approve")
             monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve")
             monkeypatch.setenv("PERSONALIZE_SEGMENT_POLL", "0.2")
@@ -139,7 +134,7 @@ def test_the_tutorial_works_word_by_word_with_the_wheel_alone(tmp_path: Path) ->
 
 
 class Shell:
-    """One shell for all commands of a document, as its reader has it: what one of them sets is there for the next."""
+    """One shell for all commands of a document, so that variables persist between them."""
 
     def __init__(self, folder: Path) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
@@ -159,7 +154,7 @@ class Shell:
         """Run a block."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
-        # Not pipes: a server that a block starts would keep them open.
+        # Not pipes, because a server started by a block would keep them open.
         files = [self._folder / name for name in ("stdout", "stderr")]
         self._bash.stdin.write(f"{{ {block.text}\n}} </dev/null >stdout 2>stderr\necho done\n")
         self._bash.stdin.flush()
@@ -173,14 +168,14 @@ class Shell:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Also a server that is still there; a shell that ended may have left none.
+        # Also a running server. An ended shell may have left none.
         with suppress(ProcessLookupError):
             os.killpg(self._bash.pid, signal.SIGKILL)
         self._bash.communicate()
 
 
 def _follow(document: Path, folder: Path, run: "Callable[[Block], subprocess.CompletedProcess[str]]") -> None:
-    """Do in a folder what a document says."""
+    """Run a document's commands in a folder."""
     out = err = ""
     for block in _blocks(document):
         if block.language == "sh" and block.text.startswith(LOOKED_UP):
@@ -197,7 +192,7 @@ def _follow(document: Path, folder: Path, run: "Callable[[Block], subprocess.Com
 
 def _run(folder: Path, java: Java, block: Block) -> "subprocess.CompletedProcess[str]":
     path = f"{installed()}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # The reader says yes.
+    # The reader confirms.
     text = re.sub(r"^personalize-segment apply (?!--yes)", "personalize-segment apply --yes ", block.text, flags=re.M)
     with java.environment() as variables:
         return subprocess.run(
@@ -213,12 +208,12 @@ def _run(folder: Path, java: Java, block: Block) -> "subprocess.CompletedProcess
 
 
 def _fill_buckets(document: Path, shop: Path) -> None:
-    """Make the buckets that the document names, with logs where it has them."""
+    """Create the document's buckets, with logs where it has them."""
     s3 = boto3.client("s3")
     there = {one["Name"] for one in s3.list_buckets()["Buckets"]}
     for bucket, prefix in re.findall(r"s3://([a-z0-9.-]+)/(\S*)", _shell(document)):
         if bucket not in there and not MADE.fullmatch(bucket):
-            # The same in every region, unlike boto3's own way for us-east-1.
+            # The same in every region, unlike boto3's for us-east-1.
             boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=bucket)
             there.add(bucket)
         if prefix == "segment-logs/":
@@ -239,7 +234,7 @@ def _compare(block: Block, out: str, err: str) -> None:
     if block.language == "json":
         assert json.loads(out) == json.loads(block.text), f"{block.place} no longer is what the command prints"
         return
-    # Samples are seeded: counts, messageIds and widths are the same on every machine, whatever its cores.
+    # Samples are seeded: counts, messageIds and widths are equal on every machine, with any number of cores.
     shown = [r"(?:.*\n)*?" if line == "…" else re.escape(line) + r" *\n" for line in block.text.splitlines()]
     # On a terminal, messages may come before the result or after it.
     printed = re.fullmatch("".join(shown), out + err) or re.fullmatch("".join(shown), err + out)
@@ -308,7 +303,7 @@ def test_make_targets_exist() -> None:
 
 
 def _options() -> dict[str, set[str]]:
-    """Return the options of each verb, by name; those of none are at ""."""
+    """Return the options of each command by name. The key "" has the global ones."""
     command = typer.main.get_command(load())
     assert isinstance(command, typer.core.TyperGroup)
     verbs = {"": [command]} | {
@@ -362,7 +357,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def _anchors(path: Path) -> set[str]:
-    """Return the anchors of the headings, made as GitHub makes them."""
+    """Return the anchors of the headings, like GitHub's."""
     headings = re.findall(r"^#+ (.+)$", _prose(path), re.MULTILINE)
     kept = set(re.findall(r'^<a id="([\w-]+)"></a>$', _prose(path), re.MULTILINE))
     return kept | {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}

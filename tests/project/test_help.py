@@ -1,4 +1,4 @@
-"""Every verb's help, examples and options, from the parser itself."""
+"""Help, examples and options of every command, from its parser."""
 
 import shlex
 import subprocess
@@ -10,7 +10,7 @@ import typer
 import commands
 from personalize_segment.cli import load
 
-#: Verbs without --json: the result is a document, a file or a process by nature.
+#: Commands without --json, because their result is a document, a file or a process.
 NO_JSON = {
     ("emulator",): "lines for a shell",
     ("forget",): "the audit line is JSON",

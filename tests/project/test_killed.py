@@ -1,4 +1,4 @@
-"""Commands that are killed or interrupted leave nothing below the temporary folder, or the next one clears it away."""
+"""Killed or interrupted commands leave nothing in the temporary folder, or the next command removes it."""
 
 import os
 import signal

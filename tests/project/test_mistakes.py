@@ -1,4 +1,4 @@
-"""The likeliest mistakes: what each says on stderr, in one line, and the exit status.
+"""The likeliest mistakes: their message on stderr, in one line, and the exit status.
 
 A line has the place, the problem and the remedy, and one full stop at the end. `…` is any text: somebody else's words.
 """
@@ -33,7 +33,7 @@ NO_CREDENTIALS = (
 )
 NO_REGION = "AWS_DEFAULT_REGION: isn't set, and no profile sets a region. Set it to the stack's region."
 EMPTY = 'stack shop: no dataset group "shop" in us-east-1. Run `personalize-segment apply` first.'
-#: What no output of Terraform is.
+#: Text that isn't Terraform output.
 NO_JSON = "broken.json: isn't JSON. Pass the output of `terraform output -json`."
 NO_SPEC = (
     "$: is neither a spec nor Terraform output with a spec. Was Terraform applied? Pass the output that has the spec."
@@ -211,7 +211,7 @@ def cloud() -> Iterator[Aws]:
 def run(
     cloud: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Run]:
-    """Yield what runs the command in this process, in a folder with files, and returns status, stdout and stderr."""
+    """Yield a function that runs the command in a folder with files, and returns status, stdout and stderr."""
     files = {
         "logs/a.json": CLICK, "mapping.json": BAD_MAPPING, "spec.json": SPEC, "typo.json": SPEC | {"solutionz": {}},
         "shop.json": SHOP, "outputs.json": {}, "default.json": json.loads(default_text()),
@@ -234,7 +234,7 @@ def run(
             monkeypatch.delenv(name)
         for name, value in (cloud.environment | aside | {"AWS_EC2_METADATA_DISABLED": "true"} | environment).items():
             monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment of the last test
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it caches the environment of the last test
         return typed(*line.split())
 
     with command(capsys) as typed:
@@ -242,7 +242,7 @@ def run(
 
 
 def said(stderr: str) -> str:
-    """Return what follows the line that says where a verb works, and the plan that `apply` shows."""
+    """Return the message without the line with account and region, and without `apply`'s plan."""
     return stderr[stderr.index("personalize-segment: ") :]
 
 
@@ -267,7 +267,7 @@ def test_a_missing_setting_of_aws_is_named(command: str, environment: dict[str, 
     assert re.fullmatch(like(message), err), err
 
 
-#: Every verb that takes Terraform's outputs, whose stack is in us-east-1.
+#: Every command that reads Terraform's outputs, whose stack is in us-east-1.
 OF_OUTPUTS = (
     "plan deployed.json",
     "apply deployed.json --yes",

@@ -25,7 +25,7 @@ from stack import SHOP
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 REJECTED = 2_600
-#: What the operator has for all of it.
+#: The operator's time budget.
 NIGHT_SECONDS = 300
 #: The page's five minutes, in which the function reads a parameter again.
 REFRESH_SECONDS = 1

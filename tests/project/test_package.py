@@ -1,4 +1,4 @@
-"""The zip of `make package`: what is in it, that its bytes depend on nothing else, and that it runs where it must."""
+"""The zip of `make package`: its contents, its reproducible bytes, and its runtimes."""
 
 import hashlib
 import importlib.metadata
@@ -23,9 +23,9 @@ from stub import Stub
 
 ROOT = Path(__file__).parents[2]
 ZIP = Path("dist", "personalize-segment.zip")
-#: This Python stands for the runtime's, which the machine may not have.
+#: This Python replaces the runtime's, which the machine may not have.
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
-#: What the Lambda runtime and Glue bring, and the package leaves to them.
+#: Packages of the Lambda runtime and Glue, which the zip omits.
 SDK = ("boto3", "botocore", "s3transfer")
 TOP = {"aws_lambda_powertools", "certifi", "charset_normalizer", "dateutil", "idna", "jmespath", "jwt",
        "personalize_segment", "requests", "segment", "six.py", "typing_extensions.py", "urllib3"}  # fmt: skip
@@ -35,7 +35,7 @@ NOWHERE = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_NO_INDEX": 
 
 
 def sources(source: Path, target: Path, *, wheels: bool = True) -> Path:
-    """Copy to `target` what a build reads, without git, and with the wheels that were downloaded before."""
+    """Copy the inputs of a build to `target`, without git, and with the wheels downloaded before."""
     for name in ("tools/package.py", "requirements/package.txt", "requirements/glue.txt", "LICENSE"):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target / name)
@@ -62,7 +62,7 @@ def build(
 
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return sources that nobody changes meanwhile, with their zip."""
+    """Return a private copy of the sources, with its zip."""
     (ROOT / ".build").mkdir(exist_ok=True)
     tree = sources(ROOT, tmp_path_factory.mktemp("package") / "tree")
     done = build(tree)
@@ -75,7 +75,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def compiled(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the zip with what this Python compiled."""
+    """Return the zip with this Python's bytecode."""
     output = tmp_path_factory.mktemp("compiled") / "package.zip"
     done = build(tree, "--output", str(output), "--runtime", HERE, "--compile", sys.executable)
     assert done.returncode == 0, done.stderr
@@ -89,7 +89,7 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def disturbed(tree: Path, target: Path) -> Path:
-    """Copy the sources with other times and modes, and with the leavings of editors and of Python."""
+    """Copy the sources with other times and modes, and with leftovers of editors and Python."""
     sources(tree, target)
     for name in JUNK:
         path = target / "python" / "personalize_segment" / name
@@ -199,7 +199,7 @@ def test_every_requirement_is_in_the_zip_but_for_oauth(tree: Path, python: str) 
     wanted = [one for text in described for one in re.findall(r"^Requires-Dist: (.*)", text, re.MULTILINE)]
     assert len(described) == len(pins(tree))
     assert unmet(wanted, pins(tree), python) == set()
-    # What segment's library asks for with pyjwt[crypto], and uses for OAuth alone.
+    # Required by Segment's library with pyjwt[crypto], and used only for OAuth.
     assert unmet(wanted, pins(tree), python, extra="crypto") == {"cryptography"}
 
 
@@ -219,7 +219,7 @@ def test_what_was_compiled_is_for_every_source_and_never_checked(compiled: Path,
     assert {data[4:8] for data in binary.values()} == {b"\1\0\0\0"}  # PEP 552: a hash, not to be checked
 
 
-#: Runs where only the package, the standard library and the runtime's SDK can be imported.
+#: Runs with only the package, the standard library and the runtime's SDK.
 PROGRAM = """
 import importlib, json, pkgutil, sys
 package, runtime, url = sys.argv[1:]
@@ -250,7 +250,7 @@ print(json.dumps({"rows": [row.dataset.name for row in found], "lost": lost, "or
 
 
 def placed(path: Path, layout: str, folder: Path) -> Path:
-    """Return the package as the import path gets it: Glue takes the zip, Lambda unpacks it."""
+    """Return the package on the import path: the zip for Glue, unpacked for Lambda."""
     if layout == "zip":
         return path
     with zipfile.ZipFile(path) as opened:
@@ -259,7 +259,7 @@ def placed(path: Path, layout: str, folder: Path) -> Path:
 
 
 def sdk(folder: Path) -> Path:
-    """Return a folder that has the SDK alone, as the runtime does."""
+    """Return a folder with only the SDK, like the runtime."""
     folder.mkdir()
     for name in SDK:
         found = importlib.metadata.distribution(name).locate_file(name)
@@ -268,7 +268,7 @@ def sdk(folder: Path) -> Path:
 
 
 def run(program: str, *arguments: str, cwd: Path, environment: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Run `program` in a Python that has nothing but its standard library, with no other environment."""
+    """Run `program` in a Python with only its standard library and an empty environment."""
     command = [sys.executable, "-I", "-S", "-B", "-c", program, *arguments]
     done = subprocess.run(command, cwd=cwd, env=dict(environment), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -290,7 +290,7 @@ def test_the_package_runs_with_the_runtimes_sdk_and_nothing_else(tree: Path, lay
     assert inside >= {name.removesuffix(".py") for name in TOP}
 
 
-#: Calls a function as Lambda does, by its module and its name.
+#: Calls a function like Lambda, by its module and name.
 HANDLER = """
 import importlib, json, sys
 package, runtime, name, payload = sys.argv[1:]
@@ -355,7 +355,7 @@ def too_large(root: Path) -> None:
 
 
 def only(root: Path, **files: str) -> None:
-    """Pin one package, whose wheel has these files and a folder's entry, and is there."""
+    """Pin one package whose wheel exists, with these files and a folder entry."""
     (root / ".build").unlink()
     (root / ".build" / "wheels").mkdir(parents=True)
     wheel = root / ".build" / "wheels" / "twin-1.0-py3-none-any.whl"
@@ -431,7 +431,7 @@ def test_what_glue_installs_is_what_is_tested() -> None:
 
 
 def nothing(root: Path) -> None:
-    """Leave the sources as they are."""
+    """Change nothing."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A place is the same in a file system and in S3: what it lists, reads, replaces and says of errors."""
+"""A place works the same in a file system and in S3: listing, reading, replacing and errors."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from personalize_segment.places import READ, LocalPlace, OvertakenError, Place, 
 
 @pytest.fixture(params=["folder", "prefix", "bucket"])
 def root(request: pytest.FixtureRequest, tmp_path: Path, s3_env: str) -> Place:
-    """Return a place that has two files, and one next to it that has a name alike."""
+    """Return a place with two files, next to a place with a similar name."""
     text = {"folder": str(tmp_path / "a"), "prefix": f"s3://{s3_env}/a", "bucket": f"s3://{s3_env}"}[request.param]
     for name in ("users/b.csv", "users/a.csv", "users2/c.csv"):
         (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`make provider` finds what a version of the AWS provider lacks, deprecates or means otherwise."""
+"""`make provider` finds names that a version of the AWS provider lacks, deprecates or defines differently."""
 
 import io
 import tarfile

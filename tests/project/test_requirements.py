@@ -1,4 +1,4 @@
-"""What is installed is pinned by hashes, and from no registry that the files would name."""
+"""Installed packages are pinned by hashes, and the files name no registry."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Off a terminal, whoever waits prints what changes, and once a minute what it waits for and for how long."""
+"""Off a terminal, waiting commands print changes, and once a minute the reason and duration of the wait."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""The files in sql/ are current, and what Terraform makes of them is what a warehouse can run."""
+"""The files in sql/ are current, and a warehouse can run them once Terraform has filled them in."""
 
 import re
 import subprocess
@@ -54,7 +54,7 @@ def test_a_filled_file_is_the_statements_of_its_warehouse_one_after_the_other(di
     for blank, value in FILLED[dialect].items():
         text = text.replace(f"{{{{{blank}}}}}", value)
     made = plan(dialect, parse(default_text()), bucket_region="eu-west-1").statements
-    # Each one ends with a semicolon at the end of a line, and no other line does.
+    # Only the last line of each statement ends with a semicolon.
     found = [re.sub(r"\A(--.*\n|\n)*", "", one) for one in text.removesuffix(";\n").split(";\n")]
     assert [one.lower() for one in found] == [one.sql.lower() for one in made if one.kind != "counts"]
     if dialect == "snowflake":

@@ -1,4 +1,4 @@
-"""The table of threats in docs/security.md names tests that there are."""
+"""The table of threats in docs/security.md names existing tests."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `pip install` gives: a wheel with every file of the package, that works with just the extras that it names."""
+"""The installed wheel has every file of the package, and works with only the extras that it names."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def test_without_its_packages_the_command_names_the_extra_that_brings_them(bare:
     assert "Traceback" not in done.stderr
 
 
-#: Verbs that need more than `cli`, as far as their arguments let them go, and the extra that brings it.
+#: Commands that need more than `cli`, and their extra.
 NEEDY = {
     "init": (["--logs", "logs"], "export"),
     "export": (["logs", "out"], "export"),
@@ -88,7 +88,7 @@ NEEDY = {
     "forget": (["spec.json", "--users", "users.csv", "--suppression", "list.csv"], "provision"),
     "emulator": ([], "emulator"),
 }
-#: Verbs that work without.
+#: Commands that need only `cli`.
 ENOUGH = {
     "check": [],
     "schema": [],
@@ -132,7 +132,7 @@ def test_the_extra_of_the_readme_is_enough_for_its_commands(tmp_path: Path, bare
     ):
         done = _run(command, *arguments)
         assert done.returncode == 0, done.stderr
-    # It gets as far as AWS, past the table of prices and other outputs of a stack.
+    # It reaches AWS, after the table of prices and other stack outputs.
     outputs = json.loads((TESTS / "specs" / "valid" / "terraform-output.json").read_text("utf-8"))
     (tmp_path / "outputs.json").write_text(json.dumps(outputs | {"tls_cert": CERTIFICATE}))
     done = _run(command, "plan", tmp_path / "outputs.json")

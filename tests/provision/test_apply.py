@@ -1,4 +1,4 @@
-"""A stack's life on an account without AWS: applied, applied again, changed, beside others, in a domain."""
+"""A stack's life on an account without AWS: applied, reapplied, changed, next to others, in a domain."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What changes after the first apply: parts taken away, made by hand, adopted, or that can't be changed."""
+"""Changes after the first apply: parts removed, created by hand, adopted, or unchangeable."""
 
 from collections.abc import Iterator
 from typing import Any

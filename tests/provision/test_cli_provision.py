@@ -1,4 +1,4 @@
-"""The verbs of Personalize's resources as a user runs them: a process, a spec file, an AWS that is served."""
+"""The provisioning commands as a user runs them: a process, a spec file, a served AWS."""
 
 import csv as csv_
 import json
@@ -32,7 +32,7 @@ POLL = ("--poll", "0.05")
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Aws]:
-    """Yield a server; each test has a stack of its own name in it."""
+    """Yield a server in which each test has a separate stack."""
     with aws() as made:
         yield made
 
@@ -61,7 +61,7 @@ def _ok(done: "subprocess.CompletedProcess[str]") -> Any:
 
 
 def _said(done: "subprocess.CompletedProcess[str]", status: int = 1) -> str:
-    """Return the one line that a command says when it fails, after the one that says where it works."""
+    """Return the error line of a failed command, which follows the line with account and region."""
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
     assert "Traceback" not in done.stderr
     return re.sub(r"^account \d+, .*\n", "", done.stderr).rstrip("\n")
@@ -73,7 +73,7 @@ def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: P
     assert (shown.returncode, shown.stderr) == (0, where)
     for text in ("create", "DatasetGroup", "per month when idle", "after the imports", "without warranty"):
         assert text in shown.stdout
-    # Whole lines for whoever reads a file.
+    # Unwrapped lines for files.
     assert re.search(
         r"Campaign .* after a version of its solution .* USD per month when idle, then .* requests", shown.stdout
     )
@@ -102,7 +102,7 @@ def test_from_nothing_to_destroyed(cloud: Aws, document: dict[str, Any], spec: P
     assert set(results["datasets"]) == {"interactions", "users", "items"}
 
     assert cloud.run("plan", "--check", spec).returncode == 0
-    # Nothing to do costs nothing, so nobody has to be asked.
+    # An empty plan costs nothing, so it needs no confirmation.
     assert _ok(cloud.run("apply", *POLL, spec)) == results
     rows = _ok(cloud.run("status", "--json", spec))
     assert {row["verdict"] for row in rows} == {"ok"}
@@ -242,7 +242,7 @@ def test_without_the_bucket_only_the_imports_are_wrong(cloud: Aws, document: dic
 
 def test_a_version_that_is_not_promoted_ends_with_1(cloud: Aws, document: dict[str, Any], spec: Path) -> None:
     _ok(cloud.run("apply", "--yes", "--json", *POLL, spec))
-    # One who takes everything once: what comes last is no longer among the first.
+    # A user who takes everything once, so that the last items are no longer the first.
     rows = "".join(f"u{one % 60},x{one},{1_700_000_000 + one},View\n" for one in range(1100))
     body = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n" + rows
     cloud.s3.put_object(Bucket=document["name"], Key="t/interactions/part-0.csv", Body=body)
@@ -264,7 +264,7 @@ def test_a_failure_is_told_by_apply_and_by_status(cloud: Aws, document: dict[str
     assert [part.partition(" ")[0] for part in _wrong(cloud, spec)] == ["DatasetImportJob"]
     cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-0.csv", Body=csv("users"))
     _ok(cloud.run("apply", "--yes", *POLL, spec))
-    # The failed job is of the past.
+    # The failed job is in the past.
     assert _wrong(cloud, spec) == []
     cloud.s3.put_object(Bucket=document["name"], Key="t/users/part-0.csv", Body=b"USER_ID\nu2\n")
     assert cloud.run("import", *POLL, spec).returncode == 1
@@ -284,7 +284,7 @@ def test_status_names_what_is_gone(cloud: Aws, document: dict[str, Any], spec: P
 
 
 def _wrong(cloud: Aws, spec: Path) -> list[str]:
-    """Return the parts that `status` finds wrong; the exit status says whether there is one."""
+    """Return the parts that `status` finds wrong, after checking the exit status."""
     done = cloud.run("status", "--json", spec)
     parts = [row["part"] for row in json.loads(done.stdout) if row["verdict"] == "wrong"]
     assert done.returncode == bool(parts)
@@ -345,7 +345,7 @@ def test_a_campaign_that_is_not_there_is_one_line(cloud: Aws) -> None:
 
 
 def test_an_apply_that_is_interrupted_is_completed_by_the_next(cloud: Aws, spec: Path) -> None:
-    # It waits for minutes between two looks, so it can't be done before the signal.
+    # Its polling interval is minutes, so it can't finish before the signal.
     command = cloud.command("apply", "--yes", "--json", "--poll", "200", spec)
     with subprocess.Popen(
         command, env=cloud.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -368,7 +368,7 @@ def test_a_real_export_becomes_recommendations_that_similar_users_explain(
 ) -> None:
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment of the last test
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it caches the environment of the last test
     name = f"cli-{next(NAMES)}"
     cloud.bucket(name)
     export(str(shop), f"s3://{name}/export", parse(default_text()))

@@ -1,4 +1,4 @@
-"""Destroying: everything of the stack in AWS's order, nothing of anybody else."""
+"""Destroying removes the whole stack in AWS's order, and no one else's resources."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,13 +32,13 @@ def account() -> Iterator[Cloud]:
 
 
 def plan(account: Cloud, document: dict[str, Any]) -> list[Step]:
-    """Return what destroying would do."""
+    """Return the steps of a destroy."""
     spec = read(document)
     return teardown.plan(read_state(account.clients(), spec, account.polling()), spec)
 
 
 def by_hand(account: Cloud, name: str = "summer") -> str:
-    """Make a campaign on the stack's solution and return its ARN."""
+    """Create a campaign on the stack's solution and return its ARN."""
     version = account.one("SolutionVersion")["solutionVersionArn"]
     arn = account.api.create_campaign(name=name, solutionVersionArn=version)["campaignArn"]
     account.clock.advance(3600)
@@ -146,7 +146,7 @@ def test_a_schema_that_another_group_uses_does_not_keep_destroy_for_ever(account
 def test_versions_in_training_are_stopped(account: Cloud, refused: int) -> None:
     account.apply(SHOP)
     solution = account.one("Solution")["solutionArn"]
-    # A training of forty days: nobody waits for it.
+    # A training of forty days, too long to wait for.
     account.faults.slow("SolutionVersion", 1440)
     account.api.create_solution_version(solutionArn=solution)
     account.clock.advance(DAY)
@@ -188,7 +188,7 @@ def test_an_import_is_waited_for_however_long_it_takes(account: Cloud) -> None:
 
 def test_a_destroy_in_the_middle_of_an_apply_waits_for_what_is_being_made(account: Cloud) -> None:
     for number in range(6):
-        # So many minutes after the imports have begun: jobs, solutions, versions and campaigns are on their way.
+        # This many minutes after the imports started: jobs, solutions, versions and campaigns are in progress.
         rounds = [0]
 
         class EnoughError(Exception):

@@ -1,4 +1,4 @@
-"""What AWS refuses, fails or is slow with: a reason and its fix, then the end all the same."""
+"""AWS refuses, fails or is slow: the command reports a reason and its fix, and a retry finishes."""
 
 import json
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def test_a_failed_import_stops_with_its_reason_and_resumes_when_it_is_mended(
 def test_an_import_without_permission_stops_with_the_fix_and_resumes(account: Cloud) -> None:
     statement = json.loads(policy("data"))["Statement"][0] | {"Effect": "Deny"}
     account.s3.put_bucket_policy(Bucket="data", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
-    for _ in range(2):  # still not mended: the second try has a name of its own, and fails like the first
+    for _ in range(2):  # still broken: the second try has a different name and fails like the first
         with pytest.raises(ProvisionError, match="Insufficient privileges") as caught:
             account.apply(SMALL)
         assert "s3:GetObject and s3:ListBucket" in caught.value.remedy

@@ -1,4 +1,4 @@
-"""Import, train and rollback in process: what is begun, what decides, and how a stopped one goes on."""
+"""Import, train and rollback in process: what starts, what decides, and how an interrupted run continues."""
 
 import random
 import threading
@@ -17,7 +17,7 @@ from stack import SHOP, Cloud, KilledError, cloud, csv, policy, read
 NDCG = "normalized_discounted_cumulative_gain_at_25"
 #: A stack whose campaign serves what `train` lets it serve.
 GATED = changed(SHOP, {"solutions/for-you/automatic_training": False, "campaigns/home/follow_latest": False})
-#: The least that can be trained.
+#: The minimum data for training.
 LEAN = changed(GATED, {"datasets/users": ..., "datasets/items": ..., "filters": ..., "ssm_prefix": ..., "tags": ...})
 FOLLOWS = changed(LEAN, {"campaigns/home/follow_latest": True})
 INCREMENTAL = changed(GATED, {"datasets/interactions/import/mode": "INCREMENTAL"})
@@ -68,7 +68,7 @@ def _serving(shop: Cloud) -> str:
 
 
 def _metrics(monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
-    """Give the versions these metrics, in the order in which they are asked for: the serving one first."""
+    """Give the versions these metrics, in the order of the requests, the serving one first."""
     left = iter(values)
     monkeypatch.setattr(Model, "metrics", lambda self: {NDCG: next(left), "coverage": 0.5})
 
@@ -172,7 +172,7 @@ def test_an_import_that_fails_tells_why_and_what_to_do(shop: Cloud, spoil: Any, 
     assert reason in caught.value.problem
     assert remedy in caught.value.remedy
     with pytest.raises(ProvisionError, match=reason):
-        _import(shop)  # nothing was mended
+        _import(shop)  # still broken
 
 
 def test_a_failed_import_is_tried_again_after_the_content_changed(shop: Cloud) -> None:
@@ -207,7 +207,7 @@ def test_two_imports_at_once_make_one_job_a_dataset(shop: Cloud) -> None:
 
     def one() -> None:
         def together(number: int, _operation: str) -> None:
-            # Both have looked, and neither has seen what the other one makes.
+            # Both have checked, and neither has seen the other's resource.
             if number == 1:
                 both.wait(20)
 
@@ -349,7 +349,7 @@ def test_a_promotion_that_fails_tells_why_and_the_next_one_trains_nothing(lean: 
     with pytest.raises(ProvisionError, match="Internal limit reached"):
         _train(lean)
     assert _serving(lean) == first
-    lean.apply(LEAN)  # finds nothing that it would change
+    lean.apply(LEAN)  # finds nothing to change
     assert _serving(lean) == first
 
 
@@ -408,7 +408,7 @@ def test_stopped_after_any_call_or_wait_it_trains_once_and_comes_to_the_same_end
 def _mortal(shop: Cloud, last: int) -> tuple[Any, Any, Any]:
     """Return clients, spec and pace of a process that is killed at the end of its call or wait of this number.
 
-    Looking changes nothing, so between two waits the calls that write, and those for metrics, are enough.
+    Reads change nothing, so kills at writes and at requests for metrics are enough.
     """
     count = [0]
 
@@ -433,7 +433,7 @@ def test_two_at_once_train_once(lean: Cloud) -> None:
     others = []
 
     def before(number: int, _operation: str) -> None:
-        # Someone else was faster between the look and the call, and has taken the name.
+        # Another process took the name between the check and the call.
         if number == 1:
             solution = lean.one("Solution")["solutionArn"]
             others.append(lean.api.create_solution_version(solutionArn=solution)["solutionVersionArn"])

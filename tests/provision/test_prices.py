@@ -1,4 +1,4 @@
-"""The table of prices: the package's own, another one, and one that can't be read."""
+"""The table of prices: the package's, another one, and an unreadable one."""
 
 import json
 from pathlib import Path

@@ -1,10 +1,9 @@
-"""Stopped anywhere, started again, started twice: the end is the same, and nothing is made twice.
+"""Interrupted anywhere, restarted, or started twice, commands reach the same end and create nothing twice.
 
-A command has no state of its own but what AWS holds. So an exception that nothing catches, raised when
-the answer of a call has come, equals SIGKILL at that place: whatever it knew is gone with its frames
-(every command here begins with new clients), and what it sent has been done. Calls that only read
-change neither side; a kill after one of them equals a kill after the last call that wrote, a little
-later. One test sends the real signal to a real process nevertheless.
+A command's only state is in AWS. So an uncaught exception after a call's answer equals SIGKILL at that place: the
+command's knowledge is gone with its frames (every command here starts with new clients), and its requests have been
+processed. Reads change neither side, so a kill after a read equals a kill after the last write, a little later. One
+test still sends the real signal to a real process.
 """
 
 import json
@@ -45,7 +44,7 @@ def account() -> Iterator[Cloud]:
 
 
 def undisturbed(document: dict[str, Any]) -> tuple[list[tuple[str, str, str]], Counter[str], int]:
-    """Return what there is after one apply, what was called for it, and how many calls wrote."""
+    """Return the resources after one apply, its calls, and its number of writes."""
     with cloud(poll_seconds=1200) as account:
         count = [0]
 
@@ -155,7 +154,7 @@ def test_what_a_killed_destroy_left_is_built_up_again(account: Cloud) -> None:
 
 
 def test_a_second_apply_that_runs_between_any_two_calls_does_no_harm() -> None:
-    """The worst moment: one has looked and is about to call what the other does meanwhile, all of it."""
+    """The worst moment: one process has checked and is about to call, while the other does everything."""
     wanted, made, calls = undisturbed(MANUAL)
     for number in range(1, calls + 1):
         with cloud(poll_seconds=1200) as account:
@@ -169,7 +168,7 @@ def test_a_second_apply_that_runs_between_any_two_calls_does_no_harm() -> None:
 
 
 def test_two_applies_in_step_do_no_harm() -> None:
-    """Both look, both plan the same, both call."""
+    """Both check, both plan the same, both call."""
     wanted, made, _ = undisturbed(MANUAL)
     with cloud(poll_seconds=1200) as account:
         trouble: list[BaseException] = []
@@ -213,17 +212,17 @@ applying.apply(clients, spec.read(pathlib.Path(file).read_text()), prices.read(N
 
 
 class Patient(WSGIServer):
-    """A server that is not surprised when the killed hang up."""
+    """A server that ignores broken connections."""
 
     def handle_error(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class Quiet(WSGIRequestHandler):
     """A handler that writes no log."""
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 def test_a_process_killed_by_the_system_is_finished_by_the_next(account: Cloud, tmp_path: Path) -> None:
@@ -248,7 +247,7 @@ def test_a_process_killed_by_the_system_is_finished_by_the_next(account: Cloud, 
         if operation.startswith("Create"):
             writes.append(operation)
             if len(writes) in kills:
-                # Done, and never told: the answer finds nobody.
+                # Done, but the answer is lost.
                 os.kill(process[-1].pid, signal.SIGKILL)
                 process[-1].wait()
         return body

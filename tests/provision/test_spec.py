@@ -1,4 +1,4 @@
-"""The grammar of the spec: what is taken, with which values, and what is refused, where, and how to mend it."""
+"""The grammar of the spec: valid values, and errors with their place and remedy."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A stack is found in outputs however deep it is, and named when there are several."""
+"""A stack is found in outputs at any depth, and named if there are several."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def stack(name: str) -> dict[str, Any]:
 
 
 def outputs(**values: Any) -> str:
-    """Return what `terraform output -json` prints."""
+    """Return the output of `terraform output -json`."""
     return json.dumps({name: {"sensitive": False, "type": "dynamic", "value": one} for name, one in values.items()})
 
 

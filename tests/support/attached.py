@@ -1,7 +1,7 @@
-"""One AWS provider for many commands of Terraform, which otherwise start it anew, some of them for every run.
+"""One AWS provider for many Terraform commands, which otherwise start it again, some of them for every run.
 
-To start 700 MB of program takes more of the processor than what a command here then asks of it. The provider's
-debug mode, and the variable with which Terraform attaches to it, are made for such use.
+Starting the 700 MB provider takes more processor time than its work for one command. The provider's debug mode, and the
+variable with which Terraform attaches to it, are made for this.
 """
 
 import re
@@ -20,7 +20,7 @@ _VARIABLE = re.compile(r"^\s*(TF_REATTACH_PROVIDERS)='(.*)'$", re.MULTILINE)
 
 @contextmanager
 def attached(stack: Stack) -> Iterator[None]:
-    """Let all commands of a stack, from here on, have one provider."""
+    """Share one provider between all later commands of a stack."""
     stack("init", "-no-color")
     with provider(stack.folder, stack.environment) as variables:
         stack.environment |= variables
@@ -29,7 +29,7 @@ def attached(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def provider(folder: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Yield the variable for commands that shall attach to the provider of a `folder` where init ran.
+    """Yield the variable for commands that attach to the provider of a `folder` where init ran.
 
     The provider has this folder and `environment`, whatever those of a command are, and is for one command at a time.
     """

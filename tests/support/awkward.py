@@ -1,6 +1,6 @@
-"""Events as nobody should send them: what Hypothesis makes the engines agree on.
+"""Awkward events, which Hypothesis generates to compare the engines.
 
-Left out is what docs/contract.md calls not defined, such as the same key twice in one object.
+It omits cases that docs/contract.md leaves undefined, such as duplicate keys in one object.
 """
 
 import json
@@ -36,7 +36,7 @@ escapes = st.sampled_from(
 floats = st.floats(allow_nan=False, allow_infinity=False).map(repr)
 numbers = st.one_of(st.sampled_from(NUMBERS), st.integers(-(2**70), 2**70).map(str), floats)
 scalars = st.one_of(strings, numbers, escapes, st.sampled_from(["null", "true", "false", "[]", "{}"]))
-# Only names that paths walk, so that what is generated is also read, and each once (see above).
+# Only names that paths read, so that generated values are read, and each once (see above).
 KEYS = ["sku", "nested", "value", "price", "ids", "flag", "products", "when", "user", "country"]
 
 

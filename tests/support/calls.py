@@ -1,4 +1,4 @@
-"""The calls that a server gets from Terraform, as the actions that a policy allows."""
+"""Terraform's calls to a server, as the actions that a policy allows."""
 
 import io
 import re
@@ -9,18 +9,18 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import botocore.session
 
-#: What requests are signed for, and what policies call it, where the two differ.
+#: Service names in signatures and in policies, where they differ.
 PREFIXES = {"monitoring": "cloudwatch"}
 
 
 class Calls:
-    """Passes requests on, and remembers the actions of Terraform's, such as `iam:CreateRole`; S3's are left out."""
+    """Passes requests on, and records Terraform's actions, such as `iam:CreateRole`, except those of S3."""
 
     def __init__(self) -> None:
         self.made: set[str] = set()
 
     def through(self, application: WSGIApplication) -> WSGIApplication:
-        """Return an application that remembers what it passes on."""
+        """Return an application that records its requests."""
 
         def remembering(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             signed = re.search(r"Credential=[^/]+/\d+/[^/]+/([\w-]+)/", environ.get("HTTP_AUTHORIZATION", ""))

@@ -1,4 +1,4 @@
-"""Documents that differ from another one, and those that are refused: mappings/refused.json and specs/refused.json.
+"""Documents derived from others, and invalid documents: mappings/refused.json and specs/refused.json.
 
 A table is a list of groups: a base document, and cases that differ from it by `change` (values by their
 paths) and `without` (paths). A case that isn't a change of a document has a `text`. Terraform takes those with

@@ -1,4 +1,4 @@
-"""One export by each engine, in a form that can be compared: sorted CSV texts and the report."""
+"""One export per engine in a comparable form: sorted CSV texts and the report."""
 
 import csv
 import gzip
@@ -37,9 +37,9 @@ SCRIPT = Path(__file__).parents[2] / "glue" / "segment_to_personalize.py"
 
 @dataclass(frozen=True)
 class Outcome:
-    """The rows of each dataset, without header, and the report; no report if not one row came out.
+    """The rows of each dataset, without header, and the report, which is None without rows.
 
-    `profiles` has the lines of users and items that the live table is seeded with, as Python writes their JSON.
+    `profiles` has the lines that seed the profile table, as Python's JSON.
     """
 
     rows: dict[str, list[Texts]]
@@ -55,7 +55,7 @@ def python_rows(
     *,
     by_day: bool = True,
 ) -> Outcome:
-    """Return what the reference gives: `rows()` line by line, and rules 9 and 12 said again naively.
+    """Return the reference outcome: `rows()` line by line, and a naive implementation of rules 9 and 12.
 
     Without `by_day`, copies of all days are compared by their texts alone, as in a warehouse.
     """
@@ -118,7 +118,7 @@ def python_rows(
 
 
 def _stitched(mapping: EventMapping, row: Row, known: dict[str, list[Login]]) -> Row | Reason:
-    """Return a row with its user, or why it has none; a row whose user logged in on its session keeps `visitor`."""
+    """Return a row with its user, or the reason for none. A row attributed by login keeps `visitor`."""
     if row.visitor is None:
         return row
     time = row.values[[column.name for column in row.dataset.columns].index("TIMESTAMP")]
@@ -134,7 +134,7 @@ def _stitched(mapping: EventMapping, row: Row, known: dict[str, list[Login]]) ->
 
 
 def _allowed(row: Row | Reason, suppressed: SuppressionList | None) -> Row | Reason:
-    """Return a row, or why it isn't written if its user is suppressed."""
+    """Return a row, or the reason if its user is suppressed."""
     gone = isinstance(row, Row) and suppressed is not None and suppressed.holds(row.user)
     return Reason(row.dataset.name, "USER_ID", SUPPRESSED) if gone and isinstance(row, Row) else row
 
@@ -171,7 +171,7 @@ def _lines_of(name: str, report: Report) -> list[LogLine]:
 
 
 def duckdb_rows(folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
-    """Return what the local engine writes."""
+    """Return the local engine's outcome."""
     return _written(lambda out: export(str(folder), out, mapping, window=window or Window()), folder, mapping)
 
 
@@ -180,14 +180,14 @@ def glue_script() -> Any:
     spec = importlib.util.spec_from_file_location("segment_to_personalize", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
-    # Not in sys.modules: Spark then sends its functions to the workers instead of their name.
+    # Not in sys.modules, so that Spark sends its functions to the workers instead of their names.
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     return script
 
 
 def spark_rows(spark: SparkSession, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
-    """Return what the Glue job writes."""
+    """Return the Glue job's outcome."""
     script = glue_script()
     return _written(lambda out: script.run(spark, str(folder), out, mapping, window or Window()), folder, mapping)
 
@@ -219,7 +219,7 @@ def read_csv(folder: Path) -> list[tuple[list[str], list[Texts]]]:
 
 
 def read_profiles(folder: Path) -> dict[str, list[str]]:
-    """Return the lines of users and items that the live table is seeded with, as Python writes their JSON."""
+    """Return the lines that seed the profile table, as Python's JSON."""
     found: dict[str, list[str]] = {"users": [], "items": []}
     for name, one in found.items():
         for path in (folder / name).glob("part-*.gz"):
@@ -238,7 +238,7 @@ def _comparable(report: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def write_log(path: Path, log: Iterable[bytes]) -> Path:
-    """Write lines as Segment does, gzipped if the name says so, and return the path."""
+    """Write lines like Segment, gzipped if the name ends in .gz, and return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = b"".join(line + b"\n" for line in log)
     path.write_bytes(gzip.compress(data, 1, mtime=0) if path.suffix == ".gz" else data)

@@ -1,4 +1,4 @@
-"""The golden cases of docs/contract.md, which every engine must agree with: see tests/golden."""
+"""The golden cases of docs/contract.md, which every engine must match (tests/golden)."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class GoldenRow:
 
 @dataclass(frozen=True, slots=True)
 class GoldenReason:
-    """Why an event or an element gives no row."""
+    """The reason why an event or element produces no row."""
 
     dataset: str | None
     field: str | None
@@ -35,7 +35,7 @@ class GoldenReason:
 
 @dataclass(frozen=True, slots=True)
 class GoldenCase:
-    """One line of a log, and what every engine must make of it."""
+    """One log line and its outcome in every engine."""
 
     name: str
     mapping_text: str
@@ -43,7 +43,7 @@ class GoldenCase:
     rows: tuple[GoldenRow, ...]
     reasons: tuple[GoldenReason, ...]
     malformed: bool
-    #: Optional columns that are null although a value is there, and datasets whose row has `receivedAt` for an instant.
+    #: Optional columns that are null despite a value, and datasets whose row has `receivedAt` as its instant.
     nulls: tuple[GoldenReason, ...]
     ahead: tuple[str, ...]
 
@@ -55,7 +55,7 @@ def valid_mappings() -> dict[str, str]:
 
 
 def golden_cases() -> list[GoldenCase]:
-    """Return all cases in the order of the contract's rules; most have the default mapping of version 1, shop.json."""
+    """Return all cases in the order of the contract's rules. Most use the default mapping of version 1, shop.json."""
     mappings = valid_mappings()
     cases = []
     for file in sorted((TESTS / "golden").glob("*.json")):
@@ -78,6 +78,6 @@ def golden_cases() -> list[GoldenCase]:
 def _line(case: dict[str, Any]) -> bytes:
     if "event" in case:
         return json.dumps(case["event"], ensure_ascii=False).encode()
-    # U+DC80 to U+DCFF in a "line" stand for the bytes 80 to FF: JSON text can't hold what isn't UTF-8.
+    # U+DC80 to U+DCFF in a "line" represent the bytes 80 to FF, because JSON text is UTF-8.
     line: str = case["line"]
     return line.encode(errors="surrogateescape")

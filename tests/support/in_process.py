@@ -1,4 +1,4 @@
-"""The command as a user runs it, but in this process: quick, and with whatever stands in for AWS here."""
+"""The command in this process: fast, and with this process's substitute for AWS."""
 
 import os
 import signal
@@ -16,13 +16,13 @@ Ended = tuple[int, str, str]
 
 
 class Command:
-    """The command line; `capsys` takes what it prints."""
+    """The command line. `capsys` captures its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
     def __call__(self, *arguments: str) -> Ended:
-        """Return how the command ends, and what it prints."""
+        """Return the command's status and output."""
         with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open() as nothing:
             patch.setattr(sys, "argv", ["personalize-segment", *arguments])
             patch.setattr(sys, "stdin", nothing)  # not a terminal
@@ -33,7 +33,7 @@ class Command:
 
 @contextmanager
 def command(capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """Yield the command, and undo what it does to the process."""
+    """Yield the command, and undo its changes to the process."""
     before, mask = signal.getsignal(signal.SIGTERM), os.umask(0o022)
     yield Command(capsys)
     signal.signal(signal.SIGTERM, before)

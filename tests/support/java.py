@@ -1,4 +1,4 @@
-"""Java for the tests of Spark, which share an archive of the classes that it loads: half the work of a short job."""
+"""Java for Spark tests, which share an archive of loaded classes. Loading them is half the work of a short job."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ class Java:
     def environment(self) -> Iterator[dict[str, str]]:
         """Yield the variables that Spark needs here: Java's home where no Java is on the path.
 
-        The first of all whose Java ends within this context leaves the archive for those that come later.
+        The first Java process that ends within this context writes the archive for later ones.
         """
         found = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
         if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
@@ -42,6 +42,6 @@ class Java:
 
 
 def _options(archive: str) -> dict[str, str]:
-    # One compiler, also where the script leaves that to Glue. Without a log, since the JVM's warnings of what it can't
-    # archive would stand in what a command prints.
+    # One compiler, also where the script leaves that to Glue. No log, because the JVM's warnings about its archive
+    # would be in the output of commands.
     return {"SPARK_SUBMIT_OPTS": f"-XX:TieredStopAtLevel=1 {archive} -Xlog:disable"}

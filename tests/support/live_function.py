@@ -41,7 +41,7 @@ ENVIRONMENT = {
 
 
 class Context:
-    """What Lambda passes beside the event: it would stop the function `seconds` from now."""
+    """Lambda's context. The function times out `seconds` from now."""
 
     aws_request_id = "00000000-0000-0000-0000-000000000000"
 
@@ -49,12 +49,12 @@ class Context:
         self._end = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of them."""
+        """Return the remaining milliseconds."""
         return int(1000 * (self._end - time.monotonic()))
 
 
 class Function:
-    """The functions as in a fresh process, with what they call."""
+    """The functions as in a new process, and the services they call."""
 
     def __init__(self, stub: Stub) -> None:
         self.stub = stub
@@ -68,7 +68,7 @@ class Function:
         return [json.loads(body) for body in self.stub.messages(REJECTED)]
 
     def bodies(self, operation: str) -> list[Any]:
-        """Return what was sent to an operation."""
+        """Return the request bodies of an operation."""
         return [one.body for one in self.stub.calls(operation)]
 
     def identifies(self) -> list[Event]:
@@ -82,15 +82,15 @@ class Function:
 
 @contextmanager
 def function(stub: Stub, **settings: str | None) -> Iterator[Function]:
-    """Yield the functions with ALL settings but for these; None takes one away."""
+    """Yield the functions with ALL settings, changed by these. None removes one."""
     given = {name: value for name, value in (ALL | {"segment_host": stub.url} | settings).items() if value is not None}
     with pytest.MonkeyPatch.context() as patch:
         for name in (*(line.name for line in table()), "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_MAX_ATTEMPTS"):
             patch.delenv(name, raising=False)
         for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL": stub.url} | given).items():
             patch.setenv(name, value)
-        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment of the last test
-        patch.setattr(handler.logger.handlers[0], "stream", sys.stdout)  # it remembers the one before pytest's own
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it caches the environment of the last test
+        patch.setattr(handler.logger.handlers[0], "stream", sys.stdout)  # it caches the stream from before pytest's
         forget()
         yield Function(stub)
         forget()
@@ -102,7 +102,7 @@ def forget() -> None:
 
 
 def track(name: str = "Product Clicked", properties: Any = None, **more: Any) -> Event:
-    """Return an event; without more it is an interaction, and nothing else."""
+    """Return an event, by default only an interaction."""
     return {
         "type": "track",
         "event": name,
@@ -115,20 +115,20 @@ def track(name: str = "Product Clicked", properties: Any = None, **more: Any) ->
 
 
 def order(lines: int, **more: Any) -> Event:
-    """Return an order of item-0 and its followers."""
+    """Return an order of item-0, item-1 and so on."""
     products = [{"product_id": f"item-{number}", "price": number} for number in range(lines)]
     return track("Order Completed", {"order_id": "o-1", "products": products}, **more)
 
 
 def identify(**more: Any) -> Event:
-    """Return an identify, which is a user and no interaction."""
+    """Return an identify, which produces a user and not an interaction."""
     event = track(**more) | {"type": "identify", "traits": {"plan": "pro"}}
     del event["event"], event["properties"]
     return event | more
 
 
 def refusing(*items: str, code: str = "InvalidInputException", status: int = 400) -> Any:
-    """Return a step that refuses a PutEvents request with any of these items, as Personalize does: whole."""
+    """Return a step that refuses a complete PutEvents request with any of these items, like Personalize."""
 
     def step(request: Request) -> Ok | Error:
         bad = any(one["itemId"] in items for one in request.body["eventList"])

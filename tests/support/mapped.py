@@ -1,4 +1,4 @@
-"""Event mappings from the whole grammar, and events that they know, with anything at the places that they read."""
+"""Event mappings from the whole grammar, and matching events with arbitrary values at the paths they read."""
 
 import json
 from typing import Any

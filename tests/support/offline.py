@@ -1,4 +1,4 @@
-"""What tests of the emulator share: clients that reach it, schemas, data with four groups of taste."""
+"""Shared by emulator tests: clients, schemas, and data with four groups of taste."""
 
 import json
 import random
@@ -71,12 +71,12 @@ def interactions(users: int = 200, each: int = 8, seed: int = 1, event_type: str
 
 @cache
 def session() -> Any:
-    """Return the session of all clients: what it costs is reading the models."""
+    """Return the session of all clients, which caches the models."""
     return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
 
 
 class Offline:
-    """An emulator whose clock stands still, clients of it, and a bucket that it may read and write."""
+    """An emulator with a stopped clock, its clients, and a bucket that it can read and write."""
 
     def __init__(self, bucket: str, region: str = "eu-west-1") -> None:
         self.clock = Clock(speed=0, start=START + 100 * DAY)
@@ -126,7 +126,7 @@ class Offline:
         return arn
 
     def load(self, kind: str, lines: list[str] | str, name: str = "import", **more: Any) -> dict[str, Any]:
-        """Import lines, or what lies at a URI, and return the job when it is over."""
+        """Import lines or the objects at a URI, and return the finished job."""
         location = lines if isinstance(lines, str) else self.put(f"{kind}/{name}/part-0.csv", lines)
         job = self.api.create_dataset_import_job(
             jobName=f"{kind}-{name}",

@@ -31,7 +31,7 @@ Hook = Callable[[int, str], None]
 
 
 class KilledError(BaseException):
-    """What nothing catches: the process is gone, and what was sent has been done."""
+    """Nothing catches it: the process is gone, and its requests have been processed."""
 
 
 def refusal(code: str, status: int = 400, operation: str = "Call") -> ClientError:
@@ -42,7 +42,7 @@ def refusal(code: str, status: int = 400, operation: str = "Call") -> ClientErro
 
 
 class World:
-    """A queue, a table and Personalize in memory; both of them remember all that they ever had."""
+    """A queue, a table and Personalize in memory. Table and Personalize record their history."""
 
     def __init__(self, *observations: ProfileRecord) -> None:
         self.items: dict[str, Any] = {}
@@ -66,7 +66,7 @@ class World:
         return Sender(client, ARNS, MAPPING, table, limiters, clock=lambda: self.now, **more)
 
     def deliver(self, consumer: Sender, *names: str) -> BatchResult:
-        """Let a consumer have messages, by default all, and delete those that it is done with."""
+        """Give a consumer messages, by default all, and delete the processed ones."""
         chosen = {name: self.queue[name] for name in (names or tuple(self.queue)) if name in self.queue}
         result = consumer.send(chosen, Deadline(60))
         for name in chosen:
@@ -77,7 +77,7 @@ class World:
         return result
 
     def settle(self) -> None:
-        """Deliver what is left until nothing is."""
+        """Deliver messages until none are left."""
         for _ in range(50):
             if not self.queue:
                 return
@@ -85,7 +85,7 @@ class World:
         raise AssertionError("messages are left")
 
     def check(self) -> None:
-        """Table and Personalize have what a fold of all observations and of history has."""
+        """Check that table and Personalize match a fold of all observations and of history."""
         expected: dict[str, Known] = {}
         for one in [*self.observations, *self.history]:
             known = expected.setdefault(f"{one.dataset}#{one.id}", {})
@@ -95,13 +95,13 @@ class World:
                     known[name] = cell
         stored = {key: json.loads(item["columns"]["S"]) for key, item in self.items.items()}
         assert stored == {key: {name: list(cell) for name, cell in one.items()} for key, one in expected.items()}
-        # Who is in history alone reaches Personalize with an import.
+        # Users who are only in history reach Personalize with an import.
         live = self.told.keys() | {f"{one.dataset}#{one.id}" for one in self.observations}
         assert self.told == {key: properties(one) for key, one in expected.items() if key in live}
         self.check_told()
 
     def check_told(self) -> None:
-        """Personalize was told nothing that the table didn't have before, and never nothing at all."""
+        """Check that every row for Personalize was in the table first, and that none was empty."""
         assert "{}" not in [row for _, row in self.puts]
 
 
@@ -131,7 +131,7 @@ class Client:
         [(name, request)] = given["RequestItems"].items()
         keys = [one["id"]["S"] for one in request["Keys"]]
         assert len(set(keys)) == len(keys) <= 100
-        # What isn't consistent is what was there before the last write.
+        # An inconsistent read returns the state before the last write.
         items = self._world.items if request["ConsistentRead"] else self._world.earlier
         return self._call("BatchGetItem", lambda: {
             "Responses": {name: [items[key] for key in keys if key in items]},

@@ -1,4 +1,4 @@
-"""Events of one user or one item in the order of their arrival, and what is known at the end (contract, rule 9)."""
+"""Events of one user or item in order of arrival, and the resulting row (contract, rule 9)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -39,12 +39,12 @@ SEQUENCES = [
     Sequence("tie", "users", [(NOON, {"plan": "b", "gender": "f"}), (NOON, {"plan": "a"})], ("", "f", "b")),
     Sequence("nothing", "users", [(NOON, {"age": 5})], ("", "", "")),
     Sequence("no time", "users", [(None, {"plan": "z", "gender": "f"}), (EARLY, {"plan": "a"})], ("", "f", "a")),
-    # Without an instant all values are equal: nothing that stands in its place may decide.
+    # Without an instant all values are equal, whatever is in its place.
     Sequence("never", "users", [("yesterday", {"plan": "a"}), (None, {"plan": "b"}), (5, {})], ("", "", "b")),
     Sequence("fraction", "users", [("2024-03-01T12:00:00.9Z", {"plan": "a"}), (NOON, {"plan": "b"})], ("", "", "a")),
     Sequence("offset", "users", [("2024-03-01T13:00:00+01:00", {"plan": "a"}), (NOON, {"plan": "b"})], ("", "", "b")),
     Sequence("before 1970", "users", [("1960-01-01T00:00:00Z", {"plan": "a"}), (None, {"plan": "b"})], ("", "", "a")),
-    # A clock in 2038 counts as receivedAt, so it wins over the events before, but not for good.
+    # A clock in 2038 counts as receivedAt, so it wins over earlier events, but not over later ones.
     Sequence("2038", "users", [("2038-01-01T00:00:00Z", {"plan": "a"}), (LATE, {"plan": "b"})], ("", "", "a")),
     Sequence(
         "cart", "items", [(EARLY, {"brand": "Hasbro", "category": "Games", "price": 18.99}), (NOON, {"quantity": 1})],

@@ -1,4 +1,4 @@
-"""What each role may do, since the code calls it, and what it may not: a table for a policy simulator.
+"""Permissions of each role: required actions, and some forbidden ones, for a policy simulator.
 
 Names are those of the example `minimal`, a stack called shop in the account and region of the emulator; a
 refresh has only `inside-another-stack`, called streaming.
@@ -21,7 +21,7 @@ def arn(service: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class Role:
-    """(action, resource) pairs that have to be allowed, and some that must not be."""
+    """(action, resource) pairs that must be allowed, and some that must not."""
 
     may: list[tuple[str, str]]
     may_not: list[tuple[str, str]]
@@ -169,7 +169,7 @@ ROLES = {
 
 
 def allowed(policies: list[dict[str, Any]], action: str, resource: str) -> bool:
-    """Return whether these policies allow it; conditions are taken to hold, a Deny that matches wins."""
+    """Return whether these policies allow the action. Conditions count as true, and a matching Deny wins."""
     found = False
     for policy in policies:
         for statement in _listed(policy["Statement"]):
@@ -191,7 +191,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def policies_of(iam: Any, role: str) -> list[dict[str, Any]]:
-    """Return the policies of a role; they are all inline ones, and a managed one would escape this."""
+    """Return the inline policies of a role. Managed policies would be missed."""
     assert not iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
     documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]

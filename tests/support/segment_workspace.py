@@ -5,8 +5,8 @@
         ...
         assert workspace.problems == []
 
-Requests and answers are held to `segment_public_api.json`, the needed parts of the API's description: what a
-request has wrong is answered with 422 and stands in `problems`.
+Requests and answers are checked against `segment_public_api.json`, the relevant parts of the API's description. An
+invalid request gets a 422, and its errors are added to `problems`.
 """
 
 import json
@@ -33,7 +33,7 @@ OPTIONS = {
     "region": ("string", False),
     "roleAddress": ("string", True),
 }
-#: The most of a list in one answer, so that a few things need several pages.
+#: Page size, small so that a few entries need several pages.
 _LARGEST_PAGE = 4
 _KINDS: dict[str, Any] = {
     "string": str,
@@ -56,7 +56,7 @@ class Refusal:
 
 
 class Workspace:
-    """What is in it, what was asked (`calls`: operation and body), and what was wrong with that (`problems`)."""
+    """The workspace's contents, its `calls` (operation and body), and their `problems`."""
 
     def __init__(self) -> None:
         self.sources: list[dict[str, Any]] = []
@@ -205,7 +205,7 @@ def _handler(workspace: Workspace) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PATCH = _do  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     return Handler
 
@@ -249,7 +249,7 @@ def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _problems(value: Any, schema: dict[str, Any], place: str = "$") -> Iterator[str]:
-    """Yield what of a value the schema doesn't allow."""
+    """Yield the parts of a value that the schema doesn't allow."""
     schema = _resolved(schema)
     if value is None and schema.get("nullable"):
         return

@@ -1,4 +1,4 @@
-"""What tests of the served AWS share: clients of a server, and packages for Lambda."""
+"""Shared by tests of the served AWS: clients of a server, and packages for Lambda."""
 
 import io
 import time
@@ -18,12 +18,12 @@ NO_RETRY = Config(retries={"total_max_attempts": 1}, read_timeout=30)
 
 @cache
 def session() -> Any:
-    """Return the session of all clients, each of which would otherwise read the models of its service anew."""
+    """Return the session of all clients, so that each service's models are read once."""
     return boto3.session.Session()
 
 
 def client(server: Server, service: str) -> Any:
-    """Return a client of the server, whatever the environment says; it takes no second try."""
+    """Return a client of the server, independent of the environment and without retries."""
     found = server.environment()
     return session().client(
         service,
@@ -65,7 +65,7 @@ def create_function(server: Server, name: str, code: str, **settings: Any) -> st
 
 
 def eventually(read: Callable[[], Value], wanted: Callable[[Value], object]) -> Value:
-    """Return what `read` gives once it is as `wanted`; a test that waits in vain fails with the last value."""
+    """Return the value of `read` once it is as `wanted`. After a timeout, fail with the last value."""
     deadline = time.monotonic() + 30
     while True:
         value = read()

@@ -1,4 +1,4 @@
-"""What tests of the command line share: a server that stands in for AWS, and the command in a process."""
+"""Shared by tests of the command line: a server in place of AWS, and the command in a process."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from stack import csv, policy
 
 COMMAND = installed() / "personalize-segment"
 SECONDS = 60
-#: The longest that a stack takes, some hours, are a few hundredths of a second.
+#: A stack's longest operation, some hours, takes a few hundredths of a second.
 SPEED = 400_000
 
 
 class Counting(Emulator):
-    """An emulator that remembers which operations were called."""
+    """An emulator that records the called operations."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

@@ -1,4 +1,4 @@
-"""Logs of a shop by received days, for exports that keep what each day gives."""
+"""Logs of a shop by received days, for exports with a stage."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ FIRST = date(2024, 3, 1)
 
 
 class Shop:
-    """Logs of a few visitors and users, some events of which are delivered again, later, or by a wrong clock."""
+    """Logs of a few visitors and users. Some events are duplicated, late, or from a wrong clock."""
 
     def __init__(self, tree: Path, seed: int) -> None:
         self.tree, self._random, self._sent = tree, random.Random(seed), list[dict[str, Any]]()

@@ -1,4 +1,4 @@
-"""What tests of provisioning share: an account without AWS, a spec for it, and ways to look at both."""
+"""Shared by tests of provisioning: an account without AWS, a spec for it, and inspection of both."""
 
 import json
 import random
@@ -28,7 +28,7 @@ from personalize_segment.provision.steps import Step
 
 ROLE = "arn:aws:iam::123456789012:role/personalize"
 DAY = 86_400
-#: How much time may pass in one command, in seconds: what takes longer would never end.
+#: Maximum time in one command, in seconds. A command that takes longer would never end.
 FOREVER = DAY / 2
 READS = ("List", "Describe", "Get", "Head")
 #: kind -> the parent whose ARN its list needs.
@@ -98,7 +98,7 @@ COLOR = {"from": ["properties.color"], "type": "string", "optional": True}
 
 
 class KilledError(BaseException):
-    """What nothing catches: the process is gone, and what was sent has been done."""
+    """Nothing catches it: the process is gone, and its requests have been processed."""
 
 
 def read(document: dict[str, Any]) -> spec.Spec:
@@ -108,9 +108,9 @@ def read(document: dict[str, Any]) -> spec.Spec:
 
 @cache
 def session() -> Any:
-    """Return the session of all clients: what it costs is reading the models."""
+    """Return the session of all clients, which caches the models."""
     made = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
-    # botocore builds its name for every call, and asks for the zone of every time: an eighth of what calls cost here.
+    # botocore builds its name for every call and looks up time zones, an eighth of the cost of calls here.
     made._session.set_default_client_config(Config(user_agent="tests"))
     made._session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_instant)
     return made
@@ -150,10 +150,10 @@ def policy(bucket: str) -> str:
 
 
 class Cloud:
-    """An account without AWS whose clock moves when a command waits, and what was called in it.
+    """An account without AWS whose clock moves when a command waits, with its call log.
 
-    `calls` are the operations that were answered without an error, with their requests. Clients take
-    no second try of their own: how patient the commands are is what is tested.
+    `calls` are the successful operations with their requests. Clients don't retry, because these tests check the
+    retries of the commands.
     """
 
     def __init__(self, poll_seconds: float = 600.0) -> None:
@@ -181,7 +181,7 @@ class Cloud:
         parser = made._response_parser
 
         def answer(model: Any, params: Any, **_: Any) -> Any:
-            # As `install` answers, but before what costs most of a call: what these tests sweep over is not that.
+            # Answers like `install`, but skips the most expensive part of a call, which these tests don't cover.
             status, headers, body = handle(self.emulator, "POST", "/", params["headers"], params["body"])
             found = HTTPHeaders.from_dict(headers)
             parsed = parser.parse({"status_code": status, "headers": found, "body": body}, model.output_shape)
@@ -224,7 +224,7 @@ class Cloud:
         return ProvisionClients(api, ssm, self.s3)
 
     def polling(self) -> Polling:
-        """Return the polling of one command, which moves the clock; AssertionError where it would never end."""
+        """Return the polling of one command, which moves the clock. Raise AssertionError if it would never end."""
         spent = [0.0]
 
         def sleep(seconds: float) -> None:
@@ -235,16 +235,16 @@ class Cloud:
         return Polling(self.poll_seconds, sleep, random.Random(1))
 
     def plan(self, document: dict[str, Any]) -> list[Step]:
-        """Return the plan, without what is as it should be."""
+        """Return the plan without unchanged resources."""
         steps = applying.plan(self.clients(), read(document), self.prices, self.polling())
         return [one for one in steps if one.action != "nothing"]
 
     def apply(self, document: dict[str, Any], clients: ProvisionClients | None = None) -> list[Step]:
-        """Apply a spec as a new process does."""
+        """Apply a spec like a new process."""
         return applying.apply(clients or self.clients(), read(document), self.prices, self.polling())
 
     def destroy(self, document: dict[str, Any], clients: ProvisionClients | None = None) -> None:
-        """Destroy a stack as a new process does."""
+        """Destroy a stack like a new process."""
         teardown.destroy(clients or self.clients(), read(document), self.polling())
 
     def made(self) -> Counter[str]:
@@ -252,7 +252,7 @@ class Cloud:
         return Counter(name for name, _ in self.calls if not name.startswith((*READS, "PutParameter")))
 
     def each(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Yield what Describe answers for every resource of a kind in the account."""
+        """Yield Describe's answer for every resource of a kind in the account."""
         noun = kind[0].lower() + kind[1:]
         for one in self._call(f"List{kind}s", {})["Filters" if kind == "Filter" else f"{noun}s"]:
             yield self._call(f"Describe{kind}", {f"{noun}Arn": one[f"{noun}Arn"]})[noun]
@@ -263,14 +263,14 @@ class Cloud:
         return found
 
     def everything(self) -> list[tuple[str, str, str]]:
-        """Return kind, name and status of all that there is, and the names of the parameters."""
+        """Return kind, name and status of all resources, and the names of the parameters."""
         found = [(kind, name_of(one), str(one.get("status", "ACTIVE"))) for kind in KINDS for one in self.each(kind)]
         pages = self.ssm.get_paginator("describe_parameters").paginate()
         found += [("Parameter", one["Name"], "") for page in pages for one in page["Parameters"]]
         return sorted(found)
 
     def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        # Straight to the emulator, around the faults that a test has set for the commands.
+        # Directly to the emulator, bypassing the faults that a test has set for the commands.
         faults, self.emulator.faults = self.emulator.faults, type(self.emulator.faults)()
         try:
             return dict(self.emulator.call(operation, request))
@@ -279,7 +279,7 @@ class Cloud:
 
 
 def remembering(s3: Any) -> Any:
-    """Let a client of S3 list what it has listed from memory, until it writes: every look of a command lists."""
+    """Cache the listings of an S3 client until it writes, because commands list at every poll."""
     listed: dict[str, Any] = {}
 
     def known(model: Any, params: Any, context: Any, **_: Any) -> Any:

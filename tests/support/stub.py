@@ -1,4 +1,4 @@
-"""What the live handler calls, on 127.0.0.1: Personalize, SQS, DynamoDB, SSM, Secrets Manager and Segment.
+"""The services that the live handler calls, on 127.0.0.1: Personalize, SQS, DynamoDB, SSM, Secrets Manager and Segment.
 
     with Stub() as stub:
         stub.behave("PutEvents", Error(429, "ThrottlingException"), Reset(), Ok())
@@ -6,13 +6,13 @@
         ...
         assert [one.body["userId"] for one in stub.calls("PutEvents")] == ["u1", "u1", "u1"]
 
-Operations have AWS's names; Segment's POST /v1/batch is "batch". What is not scripted works: queues
-keep their messages, `parameters` and `secrets` are answered, Personalize accepts everything.
+Operations have AWS's names. Segment's POST /v1/batch is "batch". Calls without a script succeed: queues keep their
+messages, `parameters` and `secrets` are answered, Personalize accepts everything.
 
     python tests/support/stub.py --port 0 --delay 0.02
 
-serves in a process of its own, whose first line is the URL, until its standard input ends.
-GET /calls there answers how often each operation was called, and over how many connections.
+serves in a separate process, whose first line is the URL, until its standard input ends. GET /calls returns the
+number of calls per operation, and of connections.
 """
 
 import argparse
@@ -46,7 +46,7 @@ TARGETS = {"AmazonSQS": "sqs", "AmazonSSM": "ssm", "secretsmanager": "secretsman
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that arrived. `received` is `time.monotonic()`; header names are in lower case."""
+    """One received request. `received` is `time.monotonic()`. Header names are lowercase."""
 
     service: str
     operation: str
@@ -58,14 +58,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behavior:
-    """What happens to one call, `after_seconds`."""
+    """The outcome of one call, `after_seconds`."""
 
     after_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ok(Behavior):
-    """Status 200 with `body`, or with what the service would answer; then, with `close`, a silent end of connection."""
+    """Status 200 with `body` or the service's answer. With `close`, the connection then ends silently."""
 
     body: Any = None
     close: bool = False
@@ -73,7 +73,7 @@ class Ok(Behavior):
 
 @dataclass(frozen=True, slots=True)
 class Error(Behavior):
-    """An error in the form that AWS and botocore agree on; nothing was done."""
+    """An error in AWS's format. Nothing was done."""
 
     status: int
     code: str
@@ -83,7 +83,7 @@ class Error(Behavior):
 
 @dataclass(frozen=True, slots=True)
 class Raw(Behavior):
-    """These bytes as the body, such as a gateway's page; nothing was done."""
+    """These bytes as the body, such as a gateway's page. Nothing was done."""
 
     status: int = 200
     body: bytes = b"<html><body>Service Unavailable</body></html>"
@@ -91,7 +91,7 @@ class Raw(Behavior):
 
 @dataclass(frozen=True, slots=True)
 class Drip(Behavior):
-    """The right answer, headers included, a byte every `seconds`."""
+    """The right answer, including headers, one byte every `seconds`."""
 
     seconds: float
 
@@ -108,16 +108,16 @@ class Hang(Behavior):
 
 @dataclass(frozen=True, slots=True)
 class Reset(Behavior):
-    """A TCP reset once the request is read; nothing was done."""
+    """A TCP reset after the request is read. Nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Close(Behavior):
-    """The end of the connection once the request is read; nothing was done."""
+    """The end of the connection after the request is read. Nothing was done."""
 
 
 class _Message:
-    """What stands in a queue, until `visible` seconds of `time.monotonic()` out of sight."""
+    """A message in a queue, invisible until `visible` in seconds of `time.monotonic()`."""
 
     def __init__(self, body: str, visible: float) -> None:
         self.id = str(uuid.uuid4())
@@ -146,7 +146,7 @@ _OK = Ok()
 
 
 class Stub:
-    """A server in threads of this process, from `with` to its end. `delay_seconds` holds for every call.
+    """A server in threads of this process for the duration of the `with`. `delay_seconds` applies to every call.
 
     Attributes: `url`; `parameters` and `secrets`, name -> value, of SSM and Secrets Manager.
     """
@@ -170,9 +170,9 @@ class Stub:
         self.url = f"http://127.0.0.1:{self._address[1]}"
 
     def behave(self, operation: str, *steps: Step, then: Step = _OK) -> None:
-        """Let the next calls of `operation` do `steps`, one each, and the later ones `then`.
+        """Script the next calls of `operation` with `steps`, one each, and later calls with `then`.
 
-        A step may be a function from the request to a behavior. Replaces an earlier script.
+        A step can be a function from the request to a behavior. Replaces an earlier script.
         """
         with self._lock:
             self._steps[operation] = deque(steps)
@@ -184,7 +184,7 @@ class Stub:
             return [one for one in self._calls if operation in (None, one.operation)]
 
     def messages(self, queue_url: str) -> list[str]:
-        """Return the bodies that stand in a queue, received or not, the oldest first."""
+        """Return the bodies of all messages in a queue, received or not, oldest first."""
         with self._lock:
             return [one.body for one in self._queues.get(queue_url, [])]
 
@@ -196,7 +196,7 @@ class Stub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
-        with suppress(OSError):  # a client was faster, and the listener is closed
+        with suppress(OSError):  # a client was faster, so the listener is closed
             socket.create_connection(self._address).close()  # so that accept() returns
         self._threads[0].join()
         with self._lock:
@@ -260,7 +260,7 @@ class Stub:
         return request
 
     def _act(self, connection: socket.socket, request: Request) -> bool:
-        """Do what the script says; False ends the connection."""
+        """Run the script's step. False ends the connection."""
         with self._lock:
             steps = self._steps.get(request.operation)
             step = steps.popleft() if steps else self._then.get(request.operation, _OK)
@@ -314,7 +314,7 @@ class Stub:
         return _response(status, json.dumps(body).encode(), "application/json", headers)
 
     def _work(self, operation: str, body: Any) -> tuple[int, Any]:
-        """What the services do when nothing is wrong."""
+        """Return the successful answer of a service."""
         match operation:
             case "PutEvents" | "PutUsers" | "PutItems":
                 return 200, None
@@ -345,7 +345,7 @@ class Stub:
 
 
 def recommendations(body: Mapping[str, Any], first: int = 1) -> dict[str, Any]:
-    """Return an answer to GetRecommendations: item-`first` and as many of its followers as were asked for."""
+    """Return an answer to GetRecommendations with the requested number of items, starting with item-`first`."""
     names = [f"item-{number}" for number in range(first, first + body.get("numResults", 25))]
     return {
         "itemList": [{"itemId": name, "score": 1 / len(names)} for name in names],
@@ -393,7 +393,7 @@ def main() -> None:
     arguments = parser.parse_args()
     numbers = count(1)
     with Stub(arguments.port, arguments.delay) as stub:
-        # Never the same list twice, so that a handler which writes back changes only has something to write.
+        # Never the same list twice, so that a handler that writes back only changes has something to write.
         stub.behave("GetRecommendations", then=lambda request: Ok(recommendations(request.body, next(numbers))))
         print(stub.url, flush=True)
         sys.stdin.read()

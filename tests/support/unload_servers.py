@@ -1,7 +1,7 @@
-"""Two warehouses on 127.0.0.1 that run nothing: the Redshift Data API, and Snowflake as its connector calls it.
+"""Two warehouses on 127.0.0.1 that run nothing: the Redshift Data API, and Snowflake for its connector.
 
-Both give a query the states of `states`, one a look, and then what `results` or `failures` have for a
-part of its SQL. What was sent is kept in `sqls`, and what was canceled in `canceled`.
+A query goes through `states`, one per poll, and then has the result or failure that `results` or `failures` list for
+a part of its SQL. `sqls` records submitted statements, and `cancelled` the canceled queries.
 """
 
 import gzip
@@ -29,7 +29,7 @@ Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 @dataclass(slots=True)
 class Query:
-    """One that was submitted: what is left of its states, and its statements."""
+    """A submitted query: its remaining states and its statements."""
 
     sqls: list[str]
     states: deque[str]
@@ -38,7 +38,7 @@ class Query:
 
 @dataclass
 class Warehouse(AbstractContextManager["Warehouse"]):
-    """What both have in common. `errors` are (operation, status, body), each given once, in their order."""
+    """The common part of both. `errors` are (operation, status, body), each returned once, in order."""
 
     states: tuple[str, ...] = ()
     #: Other states for queries with a part of SQL.
@@ -98,11 +98,11 @@ class Warehouse(AbstractContextManager["Warehouse"]):
         return next(iter(texts), None)
 
     def result(self, sql: str) -> Table:
-        """Return what a statement gives."""
+        """Return the result of a statement."""
         return next((table for part, table in self.results.items() if part in sql), (("status",), [["done"]]))
 
     def error(self, operation: str) -> tuple[int, dict[str, Any]] | None:
-        """Note the call, and return the error that is meant for it."""
+        """Record the call, and return its scripted error."""
         self.calls.append(operation)
         for one in self.errors:
             if one[0] == operation:
@@ -134,7 +134,7 @@ class Warehouse(AbstractContextManager["Warehouse"]):
             do_GET = do_POST  # noqa: N815
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
-                """Say nothing."""
+                """Print nothing."""
 
         return Handler
 
@@ -214,7 +214,7 @@ def _field(value: Any) -> dict[str, Any]:
 
 @dataclass
 class SnowflakeServer(Warehouse):
-    """Snowflake's own protocol, as far as the connector goes with it. `password` is the one that may log in."""
+    """The part of Snowflake's protocol that the connector uses. `password` is the valid one."""
 
     states: tuple[str, ...] = ("RESUMING_WAREHOUSE", "QUEUED", "RUNNING", "SUCCESS")
     password: str = "right"

@@ -1,4 +1,4 @@
-"""Events of visitors and users in the order of their arrival, and whose each interaction is (contract, rule 12)."""
+"""Events of visitors and users in order of arrival, with the owner of each interaction (contract, rule 12)."""
 
 import json
 from dataclasses import dataclass, field
@@ -90,7 +90,7 @@ def clock(after: float) -> str:
 SEQUENCES = [
     Sequence("login", [view(0, "a", None, "u"), other(1, "a", "u"), view(2, "a", "u", "u"), view(3, "a", None, "u")]),
     Sequence("never", [view(0, "a", None, None), view(1, "b", None, None), other(2, "a", None)]),
-    Sequence("nobody", [view(0, None, None, None), view(1, "undefined", "", None), view(2, " ", None, None)]),
+    Sequence("no one", [view(0, None, None, None), view(1, "undefined", "", None), view(2, " ", None, None)]),
     Sequence("identify", [view(0, "a", None, "u"), other(1, "a", "u", "identify", traits={"plan": "pro"})]),
     Sequence("page", [view(0, "a", None, "u"), other(1, "a", "u", "page", name="Home")]),
     Sequence("group", [view(0, "a", None, "u"), other(1, "a", "u", "group", groupId="g")]),
@@ -102,7 +102,7 @@ SEQUENCES = [
             view(4, "c", None, None),
         ],
     ),
-    # Two users on one device: the next to log in, and after the last one's first event that one.
+    # Two users on one device: the next to log in, and after the last login the last user.
     Sequence(
         "shared device",
         [
@@ -110,7 +110,7 @@ SEQUENCES = [
             view(4, "a", None, "v"), view(5, "a", "u", "u"), view(6, "a", None, "v"),
         ],
     ),
-    # What a logout leaves on the device belongs to who logs in next.
+    # Events after a logout belong to the next user who logs in.
     Sequence("logout", [view(0, "a", "u", "u"), view(1, "a", None, "v"), other(2, "a", "v"), view(9, "a", "", "v")]),
     Sequence("again", [view(0, "a", "u", "u"), view(1, "a", None, "u"), view(2, "a", "u", "u")]),
     Sequence("alias", [view(0, "a", None, "u"), other(1, "b", "u", "alias", previousId="a"), view(2, "b", None, "u")]),
@@ -140,7 +140,7 @@ SEQUENCES = [
     Sequence("itself", [view(0, "a", None, None), other(1, "a", "a"), view(2, None, "a", "a")]),
     Sequence("server", [view(0, None, "u", "u"), other(1, "undefined", "u"), view(2, "undefined", None, None)]),
     Sequence("placeholder", [view(0, "a", "undefined", "u"), other(1, "a", "null"), other(2, "a", "u")]),
-    # What is out of domain is nobody, not a visitor.
+    # A user id outside the domain is no one, not a visitor.
     Sequence("out of domain", [view(0, "a", None, None, userId="x" * 257), view(1, "a", "u", "u")]),
     # More users than are looked through one by one.
     Sequence(

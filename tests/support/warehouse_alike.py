@@ -1,4 +1,4 @@
-"""Compares a warehouse with the reference, rows and counts, for the events in a folder of logs."""
+"""Comparison of a warehouse with the reference, in rows and counts, for the events in a folder of logs."""
 
 from collections import Counter
 from pathlib import Path
@@ -28,7 +28,7 @@ def of_the_report(outcome: Outcome) -> Counter[Kind]:
 
 
 def assert_alike(dialect: str, mapping: EventMapping, folder: Path, window: Window | None = None) -> Outcome:
-    """Compare the warehouse with the reference, and return what both give."""
+    """Compare the warehouse with the reference, and return their common outcome."""
     expected = python_rows(folder, mapping, window, by_day=False)
     # The warehouse has all days.
     events = [event for event in _events(folder, Window()) if stored(event)]

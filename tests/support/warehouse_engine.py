@@ -1,6 +1,6 @@
-"""Runs statements for Redshift and Snowflake on DuckDB, as they are: sqlglot reads them in their own dialect.
+"""Runs unmodified statements for Redshift and Snowflake on DuckDB. sqlglot reads them in their dialect.
 
-What sqlglot has no translation for is said here: unnesting of arrays, navigation, and functions on JSON values.
+This module translates the rest: unnesting of arrays, navigation, and functions on JSON values.
 """
 
 import csv
@@ -23,11 +23,11 @@ from warehouse_loader import Event, columns_file, load
 Rows = dict[str, list[tuple[str, ...]]]
 Counts = Counter[tuple[str | None, str, str, str | None, str | None, str]]
 
-#: dialect -> what gives access to the bucket.
+#: dialect -> access to the bucket.
 ACCESS = {"redshift": "arn:aws:iam::123456789012:role/unload", "snowflake": "PERSONALIZE"}
 
-#: How many digits of a float stand in the CSV: "extra_float_digits" in Redshift's guide, and "Data unloading
-#: considerations" in Snowflake's, which has nine behind the point.
+#: Digits of a float in the CSV: "extra_float_digits" in Redshift's guide, and "Data unloading considerations" in
+#: Snowflake's, which has nine after the point.
 DIGITS = {"redshift": 15, "snowflake": 10}
 
 MACROS = """
@@ -52,7 +52,7 @@ CREATE MACRO iso_text(x) AS strftime(CAST(x AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%g
 """
 
 
-# It would make UNNEST of a join of the form that no statement has (they all say AT), and copies every SELECT for it.
+# It would turn some joins, which no statement has (all use AT), into UNNEST, and copies every SELECT to do so.
 sqlglot.Dialect.get_or_raise("redshift").parser_class.SUPPORTS_IMPLICIT_UNNEST = False
 
 
@@ -99,7 +99,7 @@ def written(
 ) -> tuple[list[str], list[tuple[str, ...]]]:
     """Return header and sorted texts of the CSV that an unload writes; numbers in `floats` as Python writes them.
 
-    Of a float the warehouse writes so many `digits`, or its default: what reads the CSV has no others.
+    The warehouse writes floats with this number of `digits`, or its default.
     """
     names, rows = run(connection, statement, dialect)
     digits = digits or DIGITS[dialect]
@@ -120,13 +120,13 @@ def _in_csv(value: Any, digits: int) -> str:
 
 
 def float_digits(statements: Sequence[Statement]) -> int | None:
-    """Return with how many digits a session of Redshift writes floats, if its set-up says so."""
+    """Return the number of digits of floats in a Redshift session, if its setup sets one."""
     found = (re.fullmatch("SET extra_float_digits TO ([0-2])", one.sql) for one in statements)
     return next((15 + int(one[1]) for one in found if one), None)
 
 
 def plan(dialect: str, mapping: EventMapping, **options: Any) -> Plan:
-    """Return a plan for one source, in a place and with access that are good."""
+    """Return a plan for one source with a valid place and valid access."""
     usual = {"schemas": ["prod"], "to": "s3://bucket/training", "access": ACCESS[dialect]}
     return warehouse.plan(UnloadRequest(mapping, dialect, **usual | options))
 
@@ -155,7 +155,7 @@ def unloaded(
     counted: bool = True,
     **options: Any,
 ) -> tuple[Rows, Counts]:
-    """Return what the statements write of events in one schema a source, and what they count, if that is asked."""
+    """Return the rows of the statements for events in one schema per source, and optionally their counts."""
     connection = connection or connect()
     for schema, events in sources.items():
         connection.execute(f"DROP SCHEMA IF EXISTS {identifier(schema)} CASCADE")
@@ -168,7 +168,7 @@ def unloaded(
 def outcome(
     connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement], dialect: str, mapping: EventMapping
 ) -> tuple[Rows, Counts]:
-    """Return what statements write and count; the header is that of the mapping."""
+    """Return the rows and counts of statements, with the mapping's header."""
     found: Rows = {one.name: [] for one in mapping.datasets}
     counts: Counts = Counter()
     headers = {one.name: [column.name for column in one.columns] for one in mapping.datasets}
@@ -192,10 +192,10 @@ def _translated(statement: Statement, dialect: str) -> str:
 
 
 def to_duckdb(query: exp.Expression) -> str:
-    """Return the same query for DuckDB; `query` itself is changed."""
+    """Return the query translated to DuckDB. Changes `query`."""
     for case in query.find_all(exp.If):
         _unquote(case)
-    for node in reversed(list(query.bfs())):  # what stands inside comes first
+    for node in reversed(list(query.bfs())):  # inner nodes first
         translate = _TRANSLATIONS.get(type(node))
         if translate is not None:
             node.replace(translate(node))

@@ -1,8 +1,8 @@
-"""Events as Segment's warehouse connector stores them, written from its documentation and from nothing of ours.
+"""Stores events like Segment's warehouse connector, written only from its documentation.
 
-"Warehouse Schemas": a table an event, `tracks` beside them, `identifies`, `pages`, `screens`; objects become
-columns with `_` between names, arrays become JSON text, null makes no column; a column has the type of its values;
-names are snake_case as go-snakecase makes them; a property with the name of one of Segment's columns is dropped.
+"Warehouse Schemas": one table per event, plus `tracks`, `identifies`, `pages` and `screens`. Objects become columns
+with `_` between names, arrays become JSON text, null makes no column. A column has the type of its values. Names are
+snake_case like go-snakecase's. A property with the name of one of Segment's columns is dropped.
 """
 
 import csv
@@ -148,7 +148,7 @@ def _type(name: str, values: list[Any], dialect: str) -> str | None:
         return None
     if all(isinstance(value, str) and _ISO.fullmatch(value) for value in known):
         return moment if all(_moment(value) for value in known) else "VARCHAR"
-    # The first value decides; that a later fraction made a column of integers one of floats, support had to do.
+    # The first value decides. Segment's support must turn an integer column into floats for a later fraction.
     if isinstance(known[0], bool):
         return "BOOLEAN"
     if isinstance(known[0], str):
@@ -165,7 +165,7 @@ def _stored(value: Any, type_: str) -> Any:
     if type_ == "VARCHAR":
         return value if isinstance(value, str) else json.dumps(value)
     if type_ == "BOOLEAN" or isinstance(value, bool | str):
-        return value if type_ == "BOOLEAN" and isinstance(value, bool) else None  # what doesn't fit is dropped
+        return value if type_ == "BOOLEAN" and isinstance(value, bool) else None  # other values are dropped
     if type_ == "DOUBLE":
         try:
             return float(value)
@@ -186,7 +186,7 @@ def _moment(text: Any) -> datetime | None:
 
 
 def columns_file(connection: duckdb.DuckDBPyConnection, dialect: str) -> str:
-    """Return, as CSV, what the warehouse would answer when it is asked for its columns."""
+    """Return the warehouse's list of columns as CSV."""
     found = connection.execute(
         "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
     ).fetchall()

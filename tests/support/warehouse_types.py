@@ -1,10 +1,10 @@
-"""Whether every text that a statement makes a column of has a type, without which Redshift finds no way to text."""
+"""Checks that every text column of a statement has a type, which Redshift needs."""
 
 from sqlglot import exp
 
 
 def bare(node: exp.Expression | None) -> bool:
-    """Whether a text has no type of its own: a literal, or a choice of nothing but such."""
+    """Whether a text has no type: a literal, or a choice of literals."""
     if isinstance(node, exp.Paren):
         return bare(node.this)
     if isinstance(node, exp.Case):
@@ -18,7 +18,7 @@ def bare(node: exp.Expression | None) -> bool:
 
 
 def assert_typed(tree: exp.Expression) -> None:
-    """Compare every column that a query makes, and what it groups and partitions by, with `bare`."""
+    """Check all columns of a query, and its grouping and partition keys, with `bare`."""
     for select in tree.find_all(exp.Select):
         assert not [one.sql() for one in select.expressions if bare(one.unalias())]
         group = select.args.get("group")

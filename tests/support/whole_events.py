@@ -21,7 +21,7 @@ def whole_event(
 ) -> tuple[Event, list[tuple[Any, Any]]]:
     """Return an event that gives all rows it can, and the places (container, key) at which it is read.
 
-    Of several rules of a dataset, `pick` says whose conditions hold, as far as others allow it.
+    If a dataset has several rules, `pick` selects the rule whose conditions hold, if others allow it.
     """
     event: Event = {"type": name[0], "event" if name[0] == "track" else "name": name[1]}
     always = {"messageId": "m1", "timestamp": INSTANT, "receivedAt": INSTANT}

@@ -1,4 +1,4 @@
-"""`doctor` names the one thing that is broken in a running stack, and the remedy that it prints repairs it."""
+"""`doctor` names the broken part of a running stack, and its remedy repairs it."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from stack import MAPPING, csv
 from stacks import Stack
 
 COMMAND = installed() / "personalize-segment"
-#: The longest that a stack takes, some hours, are a few hundredths of a second.
+#: A stack's longest operation, some hours, takes a few hundredths of a second.
 SPEED = 400_000
 WRITE_KEY = "the-write-key"
 SECRET = "shop/segment-write-key"
@@ -38,13 +38,13 @@ VARIABLES: dict[str, Any] = {
     "bucket": {"force_destroy": True},
     "refresh": {"schedule": {"expression": "rate(7 days)"}},
     "recommend": {"per_minute": 5},
-    # Nobody listens there.
+    # Nothing listens there.
     "write_back": {"events": ["*"], "segment_host": "http://127.0.0.1:9"},
 }
 
 
 class Running:
-    """A stack that Terraform has applied and that Personalize serves, and the verbs that examine and repair it."""
+    """A stack applied by Terraform and served by Personalize, and the commands that check and repair it."""
 
     def __init__(self, server: Server, stack: Stack) -> None:
         self.server, self.stack = server, stack
@@ -89,7 +89,7 @@ class Running:
         return {one.part: one for one in found if one.verdict == "wrong"}
 
     def repair(self, remedy: str) -> None:
-        """Do what a remedy says: run the command in it."""
+        """Run the command in a remedy."""
         command = shlex.split(remedy.split("`")[1].replace("WRITE_KEY", WRITE_KEY))
         if command == ["terraform", "apply"]:
             self.stack("apply", "-auto-approve", "-no-color", "-parallelism=30")
@@ -148,7 +148,7 @@ def _glue_script(running: Running) -> None:
 
 
 Break = tuple[str, Callable[[Running], object]]
-#: What breaks, and how the part begins that `doctor` has to name.
+#: What breaks, and the start of the part that `doctor` must name.
 BREAKS: dict[str, Break] = {
     "tracker": ("EventTracker shop", lambda one: one.personalize("EventTracker")),
     "campaign": ("Campaign shop-main-", lambda one: one.personalize("Campaign")),
@@ -163,7 +163,7 @@ BREAKS: dict[str, Break] = {
         lambda one: one["secretsmanager"].put_secret_value(SecretId=SECRET, SecretString=" "),
     ),
 }
-#: What `terraform apply` repairs, all of it at once.
+#: Damage that one `terraform apply` repairs.
 DRIFT: dict[str, Break] = {
     "external id": ("Trust of role shop-us-east-1-segment", _external_id),
     "bucket policy": ("Bucket policy of ", lambda one: one["s3"].delete_bucket_policy(Bucket=one.bucket)),
@@ -182,13 +182,13 @@ DRIFT: dict[str, Break] = {
         lambda one: one["iam"].delete_role_policy(RoleName="shop-us-east-1-event", PolicyName="record"),
     ),
     "mapping in the function": ("Lambda function shop-event", _other_mapping),
-    # Last, since nothing else is said of a function that isn't there.
+    # Last, because a missing function hides other findings.
     "alias": (
         "Lambda function shop-event",
         lambda one: one["lambda"].delete_alias(FunctionName="shop-event", Name="live"),
     ),
 }
-#: What isn't said while the alias is absent.
+#: Findings that are missing while the alias is absent.
 OF_THE_ALIAS = "Role shop-us-east-1-event"
 
 
@@ -211,7 +211,7 @@ def test_nothing_is_wrong_with_a_stack_that_runs(running: Running) -> None:
 
 
 def test_the_event_function_counts_what_all_copies_ask_for(running: Running) -> None:
-    """By the right that its role has; what other copies took of this minute, and the next, is written here."""
+    """With the role's permission. The test writes other copies' counts of this minute and the next."""
 
     def answer(user: str) -> dict[str, Any]:
         event: dict[str, Any] = {"type": "track", "event": "Product Viewed", "messageId": user, "userId": user}
@@ -249,7 +249,7 @@ def test_what_is_broken_is_named_alone_and_repaired_by_its_remedy(running: Runni
 
 
 def test_what_terraform_repairs_is_named_one_after_the_other(running: Running) -> None:
-    """Each of it is one more finding, and no other changes. The command says the same, with its exit status."""
+    """Each damage adds one finding and changes no other. The command reports the same, with its exit status."""
     before: dict[str, Finding] = {}
     for broken, (part, break_it) in DRIFT.items():
         break_it(running)

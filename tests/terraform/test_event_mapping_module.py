@@ -1,4 +1,4 @@
-"""The module event-mapping gives the text and the digest that the Python package gives, and refuses what it refuses."""
+"""The module event-mapping has the Python package's text and digest, and refuses the same mappings."""
 
 import json
 import os
@@ -37,7 +37,7 @@ VALID = valid_mappings()
 TAKEN = {name: case for name, case in INVALID.items() if case.only_check}
 REFUSED = {name: case for name, case in INVALID.items() if not case.only_check}
 NOT_READ = ("an-array", "empty-file", "letters-not-composed", "not-json", "not-json-but-with-comments")
-# Terraform reads 1.0 as the number 1, and writes that: nothing behind it sees the difference.
+# Terraform reads 1.0 as the number 1, and writes 1, so later steps see no difference.
 TAKEN_BY_TERRAFORM = "version-with-a-fraction"
 
 ROOT = """
@@ -69,7 +69,7 @@ class Terraform:
         assert made.returncode == 0, made.stdout
 
     def __call__(self, command: str, paths: dict[str, Path], *options: str) -> "subprocess.CompletedProcess[str]":
-        """Return how a command ended whose output is JSON; it may fail."""
+        """Run a command with JSON output and return its result. It may fail."""
         variables = {"TF_VAR_paths": json.dumps({name: str(path) for name, path in paths.items()})}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         return subprocess.run(
@@ -92,7 +92,7 @@ def _written(folder: Path, texts: dict[str, str]) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def mappings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what the module puts out, by the name of the mapping, also of those that only Python refuses."""
+    """Return the module's outputs by name of the mapping, including mappings that only Python refuses."""
     folder = tmp_path_factory.mktemp("valid")
     paths = _written(folder, VALID | {name: case.text for name, case in TAKEN.items()})
     terraform = Terraform(folder)
@@ -104,10 +104,10 @@ def mappings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return what Terraform says of the mappings that it has to refuse, by name."""
+    """Return Terraform's errors for the invalid mappings, by name."""
     folder = tmp_path_factory.mktemp("invalid")
     terraform, found = Terraform(folder), {}
-    # One that isn't read ends the plan before the others are checked.
+    # A mapping that can't be read ends the plan before the others are checked.
     for names in (NOT_READ, REFUSED.keys() - set(NOT_READ)):
         done = terraform("plan", _written(folder, {name: REFUSED[name].text for name in names}))
         assert done.returncode == 1, done.stdout
@@ -136,7 +136,7 @@ def test_datasets_and_events_are_those_of_the_python_package(mappings: dict[str,
 
 
 def lets_through(destination_filter: str, call: str, name: str | None) -> bool:
-    """Return what a filter of the module says of an event."""
+    """Return whether a filter of the module matches an event."""
     for condition in re.split(r" or (?=\(? ?type = )", destination_filter):
         found = re.fullmatch(r"(?:\( )?type = '(\w+)'(?: and (?:event|name) in \[(.+)\] \))?", condition)
         assert found, condition

@@ -1,4 +1,4 @@
-"""Every example is applied at once, on one emulator: second plan empty, no secret kept, nothing left behind."""
+"""All examples are applied together on one emulator: the second plan is empty, no secret is stored, nothing is left."""
 
 import base64
 import hashlib
@@ -25,11 +25,11 @@ from programs import needs
 from roles import ROLES, allowed, policies_of
 from stacks import Stack
 
-WRITE_KEY = "the-write-key-that-nobody-may-see"
+WRITE_KEY = "the-write-key-that-no-one-may-see"
 BUCKET = "lake-of-somebody"
 STATES = "states-of-somebody"
 SHARED = "lake-of-two"
-# State in S3 as most have it; in a file, Terraform writes all of it twice for every resource, the square of them.
+# State in S3, as is common. With a local file, Terraform writes the whole state twice for every resource.
 ROOT = """
 terraform {
   backend "s3" {
@@ -183,7 +183,7 @@ class Applied:
         return self._session.client(service, region_name=self.server.region, endpoint_url=self.server.endpoint, **keys)
 
     def names(self) -> dict[str, set[str]]:
-        """Return the names of everything there is, by service."""
+        """Return the names of all resources by service."""
         iam, logs, events = self.client("iam"), self.client("logs"), self.client("events")
         return {
             "buckets": {one["Name"] for one in self.client("s3").list_buckets()["Buckets"]},
@@ -204,13 +204,13 @@ class Applied:
         }
 
     def allow_deletion_of_tables(self) -> None:
-        """Do by hand what `deletion_protection = false` does, which the examples rightly don't say."""
+        """Have the effect of `deletion_protection = false`, which the examples don't set."""
         for name in self.names()["tables"]:
             self.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
 
 
 def documented() -> set[str]:
-    """Return the actions that docs/security.md says a role needs that deploys the stack."""
+    """Return the actions that the deploying role needs, from docs/security.md."""
     text = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
     table = text.partition("<!-- deploy -->")[2].partition("<!-- /deploy -->")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)
@@ -219,7 +219,7 @@ def documented() -> set[str]:
 
 @pytest.fixture(scope="module")
 def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[Applied]:
-    """Yield the examples, applied; they are destroyed at the end, and that nothing is left is looked at here."""
+    """Yield the applied examples. Destroy them at the end, and check that nothing is left."""
     needs("terraform", "applying the examples")
     calls = Calls()
     with Server(personalize=calls.through) as server:
@@ -241,7 +241,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator
         with attached(stack):
             found.outputs = {name: one["value"] for name, one in stack.apply({}).items()}
             yield found
-            # What there is was read for the second plan; to read it again would take as long as to delete it.
+            # The second plan has read the resources. Rereading them would take as long as deleting them.
             stack.environment["TF_CLI_ARGS_destroy"] = "-refresh=false"
             found.allow_deletion_of_tables()
             stack.destroy()
@@ -270,7 +270,7 @@ def test_the_state_holds_no_secret_and_secrets_manager_does(applied: Applied) ->
 def test_the_job_s_script_package_and_arguments_write_the_training_data(
     applied: Applied, java: Java, tmp_path: Path
 ) -> None:
-    """As Glue would run it, but for the three places: plain PySpark reads no S3."""
+    """Run like Glue, except for three places, because plain PySpark doesn't read S3."""
     job = applied.client("glue").get_job(JobName="shop-history")["Job"]
     arguments = job["DefaultArguments"] | {
         "--S3_JSON_INPUT_PATH": str(sample(tmp_path / "logs", 3000)),

@@ -1,4 +1,4 @@
-"""What the modules event-function and profile-queue put into the functions' environments is what the functions read."""
+"""The functions read exactly the settings that event-function and profile-queue put into their environments."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from programs import needs
 
 ROOT = Path(__file__).parents[2]
 
-#: Settings with a default that are inputs of event-function, and where in its inputs they are.
+#: Settings with a default that are inputs of event-function, and their place in its inputs.
 INPUTS = {
     "keep_unmapped": ("keep_unmapped",),
     "recommendation_count": ("recommend", "count"),
@@ -45,7 +45,7 @@ OFFLINE = {
     "skip_region_validation": True,
     "max_retries": 1,
 }
-#: Settings that Terraform always gives, whose default fits all stacks, or that have no default.
+#: Settings that Terraform always sets, that fit all stacks by default, or that have no default.
 NO_INPUT_WITH_DEFAULT = {"profile_calls_per_second", "reference_refresh_seconds"} | {
     name for name, default in DEFAULTS.items() if not default
 }
@@ -69,7 +69,7 @@ QUEUE_ARN = "arn:aws:sqs:us-west-2:123456789012:shop-"
 
 
 def defaults_as_inputs() -> dict[str, Any]:
-    """Return inputs of event-function that say what the function's own defaults say."""
+    """Return inputs of event-function equal to the function's defaults."""
     inputs: dict[str, Any] = {}
     for name, (*groups, last) in INPUTS.items():
         place = inputs
@@ -83,7 +83,7 @@ def defaults_as_inputs() -> dict[str, Any]:
 
 
 def modules() -> dict[str, Any]:
-    """Return a root module: both modules with the least, with all options, and with the functions' defaults."""
+    """Return a root module with both modules: minimal, with all options, and with the functions' defaults."""
     text = parse(default_text()).text
     small = json.dumps({"version": 1, "interactions": json.loads(text)["interactions"]}, separators=(",", ":"))
     event: dict[str, Any] = {
@@ -133,7 +133,7 @@ def modules() -> dict[str, Any]:
         "event-least": event | {"name": "event-least"},
         "event-all": event | every | {"name": "event-all"},
         "event-defaults": event | defaults_as_inputs() | {"name": "event-defaults"},
-        # Without a queue in front, so that it is this function that has the datasets.
+        # Without a queue, so that this function has the datasets.
         "event-direct": event | every | {"name": "event-direct", "profile_queue": None},
         "profiles-least": profiles | {"name": "profiles-least"},
         "profiles-all": profiles
@@ -153,7 +153,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     folder = tmp_path_factory.mktemp("settings")
     document = {
         "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
-        # By an absolute path, a module would be a package without the module that it calls.
+        # With an absolute path, the module's package would lack the module that it calls.
         "module": {
             name: one | {"source": os.path.relpath(one["source"], folder.resolve())} for name, one in modules().items()
         },
@@ -289,7 +289,7 @@ def test_the_modules_accept_the_defaults_of_the_functions(environments: dict[str
 
 @pytest.mark.parametrize("folder", ["terraform", "modules/event-function", "modules/profile-queue"])
 def test_no_input_repeats_a_default_of_the_functions(folder: str) -> None:
-    """An input that is null leaves the default to live/settings.py; an empty map is nothing to repeat."""
+    """A null input leaves the default to live/settings.py. An empty map repeats nothing."""
     names = {name for *_, name in INPUTS.values()} | {"level"}
     inputs = variables(folder)
     repeated = {name for name in names & inputs.keys() if inputs[name]["default"] is not None}

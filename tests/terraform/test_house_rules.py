@@ -1,4 +1,4 @@
-"""What holds for all Terraform of this project, read from its text: no terraform is needed for that."""
+"""Rules for all Terraform code of this project, checked in its text without terraform."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def test_modules_call_no_module_but_the_function() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=ids)
 def test_no_statement_allows_a_wildcard_action(file: Path) -> None:
-    """A Deny may say `s3:*`; so may the statement of a key's policy that gives it to its own account."""
+    """Exceptions: a Deny of `s3:*`, and the key policy statement that delegates to the account."""
     for statement in _blocks(file.read_text("utf-8"), "statement"):
         actions = re.search(r"actions\s*=\s*\[(.*?)\]", statement, re.DOTALL)
         starred = re.findall(r'"[^"]*\*[^"]*"', actions[1]) if actions else []
@@ -93,7 +93,7 @@ def test_every_input_and_output_is_described_in_a_sentence(folder: Path) -> None
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=ids)
 def test_no_input_takes_anything(folder: Path) -> None:
-    # An input without a type takes anything, too.
+    # An input without a type accepts anything, too.
     text = re.sub(r'"[^"]*"|#.*', "", (folder / "variables.tf").read_text("utf-8"))
     for block in _blocks(text, "variable"):
         assert re.search(r"^  type +=", block, re.MULTILINE), block
@@ -172,7 +172,7 @@ def test_every_alarm_leads_to_a_section_of_the_operations_document() -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "modules").rglob("*.asl.json")), ids=ids)
 def test_a_state_machine_is_whole_before_terraform_fills_it_in(file: Path) -> None:
-    """As Workflow Studio wants it: JSON whose states all lead on, to states that are there."""
+    """As Workflow Studio requires: JSON in which all states lead to existing states."""
     machines = [json.loads(file.read_text("utf-8"))]
     for machine in machines:
         states = machine["States"]
@@ -190,7 +190,7 @@ def test_a_state_machine_is_whole_before_terraform_fills_it_in(file: Path) -> No
 
 
 def _blocks(text: str, kind: str) -> list[str]:
-    """Return the blocks of a kind: from their head to the brace that is indented like it."""
+    """Return the blocks of a kind, from their first line to the brace with the same indentation."""
     found = []
     for match in re.finditer(rf"^( *)(?:{kind})\b[^\n]*\{{\n", text, re.MULTILINE):
         end = re.compile(rf"^{match[1]}\}}", re.MULTILINE).search(text, match.end())

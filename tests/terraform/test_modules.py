@@ -1,4 +1,4 @@
-"""Every module passes its own `terraform test`, which needs no network; test_examples applies the examples."""
+"""Every module passes its `terraform test`, which needs no network. test_examples applies the examples."""
 
 import os
 import re
@@ -19,9 +19,7 @@ MODULES = sorted(one.name for one in (ROOT / "modules").iterdir())
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a copy of all that is Terraform, since Terraform writes beside what it reads; commands there have one
-    provider.
-    """
+    """Yield a copy of all Terraform code, because Terraform writes next to it. Its commands share one provider."""
     needs("terraform", "testing the Terraform modules")
     folder = tmp_path_factory.mktemp("modules")
     for name in ("modules", "terraform", "sql"):
@@ -63,7 +61,7 @@ def test_a_module_passes_its_own_tests(copy: Path, module: str) -> None:
     assert made.returncode == 0, made.stderr
     done = terraform(folder, "test", "-no-color")
     assert done.returncode == 0, done.stdout + done.stderr
-    # Without any run Terraform is content, too.
+    # Terraform also passes without any run.
     assert re.search(r"^Success! [1-9]\d* passed, 0 failed\.", done.stdout, re.MULTILINE), done.stdout
 
 

@@ -1,4 +1,4 @@
-"""What is wrong is refused when Terraform plans, with a text that says what to write."""
+"""Terraform's plan refuses invalid inputs, with a remedy."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
 
 REDSHIFT = {"schema": "shop", "role_arn": "arn:aws:iam::123456789012:role/unload"}
 REFRESH = {"schedule": {"expression": "rate(7 days)"}}
-#: What is global to an account, and the attribute that names it; and buckets, which are global to all accounts.
+#: Types with account-wide names, and their name attribute, plus buckets, whose names are global.
 GLOBAL = {"aws_iam_role": "name", "aws_cloudwatch_dashboard": "dashboard_name", "aws_s3_bucket": "bucket"}
 
 
@@ -164,7 +164,7 @@ def test_two_stacks_that_would_write_to_one_folder_are_refused(stack: Stack, tmp
 
 
 def test_a_folder_of_another_stack_on_an_existing_bucket_is_refused(stack: Stack) -> None:
-    """Whoever made that stack: it has left its name in the bucket."""
+    """Regardless of who created that stack: its name is in the bucket."""
     s3 = s3_of(stack.environment)
     s3.create_bucket(Bucket="shared", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     shared = GOOD | {"bucket": {"existing": {"name": "shared"}, "prefixes": {"batch": "web/batch/shop/"}}}

@@ -1,6 +1,6 @@
-"""Modules that pytest-terraform applies to the emulator; without Terraform it replays what was recorded.
+"""Modules that pytest-terraform applies to the emulator, or replays without Terraform.
 
-A recording has no more than `KEPT`. A run with Terraform writes it again where it differs, and fails.
+A recording has only `KEPT`. A run with Terraform updates differing recordings, and fails.
 """
 
 import json
@@ -22,13 +22,13 @@ from stacks import Stack
 
 ROOT = Path(__file__).parents[2]
 RECORDED = Path(__file__).parent / "recorded"
-WRITE_KEY = "the-write-key-that-nobody-may-see"
-#: Attributes by type that are recorded: what the tests here read. None holds a value that a user would give.
+WRITE_KEY = "the-write-key-that-no-one-may-see"
+#: Recorded attributes by type, which the tests read. None contains a user's value.
 KEPT = {
     "aws_iam_role": ("name", "assume_role_policy"),
     "aws_iam_role_policy": ("role", "policy"),
 }
-#: The module that makes a role. profile-queue waits a minute for its queues, so only test_examples.py applies it.
+#: The module that creates a role. profile-queue waits a minute for its queues, so only test_examples.py applies it.
 MODULES = {
     "shop-us-east-1-event": "event_function",
     "shop-us-east-1-history": "training_job",
@@ -40,13 +40,13 @@ MODULES = {
 each_module = pytest.mark.parametrize("module", sorted(set(MODULES.values())))
 
 for module in set(MODULES.values()):
-    # Not for the session: other tests of the process start an emulator of their own.
+    # Not for the session, because other tests of the process start their own emulators.
     terraform(module.replace("_", "-"), scope="module", name=module)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def aws(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Lead pytest-terraform to an emulator and to a copy of the modules, or to the recordings."""
+    """Point pytest-terraform at an emulator and a copy of the modules, or at the recordings."""
     if "CI" in os.environ:
         needs("terraform", "what is recorded isn't compared with what is applied")
     with pytest.MonkeyPatch.context() as patch:
@@ -87,7 +87,7 @@ def recording(module: str) -> Path:
 
 
 def kept(state: dict[str, Any]) -> dict[str, Any]:
-    """Return what is recorded of a state."""
+    """Return the recorded part of a state."""
     resources = {
         type_: {
             name: {attribute: one[attribute] for attribute in attributes}
@@ -115,6 +115,6 @@ def test_a_recording_keeps_no_secret(module: str) -> None:
     assert WRITE_KEY not in text
     found = json.loads(text)
     assert kept(found) == found, "more than KEPT"
-    # Accounts are the emulator's and Segment's own, and no id or key of AWS or token is in it.
+    # Account numbers are only the emulator's and Segment's. It contains no AWS id, key or token.
     assert set(re.findall(r"\b\d{12}\b", text)) <= {A, "595280932656"}
     assert not re.search(r"\b(A[KSR][IO]A|AIDA|AROA)[A-Z0-9]{16}|-----BEGIN|eyJ[\w-]{10}", text)

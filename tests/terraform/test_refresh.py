@@ -90,7 +90,7 @@ class Refreshing:
         )
 
     def prepare(self) -> None:
-        """Make what the refresh finds there: a bucket with CSV files, a Glue job, a dataset group with datasets."""
+        """Create the inputs of the refresh: a bucket with CSV files, a Glue job, a dataset group with datasets."""
         s3, personalize = self.client("s3"), self.client("personalize")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(POLICY))
@@ -115,12 +115,12 @@ class Refreshing:
         self.emulator.clock.advance(60)
 
     def put(self, dataset: str, lines: list[str]) -> None:
-        """Let the export have written these lines."""
+        """Write these lines as the export."""
         body = "".join(f"{line}\n" for line in lines).encode()
         self.client("s3").put_object(Bucket=BUCKET, Key=f"{dataset}/part-0.csv", Body=body)
 
     def run(self, name: str) -> dict[str, Any]:
-        """Run a state machine to its end, and return what DescribeExecution says."""
+        """Run a state machine to its end, and return the answer of DescribeExecution."""
         states = self.client("stepfunctions")
         arn = states.start_execution(stateMachineArn=self.machines[name], input="{}")["executionArn"]
         deadline = time.monotonic() + 60
@@ -139,10 +139,10 @@ class Refreshing:
 
 @pytest.fixture(scope="module")
 def refreshing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refreshing]:
-    """Yield the applied module; a second plan and what is left in the end are looked at here."""
+    """Yield the applied module, after checking a second plan. At the end, check for leftovers."""
     needs("terraform", "the refresh")
     folder = tmp_path_factory.mktemp("refresh")
-    # The module runs no code of ours.
+    # The module runs no code from this project.
     (folder / "package.zip").touch()
     emulator = Emulator(Clock(speed=5000), s3=lambda: found.client("s3"))
     with Server(personalize=lambda moto: wsgi(emulator, moto)) as server:
@@ -204,7 +204,7 @@ def test_statements_in_redshift_are_run_and_waited_for(refreshing: Refreshing) -
         pytest.param(
             {"Status": "FAILED", "Error": "relation is missing"}, "ExportFailed", "relation is missing", id="failed"
         ),
-        pytest.param({"Status": "ABORTED"}, "ExportAborted", "Somebody canceled", id="canceled"),
+        pytest.param({"Status": "ABORTED"}, "ExportAborted", "statements were canceled", id="cancelled"),
     ],
 )
 def test_statements_that_fail_end_the_refresh_before_an_import(
@@ -247,7 +247,7 @@ def test_an_import_that_fails_is_named_with_its_reason_and_the_other_datasets_ar
     ("operation", "code"),
     [
         pytest.param("CreateDatasetImportJob", "LimitExceededException", id="five imports already"),
-        # That is what Step Functions calls what the SDK has no class of, throttling among it.
+        # Step Functions' name for errors without an SDK class, such as throttling.
         pytest.param("CreateDatasetImportJob", "PersonalizeException", id="throttled when it creates"),
         pytest.param("DescribeDatasetImportJob", "PersonalizeException", id="throttled when it looks"),
     ],
@@ -265,9 +265,9 @@ def test_what_may_pass_is_tried_again(refreshing: Refreshing, operation: str, co
     ("code", "status"),
     [
         pytest.param("InvalidInputException", "Personalize.InvalidInputException", id="refused for good"),
-        # The name is its own, so an earlier try made it; here none did, and looking for it says so.
+        # The name is unique, so only an earlier try can have created it. Here none did, and the lookup shows that.
         pytest.param(
-            "ResourceAlreadyExistsException", "Personalize.ResourceNotFoundException", id="there already, so looked at"
+            "ResourceAlreadyExistsException", "Personalize.ResourceNotFoundException", id="exists already, so checked"
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""A running stack on the emulator: with a mapping that is too large for Lambda's environment, and as it changes."""
+"""A running stack on the emulator, with a mapping too large for Lambda's environment, and its changes."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ VARIABLES: dict[str, Any] = {
     "refresh": {"schedule": {"expression": "rate(7 days)"}},
     "warehouse": {"redshift": {"schema": "shop", "sql_path": "large.sql"}},
 }
-#: All that users change, in every module.
+#: The inputs that users change, in every module.
 CHANGED: dict[str, Any] = VARIABLES | {
     "segment_external_ids": ["4kZbT2xQs9", "9sQx2TbZ4k"],
     "new_write_key_version": 2,
@@ -81,7 +81,7 @@ CHANGED: dict[str, Any] = VARIABLES | {
     },
     "write_back": {"events": ["Order Completed"], "interval_seconds": 3600},
 }
-#: What `modules/function` makes.
+#: The resources of `modules/function`.
 FUNCTION = {
     "aws_cloudwatch_log_group.this",
     "aws_iam_role.this",
@@ -112,7 +112,7 @@ class Applied:
         return self.stack.apply(variables)
 
     def age(self) -> set[str]:
-        """Give what is in `modules/function` the addresses of before it, and return the types and names there."""
+        """Move the resources of `modules/function` to their former addresses, and return their types and names."""
         state = json.loads(self.stack("state", "pull"))
         aged = set()
         for caller in ("event-function", "profile-queue"):
@@ -134,7 +134,7 @@ class Applied:
         return aged
 
     def deployed(self) -> dict[str, Any]:
-        """Return what AWS has of the inputs that `CHANGED` changes."""
+        """Return the state in AWS of the inputs in `CHANGED`."""
         names = self.outputs["operations"]["value"]
         read = {service: client(self.server, service) for service in SERVICES}
         function = read["lambda"].get_function_configuration(FunctionName=names["functions"]["event"], Qualifier="live")
@@ -192,7 +192,7 @@ class Applied:
         return [one["Key"] for one in found.get("Contents", [])]
 
     def invoke(self, name: str) -> dict[str, Any]:
-        """Return what the function answers to an event that has no item."""
+        """Return the function's answer to an event without an item."""
         event = {
             "type": "track",
             "event": name,
@@ -250,7 +250,7 @@ def test_the_readme_bills_the_alarms_that_there_are(applied: Applied) -> None:
 
 
 def test_what_users_change_is_changed_on_a_running_stack_and_back(applied: Applied) -> None:
-    """Three applies in all, each followed by an empty plan, also with the addresses of an earlier version."""
+    """Three applies, each followed by an empty plan, also with the addresses of an earlier version."""
     small = parse(default_text())
     aged = applied.age()
     assert applied.stack.changes() == {}

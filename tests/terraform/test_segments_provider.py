@@ -1,5 +1,5 @@
-"""The example for Segment's own provider, which can't be had here: its resources are held to that provider's documents,
-and their values, which Terraform computes, to what `personalize-segment segment` wants.
+"""The example for Segment's provider, which isn't available here. Its resources are checked against that provider's
+documents, and their values, which Terraform computes, against `personalize-segment segment`.
 """
 
 import json
@@ -18,7 +18,7 @@ from stacks import Stack
 
 NAME = "terraform/examples/segments-own-provider"
 TEXT = (Path(__file__).parents[2] / NAME / "main.tf").read_text("utf-8")
-#: Of docs/resources/*.md of segmentio/terraform-provider-segment 1.x: the required attributes, and the optional ones.
+#: From docs/resources/*.md of segmentio/terraform-provider-segment 1.x: required and optional attributes.
 DOCUMENTED = {
     "segment_destination": ({"enabled", "metadata", "settings", "source_id"}, {"name"}),
     "segment_destination_filter": (
@@ -50,7 +50,7 @@ def test_its_resources_have_what_the_provider_documents() -> None:
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory, package: Path) -> dict[str, Any]:
-    """Return the outputs of a plan of the example, whose resources of Segment are outputs in it."""
+    """Return the outputs of a plan of the example, with its Segment resources turned into outputs."""
     needs("terraform", "planning the example for Segment's provider")
     text = re.sub(r"    # It reads its token.*?\n    segment = \{.*?\n    \}\n", "", TEXT, flags=re.DOTALL)
     text = text.replace("segment_destination.personalize[each.key].id", '"made-by-segment"')
@@ -70,7 +70,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory, package: Path) -> dict[str
 
 
 def test_it_makes_what_the_command_wants(planned: dict[str, Any]) -> None:
-    """So the command finds what the provider made, and changes nothing."""
+    """The command finds the provider's resources and changes nothing."""
     wanted = read("shop", planned["segment"], Choices(sources=["website"]))
     destination = planned["segment_destination"]["website"]
     assert destination.pop("settings") == json.dumps(

@@ -1,4 +1,4 @@
-"""Statements one after the other: what runs when, and what is told and canceled when it doesn't end well."""
+"""Statements in sequence: their order, and reports and cancellations after failures."""
 
 import signal
 import threading
@@ -51,7 +51,7 @@ class Scripted:
         self.on_prepare()
 
     def submit(self, setup: Sequence[str], statement: Statement) -> str:
-        """Note what is run, and name it by its number."""
+        """Record the statement, and return its number as the name."""
         self.ran += [*setup, statement.sql]
         self.on_submit()
         return str(len(self.ran))
@@ -75,7 +75,7 @@ class Scripted:
         return "was canceled"
 
     def remedy(self, reason: str) -> str:
-        """Return what to do in Redshift."""
+        """Return a plan for Redshift."""
         return remedy(reason, REDSHIFT)
 
 

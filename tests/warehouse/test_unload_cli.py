@@ -1,4 +1,4 @@
-"""`personalize-segment unload` as a user runs it: a process, a mapping, a warehouse that is served."""
+"""`personalize-segment unload` as a user runs it: a process, a mapping, a served warehouse."""
 
 import json
 import os
@@ -125,14 +125,14 @@ def _run(home: Path, server: Warehouse, *arguments: str, **environment: str) -> 
 
 
 def _invoke(home: Path, server: Warehouse, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
-    """Run the verb in this process, which is faster."""
+    """Run the command in this process, which is faster."""
     for name, value in _environment(home, server).items():
         monkeypatch.setenv(name, value)
     return CliRunner().invoke(load(), _command(home, *arguments)[1:])
 
 
 def _words(text: str) -> list[list[str]]:
-    """Return the words of each line, without what draws tables."""
+    """Return the words of each line, without table borders."""
     return [line.translate(dict.fromkeys(map(ord, "│┃"), " ")).split() for line in text.splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""Statements through the Redshift Data API: every request as botocore's model has it, every status, every refusal."""
+"""Statements through the Redshift Data API: requests follow botocore's model, with every status and refusal."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Statements through Snowflake's own connector, which talks to a server on 127.0.0.1."""
+"""Statements through Snowflake's connector and a server on 127.0.0.1."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a warehouse says of its columns is read from CSV and JSON, whatever the case and order."""
+"""Columns of a warehouse are read from CSV and JSON, in any case and order."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The verb `sql`: statements on stdout, what is left out on stderr."""
+"""The command `sql`: statements on stdout, omissions on stderr."""
 
 from datetime import date
 from pathlib import Path
@@ -88,7 +88,7 @@ def test_queries_for_once_are_printed_alone(arguments: list[str], expected: str)
         pytest.param(REDSHIFT[:4], "--to", id="redshift without a place"),
         pytest.param(SNOWFLAKE[:6], "--integration", id="snowflake without an integration"),
         pytest.param([*SNOWFLAKE[:4], *SNOWFLAKE[6:]], "--to", id="snowflake without a place"),
-        pytest.param([*SNOWFLAKE, *SETUP[:2]], "--grant-to", id="an integration for nobody"),
+        pytest.param([*SNOWFLAKE, *SETUP[:2]], "--grant-to", id="an integration for no one"),
         pytest.param(["sql", "redshift"], "--schema", id="no schema"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A value of a column is in the domain of the contract, or it is none: each kind of column for each type."""
+"""Column values are in the domain of the contract, or null: each kind of column for each type."""
 
 import json
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ dialects = pytest.mark.parametrize("dialect", list(DIALECTS))
 
 
 def settled(dialect: str, domain: str, kind: str, stored_as: str, values: list[Any]) -> list[Any]:
-    """Return what a column of `stored_as`, known to be of `kind`, gives in a domain."""
+    """Return the values in a domain of a column `stored_as`, known to be of `kind`."""
     connection = connect()
     connection.execute(f"CREATE TABLE stored (place INTEGER, x {stored_as})")
     connection.executemany("INSERT INTO stored VALUES (?, ?)", list(enumerate(values)))
@@ -44,7 +44,7 @@ def settled(dialect: str, domain: str, kind: str, stored_as: str, values: list[A
 
 
 def reference(domain: str, values: list[Any]) -> list[Any]:
-    """Return what `rows` gives in a domain; an id that stands for nothing is none, and a list is joined."""
+    """Return the values of `rows` in a domain. Placeholder ids are null, and lists are joined."""
     found = [None if value is None else DOMAINS[domain](value) for value in values]
     return ["|".join(value) if isinstance(value, list) else value for value in found]
 
@@ -87,7 +87,7 @@ def test_a_text_is_a_list_of_one_or_an_array(dialect: str, kind: str, domain: st
 @pytest.mark.parametrize("kind", ["text", "unknown"])
 def test_a_text_is_an_instant(dialect: str, kind: str) -> None:
     texts = [*INSTANTS, *TEXTS, "2000-02-29T01:02:03+01:30", "1900-02-29T00:00:00Z", "2024-04-31T00:00:00Z", None]
-    # A column whose type nobody knows may hold instants, which are texts with a blank.
+    # A column of unknown type may contain instants, which are texts with a space.
     given = [one for one in texts if one != "2024-03-01 00:00:00Z"]
     assert settled(dialect, "iso", kind, "VARCHAR", given) == reference("iso", given)
 
@@ -161,7 +161,7 @@ INTEGERS = [0, 1, -1, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**53 + 1, 2**63
 @pytest.mark.parametrize("kind", ["integer", "unknown"])
 def test_an_integer_is_an_id_and_a_number(dialect: str, domain: str, kind: str) -> None:
     if (domain, kind) == ("boolean", "unknown"):
-        return  # such a column is taken for one of booleans
+        return  # such a column is read as booleans
     values = [*INTEGERS, 1709251200, 10**10 - 1, 10**10, 10**13 - 1, 10**13]
     assert settled(dialect, domain, kind, "BIGINT", values) == reference(domain, values)
 

@@ -1,6 +1,6 @@
-"""A warehouse gives the rows and counts that `rows()` gives of generated events.
+"""A warehouse produces the rows and counts of `rows()` for generated events.
 
-Left out is what a warehouse does not know any more: see LOST in test_warehouse_golden.py.
+Omits values that a warehouse loses: see LOST in test_warehouse_golden.py.
 """
 
 import json
@@ -20,7 +20,7 @@ from warehouse_alike import assert_alike
 from warehouse_engine import ACCESS
 from warehouse_loader import Event
 
-#: type and format -> where a column of them may come from. Segment makes one type of column of each property.
+#: type and format -> possible sources of a column. Segment gives each property one column type.
 SOURCES: dict[tuple[str, str | None], list[str]] = {
     ("string", None): ["sku", "code", "flag", "count", "value"],
     ("categories", None): ["shown", "products[].sku", "code", "flag", "count"],
@@ -90,7 +90,7 @@ def rules(draw: st.DrawFn, types: list[str | None], more: dict[str, tuple[str, s
 
 @st.composite
 def mappings(draw: st.DrawFn) -> EventMapping:
-    """Draw a mapping that may have all that the grammar has."""
+    """Draw a mapping from the whole grammar."""
     more = {f"C{number}": draw(KINDS) for number in range(3)}
     some = draw(fields("properties", more))
     impression = ["properties.products[].sku", "properties.shown", "properties.sku"]
@@ -175,7 +175,7 @@ DAYS = ["2024-03-01", "2024-02-30", "0001-01-01", "9999-12-31", "2024-03-01Z", "
 WHENS = [one for one in INSTANTS if not one.startswith(("0001-01-01", "9999-12-31"))]  # no timestamp of a warehouse
 INTS = [-3, -1, 0, 1, 2, 3, 1709251200, 2**31 - 1, 2**31, -(2**31) - 1, 10**10, 10**13, 2**63 - 1, -(2**63)]
 FLOATS = [0.5, -2.25, 19.9, 19.99, 1e300, 3.5e38, 1709251200.25, 1709251199999.75, 1e12 + 0.5]
-#: The last ones are a wrong clock's.
+#: The last ones are from a wrong clock.
 STAMPS = ["2024-03-01T00:00:00.5Z", "2024-03-01T00:00:00.75Z", "2024-03-01T12:00:00Z"] * 4
 STAMPS += ["2024-03-02T00:00:00.25Z", "2024-03-02T00:00:01Z", "2286-11-20T17:46:40Z", "9999-12-31T00:00:00Z"]
 OLD = ["1969-12-31T23:59:59.999Z", "2024-02-29T23:59:59-23:59", None]

@@ -1,4 +1,4 @@
-"""Golden cases of the contract in a warehouse: alike, but for what a warehouse does not know any more."""
+"""Golden cases of the contract in a warehouse: equal, except for values that a warehouse loses."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from personalize_segment.warehouse import AHEAD, DEDUPLICATED, UNUSABLE, WRITTEN
 from warehouse_engine import ACCESS, Rows, connect, outcome, plan
 from warehouse_loader import Event, columns_file, declared, fill, load, stored
 
-#: Golden cases in which the warehouse has other values than the event had, and why.
+#: Golden cases in which the warehouse has other values than the event, with the reason.
 WHOLE = "1.0 and 1e2 are whole numbers in a column of floats, as 1 and 100 are"
 ARRAY = "an array is a text in its column, and looks like a text of the same letters"
 OWN_KEYS = "Segment stores no keys of the event that aren't its own"
@@ -22,16 +22,16 @@ IDS = "ids of messages are text"
 LOST = {
     "01-event-counts: constants: True, 2.0 and None": WHOLE,
     "02-paths: a key in another case is another key": "names are in snake_case, whatever their case was",
-    "03-ids-and-strings: a number with the fraction zero is no id": WHOLE,
-    "03-ids-and-strings: an integer with an exponent is no id": WHOLE,
-    "03-ids-and-strings: an integer with a capital exponent is no id": WHOLE,
-    "03-ids-and-strings: minus zero with a fraction is no id": WHOLE,
+    "03-ids-and-strings: a number with the fraction zero isn't an id": WHOLE,
+    "03-ids-and-strings: an integer with an exponent isn't an id": WHOLE,
+    "03-ids-and-strings: an integer with a capital exponent isn't an id": WHOLE,
+    "03-ids-and-strings: minus zero with a fraction isn't an id": WHOLE,
     "04-timestamps: a date: '2024-03-01T00:00:00Z'": MIDNIGHT,
     "05-numbers-and-lists: an impression: JSON in a string is none": ARRAY,
     '05-numbers-and-lists: categories: "[\\"a\\"]"': ARRAY,
     "06-first-path-in-domain: the second of three paths wins over the third": "properties.id is not stored as id",
     "07-each: JSON in a string is not an array": ARRAY,
-    "07-each: an array may stand at the first step": OWN_KEYS,
+    "07-each: an array may be at the first step": OWN_KEYS,
     "08-event-type: every rule of the shop: Added Product": "properties.id is not stored as id",
     "09-same-row: a fraction can't identify an interaction": IDS,
     "09-same-row: true can't identify an interaction": IDS,
@@ -45,8 +45,8 @@ OBJECT = "an object is spread over columns, so nothing is at its own path"
 UNTOLD = {
     "05-numbers-and-lists: a double: an integer of 400 digits is not finite": "no column of numbers holds it",
     "05-numbers-and-lists: a float: an integer of 400 digits is not finite": "no column of numbers holds it",
-    "05-numbers-and-lists: a double: an object is no number": OBJECT,
-    "05-numbers-and-lists: a float: an object is no number": OBJECT,
+    "05-numbers-and-lists: a double: an object isn't a number": OBJECT,
+    "05-numbers-and-lists: a float: an object isn't a number": OBJECT,
     "05-numbers-and-lists: an impression: an object is none": OBJECT,
     '05-numbers-and-lists: categories: {"a": 1}': OBJECT,
 }
@@ -69,7 +69,7 @@ def test_golden_cases_are_alike_but_for_what_a_warehouse_does_not_know(dialect: 
         own_keys = "user's id" in mapping_text  # no rule of that mapping finds its user in a warehouse
         for (case, event), (found, counts) in zip(cases, _found(connection, dialect, mapping, cases), strict=True):
             expected: Rows = {dataset.name: [] for dataset in mapping.datasets}
-            # The visits of one event alone are nobody's, and counted as such.
+            # Visits of a single event have no user, and are counted as such.
             reference = [row for row in rows(mapping, event)[0] if row.visitor is None]
             for row in reference:
                 expected[row.dataset.name].append(tuple(map(text, row.values)))
@@ -85,7 +85,7 @@ def test_golden_cases_are_alike_but_for_what_a_warehouse_does_not_know(dialect: 
 def _found(
     connection: DuckDBPyConnection, dialect: str, mapping: EventMapping, cases: list[tuple[GoldenCase, Event]]
 ) -> Iterator[tuple[Rows, set[tuple[str | None, str]] | None]]:
-    """Yield for each case the rows, and what is counted of them."""
+    """Yield the rows and counts of each case."""
     connection.execute("DROP SCHEMA IF EXISTS prod CASCADE")
     load(connection, dialect, "prod", [cases[0][1]])
     columns = parse_columns(columns_file(connection, dialect), "columns.csv")

@@ -11,7 +11,7 @@ from personalize_segment.warehouse.redshift import RedshiftDialect
 from personalize_segment.warehouse.snowflake import SnowflakeDialect
 from warehouse_loader import slug
 
-#: What segmentio/go-snakecase tests itself with, and more of what its documentation says.
+#: Test cases of segmentio/go-snakecase, and examples from its documentation.
 SNAKE_CASE = [
     ("sample text", "sample_text"),
     ("sample-text", "sample_text"),
@@ -87,7 +87,7 @@ def test_an_event_has_a_table(call: Call, event: str | None, expected: Stored | 
         pytest.param("track", "timestamp", Stored(("timestamp",), kind="timestamp"), id="timestamp"),
         pytest.param("track", "event", Stored(("event_text",), kind="text"), id="the event's name, not its slug"),
         pytest.param("page", "name", Stored(("name",), kind="text"), id="a page's name"),
-        pytest.param("track", "name", None, id="a track has no name"),
+        pytest.param("track", "name", None, id="an unnamed track"),
         pytest.param("page", "event", None, id="a page has no event"),
         pytest.param("track", "properties.product_id", Stored(("product_id", "_product_id")), id="a property"),
         pytest.param("track", "properties.a.bC", Stored(("a_b_c", "_a_b_c")), id="a property of an object"),

@@ -1,7 +1,7 @@
-"""A warehouse gives the rows, and the counts, that `rows()` gives of the same events.
+"""A warehouse produces the rows and counts of `rows()` for the same events.
 
-The events are loaded as Segment would (warehouse_loader.py) and the statements are run as they are
-(warehouse_engine.py). What a warehouse does not know any more is in test_warehouse_golden.py.
+Events are loaded like by Segment (warehouse_loader.py), and unmodified statements run (warehouse_engine.py).
+test_warehouse_golden.py has the values that a warehouse loses.
 """
 
 import gzip

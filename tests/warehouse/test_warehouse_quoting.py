@@ -1,4 +1,4 @@
-"""No name or value of a mapping gets out of its quotes, and whatever a mapping says, its statements parse."""
+"""No name or value of a mapping escapes its quotes, and the statements of any mapping parse."""
 
 import json
 import unicodedata
@@ -49,7 +49,7 @@ tests = st.one_of(
     st.builds(lambda texts: {"is": texts}, st.lists(constants, min_size=1, max_size=3)),
     st.dictionaries(
         st.sampled_from(["at_least", "above", "at_most", "below"]),
-        # What a mapping may hold: no more digits than a float has, and no -0.
+        # Valid in a mapping: no more digits than a float has, and no -0.
         st.floats(-1e300, 1e300).map(lambda number: float(f"{number:.15g}") + 0.0) | st.integers(-(10**15), 10**15),
         min_size=1,
     ),
@@ -91,12 +91,12 @@ def metadata(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def mappings(draw: st.DrawFn) -> EventMapping:
-    """Draw a mapping that may be any of what the grammar takes."""
+    """Draw any mapping that the grammar accepts."""
     found = rules("ITEM_ID", titles=True)
     body = interactions(track=draw(found), page=draw(found), screen={})
     body["interactions"]["fields"]["USER_ID"] = {"from": draw(sources)}
     body["interactions"]["fields"] |= metadata(draw)
-    if draw(st.booleans()):  # with a rule for identify, which has no name
+    if draw(st.booleans()):  # with a rule for identify, whose events are unnamed
         body["users"] = {"fields": {"USER_ID": {"from": draw(sources)}} | metadata(draw), "when": draw(conditions)}
         if draw(st.booleans()):
             body["users"]["track"] = draw(rules("USER_ID", titles=False))
@@ -115,7 +115,7 @@ KINDS = ["text", "bigint", "double precision", "boolean", "timestamp", "super", 
 
 
 def catalog(draw: st.DrawFn, mapping: EventMapping, dialect: str) -> Columns | None:
-    """Draw which of the tables and columns of a mapping there are, and of what type; or that nobody asked."""
+    """Draw the existing tables and columns of a mapping with their types, or an unknown catalog."""
     if draw(st.booleans()):
         return None
     speech = DIALECTS[dialect]
@@ -148,7 +148,7 @@ def test_every_statement_of_a_generated_mapping_parses_and_reads_only_its_tables
         try:
             made = plan(dialect, mapping, columns=columns, received=TimeWindow.of_days(since))
         except WarehouseError:
-            return  # there is no table to read
+            return  # no table to read
         for tree in queries(dialect, made):
             if dialect == "redshift":
                 assert_typed(tree)

@@ -377,7 +377,7 @@ def test_a_warehouse_without_one_table_is_refused(dialect: str) -> None:
     assert caught.value.place == "prod"
 
 
-#: The events of the documented page, and its statement but for how to get it out.
+#: The documented page's events, and its statement without the unload.
 DOCUMENTED = """
 select user_id as USER_ID, products_sku as ITEM_ID, event as EVENT_TYPE, date_part(epoch, "timestamp") as TIMESTAMP
 from prod.order_completed
@@ -387,7 +387,7 @@ union select user_id, products_sku, event, date_part(epoch, "timestamp") from pr
 
 
 def shop() -> list[Event]:
-    """Return events of the three names, two views among them that differ in nothing but their ids."""
+    """Return events of the three names, including two views that differ only in their ids."""
     common = {"type": "track", "userId": "u1", "timestamp": "2024-03-01T00:00:00.500Z"}
     one = {"properties": {"sku": "s,1"}}
     return [

@@ -1,4 +1,4 @@
-"""The verb `segment` as users run it: plan, apply, apply again, and what it says without a token or rights."""
+"""The command `segment` as users run it: plan, apply, reapply, and errors without a token or permissions."""
 
 import json
 import sys
@@ -42,7 +42,7 @@ def outputs(s3_env: str, tmp_path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the command ended, and what it printed."""
+    """The command's status and output."""
 
     status: object
     stdout: str
@@ -59,8 +59,8 @@ class Shell:
         patch.setattr(terminal.messages, "_width", 300)
 
     def __call__(self, *arguments: str | Path) -> Ended:
-        """Return how it ended; no secret may have been printed."""
-        self._patch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the credentials of the last run
+        """Return the result, after checking that no secret was printed."""
+        self._patch.setattr(boto3, "DEFAULT_SESSION", None)  # it caches the credentials of the last run
         self._patch.setattr(sys, "argv", ["personalize-segment", "segment", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()

@@ -1,4 +1,4 @@
-"""Requests to Segment's Public API: pages, rate limits, tries, and refusals in one sentence."""
+"""Requests to Segment's Public API: pages, rate limits, retries, and errors in one sentence."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from segment_workspace import TOKEN, Refusal, Workspace
 
 
 class Waiting:
-    """An API that doesn't wait, and what it would have waited and said."""
+    """An API that records its waits and messages instead of waiting."""
 
     def __init__(self, url: str, token: str = TOKEN) -> None:
         self.seconds: list[float] = []

@@ -1,4 +1,4 @@
-"""`personalize-segment segment`: what it creates and changes in a Segment workspace, and what it leaves alone."""
+"""`personalize-segment segment`: what it creates, changes and keeps in a Segment workspace."""
 
 import json
 import re
@@ -44,7 +44,7 @@ CONDITION = f"!( {OUTPUTS['destination_filter']} )"
 
 @pytest.fixture
 def workspace() -> Iterator[Workspace]:
-    """Yield a workspace with one source; no request to it may be wrong."""
+    """Yield a workspace with one source, and fail on invalid requests."""
     with Workspace() as made:
         made.add_source("website")
         yield made
@@ -53,7 +53,7 @@ def workspace() -> Iterator[Workspace]:
 
 @pytest.fixture
 def secret(s3_env: str) -> WriteKeySecret:
-    """Return a secret that isn't there yet."""
+    """Return a secret that doesn't exist yet."""
     return WriteKeySecret(f"segment/{s3_env}", "write_key", boto3.client("secretsmanager"))
 
 
@@ -66,7 +66,7 @@ def public_api(workspace: Workspace, **more: Any) -> PublicApi:
 
 
 def planned(workspace: Workspace, secret: WriteKeySecret | None, **choices: Any) -> list[tuple[str, str, str]]:
-    """Return action, kind and name of what a plan would do, and check that a look changes nothing."""
+    """Return action, kind and name of the steps of a plan, after checking that planning changes nothing."""
     api = public_api(workspace)
     changes = plan(wanted(**choices), api, Catalog(api), secret)
     assert not workspace.asked("create", "update")
@@ -370,7 +370,7 @@ def test_what_segment_does_not_keep_ends_the_apply(workspace: Workspace, monkeyp
     assert workspace.asked("update") == ["updateDestination"]
 
 
-# What is wanted
+# The desired state
 
 
 @pytest.mark.parametrize(
