@@ -21,17 +21,17 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 NAME = "personalize-segment"
 HEADER = """# Commands
 
-The help of every verb. `make generate` writes this page from the command line itself: edit that.
+The help of every command. `make generate` writes this page from the help texts: edit those.
 
-- Results go to stdout, messages and progress to stderr. Exit status: 0 done, 1 failed, 2 misused; `plan --check` and
-  `segment plan --check` exit with 3 if there is something to do.
-- `--json` prints the result for machines. `apply`, `forget`, `init` and `schema` print JSON anyway.
-- Off a terminal, nothing is wrapped or cut off unless `COLUMNS` is set. `NO_COLOR` leaves colors out.
-- `personalize-segment --install-completion` completes verbs and options in bash, zsh, fish and PowerShell.
+- Results go to stdout, messages and progress to stderr. Exit status: 0 success, 1 failure, 2 usage error. `plan --check`
+  and `segment plan --check` exit with 3 if changes are pending.
+- `--json` prints the result as JSON. `apply`, `forget`, `init` and `schema` always print JSON.
+- Off a terminal, lines aren't wrapped or truncated unless `COLUMNS` is set. `NO_COLOR` turns colors off.
+- `personalize-segment --install-completion` completes commands and options in bash, zsh, fish and PowerShell.
 """
 
 
-def verbs() -> Iterator[tuple[str, ...]]:
+def commands() -> Iterator[tuple[str, ...]]:
     """Yield the arguments of each command, starting with none for the overview."""
     yield ()
     for name, command in typer.main.get_group(load()).commands.items():
@@ -44,11 +44,11 @@ def text() -> str:
     """Return the page."""
     parts = [HEADER]
     os.environ |= {"COLUMNS": "100", "NO_COLOR": "1"}
-    for verb in verbs():
-        done = CliRunner().invoke(load(), [*verb, "--help"], prog_name=NAME, catch_exceptions=False)
+    for words in commands():
+        done = CliRunner().invoke(load(), [*words, "--help"], prog_name=NAME, catch_exceptions=False)
         lines = (line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).strip("\n ").splitlines())
         body = "\n".join(lines)
-        parts.append(f"## {' '.join(verb) or NAME}\n\n```text\n{body}\n```\n")
+        parts.append(f"## {' '.join(words) or NAME}\n\n```text\n{body}\n```\n")
     return "\n".join(parts)
 
 
