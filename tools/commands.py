@@ -23,7 +23,7 @@ HEADER = """# Commands
 
 The help of every command. `make generate` writes this page from the help texts: edit those.
 
-- Results go to stdout, messages and progress to stderr. Exit status: 0 success, 1 failure, 2 usage error. `plan --check`
+- Results go to stdout, messages and progress to stderr. Exit status: 0 success, 1 failure, 2 misuse. `plan --check`
   and `segment plan --check` exit with 3 if changes are pending.
 - `--json` prints the result as JSON. `apply`, `forget`, `init` and `schema` always print JSON.
 - Off a terminal, lines aren't wrapped or truncated unless `COLUMNS` is set. `NO_COLOR` turns colors off.
