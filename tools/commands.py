@@ -31,7 +31,7 @@ The help of every command. `make generate` writes this page from the help texts:
 """
 
 
-def commands() -> Iterator[tuple[str, ...]]:
+def verbs() -> Iterator[tuple[str, ...]]:
     """Yield the arguments of each command, starting with none for the overview."""
     yield ()
     for name, command in typer.main.get_group(load()).commands.items():
@@ -44,11 +44,11 @@ def text() -> str:
     """Return the page."""
     parts = [HEADER]
     os.environ |= {"COLUMNS": "100", "NO_COLOR": "1"}
-    for words in commands():
-        done = CliRunner().invoke(load(), [*words, "--help"], prog_name=NAME, catch_exceptions=False)
+    for verb in verbs():
+        done = CliRunner().invoke(load(), [*verb, "--help"], prog_name=NAME, catch_exceptions=False)
         lines = (line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).strip("\n ").splitlines())
         body = "\n".join(lines)
-        parts.append(f"## {' '.join(words) or NAME}\n\n```text\n{body}\n```\n")
+        parts.append(f"## {' '.join(verb) or NAME}\n\n```text\n{body}\n```\n")
     return "\n".join(parts)
 
 
