@@ -140,8 +140,8 @@ check "recommendations_are_written_back_after_something" {
   }
 }
 
-# A campaign keeps billing after its spec is gone. Conditions can't tell a destroy from an apply, so this resource, which
-# Terraform destroys first, refuses. The command is in the state because a destroy can't read variables.
+# A campaign keeps billing after its spec is gone. Conditions can't tell a destroy from an apply, so this resource
+# refuses. Terraform destroys it first. The command is in the state because a destroy can't read variables.
 resource "terraform_data" "personalize_is_destroyed_first" {
   input = {
     command = var.deletion_protection ? join(" ", [

@@ -81,7 +81,7 @@ def test_it_asks_before_anything_is_made(
         run(tmp_path)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "no")
-    with pytest.raises(DemoError, match="nothing was made"):
+    with pytest.raises(DemoError, match="nothing was created"):
         run(tmp_path)
     assert aws == []
     said = capsys.readouterr().out
@@ -171,7 +171,7 @@ def test_what_could_not_be_destroyed_can_be_later(
     assert acceptance.main(again, tmp_path / "none.md", None) == 0
     assert aws[-1] == f"{folder.name} {folder / 'terraform' / 'terraform'}"
     assert not folder.exists()
-    with pytest.raises(DemoError, match="is not there"):
+    with pytest.raises(DemoError, match="doesn't exist"):
         acceptance.main(again, tmp_path / "none.md", None)
 
 

@@ -76,4 +76,4 @@ def test_a_file_that_is_not_current_is_named(tmp_path: Path) -> None:
     with (tmp_path / "sql" / "snowflake_copy.sql").open("a", encoding="utf-8") as file_:
         file_.write("SELECT 1;\n")
     found = subprocess.run([*run, "--check"], check=False, capture_output=True, text=True)
-    assert (found.returncode, found.stderr) == (1, "sql/snowflake_copy.sql is not current: run `make generate`\n")
+    assert (found.returncode, found.stderr) == (1, "sql/snowflake_copy.sql isn't current: run `make generate`\n")
