@@ -60,7 +60,7 @@ GLUE_RUNS = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 LAG_SECONDS = 300
 
 
-def main(report: Path | None, engine: str, *, keep: bool) -> None:
+def main(report: Path | None, image: Path | None, engine: str, *, keep: bool) -> None:
     """Run all steps. Raise DemoError, StackError or PersonalizeSegmentError if one fails."""
     check(shutil.which("terraform"), "Terraform isn't on the path: install 1.11 or newer")
     folder = own_folder()
@@ -377,7 +377,7 @@ def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -
     check(again[:1] == again[1:], "a replay changed something")
     broken = event("track", "m-broken", event="Order Completed", userId="shopper-1", properties={"products": "none"})
     check(send("a malformed order", broken)["decision"] == "rejected", "the malformed order wasn't rejected")
-    console.print(table)
+    stage.show_table(table)
     if not place.train:
         return
     rose = f"after the order, {share(after):.0%} are {TASTE}; before, {share(before):.0%}"
@@ -536,6 +536,7 @@ def show_environment(stage: Stage, stack: Stack) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="demo.py", description="The whole loop against an embedded AWS.")
     parser.add_argument("--report", type=Path, help="write the results of each step as JSON")
+    parser.add_argument("--image", type=Path, help="write the tables of the live events, as SVG")
     options = parser.parse_args()
     try:
         main(options.report, options.image, os.environ.get("ENGINE", "duckdb"), keep=os.environ.get("KEEP") == "1")

@@ -160,6 +160,6 @@ class Stage:
 
 
 def show_json(value: Any, indent: int | None = None) -> None:
-    """Print a value in color."""
+    """Print a value in colors."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     console.print(Syntax(text, "json", background_color="default", word_wrap=True))

@@ -43,7 +43,11 @@ from stacks import Stack
 ROOT = Path(__file__).parents[2]
 RUN = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-ALL = [*RUN, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/adr/*.md"))]
+ALL = [
+    *RUN,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md")),
+    *sorted(ROOT.glob("docs/adr/*.md")),
+]
 #: Folders of the checkout that a command may need.
 CHECKOUT = ("glue", "python")
 LOOKED_UP = ("make", "pip", "git")

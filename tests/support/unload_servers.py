@@ -1,7 +1,7 @@
 """Two warehouses on 127.0.0.1 that run nothing: the Redshift Data API, and Snowflake for its connector.
 
 A query goes through `states`, one per poll, and then has the result or failure that `results` or `failures` list for
-a part of its SQL. `sqls` records submitted statements, and `cancelled` the canceled queries.
+a part of its SQL. `sqls` records submitted statements, and `canceled` the canceled queries.
 """
 
 import gzip

@@ -204,7 +204,7 @@ def test_statements_in_redshift_are_run_and_waited_for(refreshing: Refreshing) -
         pytest.param(
             {"Status": "FAILED", "Error": "relation is missing"}, "ExportFailed", "relation is missing", id="failed"
         ),
-        pytest.param({"Status": "ABORTED"}, "ExportAborted", "statements were canceled", id="cancelled"),
+        pytest.param({"Status": "ABORTED"}, "ExportAborted", "statements were canceled", id="canceled"),
     ],
 )
 def test_statements_that_fail_end_the_refresh_before_an_import(
