@@ -11,7 +11,7 @@ variable "path" {
 
   validation {
     condition     = !try(fileexists(var.path), false) || can(keys(jsondecode(file(var.path))))
-    error_message = "${var.path}: the file isn't a JSON object. Write {…}, with composed letters and without comments."
+    error_message = "${var.path}: isn't a JSON object. Write {…}, with composed letters and without comments."
   }
 }
 

@@ -177,7 +177,7 @@ def test_terraform_refuses_what_python_refuses_with_place_problem_and_remedy(
 
 @pytest.mark.parametrize("name", NOT_READ)
 def test_a_file_that_terraform_cant_read_is_refused_with_a_remedy(refusals: dict[str, str], name: str) -> None:
-    assert "this isn't one JSON object. Write {…}, with composed letters" in refusals[name]
+    assert "isn't a JSON object. Write {…}, with composed letters" in refusals[name]
 
 
 @pytest.mark.parametrize("name", TAKEN)
