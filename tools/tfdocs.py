@@ -77,7 +77,7 @@ def _inputs(folder: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def tables(folder: Path) -> str:
     """Return the two tables of a module in Markdown, with required inputs first."""
-    inputs = sorted(_blocks(folder, "variable").items(), key=lambda item: ("default" in item[1], item[0]))
+    inputs = _inputs(folder)
     lines = ["## Inputs", "", "| Name | Description | Type | Default | Required |", "|---|---|---|---|:---:|"]
     for name, body in inputs:
         default = _code(json.dumps(_value(body["default"]), indent=2)) if "default" in body else "n/a"

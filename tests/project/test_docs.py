@@ -43,6 +43,7 @@ from stacks import Stack
 ROOT = Path(__file__).parents[2]
 RUN = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+TROUBLESHOOTING, SEGMENT = ((ROOT / "docs" / name).read_text("utf-8") for name in ("troubleshooting.md", "segment.md"))
 ALL = [
     *RUN,
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md")),
