@@ -241,12 +241,12 @@ def test_a_role_may_read_this_object_and_no_other(applied: Applied, role: str) -
     assert not allowed(policies, "s3:PutObject", f"arn:aws:s3:::{applied.bucket}/{KEY}")
 
 
-def test_the_readme_bills_the_alarms_that_there_are(applied: Applied) -> None:
+def test_the_page_bills_the_alarms_that_there_are(applied: Applied) -> None:
     """An alarm is billed by the metrics it reads."""
     found = client(applied.server, "cloudwatch").describe_alarms()["MetricAlarms"]
     metrics = sum(max(1, sum("MetricStat" in one for one in alarm.get("Metrics", []))) for alarm in found)
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    assert f"| alarms: {metrics} metrics, 4 of them for `refresh` | {metrics / 10:.2f} |" in readme
+    page = (Path(__file__).parents[2] / "docs" / "terraform.md").read_text("utf-8")
+    assert f"| alarms: {metrics} metrics, 4 of them for `refresh` | {metrics / 10:.2f} |" in page
 
 
 def test_what_users_change_is_changed_on_a_running_stack_and_back(applied: Applied) -> None:
