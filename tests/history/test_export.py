@@ -573,7 +573,7 @@ def test_days_without_users_are_no_reason_to_keep_an_earlier_window(out: Path, t
     logs.mkdir(parents=True)
     (logs / "a.json").write_bytes(viewed("1"))
     assert list((out / "users").iterdir())
-    with pytest.raises(EmptyError, match="has users, and"):
+    with pytest.raises(EmptyError, match="has users, but"):
         export(str(tmp_path / "views"), str(out), MAPPING)
     export(str(tmp_path / "views"), str(out), MAPPING, window=Window(date(2024, 3, 1)))
     assert not list((out / "users").iterdir())

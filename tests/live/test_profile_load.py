@@ -223,7 +223,7 @@ def test_what_aws_refuses_is_said_with_its_operation(operation: str, place: str)
     said = rf"{place}: {operation} failed \(AccessDeniedException\)\. Check"
     with pytest.raises(ProfilesError, match=said) as caught:
         load(world, seen("u", 1, COUNTRY="DE"), seen("v", 1, PLAN="a"), before=refuse)
-    assert "rights" in caught.value.remedy
+    assert "permissions" in caught.value.remedy
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -409,9 +409,14 @@ IMPORTS = {"interactions": {"import": {"location": "s3://data/transformed/intera
 @pytest.mark.parametrize(
     ("changes", "exports", "deletions", "error", "problem"),
     [
-        pytest.param({"datasets": IMPORTS}, [], None, ForgetError, "in none of the exports", id="no export"),
+        pytest.param({"datasets": IMPORTS}, [], None, ForgetError, "isn't in any of the exports", id="no export"),
         pytest.param(
-            {"datasets": IMPORTS}, ["s3://data/transform"], None, ForgetError, "in none of the exports", id="another"
+            {"datasets": IMPORTS},
+            ["s3://data/transform"],
+            None,
+            ForgetError,
+            "isn't in any of the exports",
+            id="another",
         ),
         pytest.param({"role_arn": None}, ["s3://data/t"], None, SpecError, "has no 'role_arn'", id="no role"),
         pytest.param({}, ["folder"], None, ForgetError, "no export is in S3", id="nowhere for the ids"),
@@ -547,8 +552,8 @@ def test_a_deletion_that_was_done_before_changes_nothing(run: Any, stack: Stack,
 
 #: The signed body, the secret in the environment, and the message.
 REFUSED: list[tuple[bytes, str | None, str]] = [
-    (BODY + b" ", "secret", "another signature"),
-    (BODY, "Secret", "another signature"),
+    (BODY + b" ", "secret", "doesn't match X-Signature"),
+    (BODY, "Secret", "doesn't match X-Signature"),
     (BODY, "", "empty secret"),
     (BODY, None, "WEBHOOK_SECRET: isn't set"),
 ]

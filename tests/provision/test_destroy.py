@@ -241,7 +241,7 @@ def test_a_right_to_delete_that_is_missing_is_an_error(account: Cloud) -> None:
     with pytest.raises(ProvisionError, match="DeleteCampaign was refused") as caught:
         account.destroy(SHOP)
     assert caught.value.place.startswith("Campaign shop-home-")
-    assert "rights" in caught.value.remedy
+    assert "permissions" in caught.value.remedy
 
 
 def test_what_somebody_else_made_in_the_group_blocks_and_stays(account: Cloud) -> None:

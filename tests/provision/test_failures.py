@@ -119,7 +119,7 @@ def test_a_right_to_read_that_is_missing_is_an_error_with_a_remedy(account: Clou
     for command in (account.plan, account.apply, account.destroy):
         with pytest.raises(ProvisionError, match="AccessDenied") as caught:
             command(SMALL)
-        assert "rights" in caught.value.remedy
+        assert "permissions" in caught.value.remedy
 
 
 def test_a_right_to_write_that_is_missing_is_an_error_with_a_remedy(account: Cloud) -> None:
