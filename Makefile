@@ -18,7 +18,7 @@ help:  ## List the commands
 
 ##@ Try and test
 
-demo: installed  ## Run the whole loop against an embedded AWS (ENGINE=spark; KEEP=1 leaves it running)
+demo: installed  ## Run the whole loop against an emulated AWS (ENGINE=spark; KEEP=1 leaves it running)
 	@$(INSTALLED)/bin/python tools/demo.py
 
 # Three processes on two cores, because Terraform tests mostly wait.

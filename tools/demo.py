@@ -1,4 +1,4 @@
-"""`make demo`: the whole loop against an embedded AWS: logs, training data, infrastructure, live events, profile.
+"""`make demo`: the whole loop against an emulated AWS: logs, training data, infrastructure, live events, profile.
 
     demo.py [--report FILE] [--image FILE]
 
@@ -534,7 +534,7 @@ def show_environment(stage: Stage, stack: Stack) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="demo.py", description="The whole loop against an embedded AWS.")
+    parser = argparse.ArgumentParser(prog="demo.py", description="The whole loop against an emulated AWS.")
     parser.add_argument("--report", type=Path, help="write the results of each step as JSON")
     parser.add_argument("--image", type=Path, help="write the tables of the live events, as SVG")
     options = parser.parse_args()

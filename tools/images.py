@@ -35,7 +35,7 @@ STYLE = """\
 .arrow.history{{stroke:{11}}} .label.history,.tip.history{{fill:{11}}}
 .arrow.live{{stroke:{12}}} .label.live,.tip.live{{fill:{12}}}
 .arrow.back{{stroke:{13}}} .label.back,.tip.back{{fill:{13}}}"""
-AREAS = [("Segment", 16, 196), ("terraform apply", 262, 560), ("Amazon Personalize", 872, 192)]
+AREAS = [("Segment", 16, 196), ("Your AWS account", 262, 560), ("Amazon Personalize", 872, 192)]
 #: Kind, left, top, width, height, title and lines.
 BOXES: list[tuple[str, int, int, int, int, str, list[str]]] = [
     ("segment", 36, 66, 156, 72, "Logs", ["S3 or a warehouse"]),
@@ -46,7 +46,7 @@ BOXES: list[tuple[str, int, int, int, int, str, list[str]]] = [
     ("aws", 292, 240, 210, 72, "Event function", ["answers within five seconds"]),
     ("aws", 586, 240, 206, 72, "Profile queue", ["and table: merges updates"]),
     ("aws", 336, 416, 166, 64, "Rejected events", ["kept with the reason"]),
-    ("aws", 586, 416, 206, 64, "Alarms, refresh", ["each alarm links its remedy"]),
+    ("aws", 586, 416, 206, 64, "Alarms, refresh", ["alarms link to remedies"]),
     ("personalize", 892, 66, 152, 96, "Datasets", ["schemas and imports", "follow the mapping"]),
     ("personalize", 892, 232, 152, 88, "Event tracker", ["live interactions"]),
     ("personalize", 892, 400, 152, 96, "Campaign", ["or recommender,", "retrained on schedule"]),

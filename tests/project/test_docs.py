@@ -34,6 +34,7 @@ import typer
 from typer.testing import CliRunner
 
 from attached import attached
+from images import overview
 from java import Java
 from personalize_emulator.server import Server
 from personalize_segment.cli import load
@@ -54,7 +55,7 @@ CHECKOUT = ("glue", "python")
 LOOKED_UP = ("make", "pip", "git")
 #: Glue's options in the documents.
 GLUE = {"--additional-python-modules", "--extra-py-files"}
-SECONDS = 120
+SECONDS = 240
 #: Duration of operations that Terraform waits for.
 TERRAFORM_SECONDS = 400
 #: A bucket that Terraform makes.
@@ -297,6 +298,10 @@ def test_the_list_of_decisions_has_each() -> None:
     assert [(f"# {number}. {title}", name) for number, title, name in listed] == [
         (title, file.name) for title, file in zip(titles, files, strict=True)
     ]
+
+
+def test_the_overview_is_as_drawn() -> None:
+    assert (ROOT / "docs" / "images" / "overview.svg").read_text("utf-8") == overview()
 
 
 def test_make_targets_exist() -> None:
