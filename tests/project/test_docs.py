@@ -263,8 +263,12 @@ def test_the_table_of_settings_is_the_one_that_is_printed() -> None:
 
 def test_the_table_of_alarms_has_each() -> None:
     alarms = (ROOT / "modules/monitoring/alarms.tf").read_text("utf-8")
+    refresh = (ROOT / "modules/refresh/main.tf").read_text("utf-8")
     made = set(re.findall(r'^ +"?((?:\$\{key\}-)?[a-z-]+)"? = \{\n +means ', alarms, re.MULTILINE))
     wanted = {name.replace("${key}", function) for name in made for function in ("event", "profiles")}
+    own = re.findall(r'alarm_name = "\$\{local\.machine_name\}-([a-z-]+)"', refresh)
+    assert len(own) == refresh.count("aws_cloudwatch_metric_alarm")
+    wanted |= {f"refresh-{name}" for name in own}
     assert len(wanted) > 10
     assert set(re.findall(r"`NAME-([a-z-]+)`", (ROOT / "docs/metrics.md").read_text("utf-8"))) == wanted
 
