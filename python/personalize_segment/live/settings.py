@@ -247,7 +247,7 @@ class Settings:
     )  # fmt: skip
     triggers: tuple[str, ...] | None = _setting(
         "write_back_events", _optional(_events), "", "JSON array or *",
-        "Names of the events that trigger a write-back. *: every recorded event. "
+        "Names of the events that trigger a write-back. *: every recorded event. []: none. "
         "Empty: events whose EVENT_TYPE is Purchase, AddToCart, AddToWishlist or Watch.",
     )  # fmt: skip
     per_minute: int = _setting(
