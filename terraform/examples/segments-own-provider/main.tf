@@ -33,7 +33,7 @@ variable "destination_type_id" {
 }
 
 variable "destination_filters" {
-  description = "Whether to drop events that aren't in the mapping, which requires Segment's Business plan."
+  description = "Whether to drop events that aren't in the mapping, which requires Segment's Business tier."
   type        = bool
   default     = true
 }
