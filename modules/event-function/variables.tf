@@ -241,7 +241,7 @@ variable "profile_queue" {
 }
 
 variable "profile_table" {
-  description = "Output `table` of the module profile-queue, and its key (null: a rate limit per running copy)."
+  description = "Output `table` of the module profile-queue, and its key (null: a rate limit per running instance)."
   type = object({
     name        = string
     arn         = string

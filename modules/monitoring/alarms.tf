@@ -22,7 +22,7 @@ locals {
   function_alarms = merge([
     for key, one in var.functions : {
       "${key}-errors" = {
-        means      = "${one.name} fails more than 5 % of its calls. ${local.redelivered[key]}"
+        means      = "${one.name} fails more than 5% of its calls. ${local.redelivered[key]}"
         section    = "a-function-fails"
         expression = "100 * errors / calls"
         metrics = {
@@ -47,7 +47,7 @@ locals {
       }
       "${key}-duration" = {
         means = join(" ", [
-          "One in a hundred calls of ${one.name} takes more than 80 % of its timeout of ${one.timeout_seconds} s.",
+          "One in a hundred calls of ${one.name} takes more than 80% of its timeout of ${one.timeout_seconds} s.",
           "Calls that exceed the timeout are stopped and retried.",
         ])
         section    = "a-function-is-slow"
@@ -63,7 +63,7 @@ locals {
   event_alarms = {
     events-raised = {
       means = join(" ", [
-        "More than 5 % of events can't be recorded now.",
+        "More than 5% of events can't be recorded now.",
         "Segment resends them for about four hours. After that, they are only in its logs.",
       ])
       section    = "events-are-raised"
@@ -78,7 +78,7 @@ locals {
     }
     events-rejected = {
       means = join(" ", [
-        "More than 5 % of events are rejected, not counting events without a rule.",
+        "More than 5% of events are rejected, not counting events without a rule.",
         "The rejected queue keeps them, with the reason.",
       ])
       section    = "the-queue-of-rejected-events"
@@ -93,7 +93,7 @@ locals {
     }
     recommendations-failed = {
       means = join(" ", [
-        "More than 20 % of recommendation requests fail.",
+        "More than 20% of recommendation requests fail.",
         "Events are still recorded, and profiles keep their current list.",
       ])
       section    = "recommendations-fail"
@@ -105,7 +105,7 @@ locals {
     }
     write-back-failed = {
       means = join(" ", [
-        "Segment refuses more than 20 % of recommendations.",
+        "Segment refuses more than 20% of recommendations.",
         "Events are still recorded, and profiles keep their current list.",
       ])
       section    = "write-back-fails"

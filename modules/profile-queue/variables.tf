@@ -75,7 +75,7 @@ variable "batch" {
 }
 
 variable "maximum_concurrency" {
-  description = "Maximum number of running copies of the function, which share ten calls per second."
+  description = "Maximum number of running instances of the function, which share ten calls per second."
   type        = number
   default     = 2
   nullable    = false
