@@ -40,11 +40,11 @@ STACK = (
 
 def main() -> None:
     OUTPUT.parent.mkdir(exist_ok=True)
-    shutil.rmtree(OUTPUT, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="personalize-segment-") as folder:
         source = Path(folder, "source")
         export(source)
         built = build(source, Path(folder, "built"))
+        shutil.rmtree(OUTPUT, ignore_errors=True)
         shutil.move(built, OUTPUT)
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(OUTPUT.iterdir())}
     (OUTPUT / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in files.items()))

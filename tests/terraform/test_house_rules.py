@@ -133,7 +133,7 @@ def test_every_input_and_each_of_its_attributes_is_set_by_a_test(folder: Path) -
 
 
 def test_alarms_lead_by_default_to_the_document_of_the_repository_that_the_readme_names() -> None:
-    [repository] = re.findall(r'"git::(https://\S+)\.git//terraform', (ROOT / "terraform/README.md").read_text("utf-8"))
+    [repository] = re.findall(r'"git::(https://\S+)\.git//terraform', (ROOT / "docs/terraform.md").read_text("utf-8"))
     for module in ("monitoring", "refresh"):
         text = (ROOT / "modules" / module / "variables.tf").read_text("utf-8")
         [block] = [one for one in _blocks(text, "variable") if one.startswith('variable "operations_url"')]

@@ -27,7 +27,10 @@ class Inexact(float):
 def load(text: str) -> Any:
     """Return the document in `text`. Raises MappingError if it isn't JSON, or if readers would disagree about it."""
     document = parse(text)
-    check(document)
+    try:
+        check(document)
+    except RecursionError:  # From Python 3.12 on, the parser goes deeper than Python's own calls.
+        refuse("$", "is nested too deeply", "Write one JSON object with fewer levels")
     return document
 
 
