@@ -34,7 +34,7 @@ from demo_stage import DemoError, Place, Stage, check, console, picture, show_js
 from personalize_emulator.server import Server, ServerError
 from personalize_segment.cli.terminal import Heartbeat
 from personalize_segment.contract.mapping import default_text
-from personalize_segment.errors import PersonalizeSegmentError
+from personalize_segment.errors import PersonalizeSegmentError, number
 from personalize_segment.history.sample import sample
 from stacks import ROOT, Stack, StackError
 
@@ -342,13 +342,13 @@ def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -
     def share(listed: list[str]) -> float:
         return sum(category.get(item) == TASTE for item in listed) / len(listed)
 
-    table = Table("event", "decision", "rows", "recommendation", "write-back", f"{TASTE} of 25")
+    table = Table("event", "decision", "rows", "recommendation", "write-back", f"{TASTE} items (of 25)")
 
     def send(what: str, event: dict[str, Any]) -> dict[str, Any]:
         before = len(taken)
         answer = segment.send(event)
         listed = api.last() if api and len(taken) > before else []
-        rows = ", ".join(f"{number} {name}" for name, number in answer["rows"].items())
+        rows = ", ".join(number(count, name.removesuffix("s")) for name, count in answer["rows"].items())
         shown = str(round(share(listed) * len(listed))) if listed else ""
         table.add_row(what, answer["decision"], rows, answer["recommendation"], answer["write_back"], shown)
         return answer
@@ -383,7 +383,7 @@ def live(stage: Stage, place: Place, api: Api | None, outputs: dict[str, Any]) -
     rose = f"after the order, {share(after):.0%} are {TASTE}; before, {share(before):.0%}"
     # In AWS, a trained model decides.
     check(share(after) > share(before) or not place.local, rose)
-    shown = Table("place", "before the order", "after it")
+    shown = Table("rank", "before the order", "after the order")
     for rank, pair in enumerate(zip(before[:5], after[:5], strict=True), start=1):
         shown.add_row(str(rank), *(f"{item} ({category.get(item) or 'a film'})" for item in pair))
     stage.show_table(shown)
@@ -483,9 +483,9 @@ def operator(stage: Stage, outputs: dict[str, Any]) -> None:
         time.sleep(0.2)
     stage.facts["metrics"] = dict(both)
     table = Table("metric", "sum")
-    for name, number in sorted(both.items()):
+    for name, total in sorted(both.items()):
         if not name.endswith("Milliseconds"):
-            table.add_row(name, f"{number:.0f}")
+            table.add_row(name, f"{total:.0f}")
     console.print(table)
     check(both["ProfilesRecorded"] > 0, "no user or item went through the profile queue")
     check(both["ProfilesFailed"] == 0, "users or items failed")

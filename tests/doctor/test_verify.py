@@ -198,7 +198,7 @@ def test_sql_of_another_mapping_differs(aws: Emulator, tmp_path: Path) -> None:
     [
         pytest.param("{", "isn't JSON", id="no JSON"),
         pytest.param("[" * 100_000, "isn't JSON", id="nested too deeply"),
-        pytest.param("[]", "has no outputs of a stack. Was Terraform applied?", id="no outputs"),
+        pytest.param("[]", "has no outputs of a stack. Run `terraform apply`, then", id="no outputs"),
         pytest.param(
             '{"other": {"type": "string", "value": "x"}}', "has no outputs of a stack", id="of something else"
         ),

@@ -233,10 +233,14 @@ def test_each_choice_has_a_note() -> None:
         made([*shopify(), event(1, "Gift Wrapped", product_id=3), event(2, "Order Refunded", product_id=3)]).notes
     )
     assert notes['$.interactions.track["Product Viewed"]'] == (
-        "View, as Product Viewed in the default mapping; an item's id at properties.product_id in 100% of 60 events"
+        "mapped to View, as Product Viewed in the default mapping. "
+        "ITEM_ID is at properties.product_id in 100% of 60 events."
     )
-    assert "left out, add it with" in notes['$.interactions.track["Gift Wrapped"]']
-    assert "it reverts an action" in notes['$.interactions.track["Order Refunded"]']
+    assert " If it is an interaction, add the rule " in notes['$.interactions.track["Gift Wrapped"]']
+    assert (
+        "left out: it undoes an action or reports a failure. ITEM_ID is at"
+        in notes['$.interactions.track["Order Refunded"]']
+    )
     assert notes["$.interactions.fields.USER_ID"].startswith("100% of the events have a userId, 100% an anonymousId")
     assert notes["$.users.fields.PLAN"] == "traits.plan: string, 2 values, in 100%"
 
@@ -268,8 +272,8 @@ def test_the_note_on_an_event_that_is_left_out_has_the_rule_to_paste() -> None:
                          "fields": {"ITEM_ID": {"from": [".novel"]}}},
     }.items():  # fmt: skip
         told = notes[f"$.interactions.track[{json.dumps(name)}]"]
-        assert "values that are items' ids in other events at " in told
-        pasted = json.loads("{" + told.partition("; as ")[2] + "}")
+        assert "left out. Values that are items' ids in other events are at " in told
+        pasted = json.loads("{" + told.partition(" add the rule ")[2] + "}")
         assert pasted == {name: rule}
         found.document["interactions"]["track"] |= pasted
     mapping = parse(found.text())
@@ -281,24 +285,25 @@ def test_the_note_on_an_event_that_is_left_out_has_the_rule_to_paste() -> None:
 
 def test_a_path_that_stands_in_for_another_has_a_reason() -> None:
     notes = dict(made(bookshop()).notes)
-    assert notes['$.interactions.track["Book Opened"]'].endswith(
-        "an item's id at properties.book_id in 98% of 40 events, "
-        "else at properties.sku: keep one if they aren't the same ids"
+    assert notes['$.interactions.track["Book Opened"]'] == (
+        "mapped to View because of its name. ITEM_ID is at properties.book_id in 98% of 40 events, "
+        "otherwise at properties.sku. If these are different ids, keep one."
     )
     pages = [event(n, "Book", "page", book_id=n) for n in range(9)] + [event(9, "Book", "page", sku="s")]
     assert dict(made(pages).notes)["$.interactions.page"] == (
-        "View; 10 page events have an item's id; Book: at properties.book_id, "
-        "else at properties.sku: keep one if they aren't the same ids"
+        "mapped to View. 10 page events have an item's id. Book: at properties.book_id, "
+        "otherwise at properties.sku. If these are different ids, keep one."
     )
     events = [event(n, "Book Opened", book_id=n % 4, **{("page_size", "pageSize")[n % 2]: n % 4}) for n in range(40)]
-    assert ("$.items.fields.PAGE_SIZE", "else properties.page_size: nearly the same name") in made(events).notes
+    assert ("$.items.fields.PAGE_SIZE", "otherwise properties.page_size: nearly the same name") in made(events).notes
 
 
 def test_names_that_are_nearly_the_same_and_prices_that_are_no_numbers_are_noted() -> None:
     events = [event(number, "Tea Viewed", item_id=number % 3, price="1,299.00") for number in range(4)]
     events += [event(number, "Tea Viewed ", item_id=number % 3, price="9.50") for number in range(6)]
     notes = dict(made(events).notes)
-    assert notes['$.interactions.track["Tea Viewed"]'].endswith('; differs from "Tea Viewed " in a trailing space')
+    told = notes['$.interactions.track["Tea Viewed"]']
+    assert told.endswith(' The name differs from "Tea Viewed " in a trailing space.')
     assert "differs" not in notes['$.interactions.track["Tea Viewed "]']
     assert notes["$.items.fields.PRICE"] == (
         "properties.price: float, a number 6 times, but 4 others aren't; "
@@ -347,7 +352,8 @@ def test_a_rare_name_with_a_typo_is_noted_also_where_its_words_say_nothing() -> 
     notes = dict(made(events).notes)
     rule = '{"event_type": "View", "fields": {"ITEM_ID": {"from": ["properties.book_id"]}}}'
     told = notes['$.interactions.track["Book Opend"]']
-    assert told.endswith(f'; differs from "Book Opened" in a letter; as "Book Opend": {rule}')
+    pasted = f'If it is an interaction, add the rule "Book Opend": {rule}'
+    assert told.endswith(f' The name differs from "Book Opened" in a letter. {pasted}')
     # It isn't much rarer.
     assert "differs" not in notes['$.interactions.track["Boook Opened"]']
 

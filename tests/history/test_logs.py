@@ -119,11 +119,11 @@ def test_a_file_without_a_day_is_read_only_without_a_window() -> None:
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
-        pytest.param([], "holds no file", id="nothing"),
-        pytest.param([_file("logs/dummy-object.txt")], "1 files, none of them a log", id="only Segment's test object"),
-        pytest.param([_file(f"logs/{MS}/a.gz", 0)], "1 files, none of them a log", id="only an empty file"),
-        pytest.param([_file(f"logs/{_ms(9)}/a.gz")], "1 files, none of them a log", id="only days after the window"),
-        pytest.param([_file(f"logs/{_ms(1)}/a.gz")], "1 files, none of them a log", id="only days of the overlap"),
+        pytest.param([], "contains no log files", id="nothing"),
+        pytest.param([_file("logs/dummy-object.txt")], "contains no log files", id="only Segment's test object"),
+        pytest.param([_file(f"logs/{MS}/a.gz", 0)], "contains no log files", id="only an empty file"),
+        pytest.param([_file(f"logs/{_ms(9)}/a.gz")], "has 1 log file, but none in the window", id="later days"),
+        pytest.param([_file(f"logs/{_ms(1)}/a.gz")], "has 1 log file, but none in the window", id="the overlap"),
     ],
 )
 def test_a_tree_without_a_log_in_the_window_is_an_error(files: list[LogFile], problem: str) -> None:

@@ -350,6 +350,22 @@ def test_a_stage_that_may_not_be_written_is_named(nights: Nights, s3_env: str, m
     assert not nights.out.exists()
 
 
+def test_a_stage_that_no_export_wrote_is_refused_and_not_created(tmp_path: Path) -> None:
+    for verb in ("list", "prune"):
+        done = subprocess.run([COMMAND, "stage", verb, tmp_path / "typo"], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"{tmp_path / 'typo'}: no such stage. Pass the folder or s3:// prefix" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_prefix_is_no_stage(s3_env: str, tmp_path: Path) -> None:
+    place = f"s3://{s3_env}/typo/"
+    for opened in (lambda: stage.sizes(place), lambda: stage.Stage.existing(place, "0" * 16, tmp_path)):
+        with pytest.raises(OutputError, match="no such stage"):
+            opened()
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket=s3_env)
+
+
 def test_the_verbs_of_a_stage(nights: Nights, tmp_path: Path) -> None:
     def run(*arguments: str | Path) -> str:
         return subprocess.run([COMMAND, "stage", *arguments], check=True, capture_output=True, text=True).stdout

@@ -137,7 +137,7 @@ def test_check_says_which_rows_need_a_visitor_who_logs_in(kept: str, told: bool,
     mapping = tmp_path / "mapping.txt"
     mapping.write_text(visitors(kept).text, "utf-8")
     shown = answered("check", mapping, "--logs", tmp_path / "a.json")
-    footnote = "2 rows of interactions without a userId are only exported if the visitor logs in on that session"
+    footnote = "2 interactions without a userId are exported only if the visitor logs in on that session"
     assert (footnote in shown) is told
     counts = json.loads(answered("check", mapping, "--logs", tmp_path / "a.json", "--json"))
     assert counts["visitors"] == (0 if kept == "drop" else 2)
@@ -154,7 +154,7 @@ def test_export_says_which_names_are_nearly_right_and_which_clocks_were_ahead(tm
         '1 track "Product Clicked " no rule for this event; it differs from "Product Clicked" in a trailing space m2'
         in told
     )
-    assert "1 row got the time of receipt, because the event's clock was more than a day ahead" in told
+    assert "1 row uses receivedAt, because the event's clock was more than a day ahead" in told
 
 
 def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) -> None:
@@ -163,7 +163,10 @@ def test_init_writes_a_mapping_that_check_has_nothing_against(tmp_path: Path) ->
     (logs / "a.json").write_text("\n".join(json.dumps(CLICK | {"messageId": f"m{n}"}) for n in range(9)))
     done = run("init", "--logs", logs, "--out", out)
     assert (done.returncode, done.stdout) == (0, b"")
-    assert '$.interactions.track["Product Clicked"]: Click, as Product Clicked in the default' in done.stderr.decode()
+    assert (
+        '$.interactions.track["Product Clicked"]: mapped to Click, as Product Clicked in the default'
+        in done.stderr.decode()
+    )
     assert f"Written to {out}" in done.stderr.decode()
     named = tmp_path / json.loads(out.read_text())["$schema"]
     assert json.loads(named.read_text()) == json.loads(answered("schema", "mapping")) == json_schema()
@@ -235,7 +238,7 @@ def test_explain_says_it_in_words_without_json() -> None:
         "    PRICE is null: not a finite number of 32 bits; 1,299.00 has a comma: send 1299.00\n"
         "track Other\n"
         "  no row: no rule for this event\n"
-        "a line\n"
+        "line 4\n"
         "  no row: malformed: not JSON at character 1\n"
     )
 
@@ -261,8 +264,8 @@ def test_explain_lists_values_that_are_there_but_unusable() -> None:
 def test_explain_of_what_has_no_event_fails() -> None:
     done = run("explain", stdin=b"hello\n")
     assert done.returncode == 1
-    assert done.stdout == b"a line\n  no row: malformed: not JSON at character 1\n"
-    assert "-: has no events (1 malformed line). " in done.stderr.decode()
+    assert done.stdout == b"line 1\n  no row: malformed: not JSON at character 1\n"
+    assert "stdin: has no events (1 malformed line). " in done.stderr.decode()
     assert run("explain", "--json", stdin=b"hello\n").returncode == 1
     assert run("explain", stdin=b"hello\n" + json.dumps(CLICK).encode()).returncode == 0
 

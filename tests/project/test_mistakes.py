@@ -33,14 +33,12 @@ NO_CREDENTIALS = (
 )
 NO_REGION = "AWS_DEFAULT_REGION: isn't set, and no profile sets a region. Set it to the stack's region."
 EMPTY = 'stack shop: no dataset group "shop" in us-east-1. Run `personalize-segment apply` first.'
+NO_STAGE = "no such stage. Pass the folder or s3:// prefix given to `export --stage`."
 #: Text that isn't Terraform output.
 NO_JSON = "broken.json: isn't JSON. Pass the output of `terraform output -json`."
-NO_SPEC = (
-    "$: is neither a spec nor Terraform output with a spec. Was Terraform applied? Pass the output that has the spec."
-)
-NO_OUTPUTS = (
-    "outputs.json: has no outputs of a stack. Was Terraform applied? Pass the output of `terraform output -json`."
-)
+APPLY = "Run `terraform apply`, then pass the output of `terraform output -json`."
+NO_SPEC = f"$: isn't a spec or the output of `terraform output -json`. {APPLY}"
+NO_OUTPUTS = f"outputs.json: has no outputs of a stack. {APPLY}"
 
 #: Command -> status and message, which follows "personalize-segment: ".
 MISTAKES = {
@@ -85,7 +83,13 @@ MISTAKES = {
     ),
     # Files
     "export nowhere out": (1, "nowhere: no such file or folder. Check the path."),
-    "export empty out": (1, "empty: holds no file. Point to a folder of .gz, … files, such as segment-logs/."),
+    "export dated out --since 2030-01-01": (
+        1,
+        "dated: has 1 log file, but none in the window. Widen --since and --until.",
+    ),
+    "stage list nowhere": (1, f"nowhere: {NO_STAGE}"),
+    "stage prune nowhere": (1, f"nowhere: {NO_STAGE}"),
+    "export empty out": (1, "empty: contains no log files. Pass a folder of .gz, … files, such as segment-logs/."),
     "export logs out --mapping mapping.json": (
         1,
         "mapping.json: $.interactions.fields.USER_ID.form: is unknown. Use only from, … here.",
@@ -103,10 +107,7 @@ MISTAKES = {
     ),
     "plan typo.json": (1, "typo.json: $.solutionz: is unknown. Use only version, … here."),
     # Terraform's outputs
-    "plan outputs.json": (
-        1,
-        f"outputs.json: {NO_SPEC}",
-    ),
+    "plan outputs.json": (1, f"outputs.json: $: has no spec. {APPLY}"),
     "plan two.json": (1, "two.json: $: has the outputs of 2 stacks: a, b. Select one with --stack: a, b."),
     "status logs/a.json": (1, f"logs/a.json: {NO_SPEC}"),
     "status default.json": (
@@ -126,7 +127,7 @@ MISTAKES = {
     "segment plan outputs.json --source web": (1, NO_OUTPUTS),
     "redrive outputs.json": (
         1,
-        "outputs.json: has no queue of rejected events. Was Terraform applied? Pass the output of "
+        "outputs.json: has no queue of rejected events. Run `terraform apply`, then pass the output of "
         "`terraform output -json`, or the queue's URL.",
     ),
     # AWS
@@ -225,6 +226,8 @@ def run(
     (tmp_path / "broken.json").write_text('{"version": 1,}')
     (tmp_path / "ids.txt").write_text("u1\n")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "dated/1709251200000").mkdir(parents=True)
+    (tmp_path / "dated/1709251200000/a.json").write_text(json.dumps(CLICK))
     (tmp_path / "out/profiles/users").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
 

@@ -22,11 +22,13 @@ def test_a_plan_that_waits_says_so_once_a_minute(clock: SimpleNamespace, capsys:
     with plans.plan_progress() as show:
         for clock.now in (1000, 1020, 1059, 1061, 1080, 1130):
             show([SOLUTION])
-        show([Step("create", "Campaign", "shop-home")])
+        show([Step("create", "Campaign", "shop-home", "after its solution")])
+        show([Step("create", "Campaign", "shop-home", call=("CreateCampaign", {}))])
     assert capsys.readouterr().err.splitlines() == [
         "wait Solution shop-main CREATE IN_PROGRESS",
         "wait Solution shop-main CREATE IN_PROGRESS, for 1 min",
         "wait Solution shop-main CREATE IN_PROGRESS, for 2 min",
+        "later: Campaign shop-home (after its solution)",
         "create Campaign shop-home",
     ]
 

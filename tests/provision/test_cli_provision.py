@@ -298,7 +298,7 @@ def test_the_spec_may_come_from_terraform_on_stdin(cloud: Aws, document: dict[st
     }
     steps = _ok(cloud.run("plan", "--json", "-", text=json.dumps(outputs)))
     assert [step["name"] for step in steps if step["kind"] == "DatasetGroup"] == [document["name"]]
-    assert "$: is neither a spec nor Terraform output" in _said(
+    assert "$: has no spec. Run `terraform apply`, then pass the output" in _said(
         cloud.run("plan", "-", text=json.dumps(outputs | {"personalize": outputs["bucket"]}))
     )
 

@@ -237,6 +237,7 @@ def test_a_misuse_is_status_2_before_any_call(
     ("arguments", "told"),
     [
         pytest.param(("--to", "/tmp/x"), "isn't an S3 location", id="a folder"),
+        pytest.param(("--to", "s3://b/x"), "'s3://b/x': has an invalid bucket name", id="a bucket"),
         pytest.param(("--role", "x'"), "isn't the ARN of an IAM role", id="a role"),
         pytest.param(("--columns", "none.csv"), "No such file or directory: 'none.csv'", id="no file"),
     ],

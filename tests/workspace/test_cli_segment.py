@@ -87,7 +87,7 @@ def test_a_plan_is_shown_and_applied_and_then_there_is_nothing_to_do(
     shown = run("plan", outputs, "--source", "website")
     where = "account 123456789012, region us-east-1, stack shop\n"
     assert (shown.status, shown.stderr) == (0, where)
-    assert "4 create" in shown.stdout
+    assert "4 to create" in shown.stdout
     assert "shop: Amazon Personalize (website)" in shown.stdout
     assert run("plan", outputs, "--source", "website", "--check").status == 3
     dry = lines(run("apply", outputs, "--source", "website", "--dry-run", "--json"))
@@ -99,7 +99,7 @@ def test_a_plan_is_shown_and_applied_and_then_there_is_nothing_to_do(
     held = boto3.client("secretsmanager").get_secret_value(SecretId=s3_env)["SecretString"]
     assert held == workspace.sources[1]["writeKeys"][0]
     again = run("plan", outputs, "--source", "website", "--check")
-    assert (again.status, again.stdout) == (0, "4 nothing\n")
+    assert (again.status, again.stdout) == (0, "4 unchanged\n")
 
 
 def test_what_the_plan_of_segment_has_not_ends_with_1(workspace: Workspace, run: Shell, outputs: Path) -> None:

@@ -68,7 +68,7 @@ def explain(
                 malformed += 1
                 reasons = [Reason(None, None, f"malformed: {line.cause}")]
             if not as_json:
-                _explain(parsed, line.event, found, reasons)
+                _explain(parsed, line, found, reasons)
                 continue
             answer = {
                 "messageId": id_text((line.event or {}).get("messageId")),
@@ -85,7 +85,8 @@ def explain(
             }
             print(json.dumps(answer, ensure_ascii=False))
     if read and read == malformed:
-        raise EmptyError(str(events), f"has no events ({number(malformed, 'malformed line')})", _ONE_EVENT)
+        place = "stdin" if str(events) == "-" else str(events)
+        raise EmptyError(place, f"has no events ({number(malformed, 'malformed line')})", _ONE_EVENT)
 
 
 @verb("export segment-logs/ training/ --since 2024-03-01", HISTORY)
@@ -162,9 +163,10 @@ def sample(
         print(run(out, events, days=days, seed=seed, progress=progress))
 
 
-def _explain(mapping: EventMapping, event: dict[str, Any] | None, found: list[Row], reasons: list[Reason]) -> None:
+def _explain(mapping: EventMapping, line: lines.LogLine, found: list[Row], reasons: list[Reason]) -> None:
     """Print an event with its rows and reasons for people."""
-    words = (id_text(event.get("messageId")), *describe(event)) if event else ("a line",)
+    event = line.event
+    words = (id_text(event.get("messageId")), *describe(event)) if event else (f"line {line.number}",)
     print(printable(" ".join(filter(None, words))))
     for row in found:
         named = zip((column.name for column in row.dataset.columns), row.values, strict=True)
@@ -226,11 +228,11 @@ def _show(report: Report, out: str | None) -> None:
             lines.append((times, call if event is None else f"{call} {event}", dataset, field, reason, example))
         show_left_out(names, lines, "report.json in the output", title)
     if stitched := sum(count.stitched for count in report.datasets.values()):
-        what = f"{number(stitched, 'interaction')} of visitors got the user who logged in on their session"
-        to.print(what, soft_wrap=True)
+        what = f"{number(stitched, 'visitor interaction')} {'was' if stitched == 1 else 'were'} attributed to the user"
+        to.print(f"{what} who logged in on the session", soft_wrap=True)
     if ahead := sum(count.ahead for count in report.datasets.values()):
-        what = f"{number(ahead, 'row')} got the time of receipt, because the event's clock was more than a day ahead"
-        to.print(what, soft_wrap=True)
+        what = f"{number(ahead, 'row')} {'uses' if ahead == 1 else 'use'} receivedAt"
+        to.print(f"{what}, because the event's clock was more than a day ahead", soft_wrap=True)
     for line in report.lines_named[:3]:
         to.print(f"Malformed {plain(line.file)}:{line.line}: {plain(line.cause)}", soft_wrap=True)
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):

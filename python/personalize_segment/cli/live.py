@@ -129,7 +129,7 @@ def _places(place: str, stack: str | None) -> "tuple[str, str | None, str | None
         queue, function, profiles = (terraform_outputs.value(text, "operations", *keys, stack=stack) for keys in found)
         home = terraform_outputs.home(text, stack)
     if queue is None:
-        remedy = "Was Terraform applied? Pass the output of `terraform output -json`, or the queue's URL"
+        remedy = "Run `terraform apply`, then pass the output of `terraform output -json`, or the queue's URL"
         raise RedriveError(place, "has no queue of rejected events", remedy)
     return queue, function, profiles, home
 

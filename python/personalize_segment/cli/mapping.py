@@ -52,8 +52,9 @@ def check(
 ) -> None:
     """Check an event mapping and print its digest.
 
-    Parts of a deployment with the same digest use the same mapping. Warns about paths, rules and conditions that can
-    never match. With --logs, also prints how often each path finds a value in real events, and events without a rule.
+    Parts of a deployment with the same digest use the same mapping. Warns about what can never match.
+
+    With --logs, also prints how often each path finds a value in real events, and events without a rule.
     """
     parsed = read_mapping(mapping)
     findings = lint(parsed)
@@ -158,8 +159,9 @@ def _show(survey: "Survey") -> None:
     table.columns[3].justify = table.columns[4].justify = "right"
     out.print(table)
     if survey.visitors and survey.mapping.visitors == "stitch":
-        of_visitors = f"{number(survey.visitors, 'row')} of interactions without a userId"
-        out.print(f"{of_visitors} are only exported if the visitor logs in on that session", soft_wrap=True)
+        of_visitors = f"{number(survey.visitors, 'interaction')} without a userId"
+        are = "is" if survey.visitors == 1 else "are"
+        out.print(f"{of_visitors} {are} exported only if the visitor logs in on that session", soft_wrap=True)
     if survey.unmapped:
         table = Table("count", "event", "hint", title="Without a rule", title_justify="left")
         table.columns[0].justify = "right"

@@ -25,6 +25,16 @@ _COLORS = {
     "blocked": "bold red",
     "wait": "cyan",
 }
+#: The actions after their number.
+_COUNTED = {
+    "create": "to create",
+    "update": "to update",
+    "replace": "to replace",
+    "delete": "to delete",
+    "wait": "to wait for",
+    "blocked": "blocked",
+    "nothing": "unchanged",
+}
 
 
 def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str, to: Console = messages) -> None:
@@ -40,7 +50,7 @@ def show_plan(steps: "Sequence[Step] | Sequence[Change]", title: str, to: Consol
     if shown.row_count:
         to.print(shown)
     counted = Counter(step.action for step in steps)
-    to.print(", ".join(f"{number} {action}" for action, number in counted.items()) or "Nothing to do.")
+    to.print(", ".join(f"{number} {_COUNTED[action]}" for action, number in counted.items()) or "Nothing to do.")
 
 
 @contextmanager
@@ -57,6 +67,8 @@ def plan_progress() -> "Iterator[Any]":
             age = ages.of(step.place, step.action + step.why)
             if step.action != "nothing" and (not age or (beat and step.action == "wait")):
                 said = f"{step.action} {step.place} {step.why}".rstrip()
+                if step.why.startswith("after ") and step.call is None:
+                    said = f"later: {step.place} ({step.why})"
                 messages.print(plain(f"{said}, for {age}" if age else said), soft_wrap=True)
 
     if not messages.is_terminal:

@@ -61,7 +61,7 @@ def load(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Load users and items of an export into the table, so that live events keep their earlier values.
+    """Load users and items of an export into the table, so that live events don't erase earlier values.
 
     Each column keeps its latest value. Safe to interrupt and rerun: loaded profiles are skipped.
     """

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import number
-from .terminal import HISTORY, AsJson, MappingFile, messages, plain, read_mapping, requires, verb, verbs
+from .terminal import HISTORY, AsJson, MappingFile, messages, read_mapping, requires, verb, verbs
 
 stage = verbs("stage", HISTORY, "List and prune the days that `export --stage` stores.")
 
@@ -22,8 +22,6 @@ def list_(place: StagePlace, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([one._asdict() for one in held]))
         return
-    if not held:
-        messages.print(f"{plain(place)} has no staged days")
     for one in held:
         days = f"{number(len(one.days), 'day')} from {one.days[0]} to {one.days[-1]}" if one.days else "no day"
         print(f"{one.name}  event mapping {one.mapping_sha256[:12]}  {days}  {one.bytes / 1e6:,.1f} MB")
@@ -39,5 +37,5 @@ def prune(place: StagePlace, mapping: MappingFile = None) -> None:
         from ..places import temporary
     parsed = read_mapping(mapping)
     with temporary() as folder:
-        freed = Stage.open(place, stage_key(Compiler(parsed)), parsed.sha256, folder / "staged").prune()
+        freed = Stage.existing(place, stage_key(Compiler(parsed)), folder).prune()
     messages.print(f"{freed / 1e6:,.1f} MB deleted")

@@ -97,7 +97,7 @@ def _served(campaign: StackResource, state: StackState) -> str:
 
 
 def _version(version: StackResource) -> str:
-    return f"{version.arn.rpartition('/')[2]} of {version.detail['creationDateTime']:%Y-%m-%d %H:%M}"
+    return f"{version.arn.rpartition('/')[2]} ({version.detail['creationDateTime']:%Y-%m-%d %H:%M})"
 
 
 def _latest(state: StackState, file: str) -> Iterator[Finding]:

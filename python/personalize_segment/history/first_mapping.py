@@ -126,7 +126,7 @@ class _Choice:
     item: list[Keys] = field(default_factory=list)
     array: str | None = None
     element: list[Keys] = field(default_factory=list)
-    found: str = "an item's id"
+    found: str = "ITEM_ID is"
 
     @property
     def elements(self) -> Shape:
@@ -170,8 +170,9 @@ def _choose(shapes: Shapes, notes: list[tuple[str, str]]) -> list[_Choice]:
             proposed.append(choice)
             continue
         choices.append(choice)
-        why = f"{event_type}, {f'as {known} in the default mapping' if known else 'by its name'}; {_where(choice)}"
-        notes.append((f"$.interactions{choice.at}", why + _twin(name, kind, tracked)[1]))
+        why = f", as {known} in the default mapping" if known else " because of its name"
+        rest = _twin(name, kind, tracked)[1]
+        notes.append((f"$.interactions{choice.at}", f"mapped to {event_type}{why}. {_where(choice)}{rest}"))
     ids = set().union(*(_ids(choice) for choice in (*choices, *proposed)))
     for choice in without:
         if _find_ids(choice, ids):
@@ -181,13 +182,13 @@ def _choose(shapes: Shapes, notes: list[tuple[str, str]]) -> list[_Choice]:
     proposed.sort(key=lambda one: -one.kind.events)
     for choice in proposed[:_MAX_PROPOSED]:
         undone = _words(choice.name) & _UNDONE
-        why = "it reverts an action, or fails" if undone else 'add it with an "event_type" if it is an interaction'
+        why = ": it undoes an action or reports a failure" if undone else ""
         other, rest = _twin(choice.name, choice.kind, tracked)
         if not undone:
             choice.event_type = choice.event_type or _event_type(other)[1] or choice.name
             rule = json.dumps({choice.name: _rules(choice, None, [])}, ensure_ascii=False)[1:-1]
-            rest += f"; as {rule}"
-        notes.append((f"$.interactions{choice.at}", f"left out, {why}; {_where(choice)}{rest}"))
+            rest += f" If it is an interaction, add the rule {rule}"
+        notes.append((f"$.interactions{choice.at}", f"left out{why}. {_where(choice)}{rest}"))
     return _few_types(choices, notes)
 
 
@@ -212,7 +213,7 @@ def _find_ids(choice: _Choice, ids: set[str]) -> bool:
             if many and common > best and not (one and names.fold(one[-1]) in _NO_ITEMS):
                 best, keys = common, one
         if best:
-            choice.array, choice.found = array, "values that are items' ids in other events"
+            choice.array, choice.found = array, "Values that are items' ids in other events are"
             choice.item, choice.element = ([], [keys]) if array else ([keys], [])
             return True
     return False
@@ -225,7 +226,7 @@ def _twin(name: str, kind: Kind, tracked: list[tuple[str, Kind]]) -> tuple[str, 
         if how is None and others.events >= _TYPO_TIMES * kind.events:
             how = names.typo(name, other)
         if how is not None:
-            return other, f"; differs from {json.dumps(other, ensure_ascii=False)} {how}"
+            return other, f" The name differs from {json.dumps(other, ensure_ascii=False)} {how}."
     return "", ""
 
 
@@ -276,13 +277,13 @@ def _where(choice: _Choice) -> str:
             f"{choice.found} at {_path(choice.item[0])} in {share} of {shape.count:,} events{without}"
             + _else(choice.item, "properties")
         )
-    return ", ".join(found)
+    return " ".join(found)
 
 
 def _else(several: list[Keys], root: str) -> str:
-    """Return a note on the fallbacks for the first key."""
+    """Return a note on the fallbacks for the first key, which ends the sentence."""
     rest = " or ".join(_path(keys, root) for keys in several[1:])
-    return f", else at {rest}: keep one if they aren't the same ids" if rest else ""
+    return f", otherwise at {rest}. If these are different ids, keep one." if rest else "."
 
 
 def _share(shape: Shape, keys: Keys) -> str:
@@ -327,17 +328,17 @@ def _pages(shapes: Shapes, choices: list[_Choice], notes: list[tuple[str, str]])
                 found.append((name, kind, keys))
         if not found:
             continue
-        events = f"{sum(kind.events for _, kind, _ in found):,} {call} events have an item's id"
+        events = f"{sum(kind.events for _, kind, _ in found):,} {call} events have an item's id."
         if any(choice.event_type == "View" for choice in choices):
-            notes.append((f"$.interactions.{call}", f"left out, because track events already count as View; {events}"))
+            notes.append((f"$.interactions.{call}", f"left out, because track events already count as View. {events}"))
             continue
         if len({choice.event_type for choice in choices}) > MAX_EVENT_TYPES_AND_COLUMNS - 2:
-            notes.append((f"$.interactions.{call}", f"left out: more event types than Personalize takes; {events}"))
+            notes.append((f"$.interactions.{call}", f"left out: more event types than Personalize takes. {events}"))
             continue
         rules = {}
         if len(found) <= _MAX_PAGES and all(name is not None for name, _, _ in found):
             for name, _, keys in found:
-                events += f"; {name}: at {_path(keys[0])}{_else(keys, 'properties')}"
+                events += f" {name}: at {_path(keys[0])}{_else(keys, 'properties')}"
                 rules[name] = {"event_type": "View", "fields": {"ITEM_ID": _from(_path(one) for one in keys)}}
             pages[call] = rules
         else:
@@ -345,7 +346,7 @@ def _pages(shapes: Shapes, choices: list[_Choice], notes: list[tuple[str, str]])
             when = {_path(keys[0]): {"present": True}}
             fields = {"ITEM_ID": _from([_path(keys[0])])}
             pages[f"any_{call}"] = {"event_type": "View", "when": when, "fields": fields}
-        notes.append((f"$.interactions.{call}", f"View; {events}"))
+        notes.append((f"$.interactions.{call}", f"mapped to View. {events}"))
     return pages
 
 
@@ -503,7 +504,7 @@ def _columns(
         if twin in columns:
             if columns[twin]["type"] == kind:
                 columns[twin]["from"].append(_path(keys, root))
-                notes.append((f"$.{dataset}.fields.{twin}", f"else {_path(keys, root)}: nearly the same name"))
+                notes.append((f"$.{dataset}.fields.{twin}", f"otherwise {_path(keys, root)}: nearly the same name"))
             continue
         if len(columns) == _MAX_COLUMNS:
             notes.append((f"$.{dataset}", f"left out {_path(keys, root)}: more than {_MAX_COLUMNS} columns"))

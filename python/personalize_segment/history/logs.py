@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from ..contract.layout import REPORT_NAME, are_profiles
-from ..errors import LogsError
+from ..errors import LogsError, number
 
 if TYPE_CHECKING:
     from ..places import Place, S3Place
@@ -102,7 +102,7 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
 
     Raises LogsError if no log file is found, or if a file has no day although the window needs one.
     """
-    tree = Tree()
+    tree, outside = Tree(), 0
     for file in sorted(files, key=lambda file: file.name):
         name = PurePosixPath(file.name).name
         if name == "dummy-object.txt":
@@ -127,12 +127,16 @@ def sort_out(files: Sequence[LogFile], window: Window, *, root: str) -> Tree:
             )
         else:
             place = window.place(file.day)
+            outside += place != "in"
             if place != "out":
                 (tree.inside if place == "in" else tree.overlap).append(file)
     if not tree.inside:
-        held = f"{len(files)} files, none of them a log in the window" if files else "no file"
+        if outside:
+            raise LogsError(
+                root, f"has {number(outside, 'log file')}, but none in the window", "Widen --since and --until"
+            )
         raise LogsError(
-            root, f"holds {held}", f"Point to a folder of {', '.join(ENDINGS)} files, such as segment-logs/"
+            root, "contains no log files", f"Pass a folder of {', '.join(ENDINGS)} files, such as segment-logs/"
         )
     return tree
 

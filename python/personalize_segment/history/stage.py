@@ -141,6 +141,12 @@ class Stage:
                 stage._write_json("about.json", {"mapping_sha256": mapping_sha256})
         return stage
 
+    @classmethod
+    def existing(cls, text: str, mapping_key: str, work: Path) -> "Stage":
+        """Return the stage in a folder or an S3 prefix, and write nothing. Raises OutputError if it doesn't exist."""
+        root, listed = _existing(text)
+        return cls(root, mapping_key, work, listed)
+
     @property
     def others(self) -> bool:
         """Whether it has days only for other mappings, or for other versions of this package."""
@@ -295,11 +301,13 @@ def stages(text: str, work: Path) -> list[Stage]:
 
 
 def sizes(text: str) -> list[StageSize]:
-    """Return the sizes of the stages in a place, one per mapping. Raises OutputError if it can't be read."""
-    root = place(text)
+    """Return the sizes of the stages in a place, one per mapping.
+
+    Raises OutputError if it can't be read or doesn't exist.
+    """
+    root, named = _existing(text)
+    listed, found = named.values(), []
     with errors_at(text, OutputError, _REMEDY):
-        listed = _listing(root).values()
-        found = []
         for name in sorted({file.inner.split("/")[0] for file in listed}):
             files = [file for file in listed if file.inner.startswith(f"{name}/")]
             about = (root / name / "about.json").read()
@@ -307,6 +315,16 @@ def sizes(text: str) -> list[StageSize]:
             sha256 = str(json.loads(about[0]).get("mapping_sha256", "")) if about else ""
             found.append(StageSize(name, sha256, days, sum(file.bytes for file in files)))
     return found
+
+
+def _existing(text: str) -> tuple[Place, dict[str, File]]:
+    """Return a place and its files. Raises OutputError if no export has written a stage there."""
+    root = place(text)
+    with errors_at(text, OutputError, _REMEDY):
+        listed = _listing(root)
+    if not listed:
+        raise OutputError(text, "no such stage", "Pass the folder or s3:// prefix given to `export --stage`")
+    return root, listed
 
 
 def _listing(root: Place) -> dict[str, File]:

@@ -90,7 +90,7 @@ def _left_out(report: Report, mapping: EventMapping) -> Iterator[Check]:
         interactions.stitched,
         "interactions",
         f"{percent(share(interactions.stitched, accepted))} of interactions come from visitors who logged in.",
-        thumb("none (shows the effect of stitching, duplicates included)"),
+        thumb("no limit (shows the effect of attributing visitors, duplicates included)"),
     )
     yield _judged(
         "refused",

@@ -67,7 +67,7 @@ def _time(figures: Figures) -> Iterator[Check]:
         else "Every day has interactions."
         if len(activity.days) > 1
         else "Not enough days to tell.",
-        thumb(f"at most {_HOLE_DAYS} days"),
+        thumb(f"at most {_HOLE_DAYS} days without interactions"),
         ("yellow", length > _HOLE_DAYS, "Tracking was broken, or logs are missing. Check the bucket for these days."),
     )
     yield _judged(
@@ -150,7 +150,7 @@ def _crowd(figures: Figures) -> Check:
         "users",
         f"{number(figures.crowded, 'user has', 'users have')} {CROWD:,} interactions or more in one day."
         f" The busiest user has {number(heaviest)} in total. 99% of users have at most {number(usual)}.",
-        thumb(f"under {CROWD:,} per day, and in total at most {_HEAVY} times what 99% of users have"),
+        thumb(f"under {CROWD:,} per day, and in total at most {_HEAVY} times the 99th percentile"),
         ("yellow", busiest >= CROWD or (heaviest >= CROWD and heaviest > _HEAVY * usual), remedy),
         details=((f"{what}: {who[0]}", number(who[1])) for what, who in extremes if who),
     )

@@ -133,8 +133,8 @@ def read(text: str, folder: Path | None = None, stack: str | None = None) -> Spe
         if specs:
             document = terraform_outputs.only(specs, stack)
         elif specs is not None or (isinstance(document, dict) and not set(_KEYS) & set(document)):
-            problem = "is neither a spec nor Terraform output with a spec"
-            refuse("$", problem, "Was Terraform applied? Pass the output that has the spec")
+            problem = "isn't a spec or the output of `terraform output -json`" if specs is None else "has no spec"
+            refuse("$", problem, terraform_outputs.APPLY)
         check(document)
         return _spec(document, folder)
     except MappingError as error:

@@ -14,6 +14,8 @@ _FUNCTION = ("segment", "function_arn")
 #: The place in errors about them.
 HOME = "Account and region"
 _REMEDY = "Pass the output of `terraform output -json`"
+#: The remedy for outputs without a stack, and for other documents.
+APPLY = "Run `terraform apply`, then pass the output of `terraform output -json`"
 
 
 class Home(NamedTuple):
@@ -92,7 +94,7 @@ def only(found: list[Found] | None, stack: str | None = None) -> dict[str, Any]:
     if len(chosen) != 1:
         names = ", ".join(one.label for one in found or ())
         if not names:
-            refuse("$", "has no outputs of a stack", f"Was Terraform applied? {_REMEDY}")
+            refuse("$", "has no outputs of a stack", APPLY)
         problem = f"has the outputs of {number(len(found or ()), 'stack')}: {names}"
         refuse("$", problem, f"Select one with --stack: {names}")
     return chosen[0].values

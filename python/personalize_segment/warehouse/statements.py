@@ -20,7 +20,8 @@ from .window import TimeWindow
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (RedshiftDialect(), SnowflakeDialect())}
 
 #: A bucket and a key. S3 allows more characters in keys than are safe in a statement.
-_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^'\\?*\"]*)?")
+_PLACE = re.compile(r"s3://([^/{}]+)(/[^'\\?*\"]*)?")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 #: The path of the session that an alias joins to a user.
 _PREVIOUS = (Path(("previousId",)),)
@@ -215,6 +216,10 @@ def _sources(dialect: Dialect, schemas: Sequence[str]) -> list[str]:
 def _location(to: str) -> str:
     if is_blank(to):
         return to
-    if not _PLACE.fullmatch(to) or not to.isprintable():
-        raise WarehouseError(repr(to), "isn't an S3 location", "Pass a bucket and folder, such as s3://bucket/training")
+    remedy = "Pass a bucket and folder, such as s3://bucket/training"
+    found = _PLACE.fullmatch(to)
+    if not found or not to.isprintable():
+        raise WarehouseError(repr(to), "isn't an S3 location", remedy)
+    if not _BUCKET.fullmatch(found[1]):
+        raise WarehouseError(repr(to), "has an invalid bucket name", remedy)
     return to.rstrip("/") + "/"
