@@ -87,7 +87,7 @@ def test_a_training_can_be_stopped(offline: Offline, seconds: int, expected: lis
     offline.clock.advance(seconds)
     offline.api.stop_solution_version_creation(solutionVersionArn=version)
     assert walk(offline, "SolutionVersion", version, 30) == expected
-    with pytest.raises(offline.api.exceptions.InvalidInputException, match="nothing to stop"):
+    with pytest.raises(offline.api.exceptions.InvalidInputException, match="can't be stopped"):
         offline.api.stop_solution_version_creation(solutionVersionArn=version)
 
 

@@ -82,9 +82,9 @@ def test_a_life_cycle_can_be_slow_or_instant() -> None:
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
 def test_a_fraction_is_between_0_and_1(value: float) -> None:
-    with pytest.raises(ValueError, match="no fraction"):
+    with pytest.raises(ValueError, match="a fraction between 0 and 1"):
         Faults().throttle(value)
-    with pytest.raises(ValueError, match="no fraction"):
+    with pytest.raises(ValueError, match="a fraction between 0 and 1"):
         Faults().break_down(value)
 
 
@@ -102,5 +102,5 @@ def test_a_clock_stands_still_or_runs_and_is_moved_forward_only() -> None:
             Clock(speed=speed)
     with pytest.raises(ValueError, match="go back"):
         still.advance(-1)
-    with pytest.raises(ValueError, match="no factor"):
+    with pytest.raises(ValueError, match="a valid factor"):
         Faults().slow("Campaign", -1)
