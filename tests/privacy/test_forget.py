@@ -588,6 +588,13 @@ def test_users_come_from_one_place(options: list[str]) -> None:
     assert "--users" in done.output
 
 
+def test_a_stage_that_no_export_has_written_is_refused(run: Any, stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "users").write_text("u-1\n", "utf-8")
+    done = run("--users", str(tmp_path / "users"), "--stage", str(tmp_path / "stgae"))
+    assert (done.exit_code, stack.jobs()) == (1, [])
+    assert "no such stage" in str(done.exception)
+
+
 def test_the_export_verb_honors_the_list(exported: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     list_file.add(str(tmp_path / "list"), GONE)
     out = tmp_path / "out"

@@ -103,6 +103,10 @@ def forget(
     table = profile_table or terraform_outputs.value(text, "operations", "profile_table", stack=stack)
     profiles = ProfileItems(_dynamodb(), table) if table else None
     kept = terraform_outputs.value(text, "data", "stage", stack=stack)
+    for one in stage or ():
+        from ..history.stage import sizes
+
+        sizes(one)  # raises OutputError: in a mistyped stage, users would stay
     stages = stage or ([kept] if kept else [])
     where = steps.places(parsed, suppression, export or [], deletions, audit, profiles, stages)
     who = caller()
