@@ -83,7 +83,7 @@ def test_every_line_that_costs_says_so(account: Cloud) -> None:
     (campaign,) = [
         one for one in account.plan(changed(SHOP, {"campaigns/home/minimum_tps": 2})) if one.kind == "Campaign"
     ]
-    assert "788 USD a month" in campaign.cost
+    assert "788 USD per month" in campaign.cost
 
 
 def test_parameters_name_what_is_there(account: Cloud) -> None:
