@@ -45,6 +45,8 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "personalize_tracking_id": "ssm:/shop/personalize/tracking_id",
         "reference_refresh_seconds": str(REFRESH_SECONDS),
         "rejected_queue_url": QUEUE,
+        # Sixteen run in this process at once. On a busy machine, one may wait for longer than Segment would.
+        "time_budget_milliseconds": "50000",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
