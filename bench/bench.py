@@ -7,6 +7,7 @@ Wall time is from start to end of a process, the middle of three if it is short.
 tree. The table goes to stdout and, with --write, into docs/benchmarks.md.
 """
 
+import json
 import os
 import platform
 import shutil
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import psutil
 
+from personalize_segment.contract.mapping import default_text
 from personalize_segment.history.sample import sample
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,14 +56,22 @@ def contenders(logs: Path, out: Path) -> dict[str, list[str]]:
     ours = str(Path(python).with_name("personalize-segment"))
     glue = str(ROOT / "glue" / "segment_to_personalize.py")
     documented = str(ROOT / "bench" / "documented_glue.py")
+    body = json.loads(default_text())
+    body["interactions"]["visitors"] = "drop"
+    dropped, mapping = json.dumps(body), out / "dropped.json"
+    mapping.write_text(dropped, "utf-8")
     return {
         "documented, faithful": [python, documented, "faithful", str(logs), str(out / "faithful")],
         "documented, early schema": [python, documented, "early", str(logs), str(out / "early")],
         "documented, charitable": [python, documented, "charitable", str(logs), str(out / "charitable")],
         "ours, Spark": [python, glue, "--S3_JSON_INPUT_PATH", str(logs), "--S3_CSV_OUTPUT_PATH", str(out / "spark")],
         "ours, DuckDB": [ours, "export", str(logs), str(out / "duckdb")],
+        "ours, Spark, visitors dropped": [python, glue, "--S3_JSON_INPUT_PATH", str(logs), "--S3_CSV_OUTPUT_PATH",
+                                          str(out / "spark-dropped"), "--event_mapping", dropped],
+        "ours, DuckDB, visitors dropped": [ours, "export", str(logs), str(out / "duckdb-dropped"), "--mapping",
+                                           str(mapping)],
         "floor": [python, str(ROOT / "bench" / "floor.py"), str(logs)],
-    }
+    }  # fmt: skip
 
 
 def measure(command: list[str]) -> Run:
