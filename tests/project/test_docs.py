@@ -55,7 +55,7 @@ CHECKOUT = ("glue", "python")
 LOOKED_UP = ("make", "pip", "git")
 #: Glue's options in the documents.
 GLUE = {"--additional-python-modules", "--extra-py-files"}
-SECONDS = 240
+SECONDS = 120
 #: Duration of operations that Terraform waits for.
 TERRAFORM_SECONDS = 400
 #: A bucket that Terraform makes.

@@ -266,7 +266,7 @@ class Maker:
 def test_generated_events_are_alike(dialect: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     written: list[int] = []
 
-    @settings(max_examples=5)  # of many events each: what takes its time is the statement for their columns
+    @settings(max_examples=8)  # of many events each: what takes its time is the statement for their columns
     @given(mappings(), st.randoms(use_true_random=True))
     def check(mapping: EventMapping, random: Random) -> None:
         maker = Maker(random)
@@ -275,4 +275,4 @@ def test_generated_events_are_alike(dialect: str, tmp_path_factory: pytest.TempP
         written.extend(map(len, assert_alike(dialect, mapping, folder).rows.values()))
 
     check()
-    assert sum(written) > 50
+    assert sum(written) > 200

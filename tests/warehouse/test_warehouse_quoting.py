@@ -141,7 +141,7 @@ def test_every_statement_of_a_generated_mapping_parses_and_reads_only_its_tables
     constant = duckdb.connect()
     compared = set()
 
-    @settings(max_examples=16)
+    @settings(max_examples=30)
     @given(mappings(), st.data(), st.sampled_from([None, date(2024, 3, 1)]))
     def check(mapping: EventMapping, data: st.DataObject, since: date | None) -> None:
         columns = data.draw(st.composite(catalog)(mapping, dialect))
