@@ -67,7 +67,7 @@ def plan_progress() -> "Iterator[Any]":
             age = ages.of(step.place, step.action + step.why)
             if step.action != "nothing" and (not age or (beat and step.action == "wait")):
                 said = f"{step.action} {step.place} {step.why}".rstrip()
-                if step.why.startswith("after ") and step.call is None:
+                if step.action in ("create", "update") and step.call is None:
                     said = f"later: {step.place} ({step.why})"
                 messages.print(plain(f"{said}, for {age}" if age else said), soft_wrap=True)
 
