@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
@@ -328,9 +328,10 @@ def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(
     assert move > 1
 
 
-@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()], ids=["EIO", "SIGINT"])
+# An exception that is raised anew, since one that is kept would hold the connections of all its tracebacks.
+@pytest.mark.parametrize("error", [lambda: OSError(5, "Input/output error"), KeyboardInterrupt], ids=["EIO", "SIGINT"])
 def test_an_export_that_fails_between_two_moves_changes_nothing(
-    error: BaseException, logs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    error: Callable[[], BaseException], logs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier, rename = contents(out), Path.rename
     left = 0
@@ -339,7 +340,7 @@ def test_an_export_that_fails_between_two_moves_changes_nothing(
         nonlocal left
         left -= 1
         if left == 0:
-            raise error
+            raise error()
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", failing)
