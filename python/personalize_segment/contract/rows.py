@@ -38,7 +38,7 @@ WRITE_BACK_ID = "personalize-segment-"
 WRITE_BACK = "write-back"
 NO_ARRAY = "not an array"
 EMPTY = "an empty array"
-#: The reason for elements after the first `max_elements`. It names no number, so that it counts as one kind of reason.
+#: The reason for a valid element after the first `max_elements`. It names no number, so that it is one kind of reason.
 TOO_LONG = "more elements than the mapping's max_elements"
 
 #: Texts that count as absent if an id is expected (rule 3).
@@ -191,7 +191,7 @@ def rows(
     reasons: list[Reason] = []
     chosen = choose(rules, event)
     for dataset, rule in chosen:
-        for index, element, why in _WHOLE if rule.each is None else _elements(mapping, rule.each, event):
+        for index, element, why in _WHOLE if rule.each is None else _elements(rule.each, event):
             if suppressed is not None and suppressed.holds(_user(dataset, rule, event, element)):
                 reasons.append(Reason(dataset.name, USER_ID, SUPPRESSED, index))
             elif why is not None:
@@ -206,14 +206,12 @@ _Element = tuple[int | None, Any, str | None]
 _WHOLE: list[_Element] = [(None, None, None)]
 
 
-def _elements(mapping: EventMapping, each: Path, event: dict[str, Any]) -> list[_Element]:
-    """Return the elements at a path, and the reason if there are none, or too many (rule 7)."""
+def _elements(each: Path, event: dict[str, Any]) -> list[_Element]:
+    """Return the elements at a path, or the reason if there are none (rule 7)."""
     elements = walk(event, each)
     if type(elements) is not list or not elements:
         return [(None, None, MISSING if elements is None else EMPTY if elements == [] else NO_ARRAY)]
-    most = mapping.max_elements
-    found: list[_Element] = [(index, element, None) for index, element in enumerate(elements[:most])]
-    return [*found, (None, elements[most], TOO_LONG)] if len(elements) > most else found
+    return [(index, element, None) for index, element in enumerate(elements)]
 
 
 def _user(dataset: Dataset, rule: Rule, event: dict[str, Any], element: Any) -> Value:
@@ -343,6 +341,9 @@ def _row(
     if message_id is None and dataset.name == "interactions":  # rule 9 needs it
         absent = raw_id is None or (type(raw_id) is str and _is_placeholder(raw_id))
         reasons.append(Reason(dataset.name, "messageId", MISSING if absent else NOT_IN_DOMAIN["id"], index))
+        return
+    if index is not None and index >= mapping.max_elements:
+        reasons.append(Reason(dataset.name, str(rule.each), TOO_LONG, index))
         return
     instant = None
     if dataset.name != "interactions":

@@ -130,6 +130,10 @@ class Branch:
             tests = self._tests(values)
             fields = " ".join(f"WHEN {name} IS NULL THEN {text(field)}" for name, field, _ in tests)
             reasons = " ".join(f"WHEN {name} IS NULL THEN {reason}" for name, _, reason in tests)
+            if self._rule.each is not None:
+                beyond = f" WHEN element >= {self.max_elements} THEN "
+                fields += beyond + text(str(self._rule.each))
+                reasons += beyond + str(self._place(TOO_LONG))
             columns = [*head, f"CASE {fields} END AS field", f"CASE {reasons} END AS reason", "ahead"]
             rows, base = self._settled(values, session, array, head)
             sql = f"SELECT {', '.join([*columns, *self._unusable(values), *names])}\nFROM {rows}"
@@ -319,7 +323,7 @@ class Branch:
         else:
             reads["parts"] = array
             lateral, _, place = dialect.unnest(_BASE)
-            most = f"\nWHERE {place} < {self.max_elements}"
+            most = "" if self.counting else f"\nWHERE {place} < {self.max_elements}"
             pieces = {"element": place} | {name: expression for expression, name in self.pieces.items()}
             rows = f"({_select({'base.*': 'base.*'} | pieces, {'element': 'rule 7'})}\nFROM {lateral}{most}) AS base"
         for derived in filter(None, self.derived):
@@ -346,7 +350,7 @@ class Branch:
         return f"({_select({'base.*': 'base.*'} | columns, comments)}\nFROM {rows}\n) AS base", self._base(reads)
 
     def _without_elements(self, head: Mapping[str, str], array: str | None) -> Select:
-        """Return a refusal for each event whose array is absent, empty, invalid or too long (rule 7)."""
+        """Return a refusal for each event whose array is absent, empty or invalid (rule 7)."""
         null = self._dialect.null
         stored = self.table.column(self._rule.each) if self._rule.each else None
         missing = self._place(MISSING)
@@ -356,7 +360,6 @@ class Branch:
             if array is not None:
                 reads["size"] = self._dialect.length(array)
                 whens.append(f"WHEN {reads['size']} = 0 THEN {self._place(EMPTY)}")
-                whens.append(f"WHEN {reads['size']} > {self.max_elements} THEN {self._place(TOO_LONG)}")
                 if stored.kind != "json":
                     cut_off = self._place(CUT_OFF)
                     whens.append(f"WHEN {reads['size']} IS NULL AND {stored.sql} LIKE '[%' THEN {cut_off}")
@@ -375,8 +378,7 @@ class Branch:
             *(f"{null(column.type)} AS c{position}" for position, column in enumerate(self.dataset.columns)),
             *([f"{null('string')} AS visitor"] if self.session else []),
         ]
-        none = f"size IS NULL OR size = 0 OR size > {self.max_elements}"
-        sql = f"SELECT {', '.join(names)}\nFROM {_BASE} AS base\nWHERE {none}"
+        sql = f"SELECT {', '.join(names)}\nFROM {_BASE} AS base\nWHERE size IS NULL OR size = 0"
         return Select(sql, self._base({**reads, **head}), ())
 
 

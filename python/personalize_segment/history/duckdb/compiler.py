@@ -262,10 +262,9 @@ FROM valued"""
                 ("array_text = '[]'", Refusal(each, EMPTY)),
                 ("true", Refusal(each, NO_ARRAY)),
             )
-            refuse(f"element = {self.mapping.max_elements}", ("true", Refusal(each, TOO_LONG)))
             starts = {array_of(path) for source in _sources(rule) for path in source.paths if path.relative}
             relative = sorted(starts, key=str)
-            rows = _elements(rows, array, relative, self.mapping.max_elements)
+            rows = _elements(rows, array, relative)
         columns, flags = [], []
         for position, column in enumerate(dataset.columns):
             name = f"c{position}"
@@ -294,8 +293,11 @@ FROM valued"""
         if dataset.name == "interactions":
             outside = Refusal("messageId", NOT_IN_DOMAIN["id"])
             refuse("message IS NULL", ("has_message", outside), ("true", Refusal("messageId", MISSING)))
-            if visits:
-                tests.append(f"WHEN c0 IS NULL THEN {VISIT}")
+        if rule.each:
+            refuse(f"element >= {self.mapping.max_elements}", ("true", Refusal(str(rule.each), TOO_LONG)))
+        if visits:
+            tests.append(f"WHEN c0 IS NULL THEN {VISIT}")
+        if dataset.name == "interactions":
             order = ", CASE WHEN c0 IS NULL THEN session END AS session" if visits else ""
         else:
             flags.append("CAST(late AS INTEGER)")
@@ -417,9 +419,9 @@ def _constant(constant: Constant) -> str:
     return f"CAST({literal(json.dumps(value))} AS {kind})"
 
 
-def _elements(rows: str, array: str, relative: list[Path], most: int) -> str:
-    """Return a SELECT with one line per element that counts, and one for a reason: no or too many elements (rule 7)."""
-    rows = f"SELECT *, {array} AS array_text, elements({array})[1:{most + 1}] AS array_values FROM ({rows})"
+def _elements(rows: str, array: str, relative: list[Path]) -> str:
+    """Return a SELECT with one line per element, or one without a value if there are none (rule 7)."""
+    rows = f"SELECT *, {array} AS array_text, elements({array}) AS array_values FROM ({rows})"
     rows = f"SELECT *, unnest(range(greatest(1, COALESCE(len(array_values), 1)))) AS element FROM ({rows})"
     rows = f"SELECT *, array_values[element + 1] AS value FROM ({rows})"
     steps = ", ".join(json_path(path.segments) for path in relative)
