@@ -2,8 +2,9 @@
 
 Runs unchanged on AWS Glue 5 and on plain PySpark 3.5 and 4.1, with the package `personalize_segment` and DuckDB on the
 Python path. Tasks read logs with DuckDB, as `personalize-segment export` does, and write the rows of each day to a
-stage (`history/stage.py`). Rules 9 and 12 depend on all rows, and are Spark SQL over the stage's files. A task returns
-the names of its files with its counts, so a task that Spark runs twice counts once.
+stage (`history/stage.py`). A task returns the names of its files with its counts, so a task that Spark runs twice
+counts once. Rules 9 and 12 depend on all rows. The driver applies them, as `personalize-segment export` does, because
+Spark takes longer to plan its statements. Spark SQL applies them to more rows than a driver has room for.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import os
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -20,13 +21,13 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
-from personalize_segment.contract.columns import TEXTS
+from personalize_segment.contract.columns import DATASETS, TEXTS
 from personalize_segment.contract.layout import FOLDERS, PROFILES, REPORT_NAME, only_parts
 from personalize_segment.contract.mapping import Dataset, EventMapping, default_text, fetched, parse
 from personalize_segment.contract.quoting import literal
@@ -49,6 +50,8 @@ from personalize_segment.history.duckdb.engine import stage_key
 from personalize_segment.history.duckdb.selects import header, latest, sort_text, time_of
 from personalize_segment.history.duckdb.task import TaskDay, shared, take
 from personalize_segment.history.duckdb.worker import LOGINS
+from personalize_segment.history.export import fold
+from personalize_segment.history.last_fold import LastFold
 from personalize_segment.history.stage import Day, Named, Stage, Staged, days_of
 from personalize_segment.places import Place, errors_at, place, temporary
 
@@ -60,6 +63,9 @@ FEW = 1_000_000
 PART_ROWS = 250_000
 #: Tasks per core in one Spark job that reads logs.
 JOB_TASKS = 8
+#: The driver folds fewer events by itself. Each takes up to 200 bytes of its disk, of which the smallest worker of Glue
+#: has 40 GB for us. Of days that the last fold has settled, only keys are read.
+DRIVER_EVENTS, KEYS_PER_EVENT = 200_000_000, 0.1
 
 #: Concurrent tasks that write to the profile table, and their writes per second in total.
 LOADING, WRITES_PER_SECOND = 4, 1000
@@ -106,7 +112,8 @@ def main(argv: list[str]) -> None:
     tree, allow_empty = options.S3_JSON_INPUT_PATH, options.allow_empty == "true"
     live = ProfilePlaces(options.profile_table, options.profile_queue) if options.profile_table else None
     out, kept = options.S3_CSV_OUTPUT_PATH, options.stage
-    report = run(spark, tree, out, mapping, window, suppressed, live, stage=kept, allow_empty=allow_empty)
+    report = run(spark, tree, out, mapping, window, suppressed, live, stage=kept, allow_empty=allow_empty,
+                 driver_events=options.driver_events)  # fmt: skip
     print(report.as_json())
     if not report.datasets["interactions"].rows and not allow_empty:
         raise EmptyError(tree, f"produced no interactions: {report.why_none('interactions')}", COMPARE, report)
@@ -123,13 +130,15 @@ def run(
     *,
     stage: str | None = None,
     allow_empty: bool = False,
+    driver_events: int = DRIVER_EVENTS,
 ) -> Report:
     """Write the rows of the logs in `tree`, except those of suppressed users, to `out`. Replace an earlier export.
 
-    Days in `stage` aren't read again, and all other days are added to it. At the end, load users and items into the
-    table of `live`. This precedes the import, so that Personalize has no imported row whose columns the next partial
-    event would erase. Returns the report. Raises EmptyError as `history.export` does, and ProfilesError if the table
-    can't be written. In this case the export is complete nevertheless.
+    Days in `stage` aren't read again, and all other days are added to it. The driver folds fewer than `driver_events`
+    events, Spark folds more. At the end, load users and items into the table of `live`. This precedes the import, so
+    that Personalize has no imported row whose columns the next partial event would erase. Returns the report. Raises
+    EmptyError as `history.export` does, and ProfilesError if the table can't be written. In this case the export is
+    complete nevertheless.
     """
     logs_at = _place(tree, LogsError, "Copy the logs to S3")
     files = logs.sort_out(logs.list_files(logs_at, tree), window, root=tree)
@@ -146,20 +155,26 @@ def run(
             staged |= _staged(spark, store, [day for day in days if day not in staged], mapping)
             report = Report.of(mapping)
             report.files_skipped += files.skipped
-            for day, of_day in staged.items():
-                report.merge(of_day.report, old=day.old)
-            fold = SparkFold(spark, mapping, suppressed, output, f"{kept.rstrip('/')}/{store.mapping}", staged)
-            fold.count(report)
-            if suppressed is not None and suppressed.hashes:
-                report.withhold()
-            if not allow_empty:
-                report.refuse_empty(tree, out, output.standing, window=window.bounded)
-            fold.write(report)
-            output.publish(report)
-            if stage is not None:
-                store.sweep(staged)
+            last = LastFold.of(store, shared(out), days, window, suppressed).before
+            settled = last.settled if last else frozenset()
+            if _to_fold(staged, settled) < driver_events:
+                fold(store, days, staged, report, tree, shared(out), mapping, window, suppressed,
+                     allow_empty=allow_empty, remember=stage is not None)  # fmt: skip
+            else:
+                for day, of_day in staged.items():
+                    report.merge(of_day.report, old=day.old)
+                rows = SparkFold(spark, mapping, suppressed, output, f"{kept.rstrip('/')}/{store.mapping}", staged)
+                rows.count(report)
+                if suppressed is not None and suppressed.hashes:
+                    report.withhold()
+                if not allow_empty:
+                    report.refuse_empty(tree, out, output.standing, window=window.bounded)
+                rows.write(report)
+                output.publish(report)
+                if stage is not None:
+                    store.sweep(staged)
         if live is not None:
-            _load(live, {name: fold.lines(name) for name in fold.profiles}, suppressed)
+            _load(live, output.profiles(), suppressed)
     finally:
         output.clear()
     return report
@@ -172,7 +187,7 @@ class Output:
     """
 
     def __init__(self, spark: SparkSession, out: str) -> None:
-        jvm: Any = spark._jvm
+        self._spark, jvm = spark, cast("Any", spark._jvm)
         self._path = jvm.org.apache.hadoop.fs.Path
         self._files = self._path(out).getFileSystem(spark._jsc.hadoopConfiguration())
         self._root = self._files.makeQualified(self._path(out)).toString().rstrip("/")
@@ -194,6 +209,11 @@ class Output:
         while statuses.hasNext():
             names.append(statuses.next().getPath().toString().removeprefix(f"{folder}/"))
         return names
+
+    def profiles(self) -> dict[str, DataFrame]:
+        """Return the lines of `profiles/` in the output."""
+        folders = {name: f"{self._root}/{PROFILES}/{name}" for name in DATASETS if name != "interactions"}
+        return {name: self._spark.read.text(folder) for name, folder in folders.items() if self._names(folder)}
 
     def make(self, name: str) -> None:
         """Create a folder in `work`."""
@@ -255,6 +275,13 @@ def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: Eve
                 staged[day] = store.keep(day, named, report)
     spark.conf.set("spark.sql.shuffle.partitions", max(len(batches), workers))
     return staged
+
+
+def _to_fold(staged: Mapping[Day, Staged], settled: Collection[int]) -> float:
+    """Return the number of events to fold. Those of settled days count less."""
+    return sum(
+        of_day.report.events_read * (KEYS_PER_EVENT if day.number in settled else 1) for day, of_day in staged.items()
+    )
 
 
 class SparkFold:
@@ -559,6 +586,9 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--allow_empty", choices=("true", "false"), default="false", help="as export's --allow-empty")
     parser.add_argument("--suppression_list", help="s3://bucket/suppressed.csv, written by `forget`")
     parser.add_argument("--stage", help="s3://bucket/stage/, where the rows of each day are kept for the next run")
+    parser.add_argument(
+        "--driver_events", type=int, default=DRIVER_EVENTS, help="number of events from which on Spark folds"
+    )
     parser.add_argument("--profile_table", help="ARN of a DynamoDB table to load users and items into")
     parser.add_argument("--profile_queue", help="ARN of the profile queue, required with --profile_table")
     return parser.parse_known_args(argv)[0]

@@ -123,6 +123,8 @@ variable "training_job" {
       type        = optional(string, "G.1X")
       number      = optional(number, 2)
       autoscaling = optional(bool, true)
+      # Number of events from which on Spark, and not the driver alone, combines the rows of all days.
+      driver_events = optional(number, 200000000)
     }), {})
     timeout_minutes = optional(number, 120)
     max_retries     = optional(number, 1)

@@ -46,8 +46,11 @@ PARTS = (
     "contract/",
     "live/",
     "history/__init__.py",
+    "history/export.py",
+    "history/last_fold.py",
     "history/lines.py",
     "history/logs.py",
+    "history/publish.py",
     "history/stage.py",
     "history/duckdb/",
 )

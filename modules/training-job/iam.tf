@@ -188,7 +188,8 @@ data "aws_iam_policy_document" "write_output" {
   statement {
     sid = "ListTheBucketOfTheOutput"
     # No s3:prefix condition: S3 reports a missing key only to callers that can list the bucket, as Hadoop needs.
-    actions   = ["s3:ListBucket"]
+    # Before it uploads, the job ends uploads that a killed run left.
+    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [local.buckets.output]
   }
 

@@ -54,6 +54,7 @@ locals {
       "--S3_CSV_OUTPUT_PATH"              = "s3://${var.output.bucket}/${var.output.prefix}"
       "--event_mapping"                   = local.mapping_setting
       "--overlap"                         = tostring(var.window.overlap_days)
+      "--driver_events"                   = tostring(var.workers.driver_events)
       "--custom-logGroup-prefix"          = local.log_prefix
       "--additional-python-modules"       = local.wheel_uris
       "--enable-auto-scaling"             = tostring(var.workers.autoscaling)

@@ -230,6 +230,8 @@ variable "workers" {
     type        = optional(string, "G.1X")
     number      = optional(number, 2)
     autoscaling = optional(bool, true)
+    # Number of events from which on Spark, and not the driver alone, combines the rows of all days.
+    driver_events = optional(number, 200000000)
   })
   default  = {}
   nullable = false
@@ -242,6 +244,11 @@ variable "workers" {
   validation {
     condition     = floor(max(2, min(var.workers.number, 299))) == var.workers.number
     error_message = "Use a whole number from 2 to 299. A Spark job needs a driver and at least one worker."
+  }
+
+  validation {
+    condition     = floor(max(0, var.workers.driver_events)) == var.workers.driver_events
+    error_message = "Set driver_events to a whole number of events, or to 0 so that Spark always combines the rows."
   }
 }
 

@@ -395,7 +395,7 @@ run "puts_everything_where_it_is_wanted" {
     }
     training_job = {
       wheels  = { s3 = { bucket = "artifacts", keys = ["duckdb.whl", "fsspec.whl"] } }
-      workers = { autoscaling = false }
+      workers = { autoscaling = false, driver_events = 0 }
       window  = { since = "2024-03-01" }
     }
     warehouse = {

@@ -118,7 +118,7 @@ def test_on_glue_there_is_a_context_for_its_metrics(script: Script, tree: Path, 
     for name, text in AWSGLUE.items():
         write_log(tmp_path / "path" / "awsglue" / name, [text.encode()])
     calls, out = tmp_path / "calls", tmp_path / "out"
-    window = ("--since", "2024-03-02", "--until", "2024-03-03", "--overlap", "1")
+    window = ("--since", "2024-03-02", "--until", "2024-03-03", "--overlap", "1", "--driver_events", "0")
     done = script(
         "--JOB_NAME", "nightly", "--S3_JSON_INPUT_PATH", str(tree), "--S3_CSV_OUTPUT_PATH", str(out), *window,
         PYTHONPATH=str(tmp_path / "path"), CALLS=str(calls),

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -49,17 +50,21 @@ def rows(out: Path) -> dict[str, list[tuple[str, ...]]]:
 
 
 class Nights:
-    """A tree of logs that Spark and DuckDB export with one stage, and their reports."""
+    """A tree of logs that Spark and DuckDB export with one stage, and their reports.
 
-    def __init__(self, spark: SparkSession, shop: Shop, folder: Path) -> None:
-        self._spark, self._tree, self._folder, self._job = spark, str(shop.tree), folder, glue_script()
+    Fewer events than `driver_events` are folded by Spark's driver.
+    """
+
+    def __init__(self, spark: SparkSession, shop: Shop, folder: Path, driver_events: int = 0) -> None:
+        self._spark, self._tree, self._folder = spark, str(shop.tree), folder
+        self._run = partial(glue_script().run, driver_events=driver_events)
         self.stage = folder / "stage"
 
     def spark(self, mapping: EventMapping = MAPPING, suppressed: SuppressionList | None = None) -> Report:
         """Export with Spark, and check that the output equals DuckDB's without a stage."""
         out, whole = self._folder / "spark", self._folder / "whole"
         given = self._spark, self._tree, str(out), mapping, ALL, suppressed
-        report: Report = self._job.run(*given, stage=f"file:{self.stage}/")
+        report: Report = self._run(*given, stage=f"file:{self.stage}/")
         assert report == export(self._tree, str(whole), mapping, suppressed=suppressed)
         assert rows(out) == rows(whole)
         return report
@@ -69,13 +74,14 @@ class Nights:
         export(self._tree, str(self._folder / "duckdb"), mapping, stage=str(self.stage))
 
 
+@pytest.mark.parametrize("driver_events", [0, 1_000_000], ids=["fold on Spark", "fold on the driver"])
 def test_spark_and_duckdb_share_a_stage(
-    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    driver_events: int, spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop = Shop(tmp_path / "logs", 5)
     for number in range(6):
         shop.day(number)
-    nights = Nights(spark, shop, tmp_path)
+    nights = Nights(spark, shop, tmp_path, driver_events)
 
     def told(run: Callable[[], object]) -> str:
         capsys.readouterr()
@@ -124,7 +130,7 @@ def running(folder: Path, java: Java) -> Iterator[subprocess.Popen[str]]:
         submitted = f"--master local-cluster[2,1,1024] --conf spark.executor.memory=512m --conf {quick} pyspark-shell"
         given = ("--S3_JSON_INPUT_PATH", folder / "logs", "--S3_CSV_OUTPUT_PATH", folder / "out")
         process = subprocess.Popen(
-            [sys.executable, "-c", ONE_BY_ONE, *map(str, given), "--stage", f"{folder}/stage"],
+            [sys.executable, "-c", ONE_BY_ONE, *map(str, given), "--stage", f"{folder}/stage", "--driver_events", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,9 +1,9 @@
 """Both engines omit and count the same rows of suppressed users, for any logs."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,17 +75,11 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     if request.param == "duckdb":
         return duckdb_rows
     spark: SparkSession = request.getfixturevalue("spark")
-    spec = importlib.util.spec_from_file_location("segment_to_personalize", engines.SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    # Not in sys.modules, so that Spark sends its functions to the workers instead of their names.
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    run = partial(engines.glue_script().run, driver_events=0)
 
     def spark_rows(
         folder: Path, mapping: EventMapping, window: Window | None, suppressed: SuppressionList | None
     ) -> Outcome:
-        run = script.run
         return engines._written(
             lambda out: run(spark, str(folder), out, mapping, window or Window(), suppressed), folder, mapping
         )

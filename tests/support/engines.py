@@ -8,6 +8,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +188,9 @@ def glue_script() -> Any:
 
 
 def spark_rows(spark: SparkSession, folder: Path, mapping: EventMapping, window: Window | None = None) -> Outcome:
-    """Return the Glue job's outcome."""
-    script = glue_script()
-    return _written(lambda out: script.run(spark, str(folder), out, mapping, window or Window()), folder, mapping)
+    """Return the outcome of the Glue job with a fold by Spark."""
+    run = partial(glue_script().run, driver_events=0)
+    return _written(lambda out: run(spark, str(folder), out, mapping, window or Window()), folder, mapping)
 
 
 def _written(run: Callable[[str], Report], folder: Path, mapping: EventMapping) -> Outcome:

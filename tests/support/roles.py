@@ -88,6 +88,8 @@ ROLES = {
             ("s3:GetObject", f"{BUCKET}/segment-logs/source/1709251200000/one.gz"),
             ("s3:GetObject", f"{BUCKET}/artifacts/shop-history/personalize-segment.zip"),
             ("s3:GetObject", f"{BUCKET}/artifacts/shop-history/wheels/duckdb-0-py3-none-any.whl"),
+            ("s3:ListBucketMultipartUploads", BUCKET),
+            ("s3:AbortMultipartUpload", f"{BUCKET}/transformed/interactions/part-0.csv"),
             ("s3:PutObject", f"{BUCKET}/transformed/interactions/part-0.csv"),
             ("s3:PutObject", f"{BUCKET}/transformed/.export-1/rows/interactions-1.parquet"),
             ("s3:DeleteObject", f"{BUCKET}/transformed/interactions/part-0.csv"),

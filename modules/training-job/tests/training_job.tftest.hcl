@@ -71,6 +71,7 @@ run "without_options" {
       "--S3_CSV_OUTPUT_PATH"              = "s3://shop-data/transformed/"
       "--event_mapping"                   = "{}"
       "--overlap"                         = "1"
+      "--driver_events"                   = "200000000"
       "--custom-logGroup-prefix"          = "/aws-glue/jobs/shop-history"
       "--enable-auto-scaling"             = "true"
       "--enable-metrics"                  = "true"
@@ -163,7 +164,7 @@ run "without_options" {
       {
         Sid      = "ListTheBucketOfTheOutput"
         Effect   = "Allow"
-        Action   = "s3:ListBucket"
+        Action   = ["s3:ListBucketMultipartUploads", "s3:ListBucket"]
         Resource = "arn:aws:s3:::shop-data"
       },
       {
@@ -286,7 +287,7 @@ run "a_window_becomes_arguments" {
 
   variables {
     window  = { since = "2026-01-31", until = "2026-02-01", overlap_days = 2 }
-    workers = { autoscaling = false }
+    workers = { autoscaling = false, driver_events = 0 }
   }
 
   assert {
@@ -295,6 +296,7 @@ run "a_window_becomes_arguments" {
       "--S3_CSV_OUTPUT_PATH"              = "s3://shop-data/transformed/"
       "--event_mapping"                   = "{}"
       "--overlap"                         = "2"
+      "--driver_events"                   = "0"
       "--custom-logGroup-prefix"          = "/aws-glue/jobs/shop-history"
       "--enable-auto-scaling"             = "false"
       "--enable-metrics"                  = "true"
@@ -483,7 +485,7 @@ run "a_deeper_output_has_the_markers_of_all_its_folders" {
       {
         Sid      = "ListTheBucketOfTheOutput"
         Effect   = "Allow"
-        Action   = "s3:ListBucket"
+        Action   = ["s3:ListBucketMultipartUploads", "s3:ListBucket"]
         Resource = "arn:aws:s3:::shop-data"
       },
       {
@@ -658,7 +660,7 @@ run "a_key_encrypts_the_logs_and_no_data" {
       {
         Sid      = "ListTheBucketOfTheOutput"
         Effect   = "Allow"
-        Action   = "s3:ListBucket"
+        Action   = ["s3:ListBucketMultipartUploads", "s3:ListBucket"]
         Resource = "arn:aws:s3:::shop-data"
       },
       {
@@ -739,7 +741,7 @@ run "keys_of_buckets_are_used_through_s3_only" {
       {
         Sid      = "ListTheBucketOfTheOutput"
         Effect   = "Allow"
-        Action   = "s3:ListBucket"
+        Action   = ["s3:ListBucketMultipartUploads", "s3:ListBucket"]
         Resource = "arn:aws:s3:::shop-data"
       },
       {
@@ -1008,7 +1010,7 @@ run "the_output_keeps_the_key_of_its_bucket" {
       {
         Sid      = "ListTheBucketOfTheOutput"
         Effect   = "Allow"
-        Action   = "s3:ListBucket"
+        Action   = ["s3:ListBucketMultipartUploads", "s3:ListBucket"]
         Resource = "arn:aws:s3:::shop-data"
       },
       {

@@ -6,7 +6,7 @@ DuckDB reads the files of a day in batches, one per core at a time. S3 objects a
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from itertools import count, islice
@@ -84,32 +84,73 @@ def export(
     ):
         store = Stage.open(stage, stage_key(engine.compiler), mapping.sha256, work / "staged") if stage else None
         staged = _stage(engine, store, days, root.s3, work, progress, say)
-        last = LastFold.of(store, out, days, window, suppressed) if store else LastFold("")
-        fetch = store.fetch if store else _local
-        settled = last.before.settled if last.before else ()
-        # All at once, because S3 serves requests in parallel. Of settled days, only a few are needed in full.
-        fetch([name for day in days for kind, names in staged[day].files.items()
-               if kind == KEYS or day.number not in settled for name in names])  # fmt: skip
-        folded = Fold(
-            engine.connection,
-            engine.compiler,
-            work,
-            [_staged_day(day, staged[day], fetch) for day in days],
-            suppressed,
-            last.before,
-            os.cpu_count() or 1,
-        )
-        folded.run(report)
-        if suppressed is not None and suppressed.hashes:
-            report.withhold()
-        if not allow_empty:
-            report.refuse_empty(tree, out, standing(out), window=window.bounded)
-        (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
-        publish(work, out, last.unchanged(folded.days, work))
-        if store:
-            last.remember(store, out, folded, days, work)
-            store.sweep(staged)
+        _fold(engine, work, store, days, staged, report, tree, out, window, suppressed, allow_empty=allow_empty)
     return report
+
+
+def fold(
+    store: Stage,
+    days: Sequence[Day],
+    staged: Mapping[Day, Staged],
+    report: Report,
+    tree: str,
+    out: str,
+    mapping: EventMapping,
+    window: Window,
+    suppressed: SuppressionList | None,
+    *,
+    allow_empty: bool,
+    remember: bool,
+) -> None:
+    """Write the rows of days that are all staged to `out`, and count them in `report`, as `export` does.
+
+    With `remember`, record the fold in the stage, so that the next one reads less.
+    """
+    with staging(out) as work, _engine_errors(out), closing(Engine.start(mapping, work, MEMORY)) as engine:
+        _fold(engine, work, store, days, staged, report, tree, out, window, suppressed,
+              allow_empty=allow_empty, remember=remember)  # fmt: skip
+
+
+def _fold(
+    engine: Engine,
+    work: Path,
+    store: Stage | None,
+    days: Sequence[Day],
+    staged: Mapping[Day, Staged],
+    report: Report,
+    tree: str,
+    out: str,
+    window: Window,
+    suppressed: SuppressionList | None,
+    *,
+    allow_empty: bool,
+    remember: bool = True,
+) -> None:
+    last = LastFold.of(store, out, days, window, suppressed) if store and remember else LastFold("")
+    fetch = store.fetch if store else _local
+    settled = last.before.settled if last.before else ()
+    # All at once, because S3 serves requests in parallel. Of settled days, only a few are needed in full.
+    fetch([name for day in days for kind, names in staged[day].files.items()
+           if kind == KEYS or day.number not in settled for name in names])  # fmt: skip
+    folded = Fold(
+        engine.connection,
+        engine.compiler,
+        work,
+        [_staged_day(day, staged[day], fetch) for day in days],
+        suppressed,
+        last.before,
+        os.cpu_count() or 1,
+    )
+    folded.run(report)
+    if suppressed is not None and suppressed.hashes:
+        report.withhold()
+    if not allow_empty:
+        report.refuse_empty(tree, out, standing(out), window=window.bounded)
+    (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
+    publish(work, out, last.unchanged(folded.days, work))
+    if store and remember:
+        last.remember(store, out, folded, days, work)
+        store.sweep(staged)
 
 
 def _stage(
