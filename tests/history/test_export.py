@@ -328,7 +328,7 @@ def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(
     assert move > 1
 
 
-# An exception that is raised anew, since one that is kept would hold the connections of all its tracebacks.
+# A new exception each time: one exception would hold the connections of all its tracebacks.
 @pytest.mark.parametrize("error", [lambda: OSError(5, "Input/output error"), KeyboardInterrupt], ids=["EIO", "SIGINT"])
 def test_an_export_that_fails_between_two_moves_changes_nothing(
     error: Callable[[], BaseException], logs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
