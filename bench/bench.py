@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -99,12 +100,18 @@ def measure(command: list[str]) -> Run:
     return Run(seconds, peak / 1e6)
 
 
-def middle(command: list[str]) -> Run:
+def middle(command: list[str], prepare: Callable[[], None] = lambda: None) -> Run:
     """Return the middle of three short runs, because other work distorts a short run more than a long one."""
-    runs = [measure(command)]
-    while len(runs) < 3 and runs[0].seconds < 10:
+    runs: list[Run] = []
+    while len(runs) < 3 and (not runs or runs[0].seconds < 10):
+        prepare()
         runs.append(measure(command))
     return sorted(runs, key=lambda one: one.seconds)[len(runs) // 2]
+
+
+def restore(copy: Path, folder: Path) -> None:
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
 
 
 def memory(process: psutil.Process) -> int:
@@ -168,16 +175,16 @@ def nights() -> list[str]:
             logs, last = sample(Path(folder), (days + 1) * A_DAY, days=days + 1), Path(folder, "last")
             out = contenders(logs, Path(folder))
             newest = max(logs.glob("*/*"), key=lambda day: day.name)
-            newest.rename(last)
-            staged = {
-                name: [*out[name], "--stage", f"{folder}/stage-{name.split()[-1]}"]
-                for name in ("ours, DuckDB", "ours, Spark")
-            }
-            for command in staged.values():
+            stage, before = Path(folder, "stage"), Path(folder, "before")
+            for name in ("ours, DuckDB", "ours, Spark"):
+                command = [*out[name], "--stage", str(stage)]
+                newest.rename(last)
                 measure(command)
-            last.rename(newest)
-            for name, command in staged.items():
-                night, full = measure(command), measure(out[name])
+                shutil.copytree(stage, before)
+                last.rename(newest)
+                night, full = middle(command, partial(restore, before, stage)), measure(out[name])
+                shutil.rmtree(stage)
+                shutil.rmtree(before)
                 share = night.seconds / full.seconds
                 cells = f"{full.seconds:.1f} | {night.seconds:.1f} | {share:.2f} | {night.megabytes:,.0f}"
                 table.append(f"| {days} | {name} | {cells} |")
