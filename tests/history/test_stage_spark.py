@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from personalize_segment.contract.mapping import EventMapping, default_text, par
 from personalize_segment.contract.report import Report
 from personalize_segment.contract.suppression import SuppressionList, empty
 from personalize_segment.history.export import export
-from personalize_segment.history.logs import Window
-from personalize_segment.history.stage import Stage
+from personalize_segment.history.logs import LogFile, Window
+from personalize_segment.history.stage import Day, Stage, Staged
 from shop_days import Shop
 
 MAPPING = parse(default_text())
@@ -58,6 +59,7 @@ class Nights:
     def __init__(self, spark: SparkSession, shop: Shop, folder: Path, driver_events: int = 0) -> None:
         self._spark, self._tree, self._folder = spark, str(shop.tree), folder
         self._run = partial(glue_script().run, driver_events=driver_events)
+        self._driver_events = driver_events
         self.stage = folder / "stage"
 
     def spark(self, mapping: EventMapping = MAPPING, suppressed: SuppressionList | None = None) -> Report:
@@ -67,6 +69,9 @@ class Nights:
         report: Report = self._run(*given, stage=f"file:{self.stage}/")
         assert report == export(self._tree, str(whole), mapping, suppressed=suppressed)
         assert rows(out) == rows(whole)
+        # Spark names its parts after a job, the driver after the day.
+        [of_driver] = {part.name.count("-") == 4 for part in (out / "interactions").iterdir()}
+        assert of_driver == (report.events_read < self._driver_events)
         return report
 
     def duckdb(self, mapping: EventMapping = MAPPING) -> None:
@@ -97,6 +102,15 @@ def test_spark_and_duckdb_share_a_stage(
     assert told(lambda: nights.spark(OTHER)) == "7 of 7 days are new to the stage"
     gone = empty().plus(["u1", "u2"])
     assert told(lambda: nights.spark(MAPPING, gone)) == "0 of 7 days are new to the stage"
+
+
+def test_settled_days_fill_a_tenth_of_the_driver() -> None:
+    days = [Day(day, (LogFile(f"{day}/1.gz", 1, day),)) for day in (date(2024, 3, 1), date(2024, 3, 2))]
+    report = Report.of(MAPPING)
+    report.events_read = 100
+    staged = dict.fromkeys(days, Staged(report, {}))
+    assert glue_script()._to_fold(staged, []) == 200
+    assert glue_script()._to_fold(staged, [days[0].number]) == 110
 
 
 def test_a_job_that_is_stopped_leaves_the_days_that_it_has_read(
