@@ -63,8 +63,8 @@ FEW = 1_000_000
 PART_ROWS = 250_000
 #: Tasks per core in one Spark job that reads logs.
 JOB_TASKS = 8
-#: The driver folds fewer events than this. Each takes up to 200 bytes of its disk, of which the smallest worker of Glue
-#: has 40 GB for us. Of days that the last fold has settled, only keys are read.
+#: The driver folds fewer events. Each takes up to 200 bytes of its disk, and Glue's smallest worker has 44 GB:
+#: https://docs.aws.amazon.com/glue/latest/dg/worker-types.html. Of days that the last fold has settled, it reads keys.
 DRIVER_EVENTS, KEYS_PER_EVENT = 200_000_000, 0.1
 
 #: Concurrent tasks that write to the profile table, and their writes per second in total.

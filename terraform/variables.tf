@@ -123,8 +123,9 @@ variable "training_job" {
       type        = optional(string, "G.1X")
       number      = optional(number, 2)
       autoscaling = optional(bool, true)
-      # Number of events from which on Spark, and not the driver alone, combines the rows of all days.
-      driver_events = optional(number, 200000000)
+      # Number of events from which on Spark, and not the driver alone, combines the rows of all days. By default what
+      # fits the disk of the worker type.
+      driver_events = optional(number)
     }), {})
     timeout_minutes = optional(number, 120)
     max_retries     = optional(number, 1)

@@ -37,6 +37,11 @@ locals {
   }
   wheel_uris = join(",", [for key in local.wheels.keys : "s3://${local.wheels.bucket}/${key}"])
 
+  # A worker's free disk (https://docs.aws.amazon.com/glue/latest/dg/worker-types.html), at 200 bytes per event.
+  driver_events = coalesce(var.workers.driver_events, {
+    "G.1X" = 200000000, "G.2X" = 350000000, "G.4X" = 1100000000, "G.8X" = 2400000000
+  }[var.workers.type])
+
   # With a security configuration, Glue 5 adds its name and the role's to the names of log groups.
   log_prefix = "/aws-glue/jobs/${local.job_name}"
   log_folder = var.kms_key == null ? local.log_prefix : "${local.log_prefix}/${local.job_name}-role/${local.role_name}"
@@ -54,7 +59,7 @@ locals {
       "--S3_CSV_OUTPUT_PATH"              = "s3://${var.output.bucket}/${var.output.prefix}"
       "--event_mapping"                   = local.mapping_setting
       "--overlap"                         = tostring(var.window.overlap_days)
-      "--driver_events"                   = tostring(var.workers.driver_events)
+      "--driver_events"                   = tostring(local.driver_events)
       "--custom-logGroup-prefix"          = local.log_prefix
       "--additional-python-modules"       = local.wheel_uris
       "--enable-auto-scaling"             = tostring(var.workers.autoscaling)

@@ -230,8 +230,9 @@ variable "workers" {
     type        = optional(string, "G.1X")
     number      = optional(number, 2)
     autoscaling = optional(bool, true)
-    # Number of events from which on Spark, and not the driver alone, combines the rows of all days.
-    driver_events = optional(number, 200000000)
+    # Number of events from which on Spark, and not the driver alone, combines the rows of all days. By default what
+    # fits the disk of the worker type.
+    driver_events = optional(number)
   })
   default  = {}
   nullable = false
@@ -247,7 +248,7 @@ variable "workers" {
   }
 
   validation {
-    condition     = floor(max(0, var.workers.driver_events)) == var.workers.driver_events
+    condition     = try(floor(max(0, var.workers.driver_events)) == var.workers.driver_events, true)
     error_message = "Set driver_events to a whole number of events, or to 0 so that Spark always combines the rows."
   }
 }

@@ -1264,6 +1264,33 @@ run "refuses_several_at_once_3" {
   ]
 }
 
+run "half_an_event_is_refused" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    workers = { driver_events = 0.5 }
+  }
+
+  expect_failures = [var.workers]
+}
+
+run "a_larger_worker_folds_more" {
+  command = plan
+
+  variables {
+    workers = { type = "G.4X" }
+  }
+
+  assert {
+    condition     = output.arguments["--driver_events"] == "1100000000"
+    error_message = "Unexpected limit."
+  }
+}
+
 run "the_role_has_the_name_and_path_that_are_wanted" {
   command = plan
 
