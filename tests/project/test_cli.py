@@ -228,7 +228,8 @@ def test_explain_says_of_each_line_what_it_gives_or_why_it_gives_nothing() -> No
 def test_explain_says_it_in_words_without_json() -> None:
     price = CLICK | {"event": "Product Viewed", "userId": None, "anonymousId": "a-1"}
     price["properties"] = {"product_id": 7, "price": "1,299.00", "category": ["a", "b"]}
-    events = [json.dumps(one) for one in (CLICK, price, {"type": "track", "event": "Other"})]
+    order = CLICK | {"event": "Order Completed", "properties": {"products": [{}, 0]}}
+    events = [json.dumps(one) for one in (CLICK, price, order, {"type": "track", "event": "Other"})]
     assert answered("explain", stdin="\n".join([*events, "hello"]).encode()) == (
         "m1 track Product Clicked\n"
         "  interactions: USER_ID=本 ITEM_ID=7 TIMESTAMP=1709251200 EVENT_TYPE=Click\n"
@@ -236,9 +237,11 @@ def test_explain_says_it_in_words_without_json() -> None:
         "  interactions: ITEM_ID=7 TIMESTAMP=1709251200 EVENT_TYPE=View (visitor a-1)\n"
         "  items: ITEM_ID=7 CATEGORY=a|b\n"
         "    PRICE is null: not a finite number of 32 bits; 1,299.00 has a comma: send 1299.00\n"
+        "m1 track Order Completed\n"
+        "  no row for 2 elements: interactions.ITEM_ID: missing\n"
         "track Other\n"
         "  no row: no rule for this event\n"
-        "line 4\n"
+        "line 5\n"
         "  no row: malformed: not JSON at character 1\n"
     )
 

@@ -177,7 +177,8 @@ def _explain(mapping: EventMapping, line: lines.LogLine, found: list[Row], reaso
             print(printable(f"    {null['field']} is null: {null['reason']}"))
     for reason in _said(mapping, event, reasons):
         place = ".".join(filter(None, (reason["dataset"], reason["field"])))
-        print(printable(f"  no row: {place + ': ' if place else ''}{reason['reason']}"))
+        of = f" for {reason['count']:,} elements" if reason["count"] > 1 else ""
+        print(printable(f"  no row{of}: {place + ': ' if place else ''}{reason['reason']}"))
 
 
 def _said(mapping: EventMapping, event: dict[str, Any] | None, reasons: Iterable[Reason]) -> list[dict[str, Any]]:
