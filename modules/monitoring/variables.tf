@@ -101,7 +101,7 @@ variable "alarm_topic_arns" {
 variable "operations_url" {
   description = "URL of docs/operations.md, which every alarm description links to."
   type        = string
-  default     = "https://github.com/your-fork/segment-personalize/blob/main/docs/operations.md"
+  default     = "https://github.com/your-fork/segment-personalize/blob/v1.0.0/docs/operations.md"
   nullable    = false
 
   validation {

@@ -267,7 +267,7 @@ variable "tracing" {
 variable "operations_url" {
   description = "URL of docs/operations.md, which the alarm description links to."
   type        = string
-  default     = "https://github.com/your-fork/segment-personalize/blob/main/docs/operations.md"
+  default     = "https://github.com/your-fork/segment-personalize/blob/v1.0.0/docs/operations.md"
   nullable    = false
 
   validation {

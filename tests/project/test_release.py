@@ -26,7 +26,7 @@ PACKAGE = f"personalize-segment-package-{__version__}.zip"
 STACK = f"personalize-segment-terraform-{__version__}.zip"
 #: How a text names a version of this project.
 VERSION = re.compile(
-    r"(?:\?ref=v|tag `v|/download/v|personalize[_-]segment(?:-package|-terraform)?(?:-|==))(\d+\.\d+\.\d+)"
+    r"(?:\?ref=v|tag `v|/download/v|/blob/v|personalize[_-]segment(?:-package|-terraform)?(?:-|==))(\d+\.\d+\.\d+)"
 )
 
 
@@ -48,7 +48,8 @@ def test_every_place_names_the_same_version() -> None:
             text = (ROOT / name).read_text("utf-8")
             found |= {f"{name}: {match[0]}": match[1] for match in VERSION.finditer(text)}
     assert {place: version for place, version in found.items() if version != __version__} == {}
-    assert {place.partition(":")[0] for place in found} >= {"terraform/README.md"}
+    modules = {f"modules/{name}/variables.tf" for name in ("monitoring", "refresh")}
+    assert {place.partition(":")[0] for place in found} >= {"terraform/README.md", *modules}
     headings = re.findall(r"^## (\d\S+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == __version__
     assert f"| {__version__.partition('.')[0]}.x | yes" in (ROOT / "SECURITY.md").read_text("utf-8")

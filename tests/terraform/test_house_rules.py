@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from personalize_segment import __version__
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = [ROOT / "terraform", *sorted((ROOT / "modules").iterdir())]
 FILES = sorted(file for folder in ("terraform", "modules") for file in (ROOT / folder).rglob("*.tf"))
@@ -137,7 +139,7 @@ def test_alarms_lead_by_default_to_the_document_of_the_repository_that_the_readm
     for module in ("monitoring", "refresh"):
         text = (ROOT / "modules" / module / "variables.tf").read_text("utf-8")
         [block] = [one for one in _blocks(text, "variable") if one.startswith('variable "operations_url"')]
-        assert re.findall(r'default += "(.+)"', block) == [f"{repository}/blob/main/docs/operations.md"]
+        assert re.findall(r'default += "(.+)"', block) == [f"{repository}/blob/v{__version__}/docs/operations.md"]
 
 
 def test_versions_are_constrained_alike_everywhere() -> None:
