@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from golden_cases import TESTS
+from personalize_segment import __version__
 from personalize_segment.cli import VERBS
 from programs import installed
 
@@ -69,6 +70,11 @@ def test_without_its_packages_the_command_names_the_extra_that_brings_them(bare:
     assert (done.returncode, done.stdout) == (1, "")
     assert "typer isn't installed. Install personalize-segment[cli]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_its_packages_the_command_prints_its_version(bare: Path) -> None:
+    done = _run(bare / "personalize-segment", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
 
 
 #: Commands that need more than `cli`, and their extra.
