@@ -33,9 +33,9 @@ def sentence(text: str) -> str:
     return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
 
 
-def number(count: int, what: str) -> str:
-    """Return a count with its noun: `1 row`, `1,234 rows`."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
+def number(count: int, what: str = "", plural: str | None = None) -> str:
+    """Return a count with its noun, if it has one: `1,234`, `1 row`, `1,234 rows`."""
+    return f"{count:,} {what if count == 1 else plural or f'{what}s'}" if what else f"{count:,}"
 
 
 class PersonalizeSegmentError(Exception):

@@ -8,8 +8,9 @@ from ..contract.names import near_miss
 from ..contract.report import DatasetCount, Report
 from ..contract.rows import MISSING, NO_CONDITION, UNMAPPED
 from ..contract.visitors import NEVER_LOGGED_IN
+from ..errors import number
 from .figures import Figures
-from .verdict import ANALYSIS, Check, Limit, judged, number, percent, share, thumb
+from .verdict import ANALYSIS, Check, Limit, judged, percent, share, thumb
 
 _judged = partial(judged, "History matches live events")
 _SHOWN = 5

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..contract.mapping import EventMapping
+from ..errors import number
 from .agreement import agreement
 from .behavior import behavior
 from .figures import Figures, TrainingEvents, day
@@ -16,7 +17,7 @@ from .parts import Export, find
 from .quantity import quantity
 from .tables import Progress, loaded
 from .values import values
-from .verdict import VERDICTS, Check, Verdict, number
+from .verdict import VERDICTS, Check, Verdict
 
 #: DuckDB memory limit before spilling to disk.
 MEMORY = "1GB"

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from functools import partial
 
+from ..errors import number
 from .figures import APART_DAYS, DAY_SECONDS, Figures, day
 from .measure import CROWD
-from .verdict import Check, judged, number, percent, share, thumb
+from .verdict import Check, judged, percent, share, thumb
 
 _judged = partial(judged, "Time and users")
 _OLD_DAYS = 30

@@ -6,10 +6,11 @@ from functools import partial
 from ..contract.columns import DATASETS, REQUIRED
 from ..contract.mapping import EventMapping
 from ..contract.report import Report
+from ..errors import number
 from .figures import Figures
 from .parts import Export
 from .tables import Tables
-from .verdict import CONTRACT, FORMAT, MAX_CATEGORY, QUOTAS, Check, Limit, judged, number
+from .verdict import CONTRACT, FORMAT, MAX_CATEGORY, QUOTAS, Check, Limit, judged
 
 _judged = partial(judged, "Importable files")
 _SHOWN = 10

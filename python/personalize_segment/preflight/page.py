@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..errors import number
 from .assessment import BINS, Assessment
 from .figures import day
 from .plots import Bar, scale, short
-from .verdict import COMPLETE_SHARE, number, percent, visible
+from .verdict import COMPLETE_SHARE, percent, visible
 
 _TYPES = 12
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ..contract.columns import MAX_EVENT_TYPES_AND_COLUMNS, RESERVED
+from ..errors import number
 from .figures import Figures, TrainingFacts
 from .parts import Export
 from .verdict import (
@@ -20,7 +21,6 @@ from .verdict import (
     Check,
     Limit,
     judged,
-    number,
     percent,
     share,
     size,

@@ -8,8 +8,9 @@ from ..contract.mapping import Dataset, EventMapping
 from ..contract.numbers import NUMBERS
 from ..contract.report import Reasons, Report
 from ..contract.rows import NOT_IN_DOMAIN
+from ..errors import number
 from .figures import ColumnFacts, DatasetFacts, Figures
-from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, number, percent, share, thumb
+from .verdict import COMPLETE_SHARE, FORMAT, IMPORT, INTERACTIONS, Check, Limit, judged, percent, share, thumb
 
 _judged = partial(judged, "Plausible values")
 #: A column with more values than this isn't categorical. Fewer rows than _FEW_ROWS aren't enough to tell.

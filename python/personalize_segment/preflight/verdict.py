@@ -112,13 +112,6 @@ def percent(share: float) -> str:
     return f"{digits}%"
 
 
-def number(value: int, what: str = "", plural: str | None = None) -> str:
-    """Return a count with its noun: `1,234 users`, `1 user`."""
-    if not what:
-        return f"{value:,}"
-    return f"{value:,} {what if value == 1 else plural or what + 's'}"
-
-
 def size(count: int) -> str:
     """Return a size with its unit: `12.3 MB`."""
     amount = float(count)
