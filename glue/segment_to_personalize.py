@@ -155,11 +155,11 @@ def run(
             staged |= _staged(spark, store, [day for day in days if day not in staged], mapping)
             report = Report.of(mapping)
             report.files_skipped += files.skipped
-            last = LastFold.of(store, shared(out), days, window, suppressed).before
-            settled = last.settled if last else frozenset()
+            last = None if stage is None else LastFold.of(store, shared(out), days, window, suppressed, print)
+            settled = last.before.settled if last and last.before else frozenset()
             if _to_fold(staged, settled) < driver_events:
-                fold(store, days, staged, report, tree, shared(out), mapping, window, suppressed,
-                     allow_empty=allow_empty, remember=stage is not None)  # fmt: skip
+                fold(store, days, staged, report, tree, shared(out), mapping, window, suppressed, last,
+                     allow_empty=allow_empty)  # fmt: skip
             else:
                 for day, of_day in staged.items():
                     report.merge(of_day.report, old=day.old)

@@ -102,6 +102,12 @@ def test_spark_and_duckdb_share_a_stage(
     assert told(lambda: nights.spark(OTHER)) == "7 of 7 days are new to the stage"
     gone = empty().plus(["u1", "u2"])
     assert told(lambda: nights.spark(MAPPING, gone)) == "0 of 7 days are new to the stage"
+    for record in nights.stage.rglob("folds/*.json"):
+        record.write_text("{}")
+    nights.spark()
+    # Spark's fold has no record.
+    said = ["all days are combined again: the stage's record of the last export can't be read"] if driver_events else []
+    assert capsys.readouterr().out.splitlines()[:2] == ["0 of 7 days are new to the stage", *said]
 
 
 def test_settled_days_fill_a_tenth_of_the_driver() -> None:

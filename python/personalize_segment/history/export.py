@@ -84,7 +84,8 @@ def export(
     ):
         store = Stage.open(stage, stage_key(engine.compiler), mapping.sha256, work / "staged") if stage else None
         staged = _stage(engine, store, days, root.s3, work, progress, say)
-        _fold(engine, work, store, days, staged, report, tree, out, window, suppressed, allow_empty=allow_empty)
+        last = LastFold.of(store, out, days, window, suppressed, say) if store else None
+        _fold(engine, work, store, days, staged, report, tree, out, window, suppressed, last, allow_empty=allow_empty)
     return report
 
 
@@ -98,17 +99,16 @@ def fold(
     mapping: EventMapping,
     window: Window,
     suppressed: SuppressionList | None,
+    last: LastFold | None,
     *,
     allow_empty: bool,
-    remember: bool,
 ) -> None:
     """Write the rows of days that are all staged to `out`, and count them in `report`, as `export` does.
 
-    With `remember`, record the fold in the stage, so that the next one reads less.
+    With the `last` fold, record this one in the stage, so that the next one reads less.
     """
     with staging(out) as work, _engine_errors(out), closing(Engine.start(mapping, work, MEMORY)) as engine:
-        _fold(engine, work, store, days, staged, report, tree, out, window, suppressed,
-              allow_empty=allow_empty, remember=remember)  # fmt: skip
+        _fold(engine, work, store, days, staged, report, tree, out, window, suppressed, last, allow_empty=allow_empty)
 
 
 def _fold(
@@ -122,13 +122,13 @@ def _fold(
     out: str,
     window: Window,
     suppressed: SuppressionList | None,
+    last: LastFold | None,
     *,
     allow_empty: bool,
-    remember: bool = True,
 ) -> None:
-    last = LastFold.of(store, out, days, window, suppressed) if store and remember else LastFold("")
+    before = last.before if last else None
     fetch = store.fetch if store else _local
-    settled = last.before.settled if last.before else ()
+    settled = before.settled if before else ()
     # All at once, because S3 serves requests in parallel. Of settled days, only a few are needed in full.
     fetch([name for day in days for kind, names in staged[day].files.items()
            if kind == KEYS or day.number not in settled for name in names])  # fmt: skip
@@ -138,7 +138,7 @@ def _fold(
         work,
         [_staged_day(day, staged[day], fetch) for day in days],
         suppressed,
-        last.before,
+        before,
         os.cpu_count() or 1,
     )
     folded.run(report)
@@ -147,8 +147,8 @@ def _fold(
     if not allow_empty:
         report.refuse_empty(tree, out, standing(out), window=window.bounded)
     (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
-    publish(work, out, last.unchanged(folded.days, work))
-    if store and remember:
+    publish(work, out, last.unchanged(folded.days, work) if last else ())
+    if store and last:
         last.remember(store, out, folded, days, work)
         store.sweep(staged)
 

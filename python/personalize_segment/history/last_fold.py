@@ -1,7 +1,7 @@
 """The record of the last export from a stage to an output: days whose parts can stay as they are."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,24 @@ class LastFold:
 
     @classmethod
     def of(
-        cls, stage: Stage, out: str, days: Iterable[Day], window: Window, suppressed: SuppressionList | None
+        cls,
+        stage: Stage,
+        out: str,
+        days: Iterable[Day],
+        window: Window,
+        suppressed: SuppressionList | None,
+        say: Callable[[str], None],
     ) -> "LastFold":
         """Return the stage's record of an output, as far as it is valid for `days` under the same conditions."""
         last = cls(_digest(f"{fold.PART_ROWS}\n{window}\n{suppressed.text() if suppressed else ''}"))
         about = stage.last_fold(_name(out))
+        if about is None:
+            return last
         try:
             last._recall(about, stage, out, {day.number: day.key for day in days if not day.old})
         except (LookupError, TypeError, ValueError, AttributeError):
-            return cls(last.conditions)  # missing, or an earlier release's
+            say("all days are combined again: the stage's record of the last export can't be read")
+            return cls(last.conditions)
         return last
 
     def _recall(self, about: Mapping[str, Any], stage: Stage, out: str, keys: Mapping[int, str]) -> None:

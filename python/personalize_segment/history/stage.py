@@ -182,13 +182,15 @@ class Stage:
         self._write_json(f"{day.start}.json", {"files": files, "report": report.as_dict(limit=None)})
         return Staged(report, {kind: [name for name, _ in named] for kind, named in files.items()})
 
-    def last_fold(self, out: str) -> dict[str, Any]:
-        """Return the record that `remember` wrote for an output, empty if one of its files is missing."""
+    def last_fold(self, out: str) -> dict[str, Any] | None:
+        """Return the record that `remember` wrote for an output: empty if damaged, None if there is none."""
         name = f"folds/{_digest(out)}.json"
-        found = self._read_json([name]).get(name) if f"{self.mapping}/{name}" in self._listed else None
-        files = found.get("files", {}) if isinstance(found, dict) else {}
+        if f"{self.mapping}/{name}" not in self._listed:
+            return None
+        found = self._read_json([name])[name]
+        files = found.get("files", {}) if isinstance(found, dict) else None
         whole = isinstance(files, dict) and all(f"{self.mapping}/{file}" in self._listed for file in files.values())
-        return found if isinstance(found, dict) and whole else {}
+        return found if whole else {}
 
     def remember(self, out: str, fold: Mapping[str, Any], files: Mapping[str, Path]) -> None:
         """Record the result of an export to an output, with Parquet files by kind."""
