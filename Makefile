@@ -97,8 +97,7 @@ images: installed  ## Draw the images of the documentation: overview, a demo's r
 
 package: setup  ## Build the zip for Lambda and Glue and the wheels for Glue, in dist/ (COMPILE=python3.13 adds bytecode)
 	@$(BIN)/python tools/package.py $(if $(COMPILE),--compile $(COMPILE))
-	@$(BIN)/python tools/package.py --glue 3.11
-	@$(BIN)/python tools/package.py --glue 3.13
+	@$(BIN)/python tools/package.py --glue
 
 release: setup  ## Build the files of a release and their checksums, from the last commit, in dist/release/
 	@$(BIN)/python tools/release.py

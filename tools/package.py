@@ -1,13 +1,13 @@
 """`make package`: one zip for AWS Lambda and AWS Glue, with the same bytes from the same sources on every machine.
 
     package.py [--output ZIP] [--compile PYTHON] [--runtime VERSION]
-    package.py --glue VERSION
+    package.py --glue [VERSION …]
 
 The zip contains this package and the platform-independent wheels pinned in requirements/package.txt. --compile adds
 bytecode, because Lambda can't store it. The interpreter must have the runtime's version. Reasons:
 docs/adr/0007-one-zip-of-pure-python.md.
 
---glue collects the native wheels pinned in requirements/glue.txt for a Python of AWS Glue, in dist/.
+--glue collects the native wheels pinned in requirements/glue.txt for each Python of AWS Glue, or these, in dist/.
 
 Prints the path, its size in bytes, its SHA-256 and the compiler. Exits with 1 and changes nothing if a file is missing.
 Needs Python 3.11 or newer with pip, and the package index the first time.
@@ -34,6 +34,8 @@ OUTPUT = ROOT / "dist" / "personalize-segment.zip"
 
 #: Python version of the Lambda functions.
 RUNTIME = "3.13"
+#: Python versions of AWS Glue 5 and 6.
+GLUE_PYTHONS = ("3.11", "3.13")
 #: pip's names for the platform of AWS Glue 5 and 6, Amazon Linux 2023 on x86_64.
 GLUE = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 #: The modules and folders that Lambda and Glue load from this package.
@@ -76,10 +78,12 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the zip to write (default: %(default)s)")
     parser.add_argument("--compile", metavar="PYTHON", help="add .pyc files that this interpreter compiles")
     parser.add_argument("--runtime", default=RUNTIME, help="Python version of the functions (default: %(default)s)")
-    parser.add_argument("--glue", metavar="VERSION", help="collect the wheels for this Python of AWS Glue instead")
+    text = "collect the wheels for these Pythons of AWS Glue instead (default: all)"
+    parser.add_argument("--glue", metavar="VERSION", nargs="*", help=text)
     options = parser.parse_args(argv)
-    if options.glue:
-        collect(options.glue)
+    if options.glue is not None:
+        for python in options.glue or GLUE_PYTHONS:
+            collect(python)
         return
     contents = own_files()
     pure = ["--implementation", "py", "--abi", "none", "--platform", "any", "--python-version", options.runtime]
@@ -115,7 +119,7 @@ def collect(python: str) -> None:
     """Write the wheels for a Python of AWS Glue to a folder in dist/, remove other files there, and print its path."""
     target = ["--implementation", "cp", "--python-version", python]
     target += [part for platform in GLUE for part in ("--platform", platform)]
-    remedy = "Pin a version that has one, or name a Python of AWS Glue: 3.11 or 3.13"
+    remedy = f"Pin a version that has one, or name a Python of AWS Glue: {' or '.join(GLUE_PYTHONS)}"
     found = wheels(GLUE_PINS, ROOT / ".build" / f"glue-{python}", target, remedy)
     folder = ROOT / "dist" / f"glue-{python}"
     for path in folder.glob("*.whl"):

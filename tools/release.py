@@ -24,8 +24,6 @@ import package
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "dist" / "release"
-#: Python versions of AWS Glue 5 and 6.
-GLUE = ("3.11", "3.13")
 #: What the stack reads, by its path in the repository.
 STACK = (
     "LICENSE",
@@ -64,8 +62,8 @@ def export(folder: Path) -> None:
 
 def build(source: Path, target: Path) -> Path:
     """Build the files of a release of `source` in `target` and return it."""
-    for arguments in ([], *(["--glue", python] for python in GLUE)):
-        _run(source, "tools/package.py", *arguments)
+    _run(source, "tools/package.py")
+    _run(source, "tools/package.py", "--glue")
     _run(source, "-m", "hatchling", "build", "--directory", str(target))
     (wheel,) = target.glob("*.whl")
     version = wheel.name.split("-")[1]

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.metadata import Metadata
 
+import package
 import tfmirror
 from personalize_segment import __version__
 from programs import needs
@@ -66,7 +67,7 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (ROOT / ".build" / "wheels").mkdir(parents=True, exist_ok=True)
     cache.mkdir()
     (cache / "wheels").symlink_to(ROOT / ".build" / "wheels")
-    for python in ("3.11", "3.13"):
+    for python in package.GLUE_PYTHONS:
         (cache / f"glue-{python}").mkdir()
         (cache / f"glue-{python}" / "small-1.0-py3-none-any.whl").write_bytes(b"wheel")
     digest = hashlib.sha256(b"wheel").hexdigest()
@@ -187,7 +188,7 @@ def test_the_stack_has_every_file_that_it_reads_and_no_tests(release: Path, tmp_
         for place in re.findall(r'source += "(\.[^"]*)"', text):
             assert (path.parent / place / "variables.tf").is_file(), f"{path.relative_to(tmp_path)} calls {place}"
     assert {name for name in names if name.endswith(".whl")} == {
-        f"dist/glue-{python}/small-1.0-py3-none-any.whl" for python in ("3.11", "3.13")
+        f"dist/glue-{python}/small-1.0-py3-none-any.whl" for python in package.GLUE_PYTHONS
     }
     assert (tmp_path / "dist" / "personalize-segment.zip").read_bytes() == (release / PACKAGE).read_bytes()
 
