@@ -44,17 +44,17 @@ TIC = re.compile("|".join(rf"(?P<w{number}>\b(?:{pattern})\b)" for number, patte
 ADVICE = list(WORDS.values())
 
 
+def tracked(*names: str) -> list[str]:
+    """Return the repository's files in these files and folders, including those not added yet."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *names]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.splitlines() if (ROOT / name).is_file()]
+
+
 def texts(names: list[str]) -> Iterator[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *names],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in listed.splitlines():
+    for name in tracked(*names):
         path = ROOT / name
-        if name not in SKIPPED and path.suffix in KINDS and path.is_file():
+        if name not in SKIPPED and path.suffix in KINDS:
             yield path
 
 

@@ -20,6 +20,7 @@ import package
 import tfmirror
 from personalize_segment import __version__
 from programs import needs
+from words import tracked
 
 ROOT = Path(__file__).parents[2]
 WHEEL, SDIST = f"personalize_segment-{__version__}-py3-none-any.whl", f"personalize_segment-{__version__}.tar.gz"
@@ -37,14 +38,9 @@ def _git(*arguments: str, folder: Path = ROOT) -> str:
     return subprocess.run(command, cwd=folder, env=os.environ | time, capture_output=True, text=True, check=True).stdout
 
 
-def _tracked() -> list[str]:
-    names = _git("ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    return [name for name in names if (ROOT / name).is_file()]
-
-
 def test_every_place_names_the_same_version() -> None:
     found: dict[str, str] = {}
-    for name in _tracked():
+    for name in tracked():
         if Path(name).suffix in {".md", ".tf", ".yml", ".toml", ".svg", ".html"}:
             text = (ROOT / name).read_text("utf-8")
             found |= {f"{name}: {match[0]}": match[1] for match in VERSION.finditer(text)}
@@ -61,7 +57,7 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return two clones of these sources as they are now, with one small wheel for Glue instead of those of DuckDB."""
     folder = tmp_path_factory.mktemp("release")
     origin, cache = folder / "origin", folder / "cache"
-    for name in _tracked():
+    for name in tracked():
         (origin / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, origin / name)
     (ROOT / ".build" / "wheels").mkdir(parents=True, exist_ok=True)
@@ -140,7 +136,7 @@ def test_the_wheel_installs_every_file_of_the_package(release: Path, tmp_path: P
     installed = {
         path.relative_to(packages).as_posix() for path in packages.glob("personalize_*/**/*") if path.is_file()
     }
-    wanted = {name.removeprefix("python/") for name in _tracked() if name.startswith("python/")}
+    wanted = {name.removeprefix("python/") for name in tracked("python")}
     assert {name for name in installed if ".dist-info/" not in name and "__pycache__" not in name} == wanted
     assert (tmp_path / "share" / "personalize-segment" / "glue" / "segment_to_personalize.py").is_file()
     program = "import importlib.metadata as m, personalize_segment as p; print(m.version(p.__name__), p.__version__)"
@@ -179,7 +175,7 @@ def test_the_stack_has_every_file_that_it_reads_and_no_tests(release: Path, tmp_
         opened.extractall(tmp_path)
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert not [name for name in names if "tests" in name.split("/")]
-    wanted = {name for name in _tracked() if name.startswith(("terraform/", "modules/")) and "/tests/" not in name}
+    wanted = {name for name in tracked("terraform", "modules") if "/tests/" not in name}
     assert wanted <= names
     for path in tmp_path.rglob("*.tf"):
         text = path.read_text("utf-8")

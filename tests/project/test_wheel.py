@@ -14,6 +14,7 @@ from golden_cases import TESTS
 from personalize_segment import __version__
 from personalize_segment.cli import VERBS
 from programs import installed
+from words import tracked
 
 ROOT = TESTS.parent
 FOLDERS = ("personalize_segment",)
@@ -48,9 +49,8 @@ def bare(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         packed = {name for name in opened.namelist() if ".dist-info/" not in name}
-    tracked = subprocess.run(["git", "ls-files", "python"], cwd=ROOT, capture_output=True, text=True, check=True)
     shared = f"{wheel.name.split('-py3')[0]}.data/data/share/personalize-segment/glue/segment_to_personalize.py"
-    assert packed == {name.removeprefix("python/") for name in tracked.stdout.splitlines()} | {shared}
+    assert packed == {name.removeprefix("python/") for name in tracked("python")} | {shared}
 
 
 def test_the_address_of_the_project_is_the_one_in_the_documents() -> None:
