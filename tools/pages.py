@@ -15,10 +15,11 @@ DOCS = ROOT / "docs"
 def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
     """Return the page as the site needs it."""
     folder = (DOCS / page.file.src_uri).parent
+    repository = config.extra["social"][0]["link"]
 
     def address(link: "re.Match[str]") -> str:
         path = (folder / link[1]).resolve()
-        return link[0] if path.is_relative_to(DOCS) else f"]({config.repo_url}/blob/main/{path.relative_to(ROOT)}"
+        return link[0] if path.is_relative_to(DOCS) else f"]({repository}/blob/main/{path.relative_to(ROOT)}"
 
     markdown = re.sub(r"\]\((\.\./[^)#\s]*)", address, markdown)
     return re.sub(r"^<!-- (::: \S+) -->$", r"\1", markdown, flags=re.MULTILINE)

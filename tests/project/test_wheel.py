@@ -57,7 +57,7 @@ def test_the_address_of_the_project_is_the_one_in_the_documents() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     repository = project["urls"]["Repository"]
     assert all(url.startswith(repository) for url in project["urls"].values())
-    assert f"\nrepo_url: {repository}\n" in (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert f" link: {repository}\n" in (ROOT / "mkdocs.yml").read_text("utf-8")
     for document in ("terraform/README.md", "docs/terraform.md"):
         assert f"git::{repository}.git//terraform?ref=" in (ROOT / document).read_text("utf-8")
     for url in project["urls"].values():
