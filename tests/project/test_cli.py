@@ -370,7 +370,7 @@ def test_what_goes_wrong_is_said_on_stderr_alone(
 ) -> None:
     for name in ("unknown-key-in-a-rule", "lone-surrogate", "an-array", "no-rule"):
         (tmp_path / f"{name}.json").write_text(REFUSED[name].text, "utf-8")
-    (tmp_path / "latin-1.json").write_bytes('{"version": 1, "Küche": 0}'.encode("latin-1"))
+    (tmp_path / "latin-1.json").write_bytes('{"version": 1, "Café": 0}'.encode("latin-1"))
     (tmp_path / "segment-logs").mkdir()
     monkeypatch.chdir(tmp_path)
     done = run(*arguments)

@@ -29,7 +29,7 @@ SOURCE_ID = "sKf3q9vXhT2mWc7RbZ8yLd"
 RECEIVED_AFTER = timedelta(seconds=1.2)
 
 _CATEGORIES = [
-    "Küche", "Men's Shoes", 'Books "used"', "Électronique", "Home & Garden", "Toys, Games", "本", "Audio",
+    "Décor", "Men's Shoes", 'Books "used"', "Électronique", "Home & Garden", "Toys, Games", "本", "Audio",
 ]  # fmt: skip
 _BRANDS = ["Acme", "Nørdik", "Globex", "Initech", "Hooli", "Umbrella"]
 _GENRES = ["Drama", "Comedy", "Documentary", "Science Fiction"]
