@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 from isal import igzip
@@ -77,6 +77,21 @@ class Before:
     logins: Path | None = None
 
 
+class _Group(NamedTuple):
+    """Days whose interactions fit a part, or a single day in several `slices`."""
+
+    days: list[StagedDay]
+    slices: int
+    folder: Path
+
+    def files(self, kind: str) -> list[Path]:
+        return [file for day in self.days for file in day.files(kind)]
+
+    def visits(self) -> list[Path]:
+        """Return the files with the visits of these days, one for each slice."""
+        return [self.folder / f"visits-{self.days[0].number}-{slice_}.parquet" for slice_ in range(self.slices)]
+
+
 class Fold:
     """Folds staged days with a connection that has no other tables. Files are written below `folder`.
 
@@ -101,7 +116,6 @@ class Fold:
         self._interactions, *self._profiles = compiler.datasets
         #: The days by number. Their parts are those of this fold or, if the rows are the same, of the last one.
         self.days: dict[int, FoldedDay] = {}
-        self._part_counts: dict[int, int] = {}
 
     def run(self, report: Report) -> None:
         """Write the changed parts of interactions, all users, items and profiles, and count all rows."""
@@ -124,16 +138,21 @@ class Fold:
                 changed = [day for day in self._days if not day.old and self._is_changed(day, copied, touched)]
                 self._ban(self._users(parquet(files)) for files in self._of(changed, "interactions"))
                 self._ban(f"SELECT c0 FROM {parquet(files)}" for files in self._of(changed, "users"))
-                slices = [(day, slice_, n) for day in changed for n in [self._parts(day)] for slice_ in range(n)]
+                groups = self._groups(changed)
                 if self._compiler.stitches:
-                    list(pool.map(self._stitch, *zip(*slices, strict=True)) if slices else ())
-                counting = [pool.submit(self._count, day, copied) for day in changed]
-                writing = [(day, pool.submit(self._write, *one)) for one in slices for day in one[:1]]
-                for day, folded in zip(changed, counting, strict=True):
-                    self.days[day.number] = folded.result()
-                for day, written in writing:
+                    stitching = [pool.submit(self._stitch, group, n) for group in groups for n in range(group.slices)]
+                    for stitched in stitching:
+                        stitched.result()
+                counting = [pool.submit(self._count, group, copied) for group in groups]
+                writing = [
+                    (day.number, pool.submit(self._write, day, group, n))
+                    for group in groups for day in group.days for n in range(group.slices)
+                ]  # fmt: skip
+                for counted in counting:
+                    self.days |= counted.result()
+                for day_number, written in writing:
                     name, digest, rows = written.result()
-                    folded_day = self.days[day.number]
+                    folded_day = self.days[day_number]
                     folded_day.report.datasets["interactions"].rows += rows
                     if rows:
                         folded_day.parts[name] = digest
@@ -256,44 +275,47 @@ class Fold:
         touched = f"SELECT DISTINCT day FROM {parquet(keys)} SEMI JOIN ({sessions}) USING (visitor)"
         return frozenset(day for (day,) in self._all(touched))
 
-    def _parts(self, day: StagedDay) -> int:
-        """Return the number of parts for the interactions of a day."""
-        if day.number not in self._part_counts:
-            ((rows,),) = self._all(f"SELECT count(*) FROM {parquet(day.files(KEYS))}")
-            self._part_counts[day.number] = int(rows) // PART_ROWS + 1
-        return self._part_counts[day.number]
+    def _groups(self, days: Sequence[StagedDay]) -> list[_Group]:
+        """Return the groups of some days. Each statement reads all logins, so it takes as many days as fit a part."""
+        files = [file for day in days for file in day.files(KEYS)]
+        rows = dict(self._all(f"SELECT day, count(*) FROM {parquet(files)} GROUP BY day")) if files else {}
+        most = min(PART_ROWS, sum(rows.values()) // (2 * self._workers) + 1)
+        groups: list[_Group] = []
+        room = 0
+        for day in days:
+            size = rows.get(day.number, 0)
+            if not groups or size > room:
+                groups.append(_Group([], size // PART_ROWS + 1, self._folder))
+                room = most
+            room -= size
+            groups[-1].days.append(day)
+        return groups
 
-    def _visits(self, day: StagedDay, slice_: int) -> Path:
-        return self._folder / f"visits-{day.number}-{slice_}.parquet"
+    def _stitch(self, group: _Group, slice_: int) -> None:
+        where = f"hash(session) % {group.slices} = {slice_}"
+        stitched = selects.stitched(self._mapping, self._interactions, parquet(group.files("interactions")), where)
+        self._copy(stitched, group.visits()[slice_])
 
-    def _stitch(self, day: StagedDay, slice_: int, slices: int) -> None:
-        rows = parquet(day.files("interactions"))
-        where = f"hash(session) % {slices} = {slice_}"
-        stitched = selects.stitched(self._mapping, self._interactions, rows, where)
-        self._copy(stitched, self._visits(day, slice_))
-
-    def _count(self, day: StagedDay, copied: dict[int, int]) -> FoldedDay:
-        report = Report.of(self._mapping)
+    def _count(self, group: _Group, copied: dict[int, int]) -> dict[int, FoldedDay]:
+        reports = {day.number: Report.of(self._mapping) for day in group.days}
         with closing(self._connection.cursor()) as cursor:
             for dataset in self._compiler.datasets:
                 if dataset.user_column is None:
                     continue
                 _, refusals = self._compiler.candidates(dataset, "events")
-                rows = selects.known(dataset, parquet(day.files(dataset.name)))
+                rows = selects.known(dataset, parquet(group.files(dataset.name)))
                 if dataset.name == "interactions" and self._compiler.stitches:
-                    visits = [self._visits(day, slice_) for slice_ in range(self._parts(day))]
-                    rows += f" UNION ALL BY NAME SELECT * FROM {parquet(visits)}"
-                count(cursor, self._compiler, dataset, refusals, f"({rows})", {day.number: report})
-        return FoldedDay(report, copied.get(day.number, 0))
+                    rows += f" UNION ALL BY NAME SELECT * FROM {parquet(group.visits())}"
+                count(cursor, self._compiler, dataset, refusals, f"({rows})", reports)
+        return {number: FoldedDay(report, copied.get(number, 0)) for number, report in reports.items()}
 
-    def _write(self, day: StagedDay, slice_: int, slices: int) -> tuple[str, str, int]:
+    def _write(self, day: StagedDay, group: _Group, slice_: int) -> tuple[str, str, int]:
         """Write a part of a day's interactions. Return its name, its digest and the number of rows."""
         dataset = self._interactions
-        of_slice = f"copy_hash % {slices} = {slice_}"
+        of_slice = f"copy_hash % {group.slices} = {slice_}"
         rows = selects.known(dataset, parquet(day.files("interactions")))
         if self._compiler.stitches:
-            visits = [self._visits(day, number) for number in range(slices)]
-            rows += f" UNION ALL BY NAME SELECT * FROM {parquet(visits)}"
+            rows += f" UNION ALL BY NAME SELECT * FROM {parquet(group.visits())} WHERE day = {day.number}"
         alone = f"SELECT * FROM ({rows}) ANTI JOIN copied USING (copy_hash) WHERE refusal = 0 AND {of_slice}"
         left = f"SELECT * FROM once WHERE day = {day.number} AND {of_slice}"
         order = f"{selects.time_of(dataset)}, copy_hash"
