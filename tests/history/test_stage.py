@@ -10,9 +10,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -20,11 +23,13 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from personalize_segment.contract.mapping import EventMapping, default_text, parse
+from personalize_segment.contract.report import Report
 from personalize_segment.contract.suppression import SuppressionList, empty
 from personalize_segment.errors import OutputError
 from personalize_segment.history import export as module
 from personalize_segment.history import stage
 from personalize_segment.history.duckdb import fold
+from personalize_segment.history.duckdb.fold import PART_ROWS
 from personalize_segment.history.duckdb.forgetting import forget
 from personalize_segment.history.export import export
 from personalize_segment.history.logs import Window
@@ -36,6 +41,7 @@ MAPPING = parse(default_text())
 OTHER = parse(json.dumps({name: body for name, body in json.loads(default_text()).items() if name != "items"}))
 
 Files = dict[str, bytes]
+Whole = tuple[Report, Files]
 
 
 def contents(folder: Path) -> Files:
@@ -44,12 +50,23 @@ def contents(folder: Path) -> Files:
     return {name: gzip.decompress(data) if name.endswith(".gz") else data for name, data in files.items()}
 
 
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _small() -> Iterator[None]:
     """Use several batches per export, several parts per day, and slices of keys."""
-    monkeypatch.setattr(module, "SMALL_BATCH_BYTES", 1)
-    monkeypatch.setattr(fold, "PART_ROWS", 25)
-    monkeypatch.setattr(fold, "SLICE_ROWS", 500)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SMALL_BATCH_BYTES", 1)
+        patch.setattr(fold, "PART_ROWS", 40)
+        patch.setattr(fold, "SLICE_ROWS", 500)
+        yield
+
+
+@cache
+def whole(tree: Path, mapping: EventMapping, parts: int, logs: frozenset[tuple[str, bytes]], **options: Any) -> Whole:
+    """Return the report and the files of an export without a stage, in one batch. `logs` are the files in `tree`."""
+    with TemporaryDirectory() as out, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SMALL_BATCH_BYTES", module.BATCH_BYTES)
+        report = export(str(tree), out, mapping, **options)
+        return report, contents(Path(out))
 
 
 class Nights:
@@ -57,7 +74,7 @@ class Nights:
 
     def __init__(self, shop: Shop, folder: Path) -> None:
         self.shop, self.tree = shop, shop.tree
-        self.stage, self.out, self._folder = folder / "stage", folder / "out", folder
+        self.stage, self.out = folder / "stage", folder / "out"
         self.said: list[str] = []
         #: The parts of interactions in the output, with the time of their last change.
         self.parts: dict[str, int] = {}
@@ -66,9 +83,12 @@ class Nights:
         """Export, and check that the output equals one without a stage."""
         self.said.clear()
         report = export(str(self.tree), str(self.out), mapping, stage=str(self.stage), say=self.said.append, **options)
-        whole = self._folder / "whole"
-        assert report == export(str(self.tree), str(whole), mapping, **options)
-        assert contents(self.out) == contents(whole)
+        assert (report, contents(self.out)) == self.whole(mapping, **options)
+
+    def whole(self, mapping: EventMapping = MAPPING, **options: Any) -> Whole:
+        """Return the report and the files of an export without a stage."""
+        logs = {(str(path), path.read_bytes()) for path in self.tree.rglob("*") if path.is_file()}
+        return whole(self.tree, mapping, fold.PART_ROWS, frozenset(logs), **options)
 
     def written(self) -> set[str]:
         """Return the parts of interactions that the last export wrote again."""
@@ -77,13 +97,25 @@ class Nights:
         return {name for name, at in self.parts.items() if before.get(name) != at}
 
 
-@pytest.fixture
-def nights(tmp_path: Path) -> Nights:
-    """Return the nights of a shop that is five days old."""
-    shop = Shop(tmp_path / "logs", 1)
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """Return the first night of a shop that is five days old."""
+    folder = tmp_path_factory.mktemp("nights")
+    nights = Nights(Shop(folder / "now" / "logs", 1), folder / "now")
     for number in range(5):
-        shop.day(number)
-    return Nights(shop, tmp_path)
+        nights.shop.day(number)
+    nights.night()
+    (folder / "now").rename(folder / "first")
+    return nights
+
+
+@pytest.fixture
+def nights(first_night: Nights) -> Nights:
+    """Return the nights of a shop that is five days old, after the first one. All tests use one folder."""
+    now = first_night.out.parent
+    shutil.rmtree(now, ignore_errors=True)
+    shutil.copytree(now.with_name("first"), now)
+    return Nights(deepcopy(first_night.shop), now)
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -106,7 +138,7 @@ def test_sixty_days_and_one(tmp_path: Path) -> None:
     nights = Nights(shop, tmp_path)
     for number in range(60):
         shop.day(number, 20)
-    nights.night()
+    export(str(nights.tree), str(nights.out), MAPPING, stage=str(nights.stage))
     nights.written()
     shop.day(60, 20)
     nights.night()
@@ -118,15 +150,13 @@ def test_sixty_days_and_one(tmp_path: Path) -> None:
 
 
 def test_a_day_without_news_is_not_written_again(nights: Nights) -> None:
-    nights.night()
-    assert nights.written()
+    nights.written()
     nights.night()
     assert nights.said == ["0 of 5 days are new to the stage"]
     assert nights.written() == set()
 
 
 def test_what_somebody_changed_in_the_output_is_written_again(nights: Nights) -> None:
-    nights.night()
     first, *others = sorted((nights.out / "interactions").iterdir())
     first.write_bytes(b"USER_ID\nsomebody\n")
     others[0].unlink()
@@ -136,7 +166,6 @@ def test_what_somebody_changed_in_the_output_is_written_again(nights: Nights) ->
 
 
 def test_another_mapping_stages_all_days_again_and_says_so(nights: Nights) -> None:
-    nights.night()
     nights.night(OTHER)
     why = "the event mapping, or this package, has changed"
     assert nights.said == [f"5 of 5 days are new to the stage: {why}"]
@@ -145,7 +174,6 @@ def test_another_mapping_stages_all_days_again_and_says_so(nights: Nights) -> No
 
 
 def test_a_window_folds_its_days(nights: Nights) -> None:
-    nights.night()
     for since, until in ((FIRST + timedelta(days=2), None), (None, FIRST + timedelta(days=3))):
         nights.night(window=Window(since, until))
         assert nights.said == [f"0 of {4 if since else 3} days are new to the stage"]
@@ -153,7 +181,6 @@ def test_a_window_folds_its_days(nights: Nights) -> None:
 
 
 def test_suppressed_users_are_left_out_of_staged_days(nights: Nights) -> None:
-    nights.night()
     some: SuppressionList = empty().plus(["u1", "u4", "a3"])
     for listed in (some, some.plus(["u2"]), None):
         nights.night(suppressed=listed)
@@ -185,7 +212,6 @@ def test_logs_in_no_day_s_folder_come_first(nights: Nights) -> None:
 
 
 def test_a_log_that_vanishes_takes_its_rows_along(nights: Nights) -> None:
-    nights.night()
     days = sorted((nights.tree / "source").iterdir())
     shutil.rmtree(days[1])
     nights.night()
@@ -197,7 +223,6 @@ def test_a_log_that_vanishes_takes_its_rows_along(nights: Nights) -> None:
     "damage", ["gone", "short", "no manifest", "manifest", "fold", "cut fold", "no fold", "fold's file"]
 )
 def test_what_is_not_whole_is_staged_again(nights: Nights, damage: str) -> None:
-    nights.night()
     (state,) = nights.stage.rglob("folds/*.json")
     day = next(nights.stage.rglob("2024-03-03"))
     (manifest,) = day.glob("*.json")
@@ -220,7 +245,6 @@ def test_what_is_not_whole_is_staged_again(nights: Nights, damage: str) -> None:
 
 
 def test_leftovers_go_after_a_day(nights: Nights) -> None:
-    nights.night()
     day = next(nights.stage.rglob("2024-03-03"))
     left = {day / f"{name}.parquet": old for name, old in (("dead.run.1.keys", True), ("busy.run.1.keys", False))}
     for path, old in left.items():
@@ -241,7 +265,6 @@ def test_leftovers_go_after_a_day(nights: Nights) -> None:
 
 
 def test_files_of_earlier_folds_go_after_a_day(nights: Nights) -> None:
-    nights.night()
     before = set(nights.stage.rglob("folds/*.parquet"))
     for path in before:
         os.utime(path, (1, 1))
@@ -253,7 +276,6 @@ def test_files_of_earlier_folds_go_after_a_day(nights: Nights) -> None:
 
 
 def test_what_no_stage_wrote_is_left_alone(nights: Nights, tmp_path: Path) -> None:
-    nights.night()
     theirs = [nights.stage / name for name in ("mine.txt", "photos/days/1.json", "a/folds/x.json")]
     for path in theirs:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -266,13 +288,11 @@ def test_what_no_stage_wrote_is_left_alone(nights: Nights, tmp_path: Path) -> No
 
 
 def test_a_stage_is_for_its_owner(nights: Nights) -> None:
-    nights.night()
     assert nights.stage.stat().st_mode & 0o077 == 0
 
 
 def test_two_at_once_harm_nothing(nights: Nights, tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    export(str(nights.tree), str(whole), MAPPING)
+    nights.stage = tmp_path / "stage"
     outs = [tmp_path / f"out{number}" for number in range(3)]
 
     def run(out: Path) -> None:
@@ -283,13 +303,16 @@ def test_two_at_once_harm_nothing(nights: Nights, tmp_path: Path) -> None:
         one.start()
     for one in threads:
         one.join()
-    assert all(contents(out) == contents(whole) for out in outs)
+    assert all(contents(out) == nights.whole()[1] for out in outs)
     nights.night()
 
 
-def test_a_killed_run_leaves_what_the_next_one_goes_on_from(nights: Nights) -> None:
+def test_a_killed_run_leaves_what_the_next_one_goes_on_from(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
     command = [str(COMMAND), "export", str(nights.tree), str(nights.out), "--stage", str(nights.stage)]
     chosen = random.Random(7)
+    shutil.rmtree(nights.stage)
+    shutil.rmtree(nights.out)
+    monkeypatch.setattr(fold, "PART_ROWS", PART_ROWS)  # the commands' size, so that their last fold is used
     for number in range(5, 9):
         nights.shop.day(number, 2000)
         for _ in range(2):
@@ -316,7 +339,7 @@ def objects(s3: Any, bucket: str, prefix: str) -> Files:
 
 
 def test_a_stage_in_s3_works_with_pages_throttling_and_lost_connections(
-    nights: Nights, s3_env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nights: Nights, s3_env: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = boto3.Session()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
@@ -335,13 +358,14 @@ def test_a_stage_in_s3_works_with_pages_throttling_and_lost_connections(
     for number in (5, 6):
         nights.shop.day(number)
         export(str(nights.tree), out, MAPPING, stage=stage_, say=nights.said.append)
-        export(str(nights.tree), str(tmp_path / "whole"), MAPPING)
-        assert objects(boto3.client("s3"), s3_env, "out/") == contents(tmp_path / "whole")
+        assert objects(boto3.client("s3"), s3_env, "out/") == nights.whole()[1]
     assert nights.said == ["6 of 6 days are new to the stage", "1 of 7 days are new to the stage"]
     assert stage.sizes(stage_)[0].days[-1] == "2024-03-07"
 
 
-def test_a_stage_that_may_not_be_written_is_named(nights: Nights, s3_env: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_that_may_not_be_written_is_named(
+    nights: Nights, s3_env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = boto3.Session()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
 
@@ -350,9 +374,9 @@ def test_a_stage_that_may_not_be_written_is_named(nights: Nights, s3_env: str, m
 
     session.events.register("before-call.s3.PutObject", refuse)
     with pytest.raises(OutputError, match="not today") as raised:
-        export(str(nights.tree), str(nights.out), MAPPING, stage=f"s3://{s3_env}/stage")
+        export(str(nights.tree), str(tmp_path / "out"), MAPPING, stage=f"s3://{s3_env}/stage")
     assert raised.value.place == f"s3://{s3_env}/stage"
-    assert not nights.out.exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_stage_that_no_export_wrote_is_refused_and_not_created(tmp_path: Path) -> None:
