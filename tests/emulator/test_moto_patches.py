@@ -458,10 +458,9 @@ def test_every_patch_has_a_check_here() -> None:
     assert set(CHECKS) == set(PATCHES)
 
 
-@each_patch
-def test_with_a_patch_moto_does_as_aws_does(patch: Patch) -> None:
+def test_with_the_patches_moto_does_as_aws_does() -> None:
     with Server(personalize=lambda moto: moto) as server:
-        assert CHECKS[patch](server)
+        assert [patch.__name__ for patch in PATCHES if not CHECKS[patch](server)] == []
 
 
 @each_patch
