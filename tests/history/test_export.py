@@ -54,19 +54,38 @@ def contents(folder: Path) -> Files:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+LOGS = [viewed("1"), viewed("2", "v"), identified("u", "pro")]
+
+
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
     """Return a folder with one small log."""
-    write_log(tmp_path / "logs" / "1.gz", [viewed("1"), viewed("2", "v"), identified("u", "pro")])
+    write_log(tmp_path / "logs" / "1.gz", LOGS)
     return tmp_path / "logs"
 
 
+@pytest.fixture(scope="module")
+def earlier_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an export of events that `logs` doesn't have. Read only."""
+    folder = tmp_path_factory.mktemp("earlier")
+    write_log(folder / "logs" / "1.gz", [viewed("earlier"), identified("earlier", "free")])
+    export(str(folder / "logs"), str(folder / "out"), MAPPING)
+    return folder / "out"
+
+
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
+def out(earlier_export: Path, tmp_path: Path) -> Path:
     """Return a folder with an earlier export of other events."""
-    write_log(tmp_path / "earlier" / "1.gz", [viewed("earlier"), identified("earlier", "free")])
-    export(str(tmp_path / "earlier"), str(tmp_path / "out"), MAPPING)
-    return tmp_path / "out"
+    return shutil.copytree(earlier_export, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Return the files of an export of `logs` to a new folder."""
+    folder = tmp_path_factory.mktemp("new")
+    write_log(folder / "logs" / "1.gz", LOGS)
+    export(str(folder / "logs"), str(folder / "out"), MAPPING)
+    return contents(folder / "out")
 
 
 def test_an_export_is_a_folder_a_dataset_and_a_report(shop: Path, tmp_path: Path) -> None:
@@ -91,10 +110,9 @@ def test_the_same_logs_give_the_same_bytes(shop: Path, out: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["out[1]", "o?t*", "it's here"])
-def test_an_output_s_name_means_nothing(name: str, logs: Path, tmp_path: Path) -> None:
+def test_an_output_s_name_means_nothing(name: str, logs: Path, new: Files, tmp_path: Path) -> None:
     export(str(logs), str(tmp_path / name), MAPPING)
-    export(str(logs), str(tmp_path / "plain"), MAPPING)
-    assert contents(tmp_path / name) == contents(tmp_path / "plain")
+    assert contents(tmp_path / name) == new
 
 
 def test_many_rows_are_split_into_parts(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,10 +284,9 @@ def visible(out: Path) -> Files:
 
 
 def test_an_export_that_is_killed_leaves_the_old_or_the_new_one(
-    large_shop: Path, out: Path, undisturbed: Files, tmp_path: Path
+    earlier_export: Path, large_shop: Path, out: Path, undisturbed: Files
 ) -> None:
     earlier = contents(out)
-    shutil.copytree(out, tmp_path / "copy")
     killed = torn = 0
     for delay in [random.Random(1).uniform(0.05, 0.3), *(random.Random(n).uniform(0.3, 1.5) for n in range(5))]:
         process = cli(large_shop, out)
@@ -283,7 +300,7 @@ def test_an_export_that_is_killed_leaves_the_old_or_the_new_one(
         assert found in (earlier, undisturbed) or "report.json" not in found
         if found != earlier:
             shutil.rmtree(out)
-            shutil.copytree(tmp_path / "copy", out)
+            shutil.copytree(earlier_export, out)
     assert killed
     assert torn <= 1
     export(str(large_shop), str(out), MAPPING)
@@ -293,9 +310,6 @@ def test_an_export_that_is_killed_leaves_the_old_or_the_new_one(
 #: Calls `Path.rename`, of which the moves are made, and kills the process at a given one.
 KILLED_AT = """
 import os, pathlib, sys
-from typer.testing import CliRunner
-
-from personalize_segment.cli import load
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.export import export
 calls, rename = 0, pathlib.Path.rename
@@ -310,10 +324,10 @@ export(sys.argv[1], sys.argv[2], parse(default_text()))
 """
 
 
-def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(logs: Path, out: Path) -> None:
-    shutil.copytree(out, out.with_name("copy"))
-    export(str(logs), str(out.with_name("new")), MAPPING)
-    earlier, new = contents(out), contents(out.with_name("new"))
+def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(
+    earlier_export: Path, logs: Path, out: Path, new: Files
+) -> None:
+    earlier = contents(out)
     for move in count(1):
         command = [sys.executable, "-c", KILLED_AT, str(logs), str(out), str(move)]
         code = subprocess.run(command, check=False).returncode
@@ -324,7 +338,7 @@ def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(
         export(str(logs), str(out), MAPPING)
         assert contents(out) == new
         shutil.rmtree(out)
-        shutil.copytree(out.with_name("copy"), out)
+        shutil.copytree(earlier_export, out)
     assert move > 1
 
 
@@ -356,10 +370,9 @@ def test_an_export_that_fails_between_two_moves_changes_nothing(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_export_that_is_interrupted_ends_quietly(
-    number: signal.Signals, large_shop: Path, out: Path, undisturbed: Files, tmp_path: Path
+    number: signal.Signals, earlier_export: Path, large_shop: Path, out: Path, undisturbed: Files, tmp_path: Path
 ) -> None:
     earlier = contents(out)
-    shutil.copytree(out, tmp_path / "copy")
     (tmp_path / "temporary").mkdir()
     interrupted = 0
     for delay in (0, 0.05, 0.1, 0.2, 0.3, 0.35, 0.4, 0.45):
@@ -374,7 +387,7 @@ def test_an_export_that_is_interrupted_ends_quietly(
         assert not (out / ".export").exists()
         if contents(out) == undisturbed:  # the signal came too late
             shutil.rmtree(out)
-            shutil.copytree(tmp_path / "copy", out)
+            shutil.copytree(earlier_export, out)
             continue
         assert process.returncode == 128 + number, messages
         assert contents(out) == earlier
@@ -385,9 +398,6 @@ def test_an_export_that_is_interrupted_ends_quietly(
 #: Interrupts its exports a moment after they have read the last log, while DuckDB sorts and writes.
 INTERRUPTED_LATE = """
 import os, signal, sys, threading, time
-from typer.testing import CliRunner
-
-from personalize_segment.cli import load
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.history.export import export
 for moment in range(12):
@@ -506,7 +516,7 @@ def test_a_failing_upload_leaves_the_earlier_export(
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_failing_completion_leaves_no_report_and_nothing_pending(
-    number: int, bucket: str, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, bucket: str, logs: Path, new: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         fail(patch, "CompleteMultipartUpload", number)
@@ -515,10 +525,7 @@ def test_a_failing_completion_leaves_no_report_and_nothing_pending(
     assert "out/report.json" not in objects(bucket)
     assert not boto3.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads")
     export(str(logs), f"s3://{bucket}/out", MAPPING)
-    export(str(logs), str(tmp_path / "local"), MAPPING)
-    assert (
-        objects(bucket).items() >= {f"out/{name}": data for name, data in contents(tmp_path / "local").items()}.items()
-    )
+    assert objects(bucket).items() >= {f"out/{name}": data for name, data in new.items()}.items()
 
 
 @pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "HeadObject"])
