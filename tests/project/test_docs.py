@@ -149,7 +149,8 @@ class Shell:
         self._bash = subprocess.Popen(
             [shutil.which("bash") or "bash", "-euo", "pipefail"],
             cwd=folder,
-            env=kept | {"PATH": path, "COLUMNS": "120"},
+            # Compiling all installed modules takes longer than those that are imported.
+            env=kept | {"PATH": path, "COLUMNS": "120", "PIP_NO_COMPILE": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
