@@ -199,7 +199,7 @@ def to_duckdb(query: exp.Expression) -> str:
         translate = _TRANSLATIONS.get(type(node))
         if translate is not None:
             node.replace(translate(node))
-    return query.sql("duckdb", comments=False)  # DuckDB loses count of the quotes in them
+    return query.sql("duckdb", comments=False, copy=False)  # DuckDB loses count of the quotes in them
 
 
 def _unquote(case: exp.If) -> None:
@@ -214,7 +214,7 @@ def _unquote(case: exp.If) -> None:
         cast = case.args["true"]
         assert isinstance(cast, exp.Cast)
         assert cast.this == asked
-        case.set("true", exp.func("text_of", asked.copy(), dialect="duckdb"))
+        case.set("true", exp.func("text_of", cast.this, copy=False, dialect="duckdb"))
 
 
 def _join(node: exp.Expression) -> exp.Expression:
