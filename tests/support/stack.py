@@ -158,8 +158,9 @@ class Cloud:
 
     def __init__(self, poll_seconds: float = 600.0) -> None:
         self.clock = Clock(speed=0, start=1_700_000_000 + 100 * DAY)
-        self.s3: Any = remembering(session().client("s3"))
-        self.ssm: Any = session().client("ssm", config=Config(signature_version=UNSIGNED))
+        self.s3: Any = remembering(session().client("s3"), ("ListObjectsV2",), {})
+        self._parameters: dict[Any, Any] = {}
+        self.ssm: Any = self._ssm()
         self.emulator = Emulator(self.clock, s3=lambda: self.s3)
         self.faults = self.emulator.faults
         self.poll_seconds = poll_seconds
@@ -190,12 +191,16 @@ class Cloud:
         made.meta.events.register_last("before-call", answer)
         return made
 
+    def _ssm(self) -> Any:
+        made = session().client("ssm", config=Config(signature_version=UNSIGNED))
+        return remembering(made, READS, self._parameters)
+
     def clients(self, before: Callable[[int, str], None] | None = None, after: Any = None) -> ProvisionClients:
         """Return clients as a new process has them.
 
         `before` and `after` are called around every writing call with its number, from 1, and its operation.
         """
-        api, ssm = self.client(), session().client("ssm", config=Config(signature_version=UNSIGNED))
+        api, ssm = self.client(), self._ssm()
         count = Counter[str]()
         requests: list[Any] = []
 
@@ -278,25 +283,25 @@ class Cloud:
             self.emulator.faults = faults
 
 
-def remembering(s3: Any) -> Any:
-    """Cache the listings of an S3 client until it writes, because commands list at every poll."""
-    listed: dict[str, Any] = {}
+def remembering(client: Any, reads: tuple[str, ...], known: dict[Any, Any]) -> Any:
+    """Cache answers to `reads` in `known` until a client that shares it writes, because commands read at every poll."""
 
-    def known(model: Any, params: Any, context: Any, **_: Any) -> Any:
-        if model.name != "ListObjectsV2":
+    def recall(model: Any, params: Any, context: Any, **_: Any) -> Any:
+        if not model.name.startswith(reads):
             if not model.name.startswith(READS):
-                listed.clear()
+                known.clear()
             return None
-        context["asked"] = f"{params['url']}?{params['query_string']}"
-        return listed.get(context["asked"])
+        context["asked"] = model.name, params["url"], str(params["query_string"]), params["body"]
+        return known.get(context["asked"])
 
     def keep(http_response: Any, parsed: Any, context: Any, **_: Any) -> None:
         if "asked" in context and http_response.status_code == 200:
-            listed[context["asked"]] = (http_response, parsed)
+            known[context["asked"]] = (http_response, parsed)
 
-    s3.meta.events.register("before-call", known)
-    s3.meta.events.register("after-call", keep)
-    return s3
+    # After the handlers that count calls.
+    client.meta.events.register_last("before-call", recall)
+    client.meta.events.register("after-call", keep)
+    return client
 
 
 def name_of(detail: dict[str, Any]) -> str:
