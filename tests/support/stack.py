@@ -180,6 +180,7 @@ class Cloud:
         """Return a new client of Personalize."""
         made = session().client("personalize", config=Config(retries={"total_max_attempts": 1}))
         parser = made._response_parser
+        made._ruleset_resolver = None  # `answer` needs no endpoint
 
         def answer(model: Any, params: Any, **_: Any) -> Any:
             # Answers like `install`, but skips the most expensive part of a call, which these tests don't cover.
