@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -44,6 +45,7 @@ TIMES = ("timestamp", "original_timestamp", "sent_at", "received_at")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-5][0-9])")
 
 
+@cache
 def slug(name: str) -> str:
     """Return a name as go-snakecase makes it, byte by byte."""
     words: list[str] = []
@@ -132,9 +134,12 @@ def declared(dialect: str, events: Iterable[Event]) -> Types:
 def fill(connection: duckdb.DuckDBPyConnection, schema: str, types: Types, events: Iterable[Event]) -> None:
     """Insert `events` into tables that have the columns for them."""
     for table, rows in tables(events).items():
-        marks = ", ".join("?" for _ in types[table])
-        values = [[_stored(row.get(name), type_) for name, type_ in types[table].items()] for row in rows]
-        connection.executemany(f'INSERT INTO "{schema}"."{table}" VALUES ({marks})', values)
+        # By column, because DuckDB's executemany runs a statement per row.
+        declared_types = types[table].items()
+        values = [[_stored(row.get(name), type_) for row in rows] for name, type_ in declared_types]
+        lists = [f"{type_} WITH TIME ZONE[]" if type_ == "TIMESTAMP" else f"{type_}[]" for _, type_ in declared_types]
+        columns = ", ".join(f"unnest(CAST(? AS {one}))" for one in lists)
+        connection.execute(f'INSERT INTO "{schema}"."{table}" SELECT {columns}', values)
 
 
 def _type(name: str, values: list[Any], dialect: str) -> str | None:
