@@ -60,7 +60,7 @@ class LastFold:
             for number, day in about["days"].items()
             if int(number) in unchanged and day["parts"].items() <= published.items()
         }
-        names: dict[str, str] = about["files"]
+        names = {kind: name for kind, (name, _) in about["files"].items()}
         files = dict(zip(names, stage.fetch(list(names.values())), strict=True))
         logins = files.pop("logins", None)
         rolled_up = frozenset(about["settled"])

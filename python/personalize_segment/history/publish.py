@@ -9,6 +9,7 @@ import fcntl
 import shutil
 import time
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 STAGING = ".export"
 _UPLOAD_BYTES = 64 << 20
+_COPIES = 8
 
 
 @contextmanager
@@ -154,6 +156,12 @@ def _publish_bucket(work: Path, out: S3Place, unchanged: Collection[str]) -> Non
     except BaseException:
         _abort_uploads(out)
         raise
+    kept = {(out / "interactions" / name).key for name in unchanged}
+    # Onto itself: a lifecycle rule of the bucket would expire an old part, although the export still has it.
+    with ThreadPoolExecutor(_COPIES) as pool:
+        list(pool.map(lambda key: s3.copy_object(
+            Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, ContentType="text/csv",
+            MetadataDirective="REPLACE"), sorted(kept)))  # fmt: skip
     report.delete()
     try:
         for key, (upload, parts) in uploads.items():
@@ -161,7 +169,6 @@ def _publish_bucket(work: Path, out: S3Place, unchanged: Collection[str]) -> Non
     except BaseException:
         _abort_uploads(out)
         raise
-    kept = {(out / "interactions" / name).key for name in unchanged}
     for key in standing:
         if key not in uploads and key not in kept:
             s3.delete_object(Bucket=bucket, Key=key)

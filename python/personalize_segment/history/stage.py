@@ -188,16 +188,19 @@ class Stage:
         if f"{self.mapping}/{name}" not in self._listed:
             return None
         found = self._read_json([name])[name]
-        files = found.get("files", {}) if isinstance(found, dict) else None
-        whole = isinstance(files, dict) and all(f"{self.mapping}/{file}" in self._listed for file in files.values())
+        try:
+            sizes = {f"{self.mapping}/{file}": size for file, size in found["files"].values()}
+            whole = all(self._listed[file].bytes == size for file, size in sizes.items())
+        except (LookupError, TypeError, ValueError, AttributeError):
+            whole = False
         return found if whole else {}
 
     def remember(self, out: str, fold: Mapping[str, Any], files: Mapping[str, Path]) -> None:
         """Record the result of an export to an output, with Parquet files by kind."""
         start = f"folds/{_digest(out)}"
-        taken = {kind: self._take(path, start, kind)[0] for kind, path in files.items()}
+        taken = {kind: self._take(path, start, kind) for kind, path in files.items()}
         self._write_json(f"{start}.json", {**fold, "files": taken})
-        self._remembered = list(taken.values())
+        self._remembered = [name for name, _ in taken.values()]
 
     def fetch(self, names: Sequence[str]) -> list[Path]:
         """Return the local paths of some files, fetched if they are in S3."""
@@ -265,7 +268,7 @@ class Stage:
                 shutil.move(path, target.path)
             else:
                 target.s3.upload_file(str(path), target.bucket, target.key)
-                path.rename(self.work / name.replace("/", "-"))
+                shutil.move(path, self.work / name.replace("/", "-"))
         return name, size
 
     def _write_json(self, name: str, content: Any) -> None:
