@@ -156,8 +156,11 @@ def run(
             report = Report.of(mapping)
             report.files_skipped += files.skipped
             last = None if stage is None else LastFold.of(store, shared(out), days, window, suppressed, print)
-            settled = last.before.settled if last and last.before else frozenset()
-            if _to_fold(staged, settled) < driver_events:
+            # Days of which the driver reads keys only.
+            known = last.before.settled & last.before.days.keys() if last and last.before else frozenset()
+            number = _to_fold(staged, known)
+            print(f"folded by {'the driver' if number < driver_events else 'Spark SQL'}, as {number:,.0f} events")
+            if number < driver_events:
                 fold(store, days, staged, report, tree, shared(out), mapping, window, suppressed, last,
                      allow_empty=allow_empty)  # fmt: skip
             else:
@@ -277,10 +280,10 @@ def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: Eve
     return staged
 
 
-def _to_fold(staged: Mapping[Day, Staged], settled: Collection[int]) -> float:
-    """Return the number of events to fold. Those of settled days count less."""
+def _to_fold(staged: Mapping[Day, Staged], known: Collection[int]) -> float:
+    """Return the number of events to fold. Those of `known` days count less."""
     return sum(
-        of_day.report.events_read * (KEYS_PER_EVENT if day.number in settled else 1) for day, of_day in staged.items()
+        of_day.report.events_read * (KEYS_PER_EVENT if day.number in known else 1) for day, of_day in staged.items()
     )
 
 

@@ -26,6 +26,7 @@ from engines import read_csv, write_log
 from personalize_segment.cli import load
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.errors import EmptyError, LogsError, OutputError, PersonalizeSegmentError
+from personalize_segment.history.duckdb.streams import LogBatch
 from personalize_segment.history.export import export
 from personalize_segment.history.logs import Window
 from personalize_segment.history.publish import staging
@@ -340,6 +341,33 @@ def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(
         shutil.rmtree(out)
         shutil.copytree(earlier_export, out)
     assert move > 1
+
+
+def test_long_arrays_are_taken_in_slices_if_the_memory_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def order(number: int, products: str) -> bytes:
+        named = f'{{"type": "track", "event": "Order Completed", "messageId": "m-{number}", "userId": "u-{number}"'
+        return f'{named}, "timestamp": "2024-03-01T00:00:00Z", "properties": {{"products": [{products}]}}}}'.encode()
+
+    zeros, bought = ",".join("0" * 15_000), '{"product_id": "p"}'
+    lines = [order(number, f"{bought},{zeros}") for number in range(40)] + [b"not JSON"] * 3 + [order(40, bought)]
+    write_log(tmp_path / "logs" / "1709251200000" / "1.gz", lines)
+    write_log(tmp_path / "logs" / "1709337600000" / "2.gz", lines)
+    begin, slices = LogBatch.begin, set()
+
+    def begun(self: LogBatch, *given: Any, **more: Any) -> None:
+        slices.add(more["slices"])
+        begin(self, *given, **more)
+
+    monkeypatch.setattr(LogBatch, "begin", begun)
+    logs, short, long = (str(tmp_path / name) for name in ("logs", "short", "long"))
+    report = export(logs, short, MAPPING, memory="100MB")
+    assert slices == {1, 8}
+    assert report == export(logs, long, MAPPING)
+    assert contents(Path(short)) == contents(Path(long))
+    assert (report.datasets["interactions"].rows, report.datasets["interactions"].refused) == (41, 2 * 40 * 15_000)
+    assert (report.files_read, report.lines_malformed) == (2, 6)
 
 
 # A new exception each time: one exception would hold the connections of all its tracebacks.

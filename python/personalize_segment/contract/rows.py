@@ -190,15 +190,22 @@ def rows(
     event_rows: list[Row] = []
     reasons: list[Reason] = []
     chosen = choose(rules, event)
+    held: dict[Value, bool] = {}
     for dataset, rule in chosen:
         for index, element, why in _WHOLE if rule.each is None else _elements(rule.each, event):
-            if suppressed is not None and suppressed.holds(_user(dataset, rule, event, element)):
+            if suppressed is not None and _holds(suppressed, held, _user(dataset, rule, event, element)):
                 reasons.append(Reason(dataset.name, USER_ID, SUPPRESSED, index))
             elif why is not None:
                 reasons.append(Reason(dataset.name, str(rule.each), why))
             else:
                 _row(mapping, dataset, rule, event, element, index, arrival, event_rows, reasons)
     return event_rows, reasons if chosen else [Reason(None, None, NO_CONDITION)]
+
+
+def _holds(suppressed: SuppressionList, held: dict[Value, bool], user: Value) -> bool:
+    if user not in held:  # most elements have the user of their event
+        held[user] = suppressed.holds(user)
+    return held[user]
 
 
 #: Position and value of an element, and the reason if it has no row.

@@ -35,10 +35,10 @@ def header(dataset: Dataset, value: str) -> str:
     )
 
 
-def float_texts(dataset: Dataset) -> str:
-    """Return the REPLACE clause that turns floats into their texts in the CSV."""
+def float_texts(dataset: Dataset, *more: str) -> str:
+    """Return the REPLACE clause that turns floats into their texts in the CSV, and has `more` replacements."""
     floats = [at for at, column in enumerate(dataset.columns) if column.type in ("float", "double")]
-    texts = ", ".join(f"CAST(c{at} AS VARCHAR) AS c{at}" for at in floats)
+    texts = ", ".join([*(f"CAST(c{at} AS VARCHAR) AS c{at}" for at in floats), *more])
     return f" REPLACE ({texts})" if texts else ""
 
 

@@ -56,10 +56,12 @@ class LogBatch:
     malformed: list[tuple[int, Malformed]] = field(default_factory=list)
     error: tuple[str, OSError] | None = None
     careful: bool = False
+    slices: int = 1
+    slice_: int = 0
 
-    def begin(self, files: Sequence[Fetched], *, careful: bool = False) -> None:
-        """Set the files and clear the findings."""
-        self.files, self.careful = files, careful
+    def begin(self, files: Sequence[Fetched], *, careful: bool = False, slices: int = 1, slice_: int = 0) -> None:
+        """Set the files and clear the findings. Of several `slices`, only careful ones, the first one has findings."""
+        self.files, self.careful, self.slices, self.slice_ = files, careful, slices, slice_
         for found in (self.read, self.damaged, self.malformed):
             found.clear()
 
@@ -117,9 +119,9 @@ class LogBatch:
     def _of(self, file: LogFile, opened: BinaryIO, *, again: bool = False) -> Iterator[bytes]:
         kind = logs.compression(opened.read(logs.HEAD_BYTES))
         if kind is None:
-            self.damaged += [] if again else [(file.number, file.name, logs.BINARY)]
+            self.damaged += [] if again or self.slice_ else [(file.number, file.name, logs.BINARY)]
             return
-        self.read[file.number] += not again
+        self.read[file.number] += not (again or self.slice_)
         opened.seek(0)
         chunks = iter(lambda: opened.read(CHUNK_BYTES), b"")
         if self.careful:
@@ -131,12 +133,14 @@ class LogBatch:
 
     def _events_of(self, file: LogFile, kind: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
         damage: list[str] = []
-        for line in lines.read(logs.unzip(chunks, damage) if kind == "gzip" else chunks, orjson.loads):
+        content = logs.unzip(chunks, damage) if kind == "gzip" else chunks
+        for place, line in enumerate(lines.read(content, orjson.loads)):
             if line.event is None:
-                self.malformed.append((file.number, Malformed(file.name, line.number, line.cause)))
-            else:
+                malformed = (file.number, Malformed(file.name, line.number, line.cause))
+                self.malformed += [] if self.slice_ else [malformed]
+            elif place % self.slices == self.slice_:
                 yield line.text + b"\n"
-        self.damaged += [(file.number, file.name, reason) for reason in damage]
+        self.damaged += [] if self.slice_ else [(file.number, file.name, reason) for reason in damage]
 
 
 def _count_lines(block: bytes) -> int:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import duckdb
 
+from ...contract.mapping import Dataset
 from ...contract.quoting import literal
 from ...contract.report import Report
 from ...contract.rows import NO_CONDITION, UNMAPPED
@@ -26,6 +27,9 @@ from .streams import Fetched, LogBatch
 #: The kinds of files that aren't datasets.
 KEYS, LOGINS = "keys", "logins"
 
+#: If long arrays need too much memory, the events of a batch are taken in so many slices, and each slice again.
+_SLICES, _MAX_SLICES = 8, 8**3
+
 #: Exceptions that a second read can't avoid.
 _ENDS = (duckdb.InterruptException, duckdb.OutOfMemoryException)
 
@@ -39,8 +43,9 @@ class Worker:
     batch: LogBatch
     #: The events of the batch, for any files: bound once.
     _scan: duckdb.DuckDBPyRelation | None = None
-    #: The last files written.
+    #: The last files written, and the names of all files of a slice.
     _added: list[Path] = field(default_factory=list)
+    _names: list[str] = field(default_factory=list)
 
     def close(self) -> None:
         """Close the connection and free its memory."""
@@ -58,34 +63,60 @@ class Worker:
         - items: the latest value of each column;
         - logins: `session`, `login`, and the first `second` in which they occur together (rule 12).
         """
-        self._register(files)
-        self._count_lines(reports)
-        days = list(dict.fromkeys(file.number for file, _ in files))
-        for dataset in self.compiler.datasets:
-            candidates, refusals = self.compiler.candidates(dataset, "events")
-            if dataset.name == "interactions":
-                copy_hash = "CAST(hash(message, element) >> 1 AS BIGINT) AS copy_hash"
-                self._add(
-                    days,
-                    folder,
-                    dataset.name,
-                    f"SELECT *{selects.float_texts(dataset)}, {copy_hash} FROM ({candidates})",
-                )
-                visitor = f"CASE WHEN refusal = {VISIT} THEN hash(session) END" if self.compiler.stitches else "NULL"
-                keys = f"SELECT day, copy_hash, {visitor} AS visitor FROM {parquet(self._added)}"
-                self._add(days, folder, KEYS, f"{keys} WHERE refusal IN (0, {VISIT})")
-            elif dataset.user_column is not None:
-                self._add(days, folder, dataset.name, f"SELECT *{selects.float_texts(dataset)} FROM ({candidates})")
+        slices = [(1, 0)]
+        for number, slice_ in slices:
+            parts = {day: Report.of(self.compiler.mapping) for day in reports}
+            self._names.clear()
+            try:
+                self._take(files, folder, parts, number, slice_)
+            except duckdb.OutOfMemoryException:
+                if number >= _MAX_SLICES:
+                    raise
+                slices += [(number * _SLICES, slice_ + number * part) for part in range(_SLICES)]
+                for name in self._names:
+                    shutil.rmtree(folder / name, ignore_errors=True)
+                    for path in folder.glob(f"*/*{name}*"):
+                        path.unlink()
             else:
-                self._add(days, folder, dataset.name, selects.latest(dataset, f"({candidates}) WHERE refusal = 0"))
-                count(self.connection, self.compiler, dataset, refusals, f"({candidates})", reports)
-        if self.compiler.stitches:
-            self._add(days, folder, LOGINS, selects.logins("events"))
-        self.connection.unregister("events")
+                for day, part in parts.items():
+                    reports[day].merge(part)
+
+    def _take(
+        self, files: Sequence[Fetched], folder: Path, reports: Mapping[int, Report], slices: int, slice_: int
+    ) -> None:
+        self._register(files, slices, slice_)
+        try:
+            self._count_lines(reports)
+            days = list(dict.fromkeys(file.number for file, _ in files))
+            for dataset in self.compiler.datasets:
+                self._take_rows(dataset, days, folder, reports)
+            if self.compiler.stitches:
+                self._add(days, folder, LOGINS, selects.logins("events"))
+        finally:
+            self.connection.unregister("events")
+
+    def _take_rows(self, dataset: Dataset, days: Sequence[int], folder: Path, reports: Mapping[int, Report]) -> None:
+        candidates, refusals = self.compiler.candidates(dataset, "events")
+        if dataset.name == "interactions":
+            # Of refused rows, neither is read. All equal, they take no space.
+            accepted = f"refusal IN (0, {VISIT})"
+            copy_hash = f"CASE WHEN {accepted} THEN CAST(hash(message, element) >> 1 AS BIGINT) END AS copy_hash"
+            element = f"CASE WHEN {accepted} THEN element END AS element"
+            texts = selects.float_texts(dataset, element)
+            self._add(days, folder, dataset.name, f"SELECT *{texts}, {copy_hash} FROM ({candidates})")
+            visitor = f"CASE WHEN refusal = {VISIT} THEN hash(session) END" if self.compiler.stitches else "NULL"
+            keys = f"SELECT day, copy_hash, {visitor} AS visitor FROM {parquet(self._added)}"
+            self._add(days, folder, KEYS, f"{keys} WHERE {accepted}")
+        elif dataset.user_column is not None:
+            self._add(days, folder, dataset.name, f"SELECT *{selects.float_texts(dataset)} FROM ({candidates})")
+        else:
+            self._add(days, folder, dataset.name, selects.latest(dataset, f"({candidates}) WHERE refusal = 0"))
+            count(self.connection, self.compiler, dataset, refusals, f"({candidates})", reports)
 
     def _add(self, days: Sequence[int], folder: Path, kind: str, rows: str) -> None:
         """Write the rows of the SELECT `rows`: one file per day, even without rows."""
         name = f"{kind}-{uuid4().hex}"
+        self._names.append(name)
         self._added = [folder / str(day) / f"{name}.parquet" for day in days]
         for file in self._added:
             file.parent.mkdir(exist_ok=True)
@@ -129,9 +160,9 @@ class Worker:
             key = json.loads(call), name and json.loads(name), None, None, reason
             reports[day].reasons.add(key, number, example)
 
-    def _register(self, files: Sequence[Fetched]) -> None:
-        """Read the files into the table `events`."""
-        self.batch.begin(files)
+    def _register(self, files: Sequence[Fetched], slices: int, slice_: int) -> None:
+        """Read the files, or a slice of their events, into the table `events`."""
+        self.batch.begin(files, careful=slices > 1, slices=slices, slice_=slice_)
         while True:
             try:
                 if self._scan is None:
@@ -156,4 +187,4 @@ class Worker:
                     return
                 if self.batch.locate([number for number, _ in others], others[0][1]):
                     return
-            self.batch.begin(files, careful=True)
+            self.batch.begin(files, careful=True, slices=slices, slice_=slice_)
