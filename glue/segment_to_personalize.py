@@ -50,7 +50,7 @@ from personalize_segment.history.duckdb.engine import stage_key
 from personalize_segment.history.duckdb.selects import header, latest, sort_text, time_of
 from personalize_segment.history.duckdb.task import TaskDay, shared, take
 from personalize_segment.history.duckdb.worker import LOGINS
-from personalize_segment.history.export import fold
+from personalize_segment.history.export import Request, fold
 from personalize_segment.history.last_fold import LastFold
 from personalize_segment.history.stage import Day, Named, Stage, Staged, days_of
 from personalize_segment.places import Place, errors_at, place, temporary
@@ -159,10 +159,10 @@ def run(
             # Days of which the driver reads keys only.
             known = last.before.settled & last.before.days.keys() if last and last.before else frozenset()
             number = _to_fold(staged, known)
-            print(f"folded by {'the driver' if number < driver_events else 'Spark SQL'}, as {number:,.0f} events")
+            print(f"{'the driver' if number < driver_events else 'Spark SQL'} folds {number:,.0f} events")
             if number < driver_events:
-                fold(store, days, staged, report, tree, shared(out), mapping, window, suppressed, last,
-                     allow_empty=allow_empty)  # fmt: skip
+                request = Request(tree, shared(out), mapping, window, suppressed, allow_empty)
+                fold(request, store, days, staged, last, report)
             else:
                 for day, of_day in staged.items():
                     report.merge(of_day.report, old=day.old)

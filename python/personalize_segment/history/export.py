@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from itertools import count, islice
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
@@ -46,6 +46,17 @@ MEMORY = "1GB"
 Progress = Callable[[int, int], None]
 
 
+class Request(NamedTuple):
+    """What to export: the parameters of `export` that a fold needs."""
+
+    tree: str
+    out: str
+    mapping: EventMapping
+    window: Window
+    suppressed: SuppressionList | None
+    allow_empty: bool
+
+
 def export(
     tree: str,
     out: str,
@@ -72,8 +83,8 @@ def export(
         print(report.datasets["interactions"].rows)
     """
     root = place(tree)
-    window = window or Window()
-    files = logs.sort_out(logs.list_files(root, tree), window, root=tree)
+    request = Request(tree, out, mapping, window or Window(), suppressed, allow_empty)
+    files = logs.sort_out(logs.list_files(root, tree), request.window, root=tree)
     report = Report.of(mapping)
     report.files_skipped += files.skipped
     days = days_of(files)
@@ -84,48 +95,39 @@ def export(
     ):
         store = Stage.open(stage, stage_key(engine.compiler), mapping.sha256, work / "staged") if stage else None
         staged = _stage(engine, store, days, root.s3, work, progress, say)
-        last = LastFold.of(store, out, days, window, suppressed, say) if store else None
-        _fold(engine, work, store, days, staged, report, tree, out, window, suppressed, last, allow_empty=allow_empty)
+        last = LastFold.of(store, out, days, request.window, suppressed, say) if store else None
+        _fold(request, engine, work, store, days, staged, last, report)
     return report
 
 
 def fold(
+    request: Request,
     store: Stage,
     days: Sequence[Day],
     staged: Mapping[Day, Staged],
-    report: Report,
-    tree: str,
-    out: str,
-    mapping: EventMapping,
-    window: Window,
-    suppressed: SuppressionList | None,
     last: LastFold | None,
-    *,
-    allow_empty: bool,
+    report: Report,
 ) -> None:
-    """Write the rows of days that are all staged to `out`, and count them in `report`, as `export` does.
+    """Write the rows of days that are all staged, and count them in `report`, as `export` does.
 
     With the `last` fold, record this one in the stage, so that the next one reads less.
     """
-    with staging(out) as work, _engine_errors(out), closing(Engine.start(mapping, work, MEMORY)) as engine:
-        _fold(engine, work, store, days, staged, report, tree, out, window, suppressed, last, allow_empty=allow_empty)
+    out = request.out
+    with staging(out) as work, _engine_errors(out), closing(Engine.start(request.mapping, work, MEMORY)) as engine:
+        _fold(request, engine, work, store, days, staged, last, report)
 
 
 def _fold(
+    request: Request,
     engine: Engine,
     work: Path,
     store: Stage | None,
     days: Sequence[Day],
     staged: Mapping[Day, Staged],
-    report: Report,
-    tree: str,
-    out: str,
-    window: Window,
-    suppressed: SuppressionList | None,
     last: LastFold | None,
-    *,
-    allow_empty: bool,
+    report: Report,
 ) -> None:
+    out, suppressed = request.out, request.suppressed
     before = last.before if last else None
     fetch = store.fetch if store else _local
     settled = before.settled if before else ()
@@ -144,8 +146,8 @@ def _fold(
     folded.run(report)
     if suppressed is not None and suppressed.hashes:
         report.withhold()
-    if not allow_empty:
-        report.refuse_empty(tree, out, standing(out), window=window.bounded)
+    if not request.allow_empty:
+        report.refuse_empty(request.tree, out, standing(out), window=request.window.bounded)
     (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
     publish(work, out, last.unchanged(folded.days, work) if last else ())
     if store and last:

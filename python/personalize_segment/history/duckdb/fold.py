@@ -77,7 +77,7 @@ class Before:
     logins: Path | None = None
 
 
-class _Group(NamedTuple):
+class _DayGroup(NamedTuple):
     """Days whose interactions fit a part, or a single day in several `slices`."""
 
     days: list[StagedDay]
@@ -275,28 +275,28 @@ class Fold:
         touched = f"SELECT DISTINCT day FROM {parquet(keys)} SEMI JOIN ({sessions}) USING (visitor)"
         return frozenset(day for (day,) in self._all(touched))
 
-    def _groups(self, days: Sequence[StagedDay]) -> list[_Group]:
+    def _groups(self, days: Sequence[StagedDay]) -> list[_DayGroup]:
         """Return the groups of some days. Each statement reads all logins, so it takes as many days as fit a part."""
         files = [file for day in days for file in day.files(KEYS)]
         rows = dict(self._all(f"SELECT day, count(*) FROM {parquet(files)} GROUP BY day")) if files else {}
         most = min(PART_ROWS, sum(rows.values()) // (2 * self._workers) + 1)
-        groups: list[_Group] = []
+        groups: list[_DayGroup] = []
         room = 0
         for day in days:
             size = rows.get(day.number, 0)
             if not groups or size > room:
-                groups.append(_Group([], size // PART_ROWS + 1, self._folder))
+                groups.append(_DayGroup([], size // PART_ROWS + 1, self._folder))
                 room = most
             room -= size
             groups[-1].days.append(day)
         return groups
 
-    def _stitch(self, group: _Group, slice_: int) -> None:
+    def _stitch(self, group: _DayGroup, slice_: int) -> None:
         where = f"hash(session) % {group.slices} = {slice_}"
         stitched = selects.stitched(self._mapping, self._interactions, parquet(group.files("interactions")), where)
         self._copy(stitched, group.visits()[slice_])
 
-    def _count(self, group: _Group, copied: dict[int, int]) -> dict[int, FoldedDay]:
+    def _count(self, group: _DayGroup, copied: dict[int, int]) -> dict[int, FoldedDay]:
         reports = {day.number: Report.of(self._mapping) for day in group.days}
         with closing(self._connection.cursor()) as cursor:
             for dataset in self._compiler.datasets:
@@ -309,7 +309,7 @@ class Fold:
                 count(cursor, self._compiler, dataset, refusals, f"({rows})", reports)
         return {number: FoldedDay(report, copied.get(number, 0)) for number, report in reports.items()}
 
-    def _write(self, day: StagedDay, group: _Group, slice_: int) -> tuple[str, str, int]:
+    def _write(self, day: StagedDay, group: _DayGroup, slice_: int) -> tuple[str, str, int]:
         """Write a part of a day's interactions. Return its name, its digest and the number of rows."""
         dataset = self._interactions
         of_slice = f"copy_hash % {group.slices} = {slice_}"

@@ -58,10 +58,13 @@ class Worker:
 
         - interactions and users: all candidates, including refused ones, because suppressed users are refused later.
           Interactions have an extra column, `copy_hash`, equal for rows that may be copies. It has 63 bits, and floats
-          are stored as their texts in the CSV, because Spark has no more bits and writes floats differently;
+          are stored as their texts in the CSV, because Spark has no more bits and writes floats differently. Refused
+          ones have neither `copy_hash` nor `element`;
         - keys: `day`, `copy_hash` and `visitor` (a hash of the session) of interactions that may become rows;
         - items: the latest value of each column;
         - logins: `session`, `login`, and the first `second` in which they occur together (rule 12).
+
+        If arrays are too long for the memory, each day has several files of a kind.
         """
         slices = [(1, 0)]
         for number, slice_ in slices:
