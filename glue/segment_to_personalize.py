@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -64,8 +64,8 @@ PART_ROWS = 250_000
 #: Tasks per core in one Spark job that reads logs.
 JOB_TASKS = 8
 #: The driver folds fewer events. Each takes up to 200 bytes of its disk, and Glue's smallest worker has 44 GB:
-#: https://docs.aws.amazon.com/glue/latest/dg/worker-types.html. Of days that the last fold has settled, it reads keys.
-DRIVER_EVENTS, KEYS_PER_EVENT = 200_000_000, 0.1
+#: https://docs.aws.amazon.com/glue/latest/dg/worker-types.html. One day's logins may touch all days.
+DRIVER_EVENTS = 200_000_000
 
 #: Concurrent tasks that write to the profile table, and their writes per second in total.
 LOADING, WRITES_PER_SECOND = 4, 1000
@@ -156,10 +156,8 @@ def run(
             report = Report.of(mapping)
             report.files_skipped += files.skipped
             last = None if stage is None else LastFold.of(store, shared(out), days, window, suppressed, print)
-            # Days of which the driver reads keys only.
-            known = last.before.settled & last.before.days.keys() if last and last.before else frozenset()
-            number = _to_fold(staged, known)
-            print(f"{'the driver' if number < driver_events else 'Spark SQL'} folds {number:,.0f} events")
+            number = sum(of_day.report.events_read for of_day in staged.values())
+            print(f"{'the driver' if number < driver_events else 'Spark SQL'} folds {number:,} events")
             if number < driver_events:
                 request = Request(tree, shared(out), mapping, window, suppressed, allow_empty)
                 fold(request, store, days, staged, last, report)
@@ -278,13 +276,6 @@ def _staged(spark: SparkSession, store: Stage, days: Sequence[Day], mapping: Eve
                 staged[day] = store.keep(day, named, report)
     spark.conf.set("spark.sql.shuffle.partitions", max(len(batches), workers))
     return staged
-
-
-def _to_fold(staged: Mapping[Day, Staged], known: Collection[int]) -> float:
-    """Return the number of events to fold. Those of `known` days count less."""
-    return sum(
-        of_day.report.events_read * (KEYS_PER_EVENT if day.number in known else 1) for day, of_day in staged.items()
-    )
 
 
 class SparkFold:

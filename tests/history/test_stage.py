@@ -349,7 +349,7 @@ def test_a_stage_in_s3_works_with_pages_throttling_and_lost_connections(
     calls = iter(range(10**6))
 
     def trouble(request: Any, **_: Any) -> Any:
-        # Not the last of three attempts, which nobody would repeat. Threads take turns at random.
+        # Not the last of three attempts, which no one would repeat. Threads take turns at random.
         if next(calls) % 7 == 3 and b"attempt=3" not in request.headers["amz-sdk-request"]:
             raise EndpointConnectionError(endpoint_url="https://s3")
 

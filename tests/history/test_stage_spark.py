@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +21,8 @@ from personalize_segment.contract.mapping import EventMapping, default_text, par
 from personalize_segment.contract.report import Report
 from personalize_segment.contract.suppression import SuppressionList, empty
 from personalize_segment.history.export import export
-from personalize_segment.history.logs import LogFile, Window
-from personalize_segment.history.stage import Day, Stage, Staged
+from personalize_segment.history.logs import Window
+from personalize_segment.history.stage import Stage
 from shop_days import Shop
 
 MAPPING = parse(default_text())
@@ -111,15 +110,6 @@ def test_spark_and_duckdb_share_a_stage(
     assert capsys.readouterr().out.splitlines() == [
         "0 of 7 days are new to the stage", *said, f"{who} folds 480 events"
     ]  # fmt: skip
-
-
-def test_settled_days_fill_a_tenth_of_the_driver() -> None:
-    days = [Day(day, (LogFile(f"{day}/1.gz", 1, day),)) for day in (date(2024, 3, 1), date(2024, 3, 2))]
-    report = Report.of(MAPPING)
-    report.events_read = 100
-    staged = dict.fromkeys(days, Staged(report, {}))
-    assert glue_script()._to_fold(staged, []) == 200
-    assert glue_script()._to_fold(staged, [days[0].number]) == 110
 
 
 def test_a_job_that_is_stopped_leaves_the_days_that_it_has_read(
