@@ -155,11 +155,11 @@ def run(
             staged |= _staged(spark, store, [day for day in days if day not in staged], mapping)
             report = Report.of(mapping)
             report.files_skipped += files.skipped
-            last = None if stage is None else LastFold.of(store, shared(out), days, window, suppressed, print)
             number = sum(of_day.report.events_read for of_day in staged.values())
             print(f"{'the driver' if number < driver_events else 'Spark SQL'} folds {number:,} events")
             if number < driver_events:
                 request = Request(tree, shared(out), mapping, window, suppressed, allow_empty)
+                last = None if stage is None else LastFold.of(store, request.out, days, window, suppressed, print)
                 fold(request, store, days, staged, last, report)
             else:
                 for day, of_day in staged.items():

@@ -108,7 +108,7 @@ def test_spark_and_duckdb_share_a_stage(
     said = ["all days are combined again: the stage's record of the last export can't be read"] if driver_events else []
     who = "the driver" if driver_events else "Spark SQL"
     assert capsys.readouterr().out.splitlines() == [
-        "0 of 7 days are new to the stage", *said, f"{who} folds 480 events"
+        "0 of 7 days are new to the stage", f"{who} folds 480 events", *said
     ]  # fmt: skip
 
 

@@ -143,6 +143,7 @@ def _publish_bucket(work: Path, out: S3Place, unchanged: Collection[str]) -> Non
     standing = _keys(out)
     _abort_uploads(out)
     uploads: dict[str, tuple[str, list[CompletedPartTypeDef]]] = {}
+    kept = {(out / "interactions" / name).key for name in unchanged}
     try:
         for path in sorted([*work.glob("*/part-*.csv"), *work.glob(f"{PROFILES}/*/part-*.gz")]):
             key = (out / path.relative_to(work).as_posix()).key
@@ -153,15 +154,14 @@ def _publish_bucket(work: Path, out: S3Place, unchanged: Collection[str]) -> Non
                 for number, block in enumerate(iter(lambda: file.read(_UPLOAD_BYTES), b""), start=1):
                     answer = s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=block)
                     uploads[key][1].append({"PartNumber": number, "ETag": answer["ETag"]})
+        # Onto itself: a lifecycle rule of the bucket would expire an old part, although the export still has it.
+        with ThreadPoolExecutor(_COPIES) as pool:
+            list(pool.map(lambda key: s3.copy_object(
+                Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, ContentType="text/csv",
+                MetadataDirective="REPLACE"), sorted(kept)))  # fmt: skip
     except BaseException:
         _abort_uploads(out)
         raise
-    kept = {(out / "interactions" / name).key for name in unchanged}
-    # Onto itself: a lifecycle rule of the bucket would expire an old part, although the export still has it.
-    with ThreadPoolExecutor(_COPIES) as pool:
-        list(pool.map(lambda key: s3.copy_object(
-            Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, ContentType="text/csv",
-            MetadataDirective="REPLACE"), sorted(kept)))  # fmt: skip
     report.delete()
     try:
         for key, (upload, parts) in uploads.items():
