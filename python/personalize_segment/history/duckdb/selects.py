@@ -69,12 +69,17 @@ def logins(events: str) -> str:
 
 
 def visitors(logins: str) -> str:
-    """Return a SELECT of `session`, `few` and `last` from a table of logins.
+    """Return a SELECT of `session`, `few`, `many` and `last` from a table of logins.
 
-    `few` lists a session's logins by second, NULL if there are many. `last` is the user of the last login.
+    `few` lists a session's logins by second if there are several, but not `many`. `last` is the last login's user.
     """
-    few = f"CASE WHEN count(*) <= {FEW_LOGINS} THEN list(struct_pack(second, login) ORDER BY second) END"
-    return f"SELECT session, {few} AS few, arg_max(login, second) AS last FROM {logins} GROUP BY session"
+    return (
+        "WITH counted AS (SELECT session, count(*) AS number, arg_max(login, second) AS last"
+        f" FROM {logins} GROUP BY session), several AS ("
+        f"SELECT session, list(struct_pack(second, login) ORDER BY second) AS few FROM {logins}"
+        f" SEMI JOIN (FROM counted WHERE number BETWEEN 2 AND {FEW_LOGINS}) USING (session) GROUP BY session)"
+        f" SELECT session, few, number > {FEW_LOGINS} AS many, last FROM counted LEFT JOIN several USING (session)"
+    )
 
 
 def stitched(mapping: EventMapping, dataset: Dataset, rows: str, where: str = "true") -> str:
@@ -87,11 +92,10 @@ def stitched(mapping: EventMapping, dataset: Dataset, rows: str, where: str = "t
     visits = f"SELECT * FROM {rows} LEFT JOIN visitors USING (session) WHERE refusal = {VISIT} AND {where}"
     after = f"list_filter(few, lambda login: login.second >= {time})[1].login"
     found = (
-        f"SELECT * EXCLUDE (few), CASE WHEN len(few) > 1 THEN {after} END AS after"
-        " FROM visits WHERE few IS NOT NULL OR last IS NULL UNION ALL"
-        " SELECT many.* EXCLUDE (few), login AS after"
-        " FROM (FROM visits WHERE few IS NULL AND last IS NOT NULL) many"
-        f" ASOF LEFT JOIN logins ON many.session = logins.session AND many.{time} <= logins.second"
+        f"SELECT * EXCLUDE (few, many), CASE WHEN few IS NOT NULL THEN {after} END AS after"
+        " FROM visits WHERE many IS DISTINCT FROM true UNION ALL"
+        " SELECT joined.* EXCLUDE (few, many), login AS after FROM (FROM visits WHERE many) joined"
+        f" ASOF LEFT JOIN logins ON joined.session = logins.session AND joined.{time} <= logins.second"
     )
     user, without = "after, last", str(NOBODY)
     if mapping.visitors == "as_users":
