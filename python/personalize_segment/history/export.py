@@ -172,7 +172,7 @@ def _stage(
         say(f"{len(missing):,} of {len(days):,} days are new to the stage{why}")
     workers = os.cpu_count() or 1
     total = sum(file.bytes for day in missing for file in day.files)
-    size = min(BATCH_BYTES, max(SMALL_BATCH_BYTES, total // (2 * workers) + 1))
+    size = min(BATCH_BYTES, max(SMALL_BATCH_BYTES, total // workers + 1))
     batches = list(logs.batches([file for day in missing for file in day.files], size))
     by_number = {day.number: day for day in missing}
     left = Counter(number for batch in batches for number in _numbers(batch))
