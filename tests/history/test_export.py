@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import duckdb
 import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
@@ -25,11 +26,14 @@ from typer.testing import CliRunner
 from engines import read_csv, write_log
 from personalize_segment.cli import load
 from personalize_segment.contract.mapping import default_text, parse
+from personalize_segment.contract.report import Report
 from personalize_segment.errors import EmptyError, LogsError, OutputError, PersonalizeSegmentError
+from personalize_segment.history.duckdb.engine import Engine
 from personalize_segment.history.duckdb.streams import LogBatch
-from personalize_segment.history.export import export
+from personalize_segment.history.export import Request, export, fold
 from personalize_segment.history.logs import Window
 from personalize_segment.history.publish import staging
+from personalize_segment.history.stage import Stage
 
 MAPPING = parse(default_text())
 WITHOUT_USERS = parse(json.dumps({name: body for name, body in json.loads(default_text()).items() if name != "users"}))
@@ -368,6 +372,17 @@ def test_long_arrays_are_taken_in_slices_if_the_memory_is_short(
     assert contents(Path(short)) == contents(Path(long))
     assert (report.datasets["interactions"].rows, report.datasets["interactions"].refused) == (41, 2 * 40 * 15_000)
     assert (report.files_read, report.lines_malformed) == (2, 6)
+
+
+def test_a_fold_of_the_glue_job_names_the_job_s_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: Any) -> None:
+        raise duckdb.OutOfMemoryException("full")
+
+    monkeypatch.setattr(Engine, "start", start)
+    request = Request("logs", str(tmp_path), MAPPING, Window(), None, allow_empty=False)
+    stage = Stage.open(str(tmp_path / "stage"), "key", "sha256", tmp_path / "work")
+    with pytest.raises(OutputError, match=r"needs more memory or disk: full.*worker type, or lower --driver_events"):
+        fold(request, stage, [], {}, None, Report.of(MAPPING))
 
 
 # A new exception each time: one exception would hold the connections of all its tracebacks.

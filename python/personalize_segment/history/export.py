@@ -113,7 +113,11 @@ def fold(
     With the `last` fold, record this one in the stage, so that the next one reads less.
     """
     out = request.out
-    with staging(out) as work, _engine_errors(out), closing(Engine.start(request.mapping, work, MEMORY)) as engine:
+    with (
+        staging(out) as work,
+        _engine_errors(out, "Use a larger worker type, or lower --driver_events"),
+        closing(Engine.start(request.mapping, work, MEMORY)) as engine,
+    ):
         _fold(request, engine, work, store, days, staged, last, report)
 
 
@@ -265,7 +269,7 @@ def _fetcher(s3: "S3Client | None", work: Path) -> "Iterator[Callable[[LogFile],
 
 
 @contextmanager
-def _engine_errors(out: str) -> Iterator[None]:
+def _engine_errors(out: str, remedy: str = "Raise --memory, or free disk space") -> Iterator[None]:
     """Convert DuckDB's errors about memory, disk and settings to ours."""
     try:
         yield
@@ -273,12 +277,12 @@ def _engine_errors(out: str) -> Iterator[None]:
         raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
         problem = f"needs more memory or disk: {_first_line(error)}"
-        raise OutputError(out, problem, "Raise --memory, or free disk space") from error
+        raise OutputError(out, problem, remedy) from error
     except duckdb.Error as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             # Ctrl-C came while a thread started. The pool doesn't wait for it, and DuckDB refuses to close.
             raise KeyboardInterrupt from error
-        raise OutputError(out, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
+        raise OutputError(out, f"DuckDB failed: {_first_line(error)}", "Check the memory and the disk") from error
     except RuntimeError as error:
         if "interrupted" not in str(error):  # how DuckDB reports Ctrl-C in the main thread
             raise
