@@ -49,7 +49,7 @@ from personalize_segment.history.duckdb.counts import NOBODY, SUPPRESSED_USER, a
 from personalize_segment.history.duckdb.engine import stage_key
 from personalize_segment.history.duckdb.selects import header, latest, sort_text, time_of
 from personalize_segment.history.duckdb.task import TaskDay, shared, take
-from personalize_segment.history.duckdb.worker import LOGINS
+from personalize_segment.history.duckdb.worker import LOGINS, VISITS
 from personalize_segment.history.export import Request, fold
 from personalize_segment.history.last_fold import LastFold
 from personalize_segment.history.stage import Day, Named, Stage, Staged, days_of
@@ -301,7 +301,8 @@ class SparkFold:
         self._old = sorted(day.number for day in staged if day.old)
         names = [name for day in staged.values() for named in day.files.values() for name in named]
         for kind in [*(dataset.name for dataset in mapping.datasets), *([LOGINS] if self._stitches else [])]:
-            paths = [_exact(f"{root}/{name}") for name in names if name.endswith(f".{kind}.parquet")]
+            of_kind = tuple(f".{one}.parquet" for one in ([kind, VISITS] if kind == "interactions" else [kind]))
+            paths = [_exact(f"{root}/{name}") for name in names if name.endswith(of_kind)]
             spark.read.parquet(*paths).createOrReplaceTempView(f"{kind}" if kind == LOGINS else f"staged_{kind}")
         if suppressed is not None:
             hashes = spark.createDataFrame([(one,) for one in suppressed.hashes], "hash string")

@@ -149,6 +149,18 @@ def test_sixty_days_and_one(tmp_path: Path) -> None:
     nights.night()
 
 
+def test_a_login_rewrites_only_the_visits_of_older_days(nights: Nights) -> None:
+    event = {"type": "track", "event": "Product Viewed", "properties": {"product_id": "p1"}, "anonymousId": "new"}
+    days = sorted((nights.tree / "source").iterdir())
+    for day, user in ((days[1], {}), (days[3], {}), (days[4], {"userId": "u1"})):
+        at = {"messageId": f"m{day.name}", "timestamp": "2024-03-01T00:00:00.000Z"}
+        (day / "2.json").write_text(json.dumps(event | at | user), "utf-8")
+        nights.written()
+        nights.night()
+    parts = {name.removesuffix(".csv")[:-5] for name in nights.written()}
+    assert parts == {"part-2024-03-02-visits-", "part-2024-03-04-visits-", "part-2024-03-05-"}
+
+
 def test_a_day_without_news_is_not_written_again(nights: Nights) -> None:
     nights.written()
     nights.night()

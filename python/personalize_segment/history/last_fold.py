@@ -10,7 +10,7 @@ from ..contract.report import Report
 from ..contract.suppression import SuppressionList
 from ..places import LocalPlace, place
 from .duckdb import fold
-from .duckdb.fold import Before, Fold, FoldedDay
+from .duckdb.fold import Before, DayKind, Fold, FoldedDay
 from .logs import Window
 from .stage import Day, Stage, settled
 
@@ -56,9 +56,9 @@ class LastFold:
             return
         unchanged = {int(number) for number, key in about["keys"].items() if keys.get(int(number)) == key}
         folded = {
-            int(number): FoldedDay(Report.from_dict(day["report"]), day["copies"], day["parts"])
-            for number, day in about["days"].items()
-            if int(number) in unchanged and day["parts"].items() <= published.items()
+            (number, kind): FoldedDay(Report.from_dict(day["report"]), day["copies"], day["parts"])
+            for number, kind, day in about["days"]
+            if number in unchanged and day["parts"].items() <= published.items()
         }
         names = {kind: name for kind, (name, _) in about["files"].items()}
         files = dict(zip(names, stage.fetch(list(names.values())), strict=True))
@@ -69,7 +69,7 @@ class LastFold:
         else:
             self.before = Before(folded, logins=logins)
 
-    def unchanged(self, days: Mapping[int, FoldedDay], work: Path) -> frozenset[str]:
+    def unchanged(self, days: Mapping[DayKind, FoldedDay], work: Path) -> frozenset[str]:
         """Return the parts that can stay in the output, and delete their copies in `work`."""
         parts = {name: digest for day in days.values() for name, digest in day.parts.items()}
         same = frozenset(name for name, digest in parts.items() if self.standing.get(name) == digest)
@@ -89,10 +89,10 @@ class LastFold:
             "conditions": self.conditions,
             "keys": {day.number: day.key for day in days if not day.old},
             "settled": sorted(rolled_up),
-            "days": {
-                number: {"report": day.report.as_dict(limit=None), "copies": day.copies, "parts": day.parts}
-                for number, day in folded.days.items()
-            },
+            "days": [
+                (*key, {"report": day.report.as_dict(limit=None), "copies": day.copies, "parts": day.parts})
+                for key, day in folded.days.items()
+            ],
             "published": {
                 file.inner: [parts[file.inner], file.bytes, file.version] for file in now if file.inner in parts
             },

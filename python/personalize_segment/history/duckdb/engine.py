@@ -15,7 +15,7 @@ from .streams import LogStreams
 from .worker import Worker
 
 #: Increment it when the files of `Worker.take` change in a way that the SQL doesn't show.
-STAGE_FORMAT = 3
+STAGE_FORMAT = 4
 
 
 def stage_key(compiler: Compiler) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from . import selects
 from .compiler import VISIT, Compiler
 from .counts import count
 from .selects import parquet
-from .worker import KEYS, LOGINS
+from .worker import KEYS, LOGINS, VISITS
 
 #: Keys that are compared at a time, which bounds the memory.
 SLICE_ROWS = 1_000_000
@@ -55,41 +56,48 @@ class StagedDay:
     files: Callable[[str], list[Path]]
 
 
+#: A day by number, and the kind of its interactions: those that name their user, or visits. Each has its own parts, so
+#: that a login rewrites only visits.
+DayKind = tuple[int, str]
+
+
 @dataclass(slots=True)
 class FoldedDay:
-    """The parts of a day with the SHA-256 of each, its counts, and a digest of its rows that have copies."""
+    """The parts of a DayKind with the SHA-256 of each, its counts, and a digest of its rows that have copies."""
 
     report: Report
     copies: int
     parts: dict[str, str] = field(default_factory=dict)
 
+    def add(self, other: "FoldedDay") -> None:
+        """Add another slice of the same day."""
+        self.report.merge(other.report)
+        self.parts |= other.parts
+
 
 @dataclass(slots=True)
 class Before:
-    """The result of the last fold: its days by number, the settled ones, and the Parquet files rolled up from them.
+    """The result of the last fold: its days, the numbers of settled ones, and the Parquet files rolled up from them.
 
     `logins` is the file with the logins that its visits were stitched with.
     """
 
-    days: Mapping[int, FoldedDay] = field(default_factory=dict)
+    days: Mapping[DayKind, FoldedDay] = field(default_factory=dict)
     settled: frozenset[int] = frozenset()
     rolled: Mapping[str, Path] = field(default_factory=dict)
     logins: Path | None = None
 
 
 class _DayGroup(NamedTuple):
-    """Days whose interactions fit a part, or a single day in several `slices`."""
+    """Days whose interactions of a kind fit a part, or a single day in several `slices`."""
 
+    kind: str
     days: list[StagedDay]
     slices: int
-    folder: Path
 
-    def files(self, kind: str) -> list[Path]:
-        return [file for day in self.days for file in day.files(kind)]
-
-    def visits(self) -> list[Path]:
-        """Return the files with the visits of these days, one for each slice."""
-        return [self.folder / f"visits-{self.days[0].number}-{slice_}.parquet" for slice_ in range(self.slices)]
+    def rows(self, kind: str) -> str:
+        """Return the FROM expression that reads the staged rows of a kind."""
+        return parquet([file for day in self.days for file in day.files(kind)])
 
 
 class Fold:
@@ -114,8 +122,9 @@ class Fold:
         self._fresh = [day for day in days if day.number not in self._before.settled]
         self._settled = [day for day in days if day.number in self._before.settled]
         self._interactions, *self._profiles = compiler.datasets
-        #: The days by number. Their parts are those of this fold or, if the rows are the same, of the last one.
-        self.days: dict[int, FoldedDay] = {}
+        self._kinds = [self._interactions.name, *([VISITS] if compiler.stitches else [])]
+        #: The parts of each day are those of this fold or, if the rows are the same, of the last one.
+        self.days: dict[DayKind, FoldedDay] = {}
 
     def run(self, report: Report) -> None:
         """Write the changed parts of interactions, all users, items and profiles, and count all rows."""
@@ -135,27 +144,28 @@ class Fold:
                     self._collect_logins()
                 copied = self._find_copies(pool)
                 touched = self._find_touched()
-                changed = [day for day in self._days if not day.old and self._is_changed(day, copied, touched)]
-                self._ban(self._users(parquet(files)) for files in self._of(changed, "interactions"))
-                self._ban(f"SELECT c0 FROM {parquet(files)}" for files in self._of(changed, "users"))
-                groups = self._groups(changed)
-                if self._compiler.stitches:
-                    stitching = [pool.submit(self._stitch, group, n) for group in groups for n in range(group.slices)]
-                    for stitched in stitching:
-                        stitched.result()
-                counting = [pool.submit(self._count, group, copied) for group in groups]
-                writing = [
-                    (day.number, pool.submit(self._write, day, group, n))
-                    for group in groups for day in group.days for n in range(group.slices)
+                changed = {
+                    kind: [day for day in self._days if not day.old and self._is_changed(day, kind, copied, touched)]
+                    for kind in self._kinds
+                }
+                # All at once, because S3 serves requests in parallel.
+                needed = [(day, kind) for kind in self._kinds for day in changed[kind]]
+                list(pool.map(lambda one: one[0].files(one[1]), needed))
+                self._ban(
+                    self._users(parquet(files)) for kind in self._kinds for files in self._of(changed[kind], kind)
+                )
+                self._ban(f"SELECT c0 FROM {parquet(files)}" for files in self._of(changed[self._kinds[0]], "users"))
+                groups = [group for kind in self._kinds for group in self._groups(changed[kind], kind)]
+                folding = [
+                    pool.submit(self._fold_days, group, slice_, copied)
+                    for group in groups for slice_ in range(group.slices)
                 ]  # fmt: skip
-                for counted in counting:
-                    self.days |= counted.result()
-                for day_number, written in writing:
-                    name, digest, rows = written.result()
-                    folded_day = self.days[day_number]
-                    folded_day.report.datasets["interactions"].rows += rows
-                    if rows:
-                        folded_day.parts[name] = digest
+                for slice_of_days in folding:
+                    for key, folded_day in slice_of_days.result().items():
+                        if key in self.days:
+                            self.days[key].add(folded_day)
+                        else:
+                            self.days[key] = folded_day
                 for dataset, rows in (one.result() for one in profiles):
                     report.datasets[dataset.name].rows += rows
             finally:
@@ -164,7 +174,8 @@ class Fold:
         for day in self._days:
             report.merge(day.report, old=day.old)
             if not day.old:
-                report.merge(self.days[day.number].report)
+                for kind in self._kinds:
+                    report.merge(self.days[day.number, kind].report)
 
     def roll_up(self, settled: Iterable[int], folder: Path) -> tuple[dict[str, Path], Path | None]:
         """Write Parquet files of settled days and of all logins to `folder`, for the next fold."""
@@ -206,11 +217,10 @@ class Fold:
         self._execute("DROP TABLE evidence")
         self._execute(f"CREATE TABLE visitors AS {selects.visitors('logins')}")
 
-    def _find_copies(self, pool: ThreadPoolExecutor) -> dict[int, int]:
+    def _find_copies(self, pool: ThreadPoolExecutor) -> dict[DayKind, int]:
         """Create the tables `copied` (hashes that several rows share), `copies` (those rows) and `once` (rule 9).
 
-        Return for each day a digest of its rows that have copies, and of those that remain. Only rows that share a hash
-        are compared.
+        Return digests of the rows that have copies, and of those that remain. Only rows that share a hash are compared.
         """
         fresh = [file for files in self._of(self._fresh, KEYS) for file in files]
         settled = [file for files in self._of(self._settled, KEYS) for file in files]
@@ -230,7 +240,7 @@ class Fold:
             self._execute(f"INSERT INTO copied {new}")
 
         def collect(day: StagedDay, which: str) -> None:
-            if files := day.files("interactions"):
+            if files := [file for kind in self._kinds for file in day.files(kind)]:
                 rows = f"{parquet(files)} SEMI JOIN (SELECT copy_hash FROM copied WHERE {which}) USING (copy_hash)"
                 self._execute(f"INSERT INTO copies BY NAME SELECT * FROM {rows} WHERE refusal IN (0, {VISIT})")
 
@@ -243,27 +253,31 @@ class Fold:
             wanted += [(day, "NOT held") for day in self._settled if (day.number,) in hit]
         list(pool.map(collect, *zip(*wanted, strict=True)))
         self._ban([self._users("copies")])
-        rows_of = f"{selects.known(self._interactions, 'copies')}"
+        rows_of = f"SELECT *, false AS visit FROM ({selects.known(self._interactions, 'copies')})"
         if self._compiler.stitches:
-            rows_of += f" UNION ALL BY NAME ({selects.stitched(self._mapping, self._interactions, 'copies')})"
+            stitched = selects.stitched(self._mapping, self._interactions, "copies")
+            rows_of += f" UNION ALL BY NAME SELECT *, true AS visit FROM ({stitched})"
         self._execute(f"CREATE TABLE once AS {selects.once(self._interactions, f'({rows_of})')}")
         columns = ", ".join(f"c{position}" for position in range(len(self._interactions.columns)))
         # Which rows of a day have copies matters too, because the remaining one may be another day's.
-        hashes = f"SELECT day, hash({columns}, message, element) AS hash FROM once"
-        hashes += " UNION ALL SELECT DISTINCT day, copy_hash FROM copies"
-        return dict(self._all(f"SELECT day, bit_xor(hash) FROM ({hashes}) GROUP BY day"))
+        hashes = f"SELECT day, visit, hash({columns}, message, element) AS hash FROM once"
+        hashes += f" UNION ALL SELECT DISTINCT day, refusal = {VISIT}, copy_hash FROM copies"
+        digests = self._all(f"SELECT day, visit, bit_xor(hash) FROM ({hashes}) GROUP BY day, visit")
+        return {(day, self._kinds[visit]): digest for day, visit, digest in digests}
 
-    def _is_changed(self, day: StagedDay, copied: dict[int, int], touched: frozenset[int]) -> bool:
-        """Return whether a day's rows may differ from the last fold. If not, reuse its output."""
-        known = self._before.days.get(day.number)
-        if known is None or known.copies != copied.get(day.number, 0) or day.number in touched:
+    def _is_changed(self, day: StagedDay, kind: str, copied: Mapping[DayKind, int], touched: frozenset[int]) -> bool:
+        """Return whether a day's rows of a kind may differ from the last fold. If not, reuse its output."""
+        key = day.number, kind
+        known = self._before.days.get(key)
+        if known is None or known.copies != copied.get(key, 0) or (kind == VISITS and day.number in touched):
             return True
-        self.days[day.number] = known
+        self.days[key] = known
         return False
 
     def _find_touched(self) -> frozenset[int]:
         """Return the days with visits on sessions whose logins have changed since the last fold."""
-        keys = [file for day in self._days if day.number in self._before.days for file in day.files(KEYS)]
+        known = {number for number, _ in self._before.days}
+        keys = [file for day in self._days if day.number in known for file in day.files(KEYS)]
         if self._before.logins is None or not keys or not self._compiler.stitches:
             return frozenset()
         then, columns = parquet([self._before.logins]), "session, second, login"
@@ -275,58 +289,93 @@ class Fold:
         touched = f"SELECT DISTINCT day FROM {parquet(keys)} SEMI JOIN ({sessions}) USING (visitor)"
         return frozenset(day for (day,) in self._all(touched))
 
-    def _groups(self, days: Sequence[StagedDay]) -> list[_DayGroup]:
+    def _groups(self, days: Sequence[StagedDay], kind: str) -> list[_DayGroup]:
         """Return the groups of some days. Each statement reads all logins, so it takes as many days as fit a part."""
         files = [file for day in days for file in day.files(KEYS)]
-        rows = dict(self._all(f"SELECT day, count(*) FROM {parquet(files)} GROUP BY day")) if files else {}
-        most = min(PART_ROWS, sum(rows.values()) // (2 * self._workers) + 1)
+        of_kind = f"SELECT day, count(*) FROM {parquet(files)} WHERE (visitor IS NULL) = {kind != VISITS} GROUP BY day"
+        rows = dict(self._all(of_kind)) if files else {}
+        most = min(PART_ROWS, sum(rows.values()) // self._workers + 1)
         groups: list[_DayGroup] = []
         room = 0
         for day in days:
             size = rows.get(day.number, 0)
             if not groups or size > room:
-                groups.append(_DayGroup([], size // PART_ROWS + 1, self._folder))
+                groups.append(_DayGroup(kind, [], size // PART_ROWS + 1))
                 room = most
             room -= size
             groups[-1].days.append(day)
         return groups
 
-    def _stitch(self, group: _DayGroup, slice_: int) -> None:
-        where = f"hash(session) % {group.slices} = {slice_}"
-        stitched = selects.stitched(self._mapping, self._interactions, parquet(group.files("interactions")), where)
-        self._copy(stitched, group.visits()[slice_])
-
-    def _count(self, group: _DayGroup, copied: dict[int, int]) -> dict[int, FoldedDay]:
-        reports = {day.number: Report.of(self._mapping) for day in group.days}
+    def _fold_days(self, group: _DayGroup, slice_: int, copied: Mapping[DayKind, int]) -> dict[DayKind, FoldedDay]:
+        """Count and write a slice of the interactions of a group, and count its users."""
+        numbers = [day.number for day in group.days]
+        folded = {
+            (day, group.kind): FoldedDay(Report.of(self._mapping), copied.get((day, group.kind), 0)) for day in numbers
+        }
+        reports = {day: folded_day.report for (day, _), folded_day in folded.items()}
         with closing(self._connection.cursor()) as cursor:
-            for dataset in self._compiler.datasets:
-                if dataset.user_column is None:
-                    continue
-                _, refusals = self._compiler.candidates(dataset, "events")
-                rows = selects.known(dataset, parquet(group.files(dataset.name)))
-                if dataset.name == "interactions" and self._compiler.stitches:
-                    rows += f" UNION ALL BY NAME SELECT * FROM {parquet(group.visits())}"
-                count(cursor, self._compiler, dataset, refusals, f"({rows})", reports)
-        return {number: FoldedDay(report, copied.get(number, 0)) for number, report in reports.items()}
 
-    def _write(self, day: StagedDay, group: _DayGroup, slice_: int) -> tuple[str, str, int]:
-        """Write a part of a day's interactions. Return its name, its digest and the number of rows."""
+            def count_in(dataset: Dataset, rows: str) -> None:
+                _, refusals = self._compiler.candidates(dataset, "events")
+                count(cursor, self._compiler, dataset, refusals, f"({rows})", reports)
+
+            of_slice = "true"
+            if group.kind == VISITS:
+                of_slice = f"hash(session) % {group.slices} = {slice_}"
+                stitched = selects.stitched(self._mapping, self._interactions, group.rows(VISITS), of_slice)
+                # Read three times.
+                cursor.execute(f"CREATE TEMP TABLE stitched AS {stitched}")
+                rows = "FROM stitched"
+                count_in(self._interactions, rows)
+                if not slice_:
+                    # `forget` refuses visits in the stage.
+                    count_in(self._interactions, selects.known(self._interactions, group.rows(VISITS)))
+            else:
+                rows = selects.known(self._interactions, group.rows(group.kind))
+                of_slice = f"copy_hash % {group.slices} = {slice_}"
+                for dataset in self._compiler.datasets:
+                    if dataset.user_column is not None and not slice_:
+                        count_in(dataset, selects.known(dataset, group.rows(dataset.name)))
+            alone = f"SELECT * FROM ({rows}) ANTI JOIN copied USING (copy_hash) WHERE refusal = 0 AND {of_slice}"
+            left = f"FROM once WHERE day IN ({', '.join(map(str, numbers))}) AND visit = {group.kind == VISITS}"
+            both = f"({alone} UNION ALL BY NAME {left} AND {of_slice})"
+            self._write(cursor, group, slice_, both, folded)
+        return folded
+
+    def _write(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        group: _DayGroup,
+        slice_: int,
+        rows: str,
+        folded: Mapping[DayKind, FoldedDay],
+    ) -> None:
+        """Write a part for each day of a group that has some of the `rows`."""
         dataset = self._interactions
-        of_slice = f"copy_hash % {group.slices} = {slice_}"
-        rows = selects.known(dataset, parquet(day.files("interactions")))
-        if self._compiler.stitches:
-            rows += f" UNION ALL BY NAME SELECT * FROM {parquet(group.visits())} WHERE day = {day.number}"
-        alone = f"SELECT * FROM ({rows}) ANTI JOIN copied USING (copy_hash) WHERE refusal = 0 AND {of_slice}"
-        left = f"SELECT * FROM once WHERE day = {day.number} AND {of_slice}"
-        order = f"{selects.time_of(dataset)}, copy_hash"
-        select = f"SELECT {selects.header(dataset, 'c{}')} FROM ({alone} UNION ALL BY NAME {left}) ORDER BY {order}"
-        part = self._folder / dataset.name / f"part-{day.name}{slice_:05}.csv"
-        number = self._copy_csv(select, part)
-        if not number:
-            part.unlink()
-            return part.name, "", 0
-        with part.open("rb") as file:
-            return part.name, hashlib.file_digest(file, "sha256").hexdigest(), number
+        # One for all days, because a statement for each would take twice as long.
+        made = self._folder / f"{group.kind}-{group.days[0].number}-{slice_}.csv"
+        order = f"day, {selects.time_of(dataset)}, copy_hash"
+        select = f"SELECT {selects.header(dataset, 'c{}')} FROM {rows} ORDER BY {order}"
+        cursor.execute(f"COPY ({select}) TO {literal(str(made))} (FORMAT csv, HEADER)")
+        numbers = dict(cursor.execute(f"SELECT day, count(*) FROM {rows} GROUP BY day").fetchall())
+        with made.open("rb") as lines:
+            header = lines.readline()
+            for day in group.days:
+                if not (number := numbers.get(day.number)):
+                    continue
+                kind = "" if group.kind == dataset.name else f"{group.kind}-"
+                part = self._folder / dataset.name / f"part-{day.name}{kind}{slice_:05}.csv"
+                if len(group.days) == 1:
+                    made.rename(part)
+                else:
+                    with part.open("wb") as file:
+                        file.write(header)
+                        file.writelines(islice(lines, number))
+                folded_day = folded[day.number, group.kind]
+                folded_day.report.datasets[dataset.name].rows += number
+                with part.open("rb") as file:
+                    folded_day.parts[part.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        made.unlink(missing_ok=True)
 
     def _merged(self, dataset: Dataset, day: StagedDay) -> list[Path]:
         """Return the files with the latest observations of a day."""

@@ -11,11 +11,11 @@ from ...places import temporary
 from ..stage import stages
 from .counts import SUPPRESSED_USER
 from .selects import parquet
-from .worker import LOGINS
+from .worker import LOGINS, VISITS
 
 #: The columns that keep their values.
 _KEPT = ("day", "event", "name", "element", "flags", "copy_hash")
-_KINDS = ("interactions", "users", LOGINS)
+_KINDS = ("interactions", VISITS, "users", LOGINS)
 
 
 def forget(text: str, users: Iterable[str]) -> int:

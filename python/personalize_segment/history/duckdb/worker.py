@@ -25,7 +25,7 @@ from .selects import parquet
 from .streams import Fetched, LogBatch
 
 #: The kinds of files that aren't datasets.
-KEYS, LOGINS = "keys", "logins"
+VISITS, KEYS, LOGINS = "visits", "keys", "logins"
 
 #: If long arrays need too much memory, the events of a batch are taken in so many slices, and each slice again.
 _SLICES, _MAX_SLICES = 8, 8**3
@@ -60,6 +60,7 @@ class Worker:
           Interactions have an extra column, `copy_hash`, equal for rows that may be copies. It has 63 bits, and floats
           are stored as their texts in the CSV, because Spark has no more bits and writes floats differently. Refused
           ones have neither `copy_hash` nor `element`;
+        - visits: interactions without a user, if logins may give them one later;
         - keys: `day`, `copy_hash` and `visitor` (a hash of the session) of interactions that may become rows;
         - items: the latest value of each column;
         - logins: `session`, `login`, and the first `second` in which they occur together (rule 12).
@@ -105,10 +106,21 @@ class Worker:
             accepted = f"refusal IN (0, {VISIT})"
             copy_hash = f"CASE WHEN {accepted} THEN CAST(hash(message, element) >> 1 AS BIGINT) END AS copy_hash"
             element = f"CASE WHEN {accepted} THEN element END AS element"
-            texts = selects.float_texts(dataset, element)
-            self._add(days, folder, dataset.name, f"SELECT *{texts}, {copy_hash} FROM ({candidates})")
-            visitor = f"CASE WHEN refusal = {VISIT} THEN hash(session) END" if self.compiler.stitches else "NULL"
-            keys = f"SELECT day, copy_hash, {visitor} AS visitor FROM {parquet(self._added)}"
+            rows = f"SELECT *{selects.float_texts(dataset, element)}, {copy_hash} FROM ({candidates})"
+            if not self.compiler.stitches:
+                self._add(days, folder, dataset.name, rows)
+                visitor, files = "NULL", self._added
+            else:
+                # Computed once for both kinds: planning takes longer than the table.
+                try:
+                    self.connection.execute(f"CREATE TEMP TABLE candidates AS {rows}")
+                    self._add(days, folder, dataset.name, f"SELECT * FROM candidates WHERE refusal <> {VISIT}")
+                    files = self._added
+                    self._add(days, folder, VISITS, f"SELECT * FROM candidates WHERE refusal = {VISIT}")
+                finally:
+                    self.connection.execute("DROP TABLE IF EXISTS candidates")
+                visitor, files = f"CASE WHEN refusal = {VISIT} THEN hash(session) END", [*files, *self._added]
+            keys = f"SELECT day, copy_hash, {visitor} AS visitor FROM {parquet(files)}"
             self._add(days, folder, KEYS, f"{keys} WHERE {accepted}")
         elif dataset.user_column is not None:
             self._add(days, folder, dataset.name, f"SELECT *{selects.float_texts(dataset)} FROM ({candidates})")
