@@ -170,13 +170,31 @@ run "needs_three_variables_only" {
   }
 }
 
-run "asks_a_recommender_in_a_domain" {
+run "asks_a_recommender_in_a_domain_and_puts_everything_where_it_is_wanted" {
   command = plan
 
   variables {
     personalize = {
       domain       = "ECOMMERCE"
       recommenders = { for-you = { recipe = "aws-ecomm-recommended-for-you" } }
+    }
+    segment_principal_arns = ["arn:aws:iam::123456789012:role/segment-in-the-eu"]
+    bucket = {
+      prefixes = {
+        transformed = "t/", reports = "r/", batch = "b/", deletions = "d/", artifacts = "a/", stage = "s/"
+      }
+    }
+    training_job = {
+      wheels  = { s3 = { bucket = "artifacts", keys = ["duckdb.whl", "fsspec.whl"] } }
+      workers = { autoscaling = false, driver_events = 0 }
+      window  = { since = "2024-03-01" }
+    }
+    warehouse = {
+      snowflake = {
+        schema      = "SEGMENT.SHOP"
+        integration = "PERSONALIZE"
+        trust       = { user_arn = "arn:aws:iam::210987654321:user/snowflake", external_id = "SHOP_SFCRole=1" }
+      }
     }
   }
 
@@ -193,9 +211,38 @@ run "asks_a_recommender_in_a_domain" {
     condition     = local.asked.recommender == "for-you" && local.asked.campaign == null
     error_message = "The only recommender is used."
   }
+
+  assert {
+    condition = (
+      output.data.transformed == "s3://shop-personalize-123456789012-us-west-2/t/" &&
+      output.data.reports == "s3://shop-personalize-123456789012-us-west-2/r/" &&
+      output.data.batch == "s3://shop-personalize-123456789012-us-west-2/b/" &&
+      output.data.deletions == "s3://shop-personalize-123456789012-us-west-2/d/" &&
+      output.data.stage == "s3://shop-personalize-123456789012-us-west-2/s/" &&
+      startswith(
+        module.training_job.arguments["--extra-py-files"],
+        "s3://shop-personalize-123456789012-us-west-2/a/"
+      )
+    )
+    error_message = "Each folder has its name."
+  }
+
+  assert {
+    condition = (
+      module.training_job.arguments["--enable-auto-scaling"] == "false" &&
+      strcontains(jsonencode(module.training_job.arguments), "s3://artifacts/duckdb.whl,s3://artifacts/fsspec.whl") &&
+      module.training_job.arguments["--since"] == "2024-03-01"
+    )
+    error_message = "The job gets its settings."
+  }
+
+  assert {
+    condition     = output.warehouse.snowflake.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-snowflake"
+    error_message = "The integration's user has a role."
+  }
 }
 
-run "trains_by_hand_where_that_is_wanted" {
+run "trains_by_hand_and_refreshes_from_redshift_with_statements_of_your_own" {
   command = plan
 
   variables {
@@ -216,6 +263,17 @@ run "trains_by_hand_where_that_is_wanted" {
         bought = { event_type = "Purchase", expression = "SAMPLECOUNT()" }
       }
     }
+    refresh = {
+      schedule = { expression = "rate(1 day)" }
+      redshift = {
+        database           = "dev"
+        cluster_identifier = "shop"
+        db_user            = "personalize"
+        statements         = ["SELECT 1"]
+      }
+    }
+    event_mapping_path = "tests/views.json"
+    write_back         = { events = ["Product Viewed"] }
   }
 
   assert {
@@ -246,25 +304,19 @@ run "trains_by_hand_where_that_is_wanted" {
     )
     error_message = "Reports go to a prefix that Personalize can write to."
   }
-}
 
-run "reads_logs_from_another_bucket_and_lets_segment_write_them" {
-  command = plan
-
-  variables {
-    segment_logs = { bucket = "lake", prefix = "raw/segment-logs/", let_segment_write = true }
+  assert {
+    condition     = local.unload.statements == tolist(["SELECT 1"]) && output.warehouse.redshift == null
+    error_message = "Your own statements take precedence."
   }
 
   assert {
-    condition = (
-      output.data.logs == "s3://lake/raw/segment-logs/" &&
-      output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs"
-    )
-    error_message = "The role for Segment's S3 destination is an output, with the location."
+    condition     = jsondecode(module.refresh["refresh"].definition).States.Export.Parameters.DbUser == "personalize"
+    error_message = "The cluster's user runs them."
   }
 }
 
-run "fills_in_the_statements_for_warehouses" {
+run "fills_in_the_statements_for_warehouses_and_shows_the_policy_for_a_key_of_logs" {
   command = plan
 
   variables {
@@ -280,6 +332,8 @@ run "fills_in_the_statements_for_warehouses" {
         workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
       }
     }
+    functions    = { log = { kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" } }
+    training_job = { kms_key = { arn = "arn:aws:kms:us-west-2:123456789012:key/logs" } }
   }
 
   assert {
@@ -324,143 +378,6 @@ run "fills_in_the_statements_for_warehouses" {
     condition     = local.unload.statements == module.warehouse.redshift.statements
     error_message = "The refresh runs them."
   }
-}
-
-run "refreshes_from_redshift_with_statements_of_your_own" {
-  command = plan
-
-  variables {
-    refresh = {
-      schedule = { expression = "rate(1 day)" }
-      redshift = {
-        database           = "dev"
-        cluster_identifier = "shop"
-        db_user            = "personalize"
-        statements         = ["SELECT 1"]
-      }
-    }
-  }
-
-  assert {
-    condition     = local.unload.statements == tolist(["SELECT 1"]) && output.warehouse.redshift == null
-    error_message = "Your own statements take precedence."
-  }
-
-  assert {
-    condition     = jsondecode(module.refresh["refresh"].definition).States.Export.Parameters.DbUser == "personalize"
-    error_message = "The cluster's user runs them."
-  }
-}
-
-run "refreshes_from_a_cluster_with_a_secret" {
-  command = plan
-
-  variables {
-    refresh = {
-      schedule = { expression = "rate(1 day)" }
-      redshift = {
-        database           = "dev"
-        cluster_identifier = "shop"
-        secret_arn         = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop-AbCdEf"
-        secret_kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret"
-        statements         = ["SELECT 1"]
-        unload_role_arn    = "arn:aws:iam::123456789012:role/unload"
-      }
-    }
-  }
-
-  assert {
-    condition = [
-      for name in ["ClusterIdentifier", "SecretArn", "Database", "Sqls"] :
-      jsondecode(module.refresh["refresh"].definition).States.Export.Parameters[name]
-    ] == ["shop", var.refresh.redshift.secret_arn, "dev", ["SELECT 1"]]
-    error_message = "The statements run elsewhere, or as another user."
-  }
-
-  assert {
-    condition     = local.unload.unload_role_arn == "arn:aws:iam::123456789012:role/unload"
-    error_message = "The role is yours, as are the statements."
-  }
-}
-
-run "puts_everything_where_it_is_wanted" {
-  command = plan
-
-  variables {
-    segment_principal_arns = ["arn:aws:iam::123456789012:role/segment-in-the-eu"]
-    bucket = {
-      prefixes = {
-        transformed = "t/", reports = "r/", batch = "b/", deletions = "d/", artifacts = "a/", stage = "s/"
-      }
-    }
-    training_job = {
-      wheels  = { s3 = { bucket = "artifacts", keys = ["duckdb.whl", "fsspec.whl"] } }
-      workers = { autoscaling = false, driver_events = 0 }
-      window  = { since = "2024-03-01" }
-    }
-    warehouse = {
-      snowflake = {
-        schema      = "SEGMENT.SHOP"
-        integration = "PERSONALIZE"
-        trust       = { user_arn = "arn:aws:iam::210987654321:user/snowflake", external_id = "SHOP_SFCRole=1" }
-      }
-    }
-  }
-
-  assert {
-    condition = (
-      output.data.transformed == "s3://shop-personalize-123456789012-us-west-2/t/" &&
-      output.data.reports == "s3://shop-personalize-123456789012-us-west-2/r/" &&
-      output.data.batch == "s3://shop-personalize-123456789012-us-west-2/b/" &&
-      output.data.deletions == "s3://shop-personalize-123456789012-us-west-2/d/" &&
-      output.data.stage == "s3://shop-personalize-123456789012-us-west-2/s/" &&
-      startswith(
-        module.training_job.arguments["--extra-py-files"],
-        "s3://shop-personalize-123456789012-us-west-2/a/"
-      )
-    )
-    error_message = "Each folder has its name."
-  }
-
-  assert {
-    condition = (
-      module.training_job.arguments["--enable-auto-scaling"] == "false" &&
-      strcontains(jsonencode(module.training_job.arguments), "s3://artifacts/duckdb.whl,s3://artifacts/fsspec.whl") &&
-      module.training_job.arguments["--since"] == "2024-03-01"
-    )
-    error_message = "The job gets its settings."
-  }
-
-  assert {
-    condition     = output.warehouse.snowflake.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-snowflake"
-    error_message = "The integration's user has a role."
-  }
-}
-
-run "refuses_a_refresh_from_redshift_that_has_nothing_to_run" {
-  command = plan
-
-  variables {
-    refresh = {
-      schedule = { expression = "rate(1 day)" }
-      redshift = {
-        database       = "dev"
-        workgroup_name = "analytics"
-        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
-      }
-    }
-  }
-
-  expect_failures = [var.refresh]
-}
-
-run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
-  command = plan
-
-  variables {
-    functions    = { log = { kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/logs" } }
-    training_job = { kms_key = { arn = "arn:aws:kms:us-west-2:123456789012:key/logs" } }
-  }
 
   assert {
     condition = jsondecode(output.merge.log_key_policy).Statement == jsondecode(jsonencode([{
@@ -492,12 +409,47 @@ run "shows_the_policy_for_a_key_of_logs_before_the_first_apply" {
   }
 }
 
-run "can_do_without_a_table_of_profiles_and_without_a_stage" {
+run "refreshes_from_a_cluster_with_logs_in_another_bucket_and_without_a_table_and_a_stage" {
   command = plan
 
   variables {
-    profile_table = null
-    training_job  = { stage = false }
+    refresh = {
+      schedule = { expression = "rate(1 day)" }
+      redshift = {
+        database           = "dev"
+        cluster_identifier = "shop"
+        secret_arn         = "arn:aws:secretsmanager:us-west-2:123456789012:secret:shop-AbCdEf"
+        secret_kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/secret"
+        statements         = ["SELECT 1"]
+        unload_role_arn    = "arn:aws:iam::123456789012:role/unload"
+      }
+    }
+    segment_logs       = { bucket = "lake", prefix = "raw/segment-logs/", let_segment_write = true }
+    profile_table      = null
+    training_job       = { stage = false }
+    event_mapping_path = "tests/views.json"
+    write_back         = { events = ["*"] }
+  }
+
+  assert {
+    condition = [
+      for name in ["ClusterIdentifier", "SecretArn", "Database", "Sqls"] :
+      jsondecode(module.refresh["refresh"].definition).States.Export.Parameters[name]
+    ] == ["shop", var.refresh.redshift.secret_arn, "dev", ["SELECT 1"]]
+    error_message = "The statements run elsewhere, or as another user."
+  }
+
+  assert {
+    condition     = local.unload.unload_role_arn == "arn:aws:iam::123456789012:role/unload"
+    error_message = "The role is yours, as are the statements."
+  }
+
+  assert {
+    condition = (
+      output.data.logs == "s3://lake/raw/segment-logs/" &&
+      output.segment.logs.role_arn == "arn:aws:iam::123456789012:role/shop-us-west-2-segment-logs"
+    )
+    error_message = "The role for Segment's S3 destination is an output, with the location."
   }
 
   assert {
@@ -508,6 +460,28 @@ run "can_do_without_a_table_of_profiles_and_without_a_stage" {
     )
     error_message = "Nothing is merged, loaded or staged."
   }
+
+  assert {
+    condition     = output.segment.destination_filter == "( type = 'track' and event in ['Product Viewed'] )"
+    error_message = "The star isn't an event name: ${output.segment.destination_filter}"
+  }
+}
+
+run "refuses_a_refresh_from_redshift_that_has_nothing_to_run" {
+  command = plan
+
+  variables {
+    refresh = {
+      schedule = { expression = "rate(1 day)" }
+      redshift = {
+        database       = "dev"
+        workgroup_name = "analytics"
+        workgroup_arn  = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0123"
+      }
+    }
+  }
+
+  expect_failures = [var.refresh]
 }
 
 run "warns_that_nothing_is_written_back" {
@@ -518,27 +492,4 @@ run "warns_that_nothing_is_written_back" {
   }
 
   expect_failures = [check.recommendations_are_written_back_after_something]
-}
-
-run "writes_back_after_views_by_name" {
-  command = plan
-
-  variables {
-    event_mapping_path = "tests/views.json"
-    write_back         = { events = ["Product Viewed"] }
-  }
-}
-
-run "writes_back_after_every_event" {
-  command = plan
-
-  variables {
-    event_mapping_path = "tests/views.json"
-    write_back         = { events = ["*"] }
-  }
-
-  assert {
-    condition     = output.segment.destination_filter == "( type = 'track' and event in ['Product Viewed'] )"
-    error_message = "The star isn't an event name: ${output.segment.destination_filter}"
-  }
 }
