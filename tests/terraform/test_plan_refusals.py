@@ -1,6 +1,7 @@
 """Terraform's plan refuses invalid inputs, with a remedy."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -65,46 +66,46 @@ def plan(stack: Stack, variables: dict[str, Any]) -> "subprocess.CompletedProces
                 "recommend": {"campaign": "a", "recommender": "b"},
                 "segment_external_ids": ["YOUR_SEGMENT_SOURCE_ID"],
                 "functions": {"timeout_seconds": 6},
+                "monitoring": {"thresholds": {"errors_percent": 10}},
+                "warehouse": {"redshift": REDSHIFT},
+                "training_job": {"kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/k"},
             },
             [
                 "lowercase letters",
                 "FULL or INCREMENTAL",
                 "not both",
-                "external",
-                "workspace",
+                "This is a placeholder",
                 "Segment stops waiting after 5 seconds",
+                "Remove all thresholds except `silent_hours`",
+                "Use `role = { arn = … }` instead of `role_arn`",
+                "Use `kms_key = { arn = … }` instead of `kms_key_arn`",
             ],
-            id="a name, an import mode, two to ask, a placeholder, and a time-out of six seconds",
+            id="values that are out of range, placeholders or gone",
+        ),
+        pytest.param(
+            {"name": "ssmith", "segment_external_ids": []},
+            ["begin with aws or ssm", "Set at least one external ID"],
+            id="a name that Parameter Store refuses, and no external id",
+        ),
+        pytest.param(
+            {"bucket": {"existing": {"name": "no-bucket-of-anybody"}}, "event_mapping_path": "missing.json"},
+            ["no-bucket-of-anybody", "Use the name of a bucket that exists", "missing.json"],
+            id="a bucket and a mapping that don't exist",
         ),
         pytest.param(
             {
-                "segment_external_ids": [],
-                "event_mapping_path": "missing.json",
+                "package": {"path": "nowhere.zip"},
+                "event_mapping_path": "other.json",
+                "warehouse": {"redshift": {"schema": "shop"}},
             },
-            ["external", "missing.json"],
-            id="no external id, and a mapping that isn't there",
-        ),
-        pytest.param({"name": "ssmith"}, ["begin with aws or ssm"], id="a name that Parameter Store refuses"),
-        pytest.param(
-            {"bucket": {"existing": {"name": "no-bucket-of-anybody"}}},
-            ["no-bucket-of-anybody", "Use the name of a bucket that exists"],
-            id="a bucket that doesn't exist",
-        ),
-        pytest.param({"package": {"path": "nowhere.zip"}}, ["nowhere.zip", "make package"], id="no package"),
-        pytest.param(
-            {"event_mapping_path": "other.json", "warehouse": {"redshift": {"schema": "shop"}}},
-            ["redshift_unload.sql", "another event mapping", "personalize-segment sql redshift"],
-            id="statements of another mapping",
-        ),
-        pytest.param(
-            {"monitoring": {"thresholds": {"errors_percent": 10}}, "warehouse": {"redshift": REDSHIFT}},
-            ["Remove all thresholds except `silent_hours`", "Use `role = { arn = … }` instead of `role_arn`"],
-            id="inputs of modules that are gone",
-        ),
-        pytest.param(
-            {"training_job": {"kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/k"}},
-            ["Use `kms_key = { arn = … }` instead of `kms_key_arn`"],
-            id="an input of the stack that is gone",
+            [
+                "nowhere.zip",
+                "make package",
+                "redshift_unload.sql",
+                "another event mapping",
+                "personalize-segment sql redshift",
+            ],
+            id="no package, and statements of another mapping",
         ),
     ],
 )
@@ -149,16 +150,16 @@ def test_it_is_planned_with_a_warning(stack: Stack, doubtful: dict[str, Any], sa
 
 
 def test_two_stacks_that_would_write_to_one_folder_are_refused(stack: Stack, tmp_path: Path, package: Path) -> None:
-    aws = {name: value for name, value in stack.environment.items() if name.startswith("AWS_")}
-    two = Stack(tmp_path / "two", aws, package, root="terraform/examples/two-stacks-on-one-bucket")
-    s3 = s3_of(aws)
+    two = Stack(tmp_path / "two", {}, package, root="terraform/examples/two-stacks-on-one-bucket")
+    two.environment = stack.environment  # with its provider
+    two("init", "-no-color")
+    s3 = s3_of(two.environment)
     s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     text = (two.folder / "main.tf").read_text("utf-8")
     assert "{ existing = { name = var.bucket } }" in text
     same = text.replace("{ name = var.bucket } }", '{ name = var.bucket }, prefixes = { batch = "batch/" } }')
     (two.folder / "main.tf").write_text(same)
-    with attached(two):
-        done = plan(two, {"bucket": "lake"})
+    done = plan(two, {"bucket": "lake"})
     assert done.returncode == 1
     assert "Two stacks would write to one folder" in done.stderr
 
@@ -183,10 +184,9 @@ def test_stacks_of_one_name_in_two_regions_share_no_name_that_is_global(stack: S
     names = []
     for region in ("us-west-2", "eu-west-1"):
         override.write_text(usual.replace("{", f'{{\n  region = "{region}"', 1))
-        (stack.folder / "stack.auto.tfvars.json").write_text(json.dumps(GOOD | {"refresh": REFRESH}))
-        stack("plan", "-no-color", "-out=planned")
-        planned = json.loads(stack("show", "-json", "planned"))["resource_changes"]
-        names.append({one["change"]["after"][GLOBAL[one["type"]]] for one in planned if one["type"] in GLOBAL})
+        blocks = plan(stack, GOOD | {"refresh": REFRESH}).stdout.split(' + resource "')[1:]
+        planned = [(kind, block) for block in blocks if (kind := block.partition('"')[0]) in GLOBAL]
+        names.append({re.findall(rf'^ +\+ {GLOBAL[kind]} += "(.+)"$', block, re.M)[0] for kind, block in planned})
     override.write_text(usual)
     here, there = names
     assert len(here) == len(there) == 9
