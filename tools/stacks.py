@@ -7,6 +7,7 @@ configuration itself is unchanged.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -130,7 +131,10 @@ class Stack:
 
     def changes(self) -> dict[str, tuple[list[str], list[str]]]:
         """Return the changes that a plan finds now, by address: actions and attributes."""
-        if "No changes." in self("plan", "-no-color", "-out=second"):
+        # Resources may move to other addresses.
+        if re.search(
+            r"No changes\.|Plan: 0 to add, 0 to change, 0 to destroy\.", self("plan", "-no-color", "-out=second")
+        ):
             return {}
         plan = json.loads(self("show", "-json", "second"))
         found = {}

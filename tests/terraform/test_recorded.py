@@ -40,8 +40,8 @@ MODULES = {
 each_module = pytest.mark.parametrize("module", sorted(set(MODULES.values())))
 
 for module in set(MODULES.values()):
-    # Not for the session, because other tests of the process start their own emulators. Nothing is destroyed, because the
-    # emulator ends with the module.
+    # Not for the session, because other tests of the process start their own emulators. Nothing is destroyed, because
+    # the emulator ends with the module.
     terraform(module.replace("_", "-"), scope="module", name=module, teardown=terraform.TEARDOWN_OFF)
 
 
