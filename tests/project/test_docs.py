@@ -122,7 +122,8 @@ def test_commands_of_the_readme_build_a_stack_and_take_it_away(
                 monkeypatch.setenv(name, value)
             # The README's reader confirms, and waits for Personalize.
             monkeypatch.setenv("TF_CLI_ARGS_apply", "-auto-approve")
-            monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve")
+            # The apply before it has read the resources.
+            monkeypatch.setenv("TF_CLI_ARGS_destroy", "-auto-approve -refresh=false")
             monkeypatch.setenv("PERSONALIZE_SEGMENT_POLL", "0.2")
             _fill_buckets(RUN[0], shop)
             _follow(RUN[0], tmp_path / "checkout", partial(_run, tmp_path / "checkout", java))

@@ -9,11 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from documents import changed
-from in_process import Ended, command
 from personalize_segment.contract.mapping import default_text
 from served_stack import Aws, aws
 from stack import SHOP
@@ -198,6 +196,8 @@ SETTINGS = [
     ),
 ]
 
+#: Status, stdout and stderr.
+Ended = tuple[int, str, str]
 Run = Callable[..., Ended]
 
 
@@ -209,10 +209,8 @@ def cloud() -> Iterator[Aws]:
 
 
 @pytest.fixture
-def run(
-    cloud: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
-    """Yield a function that runs the command in a folder with files, and returns status, stdout and stderr."""
+def run(cloud: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs the command in a folder with files, and returns status, stdout and stderr."""
     files = {
         "logs/a.json": CLICK, "mapping.json": BAD_MAPPING, "spec.json": SPEC, "typo.json": SPEC | {"solutionz": {}},
         "shop.json": SHOP, "outputs.json": {}, "default.json": json.loads(default_text()),
@@ -233,15 +231,10 @@ def run(
 
     def ended(line: str, **environment: str) -> Ended:
         aside = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "COLUMNS": ""}
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        for name, value in (cloud.environment | aside | {"AWS_EC2_METADATA_DISABLED": "true"} | environment).items():
-            monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it caches the environment of the last test
-        return typed(*line.split())
+        done = cloud.run(*line.split(), **aside | {"AWS_EC2_METADATA_DISABLED": "true"} | environment)
+        return done.returncode, done.stdout, done.stderr
 
-    with command(capsys) as typed:
-        yield ended
+    return ended
 
 
 def said(stderr: str) -> str:

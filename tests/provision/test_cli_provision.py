@@ -1,4 +1,7 @@
-"""The provisioning commands as a user runs them: a process, a spec file, a served AWS."""
+"""The provisioning commands as a user runs them: a command line, a spec file, a served AWS.
+
+Most run in this process. Those that a terminal or a signal ends are the installed command.
+"""
 
 import csv as csv_
 import json

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 
+import in_process
 from personalize_emulator import Clock, Emulator, wsgi
 from personalize_emulator.server import Server
 from programs import installed
@@ -50,17 +51,9 @@ class Aws:
         return [str(COMMAND), *map(str, arguments)]
 
     def run(self, *arguments: str | Path, text: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run one of our verbs with `text` on stdin; an empty value takes a variable away."""
+        """Run one of our verbs in this process with `text` on stdin; an empty value takes a variable away."""
         found = {name: value for name, value in (self.environment | environment).items() if value}
-        return subprocess.run(
-            self.command(*arguments),
-            env=found,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        return in_process.run(*arguments, text=text, environment=found)
 
     def bucket(self, name: str) -> None:
         """Make a bucket that Personalize may read, with a CSV for each dataset."""
