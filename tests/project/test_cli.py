@@ -1,4 +1,4 @@
-"""The installed command: data on stdout, messages on stderr, an exit status, and never a traceback."""
+"""The command line: data on stdout, messages on stderr, an exit status, and never a traceback."""
 
 import gzip
 import json
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer
 
+import in_process
 from documents import refused
 from engines import write_log
 from golden_cases import TESTS
@@ -39,34 +40,28 @@ def malformed(cause: str) -> dict[str, Any]:
     return {"dataset": None, "field": None, "reason": f"malformed: {cause}"} | ONCE
 
 
-def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the command like a shell, on a wide terminal, so that no message is wrapped."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        input=stdin,
-        capture_output=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "500", "NO_COLOR": "1"} | environment,
-        timeout=60,
-    )
+def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run the command in this process, on a wide terminal, so that no message is wrapped."""
+    environment = os.environ | {"COLUMNS": "500", "NO_COLOR": "1"}
+    done = in_process.run(*arguments, text=stdin.decode(), environment=environment)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.encode(), done.stderr.encode())
 
 
-def answered(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> str:
+def answered(*arguments: str | Path, stdin: bytes = b"") -> str:
     """Return the stdout of a successful command."""
-    done = run(*arguments, stdin=stdin, **environment)
+    done = run(*arguments, stdin=stdin)
     assert (done.returncode, done.stderr.decode()) == (0, "")
     return done.stdout.decode()
 
 
-def explained(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> list[dict[str, Any]]:
+def explained(*arguments: str | Path, stdin: bytes = b"") -> list[dict[str, Any]]:
     """Return the answers of `explain`, one per line."""
-    return [
-        json.loads(line) for line in answered("explain", "--json", *arguments, stdin=stdin, **environment).splitlines()
-    ]
+    return [json.loads(line) for line in answered("explain", "--json", *arguments, stdin=stdin).splitlines()]
 
 
-def test_version_is_the_packages_own() -> None:
-    assert answered("--version") == f"{__version__}\n"
+def test_the_installed_command_has_the_version_of_the_package() -> None:
+    done = subprocess.run([COMMAND, "--version"], capture_output=True, check=True)
+    assert (done.stdout.decode(), done.stderr) == (f"{__version__}\n", b"")
 
 
 def test_check_prints_the_digest_of_the_default_mapping() -> None:
@@ -304,9 +299,10 @@ def test_explain_reads_a_damaged_file_up_to_the_damage_and_says_so(tmp_path: Pat
 
 
 def test_explain_writes_utf_8_whatever_the_locale_says() -> None:
-    narrow = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    (answer,) = explained(stdin=json.dumps(CLICK).encode(), **narrow)
-    assert answer["rows"][0]["values"] == ROW
+    narrow = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    event = json.dumps(CLICK).encode()
+    done = subprocess.run([COMMAND, "explain", "--json"], input=event, env=narrow, capture_output=True, check=True)
+    assert json.loads(done.stdout)["rows"][0]["values"] == ROW
 
 
 def test_explain_survives_a_number_of_5000_digits_in_a_broken_line() -> None:
@@ -330,7 +326,9 @@ def test_a_reader_that_stops_reading_is_no_reason_for_a_traceback(tmp_path: Path
 def test_sample_writes_a_tree_that_explain_reads_and_the_same_seed_the_same_bytes(tmp_path: Path) -> None:
     trees = [tmp_path / name for name in ("one", "two", "three")]
     for tree, seed in zip(trees, "112", strict=True):
-        printed = answered("sample", tree, "--events", "300", "--days", "1", "--seed", seed)
+        # Not in this process, which may have threads and must not fork.
+        command = [COMMAND, "sample", tree, "--events", "300", "--days", "1", "--seed", seed]
+        printed = subprocess.run(command, capture_output=True, check=True).stdout.decode()
         assert printed == f"{tree / 'segment-logs'}\n"
     one, two, three = ({str(f.relative_to(tree)): f.read_bytes() for f in tree.rglob("*.gz")} for tree in trees)
     assert one == two != three
