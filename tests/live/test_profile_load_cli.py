@@ -1,4 +1,4 @@
-"""The installed `profiles load`: counts, messages, and interruptions."""
+"""The command `profiles load`: counts, messages, and interruptions."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+import in_process
 from engines import write_log
 from personalize_segment.contract.suppression import empty
 from personalize_segment.live.profile_table import ProfileTable, TableItem
@@ -58,9 +59,7 @@ def outputs(tmp_path: Path, table: str | None = "cli-profiles", suppression_list
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     environment = os.environ | {"COLUMNS": "500", "NO_COLOR": "1"}
-    return subprocess.run(
-        [*COMMAND, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    return in_process.run("profiles", "load", *arguments, environment=environment)
 
 
 def test_it_says_where_it_writes_and_what_became_of_it(table: ProfileTable, out: Path, tmp_path: Path) -> None:
