@@ -17,6 +17,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+import in_process
 from programs import installed
 
 BIN = installed()
@@ -76,7 +77,14 @@ def _client(found: dict[str, str], service: str) -> Any:
     )
 
 
-def test_what_it_prints_leads_clients_to_it() -> None:
+def _end(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[int, str]:
+    """End it with a signal, and return its status and messages."""
+    process.send_signal(number)
+    _, said = process.communicate(timeout=SECONDS)
+    return process.returncode, said
+
+
+def test_what_it_prints_leads_clients_to_it_until_ctrl_c() -> None:
     with _running("--region", "eu-west-1") as (process, printed):
         found = _exported(printed)
         assert found["EMULATOR_PID"] == str(process.pid)
@@ -84,6 +92,8 @@ def test_what_it_prints_leads_clients_to_it() -> None:
         assert _client(found, "sts").get_caller_identity()["Account"] == "123456789012"
         arn = _client(found, "personalize").create_dataset_group(name="shop")["datasetGroupArn"]
         assert arn == "arn:aws:personalize:eu-west-1:123456789012:dataset-group/shop"
+        said = "Personalize's clock runs 1,000 times faster. Ctrl-C stops it."
+        assert _end(process, signal.SIGINT) == (0, f"AWS is at {found['AWS_ENDPOINT_URL']}. {said}\n")
 
 
 @pytest.mark.parametrize(
@@ -94,22 +104,13 @@ def test_what_it_prints_leads_clients_to_it() -> None:
         pytest.param("1000000", "ACTIVE", id="a million times as fast"),
     ],
 )
-def test_its_clock_runs_as_fast_as_it_is_told(speed: str, status: str) -> None:
-    with _running("--speed", speed) as (_, printed):
+def test_its_clock_runs_as_fast_as_it_is_told_until_sigterm(speed: str, status: str) -> None:
+    with _running("--speed", speed) as (process, printed):
         personalize = _client(_exported(printed), "personalize")
         arn = personalize.create_dataset_group(name="shop")["datasetGroupArn"]
         time.sleep(0.001)
         assert personalize.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"]["status"] == status
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_ending_it_is_success(number: signal.Signals) -> None:
-    with _running() as (process, printed):
-        process.send_signal(number)
-        _, said = process.communicate(timeout=SECONDS)
-        assert process.returncode == 0
-        endpoint = _exported(printed)["AWS_ENDPOINT_URL"]
-        assert said == f"AWS is at {endpoint}. Personalize's clock runs 1,000 times faster. Ctrl-C stops it.\n"
+        assert _end(process, signal.SIGTERM)[0] == 0
 
 
 def test_a_shell_gets_the_variables_while_it_runs_on() -> None:
@@ -152,7 +153,7 @@ def test_without_its_extra_it_says_what_to_install(package: str) -> None:
     ],
 )
 def test_what_makes_no_sense_is_misuse(arguments: tuple[str, str]) -> None:
-    done = _run(COMMAND, "emulator", *arguments)
+    done = in_process.run("emulator", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"Invalid value for '{arguments[0]}'" in done.stderr
 

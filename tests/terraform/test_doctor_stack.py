@@ -1,5 +1,6 @@
 """`doctor` names the broken part of a running stack, and its remedy repairs it."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from botocore import xform_name
 
+import in_process
 from attached import attached
 from personalize_emulator.server import Server
 from personalize_segment.contract.mapping import default_text, parse
@@ -19,12 +21,11 @@ from personalize_segment.doctor import diagnosis
 from personalize_segment.doctor.finding import Finding
 from personalize_segment.provision.retries import Polling
 from personalize_segment.provision.state import ProvisionClients
-from programs import installed, needs
+from programs import needs
 from served import client
 from stack import MAPPING, csv
 from stacks import Stack
 
-COMMAND = installed() / "personalize-segment"
 #: A stack's longest operation, some hours, takes a few hundredths of a second.
 SPEED = 400_000
 WRITE_KEY = "the-write-key"
@@ -71,15 +72,8 @@ class Running:
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a verb in the folder of the outputs."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return subprocess.run(
-            [str(COMMAND), *arguments],
-            cwd=self.stack.folder,
-            env=kept | self.server.environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        with contextlib.chdir(self.stack.folder):
+            return in_process.run(*arguments, environment=kept | self.server.environment())
 
     def wrong(self) -> dict[str, Finding]:
         """Return the findings of `doctor` that are wrong, by their parts."""
