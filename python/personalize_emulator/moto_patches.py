@@ -311,6 +311,22 @@ def service_of_a_host() -> list[Replacement]:
     return [(DomainDispatcherApplication, "get_backend_for_host", lambda self, host: remembered(self, host))]
 
 
+def account_of_a_key() -> list[Replacement]:
+    """A request takes no longer because its service is in several partitions.
+
+    To find the account of an access key, moto creates IAM in all six partitions, each with 1,600 managed policies.
+    """
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.iam import models
+
+    def get_account_id_from(key: str) -> str:
+        accounts = list(models.iam_backends.items())
+        found = (name for name, account in accounts if any(key in one.access_keys for one in list(account.values())))
+        return next(found, DEFAULT_ACCOUNT_ID)
+
+    return [(models, "get_account_id_from", get_account_id_from)]
+
+
 def simulated_policies() -> list[Replacement]:
     """SimulatePrincipalPolicy evaluates the policies of a role. moto doesn't have it.
 
@@ -371,6 +387,7 @@ def _listed(value: Any) -> list[Any]:
 PATCHES: tuple[Patch, ...] = (
     simulated_policies,
     service_of_a_host,
+    account_of_a_key,
     tls_only_bucket_policy,
     bucket_notifications_to_eventbridge,
     key_rotation_period,

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import backends
 from moto.core.utils import unix_time_millis
+from moto.iam import models as iam_models
 from moto.sqs import models as sqs_models
 
 from personalize_emulator import lambda_patches, moto_patches, step_functions
@@ -46,6 +47,15 @@ def where_a_host_leads_is_found_out_once(server: Server) -> object:
         for _ in range(2):
             sts.get_caller_identity()
     return looked.call_count == 1
+
+
+@of(moto_patches.account_of_a_key)
+def other_partitions_are_not_created_for_the_account_of_a_key(server: Server) -> object:
+    iam, name = client(server, "iam"), fresh("user")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]["AccessKeyId"]
+    found = [iam_models.get_account_id_from(one) for one in (key, "of-no-one")]
+    return found == ["123456789012"] * 2 and list(iam_models.iam_backends["123456789012"]) == ["aws"]
 
 
 @of(moto_patches.simulated_policies)

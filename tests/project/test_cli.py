@@ -327,7 +327,7 @@ def test_sample_writes_a_tree_that_explain_reads_and_the_same_seed_the_same_byte
     trees = [tmp_path / name for name in ("one", "two", "three")]
     for tree, seed in zip(trees, "112", strict=True):
         # Not in this process, which may have threads and must not fork.
-        command = [COMMAND, "sample", tree, "--events", "300", "--days", "1", "--seed", seed]
+        command = [str(COMMAND), "sample", str(tree), "--events", "300", "--days", "1", "--seed", seed]
         printed = subprocess.run(command, capture_output=True, check=True).stdout.decode()
         assert printed == f"{tree / 'segment-logs'}\n"
     one, two, three = ({str(f.relative_to(tree)): f.read_bytes() for f in tree.rglob("*.gz")} for tree in trees)
