@@ -21,9 +21,9 @@ help:  ## List the commands
 demo: installed  ## Run the whole loop against an emulated AWS (ENGINE=spark; KEEP=1 leaves it running)
 	@$(INSTALLED)/bin/python tools/demo.py
 
-# Three processes on two cores, because Terraform tests mostly wait.
+# Four processes on two cores, because Terraform tests mostly wait.
 test: installed  ## Run all tests (ARGS=… for pytest)
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: installed  ## Run the unit tests in less than a minute (ARGS=… for pytest)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m unit $(ARGS)
