@@ -312,7 +312,7 @@ def test_an_export_that_is_killed_leaves_the_old_or_the_new_one(
     assert contents(out) == undisturbed
 
 
-#: Calls `Path.rename`, of which the moves are made, and kills the process at a given one.
+#: Exports in a child for each number that it reads, and kills it at this call of `Path.rename`, which makes the moves.
 KILLED_AT = """
 import os, pathlib, sys
 from personalize_segment.contract.mapping import default_text, parse
@@ -321,11 +321,15 @@ calls, rename = 0, pathlib.Path.rename
 def counted(*args):
     global calls
     calls += 1
-    if calls == int(sys.argv[3]):
+    if calls == move:
         os.kill(os.getpid(), 9)
     return rename(*args)
 pathlib.Path.rename = counted
-export(sys.argv[1], sys.argv[2], parse(default_text()))
+for move in map(int, sys.stdin):
+    if (child := os.fork()) == 0:
+        export(sys.argv[1], sys.argv[2], parse(default_text()))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -333,17 +337,22 @@ def test_an_export_that_is_killed_between_two_moves_has_no_report_and_is_mended(
     earlier_export: Path, logs: Path, out: Path, new: Files
 ) -> None:
     earlier = contents(out)
-    for move in count(1):
-        command = [sys.executable, "-c", KILLED_AT, str(logs), str(out), str(move)]
-        code = subprocess.run(command, check=False).returncode
-        if code == 0:
-            break
-        assert code == -signal.SIGKILL
-        assert visible(out) in (earlier, new) or "report.json" not in visible(out)
-        export(str(logs), str(out), MAPPING)
-        assert contents(out) == new
-        shutil.rmtree(out)
-        shutil.copytree(earlier_export, out)
+    command = [sys.executable, "-c", KILLED_AT, str(logs), str(out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        assert process.stdin
+        assert process.stdout
+        for move in count(1):
+            process.stdin.write(f"{move}\n")
+            code = int(process.stdout.readline())
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            assert visible(out) in (earlier, new) or "report.json" not in visible(out)
+            export(str(logs), str(out), MAPPING)
+            assert contents(out) == new
+            shutil.rmtree(out)
+            shutil.copytree(earlier_export, out)
+        process.stdin.close()
     assert move > 1
 
 
@@ -456,7 +465,8 @@ for moment in range(12):
 
 
 def test_an_export_that_is_interrupted_while_it_writes_says_so(shop: Path, out: Path) -> None:
-    command = [sys.executable, "-c", INTERRUPTED_LATE, str(shop), str(out)]
+    day = next(shop.rglob("*.gz"))  # one, because reading more of them would prove nothing
+    command = [sys.executable, "-c", INTERRUPTED_LATE, str(day), str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "interrupted" in done.stdout
