@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore import useragent
+from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
@@ -120,6 +122,11 @@ def pytest_configure(config: pytest.Config) -> None:
     load = JSONFileLoader.load_file
     loaded = cache(lambda path: load(JSONFileLoader(), path))
     JSONFileLoader.load_file = lambda _, path: loaded(path)  # type: ignore[assignment, method-assign]
+    # Each client translates the same hundreds of names again, letter by letter.
+    alias = EventAliaser._alias_event_name  # type: ignore[attr-defined]
+    aliased = cache(lambda name: alias(EventAliaser(None), name))  # type: ignore[arg-type]
+    EventAliaser._alias_event_name = lambda _, name: aliased(name)  # type: ignore[attr-defined]
+    useragent.sanitize_user_agent_string_component = cache(useragent.sanitize_user_agent_string_component)
     # The garbage collector closes PySpark's sockets to the JVM.
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket.socket .*'127\.0\.0\.1':ResourceWarning")
     # Terraform and its provider run for seconds and hold the schemas of all AWS services. By default, garbage
