@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 
 from engines import write_log
 from personalize_emulator import Emulator
+from personalize_emulator.store import Store
 from personalize_segment.cli import load, privacy
 from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.errors import ForgetError, ProvisionError, SpecError
@@ -37,6 +39,7 @@ WHO = "arn:aws:sts::123456789012:assumed-role/privacy/anna"
 GONE = frozenset({"user-1", 'user "2", b'})
 EACH = 20
 DAY = 86_400
+BUCKET = "bucket-of-the-stack"
 
 
 class KilledError(BaseException):
@@ -69,6 +72,17 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return logs, {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
+#: What the first stack created in Personalize. All others start with it.
+_applied: list[Store] = []
+
+
+def store_for(emulator: Emulator, store: Store) -> Store:
+    """Return a copy of a store for another emulator."""
+    assert not store._steps
+    theirs = {id(store._clock): emulator.clock, id(store.faults): emulator.faults, id(store.s3): emulator._s3}
+    return deepcopy(store, theirs | {id(one.kind): one.kind for one in store.resources.values()})
+
+
 class Stack:
     """A stack in Personalize that has imported an export from S3, and the ways to delete its users."""
 
@@ -90,7 +104,11 @@ class Stack:
             self.spec, f"s3://{bucket}/suppressed.csv", [f"s3://{bucket}/transformed/"], None, f"s3://{bucket}/audit"
         )
         self.upload()
-        applying.apply(self.clients(), self.spec, prices.read(None), self.polling())
+        if not _applied:
+            applying.apply(self.clients(), self.spec, prices.read(None), self.polling())
+            _applied.append(store_for(emulator, emulator._stores["us-east-1"]))
+        emulator._stores["us-east-1"] = store_for(emulator, _applied[0])
+        emulator.clock.advance(max(0, _applied[0].now - emulator.clock.now()))
 
     def clients(self) -> ProvisionClients:
         """Return a new process's clients, without retries, because these tests check the command's retries."""
@@ -116,8 +134,8 @@ class Stack:
 
     def upload(self) -> None:
         """Restore the export in the bucket, and delete everything else there."""
-        for key in self.names():
-            self.s3.delete_object(Bucket=self.bucket, Key=key)
+        if keys := [{"Key": key} for key in self.names()]:
+            self.s3.delete_objects(Bucket=self.bucket, Delete={"Objects": keys})
         for name, data in self.files.items():
             self.s3.put_object(Bucket=self.bucket, Key=f"transformed/{name}", Body=data)
 
@@ -147,8 +165,10 @@ class Stack:
 
 @pytest.fixture
 def stack(personalize: Emulator, s3_env: str, exported: tuple[Path, dict[str, bytes]]) -> Stack:
-    """Return a stack with users to forget."""
-    return Stack(personalize, s3_env, exported[1])
+    """Return a stack with users to forget. All tests use one bucket, because the stack's resources name it."""
+    if not _applied:
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+    return Stack(personalize, BUCKET, exported[1])
 
 
 def has_an_id(data: bytes) -> bool:
