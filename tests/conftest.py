@@ -251,7 +251,7 @@ def s3_env(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return logs of three days, one file per day, with all kinds of events from `sample`. Read only."""
-    return _sample(tmp_path_factory.mktemp("shop"), 22_000)
+    return _sample(tmp_path_factory.mktemp("shop"), 15_000)
 
 
 @pytest.fixture(scope="session")

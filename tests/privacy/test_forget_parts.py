@@ -64,13 +64,21 @@ def rows(folder: Path) -> dict[str, list[Texts]]:
     return {name: sorted(row for _, part in read_csv(folder / name) for row in part) for name in DATASETS}
 
 
+@pytest.fixture(scope="module")
+def exported(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an export in several parts. Read only."""
+    out = tmp_path_factory.mktemp("exported") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("personalize_segment.history.duckdb.fold.PART_ROWS", 2000)
+        export(str(shop), str(out), MAPPING)
+    assert len(read_csv(out / "interactions")) > 2
+    return out
+
+
 @pytest.fixture
-def out(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def out(exported: Path, tmp_path: Path) -> Path:
     """Return an export in several parts."""
-    monkeypatch.setattr("personalize_segment.history.duckdb.fold.PART_ROWS", 4000)
-    export(str(shop), str(tmp_path / "out"), MAPPING)
-    assert len(read_csv(tmp_path / "out" / "interactions")) > 2
-    return tmp_path / "out"
+    return shutil.copytree(exported, tmp_path / "out")
 
 
 def suppressed(report: dict[str, Any]) -> list[dict[str, Any]]:
