@@ -2,8 +2,10 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+import duckdb
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -17,10 +19,16 @@ from warehouse_engine import connect, to_duckdb
 dialects = pytest.mark.parametrize("dialect", list(DIALECTS))
 
 
+@cache
+def shared() -> duckdb.DuckDBPyConnection:
+    """Return a connection for all columns, because its macros take longer than a column."""
+    return connect()
+
+
 def settled(dialect: str, domain: str, kind: str, stored_as: str, values: list[Any]) -> list[Any]:
     """Return the values in a domain of a column `stored_as`, known to be of `kind`."""
-    connection = connect()
-    connection.execute(f"CREATE TABLE stored (place INTEGER, x {stored_as})")
+    connection = shared()
+    connection.execute(f"CREATE OR REPLACE TABLE stored (place INTEGER, x {stored_as})")
     connection.executemany("INSERT INTO stored VALUES (?, ?)", list(enumerate(values)))
     speech = DIALECTS[dialect]
     reads = readings(speech, domain, kind, "x")
