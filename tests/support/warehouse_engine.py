@@ -7,7 +7,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import duckdb
@@ -63,6 +63,12 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("PRAGMA disable_optimizer")  # it takes longer than a few events do
     connection.execute(MACROS)
     return connection
+
+
+@cache
+def shared() -> duckdb.DuckDBPyConnection:
+    """Return the warehouse of all tests that leave nothing behind, because its macros take longer than a few events."""
+    return connect()
 
 
 class Planned:
@@ -167,14 +173,15 @@ def unloaded(
     sources: dict[str, Sequence[Event]],
     *,
     known: bool = True,
-    connection: duckdb.DuckDBPyConnection | None = None,
     counted: bool = True,
     **options: Any,
 ) -> tuple[Rows, Counts]:
     """Return the rows of the statements for events in one schema per source, and optionally their counts."""
-    connection = connection or connect()
+    connection = shared()
+    others = "SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND schema_name <> 'main'"
+    for (schema,) in connection.execute(others).fetchall():
+        connection.execute(f"DROP SCHEMA {identifier(schema)} CASCADE")
     for schema, events in sources.items():
-        connection.execute(f"DROP SCHEMA IF EXISTS {identifier(schema)} CASCADE")
         load(connection, dialect, schema, events)
     columns = warehouse.parse_columns(columns_file(connection, dialect), "columns.csv") if known else None
     statements = plan(dialect, mapping, schemas=list(sources), columns=columns, **options).statements

@@ -2,10 +2,8 @@
 
 import json
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
-import duckdb
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -14,26 +12,20 @@ from awkward import INSTANTS, NUMBERS, STRINGS
 from personalize_segment.contract.rows import DOMAINS
 from personalize_segment.warehouse import DIALECTS
 from personalize_segment.warehouse.domains import fits, readings, settle
-from warehouse_engine import connect, to_duckdb
+from warehouse_engine import connect, shared, to_duckdb
 
 dialects = pytest.mark.parametrize("dialect", list(DIALECTS))
 
 
-@cache
-def shared() -> duckdb.DuckDBPyConnection:
-    """Return a connection for all columns, because its macros take longer than a column."""
-    return connect()
-
-
 def settled(dialect: str, domain: str, kind: str, stored_as: str, values: list[Any]) -> list[Any]:
     """Return the values in a domain of a column `stored_as`, known to be of `kind`."""
-    connection = shared()
-    connection.execute(f"CREATE OR REPLACE TABLE stored (place INTEGER, x {stored_as})")
-    connection.executemany("INSERT INTO stored VALUES (?, ?)", list(enumerate(values)))
     speech = DIALECTS[dialect]
     reads = readings(speech, domain, kind, "x")
     if not reads:
         return [None] * len(values)
+    connection = shared()
+    connection.execute(f"CREATE OR REPLACE TABLE stored (place INTEGER, x {stored_as})")
+    connection.executemany("INSERT INTO stored VALUES (?, ?)", list(enumerate(values)))
     derived: tuple[dict[str, str], ...] = ({}, {}, {})
 
     def derive(expression: str, level: int) -> str:
@@ -48,7 +40,9 @@ def settled(dialect: str, domain: str, kind: str, stored_as: str, values: list[A
         rows = f"(SELECT base.*, {columns} FROM {rows}) AS base"
     parsed = sqlglot.parse_one(f"SELECT COALESCE({', '.join(texts)}) AS v FROM {rows} ORDER BY place", read=dialect)
     assert isinstance(parsed, exp.Select)
-    return [row[0] for row in connection.execute(to_duckdb(parsed)).fetchall()]
+    found = connection.execute(to_duckdb(parsed)).fetchall()
+    connection.execute("DROP TABLE stored")  # it would be in the next list of columns
+    return [row[0] for row in found]
 
 
 def reference(domain: str, values: list[Any]) -> list[Any]:
