@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from functools import cache
 from itertools import count, islice
 from pathlib import Path
 from queue import Queue
@@ -245,7 +246,7 @@ def _kept(store: Stage | None, day: Day, folder: Path, report: Report) -> Staged
 
 def _staged_day(day: Day, staged: Staged, fetch: Callable[[Sequence[str]], list[Path]]) -> StagedDay:
     name = "" if day.day is None else f"{day.name}-"
-    return StagedDay(day.number, name, day.old, staged.report, lambda kind: fetch(staged.files.get(kind, [])))
+    return StagedDay(day.number, name, day.old, staged.report, cache(lambda kind: fetch(staged.files.get(kind, []))))
 
 
 def _local(names: Sequence[str]) -> list[Path]:

@@ -181,20 +181,21 @@ class Fold:
         """Write Parquet files of settled days and of all logins to `folder`, for the next fold."""
         numbers = frozenset(settled)
         days = [day for day in self._fresh if day.number in numbers and not day.old]
-        rolled = {}
+        listed = ", ".join(map(str, sorted(numbers))) or "NULL"
+        selected = {COPIES: f"SELECT * FROM copies WHERE day IN ({listed})"}
         for dataset in self._profiles:
             files = [*self._rolled(dataset.name), *(file for day in days for file in self._merged(dataset, day))]
             if files:
-                rolled[dataset.name] = self._copy(selects.merged(dataset, parquet(files)), folder / dataset.name)
-        listed = ", ".join(map(str, sorted(numbers))) or "NULL"
-        rolled[COPIES] = self._copy(f"SELECT * FROM copies WHERE day IN ({listed})", folder / COPIES)
-        if not self._compiler.stitches:
-            return rolled, None
-        files = [*self._rolled(EVIDENCE), *(file for day in days for file in day.files(LOGINS))]
-        evidence = f"SELECT session, login, min(second) AS second FROM {parquet(files)} GROUP BY ALL"
-        if files:
-            rolled[EVIDENCE] = self._copy(evidence, folder / EVIDENCE)
-        return rolled, self._copy("SELECT * FROM logins", folder / LOGINS)
+                selected[dataset.name] = selects.merged(dataset, parquet(files))
+        if self._compiler.stitches:
+            selected[LOGINS] = "SELECT * FROM logins"
+            if files := [*self._rolled(EVIDENCE), *(file for day in days for file in day.files(LOGINS))]:
+                evidence = f"SELECT session, login, min(second) AS second FROM {parquet(files)} GROUP BY ALL"
+                selected[EVIDENCE] = evidence
+        with ThreadPoolExecutor(self._workers) as pool:
+            copies = pool.map(lambda kind: self._copy(selected[kind], folder / kind), selected)
+            rolled = dict(zip(selected, copies, strict=True))
+        return rolled, rolled.pop(LOGINS, None)
 
     def _rolled(self, kind: str) -> list[Path]:
         return [self._before.rolled[kind]] if kind in self._before.rolled else []
