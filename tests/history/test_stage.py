@@ -1,5 +1,6 @@
 """An export with a stage equals one without, whatever happened to logs, stage and output."""
 
+import errno
 import gzip
 import json
 import os
@@ -302,6 +303,19 @@ def test_what_no_stage_wrote_is_left_alone(nights: Nights, tmp_path: Path) -> No
     assert [one.name for one in stage.sizes(str(nights.stage))] == ["0" * 16]
 
 
+def test_a_stage_may_be_on_another_file_system(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.rename
+
+    def far(source: str, target: str, **options: Any) -> None:
+        if str(target).endswith(".parquet") and str(nights.stage) in str(target):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target, **options)
+
+    monkeypatch.setattr(os, "rename", far)
+    nights.shop.day(5)
+    nights.night()
+
+
 def test_a_stage_is_for_its_owner(nights: Nights) -> None:
     assert nights.stage.stat().st_mode & 0o077 == 0
 
@@ -353,6 +367,10 @@ def objects(s3: Any, bucket: str, prefix: str) -> Files:
     return found
 
 
+def refuse(**_: Any) -> None:
+    raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not today"}}, "Call")
+
+
 def test_a_stage_in_s3_works_with_pages_throttling_and_lost_connections(
     nights: Nights, s3_env: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,6 +406,14 @@ def test_a_stage_in_s3_works_with_pages_throttling_and_lost_connections(
     # Otherwise a lifecycle rule would expire parts that no night has to write again.
     assert copied == {f"out/{name}" for name in nights.whole()[1] if name.startswith("interactions/")}
     assert not uploaded & copied
+    before = objects(boto3.client("s3"), s3_env, "out/")
+    session.events.register("before-call.s3.CopyObject", refuse)
+    nights.shop.day(7)
+    with pytest.raises(OutputError, match="not today"):
+        export(str(nights.tree), out, MAPPING, stage=stage_)
+    s3 = boto3.client("s3")
+    assert objects(s3, s3_env, "out/") == before
+    assert not s3.list_multipart_uploads(Bucket=s3_env).get("Uploads")
 
 
 def test_a_stage_that_may_not_be_written_is_named(
@@ -395,9 +421,6 @@ def test_a_stage_that_may_not_be_written_is_named(
 ) -> None:
     session = boto3.Session()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
-
-    def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not today"}}, "PutObject")
 
     session.events.register("before-call.s3.PutObject", refuse)
     with pytest.raises(OutputError, match="not today") as raised:
