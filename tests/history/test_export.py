@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
@@ -381,6 +382,13 @@ def test_long_arrays_are_taken_in_slices_if_the_memory_is_short(
     assert contents(Path(short)) == contents(Path(long))
     assert (report.datasets["interactions"].rows, report.datasets["interactions"].refused) == (41, 2 * 40 * 15_000)
     assert (report.files_read, report.lines_malformed) == (2, 6)
+
+
+def test_a_stopped_worker_takes_no_more_slices(tmp_path: Path) -> None:
+    with closing(Engine.start(MAPPING, tmp_path, "1GB")) as engine, closing(engine.worker()) as worker:
+        worker.stop()
+        with pytest.raises(duckdb.InterruptException):
+            worker.take([], tmp_path, {})
 
 
 def test_a_fold_of_the_glue_job_names_the_job_s_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,8 +183,9 @@ def _stage(
     left = Counter(number for batch in batches for number in _numbers(batch))
     reports = {number: Report.of(engine.compiler.mapping) for number in by_number}
     free: Queue[Worker] = Queue()
-    for _ in range(workers):
-        free.put(engine.worker())
+    readers = [engine.worker() for _ in range(workers)]
+    for reader in readers:
+        free.put(reader)
     folder = work / "days"
     folder.mkdir()
     waiting = iter(batches)
@@ -223,6 +224,11 @@ def _stage(
                     done += sum(file.bytes for file in batch)
                     progress(done, total)
                     running |= {submit(batch): batch for batch in islice(waiting, 1)}
+        except BaseException:
+            # If the memory is short, a batch may take minutes.
+            for reader in readers:
+                reader.stop()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
             for worker in list(free.queue):

@@ -46,6 +46,12 @@ class Worker:
     #: The last files written, and the names of all files of a slice.
     _added: list[Path] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
+    _stopped: bool = False
+
+    def stop(self) -> None:
+        """Interrupt `take` in another thread, which raises InterruptException."""
+        self._stopped = True
+        self.connection.interrupt()
 
     def close(self) -> None:
         """Close the connection and free its memory."""
@@ -69,6 +75,8 @@ class Worker:
         """
         slices = [(1, 0)]
         for number, slice_ in slices:
+            if self._stopped:
+                raise duckdb.InterruptException
             parts = {day: Report.of(self.compiler.mapping) for day in reports}
             self._names.clear()
             try:
