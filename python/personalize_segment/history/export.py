@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 #: Bytes on disk per core at a time. They determine the memory of the export.
 BATCH_BYTES = 32 << 20
-#: Minimum bytes of a batch. For a smaller one, planning its statements takes as long as reading.
+#: Minimum bytes of a batch. Planning its statements takes as long as reading twice as many.
 SMALL_BATCH_BYTES = 1 << 20
 #: DuckDB memory limit before spilling to disk.
 MEMORY = "1GB"

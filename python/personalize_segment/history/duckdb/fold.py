@@ -320,7 +320,6 @@ class Fold:
                 _, refusals = self._compiler.candidates(dataset, "events")
                 count(cursor, self._compiler, dataset, refusals, f"({rows})", reports)
 
-            of_slice = "true"
             if group.kind == VISITS:
                 of_slice = f"hash(session) % {group.slices} = {slice_}"
                 stitched = selects.stitched(self._mapping, self._interactions, group.rows(VISITS), of_slice)
@@ -353,7 +352,7 @@ class Fold:
     ) -> None:
         """Write a part for each day of a group that has some of the `rows`."""
         dataset = self._interactions
-        # One for all days, because a statement for each would take twice as long.
+        # One for all days, because a statement for each would take twice as long. No value has a line break.
         made = self._folder / f"{group.kind}-{group.days[0].number}-{slice_}.csv"
         order = f"day, {selects.time_of(dataset)}, copy_hash"
         select = f"SELECT {selects.header(dataset, 'c{}')} FROM {rows} ORDER BY {order}"
