@@ -30,6 +30,7 @@ from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.contract.report import Report
 from personalize_segment.errors import EmptyError, LogsError, OutputError, PersonalizeSegmentError
 from personalize_segment.history.duckdb.engine import Engine
+from personalize_segment.history.duckdb.fold import even_share
 from personalize_segment.history.duckdb.streams import LogBatch
 from personalize_segment.history.export import Request, export, fold
 from personalize_segment.history.logs import Window
@@ -690,3 +691,8 @@ def test_of_logs_that_give_nothing_there_are_a_table_a_report_three_reasons_and_
     )
     assert "Run `personalize-segment check --logs` to compare the logs" in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("total", "share"), [(0, 1), (1, 1), (19, 10), (20, 10), (21, 6), (40, 10), (41, 7)])
+def test_work_is_shared_evenly(total: int, share: int) -> None:
+    assert even_share(total, workers=2, most=10) == share

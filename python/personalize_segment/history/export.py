@@ -25,13 +25,13 @@ from ..errors import LogsError, OutputError
 from ..places import errors_at, place
 from . import logs
 from .duckdb.engine import Engine, stage_key
-from .duckdb.fold import Fold, StagedDay
+from .duckdb.fold import Fold, StagedDay, even_share
 from .duckdb.streams import Fetched
 from .duckdb.worker import KEYS, Worker
 from .last_fold import LastFold
 from .logs import LogFile, Window
 from .publish import publish, staging, standing
-from .stage import Day, Stage, Staged, days_of
+from .stage import Day, Stage, Staged, days_of, settled
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -135,10 +135,10 @@ def _fold(
     out, suppressed = request.out, request.suppressed
     before = last.before if last else None
     fetch = store.fetch if store else _local
-    settled = before.settled if before else ()
+    known = before.settled if before else ()
     # All at once, because S3 serves requests in parallel. Of settled days, only a few are needed in full.
     fetch([name for day in days for kind, names in staged[day].files.items()
-           if kind == KEYS or day.number not in settled for name in names])  # fmt: skip
+           if kind == KEYS or day.number not in known for name in names])  # fmt: skip
     folded = Fold(
         engine.connection,
         engine.compiler,
@@ -146,6 +146,7 @@ def _fold(
         [_staged_day(day, staged[day], fetch) for day in days],
         suppressed,
         before,
+        settled(days) if store else frozenset(),
         os.cpu_count() or 1,
     )
     folded.run(report)
@@ -156,7 +157,7 @@ def _fold(
     (work / REPORT_NAME).write_text(report.as_json(), "utf-8")
     publish(work, out, last.unchanged(folded.days, work) if last else ())
     if store and last:
-        last.remember(store, out, folded, days, work)
+        last.remember(store, out, folded, days)
         store.sweep(staged)
 
 
@@ -177,7 +178,7 @@ def _stage(
         say(f"{len(missing):,} of {len(days):,} days are new to the stage{why}")
     workers = os.cpu_count() or 1
     total = sum(file.bytes for day in missing for file in day.files)
-    size = min(BATCH_BYTES, max(SMALL_BATCH_BYTES, total // workers + 1))
+    size = min(BATCH_BYTES, max(SMALL_BATCH_BYTES, even_share(total, workers, BATCH_BYTES)))
     batches = list(logs.batches([file for day in missing for file in day.files], size))
     by_number = {day.number: day for day in missing}
     left = Counter(number for batch in batches for number in _numbers(batch))

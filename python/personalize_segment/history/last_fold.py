@@ -77,18 +77,14 @@ class LastFold:
             (work / "interactions" / name).unlink(missing_ok=True)
         return same
 
-    def remember(self, stage: Stage, out: str, folded: Fold, days: Iterable[Day], work: Path) -> None:
+    def remember(self, stage: Stage, out: str, folded: Fold, days: Iterable[Day]) -> None:
         """Record the current parts of the output in the stage."""
         parts = {name: digest for day in folded.days.values() for name, digest in day.parts.items()}
         now = (place(out) / "interactions").files()
-        rolled_up = settled(days)
-        folder = work / "rolled"
-        folder.mkdir()
-        files, logins = folded.roll_up(rolled_up, folder)
         about = {
             "conditions": self.conditions,
             "keys": {day.number: day.key for day in days if not day.old},
-            "settled": sorted(rolled_up),
+            "settled": sorted(settled(days)),
             "days": [
                 (*key, {"report": day.report.as_dict(limit=None), "copies": day.copies, "parts": day.parts})
                 for key, day in folded.days.items()
@@ -97,7 +93,7 @@ class LastFold:
                 file.inner: [parts[file.inner], file.bytes, file.version] for file in now if file.inner in parts
             },
         }
-        stage.remember(_name(out), about, files | ({"logins": logins} if logins else {}))
+        stage.remember(_name(out), about, folded.rolled)
 
 
 def _name(out: str) -> str:

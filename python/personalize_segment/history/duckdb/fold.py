@@ -103,7 +103,8 @@ class _DayGroup(NamedTuple):
 class Fold:
     """Folds staged days with a connection that has no other tables. Files are written below `folder`.
 
-    Rows of `suppressed` users are left out and counted as refused.
+    Rows of `suppressed` users are left out and counted as refused. `settled` numbers the days to roll up for the next
+    fold.
     """
 
     def __init__(
@@ -114,17 +115,20 @@ class Fold:
         days: Sequence[StagedDay],
         suppressed: SuppressionList | None,
         before: Before | None,
+        settled: frozenset[int],
         workers: int,
     ) -> None:
         self._connection, self._compiler, self._folder, self._days = connection, compiler, folder, days
         self._mapping, self._suppressed, self._workers = compiler.mapping, suppressed, workers
-        self._before = before or Before()
+        self._before, self._rolls_up = before or Before(), settled
         self._fresh = [day for day in days if day.number not in self._before.settled]
         self._settled = [day for day in days if day.number in self._before.settled]
         self._interactions, *self._profiles = compiler.datasets
         self._kinds = [self._interactions.name, *([VISITS] if compiler.stitches else [])]
         #: The parts of each day are those of this fold or, if the rows are the same, of the last one.
         self.days: dict[DayKind, FoldedDay] = {}
+        #: Parquet files of the settled days and of all logins, by kind.
+        self.rolled: dict[str, Path] = {}
 
     def run(self, report: Report) -> None:
         """Write the changed parts of interactions, all users, items and profiles, and count all rows."""
@@ -142,8 +146,9 @@ class Fold:
                 profiles = [pool.submit(self._write_profiles, dataset) for dataset in self._profiles]
                 if self._compiler.stitches:
                     self._collect_logins()
+                touching = pool.submit(self._find_touched)
                 copied = self._find_copies(pool)
-                touched = self._find_touched()
+                touched = touching.result()
                 changed = {
                     kind: [day for day in self._days if not day.old and self._is_changed(day, kind, copied, touched)]
                     for kind in self._kinds
@@ -160,14 +165,17 @@ class Fold:
                     pool.submit(self._fold_days, group, slice_, copied)
                     for group in groups for slice_ in range(group.slices)
                 ]  # fmt: skip
+                for dataset, rows in (one.result() for one in profiles):
+                    report.datasets[dataset.name].rows += rows
+                # After the profiles, whose files it reads.
+                rolling = {kind: pool.submit(self._copy, *one) for kind, one in self._roll_up().items()}
                 for slice_of_days in folding:
                     for key, folded_day in slice_of_days.result().items():
                         if key in self.days:
                             self.days[key].add(folded_day)
                         else:
                             self.days[key] = folded_day
-                for dataset, rows in (one.result() for one in profiles):
-                    report.datasets[dataset.name].rows += rows
+                self.rolled = {kind: file.result() for kind, file in rolling.items()}
             finally:
                 # After an error or Ctrl-C, the pending parts aren't needed.
                 pool.shutdown(cancel_futures=True)
@@ -177,11 +185,12 @@ class Fold:
                 for kind in self._kinds:
                     report.merge(self.days[day.number, kind].report)
 
-    def roll_up(self, settled: Iterable[int], folder: Path) -> tuple[dict[str, Path], Path | None]:
-        """Write Parquet files of settled days and of all logins to `folder`, for the next fold."""
-        numbers = frozenset(settled)
-        days = [day for day in self._fresh if day.number in numbers and not day.old]
-        listed = ", ".join(map(str, sorted(numbers))) or "NULL"
+    def _roll_up(self) -> dict[str, tuple[str, Path]]:
+        """Return a SELECT and a file for each kind of rows that the next fold reads instead of the settled days'."""
+        if not self._rolls_up:
+            return {}
+        days = [day for day in self._fresh if day.number in self._rolls_up and not day.old]
+        listed = ", ".join(map(str, sorted(self._rolls_up)))
         selected = {COPIES: f"SELECT * FROM copies WHERE day IN ({listed})"}
         for dataset in self._profiles:
             files = [*self._rolled(dataset.name), *(file for day in days for file in self._merged(dataset, day))]
@@ -192,10 +201,9 @@ class Fold:
             if files := [*self._rolled(EVIDENCE), *(file for day in days for file in day.files(LOGINS))]:
                 evidence = f"SELECT session, login, min(second) AS second FROM {parquet(files)} GROUP BY ALL"
                 selected[EVIDENCE] = evidence
-        with ThreadPoolExecutor(self._workers) as pool:
-            copies = pool.map(lambda kind: self._copy(selected[kind], folder / kind), selected)
-            rolled = dict(zip(selected, copies, strict=True))
-        return rolled, rolled.pop(LOGINS, None)
+        folder = self._folder / "rolled"
+        folder.mkdir()
+        return {kind: (select, folder / kind) for kind, select in selected.items()}
 
     def _rolled(self, kind: str) -> list[Path]:
         return [self._before.rolled[kind]] if kind in self._before.rolled else []
@@ -295,12 +303,12 @@ class Fold:
         files = [file for day in days for file in day.files(KEYS)]
         of_kind = f"SELECT day, count(*) FROM {parquet(files)} WHERE (visitor IS NULL) = {kind != VISITS} GROUP BY day"
         rows = dict(self._all(of_kind)) if files else {}
-        most = min(PART_ROWS, sum(rows.values()) // self._workers + 1)
+        most = even_share(sum(rows.values()), self._workers, PART_ROWS)
         groups: list[_DayGroup] = []
         room = 0
         for day in days:
             size = rows.get(day.number, 0)
-            if not groups or size > room:
+            if not groups or size >= PART_ROWS or size > 2 * room:
                 groups.append(_DayGroup(kind, [], size // PART_ROWS + 1))
                 room = most
             room -= size
@@ -453,6 +461,15 @@ class Fold:
     def _all(self, query: str) -> list[tuple[Any, ...]]:
         with closing(self._connection.cursor()) as cursor:
             return cursor.execute(query).fetchall()
+
+
+def even_share(total: int, workers: int, most: int) -> int:
+    """Return the size, up to `most`, of the fewest equal shares that each worker gets the same number of.
+
+    So none waits for the others at the end.
+    """
+    rounds = max(1, -(-total // (workers * most)))
+    return max(1, -(-total // (workers * rounds)))
 
 
 def _lines(dataset: Dataset, merged: str) -> str:
