@@ -109,9 +109,10 @@ def middle(command: list[str], prepare: Callable[[], None] = lambda: None) -> Ru
     return sorted(runs, key=lambda one: one.seconds)[len(runs) // 2]
 
 
-def restore(copy: Path, folder: Path) -> None:
-    shutil.rmtree(folder)
-    shutil.copytree(copy, folder)
+def restore(folders: dict[Path, Path]) -> None:
+    for folder, copy in folders.items():
+        shutil.rmtree(folder)
+        shutil.copytree(copy, folder)
 
 
 def memory(process: psutil.Process) -> int:
@@ -170,23 +171,29 @@ def nights() -> list[str]:
         "| days of 50,000 events | what | all days, s | the next night, s | of all days | peak MB of the night |",
         "|---:|---|---:|---:|---:|---:|",
     ]
-    for days in NIGHTS:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            logs, last = sample(Path(folder), (days + 1) * A_DAY, days=days + 1), Path(folder, "last")
-            out = contenders(logs, Path(folder))
-            # The last folder has the few events of the last day that were received after midnight.
-            *_, newest, rest = sorted(logs.glob("*/*"), key=lambda day: day.name)
-            shutil.rmtree(rest)
-            stage, before = Path(folder, "stage"), Path(folder, "before")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        # One shop, whose history gets longer. After its last day come the few events that were received after midnight.
+        logs = sample(Path(folder), (max(NIGHTS) + 1) * A_DAY, days=max(NIGHTS) + 1)
+        every_day = sorted(logs.glob("*/*"), key=lambda day: day.name)
+        out, last, later = contenders(logs, Path(folder)), Path(folder, "last"), Path(folder, "later")
+        stage, before = Path(folder, "stage"), Path(folder, "before")
+        later.mkdir()
+        for days in NIGHTS:
+            newest, after = every_day[days], every_day[days + 1 :]
+            for day in after:
+                day.rename(later / day.name)
             for name in ("ours, DuckDB", "ours, Spark"):
                 command = [*out[name], "--stage", str(stage)]
                 newest.rename(last)
                 measure(command)
-                shutil.copytree(stage, before)
+                # A night changes both.
+                folders = {stage: before / "stage", Path(out[name][-1]): before / "out"}
+                for of_night, copy in folders.items():
+                    shutil.copytree(of_night, copy)
                 last.rename(newest)
-                night, full = middle(command, partial(restore, before, stage)), measure(out[name])
-                shutil.rmtree(stage)
-                shutil.rmtree(before)
+                night, full = middle(command, partial(restore, folders)), measure(out[name])
+                for used in (*folders, before):
+                    shutil.rmtree(used)
                 share = night.seconds / full.seconds
                 cells = f"{full.seconds:.1f} | {night.seconds:.1f} | {share:.2f} | {night.megabytes:,.0f}"
                 table.append(f"| {days} | {name} | {cells} |")
@@ -194,6 +201,8 @@ def nights() -> list[str]:
                 every = measure(out["documented, charitable"])
                 cells = f"{every.seconds:.1f} | {every.seconds:.1f} | 1.00 | {every.megabytes:,.0f}"
                 table.append(f"| {days} | documented, charitable | {cells} |")
+            for day in after:
+                (later / day.name).rename(day)
     return table
 
 

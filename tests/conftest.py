@@ -54,10 +54,10 @@ SLOW = (
     "test_demo.py",
     "test_export.py",
     "test_stage.py",
-    "test_warehouse_golden.py",
+    "test_warehouse_generated.py",
     "test_cli_provision.py",
     "test_warehouse_parity.py",
-    "test_warehouse_generated.py",
+    "test_warehouse_golden.py",
     "test_resume.py",
     "test_forget_parity.py",
     "test_wheel.py",
@@ -134,9 +134,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("GOGC", "400")
     # Without Terraform, pytest-terraform would stop pytest.
     config.option.dest_tf_replay |= shutil.which("terraform") is None
-    # Background processes of a shell ignore Ctrl-C, and so would processes that tests start and interrupt.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Background processes of a shell ignore Ctrl-C, those of nohup a hangup, and so would processes that tests start.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -44,6 +44,7 @@ PARTS = (
     "py.typed",
     "errors.py",
     "aws_errors.py",
+    "duckdb_errors.py",
     "places.py",
     "contract/",
     "live/",

@@ -162,6 +162,18 @@ def test_a_login_rewrites_only_the_visits_of_older_days(nights: Nights) -> None:
     assert parts == {"part-2024-03-02-visits-", "part-2024-03-04-visits-", "part-2024-03-05-"}
 
 
+def test_a_login_on_the_second_day_changes_the_first(tmp_path: Path) -> None:
+    nights = Nights(Shop(tmp_path / "logs", 1), tmp_path)
+    event = {"type": "track", "event": "Product Viewed", "properties": {"product_id": "p1"}, "anonymousId": "new"}
+    for day, user in (("1709251200000", {}), ("1709337600000", {"userId": "u1"})):
+        at = {"messageId": f"m{day}", "timestamp": "2024-03-01T00:00:00.000Z"}
+        folder = nights.tree / "source" / day
+        folder.mkdir(parents=True)
+        (folder / "1.json").write_text(json.dumps(event | at | user), "utf-8")
+        nights.night(allow_empty=True)
+    assert len(nights.written()) == 2
+
+
 def test_a_day_without_news_is_not_written_again(nights: Nights) -> None:
     nights.written()
     nights.night()

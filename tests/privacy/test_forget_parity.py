@@ -108,7 +108,7 @@ def test_the_rows_of_suppressed_users_are_left_out_and_counted(
     everybody, some, suppressed, expected = reference(shop, window)
     found = engine(shop, MAPPING, window, suppressed)
     assert found == expected
-    assert users_of(found) == users_of(everybody) - some
+    assert not users_of(found) & some
     assert found.rows["items"] == everybody.rows["items"]
     assert found.report
     assert everybody.report

@@ -157,7 +157,7 @@ output "inside" {
 # More tags than an object in S3 may have.
 PROVIDER = """
 provider "aws" {
-  max_retries = 2
+  max_retries = 5
 
   default_tags {
     tags = { for number in range(20) : "tag-${number}" => "value" }

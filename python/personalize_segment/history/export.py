@@ -15,17 +15,17 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
-
 from ..contract.layout import REPORT_NAME
 from ..contract.mapping import EventMapping
 from ..contract.report import Report
 from ..contract.suppression import SuppressionList
+from ..duckdb_errors import duckdb_errors
 from ..errors import LogsError, OutputError
 from ..places import errors_at, place
 from . import logs
+from .duckdb.days import StagedDay
 from .duckdb.engine import Engine, stage_key
-from .duckdb.fold import Fold, StagedDay, even_share
+from .duckdb.fold import Fold, even_share
 from .duckdb.streams import Fetched
 from .duckdb.worker import KEYS, Worker
 from .last_fold import LastFold
@@ -91,7 +91,7 @@ def export(
     days = days_of(files)
     with (
         staging(out) as work,
-        _engine_errors(out),
+        duckdb_errors(out, OutputError),
         closing(Engine.start(mapping, work, memory)) as engine,
     ):
         store = Stage.open(stage, stage_key(engine.compiler), mapping.sha256, work / "staged") if stage else None
@@ -116,7 +116,7 @@ def fold(
     out = request.out
     with (
         staging(out) as work,
-        _engine_errors(out, "Use a larger worker type, or lower --driver_events"),
+        duckdb_errors(out, OutputError, "Use a larger worker type, or lower --driver_events"),
         closing(Engine.start(request.mapping, work, MEMORY)) as engine,
     ):
         _fold(request, engine, work, store, days, staged, last, report)
@@ -146,7 +146,7 @@ def _fold(
         [_staged_day(day, staged[day], fetch) for day in days],
         suppressed,
         before,
-        settled(days) if store else frozenset(),
+        settled(days) if store else None,
         os.cpu_count() or 1,
     )
     folded.run(report)
@@ -274,28 +274,3 @@ def _fetcher(s3: "S3Client | None", work: Path) -> "Iterator[Callable[[LogFile],
 
         yield lambda file: pool.submit(fetch, file)
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _engine_errors(out: str, remedy: str = "Raise --memory, or free disk space") -> Iterator[None]:
-    """Convert DuckDB's errors about memory, disk and settings to ours."""
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise KeyboardInterrupt from error
-    except duckdb.OutOfMemoryException as error:
-        problem = f"needs more memory or disk: {_first_line(error)}"
-        raise OutputError(out, problem, remedy) from error
-    except duckdb.Error as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            # Ctrl-C came while a thread started. The pool doesn't wait for it, and DuckDB refuses to close.
-            raise KeyboardInterrupt from error
-        raise OutputError(out, f"DuckDB failed: {_first_line(error)}", "Check the memory and the disk") from error
-    except RuntimeError as error:
-        if "interrupted" not in str(error):  # how DuckDB reports Ctrl-C in the main thread
-            raise
-        raise KeyboardInterrupt from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -10,7 +10,8 @@ from ..contract.report import Report
 from ..contract.suppression import SuppressionList
 from ..places import LocalPlace, place
 from .duckdb import fold
-from .duckdb.fold import Before, DayKind, Fold, FoldedDay
+from .duckdb.days import Before, DayKind, FoldedDay
+from .duckdb.fold import Fold
 from .logs import Window
 from .stage import Day, Stage, settled
 

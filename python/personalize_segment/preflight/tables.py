@@ -17,6 +17,7 @@ import duckdb
 
 from ..contract.columns import DATASETS
 from ..contract.quoting import literal, no_pattern
+from ..duckdb_errors import duckdb_errors
 from ..errors import PreflightError
 from ..places import Place, errors_at, place, temporary
 from .parts import Export, Part
@@ -81,7 +82,7 @@ def loaded(export: Export, memory: str, progress: Progress) -> "Iterator[tuple[d
     """
     with temporary() as work:
         root = place(export.place)
-        with _duckdb_errors(export.place), closing(duckdb.connect(":memory:")) as connection:
+        with duckdb_errors(export.place, PreflightError), closing(duckdb.connect(":memory:")) as connection:
             connection.execute(f"SET memory_limit = {literal(memory)}")
             connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
             connection.execute("SET preserve_insertion_order = false")
@@ -182,22 +183,3 @@ def _header(part: Part, path: Path) -> Header:
     first = line.removeprefix("\ufeff")
     names = next(csv.reader([first]), []) if first else []
     return Header(part.name, tuple(names), '"' in first, first != line)
-
-
-@contextmanager
-def _duckdb_errors(place: str) -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.InterruptException, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "interrupted" not in str(error):
-            raise
-        raise KeyboardInterrupt from error
-    except duckdb.OutOfMemoryException as error:
-        problem = f"needs more memory or disk: {_first_line(error)}"
-        raise PreflightError(place, problem, "Raise --memory, or free disk space") from error
-    except duckdb.Error as error:
-        raise PreflightError(place, f"DuckDB failed: {_first_line(error)}", "Check --memory and the disk") from error
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0]

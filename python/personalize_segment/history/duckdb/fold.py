@@ -5,20 +5,15 @@ rows may have changed. Of all other days, it reads keys and reports.
 """
 
 import hashlib
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
-from isal import igzip
 
-from ...contract.columns import TEXTS
-from ...contract.layout import PROFILES
 from ...contract.mapping import Dataset
 from ...contract.quoting import literal
 from ...contract.report import Report
@@ -26,7 +21,10 @@ from ...contract.suppression import SuppressionList
 from . import selects
 from .compiler import VISIT, Compiler
 from .counts import count
+from .days import Before, DayKind, FoldedDay, StagedDay
+from .profile_fold import ProfileFold
 from .selects import parquet
+from .tables import FoldTables
 from .worker import KEYS, LOGINS, VISITS
 
 #: Keys that are compared at a time, which bounds the memory.
@@ -36,56 +34,6 @@ PART_ROWS = 500_000
 
 #: The files rolled up from settled days, in addition to profiles by dataset: possible copies, and evidence of logins.
 COPIES, EVIDENCE = "copies", "evidence"
-
-_PLAIN = "FORMAT parquet, COMPRESSION uncompressed"
-
-
-@dataclass(frozen=True, slots=True)
-class StagedDay:
-    """The output of `Worker.take` for one day.
-
-    `number` counts days from 1970, and is -1 for files outside of day folders. `name` is part of the names of its CSV
-    parts. An `old` day belongs to an earlier export: only its interactions and logins count. `files` returns the files
-    of a kind.
-    """
-
-    number: int
-    name: str
-    old: bool
-    report: Report
-    files: Callable[[str], list[Path]]
-
-
-#: A day by number, and the kind of its interactions: those that name their user, or visits. Each has its own parts, so
-#: that a login rewrites only visits.
-DayKind = tuple[int, str]
-
-
-@dataclass(slots=True)
-class FoldedDay:
-    """The parts of a DayKind with the SHA-256 of each, its counts, and a digest of its rows that have copies."""
-
-    report: Report
-    copies: int
-    parts: dict[str, str] = field(default_factory=dict)
-
-    def add(self, other: "FoldedDay") -> None:
-        """Add another slice of the same day."""
-        self.report.merge(other.report)
-        self.parts |= other.parts
-
-
-@dataclass(slots=True)
-class Before:
-    """The result of the last fold: its days, the numbers of settled ones, and the Parquet files rolled up from them.
-
-    `logins` is the file with the logins that its visits were stitched with.
-    """
-
-    days: Mapping[DayKind, FoldedDay] = field(default_factory=dict)
-    settled: frozenset[int] = frozenset()
-    rolled: Mapping[str, Path] = field(default_factory=dict)
-    logins: Path | None = None
 
 
 class _DayGroup(NamedTuple):
@@ -104,7 +52,7 @@ class Fold:
     """Folds staged days with a connection that has no other tables. Files are written below `folder`.
 
     Rows of `suppressed` users are left out and counted as refused. `settled` numbers the days to roll up for the next
-    fold.
+    fold, None if there is none.
     """
 
     def __init__(
@@ -115,15 +63,19 @@ class Fold:
         days: Sequence[StagedDay],
         suppressed: SuppressionList | None,
         before: Before | None,
-        settled: frozenset[int],
+        settled: frozenset[int] | None,
         workers: int,
     ) -> None:
-        self._connection, self._compiler, self._folder, self._days = connection, compiler, folder, days
-        self._mapping, self._suppressed, self._workers = compiler.mapping, suppressed, workers
-        self._before, self._rolls_up = before or Before(), settled
+        self._tables = FoldTables(connection, folder, suppressed)
+        self._compiler, self._mapping, self._days, self._workers = compiler, compiler.mapping, days, workers
+        self._before, self._settling = before or Before(), settled
         self._fresh = [day for day in days if day.number not in self._before.settled]
         self._settled = [day for day in days if day.number in self._before.settled]
-        self._interactions, *self._profiles = compiler.datasets
+        self._interactions, *profiles = compiler.datasets
+        inside = [day for day in self._fresh if not day.old]
+        self._profiles = [
+            ProfileFold(self._tables, dataset, inside, self._before.rolled.get(dataset.name)) for dataset in profiles
+        ]
         self._kinds = [self._interactions.name, *([VISITS] if compiler.stitches else [])]
         #: The parts of each day are those of this fold or, if the rows are the same, of the last one.
         self.days: dict[DayKind, FoldedDay] = {}
@@ -133,17 +85,11 @@ class Fold:
     def run(self, report: Report) -> None:
         """Write the changed parts of interactions, all users, items and profiles, and count all rows."""
         for dataset in self._compiler.datasets:
-            (self._folder / dataset.name).mkdir()
-        self._execute("CREATE TABLE suppressed (hash VARCHAR)")
-        self._execute("CREATE TABLE banned (name VARCHAR)")
-        if self._suppressed and self._suppressed.hashes:
-            hashes = self._folder / "suppressed"
-            hashes.write_text("\n".join(self._suppressed.hashes), "ascii")
-            self._execute(f"COPY suppressed FROM {literal(str(hashes))} (FORMAT csv, HEADER false)")
-            hashes.unlink()
+            (self._tables.folder / dataset.name).mkdir()
+        self._tables.create()
         with ThreadPoolExecutor(self._workers) as pool:
             try:
-                profiles = [pool.submit(self._write_profiles, dataset) for dataset in self._profiles]
+                writing = {one.dataset.name: pool.submit(one.write) for one in self._profiles}
                 if self._compiler.stitches:
                     self._collect_logins()
                 touching = pool.submit(self._find_touched)
@@ -156,19 +102,20 @@ class Fold:
                 # All at once, because S3 serves requests in parallel.
                 needed = [(day, kind) for kind in self._kinds for day in changed[kind]]
                 list(pool.map(lambda one: one[0].files(one[1]), needed))
-                self._ban(
+                self._tables.ban(
                     self._users(parquet(files)) for kind in self._kinds for files in self._of(changed[kind], kind)
                 )
-                self._ban(f"SELECT c0 FROM {parquet(files)}" for files in self._of(changed[self._kinds[0]], "users"))
+                users = self._of(changed[self._interactions.name], "users")
+                self._tables.ban(f"SELECT c0 FROM {parquet(files)}" for files in users)
                 groups = [group for kind in self._kinds for group in self._groups(changed[kind], kind)]
                 folding = [
                     pool.submit(self._fold_days, group, slice_, copied)
                     for group in groups for slice_ in range(group.slices)
                 ]  # fmt: skip
-                for dataset, rows in (one.result() for one in profiles):
-                    report.datasets[dataset.name].rows += rows
+                for name, rows in writing.items():
+                    report.datasets[name].rows += rows.result()
                 # After the profiles, whose files it reads.
-                rolling = {kind: pool.submit(self._copy, *one) for kind, one in self._roll_up().items()}
+                rolling = {kind: pool.submit(self._tables.copy, *one) for kind, one in self._roll_up().items()}
                 for slice_of_days in folding:
                     for key, folded_day in slice_of_days.result().items():
                         if key in self.days:
@@ -187,21 +134,20 @@ class Fold:
 
     def _roll_up(self) -> dict[str, tuple[str, Path]]:
         """Return a SELECT and a file for each kind of rows that the next fold reads instead of the settled days'."""
-        if not self._rolls_up:
+        if self._settling is None:
             return {}
-        days = [day for day in self._fresh if day.number in self._rolls_up and not day.old]
-        listed = ", ".join(map(str, sorted(self._rolls_up)))
+        days = [day for day in self._fresh if day.number in self._settling and not day.old]
+        listed = ", ".join(map(str, sorted(self._settling))) or "NULL"
         selected = {COPIES: f"SELECT * FROM copies WHERE day IN ({listed})"}
-        for dataset in self._profiles:
-            files = [*self._rolled(dataset.name), *(file for day in days for file in self._merged(dataset, day))]
-            if files:
-                selected[dataset.name] = selects.merged(dataset, parquet(files))
+        for profiles in self._profiles:
+            if select := profiles.roll_up(self._settling):
+                selected[profiles.dataset.name] = select
         if self._compiler.stitches:
             selected[LOGINS] = "SELECT * FROM logins"
             if files := [*self._rolled(EVIDENCE), *(file for day in days for file in day.files(LOGINS))]:
                 evidence = f"SELECT session, login, min(second) AS second FROM {parquet(files)} GROUP BY ALL"
                 selected[EVIDENCE] = evidence
-        folder = self._folder / "rolled"
+        folder = self._tables.folder / "rolled"
         folder.mkdir()
         return {kind: (select, folder / kind) for kind, select in selected.items()}
 
@@ -214,17 +160,17 @@ class Fold:
     def _collect_logins(self) -> None:
         """Create the tables `logins` and `visitors` (rule 12)."""
         files = [*self._rolled(EVIDENCE), *(file for day in self._fresh for file in day.files(LOGINS))]
-        self._execute(
+        self._tables.execute(
             f"CREATE TABLE evidence AS SELECT session, login, min(second) AS second FROM {parquet(files)} GROUP BY ALL"
         )
-        self._ban(["SELECT login FROM evidence"])
-        allowed = " WHERE login NOT IN (FROM banned)" if self._suppressed else ""
-        self._execute(
+        self._tables.ban(["SELECT login FROM evidence"])
+        allowed = " WHERE login NOT IN (FROM banned)" if self._tables.suppressed else ""
+        self._tables.execute(
             "CREATE TABLE logins AS"
             f" SELECT session, second, min(login) AS login FROM evidence{allowed} GROUP BY session, second"
         )
-        self._execute("DROP TABLE evidence")
-        self._execute(f"CREATE TABLE visitors AS {selects.visitors('logins')}")
+        self._tables.execute("DROP TABLE evidence")
+        self._tables.execute(f"CREATE TABLE visitors AS {selects.visitors('logins')}")
 
     def _find_copies(self, pool: ThreadPoolExecutor) -> dict[DayKind, int]:
         """Create the tables `copied` (hashes that several rows share), `copies` (those rows) and `once` (rule 9).
@@ -234,11 +180,11 @@ class Fold:
         fresh = [file for files in self._of(self._fresh, KEYS) for file in files]
         settled = [file for files in self._of(self._settled, KEYS) for file in files]
         rows = [file for files in self._of(self._fresh, "interactions") for file in files]
-        self._execute(f"CREATE TABLE copies AS SELECT * FROM {parquet(self._rolled(COPIES) or rows)} LIMIT 0")
+        self._tables.execute(f"CREATE TABLE copies AS SELECT * FROM {parquet(self._rolled(COPIES) or rows)} LIMIT 0")
         if self._rolled(COPIES):
-            self._execute(f"INSERT INTO copies SELECT * FROM {parquet(self._rolled(COPIES))}")
-        self._execute("CREATE TABLE copied AS SELECT DISTINCT copy_hash, true AS held FROM copies")
-        ((number,),) = self._all(f"SELECT count(*) FROM {parquet(fresh)}")
+            self._tables.execute(f"INSERT INTO copies SELECT * FROM {parquet(self._rolled(COPIES))}")
+        self._tables.execute("CREATE TABLE copied AS SELECT DISTINCT copy_hash, true AS held FROM copies")
+        ((number,),) = self._tables.all(f"SELECT count(*) FROM {parquet(fresh)}")
         slices = number // SLICE_ROWS + 1
         for slice_ in range(slices):
             some = f"SELECT copy_hash FROM {parquet(fresh)} WHERE copy_hash % {slices} = {slice_}"
@@ -246,32 +192,32 @@ class Fold:
             if settled:
                 repeats += f" UNION SELECT copy_hash FROM {parquet(settled)} SEMI JOIN ({some}) USING (copy_hash)"
             new = f"SELECT DISTINCT copy_hash, false FROM ({repeats}) ANTI JOIN copied USING (copy_hash)"
-            self._execute(f"INSERT INTO copied {new}")
+            self._tables.execute(f"INSERT INTO copied {new}")
 
         def collect(day: StagedDay, which: str) -> None:
             if files := [file for kind in self._kinds for file in day.files(kind)]:
                 rows = f"{parquet(files)} SEMI JOIN (SELECT copy_hash FROM copied WHERE {which}) USING (copy_hash)"
-                self._execute(f"INSERT INTO copies BY NAME SELECT * FROM {rows} WHERE refusal IN (0, {VISIT})")
+                self._tables.execute(f"INSERT INTO copies BY NAME SELECT * FROM {rows} WHERE refusal IN (0, {VISIT})")
 
         wanted = [(day, "true") for day in self._fresh]
         if settled:
-            hit = self._all(
+            hit = self._tables.all(
                 f"SELECT DISTINCT day FROM {parquet(settled)}"
                 " SEMI JOIN (SELECT copy_hash FROM copied WHERE NOT held) USING (copy_hash)"
             )
             wanted += [(day, "NOT held") for day in self._settled if (day.number,) in hit]
         list(pool.map(collect, *zip(*wanted, strict=True)))
-        self._ban([self._users("copies")])
+        self._tables.ban([self._users("copies")])
         rows_of = f"SELECT *, false AS visit FROM ({selects.known(self._interactions, 'copies')})"
         if self._compiler.stitches:
             stitched = selects.stitched(self._mapping, self._interactions, "copies")
             rows_of += f" UNION ALL BY NAME SELECT *, true AS visit FROM ({stitched})"
-        self._execute(f"CREATE TABLE once AS {selects.once(self._interactions, f'({rows_of})')}")
+        self._tables.execute(f"CREATE TABLE once AS {selects.once(self._interactions, f'({rows_of})')}")
         columns = ", ".join(f"c{position}" for position in range(len(self._interactions.columns)))
         # Which rows of a day have copies matters too, because the remaining one may be another day's.
         hashes = f"SELECT day, visit, hash({columns}, message, element) AS hash FROM once"
         hashes += f" UNION ALL SELECT DISTINCT day, refusal = {VISIT}, copy_hash FROM copies"
-        digests = self._all(f"SELECT day, visit, bit_xor(hash) FROM ({hashes}) GROUP BY day, visit")
+        digests = self._tables.all(f"SELECT day, visit, bit_xor(hash) FROM ({hashes}) GROUP BY day, visit")
         return {(day, self._kinds[visit]): digest for day, visit, digest in digests}
 
     def _is_changed(self, day: StagedDay, kind: str, copied: Mapping[DayKind, int], touched: frozenset[int]) -> bool:
@@ -296,13 +242,13 @@ class Fold:
         )
         sessions = f"SELECT DISTINCT hash(session) AS visitor FROM ({changed})"
         touched = f"SELECT DISTINCT day FROM {parquet(keys)} SEMI JOIN ({sessions}) USING (visitor)"
-        return frozenset(day for (day,) in self._all(touched))
+        return frozenset(day for (day,) in self._tables.all(touched))
 
     def _groups(self, days: Sequence[StagedDay], kind: str) -> list[_DayGroup]:
         """Return the groups of some days. Each statement reads all logins, so it takes as many days as fit a part."""
         files = [file for day in days for file in day.files(KEYS)]
         of_kind = f"SELECT day, count(*) FROM {parquet(files)} WHERE (visitor IS NULL) = {kind != VISITS} GROUP BY day"
-        rows = dict(self._all(of_kind)) if files else {}
+        rows = dict(self._tables.all(of_kind)) if files else {}
         most = even_share(sum(rows.values()), self._workers, PART_ROWS)
         groups: list[_DayGroup] = []
         room = 0
@@ -322,7 +268,7 @@ class Fold:
             (day, group.kind): FoldedDay(Report.of(self._mapping), copied.get((day, group.kind), 0)) for day in numbers
         }
         reports = {day: folded_day.report for (day, _), folded_day in folded.items()}
-        with closing(self._connection.cursor()) as cursor:
+        with closing(self._tables.connection.cursor()) as cursor:
 
             def count_in(dataset: Dataset, rows: str) -> None:
                 _, refusals = self._compiler.candidates(dataset, "events")
@@ -361,7 +307,7 @@ class Fold:
         """Write a part for each day of a group that has some of the `rows`."""
         dataset = self._interactions
         # One for all days, because a statement for each would take twice as long. No value has a line break.
-        made = self._folder / f"{group.kind}-{group.days[0].number}-{slice_}.csv"
+        made = self._tables.folder / f"{group.kind}-{group.days[0].number}-{slice_}.csv"
         order = f"day, {selects.time_of(dataset)}, copy_hash"
         select = f"SELECT {selects.header(dataset, 'c{}')} FROM {rows} ORDER BY {order}"
         cursor.execute(f"COPY ({select}) TO {literal(str(made))} (FORMAT csv, HEADER)")
@@ -372,7 +318,7 @@ class Fold:
                 if not (number := numbers.get(day.number)):
                     continue
                 kind = "" if group.kind == dataset.name else f"{group.kind}-"
-                part = self._folder / dataset.name / f"part-{day.name}{kind}{slice_:05}.csv"
+                part = self._tables.folder / dataset.name / f"part-{day.name}{kind}{slice_:05}.csv"
                 if len(group.days) == 1:
                     made.rename(part)
                 else:
@@ -385,82 +331,10 @@ class Fold:
                     folded_day.parts[part.name] = hashlib.file_digest(file, "sha256").hexdigest()
         made.unlink(missing_ok=True)
 
-    def _merged(self, dataset: Dataset, day: StagedDay) -> list[Path]:
-        """Return the files with the latest observations of a day."""
-        files = day.files(dataset.name)
-        if dataset.user_column is None or not files:
-            return files
-        merged = self._folder / f"{dataset.name}-{day.number}.parquet"
-        if not merged.exists():
-            self._copy(selects.latest(dataset, f"{parquet(files)} WHERE refusal = 0"), merged.with_suffix(""))
-        return [merged]
-
-    def _write_profiles(self, dataset: Dataset) -> tuple[Dataset, int]:
-        """Write the part of users or items, and the lines for `profiles load`."""
-        folder = self._folder / PROFILES / dataset.name
-        folder.mkdir(parents=True)
-        days = [day for day in self._fresh if not day.old]
-        files = [*self._rolled(dataset.name), *(file for day in days for file in self._merged(dataset, day))]
-        part = self._folder / dataset.name / "part-00000.csv"
-        if not files:
-            return dataset, 0
-        if dataset.user_column is not None:
-            self._ban([f"SELECT c0 FROM {parquet(files)}"])
-        allowed = " WHERE c0 NOT IN (FROM banned)" if dataset.user_column is not None and self._suppressed else ""
-        # A file instead of a table: it is sorted and merged once, read twice, and occupies no memory.
-        all_of = f"{selects.merged(dataset, f'{parquet(files)}{allowed}')} ORDER BY c0"
-        merged = parquet([self._copy(all_of, self._folder / f"{dataset.name}-all")])
-        lines = folder / "part-00000.jsonl"
-        options = "FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE ''"
-        if self._copy_csv(_lines(dataset, merged), lines, options):
-            # DuckDB's own gzip would take longer than all other work on profiles.
-            with (
-                lines.open("rb") as plain,
-                Path(f"{lines}.gz").open("wb") as file,
-                igzip.IGzipFile("", "wb", 1, file, mtime=0) as packed,  # type: ignore[no-untyped-call]
-            ):
-                shutil.copyfileobj(plain, packed, 1 << 20)
-        lines.unlink()
-        values = "".join(f", latest{at}.value AS c{at}" for at in range(1, len(dataset.columns)))
-        rows = f"SELECT {selects.header(dataset, 'c{}')} FROM (SELECT c0{values} FROM {merged})"
-        number = self._copy_csv(rows, part)
-        if not number:
-            part.unlink()
-        return dataset, number
-
     def _users(self, interactions: str) -> str:
         """Return a SELECT of the possible users of some interactions, except those found by logins."""
         name = "COALESCE(c0, session)" if self._mapping.visitors == "as_users" else "c0"
         return f"SELECT {name} FROM {interactions}"
-
-    def _ban(self, users: Iterable[str]) -> None:
-        """Add the suppressed users among those of some SELECTs to the table `banned`."""
-        if not self._suppressed or not self._suppressed.hashes:
-            return
-        for select in users:
-            name = f"SELECT DISTINCT name FROM ({select}) users(name) WHERE name IS NOT NULL"
-            hashed = f"sha256(concat({literal(self._suppressed.salt)}, name))"
-            self._execute(
-                f"INSERT INTO banned SELECT name FROM ({name}) WHERE {hashed} IN (SELECT hash FROM suppressed)"
-            )
-
-    def _copy(self, select: str, file: Path) -> Path:
-        """Write the rows of a SELECT to a Parquet file. Return its path with the suffix."""
-        file = file.with_suffix(".parquet")
-        self._execute(f"COPY ({select}) TO {literal(str(file))} ({_PLAIN})")
-        return file
-
-    def _copy_csv(self, select: str, file: Path, options: str = "FORMAT csv, HEADER") -> int:
-        ((rows,),) = self._all(f"COPY ({select}) TO {literal(str(file))} ({options})")
-        return int(rows)
-
-    def _execute(self, statement: str) -> None:
-        with closing(self._connection.cursor()) as cursor:
-            cursor.execute(statement)
-
-    def _all(self, query: str) -> list[tuple[Any, ...]]:
-        with closing(self._connection.cursor()) as cursor:
-            return cursor.execute(query).fetchall()
 
 
 def even_share(total: int, workers: int, most: int) -> int:
@@ -470,15 +344,3 @@ def even_share(total: int, workers: int, most: int) -> int:
     """
     rounds = max(1, -(-total // (workers * most)))
     return max(1, -(-total // (workers * rounds)))
-
-
-def _lines(dataset: Dataset, merged: str) -> str:
-    """Return a SELECT of the lines in `profiles/`. A profile without a known column has no line."""
-    members = ["NULL"]
-    for at, column in enumerate(dataset.columns[1:], start=1):
-        # The CSV text of a number or a boolean is its JSON text.
-        value = f"latest{at}.value" if column.type not in TEXTS else f"to_json(latest{at}.value)"
-        cell = f"""'"{column.name}":[', {value}, ',', latest{at}.seconds, ',', to_json(latest{at}.fraction), ']'"""
-        members.append(f"CASE WHEN latest{at} IS NOT NULL THEN concat({cell}) END")
-    known = f"SELECT c0, concat_ws(',', {', '.join(members)}) AS known FROM {merged}"
-    return f"SELECT concat('[', to_json(c0), ',{{', known, '}}]') FROM ({known}) WHERE known <> ''"
