@@ -59,6 +59,10 @@ class MappingError(PersonalizeSegmentError):
     """The event mapping is invalid. `place` is a JSON path such as `$.users.fields.PLAN`."""
 
 
+class PlaceError(PersonalizeSegmentError):
+    """A text is neither a path nor an S3 URI."""
+
+
 class LogsError(PersonalizeSegmentError):
     """Segment's logs aren't at the given place, or can't be read."""
 

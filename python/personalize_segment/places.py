@@ -6,6 +6,7 @@ Trailing slashes don't matter. Methods raise OSError or botocore's errors; `erro
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,13 +18,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from .errors import PersonalizeSegmentError
+from .errors import PersonalizeSegmentError, PlaceError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 #: The remedy for most failed reads.
 READ = "Check the path, the credentials and their permission to read it"
+#: The beginning of a URI. Without a check, `S3://…` would be a folder named `S3:`.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 
@@ -279,8 +282,20 @@ Place = LocalPlace | S3Place
 
 
 def place(text: str, s3: "S3Client | None" = None) -> Place:
-    """Return the place of a path or an S3 URI. `s3` is a client to share."""
+    """Return the place of a path or an S3 URI. `s3` is a client to share. Raises PlaceError for any other URI."""
+    if _SCHEME.match(text) and not text.startswith("s3://"):
+        raise PlaceError(text, "isn't a path or an S3 URI", "Write s3://BUCKET/PREFIX")
     return S3Place.of(text, s3) if text.startswith("s3://") else LocalPlace(Path(text))
+
+
+def is_inside(inner: Place, outer: Place) -> bool:
+    """Return whether a place is another one, or below it."""
+    if isinstance(inner, S3Place) and isinstance(outer, S3Place):
+        below = not outer.key or f"{inner.key}/".startswith(f"{outer.key}/")
+        return inner.bucket == outer.bucket and below
+    if isinstance(inner, LocalPlace) and isinstance(outer, LocalPlace):
+        return inner.path.resolve().is_relative_to(outer.path.resolve())
+    return False
 
 
 @contextmanager

@@ -133,6 +133,11 @@ def test_a_line_longer_than_the_limit_is_cut_into_its_events(kind: str) -> None:
         pytest.param(b"\n".join(json.dumps(event(n), indent=1).encode() for n in (1, 2)), ["m1", "m2"], id="several"),
         pytest.param(text(1) + b"\nhello\n" + text(2), ["m1", "not JSON at character 1", "m2"], id="lines"),
         pytest.param(b"hello\n" + text(2), ["not JSON at character 1", "m2"], id="the first line is not an event"),
+        pytest.param(
+            b'ct","x":1}\n' + text(1) + b"\n" + text(2) + b'\n{"type":"tr',
+            ["not JSON at character 1", "m1", "m2", "cut off: a JSON object that doesn't end on its line"],
+            id="cut at both ends",
+        ),
         pytest.param(b"", [], id="nothing"),
     ],
 )

@@ -310,9 +310,10 @@ def test_what_no_stage_wrote_is_left_alone(nights: Nights, tmp_path: Path) -> No
         path.write_bytes(b"mine")
         os.utime(path, (1, 1))
     forget(str(nights.stage), ["u1"])
-    stage.Stage.open(str(nights.stage), "0" * 16, "", tmp_path / "work").prune()
+    [own] = [one.name for one in stage.sizes(str(nights.stage))]
+    stage.Stage.open(str(nights.stage), own, "", tmp_path / "work").prune()
     assert [path.read_bytes() for path in theirs] == [b"mine"] * 3
-    assert [one.name for one in stage.sizes(str(nights.stage))] == ["0" * 16]
+    assert [one.name for one in stage.sizes(str(nights.stage))] == [own]
 
 
 def test_a_stage_may_be_on_another_file_system(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,6 +450,12 @@ def test_a_stage_that_no_export_wrote_is_refused_and_not_created(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_stage_inside_the_logs_is_refused(nights: Nights) -> None:
+    for inside in (nights.tree, nights.tree / "stage", nights.tree / "source" / ".." / "x"):
+        with pytest.raises(OutputError, match="is inside the logs"):
+            export(str(nights.tree), str(nights.out), MAPPING, stage=str(inside))
+
+
 def test_an_empty_prefix_is_no_stage(s3_env: str, tmp_path: Path) -> None:
     place = f"s3://{s3_env}/typo/"
     for opened in (lambda: stage.sizes(place), lambda: stage.Stage.existing(place, "0" * 16, tmp_path)):
@@ -470,5 +477,9 @@ def test_the_verbs_of_a_stage(nights: Nights, tmp_path: Path) -> None:
     run("prune", nights.stage, "--mapping", tmp_path / "mapping.json")
     assert [one["mapping_sha256"] for one in json.loads(run("list", nights.stage, "--json"))] == [MAPPING.sha256]
     assert MAPPING.sha256[:12] in run("list", nights.stage)
+    (tmp_path / "mapping.json").write_text(OTHER.text)
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        run("prune", nights.stage, "--mapping", tmp_path / "mapping.json")
+    assert "has no day of this event mapping and version" in raised.value.stderr
     nights.night()
     assert nights.said == ["0 of 5 days are new to the stage"]

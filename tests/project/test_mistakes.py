@@ -6,6 +6,7 @@ A line has the place, the problem and the remedy, and one full stop at the end. 
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,6 +82,9 @@ MISTAKES = {
     ),
     # Files
     "export nowhere out": (1, "nowhere: no such file or folder. Check the path."),
+    "export S3://bucket/logs out": (1, "S3://bucket/logs: isn't a path or an S3 URI. Write s3://BUCKET/PREFIX."),
+    "export '' out": (2, "an argument is empty. A variable of the shell may be unset."),
+    "export logs out --stage=": (2, "--stage= is empty. A variable of the shell may be unset."),
     "export dated out --since 2030-01-01": (
         1,
         "dated: has 1 log file, but none in the window. Widen --since and --until.",
@@ -231,7 +235,7 @@ def run(cloud: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def ended(line: str, **environment: str) -> Ended:
         aside = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "COLUMNS": ""}
-        done = cloud.run(*line.split(), **aside | {"AWS_EC2_METADATA_DISABLED": "true"} | environment)
+        done = cloud.run(*shlex.split(line), **aside | {"AWS_EC2_METADATA_DISABLED": "true"} | environment)
         return done.returncode, done.stdout, done.stderr
 
     return ended

@@ -81,6 +81,8 @@ def main() -> NoReturn:
         for argument in sys.argv[1:]:
             if argument != argument.encode(errors="replace").decode():
                 fail(f"{argument}: isn't UTF-8 text. Rename it")
+            if not argument or (argument.startswith("--") and argument.endswith("=")):
+                fail(f"{argument or 'an argument'} is empty. A variable of the shell may be unset", 2)
         status = load(*sys.argv[1:2])(prog_name=app.info.name, standalone_mode=False)
     except _Misused as error:
         _explain_usage(error)

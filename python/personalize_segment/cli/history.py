@@ -236,6 +236,8 @@ def _show(report: Report, out: str | None) -> None:
         to.print(f"{what}, because the event's clock was more than a day ahead", soft_wrap=True)
     for line in report.lines_named[:3]:
         to.print(f"Malformed {plain(line.file)}:{line.line}: {plain(line.cause)}", soft_wrap=True)
+    if report.lines_malformed > 3:
+        to.print(f"… and {number(report.lines_malformed - 3, 'more malformed line')}: see report.json in the output")
     for what, files in (("Damaged", report.files_damaged), ("Skipped", report.files_skipped)):
         for name, why in files[:10]:
             to.print(f"{what} {plain(name)}: {plain(why)}", soft_wrap=True)

@@ -27,7 +27,7 @@ def list_(place: StagePlace, as_json: AsJson = False) -> None:
         print(f"{one.name}  event mapping {one.mapping_sha256[:12]}  {days}  {one.bytes / 1e6:,.1f} MB")
 
 
-@verb("stage prune s3://bucket/stage/", to=stage)
+@verb("stage prune s3://bucket/stage/ --mapping mapping.json", to=stage)
 def prune(place: StagePlace, mapping: MappingFile = None) -> None:
     """Delete days of other event mappings and versions, and files of interrupted runs."""
     with requires("export"):

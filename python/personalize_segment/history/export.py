@@ -21,7 +21,7 @@ from ..contract.report import Report
 from ..contract.suppression import SuppressionList
 from ..duckdb_errors import duckdb_errors
 from ..errors import LogsError, OutputError
-from ..places import errors_at, place
+from ..places import errors_at, is_inside, place
 from . import logs
 from .duckdb.days import StagedDay
 from .duckdb.engine import Engine, stage_key
@@ -84,6 +84,8 @@ def export(
         print(report.datasets["interactions"].rows)
     """
     root = place(tree)
+    if stage and is_inside(place(stage), root):
+        raise OutputError(stage, "is inside the logs, where the next export would read it", "Choose another folder")
     request = Request(tree, out, mapping, window or Window(), suppressed, allow_empty)
     files = logs.sort_out(logs.list_files(root, tree), request.window, root=tree)
     report = Report.of(mapping)

@@ -15,6 +15,7 @@ from ..contract import json_schema, names
 from ..contract.columns import MAX_EVENT_TYPES_AND_COLUMNS, NAME, RESERVED
 from ..contract.mapping import EDITORS, Constant, default_text, parse
 from ..contract.strict_json import member
+from ..errors import number
 from .shapes import Held, Keys, Kind, Shape, Shapes
 
 #: Minimum share of the events that have an item's id, and of the events with a value for a column.
@@ -366,7 +367,7 @@ def _interactions(
     times = ["timestamp"]
     if shapes.timestamps < shapes.events and shapes.received:
         times.append("receivedAt")
-        missing = f"{shapes.events - shapes.timestamps:,} events have no timestamp"
+        missing = f"{number(shapes.events - shapes.timestamps, 'event')} without a usable timestamp"
         notes.append(("$.interactions.fields.TIMESTAMP", f"{missing}: receivedAt replaces it"))
     fields = {"USER_ID": _from(users), "TIMESTAMP": _from(times)}
     item = _common([choice.item for choice in choices if choice.item and not choice.array])

@@ -72,8 +72,13 @@ def read_pretty(blocks: Iterable[bytes]) -> Iterator[LogLine]:
         if text.startswith(b"[") and text.endswith(b"]") and isinstance(array := _json(text), list):
             text = b"".join(json.dumps(one).encode() for one in array)
         whole = _several(text.replace(b"\r", b" ").replace(b"\n", b" "), 1, least=1)
-        lines = min(lines, whole, key=lambda some: sum(line.event is None for line in some))
+        # Of malformed lines and a malformed whole, the lines that are events count.
+        lines = min(lines, whole, key=lambda some: (_no_event(some), sum(line.event is None for line in some)))
     yield from lines
+
+
+def _no_event(lines: list[LogLine]) -> bool:
+    return all(line.event is None for line in lines)
 
 
 def _json(text: bytes) -> Any:

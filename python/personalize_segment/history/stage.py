@@ -248,7 +248,13 @@ class Stage:
                 self._delete(name)
 
     def prune(self) -> int:
-        """Delete the files of other mappings and leftovers. Return their bytes."""
+        """Delete the files of other mappings and leftovers. Return their bytes.
+
+        Raises OutputError if it has no day of this mapping and version, because it would delete all.
+        """
+        if self.others:
+            problem = "has no day of this event mapping and version, so all days would be deleted"
+            raise OutputError(str(self.root), problem, "Pass the mapping of its exports with --mapping")
         gone = [name for name in self._listed if not name.startswith(f"{self.mapping}/")]
         gone += _left_over(self._listed, self.mapping, set(), {})
         for name in gone:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import hmac
+import re
 from datetime import UTC, datetime, timedelta
 
 from ..contract.columns import USER_ID
@@ -14,7 +15,8 @@ def listed(data: bytes, place: str) -> frozenset[str]:
     """Return the ids in a file: one per line, or in the column USER_ID of a CSV with that header.
 
     In a plain file, a line is an id as it is, including spaces and quotes. Blank lines are ignored. Raises ForgetError
-    if an id isn't valid (rule 3) or the file has none. The error has the line, never an id.
+    if an id isn't valid (rule 3), if a line looks like one of another format, or if the file has no id. The error has
+    the line, never an id.
     """
     try:
         lines = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
@@ -29,6 +31,8 @@ def listed(data: bytes, place: str) -> frozenset[str]:
         if USER_ID in header:
             values = _values(line)
             text = values[header.index(USER_ID)] if len(values) == len(header) else ""
+        if USER_ID not in header and _OTHER_FORMAT.search(line):
+            raise ForgetError(f"{place}:{number}", "looks like a line of CSV or JSON, not like one user id", _FORMAT)
         if any_id(text) is None:
             raise ForgetError(f"{place}:{number}", "isn't a valid user id (rule 3 of docs/contract.md)", _FIX)
         users.add(text)
@@ -78,4 +82,7 @@ def forwarded(body: bytes, signature: str, secret: str, place: str, now: datetim
 
 
 _OLD = "It may be a replay. To delete the user anyway, pass the id with --users"
+#: Without this check, the line of another format would be suppressed as an id, and its user would stay.
+_OTHER_FORMAT = re.compile(r"[,;]|^\s*([{\[#]|user[ _]?id\s*$)", re.IGNORECASE)
+_FORMAT = f"Write one id per line, or a CSV with commas and the column {USER_ID}, in which ids may be in quotes"
 _FIX = "Fix the line: ids have 1 to 256 printable characters"

@@ -235,11 +235,8 @@ class Fold:
         keys = [file for day in self._days if day.number in known for file in day.files(KEYS)]
         if self._before.logins is None or not keys or not self._compiler.stitches:
             return frozenset()
-        then, columns = parquet([self._before.logins]), "session, second, login"
-        changed = " UNION ALL ".join(
-            f"(SELECT {columns} FROM {one} EXCEPT SELECT {columns} FROM {other})"
-            for one, other in (("logins", then), (then, "logins"))
-        )
+        both = f"SELECT session, second, login FROM logins UNION ALL FROM {parquet([self._before.logins])}"
+        changed = f"SELECT session FROM ({both}) GROUP BY session, second, login HAVING count(*) = 1"
         sessions = f"SELECT DISTINCT hash(session) AS visitor FROM ({changed})"
         touched = f"SELECT DISTINCT day FROM {parquet(keys)} SEMI JOIN ({sessions}) USING (visitor)"
         return frozenset(day for (day,) in self._tables.all(touched))
