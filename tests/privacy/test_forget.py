@@ -26,6 +26,7 @@ from personalize_segment.contract.mapping import default_text, parse
 from personalize_segment.errors import ForgetError, ProvisionError, SpecError
 from personalize_segment.history.export import export
 from personalize_segment.privacy import list_file, parts, steps
+from personalize_segment.privacy.deletion import csv_bytes
 from personalize_segment.privacy.profiles import ProfileItems
 from personalize_segment.provision import apply as applying
 from personalize_segment.provision import prices, spec
@@ -500,8 +501,8 @@ def run(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_verb_prints_the_audit_line_and_no_id_on_the_way(run: Any, stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / "users.txt").write_text("".join(f"{user}\n" for user in GONE))
-    done = run("--users", str(tmp_path / "users.txt"), "--audit", f"s3://{stack.bucket}/audit")
+    (tmp_path / "users.csv").write_bytes(csv_bytes(GONE))
+    done = run("--users", str(tmp_path / "users.csv"), "--audit", f"s3://{stack.bucket}/audit")
     assert done.exit_code == 0, done.output
     assert [json.loads(done.stdout)] == stack.audit()
     assert stack.audit()[0]["by"].startswith("arn:aws:sts::")

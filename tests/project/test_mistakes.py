@@ -83,6 +83,11 @@ MISTAKES = {
     # Files
     "export nowhere out": (1, "nowhere: no such file or folder. Check the path."),
     "export S3://bucket/logs out": (1, "S3://bucket/logs: isn't a path or an S3 URI. Write s3://BUCKET/PREFIX."),
+    "export logs out --memory lots": (
+        2,
+        "Invalid value for '--memory': 'lots' isn't a size such as 1GB or 512MB. "
+        "Run `personalize-segment export --help`.",
+    ),
     "export '' out": (2, "an argument is empty. A variable of the shell may be unset."),
     "export logs out --stage=": (2, "--stage= is empty. A variable of the shell may be unset."),
     "export dated out --since 2030-01-01": (

@@ -1,6 +1,7 @@
 """Shared by all verbs: the application, options, messages, progress, and reading the mapping."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -97,7 +98,15 @@ Until = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 Overlap = Annotated[int, typer.Option("--overlap", min=0, help="Days before --since to read, only to find duplicates.")]
-Memory = Annotated[str, typer.Option(help="DuckDB memory limit before spilling to disk.")]
+
+
+def _memory(value: str) -> str:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)? ?([kmgt]i?)?b", value, re.IGNORECASE):
+        raise typer.BadParameter(f"{value!r} isn't a size such as 1GB or 512MB")
+    return value
+
+
+Memory = Annotated[str, typer.Option(help="DuckDB memory limit before spilling to disk.", callback=_memory)]
 
 #: Seconds between two lines of progress off a terminal.
 HEARTBEAT_SECONDS = 60

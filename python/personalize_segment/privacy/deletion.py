@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..contract.columns import USER_ID
-from ..errors import ForgetError, ProvisionError
+from ..errors import ForgetError, ProvisionError, number
 from ..places import S3Place, errors_at, place
 from ..provision import failures
 from ..provision.checks import MAX_LOCATION
@@ -72,7 +72,7 @@ class Deletion:
         while True:
             job = self._jobs(group).get(name)
             if job is not None:
-                progress(f"delete {len(users):,} users from {self._spec.name}", job["status"])
+                progress(f"delete {number(len(users), 'user')} from {self._spec.name}", job["status"])
                 if job["status"] == "FAILED":
                     why = job.get("failureReason") or "no reason given"
                     self.clear(name)

@@ -83,7 +83,8 @@ def forget(
     """
     csv_bytes(users)  # refuse too many for one job before anything is done
     known = list_file.add(where.suppression, users)
-    progress("suppression list", f"{len(users):,} users are on it")
+    on_it = len(known.hashes)
+    progress("suppression list", f"{number(on_it, 'user')} {'is' if on_it == 1 else 'are'} on it")
     hashes = sorted(map(known.hash, users))
     digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
     job = Deletion(clients, spec, polling, where.deletions, digest)
