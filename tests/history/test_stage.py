@@ -236,12 +236,13 @@ def test_logs_in_no_day_s_folder_come_first(nights: Nights) -> None:
     assert nights.said == ["0 of 6 days are new to the stage"]
 
 
-def test_a_log_that_vanishes_takes_its_rows_along(nights: Nights) -> None:
+@pytest.mark.parametrize("gone", [[[1], [4]], [[4], [2]], [[3, 4]], [[4], [3], [2], [1]]], ids=str)
+def test_a_log_that_vanishes_takes_its_rows_along(nights: Nights, gone: list[list[int]]) -> None:
     days = sorted((nights.tree / "source").iterdir())
-    shutil.rmtree(days[1])
-    nights.night()
-    shutil.rmtree(days[4])
-    nights.night()
+    for vanishing in gone:
+        for number in vanishing:
+            shutil.rmtree(days[number])
+        nights.night()
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def preflight(export: Path, temporary: Path) -> "subprocess.Popen[str]":
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=["SIGTERM", "SIGHUP", "Ctrl-C"])
 def test_a_command_that_is_interrupted_leaves_nothing(number: signal.Signals, export: Path, tmp_path: Path) -> None:
     # A signal between the call that makes the folder and the next statement leaves it to the next command.
     for delay in (0.05, 0.1, 0.2):

@@ -22,7 +22,7 @@ def run(*arguments: str | Path, text: str = "", environment: Mapping[str, str] |
     """
     command = ["personalize-segment", *map(str, arguments)]
     stdin, stdout, stderr = (io.TextIOWrapper(io.BytesIO(one), "utf-8") for one in (text.encode(), b"", b""))
-    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     mask = os.umask(0o022)
     try:
         with (

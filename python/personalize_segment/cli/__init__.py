@@ -65,8 +65,8 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 def main() -> NoReturn:
     """Run the command line. Known errors end with one line, without a traceback.
 
-    SIGTERM interrupts like Ctrl-C, so that temporary files are deleted. Only the owner can read the files that are
-    written, because they may hold user ids.
+    SIGTERM and SIGHUP interrupt like Ctrl-C, so that temporary files are deleted. Only the owner can read the files
+    that are written, because they may hold user ids.
     """
     os.umask(0o077)
     # boto3 reads only AWS_DEFAULT_REGION; other AWS tools read AWS_REGION.
@@ -74,6 +74,8 @@ def main() -> NoReturn:
         os.environ["AWS_DEFAULT_REGION"] = region
     interrupted = _Interrupted()
     signal.signal(signal.SIGTERM, interrupted.terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, interrupted.terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
@@ -117,9 +119,9 @@ class _Interrupted:
 
     _by = signal.SIGINT
 
-    def terminate(self, *_: object) -> None:
+    def terminate(self, number: int, _: object) -> None:
         """Call the handler of Ctrl-C, which a verb may have replaced."""
-        self._by = signal.SIGTERM
+        self._by = signal.Signals(number)
         if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.SIG_DFL, None):
             raise KeyboardInterrupt  # as in a shell's background, where Ctrl-C is ignored
         signal.raise_signal(signal.SIGINT)

@@ -148,7 +148,7 @@ def _fold(
         [_staged_day(day, staged[day], fetch) for day in days],
         suppressed,
         before,
-        settled(days) if store else None,
+        settled(days) if last else None,
         os.cpu_count() or 1,
     )
     folded.run(report)

@@ -1,7 +1,7 @@
 """The record of the last export from a stage to an output: days whose parts can stay as they are."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class LastFold:
         cls,
         stage: Stage,
         out: str,
-        days: Iterable[Day],
+        days: Sequence[Day],
         window: Window,
         suppressed: SuppressionList | None,
         say: Callable[[str], None],
@@ -43,18 +43,19 @@ class LastFold:
         if about is None:
             return last
         try:
-            last._recall(about, stage, out, {day.number: day.key for day in days if not day.old})
+            last._recall(about, stage, out, days)
         except (LookupError, TypeError, ValueError, AttributeError):
             say("all days are combined again: the stage's record of the last export can't be read")
             return cls(last.conditions)
         return last
 
-    def _recall(self, about: Mapping[str, Any], stage: Stage, out: str, keys: Mapping[int, str]) -> None:
+    def _recall(self, about: Mapping[str, Any], stage: Stage, out: str, days: Sequence[Day]) -> None:
         now = {file.inner: [file.bytes, file.version] for file in (place(out) / "interactions").files()}
         published = {name: digest for name, (digest, *state) in about["published"].items() if now.get(name) == state}
         self.standing = published
         if about["conditions"] != self.conditions:
             return
+        keys = {day.number: day.key for day in days if not day.old}
         unchanged = {int(number) for number, key in about["keys"].items() if keys.get(int(number)) == key}
         folded = {
             (number, kind): FoldedDay(Report.from_dict(day["report"]), day["copies"], day["parts"])
@@ -65,7 +66,8 @@ class LastFold:
         files = dict(zip(names, stage.fetch(list(names.values())), strict=True))
         logins = files.pop("logins", None)
         rolled_up = frozenset(about["settled"])
-        if rolled_up <= unchanged:
+        # After a last day is gone, fewer days are settled than were rolled up together.
+        if rolled_up <= unchanged & settled(days):
             self.before = Before(folded, rolled_up, files, logins)
         else:
             self.before = Before(folded, logins=logins)

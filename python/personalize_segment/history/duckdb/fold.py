@@ -37,7 +37,7 @@ COPIES, EVIDENCE = "copies", "evidence"
 
 
 class _DayGroup(NamedTuple):
-    """Days whose interactions of a kind fit a part, or a single day in several `slices`."""
+    """Days whose interactions of a kind are about a part, or a single day in several `slices`."""
 
     kind: str
     days: list[StagedDay]
@@ -242,20 +242,21 @@ class Fold:
         return frozenset(day for (day,) in self._tables.all(touched))
 
     def _groups(self, days: Sequence[StagedDay], kind: str) -> list[_DayGroup]:
-        """Return the groups of some days. Each statement reads all logins, so it takes as many days as fit a part."""
+        """Return the groups of some days. Each statement reads all logins, so it takes the days of about a part."""
         files = [file for day in days for file in day.files(KEYS)]
         of_kind = f"SELECT day, count(*) FROM {parquet(files)} WHERE (visitor IS NULL) = {kind != VISITS} GROUP BY day"
         rows = dict(self._tables.all(of_kind)) if files else {}
-        most = even_share(sum(rows.values()), self._workers, PART_ROWS)
+        share = even_share(sum(rows.values()), self._workers, PART_ROWS)
         groups: list[_DayGroup] = []
-        room = 0
+        before, last = 0, -1
         for day in days:
             size = rows.get(day.number, 0)
-            if not groups or size >= PART_ROWS or size > 2 * room:
+            # The share with the middle of the day.
+            place = (before + size // 2) // share
+            if size >= PART_ROWS or place != last:
                 groups.append(_DayGroup(kind, [], size // PART_ROWS + 1))
-                room = most
-            room -= size
             groups[-1].days.append(day)
+            before, last = before + size, -1 if size >= PART_ROWS else place
         return groups
 
     def _fold_days(self, group: _DayGroup, slice_: int, copied: Mapping[DayKind, int]) -> dict[DayKind, FoldedDay]:
@@ -335,9 +336,6 @@ class Fold:
 
 
 def even_share(total: int, workers: int, most: int) -> int:
-    """Return the size, up to `most`, of the fewest equal shares that each worker gets the same number of.
-
-    So none waits for the others at the end.
-    """
+    """Return the size, up to `most`, of the fewest equal shares that each worker gets the same number of."""
     rounds = max(1, -(-total // (workers * most)))
     return max(1, -(-total // (workers * rounds)))

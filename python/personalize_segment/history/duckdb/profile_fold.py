@@ -26,7 +26,7 @@ class ProfileFold:
     rolled: Path | None
 
     def write(self) -> int:
-        """Write a part and the lines, and return the number of rows. Without rows, write nothing."""
+        """Write a part and the lines, and return the number of rows. Without rows, leave none of both."""
         dataset, tables = self.dataset, self.tables
         folder = tables.folder / PROFILES / dataset.name
         folder.mkdir(parents=True)

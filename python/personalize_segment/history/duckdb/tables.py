@@ -16,7 +16,7 @@ _PLAIN = "FORMAT parquet, COMPRESSION uncompressed"
 
 @dataclass(frozen=True, slots=True)
 class FoldTables:
-    """The tables of a `connection` without other tables, and files below `folder`. Threads may share it.
+    """A connection for the tables of a fold, and the folder for its files. Threads may share it.
 
     The table `banned` has the names of the `suppressed` users that `ban` found.
     """
