@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from personalize_segment.errors import ForgetError, PersonalizeSegmentError, PreflightError
+from personalize_segment.errors import ForgetError, PersonalizeSegmentError, PlaceError, PreflightError
 from personalize_segment.places import READ, LocalPlace, OvertakenError, Place, S3Place, errors_at, place
 
 
@@ -42,7 +42,13 @@ def test_an_s3_uri_is_a_bucket_and_a_key_without_trailing_slashes(text: str, buc
     assert str(found / "x/y.csv") == str(found / "x" / "y.csv") == below
 
 
-@pytest.mark.parametrize("text", ["out", "out/", "/out", "s3:/b", "S3://b", "b/s3://c"])
+@pytest.mark.parametrize("text", ["S3://b", "s3a://b/c", "gs://b", "https://b.s3.amazonaws.com/c"])
+def test_another_uri_is_no_folder(text: str) -> None:
+    with pytest.raises(PlaceError, match="isn't a path or an S3 URI"):
+        place(text)
+
+
+@pytest.mark.parametrize("text", ["out", "out/", "/out", "s3:/b", "b/s3://c"])
 def test_everything_else_is_a_path(text: str) -> None:
     assert place(text) == LocalPlace(Path(text))
     assert str(place(text) / "x/y.csv") == str(Path(text, "x", "y.csv"))
