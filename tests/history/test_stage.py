@@ -174,6 +174,20 @@ def test_a_login_on_the_second_day_changes_the_first(tmp_path: Path) -> None:
     assert len(nights.written()) == 2
 
 
+def test_orders_whose_first_copies_vanish_come_back(tmp_path: Path) -> None:
+    nights = Nights(Shop(tmp_path / "logs", 1), tmp_path)
+    products = [{"product_id": "p1"}, {"product_id": "p2"}]
+    event = {"type": "track", "event": "Order Completed", "properties": {"products": products}, "userId": "u1"}
+    orders = [event | {"messageId": one, "timestamp": "2024-03-01T00:00:00.000Z"} for one in ("m1", "m2")]
+    for day in ("1709251200000", "1709337600000"):
+        folder = nights.tree / "source" / day
+        folder.mkdir(parents=True)
+        (folder / "1.json").write_text("\n".join(map(json.dumps, orders)), "utf-8")
+    nights.night()
+    shutil.rmtree(nights.tree / "source" / "1709251200000")
+    nights.night()
+
+
 def test_a_day_without_news_is_not_written_again(nights: Nights) -> None:
     nights.written()
     nights.night()

@@ -217,7 +217,9 @@ class Fold:
         # Which rows of a day have copies matters too, because the remaining one may be another day's.
         hashes = f"SELECT day, visit, hash({columns}, message, element) AS hash FROM once"
         hashes += f" UNION ALL SELECT DISTINCT day, refusal = {VISIT}, copy_hash FROM copies"
-        digests = self._tables.all(f"SELECT day, visit, bit_xor(hash) FROM ({hashes}) GROUP BY day, visit")
+        # Hashed once more: a hash of several values is their XOR in part, so those of two events with two elements each
+        # would cancel each other out.
+        digests = self._tables.all(f"SELECT day, visit, bit_xor(hash(hash)) FROM ({hashes}) GROUP BY day, visit")
         return {(day, self._kinds[visit]): digest for day, visit, digest in digests}
 
     def _is_changed(self, day: StagedDay, kind: str, copied: Mapping[DayKind, int], touched: frozenset[int]) -> bool:
