@@ -34,4 +34,4 @@ def duckdb_errors(
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return str(error).partition("\n")[0]

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from personalize_segment.errors import ForgetError, PersonalizeSegmentError, PlaceError, PreflightError
-from personalize_segment.places import READ, LocalPlace, OvertakenError, Place, S3Place, errors_at, place
+from personalize_segment.places import READ, LocalPlace, OvertakenError, Place, S3Place, errors_at, is_inside, place
 
 
 @pytest.fixture(params=["folder", "prefix", "bucket"])
@@ -46,6 +46,22 @@ def test_an_s3_uri_is_a_bucket_and_a_key_without_trailing_slashes(text: str, buc
 def test_another_uri_is_no_folder(text: str) -> None:
     with pytest.raises(PlaceError, match="isn't a path or an S3 URI"):
         place(text)
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "inside"),
+    [
+        ("s3://b/logs/stage", "s3://b/logs/", True),
+        ("s3://b/logs", "s3://b", True),
+        ("s3://b/logs-stage", "s3://b/logs", False),
+        ("s3://c/logs/stage", "s3://b/logs", False),
+        ("logs", "s3://logs", False),
+        ("logs/../stage", "logs", False),
+        ("logs/stage", "./logs/", True),
+    ],
+)
+def test_a_place_may_be_inside_another(inner: str, outer: str, inside: bool) -> None:
+    assert is_inside(place(inner), place(outer)) is inside
 
 
 @pytest.mark.parametrize("text", ["out", "out/", "/out", "s3:/b", "b/s3://c"])
